@@ -1,0 +1,72 @@
+"""The command line: one thin module a command; nothing is computed here."""
+
+import importlib
+import os
+import sys
+import traceback
+
+import click
+
+from hwr import __version__
+from hwr.errors import EXIT_ERROR, EXIT_INTERRUPTED, HwrError
+
+COMMANDS = {
+    "prepare": "Read outside data, check it, write a line store.",
+    "train": "Train a model on line stores or bundles.",
+    "recognize": "Read pages or lines of handwriting.",
+    "eval": "Measure CER and WER, and fail a build on them.",
+    "models": "List the models that are installed.",
+    "export": "Write the ONNX file of a model.",
+}
+"""Each command lives in the module `hwr.cli.NAME` as the click command `command`; it is imported when it is called."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command runs, so that `--help` stays fast."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"hwr.cli.{name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hwr")
+@click.option("--verbose", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(context: click.Context, verbose: bool) -> None:
+    """Read handwriting: prepare data, train, recognize, evaluate."""
+    context.obj = {"verbose": verbose}
+
+
+def main() -> None:
+    """Run the command line and leave with the exit code of the design (0, 1, 2, 3, 130)."""
+    verbose = "--verbose" in sys.argv[1:]
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Abort:
+        sys.exit(EXIT_INTERRUPTED)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        click.echo(f"hwr: error: {error.format_message()}", err=True)
+        sys.exit(EXIT_ERROR)
+    except HwrError as error:
+        if verbose:
+            traceback.print_exc()
+        click.echo(f"hwr: error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): not an error of ours. Keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_ERROR)

@@ -1,0 +1,1 @@
+"""Model + line store -> figures."""

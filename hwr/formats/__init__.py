@@ -1,0 +1,1 @@
+"""Page -> text, JSON and other formats."""

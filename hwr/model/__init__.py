@@ -1,0 +1,1 @@
+"""VGSL -> network -> file."""

@@ -1,0 +1,72 @@
+"""Page > Region > Line > Word: what recognition returns and what every format writes.
+
+All coordinates are pixels of the upright input image, x to the right, y downwards.
+"""
+
+from dataclasses import dataclass
+
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 with x0 < x1 and y0 < y1; the right and lower edges are exclusive."""
+
+
+@dataclass(frozen=True)
+class Character:
+    """One character of a line with the part of the line that CTC gave it."""
+
+    text: str
+    confidence: float
+    x0: float
+    x1: float
+
+
+@dataclass(frozen=True)
+class Word:
+    """A run of characters between blanks."""
+
+    text: str
+    confidence: float
+    box: Box
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of writing.
+
+    `baseline` is a polyline from the first to the last letter, `polygon` the outline of the ink.
+    """
+
+    id: str
+    region: str
+    type: str
+    text: str
+    confidence: float
+    baseline: tuple[Point, ...]
+    polygon: tuple[Point, ...]
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True)
+class Region:
+    """A block of lines: a column, a marginal note."""
+
+    id: str
+    type: str
+    polygon: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page image and what was read on it; `lines` are in reading order."""
+
+    image: str
+    width: int
+    height: int
+    model: str
+    regions: tuple[Region, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def text(self) -> str:
+        """The lines' texts, one a line."""
+        return "\n".join(line.text for line in self.lines)

@@ -1,0 +1,1 @@
+"""Image -> page: the Python API and the runtimes of the network."""

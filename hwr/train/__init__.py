@@ -1,0 +1,1 @@
+"""Line store or bundle -> model."""
