@@ -1,0 +1,155 @@
+"""Edit distance and error rates against jiwer, rapidfuzz and a textbook matrix."""
+
+import random
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Sequence
+
+import jiwer
+import pytest
+from rapidfuzz.distance import Levenshtein
+
+from hwr import metrics
+from hwr.metrics import ErrorCounts, character_errors, edit_distance, word_errors
+from hwr.text import normalise_text
+
+ALPHABETS = ("ab", "abcdefghij .,'", "éèêàçœŒß«»—’ aeiou", "的一是不了人我在", "👍🏽👩‍👩‍👧́̀a e", "אבגד שלום")
+
+REAL_LINES = (
+    ("He rose from his breakfast-nook bench", "He rose from his breakfast - nook bench"),
+    ("A MOVE to stop Mr. Gaitskell from", "A MOYE to stop Mr Gaitskell fron"),
+    ("nominating any more Labour life Peers", "nominatingany more Labour life Peers"),
+    ("L’an mil sept cent quatre-vingt-neuf, à midi", "L'an mil sept cent quatre vingt neuf a midi"),
+    ("Œuvres complètes — tome Ⅳ", "OEuvres completes - tome IV"),
+    ("\t two  blanks\u00a0and a tab ", "two blanks and a tab"),
+    ("e\u0301te\u0301", "été"),
+    ("word", ""),
+    ("a", "a much longer reading than the reference has"),
+)
+
+
+def matrix_distance(a: Sequence[object], b: Sequence[object]) -> int:
+    """The textbook matrix: the slow twin."""
+    rows = [[i + j if i == 0 or j == 0 else 0 for j in range(len(b) + 1)] for i in range(len(a) + 1)]
+    for i in range(1, len(a) + 1):
+        for j in range(1, len(b) + 1):
+            rows[i][j] = min(
+                rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + (a[i - 1] != b[j - 1])
+            )
+    return rows[-1][-1]
+
+
+def random_text(generator: random.Random, alphabet: str, longest: int) -> str:
+    return "".join(generator.choices(alphabet, k=generator.randint(0, longest)))
+
+
+def random_pairs(seed: int, count: int, longest: int) -> list[tuple[str, str]]:
+    """Unrelated texts, and texts with a few edits, over several scripts."""
+    generator = random.Random(seed)
+    pairs = []
+    for _ in range(count):
+        alphabet = generator.choice(ALPHABETS)
+        a = random_text(generator, alphabet, longest)
+        if generator.random() < 0.5:
+            b = random_text(generator, alphabet, longest)
+        else:
+            b = "".join(
+                generator.choice(("", c, c + generator.choice(alphabet), generator.choice(alphabet)))
+                if generator.random() < 0.15
+                else c
+                for c in a
+            )
+        pairs.append((a, b))
+    return pairs
+
+
+@pytest.fixture(params=["library", "numpy"])
+def method(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a test with the `editdistance` library and with our own rows."""
+    if request.param == "numpy":
+        monkeypatch.setattr(metrics, "_library_distance", None)
+    else:
+        assert metrics._library_distance is not None
+    return str(request.param)
+
+
+def test_edit_distance_equals_rapidfuzz(method: str) -> None:
+    for a, b in random_pairs(seed=1, count=600, longest=70):
+        assert edit_distance(a, b) == Levenshtein.distance(a, b), (a, b)
+
+
+def test_edit_distance_of_long_texts_equals_rapidfuzz(method: str) -> None:
+    # Bit-parallel code switches its method at multiples of 64 items.
+    for a, b in random_pairs(seed=2, count=30, longest=900):
+        assert edit_distance(a, b) == Levenshtein.distance(a, b)
+
+
+def test_edit_distance_equals_the_textbook_matrix_on_any_items(method: str) -> None:
+    generator = random.Random(3)
+    items = [-2, -1, 0, 2**64, "word", ("a", 1), None, 1.5]
+    for _ in range(300):
+        a = generator.choices(items, k=generator.randint(0, 12))
+        b = tuple(generator.choices(items, k=generator.randint(0, 12)))
+        assert edit_distance(a, b) == matrix_distance(a, b), (a, b)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "distance"),
+    [("", "", 0), ("", "abc", 3), ("abc", "", 3), ("kitten", "sitting", 3), ("Saturday", "Sunday", 3), ([-1], [-2], 1)],
+)
+def test_edit_distance_known_values(method: str, a: Sequence[str], b: Sequence[str], distance: int) -> None:
+    assert edit_distance(a, b) == distance
+
+
+def test_pooled_rates_equal_jiwer(method: str) -> None:
+    pairs = [*REAL_LINES, *((a, b) for a, b in random_pairs(seed=4, count=300, longest=60) if normalise_text(a))]
+    truths = [normalise_text(a) for a, _ in pairs]
+    readings = [normalise_text(b) for _, b in pairs]
+    characters = sum((character_errors(a, b) for a, b in pairs), ErrorCounts())
+    words = sum((word_errors(a, b) for a, b in pairs), ErrorCounts())
+    assert characters.rate == pytest.approx(jiwer.cer(truths, readings), abs=1e-12)
+    assert words.rate == pytest.approx(jiwer.wer(truths, readings), abs=1e-12)
+
+
+@pytest.mark.parametrize(("truth", "reading"), REAL_LINES)
+def test_one_line_equals_jiwer(truth: str, reading: str) -> None:
+    expected = jiwer.process_characters(normalise_text(truth), normalise_text(reading))
+    counts = character_errors(truth, reading)
+    assert counts.edits == expected.substitutions + expected.deletions + expected.insertions
+    assert counts.reference_length == len(normalise_text(truth))
+    assert word_errors(truth, reading).rate == pytest.approx(jiwer.wer(normalise_text(truth), normalise_text(reading)))
+
+
+def test_the_text_rules_apply_to_both_sides() -> None:
+    composed, decomposed = "é à", unicodedata.normalize("NFD", "  é \n à ")
+    assert character_errors(composed, decomposed) == character_errors(decomposed, composed) == ErrorCounts(0, 3)
+
+
+def test_case_and_punctuation_count() -> None:
+    assert character_errors("Peers.", "peers").edits == 2
+    assert word_errors("Life Peers.", "Life peers").edits == 1
+
+
+def test_rates_are_pooled_not_averaged() -> None:
+    pooled = character_errors("a" * 99, "a" * 99) + character_errors("b", "c")
+    assert pooled == ErrorCounts(1, 100)
+    assert pooled.rate == 0.01
+
+
+def test_empty_reference() -> None:
+    assert character_errors(" ", "").rate == 0.0
+    assert character_errors("", "ab").rate == float("inf")
+    assert word_errors("", "ab cd") == ErrorCounts(2, 0)
+    assert (character_errors("", "ab") + character_errors("abcd", "abcd")).rate == 0.5
+
+
+def test_works_without_the_library_torch_and_pyarrow() -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['editdistance'] = sys.modules['torch'] = sys.modules['pyarrow'] = None\n"
+        "from hwr.metrics import character_errors\n"
+        "print(character_errors('kitten', 'sitting').edits)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout == "3\n"
