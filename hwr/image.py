@@ -1,0 +1,257 @@
+"""Open, decode and normalise images of lines.
+
+Line normalisation is one function for training and for reading, `normalise_line`. A model file states its name and
+version, and a model is never run with another.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.errors import InputError
+
+Grey = NDArray[np.uint8]
+
+MAX_PIXELS = 100_000_000
+"""Larger images are refused: at one byte a pixel and a few working copies they would need over a gigabyte."""
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Name and version of a line normalisation."""
+
+    name: str
+    version: int
+
+
+NORMALISATION = Normalisation("ink-moments", 1)
+
+# All lengths below are fractions of the line height, so that they hold at every height.
+WORKING_HEIGHT = 1.7  # the slant is measured and the paper evened out at most at this height: finer detail is lost later
+PAPER_CELL = 8  # pixels: side of the cells on which the paper level is measured
+NOISE_FLOOR = 0.12  # share of the ink's contrast below which paper grain, not ink, is assumed
+INK_LEVEL = 0.8  # where the mean of the ink lands between 0 and 1: leaves room for strokes darker than the mean
+SPREAD = 0.165  # standard deviation of the rows of ink after normalisation: a line without flourishes just fits
+CENTRE = 0.5  # mean row of ink
+SIDE_MARGIN = 0.06  # paper kept left and right of the ink
+MAX_SHEAR = 1.0  # tangent of the strongest slant that is undone
+MIN_SCALE_HEIGHT = 0.55  # a flat stroke (a dash, a row of dots) is not blown up: rows of ink at least this share
+
+
+def image_size(data: bytes, where: str) -> tuple[int, int]:
+    """Width and height in pixels, from the header alone.
+
+    Raises:
+        InputError: empty, or not an image that can be opened.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if not data:
+        raise InputError(f"{where}: the file is empty")
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.size
+    except Image.DecompressionBombError:
+        raise InputError(f"{where}: more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller first") from None
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        raise InputError(f"{where}: not an image, or broken") from None
+
+
+def decode_image(data: bytes, where: str) -> Grey:
+    """Decode an image file's bytes to grey, shape (H, W), 0 black to 255 white.
+
+    EXIF orientation is applied; transparent parts become white paper; 16 bits are scaled to 8.
+
+    Raises:
+        InputError: empty, truncated, not an image, of zero size, over 100 megapixels.
+    """
+    from PIL import Image, ImageOps
+
+    width, height = image_size(data, where)
+    if width * height > MAX_PIXELS:
+        raise InputError(
+            f"{where}: {width} x {height} pixels are more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller first"
+        )
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            image = ImageOps.exif_transpose(image)
+            grey = _to_grey(image)
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise InputError(f"{where}: the image is broken or truncated ({error})") from None
+    if grey.size == 0:
+        raise InputError(f"{where}: the image has no pixels")
+    return grey
+
+
+def load_image(path: Path) -> Grey:
+    """Read an image file as grey, shape (H, W).
+
+    Raises:
+        InputError: missing, a folder, unreadable; and as `decode_image`.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; an image file is expected")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    return decode_image(data, str(path))
+
+
+def _to_grey(image: Any) -> Grey:
+    """A PIL image of any mode as 8-bit grey on white paper."""
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, dtype=np.float32)
+        top = 65535.0 if image.mode.startswith("I") and values.max(initial=0) > 255 else 255.0
+        return np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)
+    if "A" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        paper = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(paper, image)
+    return np.ascontiguousarray(image.convert("L"), dtype=np.uint8)
+
+
+def time_steps(width: int, stride: int) -> int:
+    """Time steps of a normalised line of `width` columns: ceil(width / stride)."""
+    return -(-width // stride)
+
+
+def normalise_line(grey: Grey, height: int) -> Grey:
+    """Turn the image of one line into ink on empty paper at the model's height.
+
+    Polarity is found, the paper evened out, the contrast stretched, slant undone. The scale comes from the spread of
+    the ink over the rows (its standard deviation), not from the highest and lowest ink: so a long tail or a stroke
+    of a neighbouring line does not make the letters small (after Kozielski et al. 2013, "Moment-based image
+    normalization for handwriting text recognition"). The aspect is kept.
+
+    Args:
+        grey: shape (H, W), 0 black to 255 white, dark ink on light paper or the other way round.
+        height: rows of the result.
+
+    Returns:
+        Ink, shape (height, width), 0 paper to 255 ink, width at least 1. A line without ink is one empty column.
+    """
+    ink = _even_out(_working_size(grey, height))
+    return _fit(ink, height)
+
+
+def _working_size(grey: Grey, height: int) -> Grey:
+    """Make tall images smaller first: what is lost would be lost later anyway, and the rest runs faster."""
+    import cv2
+
+    limit = round(WORKING_HEIGHT * height)
+    rows, columns = grey.shape
+    if rows <= limit:
+        return grey
+    size = (max(1, round(columns * limit / rows)), limit)
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _even_out(grey: Grey) -> NDArray[np.float32]:
+    """Ink between 0 and 1 on paper at 0: polarity, uneven light and contrast removed."""
+    import cv2
+
+    median = float(np.median(grey[:: max(1, grey.shape[0] // 32), :: max(1, grey.shape[1] // 256)]))
+    low, high = np.percentile(grey[::2, ::2], [1, 99])
+    if high - median > median - low:
+        grey = 255 - grey
+    rows, columns = grey.shape
+    cells = (-(-columns // PAPER_CELL), -(-rows // PAPER_CELL))
+    small = cv2.resize(grey, cells, interpolation=cv2.INTER_AREA)
+    small = cv2.blur(cv2.dilate(small, np.ones((5, 5), np.uint8)), (7, 7))
+    paper = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    depth = cv2.subtract(paper, grey)  # saturates at 0
+    threshold, _ = cv2.threshold(depth, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    strokes = depth[depth > max(threshold, 8)]
+    if strokes.size == 0:
+        return np.zeros(grey.shape, np.float32)
+    contrast = float(strokes.mean())
+    floor = NOISE_FLOOR * contrast
+    gain = INK_LEVEL / (contrast - floor)
+    table = np.clip((np.arange(256, dtype=np.float32) - floor) * gain, 0, 1).astype(np.float32)
+    return np.asarray(cv2.LUT(depth, table), dtype=np.float32)
+
+
+def _fit(ink: NDArray[np.float32], height: int) -> Grey:
+    """Undo the slant, centre the ink on the rows, scale it to the height and cut the empty sides."""
+    import cv2
+
+    profile = ink.sum(axis=1, dtype=np.float64)
+    total = profile.sum()
+    if total < 1.0:
+        return np.zeros((height, 1), np.uint8)
+    rows = np.arange(len(profile)) + 0.5
+    mean = float((profile * rows).sum() / total)
+    deviation = float(np.sqrt((profile * (rows - mean) ** 2).sum() / total))
+    cumulative = np.cumsum(profile) / total
+    top, bottom = np.searchsorted(cumulative, [0.003, 0.997])
+    extent = max(float(bottom - top + 1), 1.0)
+    # A dash has hardly any spread; without this limit it would fill the line.
+    deviation = max(deviation, SPREAD * MIN_SCALE_HEIGHT * min(len(profile), 2.5 * extent))
+    scale = SPREAD * height / deviation
+    shear = _slant(ink)
+    # target = scale * (x + shear * (y - mean)), rows likewise without shear
+    columns = ink.shape[1]
+    left = scale * min(shear * -mean, shear * (len(profile) - mean), 0.0)
+    right = scale * (columns + max(shear * -mean, shear * (len(profile) - mean), 0.0))
+    width = max(1, int(np.ceil(right - left)))
+    if scale < 0.75:  # bilinear sampling alone would skip ink
+        shrunk = (max(1, round(columns * scale)), max(1, round(len(profile) * scale)))
+        ink = cv2.resize(ink, shrunk, interpolation=cv2.INTER_AREA)
+        mean *= shrunk[1] / len(profile)
+        scale = 1.0
+    matrix = np.array([[scale, scale * shear, -left - scale * shear * mean], [0, scale, CENTRE * height - scale * mean]])
+    # OpenCV puts pixel centres at whole numbers
+    matrix[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
+    fitted = cv2.warpAffine(ink, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    return _cut_sides((fitted * 255 + 0.5).astype(np.uint8))
+
+
+def _slant(ink: NDArray[np.float32]) -> float:
+    """Shear (columns a row, to be added going down) that makes the strokes upright.
+
+    The upright position is the one in which the columns' ink is most uneven: the sum of squares of the column
+    profile is greatest (projection profile method).
+    """
+    import cv2
+
+    rows, columns = ink.shape
+    factor = min(1.0, 32.0 / rows)
+    small = cv2.resize(ink, (max(1, round(columns * factor)), max(1, round(rows * factor))), interpolation=cv2.INTER_AREA)
+    height, width = small.shape
+    margin = int(np.ceil(MAX_SHEAR * height / 2))
+    candidates = np.linspace(-MAX_SHEAR, MAX_SHEAR, 17)
+    energy = np.empty(len(candidates))
+    for index, shear in enumerate(candidates):
+        matrix = np.array([[1, shear, margin - shear * height / 2], [0, 1, 0]])
+        sheared = cv2.warpAffine(small, matrix, (width + 2 * margin, height), flags=cv2.INTER_LINEAR)
+        column = cv2.reduce(sheared, 0, cv2.REDUCE_SUM)
+        energy[index] = float(np.square(column).sum())
+    best = int(energy.argmax())
+    if not 0 < best < len(candidates) - 1:
+        return float(candidates[best])
+    before, at, after = energy[best - 1 : best + 2]
+    curvature = before - 2 * at + after
+    offset = 0.5 * (before - after) / curvature if curvature < 0 else 0.0
+    return float(candidates[best] + offset * (candidates[1] - candidates[0]))
+
+
+def _cut_sides(ink: Grey) -> Grey:
+    """Cut empty columns left and right but for a small margin."""
+    height = ink.shape[0]
+    inked = np.flatnonzero(ink.max(axis=0) > 40)
+    if inked.size == 0:
+        return np.zeros((height, 1), np.uint8)
+    margin = round(SIDE_MARGIN * height)
+    start = max(0, int(inked[0]) - margin)
+    stop = min(ink.shape[1], int(inked[-1]) + 1 + margin)
+    return np.ascontiguousarray(ink[:, start:stop])
