@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hwr.text import normalise_text
 
 try:
-    from editdistance import eval as _library_distance  # type: ignore[import-untyped, unused-ignore]
+    from editdistance import eval as _library_distance
 except ImportError:  # a machine that only trains has torch, NumPy and Pillow
     _library_distance = None
 
