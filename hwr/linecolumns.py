@@ -1,0 +1,140 @@
+"""The columns of a LineStore in Parquet: names, checks of files from elsewhere, the schema that is written."""
+
+import json
+from dataclasses import dataclass, fields
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from hwr.errors import DataError
+
+READ_BUFFER = 256 * 2**10
+"""Bytes read ahead in each column: without it a whole column of a row group is held in memory."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of the columns in a Parquet file. `image` and `text` must exist, the others may be missing."""
+
+    image: str = "image"
+    text: str = "text"
+    id: str = "id"
+    width: str = "width"
+    height: str = "height"
+    writer: str = "writer"
+    page: str = "page"
+    lang: str = "lang"
+    source: str = "source"
+    licence: str = "licence"
+
+
+DEFAULT_COLUMNS = Columns()
+
+
+def open_parquet(path: Path) -> Any:
+    """The open Parquet file, set so that a giant row group is not read as a whole."""
+    import pyarrow
+    from pyarrow import parquet
+
+    if not path.exists():
+        raise DataError(f"{path}: does not exist")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name a .parquet file in it")
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not size:
+        raise DataError(f"{path}: is empty (0 bytes)")
+    if head != b"PAR1":
+        raise DataError(f"{path}: is not a Parquet file")
+    try:
+        return parquet.ParquetFile(path, pre_buffer=False, buffer_size=READ_BUFFER, page_checksum_verification=True)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: is truncated or corrupt: {first_line(error)}") from error
+
+
+def check_columns(path: Path, schema: Any, columns: Columns) -> dict[str, str]:
+    """Field of `Columns` -> name of the column, for those that exist."""
+    from pyarrow import types
+
+    names: dict[str, str] = {}
+    for item in fields(Columns):
+        name = getattr(columns, item.name)
+        if name in schema.names:
+            names[item.name] = name
+        elif item.name in ("image", "text") or name != item.default:
+            raise DataError(
+                f"{path}: no column {name!r} for the {item.name}; there are: {', '.join(schema.names)}; "
+                f"name the right one with --{item.name}-column"
+            )
+    text = schema.field(names["text"]).type
+    if not _is_text(text):
+        raise DataError(f"{path}: column {names['text']!r} holds {text}, not text; name another with --text-column")
+    image = schema.field(names["image"]).type
+    is_struct = types.is_struct(image) and image.get_field_index("bytes") >= 0
+    if not is_struct and not _is_binary(image):
+        raise DataError(
+            f"{path}: column {names['image']!r} holds {image}, not the bytes of images; name another with "
+            "--image-column"
+        )
+    return names
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _is_binary(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
+
+
+def image_values(column: Any) -> tuple[list[bytes | None], list[str | None]]:
+    """Bytes and paths of an image column: struct of `bytes` and maybe `path`, or plain bytes."""
+    from pyarrow import compute, types
+
+    if not types.is_struct(column.type):
+        return column.to_pylist(), [None] * len(column)
+    images = compute.struct_field(column, "bytes").to_pylist()
+    if column.type.get_field_index("path") < 0:
+        return images, [None] * len(column)
+    return images, compute.struct_field(column, "path").to_pylist()
+
+
+def measure(image: bytes) -> tuple[int, int]:
+    """Width and height from the header of the image file; 0, 0 where it cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(BytesIO(image)) as opened:
+            return opened.size
+    except Exception:  # Pillow's readers raise almost anything on broken bytes; whoever decodes the image reports it
+        return 0, 0
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def schema() -> Any:
+    """Arrow schema of a store, with the Hugging Face features in its metadata."""
+    import pyarrow as pa
+
+    strings = ["writer", "page", "lang", "source", "licence"]
+    features: dict[str, Any] = {"image": {"_type": "Image"}}
+    features |= {name: {"dtype": "string", "_type": "Value"} for name in ("text", "id")}
+    features |= {name: {"dtype": "int32", "_type": "Value"} for name in ("width", "height")}
+    features |= {name: {"dtype": "string", "_type": "Value"} for name in strings}
+    image = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
+    columns = [pa.field("image", image), pa.field("text", pa.string()), pa.field("id", pa.string())]
+    columns += [pa.field("width", pa.int32()), pa.field("height", pa.int32())]
+    columns += [pa.field(name, pa.string()) for name in strings]
+    return pa.schema(columns, metadata={"huggingface": json.dumps({"info": {"features": features}})})
