@@ -1,0 +1,169 @@
+"""Confidence intervals of pooled error rates: a bootstrap over writers, seeded and vectorised.
+
+Lines of one hand resemble each other, so that lines are no independent witnesses of how the next hand will be read.
+Whole clusters of lines are drawn, with replacement: all lines of a writer; all lines of a page where writers are
+unknown or too few; single lines where nothing is known.
+
+The percentiles are those of the expanded percentile interval (T. C. Hesterberg, What Teachers Should Know About the
+Bootstrap, The American Statistician 69(4), 2015): the plain one is too narrow with few clusters. The number of
+clusters that enters is the effective one, (sum n)^2 / sum n^2 over the clusters' sizes n (L. Kish, Survey Sampling,
+1965), which falls when a few clusters hold most of the text.
+"""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.metrics import ErrorCounts
+
+REPLICATES = 2000
+SEED = 0
+LEVEL = 0.95
+MIN_CLUSTERS = 5.0
+"""Writers, or else pages, are the clusters where they are effectively at least so many."""
+MAX_DRAWN = 10_000
+"""More clusters than that are first added up to so many blocks: a million of them would take a minute and a half."""
+CHUNK_DRAWS = 1_000_000
+"""Most clusters drawn at once: bounds the memory to some tens of MiB."""
+
+Interval = tuple[float, float]
+Totals = NDArray[np.int64]
+"""(clusters or replicates, 4): character edits, characters, word edits, words."""
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """How the lines of a set were grouped for its interval.
+
+    Attributes:
+        by: "writer", "page" or "line".
+        count: number of clusters.
+        effective: (sum n)^2 / sum n^2 over the clusters' characters n.
+        unassigned_lines: lines that state no writer (or page) and stand as clusters of their own.
+    """
+
+    by: str
+    count: int
+    effective: float
+    unassigned_lines: int
+
+
+def _array(typecode: str) -> Any:
+    return field(default_factory=lambda: array(typecode))
+
+
+@dataclass
+class LineTallies:
+    """Counts of each line with its writer and page, in 32 bytes a line.
+
+    Writers and pages are kept as Python's 64-bit hashes, which are never -1: that stands for unknown.
+    """
+
+    counts: "array[int]" = _array("i")
+    writers: "array[int]" = _array("q")
+    pages: "array[int]" = _array("q")
+
+    def add(self, characters: ErrorCounts, words: ErrorCounts, writer: str | None, page: str | None) -> None:
+        """Add one line."""
+        self.counts.extend((characters.edits, characters.reference_length, words.edits, words.reference_length))
+        self.writers.append(-1 if writer is None else hash(writer))
+        self.pages.append(-1 if page is None else hash((writer, page)))  # pages of two writers may have one name
+
+    def totals(self) -> Totals:
+        """Counts of each line, (lines, 4)."""
+        return np.asarray(self.counts, dtype=np.int64).reshape(-1, 4)
+
+    def clustered(self) -> tuple[Clusters, Totals]:
+        """The clusters used and the counts of each, (clusters, 4), in the order in which they appear.
+
+        By writer where there are effectively `MIN_CLUSTERS` of them, else by page, else by line.
+        """
+        lines = self.totals()
+        for by, keys in (("writer", self.writers), ("page", self.pages)):
+            known = np.asarray(keys, dtype=np.int64) != -1
+            totals = np.concatenate([_sum_by_key(lines[known], np.asarray(keys)[known]), lines[~known]])
+            effective = effective_number(totals[:, 1])
+            if known.any() and effective >= MIN_CLUSTERS:
+                return Clusters(by, len(totals), effective, int((~known).sum())), totals
+        return Clusters("line", len(lines), effective_number(lines[:, 1]), 0), lines
+
+
+def _sum_by_key(lines: Totals, keys: NDArray[np.int64]) -> Totals:
+    """Sums of the rows of `lines` that have one key; keys in the order in which they appear, not of the hashes."""
+    _, first, positions = np.unique(keys, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    totals = np.zeros((len(first), 4), dtype=np.int64)
+    np.add.at(totals, rank[positions], lines)
+    return totals
+
+
+def effective_number(sizes: NDArray[np.int64]) -> float:
+    """(sum n)^2 / sum n^2: the number of equal clusters that would be worth as much. 0 when there is nothing."""
+    squares = float(np.square(sizes.astype(np.float64)).sum())
+    return float(sizes.sum()) ** 2 / squares if squares else 0.0
+
+
+def bootstrap_totals(totals: Totals, replicates: int = REPLICATES, seed: int = SEED) -> Totals:
+    """Pooled counts of `replicates` sets of clusters, each drawn with replacement from `totals`: (replicates, 4)."""
+    generator = np.random.default_rng(seed)
+    totals = _fold(totals)
+    clusters = len(totals)
+    chunk = max(1, CHUNK_DRAWS // clusters)
+    result = np.empty((replicates, 4), dtype=np.int64)
+    for start in range(0, replicates, chunk):
+        stop = min(start + chunk, replicates)
+        drawn = generator.integers(clusters, size=(stop - start, clusters), dtype=np.int32)
+        for column in range(4):
+            result[start:stop, column] = totals[:, column][drawn].sum(axis=1)
+    return result
+
+
+def _fold(totals: Totals) -> Totals:
+    """At most `MAX_DRAWN` rows: sums of independent clusters vary together as much as the clusters do."""
+    if len(totals) <= MAX_DRAWN:
+        return totals
+    blocks = np.zeros((MAX_DRAWN, 4), dtype=np.int64)
+    np.add.at(blocks, np.arange(len(totals)) % MAX_DRAWN, totals)
+    return blocks
+
+
+def rate_intervals(replicates: Totals, effective_clusters: float, level: float = LEVEL) -> tuple[Interval, Interval]:
+    """Intervals of CER and WER from bootstrapped totals; see the head of this module.
+
+    `effective_clusters` must be above 1.
+    """
+    low = expanded_tail(effective_clusters, level)
+    intervals = []
+    for column in (0, 2):
+        edits, lengths = replicates[:, column], replicates[:, column + 1]
+        rates = edits[lengths > 0] / lengths[lengths > 0]
+        bottom, top = np.quantile(rates, (low, 1 - low))
+        intervals.append((float(bottom), float(top)))
+    return intervals[0], intervals[1]
+
+
+def expanded_tail(clusters: float, level: float) -> float:
+    """Probability of each tail of the expanded percentile interval: Phi(-sqrt(n / (n - 1)) t(n - 1))."""
+    quantile = student_quantile((1 + level) / 2, clusters - 1)
+    return NormalDist().cdf(-sqrt(clusters / (clusters - 1)) * quantile)
+
+
+def student_quantile(probability: float, freedom: float) -> float:
+    """Quantile of Student's t, to 1 % from 2 degrees of freedom on (Abramowitz and Stegun 1964, 26.7.5)."""
+    x = NormalDist().inv_cdf(probability)
+    polynomials: Sequence[Sequence[float]] = (
+        (1 / 4, 1 / 4),
+        (3 / 96, 16 / 96, 5 / 96),
+        (-15 / 384, 17 / 384, 19 / 384, 3 / 384),
+        (-945 / 92160, -1920 / 92160, 1482 / 92160, 776 / 92160, 79 / 92160),
+    )
+    return x + sum(
+        sum(factor * x ** (2 * power + 1) for power, factor in enumerate(polynomial)) / freedom**order
+        for order, polynomial in enumerate(polynomials, start=1)
+    )
