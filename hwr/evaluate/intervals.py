@@ -12,10 +12,10 @@ clusters that enters is the effective one, (sum n)^2 / sum n^2 over the clusters
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
-from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,20 +54,16 @@ class Clusters:
     unassigned_lines: int
 
 
-def _array(typecode: str) -> Any:
-    return field(default_factory=lambda: array(typecode))
-
-
-@dataclass
 class LineTallies:
     """Counts of each line with its writer and page, in 32 bytes a line.
 
     Writers and pages are kept as Python's 64-bit hashes, which are never -1: that stands for unknown.
     """
 
-    counts: "array[int]" = _array("i")
-    writers: "array[int]" = _array("q")
-    pages: "array[int]" = _array("q")
+    def __init__(self) -> None:
+        self.counts = array("i")
+        self.writers = array("q")
+        self.pages = array("q")
 
     def add(self, characters: ErrorCounts, words: ErrorCounts, writer: str | None, page: str | None) -> None:
         """Add one line."""
@@ -110,9 +106,13 @@ def effective_number(sizes: NDArray[np.int64]) -> float:
 
 
 def bootstrap_totals(totals: Totals, replicates: int = REPLICATES, seed: int = SEED) -> Totals:
-    """Pooled counts of `replicates` sets of clusters, each drawn with replacement from `totals`: (replicates, 4)."""
-    generator = np.random.default_rng(seed)
+    """Pooled counts of `replicates` sets of clusters, each drawn with replacement from `totals`: (replicates, 4).
+
+    The draws depend on `seed` and on the counts: a set gets the same interval alone and beside others, and sets that
+    are added up are not drawn in step.
+    """
     totals = _fold(totals)
+    generator = np.random.default_rng([seed, crc32(totals.tobytes())])
     clusters = len(totals)
     chunk = max(1, CHUNK_DRAWS // clusters)
     result = np.empty((replicates, 4), dtype=np.int64)

@@ -1,0 +1,197 @@
+"""Sets of lines -> pooled CER and WER with intervals, for each set and for all of them."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from hwr.errors import DataError
+from hwr.evaluate.intervals import (
+    REPLICATES,
+    SEED,
+    Clusters,
+    Interval,
+    LineTallies,
+    Totals,
+    bootstrap_totals,
+    rate_intervals,
+)
+from hwr.evaluate.lines import LineReader, ReadLine, UnreadableLines, read_set
+from hwr.evaluate.sets import EvaluationSet, FailedSet
+from hwr.linecolumns import DEFAULT_COLUMNS, Columns
+from hwr.metrics import ErrorCounts
+from hwr.text import Alphabet
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What to read and how to draw.
+
+    Attributes:
+        limit: read at most the first so many lines of each set.
+        columns: names of the Parquet columns.
+        replicates, seed: of the bootstrap; the same counts give the same interval.
+    """
+
+    limit: int | None = None
+    columns: Columns = DEFAULT_COLUMNS
+    replicates: int = REPLICATES
+    seed: int = SEED
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured on a set, or on all sets together.
+
+    Attributes:
+        lines: lines that were read and scored.
+        unreadable: lines that could not be opened; they are in no other figure.
+        characters, words: edits and reference lengths, pooled over the lines.
+        cer_interval, wer_interval: 95 % intervals; None with fewer than two clusters.
+        outside_alphabet: characters of the references that the model cannot write, with their counts.
+        seconds: time of decoding, reading and scoring.
+    """
+
+    lines: int
+    unreadable: int
+    characters: ErrorCounts
+    words: ErrorCounts
+    cer_interval: Interval | None
+    wer_interval: Interval | None
+    outside_alphabet: Mapping[str, int]
+    seconds: float
+
+    @property
+    def lines_per_second(self) -> float:
+        """Lines read and scored in a second."""
+        return self.lines / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """One set with its figures and the clusters of its intervals."""
+
+    source: EvaluationSet
+    figures: Figures
+    clusters: Clusters
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that was measured and all that could not be. `total` pools the lines of `sets`; at least one set is there."""
+
+    sets: tuple[SetResult, ...]
+    total: Figures
+    failed: tuple[FailedSet, ...]
+    unreadable: tuple[UnreadableLines, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every set and every line could be measured."""
+        return not self.failed and not self.unreadable
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A set's result and its bootstrapped counts, which the total needs."""
+
+    result: SetResult
+    replicates: Totals
+
+
+def evaluate(
+    reader: LineReader,
+    alphabet: Alphabet,
+    sets: Sequence[EvaluationSet],
+    options: EvaluationOptions | None = None,
+    on_line: Callable[[ReadLine], None] | None = None,
+) -> Evaluation:
+    """Read all lines of `sets` and measure the reader on them.
+
+    Sets that cannot be measured (unusable file, no line that opens, references without any character) are listed in
+    `failed`; the others go on. `on_line` is called with each line as it has been read.
+
+    Raises:
+        DataError: no set could be measured.
+    """
+    options = options or EvaluationOptions()
+    measured: list[_Measured] = []
+    failed: list[FailedSet] = []
+    unreadable: list[UnreadableLines] = []
+
+    def observe(line: ReadLine) -> None:
+        if isinstance(line, UnreadableLines):
+            unreadable.append(line)
+        if on_line is not None:
+            on_line(line)
+
+    for source in sets:
+        try:
+            measured.append(_measure(source, reader, alphabet, options, observe))
+        except DataError as error:
+            failed.append(FailedSet(source.path, str(error)))
+    if not measured:
+        reasons = [item.error for item in failed] or ["there is no set"]
+        raise DataError(reasons[0] if len(reasons) == 1 else f"no set could be measured: {'; '.join(reasons)}")
+    return Evaluation(tuple(item.result for item in measured), _total(measured), tuple(failed), tuple(unreadable))
+
+
+def _measure(
+    source: EvaluationSet,
+    reader: LineReader,
+    alphabet: Alphabet,
+    options: EvaluationOptions,
+    observe: Callable[[ReadLine], None],
+) -> _Measured:
+    started = perf_counter()
+    tallies = LineTallies()
+    characters, words = ErrorCounts(), ErrorCounts()
+    outside: Counter[str] = Counter()
+    lines = unreadable = 0
+    reason = ""
+    for line in read_set(source, reader, options.columns, options.limit):
+        if isinstance(line, UnreadableLines):
+            unreadable += line.count
+            reason = reason or line.error
+        else:
+            lines += 1
+            characters += line.characters
+            words += line.words
+            outside.update(alphabet.missing([line.truth]))
+            tallies.add(line.characters, line.words, line.writer, line.page)
+        observe(line)
+    seconds = perf_counter() - started
+    if not lines:
+        raise DataError(f"{source.path}: none of its lines can be read; the first: {reason or 'there is none'}")
+    if not characters.reference_length:
+        raise DataError(f"{source.path}: the texts of its {lines} lines are empty: there is nothing to measure")
+    clusters, totals = tallies.clustered()
+    replicates = bootstrap_totals(totals, options.replicates, options.seed)
+    cer, wer = _intervals(replicates, clusters.effective)
+    figures = Figures(lines, unreadable, characters, words, cer, wer, dict(outside), seconds)
+    return _Measured(SetResult(source, figures, clusters), replicates)
+
+
+def _intervals(replicates: Totals, effective_clusters: float) -> tuple[Interval | None, Interval | None]:
+    """Intervals of CER and WER, or None where a single cluster leaves nothing to vary."""
+    return (None, None) if effective_clusters < 2 else rate_intervals(replicates, effective_clusters)
+
+
+def _total(measured: Sequence[_Measured]) -> Figures:
+    """Pooled over all lines. The sets are fixed strata: writers are drawn anew inside each of them."""
+    figures = [item.result.figures for item in measured]
+    degrees = [item.result.clusters.effective - 1 for item in measured]
+    if any(item.cer_interval is None for item in figures):
+        cer = wer = None
+    else:
+        cer, wer = _intervals(sum((item.replicates for item in measured[1:]), measured[0].replicates), sum(degrees) + 1)
+    return Figures(
+        lines=sum(item.lines for item in figures),
+        unreadable=sum(item.unreadable for item in figures),
+        characters=sum((item.characters for item in figures), ErrorCounts()),
+        words=sum((item.words for item in figures), ErrorCounts()),
+        cer_interval=cer,
+        wer_interval=wer,
+        outside_alphabet=dict(sum((Counter(item.outside_alphabet) for item in figures), Counter())),
+        seconds=sum(item.seconds for item in figures),
+    )

@@ -1,0 +1,138 @@
+"""Line store -> grey images -> readings -> scored lines, as a stream: memory does not grow with the set."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.decode.greedy import Reading
+from hwr.errors import DataError, InputError
+from hwr.evaluate.sets import EvaluationSet
+from hwr.image import decode_image
+from hwr.linecolumns import DEFAULT_COLUMNS, Columns
+from hwr.linestore import LineFile, LineGroup, StoredLine
+from hwr.metrics import ErrorCounts, character_errors, word_errors
+from hwr.text import normalise_text
+
+BATCH_PIXELS = 64_000_000
+"""Most pixels (bytes) of decoded images that are held at once: 256 lines of a good scan, or a few giant ones."""
+
+Grey = NDArray[np.uint8]
+
+
+class LineReader(Protocol):
+    """What evaluation needs of a recogniser."""
+
+    def read_lines(self, lines: Sequence[Grey], /) -> Sequence[Reading]:
+        """Read grey images of lines, (H, W) each; the readings come in their order."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScoredLine:
+    """One line of a set with its reading; both texts are those after the text rules."""
+
+    set: str
+    id: str
+    truth: str
+    reading: str
+    confidence: float
+    characters: ErrorCounts
+    words: ErrorCounts
+    writer: str | None
+    page: str | None
+
+
+@dataclass(frozen=True)
+class UnreadableLines:
+    """Lines without a figure, because they could not be opened: one, or `count` of them in a corrupt part of a file."""
+
+    set: str
+    id: str
+    error: str
+    truth: str = ""
+    count: int = 1
+
+
+ReadLine = ScoredLine | UnreadableLines
+
+
+def read_set(
+    source: EvaluationSet, reader: LineReader, columns: Columns = DEFAULT_COLUMNS, limit: int | None = None
+) -> Iterator[ReadLine]:
+    """Read and score the lines of a set (at most the first `limit`), group by group.
+
+    Lines that cannot be opened come as `UnreadableLines`, before the lines of their group.
+
+    Raises:
+        DataError: the file is missing, not Parquet, empty, or lacks the columns.
+    """
+    unusable: list[UnreadableLines] = []
+
+    def report(row: int, reason: str) -> None:
+        if limit is None or row < limit:
+            unusable.append(UnreadableLines(source.name, f"row {row}", reason))
+
+    file = LineFile(source.path, columns, report)
+    remaining = file.count if limit is None else limit
+    corrupt = -1
+    for group in file.groups:
+        if remaining <= 0:
+            return
+        try:
+            # Behind a corrupt place a row group cannot be read on, and each try would begin at its first line.
+            if group.row_group == corrupt:
+                raise DataError(f"row group {corrupt} is corrupt")
+            lines = file.read_group(group.index)[:remaining]
+        except DataError as error:
+            corrupt = group.row_group
+            yield _corrupt_group(source, file, group, str(error))
+            continue
+        yield from unusable
+        unusable.clear()
+        remaining -= len(lines)
+        yield from _read_lines(source, lines, reader)
+
+
+def _corrupt_group(source: EvaluationSet, file: LineFile, group: LineGroup, error: str) -> UnreadableLines:
+    offset = sum(other.stop - other.start for other in file.groups[: group.index])
+    count = group.stop - group.start
+    return UnreadableLines(source.name, f"rows {offset} to {offset + count - 1}", error, count=count)
+
+
+def _read_lines(source: EvaluationSet, lines: Sequence[StoredLine], reader: LineReader) -> Iterator[ReadLine]:
+    """Decode, read and score the lines of a group, in batches that fit into memory."""
+    batch: list[StoredLine] = []
+    images: list[Grey] = []
+    pixels = 0
+    for line in lines:
+        try:
+            image = decode_image(line.image, line.path or line.id)
+        except InputError as error:
+            yield UnreadableLines(source.name, line.id, str(error), normalise_text(line.text))
+            continue
+        batch.append(line)
+        images.append(image)
+        pixels += image.size
+        if pixels >= BATCH_PIXELS:
+            yield from _score(source, batch, reader.read_lines(images))
+            batch, images, pixels = [], [], 0
+    if batch:
+        yield from _score(source, batch, reader.read_lines(images))
+
+
+def _score(source: EvaluationSet, lines: Sequence[StoredLine], readings: Sequence[Reading]) -> Iterator[ScoredLine]:
+    for line, reading in zip(lines, readings, strict=True):
+        yield ScoredLine(
+            set=source.name,
+            id=line.id,
+            truth=normalise_text(line.text),
+            reading=normalise_text(reading.text),
+            confidence=reading.confidence,
+            characters=character_errors(line.text, reading.text),
+            words=word_errors(line.text, reading.text),
+            writer=line.writer,
+            page=line.page,
+        )

@@ -1,0 +1,199 @@
+"""What an evaluation prints and writes: a table for people, JSON for programs, one row a line for spreadsheets."""
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from hwr import __version__
+from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, Figures, SetResult
+from hwr.evaluate.gate import GateResult
+from hwr.evaluate.intervals import LEVEL, Clusters, Interval
+from hwr.evaluate.lines import ReadLine, ScoredLine
+
+LINE_COLUMNS = ("set", "id", "edits", "characters", "confidence", "truth", "reading", "error")
+SHOWN_CHARACTERS = 20
+"""Most characters outside the alphabet that the printed report names."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the figures were measured with."""
+
+    model: str
+    decoder: str
+    options: EvaluationOptions
+
+
+class WorstLines:
+    """The `count` lines with the most edits; among equals those with the higher rate, then the earlier ones."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._seen = 0
+        self._heap: list[tuple[int, float, int, ScoredLine]] = []
+
+    def add(self, line: ReadLine) -> None:
+        """Take note of a line; those without a mistake and those without a reading are never among the worst."""
+        self._seen += 1
+        if isinstance(line, ScoredLine) and line.characters.edits:
+            heapq.heappush(self._heap, (line.characters.edits, line.characters.rate, -self._seen, line))
+            if len(self._heap) > self.count:
+                heapq.heappop(self._heap)
+
+    def lines(self) -> list[ScoredLine]:
+        """The worst first."""
+        return [line for *_, line in sorted(self._heap, key=lambda item: item[:3], reverse=True)]
+
+
+def write_line_header(file: TextIO) -> None:
+    """Begin a table of lines: tab-separated, no quoting (no text has a tab or a line break after the text rules)."""
+    file.write("\t".join(LINE_COLUMNS) + "\n")
+
+
+def write_line(file: TextIO, line: ReadLine) -> None:
+    """One row of the table of lines; a line without a reading has the reason in its last column instead."""
+    if isinstance(line, ScoredLine):
+        counts = line.characters
+        numbers = [str(counts.edits), str(counts.reference_length), f"{line.confidence:.4f}"]
+        row = [line.set, line.id, *numbers, line.truth, line.reading, ""]
+    else:
+        row = [line.set, line.id, "", "", "", line.truth, "", line.error]
+    file.write("\t".join(" ".join(cell.split()) for cell in row) + "\n")
+
+
+def as_json(
+    evaluation: Evaluation, setting: Setting, gate: Sequence[GateResult], worst: Sequence[ScoredLine]
+) -> dict[str, Any]:
+    """The report for programs; its keys are listed in docs/evaluation.md and do not change."""
+    return {
+        "hwr": __version__,
+        "model": setting.model,
+        "decoder": setting.decoder,
+        "limit": setting.options.limit,
+        "interval": {"level": LEVEL, "replicates": setting.options.replicates, "seed": setting.options.seed},
+        "sets": [_set_as_json(item) for item in evaluation.sets],
+        "total": _figures_as_json(evaluation.total),
+        "gate": {
+            "passed": all(item.passed for item in gate) if gate else None,
+            "checks": [
+                {
+                    "set": item.set,
+                    "measure": item.measure,
+                    "value": item.value,
+                    "limit": item.limit,
+                    "passed": item.passed,
+                }
+                for item in gate
+            ],
+        },
+        "failed_sets": [{"path": str(item.path), "error": item.error} for item in evaluation.failed],
+        "unreadable_lines": [
+            {"set": item.set, "id": item.id, "count": item.count, "error": item.error} for item in evaluation.unreadable
+        ],
+        "worst_lines": [
+            {
+                "set": line.set,
+                "id": line.id,
+                "edits": line.characters.edits,
+                "characters": line.characters.reference_length,
+                "confidence": line.confidence,
+                "truth": line.truth,
+                "reading": line.reading,
+            }
+            for line in worst
+        ],
+    }
+
+
+def _set_as_json(item: SetResult) -> dict[str, Any]:
+    clusters = {
+        "by": item.clusters.by,
+        "count": item.clusters.count,
+        "effective": item.clusters.effective,
+        "unassigned_lines": item.clusters.unassigned_lines,
+    }
+    head = {"name": item.source.name, "path": str(item.source.path), "split": item.source.split}
+    return head | _figures_as_json(item.figures) | {"clusters": clusters}
+
+
+def _figures_as_json(figures: Figures) -> dict[str, Any]:
+    return {
+        "lines": figures.lines,
+        "unreadable": figures.unreadable,
+        "characters": figures.characters.reference_length,
+        "character_edits": figures.characters.edits,
+        "cer": figures.characters.rate,
+        "cer_interval": figures.cer_interval,
+        "words": figures.words.reference_length,
+        "word_edits": figures.words.edits,
+        "wer": figures.words.rate,
+        "wer_interval": figures.wer_interval,
+        "outside_alphabet": dict(sorted(figures.outside_alphabet.items())),
+        "seconds": figures.seconds,
+        "lines_per_second": figures.lines_per_second,
+    }
+
+
+def print_table(evaluation: Evaluation, setting: Setting, file: TextIO) -> None:
+    """The figures of each set, and of all when there are several, as a table; then what is outside the alphabet."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{setting.model}, {setting.decoder}", title_justify="left")
+    table.add_column("set", overflow="fold")
+    for name in ("lines", "characters", "CER", "95 % interval", "WER", "95 % interval", "clusters", "lines/s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for item in evaluation.sets:
+        label = item.source.name + (f" ({item.source.split})" if item.source.split else "")
+        table.add_row(*_row(label, item.figures, item.clusters))
+    if len(evaluation.sets) > 1:
+        table.add_section()
+        table.add_row(*_row("all", evaluation.total, None))
+    # Rich takes 80 columns where it finds no terminal, which would cut the figures in a build log.
+    console = Console(file=file, width=None if file.isatty() else 160, markup=False, highlight=False)
+    console.print(table)
+    for text in _notes(evaluation):
+        console.print(text, soft_wrap=True)
+
+
+def _row(label: str, figures: Figures, clusters: Clusters | None) -> list[Any]:
+    from rich.text import Text
+
+    return [
+        Text(label),
+        f"{figures.lines:,}",
+        f"{figures.characters.reference_length:,}",
+        f"{figures.characters.rate:.4f}",
+        _format_interval(figures.cer_interval),
+        f"{figures.words.rate:.4f}",
+        _format_interval(figures.wer_interval),
+        f"{clusters.count:,} {clusters.by}{'s' if clusters.count != 1 else ''}" if clusters else "",
+        f"{figures.lines_per_second:.1f}",
+    ]
+
+
+def _format_interval(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
+
+
+def _notes(evaluation: Evaluation) -> Iterator[str]:
+    if evaluation.total.outside_alphabet:
+        yield f"Outside the model's alphabet: {_format_characters(evaluation.total.outside_alphabet)}"
+    if evaluation.total.unreadable:
+        yield f"Lines that could not be opened, in no figure above: {evaluation.total.unreadable:,}"
+
+
+def _format_characters(counts: Mapping[str, int]) -> str:
+    """Total and counts, the most frequent first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{character!r} {count:,}" for character, count in ordered[:SHOWN_CHARACTERS])
+    more = f", and {len(ordered) - SHOWN_CHARACTERS} others" if len(ordered) > SHOWN_CHARACTERS else ""
+    return f"{sum(counts.values()):,} characters of the texts ({shown}{more})"
+
+
+def print_worst(lines: Sequence[ScoredLine], file: TextIO) -> None:
+    """The worst lines, truth above reading."""
+    for line in lines:
+        print(f"\n{line.set} {line.id}: {line.characters.edits} edits in {line.characters.reference_length}", file=file)
+        print(f"  truth    {line.truth}\n  reading  {line.reading}", file=file)
