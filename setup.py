@@ -4,6 +4,7 @@
 copies nothing: there the package finds the folders of the repository.
 """
 
+import shutil
 from pathlib import Path
 
 from setuptools import setup
@@ -32,6 +33,9 @@ class BuildWithModels(build_py):
         super().run()
         if self.editable_mode:
             return
+        for folder in SHIPPED:
+            # What an earlier build left there may have gone from the repository.
+            shutil.rmtree(Path(self.build_lib, "hwr", folder), ignore_errors=True)
         for source, target in shipped_files():
             destination = Path(self.build_lib, target)
             self.mkpath(str(destination.parent))

@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,3 +15,12 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found: {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def source_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout without what builds and tools left there, to build the package from."""
+    left_out = (".git", ".venv*", "build", "dist", "runs", "*.egg-info", "__pycache__", ".*_cache")
+    return Path(
+        shutil.copytree(ROOT, tmp_path_factory.mktemp("source") / "hwr", ignore=shutil.ignore_patterns(*left_out))
+    )
