@@ -1,11 +1,22 @@
 """What line augmentation does, how often and how much."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from hwr.errors import UsageError
 
 Range = tuple[float, float]
+
+GEOMETRY: dict[str, tuple[str, ...]] = {
+    "height": ("height_log_scale", "vertical_overshoot"),
+    "shear": ("shear",),
+    "rotation": ("rotation_degrees", "rotation_overshoot"),
+    "perspective": ("perspective", "perspective_width"),
+    "elastic": ("elastic_sigma",),
+    "grid": ("grid_width_change",),
+    "wander": ("baseline_wander",),
+}
+"""The kinds of geometry and the sizes that turn them on."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,31 @@ class AugmentOptions:
                     raise UsageError(f"augmentation option {name}: one number is needed, not {value!r}")
                 checked[name] = float(value)
         return cls(**checked)  # type: ignore[arg-type]
+
+    @classmethod
+    def kinds(cls) -> tuple[str, ...]:
+        """The names of all kinds of augmentation."""
+        rare = [field.name.removesuffix("_probability") for field in fields(cls) if "_probability" in field.name]
+        return (*GEOMETRY, "gamma", *rare)
+
+    def only(self, kind: str, probability: float = 1.0) -> "AugmentOptions":
+        """These options with one kind for every line (or for a share of them) and without all others.
+
+        Raises:
+            UsageError: no such kind.
+        """
+        if kind not in self.kinds():
+            raise UsageError(f"unknown kind of augmentation {kind!r}; known: {', '.join(self.kinds())}")
+        changes: dict[str, float | Range] = {}
+        for other in self.kinds():
+            names = GEOMETRY.get(other, ("gamma",) if other == "gamma" else (f"{other}_probability",))
+            for name in names:
+                rare = name.endswith("_probability")
+                if other == kind:
+                    changes[name] = probability if rare else getattr(self, name)
+                else:
+                    changes[name] = (0.0, 0.0) if isinstance(getattr(self, name), tuple) else 0.0
+        return replace(self, **changes)  # type: ignore[arg-type]
 
     def probability(self, kind: str) -> float:
         """The probability of a kind, scaled by `strength`."""

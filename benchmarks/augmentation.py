@@ -1,0 +1,171 @@
+"""What line augmentation costs, and how it looks.
+
+    python -m benchmarks.augmentation                            time of a batch, and of each kind
+    python -m benchmarks.augmentation --sheet FILE.png DATA...   a contact sheet of augmented lines
+    python -m benchmarks.augmentation --kinds FILE.png DATA      one row a kind, each for every line
+
+The batch is that of a CPU training step: 24 lines of 48 rows and 580 columns on average.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hwr.train.augment import AugmentOptions, augment
+from hwr.train.augment_options import GEOMETRY
+
+HEIGHT, LINES, MEAN_WIDTH = 48, 24, 580
+
+
+def stroke_batch(lines: int, mean_width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Lines of random strokes: ink (lines, HEIGHT, W), widths and equal target widths."""
+    generator = torch.Generator().manual_seed(0)
+    widths = torch.randint(int(mean_width * 0.9), int(mean_width * 1.1), (lines,), generator=generator)
+    noise = torch.rand((lines, 1, HEIGHT, int(widths.max())), generator=generator)
+    smooth = torch.nn.functional.avg_pool2d(noise, 5, stride=1, padding=2)
+    ink = ((smooth - 0.52) * 2500.0).clamp(0.0, 255.0).to(torch.uint8)[:, 0]
+    for line, width in enumerate(widths.tolist()):
+        ink[line, :, width:] = 0
+    return ink, widths, torch.full((lines,), mean_width)
+
+
+def median_ms(work: Callable[[int], object], repeats: int) -> float:
+    """Median wall time of `work(number of the repeat)` in milliseconds, after three calls that do not count."""
+    times = []
+    for repeat in range(repeats + 3):
+        start = time.perf_counter()
+        work(repeat)
+        times.append((time.perf_counter() - start) * 1e3)
+    return statistics.median(times[3:])
+
+
+def print_costs(device: str, repeats: int) -> None:
+    """Time a whole batch, and what each kind adds to it."""
+    options = AugmentOptions()
+    ink, widths, targets = stroke_batch(LINES, MEAN_WIDTH)
+    ink = ink.to(device)
+
+    def cost(chosen: AugmentOptions) -> float:
+        def work(repeat: int) -> None:
+            augment(ink, widths, targets, torch.arange(LINES) + 1000 * repeat, chosen)
+            if device == "cuda":
+                torch.cuda.synchronize()
+
+        return median_ms(work, repeats)
+
+    whole = cost(options)
+    plain = cost(AugmentOptions(strength=0.0))
+    print(f"{LINES} lines of {MEAN_WIDTH} columns, {device}, {torch.get_num_threads()} threads, median of {repeats}")
+    print(f"all kinds at their defaults: {whole:.2f} ms a batch, {whole / LINES * 1e3:.0f} us a line")
+    print(f"geometry and nothing else:   {plain:.2f} ms a batch")
+    nothing = cost(options.only("motion", 0.0))
+    print(f"draws and empty kinds add:   {nothing - plain:.2f} ms a batch")
+    print(f"{'kind':16} {'default':>8} {'for all lines, ms':>18} {'at the default, ms':>19}")
+    for kind in options.kinds():
+        if kind in GEOMETRY:
+            continue  # in the grid: always computed
+        share = 1.0 if kind == "gamma" else options.probability(kind)
+        everywhere = cost(options.only(kind)) - nothing
+        print(f"{kind:16} {share:8.2f} {everywhere:18.2f} {everywhere * share:19.2f}")
+
+
+def read_lines(path: Path, count: int, start: int) -> list[NDArray[np.uint8]]:
+    """Some normalised lines of a Parquet file, spread over its first group after `start`."""
+    from hwr.image import decode_image, normalise_line
+    from hwr.linestore import LineFile
+
+    file = LineFile(path)
+    stored = file.read_group(start % len(file.groups))
+    step = max(1, len(stored) // count)
+    return [normalise_line(decode_image(line.image, line.id), HEIGHT) for line in stored[::step][:count]]
+
+
+def one_line(ink: NDArray[np.uint8], target: int, seed: int, options: AugmentOptions) -> NDArray[np.uint8]:
+    """An augmented line as dark ink on white, (HEIGHT, target)."""
+    batch = torch.from_numpy(np.ascontiguousarray(ink))[None]
+    seeds = torch.tensor([seed])
+    result = augment(batch, torch.tensor([ink.shape[1]]), torch.tensor([target]), seeds, options)
+    return np.asarray(255.0 - result[0, 0].numpy() * 255.0, dtype=np.uint8)
+
+
+def write_sheet(path: Path, rows: list[tuple[str, list[NDArray[np.uint8]]]], width: int) -> None:
+    """Draw labelled rows of lines, cut to `width` columns each, into one picture."""
+    import cv2
+
+    pieces = []
+    for label, lines in rows:
+        cells = []
+        for line in lines:
+            cell = np.full((HEIGHT + 4, width + 6), 200, np.uint8)
+            shown = line[:, :width]
+            cell[2 : 2 + HEIGHT, 2 : 2 + shown.shape[1]] = shown
+            cells.append(cell)
+        row = np.concatenate(cells, axis=1)
+        title = np.full((HEIGHT + 4, 130 if label else 0), 255, np.uint8)
+        if label:
+            cv2.putText(title, label, (2, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0,), 1, cv2.LINE_AA)
+        pieces.append(np.concatenate([title, row], axis=1))
+    if not cv2.imwrite(str(path), np.concatenate(pieces, axis=0)):
+        raise SystemExit(f"{path}: cannot be written")
+
+
+def sheet(path: Path, data: list[Path], lines: int, copies: int, strength: float, seed: int, width: int) -> None:
+    """Each line as it is and augmented `copies` times, with the width jitter of training."""
+    options = AugmentOptions(strength=strength)
+    generator = np.random.default_rng(seed)
+    rows = []
+    for file in data:
+        for number, ink in enumerate(read_lines(file, lines, seed)):
+            row = [255 - ink]
+            for copy in range(copies):
+                target = max(1, round(ink.shape[1] * float(np.exp(generator.uniform(-0.25, 0.2) * strength))))
+                row.append(one_line(ink, target, seed * 10007 + number * 101 + copy, options))
+            rows.append((f"{file.parent.name}"[:16], row))
+    write_sheet(path, rows, width)
+
+
+def kinds_sheet(path: Path, data: list[Path], copies: int, seed: int, width: int) -> None:
+    """A row for each kind, alone, for `copies` lines."""
+    options = AugmentOptions()
+    inks = [ink for file in data for ink in read_lines(file, max(1, copies // len(data)), seed)]
+    rows = [("as it is", [255 - ink for ink in inks])]
+    for kind in options.kinds():
+        chosen = options.only(kind)
+        rows.append((kind, [one_line(ink, ink.shape[1], seed + number, chosen) for number, ink in enumerate(inks)]))
+    write_sheet(path, rows, width)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="*", type=Path, help="Parquet files of lines, for a sheet")
+    parser.add_argument("--sheet", type=Path, help="write a contact sheet to this PNG")
+    parser.add_argument("--kinds", type=Path, help="write a sheet with one row a kind to this PNG")
+    parser.add_argument("--lines", type=int, default=4, help="lines a file on the sheet")
+    parser.add_argument("--copies", type=int, default=3, help="augmented copies of each line, or lines of a kind")
+    parser.add_argument("--columns", type=int, default=420, help="columns of each line that are shown")
+    parser.add_argument("--strength", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=31)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    if (given.sheet or given.kinds) and not given.data:
+        parser.error("a sheet needs Parquet files of lines")
+    if given.sheet:
+        sheet(given.sheet, given.data, given.lines, given.copies, given.strength, given.seed, given.columns)
+    if given.kinds:
+        kinds_sheet(given.kinds, given.data, given.copies, given.seed, given.columns)
+    if not given.sheet and not given.kinds:
+        print_costs(given.device, given.repeats)
+
+
+if __name__ == "__main__":
+    main()
