@@ -162,7 +162,13 @@ class LineFile:
         group = self.groups[index]
         batches = self._batches_at(group.row_group, group.start, group.stop)
         first = self._first_rows[group.row_group] + group.start
-        return [line for line in self._lines(batches, first) if line is not None]
+        lines: list[StoredLine] = []
+        for row, line in self._rows(batches, first):
+            if isinstance(line, str):
+                self._leave_out(row, line)
+            else:
+                lines.append(line)
+        return lines
 
     def __len__(self) -> int:
         return self.count
@@ -170,6 +176,15 @@ class LineFile:
     def __iter__(self) -> Iterator[StoredLine]:
         for group in self.groups:
             yield from self.read_group(group.index)
+
+    def rows(self, images: bool = True) -> Iterator[tuple[int, StoredLine | str]]:
+        """Every row's number with its line, or with the reason why it cannot be used.
+
+        Without `images` no image is read: `image` is empty, and the sizes are 0 where the file does not state them.
+        """
+        names = [name for key, name in self._names.items() if images or key != "image"]
+        for row_group in range(len(self._sizes)):
+            yield from self._rows(self._new_batches(row_group, names), self._first_rows[row_group])
 
     def texts(self) -> Iterator[str]:
         """The texts alone, streamed, without reading any image. Texts of rows that lack the image are among them."""
@@ -209,24 +224,25 @@ class LineFile:
         except (pyarrow.ArrowException, OSError) as error:
             raise DataError(f"{self.path}: row group {row_group} cannot be read: {first_line(error)}") from error
 
-    def _lines(self, batches: list[Any], first: int) -> Iterator[StoredLine | None]:
+    def _rows(self, batches: Iterable[Any], first: int) -> Iterator[tuple[int, StoredLine | str]]:
         for batch in batches:
-            values = {key: batch.column(name) for key, name in self._names.items()}
-            images, paths = image_values(values.pop("image"))
+            values = {key: batch.column(name) for key, name in self._names.items() if name in batch.schema.names}
+            images: list[bytes | None] = [b""] * batch.num_rows
+            paths: list[str | None] = [None] * batch.num_rows
+            if "image" in values:
+                images, paths = image_values(values.pop("image"))
             others = {key: column.to_pylist() for key, column in values.items()}
             for position in range(batch.num_rows):
                 row = {key: column[position] for key, column in others.items()}
-                yield self._line(first + position, images[position], paths[position], row)
+                yield first + position, self._line(first + position, images[position], paths[position], row)
             first += batch.num_rows
 
-    def _line(self, row: int, image: bytes | None, path: str | None, values: dict[str, Any]) -> StoredLine | None:
+    def _line(self, row: int, image: bytes | None, path: str | None, values: dict[str, Any]) -> StoredLine | str:
         text = values.get("text")
         if text is None:
-            self._leave_out(row, "no text (null)")
-            return None
+            return "no text (null)"
         if image is None:
-            self._leave_out(row, "no image bytes (null" + (f", only the path {path!r})" if path else ")"))
-            return None
+            return "no image bytes (null" + (f", only the path {path!r})" if path else ")")
         width, height = values.get("width"), values.get("height")
         if not width or not height:
             width, height = measure(image)
