@@ -25,8 +25,12 @@ from hwr.metrics import ErrorCounts
 REPLICATES = 2000
 SEED = 0
 LEVEL = 0.95
-MIN_CLUSTERS = 5.0
-"""Writers, or else pages, are the clusters where they are effectively at least so many."""
+MIN_CLUSTERS = 2.0
+"""Writers, or else pages, are the clusters where they are effectively at least so many.
+
+So few are a poor base, but a better one than single lines: simulated with 3 writers, the interval held the true rate
+73 times in 100 by writer, and 37 times by line.
+"""
 MAX_DRAWN = 10_000
 """More clusters than that are first added up to so many blocks: a million of them would take a minute and a half."""
 CHUNK_DRAWS = 1_000_000

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwr.errors import DataError
-from hwr.linestore import resolve_split
+from hwr.linecolumns import DEFAULT_COLUMNS, Columns
+from hwr.linestore import LineFile, resolve_split
 
 SPLITS = ("train", "val", "test")
 DEFAULT_SPLIT = "val"
@@ -50,3 +51,15 @@ def find_sets(paths: Sequence[Path], split: str) -> tuple[list[EvaluationSet], l
         item if names[item.name] == 1 else EvaluationSet(str(item.path), item.path, item.split) for item in found
     ]
     return renamed, failed
+
+
+def count_lines(sets: Sequence[EvaluationSet], columns: Columns = DEFAULT_COLUMNS, limit: int | None = None) -> int:
+    """Lines that an evaluation will go through; sets that cannot be opened count as none."""
+    total = 0
+    for item in sets:
+        try:
+            count = LineFile(item.path, columns).count
+        except DataError:
+            continue
+        total += count if limit is None else min(count, limit)
+    return total
