@@ -189,7 +189,8 @@ def _format_characters(counts: Mapping[str, int]) -> str:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     shown = ", ".join(f"{character!r} {count:,}" for character, count in ordered[:SHOWN_CHARACTERS])
     more = f", and {len(ordered) - SHOWN_CHARACTERS} others" if len(ordered) > SHOWN_CHARACTERS else ""
-    return f"{sum(counts.values()):,} characters of the texts ({shown}{more})"
+    total = sum(counts.values())
+    return f"{total:,} character{'s' if total != 1 else ''} of the texts ({shown}{more})"
 
 
 def print_worst(lines: Sequence[ScoredLine], file: TextIO) -> None:

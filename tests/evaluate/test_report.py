@@ -1,0 +1,136 @@
+"""What an evaluation prints and writes."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from line_sets import NumberReader
+
+from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, evaluate
+from hwr.evaluate.gate import Gate, check_gate
+from hwr.evaluate.lines import ReadLine, ScoredLine, UnreadableLines
+from hwr.evaluate.report import (
+    LINE_COLUMNS,
+    Setting,
+    WorstLines,
+    as_json,
+    print_table,
+    print_worst,
+    write_line,
+    write_line_header,
+)
+from hwr.evaluate.sets import find_sets
+from hwr.metrics import ErrorCounts
+from hwr.text import Alphabet
+
+SETTING = Setting("small", "greedy", EvaluationOptions())
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "evaluation.md"
+
+
+def scored(id: str, edits: int, length: int, truth: str = "truth", reading: str = "reading") -> ScoredLine:
+    return ScoredLine("set", id, truth, reading, 0.5, ErrorCounts(edits, length), ErrorCounts(0, 1), None, None)
+
+
+@pytest.fixture
+def evaluation(tmp_path: Path) -> Evaluation:
+    reader = NumberReader(alphabet=Alphabet(" abcdefghij"))
+    paths = [
+        reader.store(tmp_path / "[first]", [("abc def", "abc dfe"), ("a ß", "a b")]),
+        reader.store(tmp_path / "second", [("abc", "abc")]),
+    ]
+    return evaluate(reader, reader.alphabet, find_sets(paths, "val")[0])
+
+
+def keys(value: object, prefix: str = "") -> set[str]:
+    """All keys of a JSON object; `name[]` for those of the objects in a list."""
+    if isinstance(value, dict):
+        own = {prefix + key for key in value}
+        return own.union(*(keys(item, f"{prefix}{key}.") for key, item in value.items()))
+    if isinstance(value, list):
+        return set().union(*(keys(item, prefix) for item in value))
+    return set()
+
+
+def test_json_is_strict_and_holds_the_figures(evaluation: Evaluation) -> None:
+    gate = check_gate(Gate(max_cer=0.1), evaluation.sets)
+    report = json.loads(json.dumps(as_json(evaluation, SETTING, gate, [scored("x", 1, 2)]), allow_nan=False))
+    first, second = report["sets"]
+    assert (first["name"], first["split"], first["lines"], first["characters"], first["character_edits"]) == (
+        "[first]",
+        "val",
+        2,
+        10,
+        3,
+    )
+    assert first["cer"] == 0.3 and second["cer"] == 0.0
+    assert first["outside_alphabet"] == {"ß": 1}
+    assert report["total"]["cer"] == pytest.approx(3 / 13)
+    assert report["gate"]["passed"] is False
+    assert [check["passed"] for check in report["gate"]["checks"]] == [False, True]
+    assert report["worst_lines"][0]["id"] == "x"
+
+
+def test_json_without_a_gate_neither_passed_nor_failed(evaluation: Evaluation) -> None:
+    assert as_json(evaluation, SETTING, [], [])["gate"] == {"passed": None, "checks": []}
+
+
+def test_every_key_of_the_json_is_documented(evaluation: Evaluation) -> None:
+    report = as_json(evaluation, SETTING, check_gate(Gate(0.1, 0.1), evaluation.sets), [scored("x", 1, 2)])
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    found = {key.rsplit(".", 1)[-1] for key in keys(report) if "outside_alphabet." not in key}
+    assert len(found) > 30
+    assert [key for key in sorted(found) if f"`{key}`" not in text] == []
+
+
+def test_table_shows_each_set_and_all(evaluation: Evaluation) -> None:
+    file = io.StringIO()
+    print_table(evaluation, SETTING, file)
+    text = file.getvalue()
+    assert "[first] (val)" in text and "second (val)" in text and "all" in text
+    assert "0.3000" in text and "0.2308" in text
+    assert "1 character of the texts ('ß' 1)" in text
+    assert "…" not in text
+
+
+def test_worst_lines_are_those_of_a_full_sort() -> None:
+    lines = [scored(str(i), (i * 7919) % 23, 20 + i % 3) for i in range(200)]
+    worst = WorstLines(10)
+    for line in lines:
+        worst.add(line)
+    worst.add(UnreadableLines("set", "broken", "empty"))
+    # A stable sort keeps the earlier of two equals in front.
+    expected = sorted(lines, key=lambda line: (-line.characters.edits, -line.characters.rate))[:10]
+    assert worst.lines() == expected
+
+
+def test_worst_lines_leave_out_the_flawless_and_may_be_none() -> None:
+    worst, none = WorstLines(5), WorstLines(0)
+    for line in (scored("a", 0, 5), scored("b", 1, 5)):
+        worst.add(line)
+        none.add(line)
+    assert [line.id for line in worst.lines()] == ["b"]
+    assert none.lines() == []
+
+
+def test_worst_lines_are_printed_truth_above_reading() -> None:
+    file = io.StringIO()
+    print_worst([scored("a [b]", 2, 5, "wo[r]d", "word")], file)
+    assert file.getvalue() == "\nset a [b]: 2 edits in 5\n  truth    wo[r]d\n  reading  word\n"
+
+
+def test_line_table_is_read_back_by_csv() -> None:
+    lines: list[ReadLine] = [
+        scored("a", 2, 5, 'he said "no"', "he said 'no'"),
+        UnreadableLines("set", "broken\tid", "image is empty", "truth"),
+    ]
+    file = io.StringIO()
+    write_line_header(file)
+    for line in lines:
+        write_line(file, line)
+    rows = list(csv.DictReader(io.StringIO(file.getvalue()), delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert tuple(rows[0]) == LINE_COLUMNS
+    assert rows[0]["truth"] == 'he said "no"' and rows[0]["edits"] == "2" and rows[0]["confidence"] == "0.5000"
+    assert (rows[1]["id"], rows[1]["edits"], rows[1]["reading"]) == ("broken id", "", "")
+    assert (rows[1]["truth"], rows[1]["error"]) == ("truth", "image is empty")
