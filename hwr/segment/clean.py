@@ -1,0 +1,173 @@
+"""From a page image to a mask of its writing: paper evened out, rules, frames and specks left out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]
+Mask = NDArray[np.uint8]
+
+WORKING_SIDE = 1700
+"""Longer side in pixels of the copy on which lines are looked for: letters are still 10 pixels high there."""
+PAPER_CELL = 4
+"""The paper is estimated on a copy smaller by this factor."""
+DARK_BED = 0.5
+"""Where the paper is darker than this share of the page's usual paper, it is the bed of the scanner or the table."""
+SAUVOLA_WINDOW = 41
+SAUVOLA_K = 0.25
+LEAST_DEPTH = 12
+"""Grey levels below the paper that ink has at least."""
+FAINT_INK = 0.3
+"""Ink has at least this share of the depth of the page's usual ink: less is bleed-through or paper grain."""
+
+
+@dataclass(frozen=True)
+class Ink:
+    """The ink of a page.
+
+    Attributes:
+        writing: 1 where there is ink that can belong to letters, shape (H, W).
+        vertical_rules: 1 on long vertical lines, which part the columns of a table.
+        unit: half the distance of neighbouring lines in pixels, the measure of all that follows.
+        depth: grey levels by which each pixel is darker than its paper, shape (H, W).
+    """
+
+    writing: Mask
+    vertical_rules: Mask
+    unit: float
+    depth: Grey
+
+
+def working_copy(grey: Grey) -> tuple[Grey, float]:
+    """A copy with sides of at most `WORKING_SIDE`, and the factor (at most 1) by which it is smaller."""
+    import cv2
+
+    factor = min(1.0, WORKING_SIDE / max(grey.shape))
+    if factor == 1.0:
+        return grey, 1.0
+    size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8), factor
+
+
+def find_ink(grey: Grey) -> Ink | None:
+    """The ink of a page that was made small by `working_copy`; None if there is none."""
+    depth = paper_depth(grey)
+    ink = binarise(depth)
+    if not ink.any():
+        return None
+    unit = line_unit(ink)
+    horizontal, vertical = find_rules(ink, unit)
+    writing: Mask = ink & ~(horizontal | vertical) & 1
+    if not writing.any():
+        return None
+    unit = line_unit(writing)
+    return Ink(drop_foreign(writing, unit), vertical, unit, depth)
+
+
+def paper_depth(grey: Grey) -> Grey:
+    """How much darker each pixel is than its paper, 0 to 255; light writing on dark is turned round first.
+
+    The paper's level is the median of local maxima. Dark surroundings of the page get depth 0.
+    """
+    import cv2
+
+    sample = grey[::4, ::4].astype(np.float32)
+    around = cv2.blur(sample, (31, 31))
+    lighter, darker = sample > around + 40, sample < around - 40
+    if np.median(sample) < 110 and lighter.sum() > 2 * darker.sum():
+        grey = 255 - grey
+    size = (max(1, grey.shape[1] // PAPER_CELL), max(1, grey.shape[0] // PAPER_CELL))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    small = cv2.medianBlur(cv2.dilate(small, np.ones((9, 9), np.uint8)), 21)
+    bed = small < DARK_BED * np.percentile(small, 75)
+    paper = cv2.resize(small, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
+    level = cv2.divide(grey, np.maximum(paper, 1).astype(np.uint8), scale=255)
+    depth = 255 - np.asarray(level, np.uint8)
+    if bed.any():
+        grown = cv2.dilate(bed.astype(np.uint8), np.ones((5, 5), np.uint8))
+        depth[cv2.resize(grown, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_NEAREST) > 0] = 0
+    return np.asarray(depth, np.uint8)
+
+
+def binarise(depth: Grey) -> Mask:
+    """1 where there is ink: Sauvola's local threshold (Sauvola and Pietikäinen 2000), without faint ink."""
+    import cv2
+
+    threshold, _ = cv2.threshold(depth, 0, 255, cv2.THRESH_OTSU)
+    strokes = depth[depth > threshold]
+    if strokes.size == 0:
+        return np.zeros(depth.shape, np.uint8)
+    light = 255 - depth.astype(np.float32)
+    window = (SAUVOLA_WINDOW, SAUVOLA_WINDOW)
+    mean = cv2.boxFilter(light, -1, window)
+    deviation = np.sqrt(np.maximum(cv2.sqrBoxFilter(light, -1, window) - mean * mean, 0))
+    local = light < mean * (1 + SAUVOLA_K * (deviation / 128 - 1))
+    deep = depth > max(LEAST_DEPTH, FAINT_INK * float(strokes.mean()))
+    return np.asarray(local & deep, np.uint8)
+
+
+def line_unit(ink: Mask) -> float:
+    """Half the distance between lines of writing, in pixels.
+
+    In narrow strips the autocorrelation of the row profile falls to its first minimum when lines lie over the gaps
+    between lines. The page's blocks vote with their ink, so that a small printed heading does not decide.
+    """
+    height, width = ink.shape
+    strip = max(1, min(80, width))
+    rows = min(height, 450)
+    votes: list[tuple[float, float]] = []
+    for top in range(0, max(1, height - rows // 2), rows):
+        block = ink[top : top + rows, : width // strip * strip]
+        profile = block.reshape(len(block), -1, strip).sum(axis=2, dtype=np.float32)
+        weight = float(profile.sum())
+        if weight == 0:
+            continue
+        profile -= profile.mean(axis=0)
+        spectrum = (np.abs(np.fft.rfft(profile, 1024, axis=0)) ** 2).sum(axis=1)
+        shape = np.convolve(np.fft.irfft(spectrum)[:200], [0.25, 0.5, 0.25], "same")
+        minima = np.flatnonzero((shape[4:-1] < shape[3:-2]) & (shape[4:-1] <= shape[5:])) + 4
+        if minima.size:
+            votes.append((float(minima[0]), weight))
+    if not votes:
+        return 20.0
+    votes.sort()
+    weights = np.cumsum([weight for _, weight in votes])
+    return votes[int(np.searchsorted(weights, weights[-1] / 2))][0]
+
+
+def find_rules(ink: Mask, unit: float) -> tuple[Mask, Mask]:
+    """Masks of the ruled lines: horizontal, vertical. They may lean by a few pixels over their length."""
+    import cv2
+
+    length = int(max(60, 5 * unit))
+    thickest = max(6.0, 0.35 * unit)
+    masks = []
+    for horizontal in (True, False):
+        along = (1, length) if horizontal else (length, 1)
+        across = (3, 1) if horizontal else (1, 3)
+        thick = cv2.dilate(ink, np.ones(across, np.uint8))
+        runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones(along, np.uint8))
+        # a run through a thick blot is no rule: measure the thickness across
+        limit = int(thickest) + 3
+        blots = cv2.morphologyEx(runs, cv2.MORPH_OPEN, np.ones((limit, 3) if horizontal else (3, limit), np.uint8))
+        masks.append(np.asarray(runs & ~blots & 1, np.uint8))
+    return masks[0], masks[1]
+
+
+def drop_foreign(ink: Mask, unit: float) -> Mask:
+    """Leave out what can be no letter: specks, pieces of rules and frames, long strokes, what hangs on the edge."""
+    import cv2
+
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    left, top, width, height, area = stats.T.astype(np.float64)
+    rows, columns = ink.shape
+    speck = np.maximum(width, height) < max(3.0, 0.12 * unit)
+    rule = (width > 1.2 * unit) & (area / width < 0.16 * unit) & (height < 0.3 * unit + 0.06 * width)
+    stroke = (height > 3 * unit) & (width < 0.3 * unit)
+    loop = (height > 5 * unit) & (area < 0.06 * width * height)
+    huge = height > 8 * unit
+    edge = (left <= 2) | (top <= 2) | (left + width >= columns - 2) | (top + height >= rows - 2)
+    keep = ~(speck | rule | stroke | loop | huge | (edge & ((height > 3 * unit) | (width > 8 * unit))))
+    keep[0] = False
+    return np.asarray(keep[labels], np.uint8)
