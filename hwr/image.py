@@ -35,11 +35,13 @@ WORKING_HEIGHT = 1.7  # the slant is measured and the paper evened out at most a
 PAPER_CELL = 8  # pixels: side of the cells on which the paper level is measured
 NOISE_FLOOR = 0.12  # share of the ink's contrast below which paper grain, not ink, is assumed
 INK_LEVEL = 0.8  # where the mean of the ink lands between 0 and 1: leaves room for strokes darker than the mean
-SPREAD = 0.165  # standard deviation of the rows of ink after normalisation: a line without flourishes just fits
+SPREAD = 0.15  # standard deviation of the rows of ink that fills the line but for flourishes
+CROP_HEIGHT = 1.0  # height of an image cut along the line, as a share of the result
+LOOSE_CROP = 1.5  # an image higher than this many ink boxes was not cut along the line: its height says nothing
 CENTRE = 0.5  # mean row of ink
 SIDE_MARGIN = 0.06  # paper kept left and right of the ink
 MAX_SHEAR = 1.0  # tangent of the strongest slant that is undone
-MIN_SCALE_HEIGHT = 0.55  # a flat stroke (a dash, a row of dots) is not blown up: rows of ink at least this share
+FLAT_INK = 0.55  # ink flatter than this share of what fills the line (a dash, a row of dots) is not blown up
 
 
 def image_size(data: bytes, where: str) -> tuple[int, int]:
@@ -129,9 +131,9 @@ def normalise_line(grey: Grey, height: int) -> Grey:
     """Turn the image of one line into ink on empty paper at the model's height.
 
     Polarity is found, the paper evened out, the contrast stretched, slant undone. The scale comes from the spread of
-    the ink over the rows (its standard deviation), not from the highest and lowest ink: so a long tail or a stroke
-    of a neighbouring line does not make the letters small (after Kozielski et al. 2013, "Moment-based image
-    normalization for handwriting text recognition"). The aspect is kept.
+    the ink over the rows (its standard deviation) and the height of the image, not from the highest and lowest ink: so
+    a long tail or a stroke of a neighbouring line does not make the letters small (after Kozielski et al. 2013,
+    "Moment-based image normalization for handwriting text recognition"). The aspect is kept.
 
     Args:
         grey: shape (H, W), 0 black to 255 white, dark ink on light paper or the other way round.
@@ -192,12 +194,7 @@ def _fit(ink: NDArray[np.float32], height: int) -> Grey:
     rows = np.arange(len(profile)) + 0.5
     mean = float((profile * rows).sum() / total)
     deviation = float(np.sqrt((profile * (rows - mean) ** 2).sum() / total))
-    cumulative = np.cumsum(profile) / total
-    top, bottom = np.searchsorted(cumulative, [0.003, 0.997])
-    extent = max(float(bottom - top + 1), 1.0)
-    # A dash has hardly any spread; without this limit it would fill the line.
-    deviation = max(deviation, SPREAD * MIN_SCALE_HEIGHT * min(len(profile), 2.5 * extent))
-    scale = SPREAD * height / deviation
+    scale = _scale(profile / total, deviation, height)
     shear = _slant(ink)
     # target = scale * (x + shear * (y - mean)), rows likewise without shear
     columns = ink.shape[1]
@@ -214,6 +211,23 @@ def _fit(ink: NDArray[np.float32], height: int) -> Grey:
     matrix[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
     fitted = cv2.warpAffine(ink, matrix, (width, height), flags=cv2.INTER_LINEAR)
     return _cut_sides((fitted * 255 + 0.5).astype(np.uint8))
+
+
+def _scale(profile: NDArray[np.float64], deviation: float, height: int) -> float:
+    """Rows of the result for one row of the image: the geometric mean of two estimates.
+
+    The spread of the ink is one; the height of the image itself, where it was cut along the line, is the other.
+    Together they keep the letters of a page more even in size than either does (docs/normalisation.md).
+
+    Args:
+        profile: share of the ink in each row; deviation: its standard deviation in rows.
+    """
+    top, bottom = np.searchsorted(np.cumsum(profile), [0.003, 0.997])
+    extent = float(bottom - top + 1)
+    crop = min(float(len(profile)), LOOSE_CROP * extent)
+    # A dash has hardly any spread; without this limit it would fill the line.
+    deviation = max(deviation, SPREAD * FLAT_INK * crop)
+    return height * float(np.sqrt(SPREAD / deviation * CROP_HEIGHT / crop))
 
 
 def _slant(ink: NDArray[np.float32]) -> float:

@@ -1,0 +1,90 @@
+"""Model files: weights and facts in one `.safetensors`, nothing pickled."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from hwr.errors import ModelError
+from hwr.files import atomic_write
+from hwr.model.info import METADATA_KEY, ModelInfo, read_info
+from hwr.model.network import Network, build
+
+SHORTCUT_PREFIX = "shortcut."
+
+
+def save_model(
+    path: Path, weights: dict[str, Tensor], info: ModelInfo, half: bool = False, with_shortcut: bool = False
+) -> None:
+    """Write a model file; the old one at `path` stays whole until the new one is.
+
+    Args:
+        weights: a network's state dict.
+        half: store floating-point weights in fp16 (releases); they are read back as fp32.
+        with_shortcut: keep the auxiliary head, so that training can go on with it.
+
+    Raises:
+        OutputError: the folder cannot be written, the disk is full.
+    """
+    kept = {}
+    for name, tensor in weights.items():
+        if name.startswith(SHORTCUT_PREFIX) and not with_shortcut:
+            continue
+        if tensor.is_floating_point():
+            tensor = tensor.half() if half else tensor.float()
+        kept[name] = tensor.detach().cpu().contiguous()
+    with atomic_write(path) as temporary:
+        save_file(kept, temporary, metadata={METADATA_KEY: info.to_json()})
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a model file, floating-point ones in fp32.
+
+    Raises:
+        InputError, ModelError: missing, truncated, not a model of hwr.
+    """
+    read_info(path)
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: the weights cannot be read ({error})") from None
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+
+
+def load_model(path: Path, shortcut: bool = False) -> tuple[Network, ModelInfo]:
+    """Build the network that a model file describes and fill in its weights.
+
+    Args:
+        shortcut: with the auxiliary head; it starts fresh where the file lacks it.
+
+    Raises:
+        InputError, ModelError: missing, truncated, not a model, a specification that does not build, weights of other
+            shapes than the specification says.
+    """
+    info = read_info(path)
+    network = build(info.spec, shortcut)
+    if network.classes != info.classes or network.stride != info.stride or network.height != info.height:
+        raise ModelError(f"{path}: the specification does not fit the alphabet, height or stride that the file states")
+    fill(network, load_weights(path), path)
+    return network.eval(), info
+
+
+def fill(network: Network, weights: dict[str, Tensor], where: object) -> None:
+    """Copy `weights` into a network.
+
+    Raises:
+        ModelError: a tensor is missing, unknown or of another shape.
+    """
+    own = network.state_dict()
+    for name, tensor in own.items():
+        if name.startswith(SHORTCUT_PREFIX) and name not in weights:
+            weights = weights | {name: tensor}
+    if network.shortcut is None:
+        weights = {name: tensor for name, tensor in weights.items() if not name.startswith(SHORTCUT_PREFIX)}
+    wrong = sorted(set(own) ^ set(weights)) or [name for name in own if own[name].shape != weights[name].shape]
+    if wrong:
+        raise ModelError(f"{where}: the weights do not fit the specification (first: {wrong[0]})")
+    with torch.no_grad():
+        network.load_state_dict(weights)

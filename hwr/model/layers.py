@@ -1,0 +1,194 @@
+"""The layers that look at the plane: convolution, norm, pooling.
+
+Every layer takes and returns maps of shape (B, C, H, W) with a `Frame` that knows the true width of each line. The
+contract of true lengths: whatever enters a layer that looks sideways is zero right of the line's true width. So each
+layer here masks its output last, after norm and activation.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hwr.model import vgsl
+
+
+@dataclass(frozen=True)
+class Frame:
+    """True widths, in columns of the present map, of the lines of a batch.
+
+    `widths` is int64 (B,), or None when every line fills the whole map: then nothing needs a mask.
+    """
+
+    widths: Tensor | None
+
+    def strided(self, stride: int) -> "Frame":
+        """The frame after a layer with this stride along x: ceil(width / stride)."""
+        if self.widths is None or stride == 1:
+            return self
+        return Frame((self.widths + stride - 1) // stride)
+
+    def mask(self, x: Tensor) -> Tensor | None:
+        """1 on true columns and 0 right of them, shape (B, 1, 1, W), or None when nothing is to be masked."""
+        if self.widths is None:
+            return None
+        columns = torch.arange(x.shape[-1], device=x.device)
+        return (columns < self.widths[:, None])[:, None, None, :].to(x.dtype)
+
+
+def masked(x: Tensor, frame: Frame) -> Tensor:
+    """`x` with zeros right of each line's true width."""
+    mask = frame.mask(x)
+    return x if mask is None else x * mask
+
+
+class MaskedBatchNorm(nn.BatchNorm2d):
+    """Batch norm (Ioffe & Szegedy 2015) whose statistics see the true columns only."""
+
+    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+        mask = frame.mask(x) if frame is not None and self.training else None
+        if mask is None:
+            return super().forward(x)
+        # The running statistics must exist: this class is never built without them.
+        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
+        values, weight = x.float(), mask.float()
+        count = weight.sum() * x.shape[2]
+        mean = (values * weight).sum((0, 2, 3)) / count
+        centred = (values - mean[:, None, None]) * weight
+        variance = centred.square().sum((0, 2, 3)) / count
+        with torch.no_grad():
+            momentum = self.momentum if self.momentum is not None else 0.1
+            self.running_mean.lerp_(mean, momentum)
+            self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), momentum)
+            self.num_batches_tracked.add_(1)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+
+
+class MaskedInstanceNorm(nn.Module):
+    """Instance norm (Ulyanov et al. 2016): each map of each line by its own true columns."""
+
+    def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor, frame: Frame) -> Tensor:
+        values = x.float()
+        mask = frame.mask(values)
+        if mask is None:
+            mean = values.mean((2, 3), keepdim=True)
+            centred = values - mean
+            variance = centred.square().mean((2, 3), keepdim=True)
+        else:
+            count = mask.sum(3, keepdim=True) * x.shape[2]
+            mean = (values * mask).sum((2, 3), keepdim=True) / count
+            centred = (values - mean) * mask
+            variance = centred.square().sum((2, 3), keepdim=True) / count
+        scaled = centred * torch.rsqrt(variance + self.epsilon)
+        return (scaled * self.weight[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+
+
+def activate(x: Tensor, activation: vgsl.Activation) -> Tensor:
+    """Apply an activation by name."""
+    match activation:
+        case "relu":
+            return functional.relu(x, inplace=True)
+        case "tanh":
+            return torch.tanh(x)
+        case "sigmoid":
+            return torch.sigmoid(x)
+        case "linear":
+            return x
+
+
+class NormedConvolution(nn.Module):
+    """Convolution and norm; no activation, no mask. Column c of the result looks at columns around c * stride."""
+
+    def __init__(
+        self, channels_in: int, channels: int, kernel: tuple[int, int], stride: tuple[int, int], norm: vgsl.Norm
+    ) -> None:
+        super().__init__()
+        padding = (kernel[0] // 2, kernel[1] // 2)
+        self.convolution = nn.Conv2d(channels_in, channels, kernel, stride, padding, bias=norm == "none")
+        nn.init.kaiming_normal_(self.convolution.weight, mode="fan_out", nonlinearity="relu")
+        self.norm: nn.Module | None = None
+        if norm == "batch":
+            self.norm = MaskedBatchNorm(channels)
+        elif norm == "instance":
+            self.norm = MaskedInstanceNorm(channels)
+
+    def forward(self, x: Tensor, frame: Frame) -> Tensor:
+        """(B, C_in, H, W) -> (B, C, ceil(H / sy), ceil(W / sx)); `frame` is that of the result."""
+        x = self.convolution(x)
+        return x if self.norm is None else self.norm(x, frame)
+
+
+class Convolution(nn.Module):
+    """Convolution, norm, activation."""
+
+    def __init__(self, channels_in: int, layer: vgsl.Convolution) -> None:
+        super().__init__()
+        self.layer = layer
+        self.body = NormedConvolution(channels_in, layer.channels, layer.kernel, layer.stride, layer.norm)
+
+    def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
+        frame = frame.strided(self.layer.stride[1])
+        return masked(activate(self.body(x, frame), self.layer.activation), frame), frame
+
+
+class Residual(nn.Module):
+    """Two convolutions whose result is added to the input (He et al. 2016, post-activation)."""
+
+    def __init__(self, channels_in: int, layer: vgsl.Convolution) -> None:
+        super().__init__()
+        self.layer = layer
+        self.first = NormedConvolution(channels_in, layer.channels, layer.kernel, (1, 1), layer.norm)
+        self.second = NormedConvolution(layer.channels, layer.channels, layer.kernel, (1, 1), layer.norm)
+        self.shortcut: NormedConvolution | None = None
+        if channels_in != layer.channels:
+            self.shortcut = NormedConvolution(channels_in, layer.channels, (1, 1), (1, 1), layer.norm)
+
+    def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
+        inner = masked(activate(self.first(x, frame), self.layer.activation), frame)
+        short = x if self.shortcut is None else self.shortcut(x, frame)
+        return masked(activate(self.second(inner, frame) + short, self.layer.activation), frame), frame
+
+
+class MaxPool(nn.Module):
+    """Max pooling; the batch's width is a multiple of the total stride, so no column is left over."""
+
+    def __init__(self, layer: vgsl.MaxPool) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
+        (rows, columns), stride = self.layer.window, self.layer.stride
+        if rows == 0 and columns == stride[1] == 1:
+            return x.amax(2, keepdim=True), frame
+        rows = rows or x.shape[2]
+        # A window wider than its stride reaches to the right: beyond the true width it meets zeros, in any batch.
+        x = functional.pad(x, (0, max(0, columns - stride[1])))
+        x = functional.max_pool2d(x, (rows, columns), (stride[0] or rows, stride[1]))
+        frame = frame.strided(stride[1])
+        return masked(x, frame), frame
+
+
+class Fold(nn.Module):
+    """(B, C, H, W) -> (B, C * H, 1, W)."""
+
+    def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
+        return x.flatten(1, 2).unsqueeze(2), frame
+
+
+class Dropout(nn.Module):
+    """Dropout of single values."""
+
+    def __init__(self, layer: vgsl.Dropout) -> None:
+        super().__init__()
+        self.p = layer.p
+
+    def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
+        return functional.dropout(x, self.p, self.training), frame

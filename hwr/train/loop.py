@@ -1,0 +1,223 @@
+"""The training loop."""
+
+import copy
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from hwr.errors import TrainingError
+from hwr.model.network import Network
+from hwr.train.augment import augment
+from hwr.train.device import Device
+from hwr.train.loss import ctc_loss, span_mask
+from hwr.train.plan import Batch, Planner
+from hwr.train.recipe import Recipe
+from hwr.train.schedule import in_decay, learning_rate
+
+STALL_FACTOR = 5.0
+"""A step that takes longer than this many median steps was stopped from outside; it counts as a median step."""
+
+MAX_NON_FINITE = 50
+"""So many steps without a finite loss one after the other end the run."""
+
+
+@dataclass
+class Progress:
+    """Where a run stands."""
+
+    step: int = 0
+    lines: int = 0
+    characters: int = 0
+    seconds: float = 0.0
+    epoch: int = 0
+    pool: int = 0
+    batch: int = 0
+    non_finite: int = 0
+    non_finite_in_a_row: int = 0
+    last_validation: float = 0.0
+    last_save: float = 0.0
+    trunk_saved: bool = False
+    best: float = float("inf")
+    validation: dict[str, Any] = field(default_factory=dict)
+
+    def share(self, recipe: Recipe) -> float:
+        """How much of the run is over, 0 to 1 or more."""
+        by_lines = self.lines / recipe.lines if recipe.lines else 0.0
+        return max(self.seconds / (60 * recipe.minutes), by_lines)
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """Figures of one step."""
+
+    step: int
+    loss: float
+    learning_rate: float
+    lines: int
+    seconds: float
+
+
+class Observer(Protocol):
+    """What the loop tells as it goes on."""
+
+    def step(self, report: StepReport, progress: Progress) -> None: ...
+
+    def trunk(self, trainer: "Trainer") -> None: ...
+
+    def due(self, trainer: "Trainer") -> None:
+        """Called after each step; validates and saves when it is time."""
+        ...
+
+
+class Trainer:
+    """Network, running average, optimiser and position: all that a run changes."""
+
+    def __init__(self, network: Network, planner: Planner, recipe: Recipe, device: Device) -> None:
+        self.network = network.to(device.device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.network)
+        self.average.requires_grad_(False)
+        self.planner, self.recipe, self.device = planner, recipe, device
+        options = recipe.optimisation
+        self.optimiser = torch.optim.AdamW(
+            _parameter_groups(self.network, options.weight_decay),
+            lr=options.learning_rate,
+            betas=options.betas,
+            foreach=True,
+        )
+        self.progress = Progress()
+        self._durations: deque[float] = deque(maxlen=50)
+
+    def run(self, observer: Observer, stop: Callable[[], bool]) -> bool:
+        """Train until the recipe's minutes or lines are reached (True) or `stop()` says so (False)."""
+        while True:
+            pools = self.planner.pools(self.progress.epoch)
+            for number in range(self.progress.pool, len(pools)):
+                batches = self.planner.batches(self.progress.epoch, number, pools[number])
+                for batch in batches[self.progress.batch :]:
+                    if self.progress.share(self.recipe) >= 1:
+                        return True
+                    if stop():
+                        return False
+                    self._enter_decay(observer)
+                    report = self._timed_step(batch)
+                    self.progress.batch += 1
+                    observer.step(report, self.progress)
+                    observer.due(self)
+                self.progress.pool, self.progress.batch = number + 1, 0
+            if not pools or self.progress.lines == 0:
+                raise TrainingError("no usable line in the training data: see the counts of skipped lines")
+            self.progress.epoch, self.progress.pool = self.progress.epoch + 1, 0
+
+    def _enter_decay(self, observer: Observer) -> None:
+        if not self.progress.trunk_saved and in_decay(self.progress.share(self.recipe), self.recipe.optimisation):
+            self.progress.trunk_saved = True
+            observer.trunk(self)
+
+    def _timed_step(self, batch: Batch) -> StepReport:
+        started = time.perf_counter()
+        rate = learning_rate(self.progress.step, self.progress.share(self.recipe), self.recipe.optimisation)
+        loss = self._step(batch, rate)
+        duration = time.perf_counter() - started
+        if len(self._durations) == self._durations.maxlen:
+            median = sorted(self._durations)[len(self._durations) // 2]
+            if duration > STALL_FACTOR * median:
+                duration = median
+        self._durations.append(duration)
+        self.progress.step += 1
+        self.progress.lines += len(batch.texts)
+        self.progress.characters += len(batch.targets)
+        self.progress.seconds += duration
+        return StepReport(self.progress.step, loss, rate, len(batch.texts), duration)
+
+    def _step(self, batch: Batch, rate: float) -> float:
+        """One forward and backward pass and the update; the loss, which may be non-finite."""
+        self.network.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = self._loss(batch)
+        value = float(loss.detach())
+        if not torch.isfinite(loss):
+            return self._skip(value)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimisation.clip_norm, foreach=True)
+        if not torch.isfinite(norm):
+            return self._skip(float(norm))
+        self.optimiser.step()
+        self.progress.non_finite_in_a_row = 0
+        self._update_average()
+        return value
+
+    def _loss(self, batch: Batch) -> Tensor:
+        options, device = self.recipe.optimisation, self.device.device
+        lines = len(batch.texts)
+        ink = augment(
+            batch.ink.to(device),
+            batch.widths.to(device),
+            torch.full((lines,), batch.target_width, dtype=torch.int64, device=device),
+            batch.seeds.to(device),
+            self.recipe.augment,
+        )
+        steps = batch.target_width // self.planner.stride
+        spans = span_mask(lines, steps, options.span_steps, options.steps_per_span, device)
+        with self.device.autocast():
+            log_probs, shortcut = self.network.run(ink, None, spans)
+        targets, lengths = batch.targets.to(device), batch.target_lengths.to(device)
+        loss = ctc_loss(log_probs, targets, lengths)
+        if shortcut is not None and options.shortcut_weight:
+            loss = loss + options.shortcut_weight * ctc_loss(shortcut, targets, lengths)
+        return loss
+
+    def _skip(self, value: float) -> float:
+        self.progress.non_finite += 1
+        self.progress.non_finite_in_a_row += 1
+        if self.progress.non_finite_in_a_row >= MAX_NON_FINITE:
+            raise TrainingError(
+                f"the loss was not finite for {MAX_NON_FINITE} steps one after the other: "
+                "lower learning_rate, or train with --precision fp32; the last good state is in the run folder"
+            )
+        return value
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """Exponential moving average of weights and statistics; short memory at first."""
+        step = self.progress.step
+        decay = min(self.recipe.optimisation.ema, (1 + step) / (10 + step))
+        average, current = _float_tensors(self.average), _float_tensors(self.network)
+        torch._foreach_lerp_(average, current, 1 - decay)
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on exactly, as tensors and plain values."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "progress": asdict(self.progress),
+            "random": torch.get_rng_state(),
+            "durations": list(self._durations),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state that `state` gave."""
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.progress = Progress(**state["progress"])
+        torch.set_rng_state(state["random"])
+        self._durations = deque(state["durations"], maxlen=self._durations.maxlen)
+
+
+def _parameter_groups(network: Network, weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices and kernels decay; biases and norms do not."""
+    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def _float_tensors(network: Network) -> list[Tensor]:
+    return [tensor for tensor in network.state_dict().values() if tensor.is_floating_point()]

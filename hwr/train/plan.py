@@ -1,0 +1,201 @@
+"""The order of training: epochs -> pools of lines -> batches without padding.
+
+Every line draws its width jitter from (seed, epoch, line). Lines of a pool are sorted by jittered width and cut into
+batches; within a batch each line is stretched by a last percent to one common width. So a batch holds no padding:
+nothing is multiplied in vain, norms need no masks, and the recurrent layers run over full rectangles. The whole order
+follows from the seed, so a run can be stopped anywhere and go on from (epoch, pool, batch).
+"""
+
+import hashlib
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hwr.text import Alphabet, steps_needed
+from hwr.train.data import Source, TrainingLine
+from hwr.train.recipe import Optimisation
+
+POOL_GROUPS = 8
+"""Groups (of at most 256 lines) in a pool: enough to sort by width without waste, little enough to hold in memory."""
+
+MAX_SPREAD = 1.12
+"""Widest line over narrowest line of a batch: the last stretch to the common width stays within half of this."""
+
+MAX_LINES = 96
+"""Lines in a batch of very short ones."""
+
+WIDTH_STEP, WIDTH_STEP_FROM = 16, 160
+"""Batches wider than 160 columns get a multiple of 16: fewer shapes for which kernels must be made."""
+
+MAX_WIDENING = 1.5
+"""A line too narrow for CTC is widened at most by this; a narrower one is left out."""
+
+STEP_RESERVE = 1.1
+"""Time steps over what CTC needs at least, so that an alignment has room to move."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One group of one source."""
+
+    source: int
+    group: int
+    copy: int
+
+
+@dataclass(frozen=True)
+class PlannedLine:
+    """A line, the width it gets in this epoch, and the seed of its augmentation."""
+
+    line: TrainingLine
+    labels: list[int]
+    width: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step needs. All lines get the same width.
+
+    ink: uint8 (B, H, W); widths: int64 (B,), true widths in `ink`; target_width: columns after augmentation;
+    seeds: int64 (B,); targets: int64 (sum of target_lengths,); target_lengths: int64 (B,).
+    """
+
+    ink: Tensor
+    widths: Tensor
+    target_width: int
+    seeds: Tensor
+    targets: Tensor
+    target_lengths: Tensor
+    texts: tuple[str, ...]
+
+
+@dataclass
+class Skipped:
+    """Lines that training passes over."""
+
+    excluded: int = 0
+    empty: int = 0
+    too_narrow: int = 0
+
+
+def epoch_pools(sources: Sequence[Source], weights: Sequence[float], seed: int, epoch: int) -> list[list[Block]]:
+    """The pools of one epoch.
+
+    A weight of 2.5 shows a source twice, and with probability one half a third time; group by group.
+    Runs of groups that must stay in order (giant row groups) stay in order.
+    """
+    generator = random.Random(f"{seed}/{epoch}")
+    runs: list[list[Block]] = []
+    for number, (source, weight) in enumerate(zip(sources, weights, strict=True)):
+        for copy in range(int(weight) + 1):
+            share = min(1.0, weight - copy)
+            by_run: dict[int, list[Block]] = {}
+            for group, run in enumerate(source.runs):
+                if share > 0 and generator.random() < share:
+                    by_run.setdefault(run, []).append(Block(number, group, copy))
+            runs.extend(by_run.values())
+    generator.shuffle(runs)
+    # Long runs are dealt out over the epoch in turn, not read in one go, so that every pool is a mixture.
+    long_runs = [run for run in runs if len(run) > 1]
+    blocks = [(generator.random(), run[0]) for run in runs if len(run) == 1]
+    for run in long_runs:
+        places = sorted(generator.random() for _ in run)
+        blocks += list(zip(places, run, strict=True))
+    ordered = [block for _, block in sorted(blocks, key=lambda placed: placed[0])]
+    return [ordered[start : start + POOL_GROUPS] for start in range(0, len(ordered), POOL_GROUPS)]
+
+
+def line_seed(seed: int, epoch: int, copy: int, source: str, line: str) -> int:
+    """63 random bits that depend on these values only."""
+    digest = hashlib.blake2b(f"{seed}/{epoch}/{copy}/{source}/{line}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+class Planner:
+    """Turns pools into batches."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        weights: Sequence[float],
+        alphabet: Alphabet,
+        stride: int,
+        options: Optimisation,
+        seed: int,
+        exclude: str = "",
+    ) -> None:
+        self.sources, self.weights = sources, weights
+        self.alphabet, self.stride, self.options, self.seed, self.exclude = alphabet, stride, options, seed, exclude
+        self.skipped = Skipped()
+
+    def pools(self, epoch: int) -> list[list[Block]]:
+        """The pools of an epoch; see `epoch_pools`."""
+        return epoch_pools(self.sources, self.weights, self.seed, epoch)
+
+    def batches(self, epoch: int, number: int, pool: Sequence[Block]) -> list[Batch]:
+        """Read the lines of pool `number` and cut them into batches, in random order."""
+        lines = sorted(self._lines(epoch, pool), key=lambda planned: (planned.width, planned.seed))
+        batches = [self._collate(part) for part in self._cut(lines)]
+        random.Random(f"{self.seed}/{epoch}/{number}").shuffle(batches)
+        return batches
+
+    def _lines(self, epoch: int, pool: Sequence[Block]) -> Iterator[PlannedLine]:
+        for block in pool:
+            source = self.sources[block.source]
+            for line in source.read(block.group):
+                planned = self._plan(line, line_seed(self.seed, epoch, block.copy, source.name, line.id))
+                if planned is not None:
+                    yield planned
+
+    def _plan(self, line: TrainingLine, seed: int) -> PlannedLine | None:
+        if not line.text:
+            self.skipped.empty += 1
+            return None
+        if any(character in self.exclude for character in line.text):
+            self.skipped.excluded += 1
+            return None
+        labels = self.alphabet.encode(line.text)
+        low, high = self.options.width_jitter
+        unit = (seed >> 20) / (1 << 43)
+        width = round(line.ink.shape[1] * float(np.exp(low + (high - low) * unit)))
+        narrowest = int(np.ceil(steps_needed(labels) * STEP_RESERVE)) * self.stride
+        if narrowest > MAX_WIDENING * line.ink.shape[1]:
+            self.skipped.too_narrow += 1
+            return None
+        return PlannedLine(line, labels, max(width, narrowest, self.stride), seed)
+
+    def _cut(self, lines: Sequence[PlannedLine]) -> Iterator[Sequence[PlannedLine]]:
+        start = 0
+        for stop in range(1, len(lines) + 1):
+            size = stop - start
+            if stop < len(lines):
+                widest = lines[stop].width
+                fits = widest * (size + 1) <= self.options.columns_per_batch and size < MAX_LINES
+                if fits and widest <= MAX_SPREAD * lines[start].width:
+                    continue
+            yield lines[start:stop]
+            start = stop
+
+    def _collate(self, lines: Sequence[PlannedLine]) -> Batch:
+        # The widest line decides, so that no line becomes too narrow for its labels.
+        multiple = self.stride if lines[-1].width < WIDTH_STEP_FROM else math.lcm(self.stride, WIDTH_STEP)
+        width = -(-lines[-1].width // multiple) * multiple
+        height = lines[0].line.ink.shape[0]
+        ink = np.zeros((len(lines), height, max(planned.line.ink.shape[1] for planned in lines)), np.uint8)
+        for row, planned in zip(ink, lines, strict=True):
+            row[:, : planned.line.ink.shape[1]] = planned.line.ink
+        return Batch(
+            ink=torch.from_numpy(ink),
+            widths=torch.tensor([planned.line.ink.shape[1] for planned in lines]),
+            target_width=width,
+            seeds=torch.tensor([planned.seed for planned in lines]),
+            targets=torch.tensor([label for planned in lines for label in planned.labels]),
+            target_lengths=torch.tensor([len(planned.labels) for planned in lines]),
+            texts=tuple(planned.line.text for planned in lines),
+        )

@@ -1,0 +1,307 @@
+"""One run from recipe to released model: opens the data, builds the network, validates, saves, resumes."""
+
+import platform
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from hwr.errors import DataError, InputError
+from hwr.image import NORMALISATION
+from hwr.model import vgsl
+from hwr.model.checkpoint import load_model, save_model
+from hwr.model.info import ModelInfo, read_info
+from hwr.model.network import Network, build, count_parameters
+from hwr.model.presets import preset_spec
+from hwr.text import Alphabet
+from hwr.train.data import BundleSource, Normalised, StoreSource, open_sources
+from hwr.train.device import Device, choose_device
+from hwr.train.loop import Progress, StepReport, Trainer
+from hwr.train.plan import Planner
+from hwr.train.recipe import Recipe, TrainingSet
+from hwr.train.run import BEST, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder
+from hwr.train.validate import SetResult, validate
+
+LOG_SECONDS = 20.0
+"""Seconds in steps between two lines of the log."""
+
+PLATEAU_BLANK_SHARE = 0.95
+"""This share of empty readings is the blank plateau."""
+
+Source = BundleSource | StoreSource
+
+
+class Reporter(Protocol):
+    """Where a run tells a person what it does."""
+
+    def message(self, text: str) -> None: ...
+
+    def progress(self, figures: dict[str, Any]) -> None: ...
+
+    def validation(self, results: Sequence[SetResult], figures: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended."""
+
+    finished: bool
+    model: Path
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class WeightedSource:
+    """A training source and how often an epoch sees it."""
+
+    source: Source
+    weight: float
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    reporter: Reporter,
+    resume: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    command: str = "",
+) -> RunResult:
+    """Train as `recipe` says and keep everything in `folder`.
+
+    `last.safetensors` is the running average of the weights at the end, `best.safetensors` the one with the lowest mean
+    validation CER, `trunk.safetensors` the one before the learning rate fell.
+
+    Raises:
+        HwrError: data, recipe, model or folder cannot be used, or the loss stays non-finite.
+    """
+    session = Session(recipe, folder, reporter, command)
+    session.prepare(resume)
+    finished = session.trainer.run(session, stop)
+    session.finish(finished)
+    model = folder / (BEST if (folder / BEST).exists() else LAST)
+    return RunResult(finished, model, session.trainer.progress)
+
+
+class Session:
+    """Observes the loop: logs, validates, saves."""
+
+    def __init__(self, recipe: Recipe, folder: Path, reporter: Reporter, command: str = "") -> None:
+        self.recipe, self.run, self.reporter, self.command = recipe, RunFolder(folder), reporter, command
+        self.device: Device = choose_device(recipe.precision, recipe.threads)
+        torch.manual_seed(recipe.seed)
+        network, alphabet = self._network_and_alphabet()
+        self.alphabet = alphabet
+        wanted = Normalised(NORMALISATION.name, NORMALISATION.version, network.height)
+        self.training = self._open(recipe.train, wanted, "train")
+        self.validation = [item.source for item in self._open(recipe.validation, wanted, "val")]
+        planner = Planner(
+            [item.source for item in self.training],
+            [item.weight for item in self.training],
+            alphabet,
+            network.stride,
+            recipe.optimisation,
+            recipe.seed,
+            recipe.exclude,
+        )
+        self.trainer = Trainer(network, planner, recipe, self.device)
+        self._losses: deque[float] = deque(maxlen=100)
+        self._speed: deque[StepReport] = deque(maxlen=100)
+        self._logged = 0.0
+        self._started = time.time()
+
+    def prepare(self, resume: bool) -> None:
+        """Make the run folder, or go on from its state; a lengthened run goes on from its trunk."""
+        self.run.start(self.recipe, resume)
+        if resume:
+            self._resume()
+        progress = self.trainer.progress
+        self.reporter.message(
+            f"{count_parameters(self.trainer.network):,} weights, {self.alphabet.classes} classes, "
+            f"{self.device.device.type} {self.device.precision}, {torch.get_num_threads()} threads, "
+            f"{len(self.training)} training sets, {len(self.validation)} validation sets"
+            + (f"; going on at step {progress.step}, {progress.lines:,} lines seen" if progress.step else "")
+        )
+
+    def _resume(self) -> None:
+        state = self.run.load_state(RESUME)
+        progress = Progress(**state["progress"])
+        lengthened = progress.trunk_saved and progress.share(self.recipe) < 1 - self.recipe.optimisation.decay_share
+        if lengthened:
+            state = self.run.load_state(TRUNK_RESUME)
+            self.reporter.message("the run was lengthened: going on from the trunk, before the learning rate fell")
+        try:
+            self.trainer.load_state(state)
+        except (RuntimeError, ValueError, TypeError, KeyError) as error:
+            raise InputError(
+                f"{self.run.path}: the saved state does not fit this recipe or this hwr ({str(error).splitlines()[0]})"
+            ) from None
+        self.trainer.progress.trunk_saved = progress.trunk_saved and not lengthened
+        self.run.cut_log(self.trainer.progress.step)
+
+    def _network_and_alphabet(self) -> tuple[Network, Alphabet]:
+        recipe = self.recipe
+        with_shortcut = recipe.optimisation.shortcut_weight > 0
+        if recipe.init_from:
+            network, info = load_model(Path(recipe.init_from), with_shortcut)
+            if (info.normalisation, info.normalisation_version) != (NORMALISATION.name, NORMALISATION.version):
+                raise InputError(f"{recipe.init_from}: trained with another line normalisation")
+            return network, info.make_alphabet()
+        spec = recipe.spec or preset_spec(recipe.preset, 2)
+        height = vgsl.parse(spec.replace("{classes}", "2")).input.height
+        wanted = Normalised(NORMALISATION.name, NORMALISATION.version, height)
+        texts = (text for item in self._open(recipe.train, wanted, "train") for text in item.source.texts())
+        alphabet = Alphabet.of(text for text in texts if not any(c in recipe.exclude for c in text))
+        if not alphabet.characters:
+            raise DataError("the training data hold no text")
+        spec = recipe.spec.replace("{classes}", str(alphabet.classes)) or preset_spec(recipe.preset, alphabet.classes)
+        network = build(spec, with_shortcut)
+        if network.classes != alphabet.classes:
+            raise DataError(
+                f"the specification has {network.classes} classes, the alphabet needs {alphabet.classes}: "
+                "write {classes} in its place"
+            )
+        return network, alphabet
+
+    def _open(self, sets: Sequence[TrainingSet], wanted: Normalised, split: str) -> list[WeightedSource]:
+        if split == "train" and not sets:
+            raise DataError("no training data: name at least one line store or bundle")
+        return [
+            WeightedSource(source, entry.weight)
+            for entry in sets
+            for source in open_sources(Path(entry.path), wanted, split, entry.set, self.reporter.message)
+        ]
+
+    def step(self, report: StepReport, progress: Progress) -> None:
+        """Log now and then."""
+        self._losses.append(report.loss)
+        self._speed.append(report)
+        if progress.seconds - self._logged >= LOG_SECONDS or report.step == 1:
+            self._logged = progress.seconds
+            figures = self.figures()
+            self.run.log({"event": "step"} | figures)
+            self.reporter.progress(figures)
+
+    def figures(self) -> dict[str, Any]:
+        """Where the run stands, for the log and the screen."""
+        progress = self.trainer.progress
+        finite = [loss for loss in self._losses if loss == loss and loss != float("inf")]
+        seconds = sum(report.seconds for report in self._speed) or 1.0
+        share = min(1.0, progress.share(self.recipe))
+        return {
+            "step": progress.step,
+            "lines": progress.lines,
+            "epoch": progress.epoch,
+            "minutes": round(progress.seconds / 60, 3),
+            "share": round(share, 4),
+            "loss": round(sum(finite) / len(finite), 4) if finite else None,
+            "learning_rate": self._speed[-1].learning_rate if self._speed else 0.0,
+            "lines_per_second": round(sum(report.lines for report in self._speed) / seconds, 1),
+            "minutes_left": round(progress.seconds / 60 * (1 - share) / share, 1) if share else None,
+            "non_finite": progress.non_finite,
+        }
+
+    def due(self, trainer: Trainer) -> None:
+        """Validate and save when it is time."""
+        progress = trainer.progress
+        if progress.seconds - progress.last_validation >= 60 * self.recipe.validate_minutes:
+            self.validate(self.recipe.validation_lines)
+        if progress.seconds - progress.last_save >= 60 * self.recipe.save_minutes:
+            self.save()
+
+    def trunk(self, trainer: Trainer) -> None:
+        """Keep the state before the decay."""
+        self.run.save_state(TRUNK_RESUME, trainer.state())
+        save_model(self.run.path / TRUNK, trainer.average.state_dict(), self.info(), with_shortcut=True)
+        self.reporter.message("the trunk is saved; the learning rate falls from here")
+
+    def validate(self, limit: int) -> None:
+        """CER of the running average on each validation set; keeps it when the mean is the best so far."""
+        progress = self.trainer.progress
+        progress.last_validation = progress.seconds
+        if not self.validation:
+            return
+        network = self.trainer.average
+        autocast = self.device.autocast()
+        results = [validate(network, source, self.alphabet, limit, autocast) for source in self.validation]
+        mean = sum(result.errors.rate for result in results) / len(results)
+        progress.validation = {
+            result.name: {"cer": round(result.errors.rate, 5), "lines": result.lines} for result in results
+        }
+        figures = self.figures() | {"cer": {result.name: round(result.errors.rate, 5) for result in results}}
+        self.run.log({"event": "validation", "mean_cer": round(mean, 5), "limit": limit} | figures)
+        self.reporter.validation(results, figures)
+        self._name_plateau(results)
+        if mean < progress.best:
+            progress.best = mean
+            save_model(self.run.path / BEST, network.state_dict(), self.info())
+
+    def _name_plateau(self, results: Sequence[SetResult]) -> None:
+        lines = sum(result.lines for result in results)
+        blank = sum(result.blank_lines for result in results)
+        if lines and blank / lines >= PLATEAU_BLANK_SHARE:
+            self.reporter.message(
+                f"{blank} of {lines} lines are read as empty: the blank plateau, which CTC passes through first. It ends "
+                "after about 5,000 to 15,000 lines; if it does not, lower the learning rate or start from a model "
+                "(--init-from)"
+            )
+
+    def save(self) -> None:
+        """Write `last.safetensors` and the resume state."""
+        self.trainer.progress.last_save = self.trainer.progress.seconds
+        save_model(self.run.path / LAST, self.trainer.average.state_dict(), self.info(), with_shortcut=True)
+        self.run.save_state(RESUME, self.trainer.state())
+
+    def finish(self, finished: bool) -> None:
+        """The last validation, on all lines, and the last save."""
+        if finished and self.trainer.progress.step:
+            # Only figures on all lines compare with each other from here on.
+            self.trainer.progress.best = float("inf")
+            self.validate(0)
+        self.save()
+        self.run.log({"event": "end" if finished else "stopped"} | self.figures() | asdict(self.skipped))
+
+    @property
+    def skipped(self) -> Any:
+        """Counts of the lines that were passed over."""
+        return self.trainer.planner.skipped
+
+    def info(self) -> ModelInfo:
+        """The facts for a model file, as of now."""
+        network, progress, recipe = self.trainer.network, self.trainer.progress, self.recipe
+        from hwr import __version__
+
+        return ModelInfo(
+            spec=self._spec(),
+            alphabet=self.alphabet.characters,
+            height=network.height,
+            normalisation=NORMALISATION.name,
+            normalisation_version=NORMALISATION.version,
+            stride=network.stride,
+            name=recipe.name,
+            licence=recipe.licence,
+            trained_on={item.source.name: {"weight": item.weight} for item in self.training},
+            validation=progress.validation,
+            training={
+                "command": self.command,
+                "seed": recipe.seed,
+                "steps": progress.step,
+                "lines_seen": progress.lines,
+                "minutes": round(progress.seconds / 60, 1),
+                "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads, {self.device.device.type}",
+                "precision": self.device.precision,
+                "init_from": recipe.init_from,
+                "hwr": __version__,
+                "torch": torch.__version__,
+            },
+        )
+
+    def _spec(self) -> str:
+        if self.recipe.init_from:
+            return read_info(Path(self.recipe.init_from)).spec
+        return self.recipe.spec.replace("{classes}", str(self.alphabet.classes)) or preset_spec(
+            self.recipe.preset, self.alphabet.classes
+        )

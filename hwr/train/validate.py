@@ -1,0 +1,81 @@
+"""Validation during training: CER of a network on sources, read greedily."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hwr.decode.greedy import decode_greedy
+from hwr.image import time_steps
+from hwr.metrics import ErrorCounts, character_errors
+from hwr.model.network import Network
+from hwr.text import Alphabet
+from hwr.train.data import Source, TrainingLine
+
+COLUMNS_PER_BATCH = 24_000
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """CER of one set, with a few truths and readings for the eye."""
+
+    name: str
+    errors: ErrorCounts
+    lines: int
+    blank_lines: int
+    samples: tuple[tuple[str, str], ...]
+
+
+def validate(
+    network: Network, source: Source, alphabet: Alphabet, limit: int, autocast: torch.autocast, samples: int = 2
+) -> SetResult:
+    """Read the first `limit` lines of a source (0: all) and count the errors. Memory does not grow with the source."""
+    network.eval()
+    errors, lines, blank = ErrorCounts(0, 0), 0, 0
+    shown: list[tuple[str, str]] = []
+    for group in range(len(source.runs)):
+        wanted = source.read(group)
+        if limit:
+            wanted = wanted[: limit - lines]
+        for line, reading in zip(wanted, _read(network, wanted, alphabet, autocast), strict=True):
+            errors = errors + character_errors(line.text, reading)
+            blank += not reading
+            if len(shown) < samples:
+                shown.append((line.text, reading))
+        lines += len(wanted)
+        if limit and lines >= limit:
+            break
+    return SetResult(source.name, errors, lines, blank, tuple(shown))
+
+
+def _read(
+    network: Network, lines: Sequence[TrainingLine], alphabet: Alphabet, autocast: torch.autocast
+) -> list[str]:
+    """Texts of lines, in their order; lines of like width go through the network together."""
+    order = sorted(range(len(lines)), key=lambda index: lines[index].ink.shape[1])
+    readings = [""] * len(lines)
+    batch: list[int] = []
+    for position, index in enumerate(order):
+        batch.append(index)
+        following = order[position + 1] if position + 1 < len(order) else None
+        if following is not None and lines[following].ink.shape[1] * (len(batch) + 1) <= COLUMNS_PER_BATCH:
+            continue
+        log_probs = _log_probs(network, [lines[index] for index in batch], autocast)
+        for row, index in enumerate(batch):
+            steps = time_steps(lines[index].ink.shape[1], network.stride)
+            readings[index] = decode_greedy(log_probs[row, :steps].numpy(), alphabet).text
+        batch = []
+    return readings
+
+
+@torch.no_grad()
+def _log_probs(network: Network, lines: Sequence[TrainingLine], autocast: torch.autocast) -> Tensor:
+    """Log-probabilities (B, T, classes) on the CPU, padded on the right."""
+    device = next(network.parameters()).device
+    widths = torch.tensor([line.ink.shape[1] for line in lines])
+    ink = torch.zeros(len(lines), 1, network.height, int(widths.max()), dtype=torch.uint8)
+    for row, line in enumerate(lines):
+        ink[row, 0, :, : line.ink.shape[1]] = torch.from_numpy(line.ink)
+    with autocast:
+        return network(ink.to(device).float().div_(255), widths.to(device)).cpu()
