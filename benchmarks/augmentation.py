@@ -121,8 +121,8 @@ def sheet(path: Path, data: list[Path], lines: int, copies: int, strength: float
     options = AugmentOptions(strength=strength)
     generator = np.random.default_rng(seed)
     rows = []
-    for file in data:
-        for number, ink in enumerate(read_lines(file, lines, seed)):
+    for index, file in enumerate(data):
+        for number, ink in enumerate(read_lines(file, lines, seed), start=index * lines):
             row = [255 - ink]
             for copy in range(copies):
                 target = max(1, round(ink.shape[1] * float(np.exp(generator.uniform(-0.25, 0.2) * strength))))

@@ -51,11 +51,24 @@ class Batch:
             changed = changed * self.inside.index_select(0, numbers)
         self.lines = changed if everything else self.lines.index_copy_(0, numbers, changed)
 
-    def simple(self, name: str, kind: Callable[[Tensor, Tensor], Tensor], bounds: tuple[float, float]) -> None:
+    def chosen(self, kind: str, unless: tuple[str, ...] = ()) -> Integers:
+        """The numbers of the lines that draw `kind` and none of the kinds in `unless`."""
+        lines = self.draws.chosen(kind, self.options.probability(kind))
+        for other in unless:
+            lines = np.setdiff1d(lines, self.draws.chosen(other, self.options.probability(other)))
+        return lines
+
+    def simple(
+        self,
+        kind: str,
+        change: Callable[[Tensor, Tensor], Tensor],
+        bounds: tuple[float, float],
+        unless: tuple[str, ...] = (),
+    ) -> None:
         """Apply a kind that takes one number a line, drawn from `bounds`, to the lines that draw it."""
-        chosen = self.draws.chosen(name, self.options.probability(name))
-        amount = column(self.draws.uniform(name, *bounds)[chosen], self.device)
-        self.apply(chosen, lambda lines: kind(lines, amount))
+        chosen = self.chosen(kind, unless)
+        amount = column(self.draws.uniform(kind, *bounds)[chosen], self.device)
+        self.apply(chosen, lambda lines: change(lines, amount))
 
 
 def add_intrusion(batch: Batch) -> None:
@@ -78,7 +91,7 @@ def add_intrusion(batch: Batch) -> None:
 def add_fading(batch: Batch) -> None:
     """Ink that runs dry along the line, more at the top or at the bottom of it."""
     options, draws = batch.options, batch.draws
-    chosen = draws.chosen("fade", options.probability("fade"))
+    chosen = batch.chosen("fade")
     if len(chosen) == 0:
         return
     depth = column(draws.uniform("fade", *options.fade_depth)[chosen], batch.device)
@@ -99,14 +112,14 @@ def add_gamma(batch: Batch) -> None:
 def add_paper(batch: Batch) -> None:
     """Bleed-through, ruled lines and paper texture."""
     options, draws, device = batch.options, batch.draws, batch.device
-    chosen = draws.chosen("bleed", options.probability("bleed"))
+    chosen = batch.chosen("bleed")
     widths = batch.target_widths[chosen]
     offsets = (draws.uniform("bleed offset")[chosen] * widths).astype(np.int64)
     down = np.round(draws.signed("bleed down", batch.height / 3.0)[chosen]).astype(np.int64)
     gain = draws.uniform("bleed", *options.bleed_gain)[chosen]
     batch.apply(chosen, lambda lines: paper_kinds.bleed_through(lines, widths, offsets, down, gain))
 
-    rules = draws.chosen("ruled", options.probability("ruled"))
+    rules = batch.chosen("ruled")
     pitch = batch.height * draws.uniform("ruled pitch", 0.35, 1.2)[rules]
     first = batch.height * draws.uniform("ruled first", 0.6, 0.95)[rules]
     slope = draws.signed("ruled slope", 0.01)[rules]
@@ -114,7 +127,8 @@ def add_paper(batch: Batch) -> None:
     upright = (draws.uniform("ruled vertical")[rules] < options.ruled_vertical_share).astype(np.float64)
     batch.apply(rules, lambda lines: paper_kinds.ruled(lines, first, pitch, slope, darkness, upright))
 
-    textured = draws.chosen("texture", options.probability("texture"))
+    # A threshold over stained paper gives black blots, which no reader could read.
+    textured = batch.chosen("texture", unless=("binarise",))
     tops = draws.integer("texture top", PAPER_HEIGHT)[textured]
     lefts = draws.integer("texture left", PAPER_WIDTH)[textured]
     strength = column(draws.uniform("texture", *options.texture_gain)[textured], device)
@@ -129,14 +143,14 @@ def add_paper(batch: Batch) -> None:
 def add_noise(batch: Batch) -> None:
     """Gaussian noise, and dust."""
     options, draws, device = batch.options, batch.draws, batch.device
-    noisy = draws.chosen("noise", options.probability("noise"))
+    noisy = batch.chosen("noise")
     starts = draws.integer("noise start", NOISE_STARTS)
     sigma = column(draws.uniform("noise", *options.noise_sigma)[noisy], device)
     batch.apply(
         noisy,
         lambda lines: (lines + noise_fields(starts[noisy], batch.height, batch.width, device) * sigma).clamp_(0.0, 1.0),
     )
-    dusty = draws.chosen("speckle", options.probability("speckle"))
+    dusty = batch.chosen("speckle")
     dust = draws.integer("speckle start", NOISE_STARTS)[dusty]
     gain = column(draws.uniform("speckle", *options.speckle_gain)[dusty], device)
     threshold = column(draws.uniform("speckle threshold", 2.5, 3.2)[dusty], device)
@@ -151,7 +165,7 @@ def add_noise(batch: Batch) -> None:
 def add_cut(batch: Batch) -> None:
     """A few rows at the top or bottom and a few columns at the ends are lost."""
     options, draws = batch.options, batch.draws
-    chosen = draws.chosen("cut", options.probability("cut"))
+    chosen = batch.chosen("cut")
     sides = []
     for side, most in (("top", options.cut_rows), ("bottom", options.cut_rows), ("left", options.cut_columns)):
         sides.append(np.floor(draws.uniform(f"cut {side}", -most, most + 1.0)[chosen].clip(0.0)).astype(np.int64))
@@ -199,16 +213,17 @@ def augment(
             return batch.lines
         add_intrusion(batch)
         batch.simple("erode", ink_kinds.erode, options.erode_mix)
-        batch.simple("dilate", ink_kinds.dilate, options.dilate_mix)
-        batch.simple("thickness", ink_kinds.thickness, options.thickness_threshold)
+        batch.simple("dilate", ink_kinds.dilate, options.dilate_mix, unless=("erode",))
+        unless = ("erode", "dilate")
+        batch.simple("thickness", ink_kinds.thickness, options.thickness_threshold, unless)
         add_gamma(batch)
-        batch.simple("contrast", lambda lines, gain: lines * gain, options.contrast_gain)
         add_fading(batch)
         add_paper(batch)
+        batch.simple("contrast", lambda lines, gain: lines * gain, options.contrast_gain)
         batch.simple("blur", ink_kinds.blur, options.blur_sigma)
-        batch.simple("motion", ink_kinds.motion, options.motion_length)
+        batch.simple("motion", ink_kinds.motion, options.motion_length, unless=("blur",))
         add_noise(batch)
-        batch.simple("low_resolution", ink_kinds.low_resolution, options.low_resolution_mix)
+        batch.simple("low_resolution", ink_kinds.low_resolution, options.low_resolution_mix, unless=("blur", "motion"))
         batch.simple("binarise", ink_kinds.binarise, options.binarise_threshold)
         add_cut(batch)
         return batch.lines.clamp_(0.0, 1.0)

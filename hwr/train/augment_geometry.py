@@ -49,6 +49,53 @@ def smooth_curves(
     return curve
 
 
+def base_curves(
+    widths: NDArray[np.int64],
+    target_widths: NDArray[np.int64],
+    draws: LineDraws,
+    options: AugmentOptions,
+    half: float,
+    device: torch.device,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The x and y curves, three (lines, columns) each, of all geometry but elastic distortion; `half` is H / 2."""
+
+    def each(values: NDArray[np.float64]) -> Tensor:
+        return per_line(values, device)
+
+    def curve(name: str, spacing: float, size: float) -> Tensor:
+        smooth = smooth_curves(draws, name, 1, spacing, len(centre[0]), device)[:, 0]
+        return smooth * each(draws.uniform(name) * size)
+
+    strength = options.strength
+    target = target_widths.astype(np.float64)
+    centre = (torch.arange(int(target.max()), dtype=torch.float32, device=device) + 0.5)[None, :]
+    along = centre * each(2.0 / target) - 1.0  # -1 at the left end of the line, 1 at its right end
+    nothing = torch.zeros_like(along)
+
+    shear = draws.signed("shear", options.shear * strength)
+    # Half of what shear pushes out is made room for, so that the ends of tall end letters stay inside.
+    margin = np.minimum(0.5 * np.abs(shear) * half, 0.06 * target)
+    stretch = 1.0 + 2.0 * margin / target
+    squeeze = widths / target  # source columns for one target column
+    bow = (along * along - 1.0) * each(draws.signed("perspective width", options.perspective_width) * target / 2.0)
+    local = curve("grid", options.grid_spacing, 0.5 * options.grid_width_change * options.grid_spacing)
+    # The ends of the line stay where they are.
+    local = local * ((1.0 - along.abs()) * each(target / (2.0 * options.grid_spacing))).clamp(0.0, 1.0)
+    position = (centre - each(target / 2.0)) * each(stretch) + (bow + local) * strength
+    x = [position * each(squeeze) + each(widths / 2.0 - 0.5), nothing + each(shear * stretch * half * squeeze), nothing]
+
+    scale = np.exp(draws.uniform("height", *options.height_log_scale) * strength)
+    room = np.maximum(0.0, (1.0 - scale) * half)
+    shift = draws.signed("shift") * (room + options.vertical_overshoot * strength)
+    steepest = np.tan(np.radians(options.rotation_degrees)) * target / 2.0
+    rise = draws.signed("rotation") * strength * np.minimum(steepest, room + options.rotation_overshoot)
+    wander = curve("wander", options.baseline_spacing, options.baseline_wander * strength)
+    shrink = (along * each(draws.signed("perspective", options.perspective * strength)) + 1.0) * each(1.0 / scale)
+    down = (along * each(rise) + wander) + each(shift)
+    y = [-down * shrink + (half - 0.5), shrink * half, nothing]
+    return x, y
+
+
 def sampling_curves(
     widths: NDArray[np.int64],
     target_widths: NDArray[np.int64],
@@ -58,49 +105,12 @@ def sampling_curves(
     device: torch.device,
 ) -> Tensor:
     """The six curves of the module's head, (lines, 3 powers of t, columns, x and y), in source pixels."""
-    strength = options.strength
-    width = int(target_widths.max())
-    half = height / 2.0
-    target = target_widths.astype(np.float64)
-    squeeze = widths / target  # source columns for one target column
-
-    scale = np.exp(draws.uniform("height", *options.height_log_scale) * strength)
-    room = np.maximum(0.0, (1.0 - scale) * half)
-    shift = draws.signed("shift") * (room + options.vertical_overshoot * strength)
-    steepest = np.tan(np.radians(options.rotation_degrees)) * target / 2.0
-    rise = draws.signed("rotation") * strength * np.minimum(steepest, room + options.rotation_overshoot)
-    perspective = draws.signed("perspective", options.perspective * strength)
-    perspective_width = draws.signed("perspective width", options.perspective_width * strength)
-    shear = draws.signed("shear", options.shear * strength)
-    # Half of what shear pushes out is made room for, so that the ends of tall end letters stay inside.
-    margin = np.minimum(0.5 * np.abs(shear) * half, 0.06 * target)
-    elastic = draws.uniform("elastic") * options.elastic_sigma * strength
-
-    centre = (torch.arange(width, dtype=torch.float32, device=device) + 0.5)[None, :]
-    along = centre * per_line(2.0 / target, device) - 1.0  # -1 at the left end of the line, 1 at its right end
-    # Drawn curves for the three control rows (top, middle, bottom) of x and y, the local width and the base line.
-    bends = smooth_curves(draws, "elastic", 6, options.elastic_spacing, width, device)
-    bends = bends * per_line(elastic, device)[:, None]
-    local = smooth_curves(draws, "grid", 1, options.grid_spacing, width, device)[:, 0]
-    widest = options.grid_width_change * options.grid_spacing * strength
-    local = local * per_line(draws.uniform("grid") * widest, device)
-    ends = ((1.0 - along.abs()) * per_line(target / (2.0 * options.grid_spacing), device)).clamp(0.0, 1.0)
-    wander = smooth_curves(draws, "wander", 1, options.baseline_spacing, width, device)[:, 0]
-    wander = wander * per_line(draws.uniform("wander") * options.baseline_wander * strength, device)
-
-    stretch = per_line(1.0 + 2.0 * margin / target, device)
-    bow = (along * along - 1.0) * per_line(perspective_width * target / 2.0, device)
-    x = [
-        ((centre - per_line(target / 2.0, device)) * stretch + (bow + local * 0.5 * ends)) * per_line(squeeze, device)
-        + per_line(widths / 2.0 - 0.5, device),
-        (along * 0.0 + per_line(shear * half, device)) * per_line(squeeze, device),
-        along * 0.0,
-    ]
-    shrink = (along * per_line(perspective, device) + 1.0) * per_line(1.0 / scale, device)
-    down = (along * per_line(rise, device) + wander) + per_line(shift, device)
-    y = [-down * shrink + (half - 0.5), shrink * half, along * 0.0]
-    for axis, curves in ((0, x), (1, y)):
-        top, middle, bottom = bends[:, 3 * axis], bends[:, 3 * axis + 1], bends[:, 3 * axis + 2]
+    x, y = base_curves(widths, target_widths, draws, options, height / 2.0, device)
+    # Elastic distortion: curves for the top, middle and bottom row, of x and of y.
+    bends = smooth_curves(draws, "elastic", 6, options.elastic_spacing, x[0].shape[1], device)
+    bends = bends * per_line(draws.uniform("elastic") * options.elastic_sigma * options.strength, device)[:, None]
+    for first, curves in ((0, x), (3, y)):
+        top, middle, bottom = bends[:, first], bends[:, first + 1], bends[:, first + 2]
         curves[0] = curves[0] + middle
         curves[1] = curves[1] + (bottom - top) * 0.5
         curves[2] = curves[2] + ((top + bottom) * 0.5 - middle)
@@ -121,12 +131,19 @@ def sampling_grid(curves: Tensor, height: int, source_width: int) -> Tensor:
 
 
 def smooth_shrunk(source: Tensor, ratios: NDArray[np.float64]) -> None:
-    """Average neighbouring columns of lines, (lines, 1, H, W), that are shrunk by more than SHRINK_LIMIT; in place."""
+    """Average the columns of lines, (lines, 1, H, W), that are shrunk by more than SHRINK_LIMIT; in place.
+
+    The window is as wide as the ratio; its two outermost columns count in part.
+    """
+    width = source.shape[3]
     for line in np.flatnonzero(ratios > SHRINK_LIMIT):
-        reach = int(min(np.round(ratios[line]), source.shape[3])) // 2
-        window = 2 * reach + 1
-        sums = pad(source[line], (reach + 1, reach)).double().cumsum(dim=-1)
-        source[line] = ((sums[..., window:] - sums[..., :-window]) / window).float()
+        ratio = min(float(ratios[line]), float(width))
+        reach = int((ratio - 1.0) // 2.0)
+        part = (ratio - 1.0) / 2.0 - reach
+        sums = pad(source[line], (reach + 2, reach + 1)).double().cumsum(dim=-1)
+        outer = sums[..., 2 * reach + 3 :] - sums[..., : -2 * reach - 3]
+        inner = sums[..., 2 * reach + 2 : -1] - sums[..., 1 : -2 * reach - 2]
+        source[line] = ((inner + (outer - inner) * part) / ratio).float()
 
 
 def warp(

@@ -49,21 +49,22 @@ def motion(lines: Tensor, length: Tensor) -> Tensor:
     return weighted(lines, weights, 3)
 
 
-def erode(lines: Tensor, mix: Tensor) -> Tensor:
-    """Thinner strokes: a share `mix` of the smallest neighbour."""
-    return lines + (extreme(lines, largest=False) - lines) * mix
-
-
-def dilate(lines: Tensor, mix: Tensor) -> Tensor:
-    """Thicker strokes: a share `mix` of the largest neighbour."""
-    return lines + (extreme(lines, largest=True) - lines) * mix
-
-
 def ink_level(lines: Tensor) -> Tensor:
     """How dark the strokes of a line are, (lines, 1, 1, 1): the mean of the ink, weighted by itself."""
     wide = lines.double()
     total = wide.sum(dim=(1, 2, 3), keepdim=True)
     return (wide.square().sum(dim=(1, 2, 3), keepdim=True) / total.clamp(min=1e-6)).clamp(min=0.05).float()
+
+
+def erode(lines: Tensor, mix: Tensor) -> Tensor:
+    """Thinner strokes: a share `mix` of the smallest neighbour, as dark as before (line normalisation sees to that)."""
+    thin = lines + (extreme(lines, largest=False) - lines) * mix
+    return (thin * (ink_level(lines) / ink_level(thin))).clamp_(max=1.0)
+
+
+def dilate(lines: Tensor, mix: Tensor) -> Tensor:
+    """Thicker strokes: a share `mix` of the largest neighbour."""
+    return lines + (extreme(lines, largest=True) - lines) * mix
 
 
 def thickness(lines: Tensor, threshold: Tensor) -> Tensor:

@@ -35,10 +35,10 @@ class AugmentOptions:
 
     # Geometry: every line gets all of it.
     height_log_scale: Range = (-0.2, 0.06)
-    vertical_overshoot: float = 1.0
+    vertical_overshoot: float = 2.0
     shear: float = 0.35
     rotation_degrees: float = 1.5
-    rotation_overshoot: float = 2.0
+    rotation_overshoot: float = 4.0
     perspective: float = 0.08
     perspective_width: float = 0.04
     elastic_sigma: float = 1.6
@@ -48,44 +48,44 @@ class AugmentOptions:
     baseline_wander: float = 1.0
     baseline_spacing: float = 80.0
 
-    # The pen.
+    # The pen: a line is eroded, else perhaps dilated, else perhaps gets another thickness.
     erode_probability: float = 0.2
-    erode_mix: Range = (0.2, 0.7)
-    dilate_probability: float = 0.2
-    dilate_mix: Range = (0.3, 1.0)
+    erode_mix: Range = (0.2, 0.6)
+    dilate_probability: float = 0.25
+    dilate_mix: Range = (0.3, 0.8)
     thickness_probability: float = 0.15
     thickness_threshold: Range = (0.25, 0.6)
     gamma: float = 0.5
-    contrast_probability: float = 0.3
-    contrast_gain: Range = (0.6, 1.0)
     fade_probability: float = 0.15
     fade_depth: Range = (0.2, 0.7)
     fade_spacing: float = 40.0
 
     # The paper and what lies on it.
     intrusion_probability: float = 0.15
-    intrusion_rows: Range = (3.0, 11.0)
+    intrusion_rows: Range = (7.0, 16.0)
     bleed_probability: float = 0.08
     bleed_gain: Range = (0.08, 0.3)
     ruled_probability: float = 0.1
     ruled_gain: Range = (0.1, 0.5)
     ruled_vertical_share: float = 0.25
     texture_probability: float = 0.2
-    texture_gain: Range = (0.02, 0.12)
+    texture_gain: Range = (0.02, 0.08)
 
-    # The scanner and the line finder.
+    # The scanner and the line finder: a line is blurred, else perhaps of low resolution.
+    contrast_probability: float = 0.2
+    contrast_gain: Range = (0.7, 1.0)
     blur_probability: float = 0.3
     blur_sigma: Range = (0.4, 1.1)
     motion_probability: float = 0.05
     motion_length: Range = (2.0, 5.0)
-    noise_probability: float = 0.4
-    noise_sigma: Range = (0.01, 0.1)
+    noise_probability: float = 0.3
+    noise_sigma: Range = (0.01, 0.07)
     speckle_probability: float = 0.1
     speckle_gain: Range = (0.3, 1.0)
     low_resolution_probability: float = 0.1
     low_resolution_mix: Range = (0.5, 1.0)
     binarise_probability: float = 0.12
-    binarise_threshold: Range = (0.3, 0.6)
+    binarise_threshold: Range = (0.25, 0.5)
     cut_probability: float = 0.1
     cut_rows: float = 4.0
     cut_columns: float = 4.0
