@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -75,26 +76,22 @@ class LineTallies:
         self.writers.append(-1 if writer is None else hash(writer))
         self.pages.append(-1 if page is None else hash((writer, page)))  # pages of two writers may have one name
 
-    def totals(self) -> Totals:
-        """Counts of each line, (lines, 4)."""
-        return np.asarray(self.counts, dtype=np.int64).reshape(-1, 4)
-
     def clustered(self) -> tuple[Clusters, Totals]:
         """The clusters used and the counts of each, (clusters, 4), in the order in which they appear.
 
         By writer where there are effectively `MIN_CLUSTERS` of them, else by page, else by line.
         """
-        lines = self.totals()
+        lines: NDArray[np.int32] = np.asarray(self.counts, dtype=np.int32).reshape(-1, 4)  # a view: nothing is copied
         for by, keys in (("writer", self.writers), ("page", self.pages)):
             known = np.asarray(keys, dtype=np.int64) != -1
             totals = np.concatenate([_sum_by_key(lines[known], np.asarray(keys)[known]), lines[~known]])
             effective = effective_number(totals[:, 1])
             if known.any() and effective >= MIN_CLUSTERS:
                 return Clusters(by, len(totals), effective, int((~known).sum())), totals
-        return Clusters("line", len(lines), effective_number(lines[:, 1]), 0), lines
+        return Clusters("line", len(lines), effective_number(lines[:, 1]), 0), lines.astype(np.int64)
 
 
-def _sum_by_key(lines: Totals, keys: NDArray[np.int64]) -> Totals:
+def _sum_by_key(lines: NDArray[np.int32], keys: NDArray[np.int64]) -> Totals:
     """Sums of the rows of `lines` that have one key; keys in the order in which they appear, not of the hashes."""
     _, first, positions = np.unique(keys, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
@@ -103,7 +100,7 @@ def _sum_by_key(lines: Totals, keys: NDArray[np.int64]) -> Totals:
     return totals
 
 
-def effective_number(sizes: NDArray[np.int64]) -> float:
+def effective_number(sizes: NDArray[np.integer[Any]]) -> float:
     """(sum n)^2 / sum n^2: the number of equal clusters that would be worth as much. 0 when there is nothing."""
     squares = float(np.square(sizes.astype(np.float64)).sum())
     return float(sizes.sum()) ** 2 / squares if squares else 0.0

@@ -162,6 +162,30 @@ def test_a_corrupt_part_of_a_file_costs_that_part_only(tmp_path: Path) -> None:
     assert (evaluation.total.lines, evaluation.total.unreadable) == (344, 256)
 
 
+def test_behind_a_corrupt_place_a_giant_row_group_is_given_up(tmp_path: Path) -> None:
+    reader = NumberReader()
+    lines = reader.lines(random_pairs(3000))
+    table = pa.table(
+        {
+            "image": [{"bytes": line.image, "path": line.path} for line in lines],
+            "text": [line.text for line in lines],
+        }
+    )
+    path = tmp_path / "set.parquet"
+    pq.write_table(table, path, data_page_size=4096, compression="none", use_dictionary=False, write_batch_size=64)
+    column = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    data = bytearray(path.read_bytes())
+    middle = column.data_page_offset + column.total_compressed_size // 2
+    data[middle : middle + 20_000] = bytes(20_000)
+    path.write_bytes(data)
+    evaluation, seen = run(reader, path)
+    # The image at whose middle the zeros begin is broken too.
+    broken = [line for line in seen if isinstance(line, UnreadableLines) and line.count > 1]
+    assert 256 <= evaluation.total.lines < 1700
+    assert evaluation.total.lines + evaluation.total.unreadable == 3000
+    assert "row group 0" in broken[0].error and len({line.error for line in broken[1:]}) == 1
+
+
 def test_a_set_that_cannot_be_measured_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     reader = NumberReader()
     good = reader.store(tmp_path / "good", PAIRS)
