@@ -31,6 +31,9 @@ class Columns:
 DEFAULT_COLUMNS = Columns()
 
 
+DEFAULT_COLUMNS = Columns()
+
+
 def open_parquet(path: Path) -> Any:
     """The open Parquet file, set so that a giant row group is not read as a whole."""
     import pyarrow

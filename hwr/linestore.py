@@ -24,9 +24,27 @@ from typing import Any
 
 from hwr.errors import DataError
 from hwr.files import atomic_write
-from hwr.linecolumns import Columns, check_columns, first_line, image_values, measure, open_parquet, schema
+from hwr.linecolumns import (
+    DEFAULT_COLUMNS,
+    Columns,
+    check_columns,
+    first_line,
+    image_values,
+    measure,
+    open_parquet,
+    schema,
+)
 
-__all__ = ["Columns", "LineFile", "LineGroup", "StoredLine", "Written", "resolve_split", "write_lines"]
+__all__ = [
+    "DEFAULT_COLUMNS",
+    "Columns",
+    "LineFile",
+    "LineGroup",
+    "StoredLine",
+    "Written",
+    "resolve_split",
+    "write_lines",
+]
 
 GROUP_LINES = 256
 """Most lines in a group."""
@@ -42,8 +60,6 @@ COMPRESSION = {"image.bytes": "none"} | dict.fromkeys(("image.path", "text", "id
 
 REPORTED_ROWS = 20
 """Most unusable rows of one file that are logged one by one; the rest is counted in `LineFile.unusable`."""
-
-DEFAULT_COLUMNS = Columns()
 
 logger = logging.getLogger(__name__)
 
@@ -181,10 +197,17 @@ class LineFile:
         """Every row's number with its line, or with the reason why it cannot be used.
 
         Without `images` no image is read: `image` is empty, and the sizes are 0 where the file does not state them.
+        Where a row group is corrupt, the rest of its rows get that as the reason.
         """
         names = [name for key, name in self._names.items() if images or key != "image"]
         for row_group in range(len(self._sizes)):
-            yield from self._rows(self._new_batches(row_group, names), self._first_rows[row_group])
+            row, stop = self._first_rows[row_group], self._first_rows[row_group + 1]
+            try:
+                for found, line in self._rows(self._new_batches(row_group, names), row):
+                    yield found, line
+                    row = found + 1
+            except DataError as error:
+                yield from ((lost, str(error)) for lost in range(row, stop))
 
     def texts(self) -> Iterator[str]:
         """The texts alone, streamed, without reading any image. Texts of rows that lack the image are among them."""

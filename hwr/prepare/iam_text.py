@@ -71,7 +71,9 @@ def natural_text(lines: Sequence[FormLine]) -> list[str]:
     opening: dict[tuple[int, int], bool] = {}
     for quote in QUOTES:
         opening |= _find_opening(lines, quote)
-    return [_join(line.tokens, [opening.get((row, k)) for k in range(len(line.tokens))]) for row, line in enumerate(lines)]
+    return [
+        _join(line.tokens, [opening.get((row, k)) for k in range(len(line.tokens))]) for row, line in enumerate(lines)
+    ]
 
 
 def _join(tokens: Sequence[str], opening: Sequence[bool | None]) -> str:

@@ -1,0 +1,124 @@
+"""Checks of one sample, and the line that goes into the store."""
+
+import io
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hwr.errors import InputError
+from hwr.image import Grey, decode_image, normalise_line, time_steps
+from hwr.linestore import StoredLine
+from hwr.prepare.samples import Reason, Sample, Skipped
+from hwr.text import Alphabet, normalise_text, steps_needed
+
+KEPT_FORMATS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 92}, "WEBP": {"quality": 90, "method": 4}}
+"""Formats that an image keeps when it is made smaller; everything else becomes PNG, without loss."""
+
+MAX_WEBP_WIDTH = 16383
+"""WebP images are at most so wide."""
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What a line must fulfil, and what is filled in.
+
+    Attributes:
+        height, stride: line height and columns a time step of the models to be trained, for the check that CTC can
+            align the text.
+        max_height: images higher than that are made smaller; None: all stay as they are.
+        alphabet: the only characters that may occur; None: any.
+        lang, source, licence: for lines whose source does not say them.
+    """
+
+    height: int = 48
+    stride: int = 4
+    max_height: int | None = None
+    alphabet: Alphabet | None = None
+    lang: str | None = None
+    source: str | None = None
+    licence: str | None = None
+
+
+def check_sample(sample: Sample, options: CheckOptions) -> StoredLine | Skipped:
+    """The line for the store, or why there is none."""
+    text = normalise_text(sample.text)
+    if not text:
+        return Skipped(sample.where, Reason.NO_TEXT, "the text is empty")
+    broken = [character for character in text if "\ud800" <= character <= "\udfff"]
+    if broken:
+        return Skipped(sample.where, Reason.BAD_ROW, f"the text holds {broken[0]!r}, which is no character")
+    if options.alphabet is not None:
+        missing = options.alphabet.missing([text])
+        if missing:
+            return Skipped(sample.where, Reason.OUTSIDE_ALPHABET, count_characters(missing))
+    try:
+        image = sample.load()
+        grey = decode_image(image, sample.where)
+    except InputError as error:
+        return Skipped(sample.where, Reason.BROKEN_IMAGE, _without(sample.where, str(error)))
+    too_long = _too_long(text, grey, options)
+    if too_long:
+        return Skipped(sample.where, Reason.TOO_LONG, too_long)
+    height, width = grey.shape
+    path = sample.path
+    if options.max_height is not None and height > options.max_height:
+        image, ending, width = make_smaller(image, grey, options.max_height)
+        path, height = str(Path(path or sample.id).with_suffix(ending)), options.max_height
+    return StoredLine(
+        image=image,
+        path=path,
+        text=text,
+        id=sample.id,
+        width=width,
+        height=height,
+        writer=sample.writer,
+        page=sample.page,
+        lang=sample.lang or options.lang,
+        source=sample.source or options.source,
+        licence=sample.licence or options.licence,
+    )
+
+
+def count_characters(characters: Counter[str]) -> str:
+    """`'é' 3, 'ü' 1`, the most frequent first."""
+    counted = sorted(characters.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{character!r} {count}" for character, count in counted)
+
+
+def _too_long(text: str, grey: Grey, options: CheckOptions) -> str:
+    """Why CTC cannot align the text with the image, or nothing."""
+    needed = steps_needed(text)
+    width = normalise_line(grey, options.height).shape[1]
+    steps = time_steps(width, options.stride)
+    if needed <= steps:
+        return ""
+    return f"needs {needed} time steps, has {steps} ({width} columns at height {options.height}): {text!r}"
+
+
+def make_smaller(image: bytes, grey: Grey, max_height: int) -> tuple[bytes, str, int]:
+    """The image in grey at `max_height` rows, its aspect kept.
+
+    Args:
+        image: the file, whose format is kept if it is JPEG or WebP.
+        grey: the same, decoded, shape (H, W), upright.
+
+    Returns:
+        The new file, the ending of its format, its width in pixels.
+    """
+    from PIL import Image
+
+    with Image.open(io.BytesIO(image)) as opened:
+        kind = opened.format or ""
+    width = max(1, round(grey.shape[1] * max_height / grey.shape[0]))
+    small = Image.fromarray(grey).resize((width, max_height), Image.Resampling.LANCZOS)
+    if kind not in KEPT_FORMATS or width > MAX_WEBP_WIDTH:
+        kind = "PNG"
+    buffer = io.BytesIO()
+    small.save(buffer, kind, **KEPT_FORMATS.get(kind, {}))
+    return buffer.getvalue(), f".{kind.lower()}", width
+
+
+def _without(where: str, message: str) -> str:
+    """The message without the place, which is named beside it."""
+    return message.removeprefix(f"{where}: ")

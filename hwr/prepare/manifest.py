@@ -1,0 +1,149 @@
+"""What `manifest.json` says of a store, and whether what lies in a folder is the same store.
+
+The manifest holds no dates and no names of machines: the same input with the same options gives the same bytes.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hwr.errors import DataError
+from hwr.linestore import StoredLine
+from hwr.prepare.samples import SPLITS, Skipped
+
+FORMAT = "hwr line store"
+VERSION = 1
+MANIFEST = "manifest.json"
+SKIPPED = "skipped.tsv"
+
+
+@dataclass
+class SplitFacts:
+    """Counts of one split, gathered while its lines pass by."""
+
+    lines: int = 0
+    image_bytes: int = 0
+    characters: Counter[str] = field(default_factory=Counter)
+    writers: set[str] = field(default_factory=set)
+    pages: set[str] = field(default_factory=set)
+    languages: Counter[str] = field(default_factory=Counter)
+    licences: Counter[str] = field(default_factory=Counter)
+    sha256: str = ""
+    file_sha256: str = ""
+
+    def count(self, lines: Iterable[StoredLine]) -> Iterator[StoredLine]:
+        """Pass `lines` on, counted."""
+        for line in lines:
+            self.lines += 1
+            self.image_bytes += len(line.image)
+            self.characters.update(line.text)
+            self.languages[line.lang or "unknown"] += 1
+            self.licences[line.licence or "unknown"] += 1
+            if line.writer is not None:
+                self.writers.add(line.writer)
+            if line.page is not None:
+                self.pages.add(line.page)
+            yield line
+
+    def to_json(self, split: str) -> dict[str, Any]:
+        """The entry of the manifest."""
+        return {
+            "file": f"{split}.parquet",
+            "lines": self.lines,
+            "characters": self.characters.total(),
+            "writers": len(self.writers),
+            "pages": len(self.pages),
+            "languages": dict(sorted(self.languages.items())),
+            "licences": dict(sorted(self.licences.items())),
+            "image_bytes": self.image_bytes,
+            "sha256": self.sha256,
+            "file_sha256": self.file_sha256,
+        }
+
+
+def make_manifest(
+    splits: dict[str, SplitFacts], skipped: Iterable[Skipped], sources: list[dict[str, Any]], options: dict[str, Any]
+) -> dict[str, Any]:
+    """The manifest of a store."""
+    characters: Counter[str] = Counter()
+    for facts in splits.values():
+        characters.update(facts.characters)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "splits": {split: splits[split].to_json(split) for split in SPLITS if split in splits},
+        "alphabet": "".join(sorted(characters)),
+        "characters": dict(sorted(characters.items())),
+        "skipped": dict(sorted(Counter(str(item.reason) for item in skipped).items())),
+        "sources": sources,
+        "options": options,
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    import pyarrow
+
+    from hwr import __version__
+
+    return {"hwr": __version__, "pyarrow": pyarrow.__version__}
+
+
+def to_bytes(manifest: dict[str, Any]) -> bytes:
+    """The manifest file."""
+    return (json.dumps(manifest, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def skipped_table(skipped: Iterable[Skipped]) -> bytes:
+    """`skipped.tsv`: item, reason, detail; one row an item, a header first."""
+    rows = [("item", "reason", "detail"), *((item.where, str(item.reason), item.detail) for item in skipped)]
+    clean = ("\t".join(" ".join(value.split()) for value in row) + "\n" for row in rows)
+    return "".join(clean).encode("utf-8", errors="backslashreplace")
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest in `folder`; None where there is none.
+
+    Raises:
+        DataError: it is not a manifest of this format and version.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
+        raise DataError(f"{path}: is not the manifest of a line store, or of another version of hwr")
+    return manifest
+
+
+def without_versions(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What two stores of the same lines have in common, whatever library versions wrote them."""
+    splits = {
+        split: {key: value for key, value in facts.items() if key != "file_sha256"}
+        for split, facts in manifest["splits"].items()
+    }
+    return {key: value for key, value in manifest.items() if key != "versions"} | {"splits": splits}
+
+
+def damage(folder: Path, manifest: dict[str, Any]) -> str:
+    """What is wrong with the files of the store in `folder`, or nothing."""
+    for split, facts in manifest["splits"].items():
+        path = folder / facts["file"]
+        if not path.is_file():
+            return f"{split}.parquet is missing"
+        if file_hash(path) != facts["file_sha256"]:
+            return f"{split}.parquet is not what {MANIFEST} says"
+    return "" if (folder / SKIPPED).is_file() else f"{SKIPPED} is missing"
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

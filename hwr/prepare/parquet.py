@@ -1,0 +1,81 @@
+"""Parquet in the Hugging Face image-text layout: a line store, a file, or a folder of shards from elsewhere.
+
+The split comes from the file's name: `train.parquet`, `validation-00000-of-00002.parquet`, `data/test-....parquet`.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hwr.errors import DataError
+from hwr.linestore import DEFAULT_COLUMNS, Columns, LineFile, StoredLine
+from hwr.prepare.samples import SPLIT_NAMES, Reason, Sample, Skipped
+
+
+def parquet_files(path: Path) -> list[Path]:
+    """The Parquet files of a source: itself, those in the folder, or those in its folder `data`."""
+    if not path.is_dir():
+        return [path]
+    return sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))
+
+
+def split_of(file: Path) -> str | None:
+    """The split that a file's name begins with; None if it names none."""
+    return SPLIT_NAMES.get(re.split(r"[-_.]", file.stem.lower())[0])
+
+
+class ParquetLines:
+    """One or more Parquet files as a source.
+
+    Raises:
+        DataError: there is no file, or one of them cannot be used.
+    """
+
+    kind = "parquet"
+
+    def __init__(self, path: Path, columns: Columns = DEFAULT_COLUMNS) -> None:
+        self.path = path
+        self.columns = columns
+        self.files = parquet_files(path)
+        if not self.files:
+            raise DataError(f"{path}: no .parquet file in this folder")
+        for file in self.files:
+            LineFile(file, columns)
+
+    def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
+        """The rows of all files in order. Without `images` the image columns are not read."""
+        for file in self.files:
+            split = split_of(file)
+            for row, line in LineFile(file, self.columns).rows(images):
+                where = f"{file}, row {row}"
+                if isinstance(line, str):
+                    yield Skipped(where, _reason(line), line)
+                else:
+                    yield _sample(line, where, split)
+
+
+def _reason(line: str) -> Reason:
+    if line.startswith("no text"):
+        return Reason.NO_TEXT
+    return Reason.NO_IMAGE if line.startswith("no image") else Reason.BAD_ROW
+
+
+def _sample(line: StoredLine, where: str, split: str | None) -> Sample:
+    return Sample(
+        id=line.id,
+        text=line.text,
+        path=line.path,
+        where=f"{where} ({line.id})",
+        load=_constant(line.image),
+        split=split,
+        writer=line.writer,
+        page=line.page,
+        lang=line.lang,
+        source=line.source,
+        licence=line.licence,
+        listed_as=line.id,
+    )
+
+
+def _constant(image: bytes) -> Callable[[], bytes]:
+    return lambda: image

@@ -1,0 +1,216 @@
+"""From sources to a store: plan the splits, check each sample, write, compare with what is there.
+
+The sources are gone through once without images, to give each item its split, and then once for each split, so that
+memory does not grow with their size. Everything is written into a folder beside the target files and moved at the end.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hwr.errors import DataError, OutputError
+from hwr.files import atomic_write, sync_folder
+from hwr.linestore import StoredLine, write_lines
+from hwr.prepare.checks import CheckOptions, check_sample
+from hwr.prepare.manifest import (
+    MANIFEST,
+    SKIPPED,
+    SplitFacts,
+    damage,
+    file_hash,
+    make_manifest,
+    read_manifest,
+    skipped_table,
+    to_bytes,
+    without_versions,
+)
+from hwr.prepare.samples import SPLITS, Sample, Skipped, Source
+from hwr.prepare.sources import ReaderOptions
+from hwr.prepare.splitting import Plan, SplitOptions, make_plan
+
+PARTIAL = ".partial"
+"""Folder in the target where the store is built; a killed run leaves it behind and the next one removes it."""
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """All options of a run, for the manifest."""
+
+    reading: ReaderOptions = field(default_factory=ReaderOptions)
+    splitting: SplitOptions = field(default_factory=SplitOptions)
+    checks: CheckOptions = field(default_factory=CheckOptions)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the manifest: the alphabet as a string."""
+        options = asdict(self)
+        alphabet = self.checks.alphabet
+        options["checks"]["alphabet"] = None if alphabet is None else alphabet.characters
+        options["reading"]["columns"] = dict(self.reading.columns)
+        return options
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run did. `unchanged`: the same store lay there already and was left as it was."""
+
+    splits: dict[str, SplitFacts]
+    skipped: tuple[Skipped, ...]
+    unchanged: bool
+
+    @property
+    def failed(self) -> int:
+        """Items that are missing because of the input, not by a rule."""
+        return sum(not item.reason.deliberate for item in self.skipped)
+
+
+def prepare(sources: list[Source], output: Path, options: PrepareOptions, force: bool = False) -> Prepared:
+    """Write the store of `sources` to the folder `output`.
+
+    Raises:
+        DataError: nothing usable is in the sources.
+        OutputError: `output` holds something else and `force` is not set, or cannot be written.
+        UsageError: options do not fit together.
+    """
+    options.splitting.check()
+    described = [{"path": str(source.path), "kind": source.kind} for source in sources]
+    before = _look_at(output, options, described, force)
+    plan = make_plan(sources, options.splitting)
+    partial = output / PARTIAL
+    created = not output.exists()
+    _make_folder(partial)
+    try:
+        splits, skipped = _write_splits(sources, plan, options.checks, partial)
+        if not splits:
+            raise DataError(_nothing_usable(sources, skipped))
+        manifest = make_manifest(splits, skipped, described, options.to_json())
+        if before is not None and without_versions(before) == without_versions(manifest) and not damage(output, before):
+            return Prepared(splits, tuple(skipped), unchanged=True)
+        if before is not None and not force:
+            raise OutputError(f"{output}: holds another store, {_difference(output, before)}; --force replaces it")
+        _move(partial, output, splits, manifest, skipped)
+        return Prepared(splits, tuple(skipped), unchanged=False)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if created and output.is_dir() and not any(output.iterdir()):
+            output.rmdir()
+
+
+def _look_at(
+    output: Path, options: PrepareOptions, sources: list[dict[str, str]], force: bool
+) -> dict[str, Any] | None:
+    """The manifest of the store that lies in `output`; refuses at once what cannot end well."""
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{output}: is a file; a folder is needed")
+    if not output.is_dir():
+        return None
+    try:
+        before = read_manifest(output)
+    except DataError as error:
+        if not force:
+            raise OutputError(f"{error}; --force replaces it") from error
+        return None
+    if force:
+        return before
+    if before is None:
+        if any(entry.name != PARTIAL for entry in output.iterdir()):
+            raise OutputError(f"{output}: is not empty and no line store; choose another folder, or --force")
+        return None
+    if before["options"] != _as_read(options.to_json()) or before["sources"] != sources:
+        raise OutputError(f"{output}: holds a store of other sources or options; --force replaces it")
+    return before
+
+
+def _as_read(options: dict[str, Any]) -> dict[str, Any]:
+    """Options as they are after being written and read."""
+    import json
+
+    read: dict[str, Any] = json.loads(json.dumps(options))
+    return read
+
+
+def _make_folder(partial: Path) -> None:
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise OutputError(f"{partial.parent}: cannot be written: {error.strerror or error}") from error
+
+
+def _write_splits(
+    sources: list[Source], plan: Plan, checks: CheckOptions, folder: Path
+) -> tuple[dict[str, SplitFacts], list[Skipped]]:
+    """Write each split that has a line; all skipped items in the order of the sources."""
+    left_out = list(plan.skipped)
+    splits: dict[str, SplitFacts] = {}
+    for code, split in enumerate(SPLITS, start=1):
+        if code not in plan.codes:
+            continue
+        facts = SplitFacts()
+        lines = _checked(sources, plan, code, checks, left_out)
+        first = next(lines, None)
+        if first is None:
+            continue
+        path = folder / f"{split}.parquet"
+        written = write_lines(path, facts.count(_chain(first, lines)))
+        facts.sha256, facts.file_sha256 = written.sha256, file_hash(path)
+        splits[split] = facts
+    left_out.sort(key=lambda item: item[0])
+    return splits, [item for _, item in left_out] + plan.missing
+
+
+def _checked(
+    sources: list[Source], plan: Plan, code: int, checks: CheckOptions, left_out: list[tuple[int, Skipped]]
+) -> Iterator[StoredLine]:
+    """The lines of one split; what fails a check goes to `left_out` with its position."""
+    position = -1
+    for source in sources:
+        for item in source.items():
+            position += 1
+            if plan.codes[position] != code:
+                continue
+            line = check_sample(item, checks) if isinstance(item, Sample) else item
+            if isinstance(line, Skipped):
+                left_out.append((position, line))
+            else:
+                yield line
+
+
+def _chain(first: StoredLine, rest: Iterator[StoredLine]) -> Iterator[StoredLine]:
+    yield first
+    yield from rest
+
+
+def _nothing_usable(sources: list[Source], skipped: list[Skipped]) -> str:
+    names = ", ".join(str(source.path) for source in sources)
+    if not skipped:
+        return f"{names}: nothing in it"
+    first = next((item for item in skipped if not item.reason.deliberate), skipped[0])
+    detail = f": {first.detail}" if first.detail else ""
+    return f"{names}: nothing usable; {len(skipped)} items left out, such as {first.where}: {first.reason}{detail}"
+
+
+def _difference(output: Path, before: dict[str, Any]) -> str:
+    wrong = damage(output, before)
+    return f"and it is damaged ({wrong})" if wrong else "although sources and options are the same: the input changed"
+
+
+def _move(
+    partial: Path, output: Path, splits: dict[str, SplitFacts], manifest: dict[str, Any], skipped: list[Skipped]
+) -> None:
+    """Put the new files in place. The manifest goes first and comes last: with a half of each there is none."""
+    try:
+        (output / MANIFEST).unlink(missing_ok=True)
+        for split in SPLITS:
+            target = output / f"{split}.parquet"
+            if split in splits:
+                (partial / target.name).replace(target)
+            else:
+                target.unlink(missing_ok=True)
+        sync_folder(output)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written: {error.strerror or error}") from error
+    for name, data in ((SKIPPED, skipped_table(skipped)), (MANIFEST, to_bytes(manifest))):
+        with atomic_write(output / name) as temporary:
+            temporary.write_bytes(data)

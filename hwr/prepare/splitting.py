@@ -1,0 +1,225 @@
+"""Which split each sample goes to: one for all, by lists of ids, by seeded chance, or as the source says."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from hwr.errors import DataError, UsageError
+from hwr.prepare.iam import form_of
+from hwr.prepare.samples import SPLITS, Reason, Sample, Skipped, Source
+
+NAMED_LISTS = ("aachen", "lwitlrt")
+"""Splits of IAM that ship with the package; see `docs/data.md`."""
+
+GROUPINGS = ("auto", "writer", "page", "line")
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """How to split.
+
+    Attributes:
+        split: `train`, `val` or `test` for everything; the name of a list in `NAMED_LISTS`; a folder with `train.txt`,
+            `val.txt`, `test.txt` of ids, one a line. None: IAM by `aachen`, other sources as they say themselves,
+            else `train`.
+        whole_pages: with lists, every line of a page that has a line in the list.
+        val_share, test_share: shares of lines that chance puts aside, 0 to 1; they win over what a source says.
+        seed: of the chance.
+        group: what is never torn apart by chance: lines of a `writer`, a `page`; `auto`: writer where all are known,
+            else page where all are known, else the line.
+    """
+
+    split: str | None = None
+    whole_pages: bool = False
+    val_share: float = 0.0
+    test_share: float = 0.0
+    seed: int = 0
+    group: str = "auto"
+
+    @property
+    def by_chance(self) -> bool:
+        """Whether shares were given."""
+        return self.val_share > 0 or self.test_share > 0
+
+    def check(self) -> None:
+        """Raises UsageError where options do not fit together."""
+        if not (0 <= self.val_share < 1 and 0 <= self.test_share < 1 and self.val_share + self.test_share < 1):
+            raise UsageError("--val-share and --test-share lie between 0 and 1, together below 1")
+        if self.by_chance and self.split is not None:
+            raise UsageError("--split and --val-share or --test-share exclude each other")
+        if self.whole_pages and (self.split in SPLITS or self.by_chance):
+            raise UsageError("--whole-pages fits only a split by lists of ids (--split aachen, lwitlrt or a folder)")
+
+
+@dataclass(frozen=True)
+class IdLists:
+    """id -> split, and page -> split of the pages that the ids lie on."""
+
+    name: str
+    ids: dict[str, str]
+    pages: dict[str, str]
+
+    def split_of(self, listed_as: str, whole_pages: bool) -> str | None:
+        """The split of a line, or None."""
+        found = self.ids.get(listed_as)
+        return self.pages.get(form_of(listed_as)) if found is None and whole_pages else found
+
+
+@dataclass
+class Plan:
+    """Split of each item of all sources, by its position; 0 where it is left out; and what is left out so far."""
+
+    codes: bytearray = field(default_factory=bytearray)
+    skipped: list[tuple[int, Skipped]] = field(default_factory=list)
+    missing: list[Skipped] = field(default_factory=list)
+    """What the split lists and the sources do not have."""
+
+    def leave_out(self, skipped: Skipped) -> None:
+        """Add an item that is not in any split."""
+        self.skipped.append((len(self.codes), skipped))
+        self.codes.append(0)
+
+    def add(self, split: str) -> None:
+        """Add an item of `split`."""
+        self.codes.append(SPLITS.index(split) + 1)
+
+
+def read_lists(name: str) -> IdLists:
+    """The lists of a named split, or of a folder with `train.txt`, `val.txt`, `test.txt`.
+
+    Raises:
+        UsageError: neither a name nor a folder.
+        DataError: the folder has none of the files, or an id stands in two of them.
+    """
+    folder: Traversable
+    if name in NAMED_LISTS:
+        folder = files("hwr.prepare") / "splits" / name
+    elif Path(name).is_dir():
+        folder = Path(name)
+    else:
+        known = ", ".join((*SPLITS, *NAMED_LISTS))
+        raise UsageError(f"unknown split {name!r}; known: {known}, or a folder with train.txt, val.txt, test.txt")
+    ids: dict[str, str] = {}
+    for split in SPLITS:
+        file = folder / f"{split}.txt"
+        for identity in file.read_text(encoding="utf-8").split() if file.is_file() else ():
+            if ids.setdefault(identity, split) != split:
+                raise DataError(f"{name}: {identity} stands in {ids[identity]}.txt and in {split}.txt")
+    if not ids:
+        raise DataError(f"{name}: no ids in train.txt, val.txt or test.txt")
+    return IdLists(name, ids, {form_of(identity): split for identity, split in ids.items()})
+
+
+def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
+    """Go through all sources without their images and give each item a split.
+
+    Raises:
+        UsageError: options do not fit together, or there are too few groups to split by chance.
+    """
+    options.check()
+    plan = Plan()
+    seen: set[str] = set()
+    facts: list[tuple[str | None, str | None, str]] = []
+    for source in sources:
+        lists = _lists_for(source, options)
+        listed: set[str] = set()
+        for item in source.items(images=False):
+            split = _split_or_skip(item, lists, options)
+            if lists and item.listed_as is not None:
+                listed.add(item.listed_as)
+            if isinstance(split, Skipped):
+                plan.leave_out(split)
+                continue
+            assert isinstance(item, Sample)
+            if item.id in seen:
+                plan.leave_out(Skipped(item.where, Reason.DUPLICATE, item.id))
+                continue
+            seen.add(item.id)
+            plan.add(split)
+            if options.by_chance:
+                facts.append((item.writer, item.page, item.id))
+        if lists:
+            plan.missing += _not_in_source(lists, listed, source)
+    if options.by_chance:
+        _assign_by_chance(plan, _group_keys(facts, options.group), options)
+    return plan
+
+
+def _lists_for(source: Source, options: SplitOptions) -> IdLists | None:
+    if options.by_chance or options.split in SPLITS:
+        return None
+    if options.split is not None:
+        return read_lists(options.split)
+    return read_lists("aachen") if source.kind == "iam" else None
+
+
+def _split_or_skip(item: Sample | Skipped, lists: IdLists | None, options: SplitOptions) -> str | Skipped:
+    """The split of an item, or why it has none."""
+    if lists is not None:
+        where = item.id if isinstance(item, Sample) else item.where
+        listed_as = item.listed_as if isinstance(item, Skipped) else item.listed_as or item.id
+        split = lists.split_of(listed_as, options.whole_pages) if listed_as is not None else None
+        if split is None and listed_as is not None:
+            # Whatever else is wrong with it does not matter to this split.
+            return Skipped(where, Reason.NOT_IN_SPLIT, lists.name)
+        if isinstance(item, Sample) and split is not None:
+            return split
+    if isinstance(item, Skipped):
+        return item
+    if options.split in SPLITS:
+        return str(options.split)
+    return item.split or "train"
+
+
+def _not_in_source(lists: IdLists, listed: set[str], source: Source) -> list[Skipped]:
+    return [
+        Skipped(identity, Reason.NOT_IN_SOURCE, f"{lists.name}/{split}, {source.path}")
+        for identity, split in lists.ids.items()
+        if identity not in listed
+    ]
+
+
+def _group_keys(facts: list[tuple[str | None, str | None, str]], group: str) -> list[str]:
+    """What each sample is kept together by."""
+    if group == "auto":
+        writers, pages = (all(fact[k] is not None for fact in facts) for k in (0, 1))
+        group = "writer" if writers else "page" if pages else "line"
+    column = GROUPINGS.index(group) - 1
+    missing = sum(fact[column] is None for fact in facts)
+    if missing:
+        raise UsageError(f"--split-by {group}: {missing} of {len(facts)} samples have no {group}")
+    return [str(fact[column]) for fact in facts]
+
+
+def _assign_by_chance(plan: Plan, groups: list[str], options: SplitOptions) -> None:
+    """Put whole groups aside, in an order that only the seed and the groups' names decide."""
+    sizes = Counter(groups)
+    order = sorted(sizes)
+    random.Random(options.seed).shuffle(order)
+    shares = {"test": options.test_share, "val": options.val_share}
+    wanted = [split for split, share in shares.items() if share > 0]
+    if len(order) <= len(wanted):
+        raise UsageError(f"only {len(order)} group(s) to split by {options.group}; --split-by line splits lines")
+    chosen: dict[str, str] = {}
+    for split in wanted:
+        free = [group for group in order if group not in chosen]
+        others = len(wanted) - wanted.index(split)  # the other splits, train among them, get a group each
+        chosen |= dict.fromkeys(_fill(free[: len(free) - others], sizes, shares[split] * len(groups)), split)
+    positions = (position for position, code in enumerate(plan.codes) if code)
+    for position, group in zip(positions, groups, strict=True):
+        plan.codes[position] = SPLITS.index(chosen.get(group, "train")) + 1
+
+
+def _fill(free: list[str], sizes: Counter[str], target: float) -> Iterator[str]:
+    """Groups of about `target` lines: the first ones, but for those that would go far beyond it; at least one."""
+    count = 0
+    for group in free:
+        if count < target and count + sizes[group] <= 1.5 * target:
+            count += sizes[group]
+            yield group
+    if count == 0:
+        yield min(free, key=lambda group: sizes[group])
