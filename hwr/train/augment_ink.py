@@ -51,9 +51,8 @@ def motion(lines: Tensor, length: Tensor) -> Tensor:
 
 def ink_level(lines: Tensor) -> Tensor:
     """How dark the strokes of a line are, (lines, 1, 1, 1): the mean of the ink, weighted by itself."""
-    wide = lines.double()
-    total = wide.sum(dim=(1, 2, 3), keepdim=True)
-    return (wide.square().sum(dim=(1, 2, 3), keepdim=True) / total.clamp(min=1e-6)).clamp(min=0.05).float()
+    total = lines.sum(dim=(1, 2, 3), keepdim=True)
+    return ((lines * lines).sum(dim=(1, 2, 3), keepdim=True) / total.clamp(min=1e-6)).clamp(min=0.05)
 
 
 def erode(lines: Tensor, mix: Tensor) -> Tensor:

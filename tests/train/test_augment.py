@@ -83,6 +83,7 @@ def test_threads_do_not_matter() -> None:
     for threads in (1, 2):
         torch.set_num_threads(threads)
         results.append([augment(ink, sizes, targets, torch.arange(6) + 100 * k, AugmentOptions()) for k in range(3)])
+        assert torch.get_num_threads() == threads
     for one, two in zip(*results, strict=True):
         assert (one - two).abs().max() < 1e-5
 
@@ -196,7 +197,7 @@ def level_stroke_rows(kind: str, count: int) -> Tensor:
     return (result * rows).sum(dim=1) / result.sum(dim=1)
 
 
-@pytest.mark.parametrize("kind", ["height", "rotation", "perspective", "wander", "elastic"])
+@pytest.mark.parametrize("kind", ["height", "rotation", "perspective", "wander"])
 def test_the_line_stays_near_the_middle(kind: str) -> None:
     assert float((level_stroke_rows(kind, 30) - 23.5).abs().max()) < 8.0
 
