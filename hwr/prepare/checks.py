@@ -51,7 +51,8 @@ def check_sample(sample: Sample, options: CheckOptions) -> StoredLine | Skipped:
     if options.alphabet is not None:
         missing = options.alphabet.missing([text])
         if missing:
-            return Skipped(sample.where, Reason.OUTSIDE_ALPHABET, count_characters(missing))
+            characters = "".join(sorted(missing.elements()))
+            return Skipped(sample.where, Reason.OUTSIDE_ALPHABET, count_characters(missing), characters=characters)
     try:
         image = sample.load()
         grey = decode_image(image, sample.where)

@@ -13,6 +13,7 @@ Line ends may be CR LF. Lines may be listed and not there. Line ids of the split
 package (from jpuigcerver/Laia, egs/iam).
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -139,7 +140,7 @@ class IamTree:
             return Skipped(entry.id, Reason.SEGMENTATION, f"marked {entry.segmentation!r}", listed_as)
         if CROSSED_OUT in entry.tokens and not self.options.keep_crossed_out:
             return Skipped(entry.id, Reason.CROSSED_OUT, text, listed_as)
-        image = self._find_image(form, entry.id)
+        image = self._images.get(entry.id)
         if image is None:
             return Skipped(entry.id, Reason.NO_IMAGE, f"listed in {self._list.name}", listed_as)
         if self.options.words and entry.id in KNOWN_BROKEN_WORDS and not _is_png(image):
@@ -162,12 +163,18 @@ class IamTree:
     def _segmentation(self) -> str:
         return self.options.segmentation or ("ok" if self.options.words else "any")
 
-    def _find_image(self, form: str, identity: str) -> Path | None:
-        """`lines/a01/a01-000u/ID.png` as IAM has it, or flatter; also other kinds of image."""
-        folder = self.root / ("words" if self.options.words else "lines")
-        places = (folder / form.split("-")[0] / form, folder / form, folder)
-        candidates = (place / f"{identity}{suffix}" for place in places for suffix in IMAGE_SUFFIXES)
-        return next((path for path in candidates if path.is_file()), None)
+    @cached_property
+    def _images(self) -> dict[str, Path]:
+        """Id -> image file, wherever it lies below `lines/` or `words/`; the first ending of IMAGE_SUFFIXES wins."""
+        images: dict[str, Path] = {}
+        for folder, folders, names in os.walk(self.root / ("words" if self.options.words else "lines")):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(folder, name)
+                rank = _rank(path)
+                if rank is not None and (path.stem not in images or rank < (_rank(images[path.stem]) or 0)):
+                    images[path.stem] = path
+        return images
 
     def _writer(self, form: str) -> str | None:
         """From forms.txt, else from the form's XML."""
@@ -179,6 +186,12 @@ class IamTree:
         if writer is not None:
             self._writers[form] = writer
         return writer
+
+
+def _rank(path: Path) -> int | None:
+    """Place of the file's ending in IMAGE_SUFFIXES; None if it is no image."""
+    suffix = path.suffix.lower()
+    return IMAGE_SUFFIXES.index(suffix) if suffix in IMAGE_SUFFIXES else None
 
 
 def _rows(path: Path) -> Iterator[str]:

@@ -6,7 +6,7 @@ The manifest holds no dates and no names of machines: the same input with the sa
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class SplitFacts:
 
 
 def make_manifest(
-    splits: dict[str, SplitFacts], skipped: Iterable[Skipped], sources: list[dict[str, Any]], options: dict[str, Any]
+    splits: dict[str, SplitFacts], skipped: Sequence[Skipped], sources: list[dict[str, Any]], options: dict[str, Any]
 ) -> dict[str, Any]:
     """The manifest of a store."""
     characters: Counter[str] = Counter()
@@ -79,6 +79,7 @@ def make_manifest(
         "alphabet": "".join(sorted(characters)),
         "characters": dict(sorted(characters.items())),
         "skipped": dict(sorted(Counter(str(item.reason) for item in skipped).items())),
+        "outside_alphabet": dict(sorted(Counter(mark for item in skipped for mark in item.characters).items())),
         "sources": sources,
         "options": options,
         "versions": _versions(),

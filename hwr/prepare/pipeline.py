@@ -4,9 +4,12 @@ The sources are gone through once without images, to give each item its split, a
 memory does not grow with their size. Everything is written into a folder beside the target files and moved at the end.
 """
 
+import json
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +63,28 @@ class Prepared:
     unchanged: bool
 
     @property
+    def outside_alphabet(self) -> Counter[str]:
+        """Characters that the alphabet lacks, as often as they occur in lines that were left out for it."""
+        return Counter(character for item in self.skipped for character in item.characters)
+
+    @property
     def failed(self) -> int:
         """Items that are missing because of the input, not by a rule."""
         return sum(not item.reason.deliberate for item in self.skipped)
 
 
-def prepare(sources: list[Source], output: Path, options: PrepareOptions, force: bool = False) -> Prepared:
-    """Write the store of `sources` to the folder `output`.
+Progress = Callable[[int, int], None]
+"""Is told how many samples of how many are checked."""
+
+
+def prepare(
+    sources: list[Source],
+    output: Path,
+    options: PrepareOptions,
+    force: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Prepared:
+    """Write the store of `sources` to the folder `output`; with `force` in place of what lies there.
 
     Raises:
         DataError: nothing usable is in the sources.
@@ -81,7 +99,7 @@ def prepare(sources: list[Source], output: Path, options: PrepareOptions, force:
     created = not output.exists()
     _make_folder(partial)
     try:
-        splits, skipped = _write_splits(sources, plan, options.checks, partial)
+        splits, skipped = _write_splits(sources, plan, options.checks, partial, progress)
         if not splits:
             raise DataError(_nothing_usable(sources, skipped))
         manifest = make_manifest(splits, skipped, described, options.to_json())
@@ -124,8 +142,6 @@ def _look_at(
 
 def _as_read(options: dict[str, Any]) -> dict[str, Any]:
     """Options as they are after being written and read."""
-    import json
-
     read: dict[str, Any] = json.loads(json.dumps(options))
     return read
 
@@ -139,21 +155,28 @@ def _make_folder(partial: Path) -> None:
 
 
 def _write_splits(
-    sources: list[Source], plan: Plan, checks: CheckOptions, folder: Path
+    sources: list[Source], plan: Plan, checks: CheckOptions, folder: Path, progress: Progress
 ) -> tuple[dict[str, SplitFacts], list[Skipped]]:
     """Write each split that has a line; all skipped items in the order of the sources."""
     left_out = list(plan.skipped)
     splits: dict[str, SplitFacts] = {}
+    total = len(plan.codes) - plan.codes.count(0)
+    done = count(1)
+
+    def check(sample: Sample) -> StoredLine | Skipped:
+        progress(next(done), total)
+        return check_sample(sample, checks)
+
     for code, split in enumerate(SPLITS, start=1):
         if code not in plan.codes:
             continue
         facts = SplitFacts()
-        lines = _checked(sources, plan, code, checks, left_out)
+        lines = _checked(sources, plan, code, check, left_out)
         first = next(lines, None)
         if first is None:
             continue
         path = folder / f"{split}.parquet"
-        written = write_lines(path, facts.count(_chain(first, lines)))
+        written = write_lines(path, facts.count(chain([first], lines)))
         facts.sha256, facts.file_sha256 = written.sha256, file_hash(path)
         splits[split] = facts
     left_out.sort(key=lambda item: item[0])
@@ -161,7 +184,11 @@ def _write_splits(
 
 
 def _checked(
-    sources: list[Source], plan: Plan, code: int, checks: CheckOptions, left_out: list[tuple[int, Skipped]]
+    sources: list[Source],
+    plan: Plan,
+    code: int,
+    check: Callable[[Sample], StoredLine | Skipped],
+    left_out: list[tuple[int, Skipped]],
 ) -> Iterator[StoredLine]:
     """The lines of one split; what fails a check goes to `left_out` with its position."""
     position = -1
@@ -170,16 +197,11 @@ def _checked(
             position += 1
             if plan.codes[position] != code:
                 continue
-            line = check_sample(item, checks) if isinstance(item, Sample) else item
+            line = check(item) if isinstance(item, Sample) else item
             if isinstance(line, Skipped):
                 left_out.append((position, line))
             else:
                 yield line
-
-
-def _chain(first: StoredLine, rest: Iterator[StoredLine]) -> Iterator[StoredLine]:
-    yield first
-    yield from rest
 
 
 def _nothing_usable(sources: list[Source], skipped: list[Skipped]) -> str:

@@ -57,12 +57,18 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Skipped:
-    """An item that is not in the store. `listed_as`: its id in a split list, where it has one."""
+    """An item that is not in the store.
+
+    Attributes:
+        listed_as: its id in a split list, where it has one.
+        characters: those that are not in the alphabet, each as often as it occurs.
+    """
 
     where: str
     reason: Reason
     detail: str = ""
     listed_as: str | None = None
+    characters: str = ""
 
 
 @dataclass(frozen=True)

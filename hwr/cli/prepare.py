@@ -1,0 +1,230 @@
+"""`hwr prepare`: read outside data, check it, write a line store or a bundle."""
+
+import re
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hwr.errors import EXIT_OK, EXIT_PARTIAL, UsageError
+
+if TYPE_CHECKING:
+    from hwr.prepare.pipeline import Prepared, PrepareOptions
+    from hwr.prepare.samples import Skipped
+    from hwr.text import Alphabet
+
+COLUMNS = ("image", "text", "id", "writer", "page", "split", "lang", "source", "licence")
+NOT_IN_SOURCE = "listed in the split, not in the source"
+
+LISTED = 10
+"""Skipped items of one reason that are named on stderr; `skipped.tsv` has them all."""
+
+UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+def size(text: str) -> int:
+    """Bytes of a size such as 30MiB."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
+    if not found or found[2].upper() not in UNITS or float(found[1]) <= 0:
+        raise click.BadParameter(f"{text!r} is no size; write 30MiB or 500KiB")
+    return int(float(found[1]) * UNITS[found[2].upper()])
+
+
+def column_options(command: Callable[..., None]) -> Callable[..., None]:
+    """One option for each column that a table or Parquet file may call otherwise."""
+    for name in reversed(COLUMNS):
+        text = f"Column of the {name} in a table or Parquet file."
+        command = click.option(f"--{name}-column", metavar="NAME", help=text)(command)
+    return command
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the line store.")
+@click.option("--bundle", type=click.Path(path_type=Path), metavar="DIR", help="Pack line stores into shards in DIR.")
+@click.option(
+    "--from", "kind", type=click.Choice(["iam", "sidecar", "table", "parquet"]), help="Format of the sources."
+)
+@click.option("--split", metavar="NAME|DIR", help="train, val, test; aachen, lwitlrt; a folder with lists of ids.")
+@click.option("--whole-pages", is_flag=True, help="All lines of the pages of an IAM split, not only the listed ones.")
+@click.option("--val-share", type=float, default=0.0, metavar="SHARE", help="Put this share aside for validation.")
+@click.option("--test-share", type=float, default=0.0, metavar="SHARE", help="Put this share aside for testing.")
+@click.option("--split-by", type=click.Choice(["auto", "writer", "page", "line"]), default="auto", show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the chance that puts shares aside.")
+@click.option("--words", is_flag=True, help="IAM: word images by words.txt, not lines.")
+@click.option(
+    "--tokens", type=click.Choice(["natural", "spaced"]), default="natural", show_default=True, help="IAM text."
+)
+@click.option("--segmentation", type=click.Choice(["any", "ok"]), help="IAM.  [default: any for lines, ok for words]")
+@click.option("--keep-crossed-out", is_flag=True, help="IAM: keep lines with #, a crossed-out word.")
+@click.option(
+    "--header/--no-header", default=None, help="Table: the first row names the columns.  [default: found out]"
+)
+@click.option("--alphabet", metavar="FILE|MODEL", help="Leave out lines with other characters, and count these.")
+@click.option("--height", type=click.IntRange(8), default=48, show_default=True, help="Line height of the model.")
+@click.option(
+    "--stride", type=click.IntRange(1), default=4, show_default=True, help="Columns a time step of the model."
+)
+@click.option("--max-height", type=click.IntRange(8), metavar="PIXELS", help="Make higher images smaller, in grey.")
+@click.option("--language", metavar="TAG", help="Where the source does not say it, such as en or fr.")
+@click.option("--source", metavar="NAME", help="Where the lines come from, where the source does not say it.")
+@click.option("--licence", metavar="NAME", help="Where the source does not say it.")
+@click.option(
+    "--shard-size", type=size, metavar="SIZE", default="30MiB", show_default=True, help="Bundle: most bytes a shard."
+)
+@click.option(
+    "--quality", type=click.IntRange(1, 100), default=80, show_default=True, help="Bundle: 100 loses nothing."
+)
+@click.option("--force", is_flag=True, help="Replace what lies in the folder.")
+@column_options
+@click.pass_context
+def command(context: click.Context, /, **values: Any) -> None:
+    """Read SOURCES, check every line, write a line store (-o DIR) or a bundle for training (--bundle DIR).
+
+    A source is a raw IAM tree, a folder of images with .gt.txt files, a TSV, CSV or JSONL table, or Parquet with images
+    and texts; which of them is found out. docs/data.md describes them. Counts go to stdout; every item that is left out
+    is named on stderr and in DIR/skipped.tsv. Exit codes: 0 all done; 2 nothing usable; 3 done, but items are missing
+    or broken.
+    """
+    if (values["output"] is None) == (values["bundle"] is None):
+        raise UsageError("one of -o DIR (a line store) and --bundle DIR (shards of line stores) is needed")
+    run = make_store if values["bundle"] is None else make_bundle
+    context.exit(run(values))
+
+
+def make_store(values: dict[str, Any]) -> int:
+    """Write a line store; the exit code."""
+    from hwr.prepare.pipeline import prepare
+    from hwr.prepare.sources import open_source
+
+    options = store_options(values)
+    sources = [open_source(path, options.reading, values["kind"]) for path in values["sources"]]
+    prepared = prepare(sources, values["output"], options, values["force"], show_progress)
+    name_skipped(prepared.skipped, values["output"] / "skipped.tsv")
+    if prepared.outside_alphabet:
+        from hwr.prepare.checks import count_characters
+
+        say(f"outside the alphabet: {count_characters(prepared.outside_alphabet)}")
+    print_table(prepared)
+    folder = values["output"]
+    say(f"{folder}: unchanged, the same store is there already" if prepared.unchanged else f"{folder}: written")
+    return EXIT_PARTIAL if prepared.failed else EXIT_OK
+
+
+def store_options(values: dict[str, Any]) -> "PrepareOptions":
+    """The options of a run from those of the command line."""
+    from hwr.prepare.checks import CheckOptions
+    from hwr.prepare.iam import IamOptions
+    from hwr.prepare.pipeline import PrepareOptions
+    from hwr.prepare.sources import ReaderOptions
+    from hwr.prepare.splitting import SplitOptions
+
+    iam = IamOptions(values["words"], values["tokens"], values["segmentation"], values["keep_crossed_out"])
+    columns = tuple((name, values[f"{name}_column"]) for name in COLUMNS if values[f"{name}_column"] is not None)
+    return PrepareOptions(
+        ReaderOptions(iam, columns, values["header"]),
+        SplitOptions(
+            values["split"],
+            values["whole_pages"],
+            values["val_share"],
+            values["test_share"],
+            values["seed"],
+            values["split_by"],
+        ),
+        CheckOptions(
+            values["height"],
+            values["stride"],
+            values["max_height"],
+            find_alphabet(values["alphabet"]),
+            values["language"],
+            values["source"],
+            values["licence"],
+        ),
+    )
+
+
+def find_alphabet(name: str | None) -> "Alphabet | None":
+    """The alphabet of a file, or of an installed model."""
+    from hwr.prepare.alphabets import read_alphabet
+
+    if name is None:
+        return None
+    path = Path(name)
+    if path.suffix == "" and not path.exists():
+        from hwr.recognize.models import find_model
+
+        model = find_model(name)
+        path = model.safetensors or path
+    return read_alphabet(path)
+
+
+def make_bundle(values: dict[str, Any]) -> int:
+    """Write a bundle; the exit code."""
+    from hwr.linecolumns import Columns
+    from hwr.prepare.bundling import BundleOptions, bundle, find_splits
+
+    columns = {name: values[f"{name}_column"] for name in COLUMNS if values[f"{name}_column"] is not None}
+    if "split" in columns:
+        raise UsageError("--split-column does not fit --bundle: each file of a store is one split")
+    options = BundleOptions(values["height"], values["quality"], values["shard_size"], Columns(**columns))
+    sets, skipped = bundle(find_splits(list(values["sources"])), values["bundle"], options, values["force"])
+    name_skipped(skipped, None)
+    rows = [("set", "split", "lines", "shards", "MiB")]
+    rows += [(i.set, i.split, f"{i.lines:,}", str(i.shards), f"{i.bytes / 2**20:.1f}") for i in sets]
+    print_rows(rows, text_columns=2)
+    return EXIT_PARTIAL if skipped else EXIT_OK
+
+
+def say(message: str) -> None:
+    """A line on stderr."""
+    click.echo(f"hwr: {message}", err=True)
+
+
+def show_progress(done: int, total: int) -> None:
+    """A counter on a terminal."""
+    if sys.stderr.isatty() and (done % 50 == 0 or done == total):
+        click.echo(f"\r{done:,} of {total:,} lines", err=True, nl=done == total)
+
+
+def name_skipped(skipped: "Sequence[Skipped]", table: Path | None) -> None:
+    """Name the items that were left out, by reason; beyond some of them the table has the rest."""
+    by_reason: dict[str, list[Skipped]] = defaultdict(list)
+    for item in skipped:
+        by_reason[str(item.reason)].append(item)
+    for reason, items in by_reason.items():
+        say(f"left out, {reason}: {len(items):,}")
+        if reason == NOT_IN_SOURCE:
+            for detail, count in Counter(item.detail for item in items).items():
+                click.echo(f"  {detail}: {count:,} ids", err=True)
+        shown = items if table is None else items[:LISTED]
+        for item in shown:
+            click.echo(f"  {item.where}" + (f": {item.detail}" if item.detail else ""), err=True)
+        if len(items) > len(shown):
+            click.echo(f"  and {len(items) - len(shown):,} more: {table}", err=True)
+
+
+def print_table(prepared: "Prepared") -> None:
+    """Counts of each split, and of what was left out."""
+    rows: list[tuple[str, ...]] = [("split", "lines", "characters", "writers", "pages", "MiB")]
+    for split, facts in prepared.splits.items():
+        counts = (facts.lines, facts.characters.total(), len(facts.writers), len(facts.pages))
+        rows.append((split, *(f"{count:,}" for count in counts), f"{facts.image_bytes / 2**20:.1f}"))
+    print_rows(rows)
+    reasons = Counter(str(item.reason) for item in prepared.skipped)
+    if reasons:
+        click.echo()
+        print_rows([("left out", "items"), *((reason, f"{count:,}") for reason, count in reasons.most_common())])
+
+
+def print_rows(rows: Sequence[Sequence[str]], text_columns: int = 1) -> None:
+    """A table on stdout: text to the left, numbers to the right."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            value.ljust(width) if k < text_columns else value.rjust(width)
+            for k, (value, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        click.echo("  ".join(cells).rstrip())
