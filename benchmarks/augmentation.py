@@ -1,6 +1,7 @@
 """What line augmentation costs, and how it looks.
 
     python -m benchmarks.augmentation                            time of a batch, and of each kind
+    python -m benchmarks.augmentation --step                     and its share of a training step of `small`
     python -m benchmarks.augmentation --sheet FILE.png DATA...   a contact sheet of augmented lines
     python -m benchmarks.augmentation --kinds FILE.png DATA      one row a kind, each for every line
 
@@ -76,6 +77,43 @@ def print_costs(device: str, repeats: int) -> None:
         print(f"{kind:16} {share:8.2f} {everywhere:18.2f} {everywhere * share:19.2f}")
 
 
+def print_share(repeats: int) -> None:
+    """Time augmentation and a training step of the `small` preset in turn, on the CPU, and compare them."""
+    from torch.nn.functional import ctc_loss
+
+    from hwr.model.network import build
+    from hwr.model.presets import preset_spec
+    from hwr.train.device import has_bf16_units
+
+    classes, label_length = 134, 30
+    ink, widths, targets = stroke_batch(LINES, MEAN_WIDTH)
+    network = build(preset_spec("small", classes), shortcut=True).train()
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(network.parameters(), 1e-4, foreach=True)
+    labels = torch.randint(1, classes, (LINES, label_length), generator=torch.Generator().manual_seed(1))
+    precise = not has_bf16_units(torch.device("cpu"))
+    times: list[tuple[float, float]] = []
+    for repeat in range(repeats + 2):
+        start = time.perf_counter()
+        lines = augment(ink, widths, targets, torch.arange(LINES) + 1000 * repeat, AugmentOptions())
+        between = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
+            outputs = [output for output in network.run(lines) if output is not None]
+        loss = torch.zeros(())
+        for output in outputs:
+            steps = torch.full((LINES,), output.shape[1])
+            lengths = torch.full((LINES,), label_length)
+            loss = loss + ctc_loss(output.float().transpose(0, 1), labels, steps, lengths)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        times.append((between - start, time.perf_counter() - between))
+    ours, theirs = (statistics.median(column) * 1e3 for column in zip(*times[2:], strict=True))
+    print(f"{LINES} lines of {MEAN_WIDTH} columns, {torch.get_num_threads()} threads, median of {repeats}")
+    print(f"augmentation {ours:.1f} ms, step of `small` in {'fp32' if precise else 'bf16'} {theirs:.0f} ms: "
+          f"{100.0 * ours / theirs:.1f} %")
+
+
 def read_lines(path: Path, count: int, start: int) -> list[NDArray[np.uint8]]:
     """Some normalised lines of a Parquet file, spread over its first group after `start`."""
     from hwr.image import decode_image, normalise_line
@@ -147,6 +185,7 @@ def main() -> None:
     parser.add_argument("data", nargs="*", type=Path, help="Parquet files of lines, for a sheet")
     parser.add_argument("--sheet", type=Path, help="write a contact sheet to this PNG")
     parser.add_argument("--kinds", type=Path, help="write a sheet with one row a kind to this PNG")
+    parser.add_argument("--step", action="store_true", help="compare with a training step on the CPU")
     parser.add_argument("--lines", type=int, default=4, help="lines a file on the sheet")
     parser.add_argument("--copies", type=int, default=3, help="augmented copies of each line, or lines of a kind")
     parser.add_argument("--columns", type=int, default=420, help="columns of each line that are shown")
@@ -163,7 +202,9 @@ def main() -> None:
         sheet(given.sheet, given.data, given.lines, given.copies, given.strength, given.seed, given.columns)
     if given.kinds:
         kinds_sheet(given.kinds, given.data, given.copies, given.seed, given.columns)
-    if not given.sheet and not given.kinds:
+    if given.step:
+        print_share(given.repeats)
+    elif not given.sheet and not given.kinds:
         print_costs(given.device, given.repeats)
 
 
