@@ -5,6 +5,7 @@ Points are (x, y) in pixels, x to the right, y downwards; arrays of points have 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,16 +131,16 @@ def match_baselines(
     guess = [resample(line, SAMPLE) for line in found]
     tolerance = QUARTER * line_distance(true)
     true_boxes = np.array([bounding_box(line) for line in true])
-    pairs = []
+    pairs: list[tuple[float, int, int]] = []
     for g, line in enumerate(guess):
         x0, y0, x1, y1 = bounding_box(line)
         near = (true_boxes[:, 0] <= x1 + tolerance) & (true_boxes[:, 2] >= x0 - tolerance)
         near &= (true_boxes[:, 1] <= y1 + tolerance) & (true_boxes[:, 3] >= y0 - tolerance)
-        for t in np.flatnonzero(near):
+        for t in map(int, np.flatnonzero(near)):
             distances = np.hypot(*(true[t][:, None, :] - line[None, :, :]).transpose(2, 0, 1))
             covered = min((distances.min(axis=1) <= tolerance).mean(), (distances.min(axis=0) <= tolerance).mean())
             if covered >= share:
-                pairs.append((float(covered), int(t), g))
+                pairs.append((float(covered), t, g))
     used_true: set[int] = set()
     used_guess: set[int] = set()
     for _, t, g in sorted(pairs, reverse=True):
@@ -216,13 +217,13 @@ def cut_line(
     map_x = (across * along[0] + rows * down[0]).astype(np.float32)
     map_y = (across * along[1] + rows * down[1]).astype(np.float32)
     image = cv2.remap(page, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside = np.zeros((height, width), np.uint8)
+    mask = np.zeros((height, width), np.uint8)
     corners = np.stack([flat_outline[:, 0] - left, offsets - top], axis=1)
-    cv2.fillPoly(inside, [np.round(corners).astype(np.int32)], 1)
-    inside = cv2.dilate(inside, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
+    cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 1)
+    inside = cv2.dilate(mask, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)) > 0
     origin = left * along
-    image = _fill_outside(np.asarray(image, np.uint8), inside.astype(bool))
-    return LineCut(image, (origin[0], origin[1]), (along[0], along[1]), (down[0], down[1]), drop)
+    cut = _fill_outside(np.asarray(image, np.uint8), np.asarray(inside, np.bool_))
+    return LineCut(cut, (origin[0], origin[1]), (along[0], along[1]), (down[0], down[1]), drop)
 
 
 def _fill_outside(image: Grey, inside: NDArray[np.bool_]) -> Grey:
@@ -234,7 +235,7 @@ def _fill_outside(image: Grey, inside: NDArray[np.bool_]) -> Grey:
     edges = np.linspace(0, width, max(1, round(width / max(1, 2 * height))) + 1).astype(int)
     overall = np.percentile(image[inside], 75) if inside.any() else 255.0
     levels = []
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         pixels = image[:, start:stop][inside[:, start:stop]]
         levels.append(np.percentile(pixels, 75) if pixels.size >= height else overall)
     paper = np.interp(np.arange(width), (edges[:-1] + edges[1:]) / 2, levels).round().astype(np.uint8)

@@ -58,7 +58,7 @@ def find_ink(grey: Grey) -> Ink | None:
         return None
     unit = line_unit(ink)
     horizontal, vertical = find_rules(ink, unit)
-    writing: Mask = ink & ~(horizontal | vertical) & 1
+    writing = ((ink > 0) & (horizontal == 0) & (vertical == 0)).astype(np.uint8)
     if not writing.any():
         return None
     unit = line_unit(writing)
@@ -151,7 +151,7 @@ def find_rules(ink: Mask, unit: float) -> tuple[Mask, Mask]:
         # a run through a thick blot is no rule: measure the thickness across
         limit = int(thickest) + 3
         blots = cv2.morphologyEx(runs, cv2.MORPH_OPEN, np.ones((limit, 3) if horizontal else (3, limit), np.uint8))
-        masks.append(np.asarray(runs & ~blots & 1, np.uint8))
+        masks.append(np.asarray((runs > 0) & (blots == 0), np.uint8))
     return masks[0], masks[1]
 
 

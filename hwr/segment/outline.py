@@ -87,9 +87,7 @@ def _owners(
     return np.where(near_piece[piece] <= REACH * ink.unit, owner, 0)
 
 
-def _outline(
-    chain: list[Fragment], rows: NDArray[np.int64], columns: NDArray[np.int64], unit: float
-) -> Outline | None:
+def _outline(chain: list[Fragment], rows: NDArray[np.int64], columns: NDArray[np.int64], unit: float) -> Outline | None:
     """Baseline and polygon of one line from its ink; None if it is too little to be writing."""
     ridge_x = np.concatenate([np.arange(fragment.start, fragment.stop) for fragment in chain])
     ridge_y = np.concatenate([fragment.centre for fragment in chain])
@@ -121,7 +119,7 @@ def _smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
 
 
 def _foot(offsets: NDArray[np.float64], unit: float) -> float:
-    """Where the letters stand, relative to the ridge: the row where the ink falls off most, from the ridge downwards."""
+    """Where the letters stand, relative to the ridge: the row below it where the ink falls off most."""
     span = int(np.ceil(1.2 * unit))
     reach = max(2, int(0.3 * unit))
     histogram = np.bincount(

@@ -1,0 +1,55 @@
+"""`hwr models`: the models that are installed."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from hwr.recognize.models import InstalledModel
+
+
+@click.command("models")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a model, in a list.")
+def command(as_json: bool) -> None:
+    """List the models that are installed: size, licence, alphabet, parameters, error rate on each validation set."""
+    from hwr.recognize.models import DEFAULT_MODEL, installed_models, models_folder
+
+    models = installed_models()
+    if as_json:
+        facts = [describe(model, DEFAULT_MODEL) for model in models]
+        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        return
+    if not models:
+        click.echo(f"hwr: no models in {models_folder()}", err=True)
+    for model in models:
+        click.echo(as_text(describe(model, DEFAULT_MODEL)))
+
+
+def describe(model: "InstalledModel", default: str) -> dict[str, Any]:
+    """The facts of a model, as `--json` prints them; `cer` maps a validation set to its character error rate."""
+    return {
+        "name": model.files.name,
+        "default": model.files.name == default,
+        "bytes": model.bytes,
+        "parameters": model.parameters,
+        "licence": model.info.licence,
+        "alphabet_size": len(model.info.alphabet),
+        "cer": {name: facts.get("cer") for name, facts in sorted(model.info.validation.items())},
+        "onnx": model.files.onnx is not None,
+        "file": str(model.files.safetensors),
+    }
+
+
+def as_text(facts: dict[str, Any]) -> str:
+    """A model for people: its name, then a fact a line."""
+    rates = ", ".join(f"{name} {rate:.4f}" for name, rate in facts["cer"].items() if rate is not None)
+    rows = {
+        "size": f"{facts['bytes'] / 1e6:.1f} MB, {facts['parameters']:,} parameters",
+        "licence": facts["licence"] or "not stated",
+        "alphabet": f"{facts['alphabet_size']} characters",
+        "CER": rates or "not measured",
+        "file": facts["file"] + ("" if facts["onnx"] else "  (no ONNX file yet)"),
+    }
+    name = facts["name"] + (" (default)" if facts["default"] else "")
+    return "\n".join([name, *(f"  {title:9} {value}" for title, value in rows.items())])

@@ -1,0 +1,162 @@
+"""`hwr recognize`: read pages or lines of handwriting."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hwr.errors import EXIT_ERROR, EXIT_OK, EXIT_PARTIAL, HwrError
+from hwr.files import atomic_write
+from hwr.formats import FORMATS, Format, find_format
+
+if TYPE_CHECKING:
+    from hwr.page import Page
+    from hwr.recognize.inputs import InputFile
+    from hwr.recognize.recognizer import Recognizer
+
+LINES_AT_ONCE = 64
+"""Line images that are read together: enough to fill batches of like width."""
+
+
+@click.command("recognize")
+@click.argument("sources", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--line", "as_lines", is_flag=True, help="Each image is one line, not a page.")
+@click.option("-m", "--model", metavar="NAME|FILE", help="A shipped model or a model file.  [default: small]")
+@click.option("--format", "format_name", type=click.Choice(list(FORMATS)), default="text", show_default=True)
+@click.option("-o", "--output", metavar="FILE|DIR", help="Write here instead of on the standard output.")
+@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@click.option("--decoder", type=click.Choice(["greedy"]), default="greedy", show_default=True)
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    sources: tuple[Path, ...],
+    as_lines: bool,
+    model: str | None,
+    format_name: str,
+    output: str | None,
+    force: bool,
+    decoder: str,
+) -> None:
+    """Read the handwriting on images: files, or folders with all images in them.
+
+    Several inputs on the standard output: a header stands before each page's text; JSON is one object a line.
+    With -o, one input goes to a file, several go to a folder, one file a page at the same relative path.
+    """
+    from hwr.recognize.inputs import check_free, find_inputs, find_targets
+    from hwr.recognize.models import DEFAULT_MODEL
+
+    form = find_format(format_name)
+    inputs = find_inputs(sources)
+    if not inputs.several and inputs.failed:
+        raise inputs.failed[0]
+    targets = dict(zip(inputs.files, find_targets(inputs, output, form.suffix), strict=True)) if output else {}
+    failed = 0
+    for error in inputs.failed:
+        failed += complain(error)
+    files = []
+    for file in inputs.files:
+        try:
+            if file in targets:
+                check_free(targets[file], force)
+            files.append(file)
+        except HwrError as error:
+            if not inputs.several:
+                raise
+            failed += complain(error)
+    if files:
+        recognizer = load(model or DEFAULT_MODEL)
+        results = read_lines(recognizer, files) if as_lines else read_pages(recognizer, files)
+        with progress_bar(len(files), on=output is not None or not sys.stdout.isatty()) as advance:
+            for file, result in results:
+                try:
+                    if isinstance(result, HwrError):
+                        raise result
+                    put(result, form, targets.get(file), inputs.several)
+                except HwrError as error:
+                    if not inputs.several:
+                        raise
+                    failed += complain(error)
+                advance()
+    context.exit(exit_code(failed, len(inputs.files) + len(inputs.failed)))
+
+
+def load(model: str) -> "Recognizer":
+    """Load the model."""
+    from hwr.recognize.recognizer import Recognizer
+
+    return Recognizer(model)
+
+
+def read_pages(recognizer: "Recognizer", files: "list[InputFile]") -> "Iterator[tuple[InputFile, Page | HwrError]]":
+    """Each page, or why it could not be read."""
+    for file in files:
+        try:
+            yield file, recognizer.read(file.path)
+        except HwrError as error:
+            yield file, error
+
+
+def read_lines(recognizer: "Recognizer", files: "list[InputFile]") -> "Iterator[tuple[InputFile, Page | HwrError]]":
+    """Each line image as a page of one line, or why it could not be read."""
+    from hwr.recognize.images import to_grey
+
+    for start in range(0, len(files), LINES_AT_ONCE):
+        chunk = files[start : start + LINES_AT_ONCE]
+        images, errors = [], {}
+        for file in chunk:
+            try:
+                images.append((str(file.path), to_grey(file.path)))
+            except HwrError as error:
+                errors[file] = error
+        pages = iter(recognizer.read_line_pages(images))
+        for file in chunk:
+            yield file, errors[file] if file in errors else next(pages)
+
+
+def put(page: "Page", form: Format, target: Path | None, several: bool) -> None:
+    """Write a page to its file, or to the standard output with a header where there are several.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    content = form.write(page)
+    if not page.lines:
+        click.echo(f"hwr: {page.image}: no writing found", err=True)
+    if target is not None:
+        with atomic_write(target) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+        return
+    header = f"==> {page.image} <==\n" if several and form.headed else ""
+    click.echo(header + content, nl=False)
+
+
+def complain(error: HwrError) -> int:
+    """Name a failure on stderr; returns 1, to be counted."""
+    click.echo(f"hwr: error: {error}", err=True)
+    return 1
+
+
+def exit_code(failed: int, count: int) -> int:
+    """The exit code for `failed` of `count` inputs; their number goes to stderr."""
+    if not failed:
+        return EXIT_OK
+    click.echo(f"hwr: {failed} of {count} inputs failed", err=True)
+    return EXIT_ERROR if failed == count else EXIT_PARTIAL
+
+
+@contextmanager
+def progress_bar(count: int, on: bool) -> Iterator[Callable[[], None]]:
+    """A bar on stderr where that is a terminal and the results go elsewhere."""
+    if not (on and count > 1 and sys.stderr.isatty()):
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading", total=count)
+        yield lambda: progress.advance(task)

@@ -1,0 +1,59 @@
+"""A page as one JSON object on one line; `page.schema.json` beside this module describes it.
+
+One object a line, so that the objects of several pages on the standard output are JSON Lines.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hwr.page import Line, Page, Point
+
+SCHEMA = Path(__file__).with_name("page.schema.json")
+"""The JSON Schema of what `write_json` writes."""
+CONFIDENCE_DIGITS = 4
+PIXEL_DIGITS = 1
+
+
+def write_json(page: Page) -> str:
+    """The page as one line of JSON; coordinates are pixels of the upright input image, to a tenth."""
+    return json.dumps(page_object(page), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def page_object(page: Page) -> dict[str, Any]:
+    """The page as plain dictionaries and lists."""
+    return {
+        "image": page.image,
+        "width": page.width,
+        "height": page.height,
+        "model": page.model,
+        "regions": [
+            {"id": region.id, "type": region.type, "polygon": _pixels(region.polygon)} for region in page.regions
+        ],
+        "lines": [_line_object(line) for line in page.lines],
+    }
+
+
+def _line_object(line: Line) -> dict[str, Any]:
+    return {
+        "id": line.id,
+        "region": line.region,
+        "type": line.type,
+        "text": line.text,
+        "confidence": round(line.confidence, CONFIDENCE_DIGITS),
+        "baseline": _pixels(line.baseline),
+        "polygon": _pixels(line.polygon),
+        "words": [
+            {
+                "text": word.text,
+                "confidence": round(word.confidence, CONFIDENCE_DIGITS),
+                "box": [round(value, PIXEL_DIGITS) for value in word.box],
+            }
+            for word in line.words
+        ],
+    }
+
+
+def _pixels(points: Sequence[Point]) -> list[list[float]]:
+    return [[round(x, PIXEL_DIGITS), round(y, PIXEL_DIGITS)] for x, y in points]
