@@ -63,7 +63,9 @@ def decode_greedy(log_probs: NDArray[np.float32], alphabet: Alphabet) -> Reading
     labels = best[starts]
     probabilities = np.exp(np.maximum.reduceat(clearest, starts))
     spans = [
-        CharacterSpan(alphabet.characters[labels[run] - 1], float(probabilities[run]), int(starts[run]), int(stops[run]))
+        CharacterSpan(
+            alphabet.characters[labels[run] - 1], float(probabilities[run]), int(starts[run]), int(stops[run])
+        )
         for run in np.flatnonzero(labels != BLANK)
     ]
     spans = apply_text_rules(spans)
