@@ -2,7 +2,6 @@
 
 import importlib.util
 import io
-import json
 from pathlib import Path
 from types import ModuleType
 
@@ -11,7 +10,8 @@ import pytest
 from PIL import Image
 
 from hwr.linestore import LineFile, StoredLine
-from hwr.text import normalise_text
+from hwr.prepare.manifest import damage, read_manifest
+from hwr.text import Alphabet, normalise_text
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 
@@ -90,11 +90,12 @@ def test_the_validation_text_has_no_character_that_training_lacks(store: dict[st
     assert {c for line in store["val"] for c in line.text} <= {c for line in store["train"] for c in line.text}
 
 
-def test_the_manifest_counts_the_lines(store: dict[str, list[StoredLine]]) -> None:
-    manifest = json.loads((SAMPLES / "lines" / "manifest.json").read_text(encoding="utf-8"))
-    assert {split: entry["count"] for split, entry in manifest["splits"].items()} == {
-        split: len(lines) for split, lines in store.items()
-    }
+def test_the_manifest_fits_the_lines(store: dict[str, list[StoredLine]]) -> None:
+    folder = SAMPLES / "lines"
+    manifest = read_manifest(folder)
+    assert manifest is not None and damage(folder, manifest) == ""
+    assert {split: facts["lines"] for split, facts in manifest["splits"].items()} == {"train": 160, "val": 40}
+    assert manifest["alphabet"] == Alphabet.of(line.text for lines in store.values() for line in lines).characters
 
 
 def test_the_samples_stay_small() -> None:

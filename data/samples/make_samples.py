@@ -8,7 +8,6 @@ The same fonts, seed and library versions give the same bytes. The texts are the
 
 import argparse
 import io
-import json
 import random
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from hwr.linestore import StoredLine, write_lines
+from hwr.prepare.manifest import MANIFEST, SKIPPED, SplitFacts, file_hash, make_manifest, skipped_table, to_bytes
 
 Ink = NDArray[np.float32]
 """Coverage by ink from 0 (paper) to 1, (height, width)."""
@@ -269,15 +269,19 @@ def store_lines(
 
 
 def write_store(folder: Path, fonts: Path, seed: int, counts: dict[str, int]) -> None:
-    """The line store `folder`: no text and no font is in both splits."""
+    """The line store `folder`, as `hwr prepare` writes one: no text and no font is in both splits."""
     rng = np.random.default_rng([seed, 0])
     languages = {language: texts(language, rng) for language in SENTENCES}
     splits = {}
     for split, writers in (("train", TRAIN_FONTS), ("val", VAL_FONTS)):
+        facts, path = SplitFacts(), folder / f"{split}.parquet"
         lines = store_lines(counts[split], split, writers, languages, fonts, seed)
-        written = write_lines(folder / f"{split}.parquet", lines)
-        splits[split] = {"count": written.count, "sha256": written.sha256}
-    (folder / "manifest.json").write_text(json.dumps({"splits": splits}, indent=2) + "\n", encoding="utf-8")
+        facts.sha256 = write_lines(path, facts.count(lines)).sha256
+        facts.file_sha256 = file_hash(path)
+        splits[split] = facts
+    manifest = make_manifest(splits, [], [{"path": Path(__file__).name, "kind": "fonts"}], {"seed": seed})
+    (folder / MANIFEST).write_bytes(to_bytes(manifest))
+    (folder / SKIPPED).write_bytes(skipped_table([]))
 
 
 def main() -> None:
