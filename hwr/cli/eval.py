@@ -88,8 +88,8 @@ def command(
     found, missing = find(data, split)
     worst_lines = WorstLines(worst)
     with ExitStack() as stack:
-        json_target = stack.enter_context(output_file(json_file))
         write_line = stack.enter_context(line_writer(per_line))
+        json_target = stack.enter_context(output_file(json_file))
         progress = stack.enter_context(progress_bar(found, options))
 
         def on_line(line: "ReadLine") -> None:
@@ -190,7 +190,14 @@ def line_writer(name: str | None) -> "Iterator[OnLine]":
             return
         with path.open("w", encoding="utf-8", newline="\n") as file:
             write_line_header(file)
-            yield lambda line: write_line(file, line)
+
+            def write(line: "ReadLine") -> None:
+                try:
+                    write_line(file, line)
+                except OSError as error:  # said here, where it is known which file it is
+                    raise OutputError(f"{name}: cannot be written: {error.strerror or error}") from error
+
+            yield write
 
 
 @contextmanager

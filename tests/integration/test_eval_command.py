@@ -277,6 +277,21 @@ def test_an_interrupted_run_leaves_no_half_file(run: Run, reader: NumberReader, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["good", "report.json"]
 
 
+@pytest.mark.parametrize("option", ["--json", "--per-line"])
+def test_a_full_disk_is_one_line_that_names_the_file(tmp_path: Path, option: str) -> None:
+    model = tiny_model.write_tiny_model(tmp_path / "model")
+    write_lines(tmp_path / "set.parquet", drawn_lines())
+    # A limit of 512 bytes a file stands for the disk: the JSON is larger than that, one line of the table is not.
+    outputs = f'--json "{tmp_path}/out.txt" --per-line "{tmp_path}/lines.tsv" --limit 1'
+    if option == "--per-line":
+        outputs = f'--per-line "{tmp_path}/out.txt" --json "{tmp_path}/report.json"'
+    command = f'ulimit -f 1; exec "{sys.executable}" -m hwr eval "{tmp_path}/set.parquet" -m "{model}" {outputs}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"hwr: error: {tmp_path}/out.txt: cannot be written: File too large\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "set.parquet"]
+
+
 def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     model = tiny_model.write_tiny_model(tmp_path / "model")
     write_lines(tmp_path / "set.parquet", drawn_lines())
