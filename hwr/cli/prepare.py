@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from hwr.errors import EXIT_OK, EXIT_PARTIAL, UsageError
 
@@ -21,6 +22,9 @@ NOT_IN_SOURCE = "listed in the split, not in the source"
 
 LISTED = 10
 """Skipped items of one reason that are named on stderr; `skipped.tsv` has them all."""
+
+IAM_OPTIONS = {"words", "tokens", "segmentation", "keep_crossed_out"}
+NO_COLUMNS = "fits tables and Parquet only"
 
 UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -91,17 +95,35 @@ def command(context: click.Context, /, **values: Any) -> None:
     """
     if (values["output"] is None) == (values["bundle"] is None):
         raise UsageError("one of -o DIR (a line store) and --bundle DIR (shards of line stores) is needed")
-    run = make_store if values["bundle"] is None else make_bundle
-    context.exit(run(values))
+    given = {name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if values["bundle"] is None:
+        refuse(given & {"shard_size", "quality"}, "fits --bundle only")
+        context.exit(make_store(values, given))
+    columns = {f"{name}_column" for name in COLUMNS if name != "split"}
+    refuse(given - columns - {"sources", "bundle", "height", "shard_size", "quality", "force"}, "does not fit --bundle")
+    context.exit(make_bundle(values))
 
 
-def make_store(values: dict[str, Any]) -> int:
-    """Write a line store; the exit code."""
+def refuse(options: set[str], reason: str) -> None:
+    """Refuse options that would do nothing."""
+    for option in sorted(options):
+        name = {"kind": "from"}.get(option, option).replace("_", "-")
+        raise UsageError(f"--{name} {reason}")
+
+
+def make_store(values: dict[str, Any], given: set[str]) -> int:
+    """Write a line store; the exit code. `given`: options that stand on the command line."""
     from hwr.prepare.pipeline import prepare
     from hwr.prepare.sources import open_source
 
     options = store_options(values)
     sources = [open_source(path, options.reading, values["kind"]) for path in values["sources"]]
+    kinds = {source.kind for source in sources}
+    refuse(given & IAM_OPTIONS if "iam" not in kinds else set(), "fits IAM only")
+    refuse(given & {"header", "split_column"} if "table" not in kinds else set(), "fits tables only")
+    refuse(
+        {option for option in given if option.endswith("_column")} if kinds <= {"iam", "sidecar"} else set(), NO_COLUMNS
+    )
     prepared = prepare(sources, values["output"], options, values["force"], show_progress)
     name_skipped(prepared.skipped, values["output"] / "skipped.tsv")
     if prepared.outside_alphabet:
@@ -167,8 +189,6 @@ def make_bundle(values: dict[str, Any]) -> int:
     from hwr.prepare.bundling import BundleOptions, bundle, find_splits
 
     columns = {name: values[f"{name}_column"] for name in COLUMNS if values[f"{name}_column"] is not None}
-    if "split" in columns:
-        raise UsageError("--split-column does not fit --bundle: each file of a store is one split")
     options = BundleOptions(values["height"], values["quality"], values["shard_size"], Columns(**columns))
     sets, skipped = bundle(find_splits(list(values["sources"])), values["bundle"], options, values["force"])
     name_skipped(skipped, None)

@@ -1,0 +1,51 @@
+"""Small images that look like lines of writing, and files made of them."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hwr.linestore import StoredLine
+
+
+def strokes(width: int = 300, height: int = 40, seed: int = 0) -> NDArray[np.uint8]:
+    """Grey image of dark upright strokes on white paper; ink from the first to the last column but for a margin."""
+    generator = np.random.default_rng(seed)
+    grey = np.full((height, width), 255, np.uint8)
+    for column in range(4, width - 6, 6):
+        top = int(generator.integers(height // 5, height // 2))
+        grey[top : height - height // 5, column : column + 2] = generator.integers(0, 60)
+    return grey
+
+
+def image_file(width: int = 300, height: int = 40, seed: int = 0, kind: str = "PNG") -> bytes:
+    """The same as an image file."""
+    buffer = io.BytesIO()
+    Image.fromarray(strokes(width, height, seed)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def write_image(path: Path, width: int = 300, height: int = 40, seed: int = 0) -> Path:
+    """The same on disk, in the format of the path's ending; folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(strokes(width, height, seed)).save(path)
+    return path
+
+
+def stored_line(number: int, text: str = "", image: bytes | None = None) -> StoredLine:
+    """A line of a store; its image is bytes that are no image unless given."""
+    return StoredLine(
+        image=b"image %d" % number if image is None else image,
+        path=f"{number}.png",
+        text=text or f"text of line {number}",
+        id=f"line-{number}",
+        width=300 + number,
+        height=40,
+        writer=f"writer-{number % 3}",
+        page=None,
+        lang="en",
+        source="test",
+        licence=None,
+    )
