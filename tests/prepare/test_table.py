@@ -1,0 +1,147 @@
+"""Tables: TSV, CSV, JSON Lines, with and without a header."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from line_images import write_image
+
+from hwr.errors import DataError
+from hwr.prepare.samples import Reason, Sample, Skipped
+from hwr.prepare.table import Table, TableColumns
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.png", "b.png", "deep/c d.jpg"):
+        write_image(tmp_path / name)
+    return tmp_path
+
+
+def read(path: Path, header: bool | None = None, **columns: str) -> list[Sample | Skipped]:
+    return list(Table(path, TableColumns(**columns), header).items())
+
+
+def texts(items: list[Sample | Skipped]) -> list[tuple[str, str]]:
+    return [(item.id, item.text) for item in items if isinstance(item, Sample)]
+
+
+def test_tsv_without_a_header(folder: Path) -> None:
+    table = folder / "t.tsv"
+    table.write_bytes(b'a.png\tHe said "no", twice\r\n\r\ndeep/c d.jpg\t"quoted"\textra\r\n')
+    items = read(table)
+    assert texts(items) == [("a", 'He said "no", twice'), ("deep/c d", '"quoted"')]
+    assert isinstance(items[1], Sample) and items[1].load() == (folder / "deep" / "c d.jpg").read_bytes()
+
+
+def test_tsv_with_a_header_in_any_order(folder: Path) -> None:
+    table = folder / "t.tsv"
+    table.write_text(
+        "\ufeffWriter\tText\tsplit\tfile_name\tpage\tlanguage\tlicense\nw1\thello\tdev\ta.png\tp1\tde\tCC0\n"
+    )
+    [item] = read(table)
+    assert isinstance(item, Sample)
+    assert (item.text, item.writer, item.split, item.page, item.lang, item.licence, item.source) == (
+        "hello",
+        "w1",
+        "val",
+        "p1",
+        "de",
+        "CC0",
+        None,
+    )
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_csv_as_python_writes_it(folder: Path, separator: str) -> None:
+    table = folder / "t.csv"
+    rows = [("id", "image", "text"), ("1", "a.png", 'a "b", c; d'), ("2", "b.png", "two\nlines")]
+    with table.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=separator).writerows(rows)
+    assert texts(read(table)) == [("1", 'a "b", c; d'), ("2", "two\nlines")]
+
+
+def test_jsonl(folder: Path) -> None:
+    table = folder / "t.jsonl"
+    rows = [{"file_name": "a.png", "text": "line\u2028separator", "id": 5}, {"file_name": "b.png", "text": "\u00e9"}]
+    table.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
+    assert texts(read(table)) == [("5", "line\u2028separator"), ("b", "\u00e9")]
+
+
+def test_named_and_numbered_columns(folder: Path) -> None:
+    named = folder / "named.csv"
+    named.write_text("picture,gt,hand\na.png,hello,w1\n")
+    [item] = read(named, image="picture", text="gt", writer="hand")
+    assert isinstance(item, Sample) and (item.text, item.writer) == ("hello", "w1")
+    numbered = folder / "numbered.tsv"
+    numbered.write_text("w1\thello\ta.png\n")
+    [item] = read(numbered, image="3", text="2", writer="1")
+    assert isinstance(item, Sample) and (item.text, item.writer) == ("hello", "w1")
+
+
+def test_the_header_can_be_forced(folder: Path) -> None:
+    table = folder / "t.tsv"
+    table.write_text("image\ttext\na.png\thello\n")
+    assert texts(read(table)) == [("a", "hello")]
+    forced = read(table, header=False)
+    assert len(forced) == 2 and isinstance(forced[0], Skipped) and forced[0].reason is Reason.NO_IMAGE
+    headless = folder / "h.tsv"
+    headless.write_text("a.png\thello\n")
+    with pytest.raises(DataError, match=r"no column for the image; there are: a\.png, hello; .*--image-column"):
+        read(headless, header=True)
+
+
+def test_bad_rows_are_named_and_the_rest_is_read(folder: Path) -> None:
+    table = folder / "t.tsv"
+    long_name = "x" * 400
+    table.write_bytes(
+        b"image\ttext\tsplit\na.png\tgood\t\nb.png\nmissing.png\tx\t\n\tx\t\nb.png\tcaf\xe9\t\nb.png\tx\tfoo\n"
+        + f"{long_name}\tx\t\n".encode()
+    )
+    items = read(table)
+    assert texts(items) == [("a", "good")]
+    assert [(item.where.split(", ")[-1], item.reason) for item in items if isinstance(item, Skipped)] == [
+        ("row 3", Reason.BAD_ROW),
+        ("row 4", Reason.NO_IMAGE),
+        ("row 5", Reason.NO_IMAGE),
+        ("row 6", Reason.BAD_ROW),
+        ("row 7", Reason.BAD_ROW),
+        ("row 8", Reason.NO_IMAGE),
+    ]
+
+
+def test_bad_json_rows(folder: Path) -> None:
+    table = folder / "t.jsonl"
+    table.write_text(
+        '{"image": "a.png", "text": "good"}\n{"image": \n[1]\n{"image": "b.png"}\n{"image": "b.png", "text": null}\n'
+    )
+    items = read(table)
+    assert texts(items) == [("a", "good")]
+    assert [item.detail.split(":")[0] for item in items if isinstance(item, Skipped)] == [
+        "not JSON",
+        "not a JSON object",
+        "no string for the text; the keys are",
+        "no string for the text; the keys are",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "columns", "message"),
+    [
+        ("empty.tsv", b"", {}, "is empty"),
+        ("empty.jsonl", b"\n", {}, "holds no row"),
+        ("head.tsv", b"image\ttext\n", {}, "holds no row"),
+        ("one.tsv", b"a.png\n", {}, "has one column"),
+        ("no-text.csv", b"image,foo\na.png,x\n", {"text": "gt"}, "no column 'gt' for the text"),
+        ("number.tsv", b"a.png\thello\n", {"text": "9"}, "no column '9' for the text.*1 to 2"),
+        ("foreign.jsonl", b'{"a": 1}\n', {}, "no row can be used; row 1: no string for the image; the keys are: a"),
+    ],
+)
+def test_tables_that_cannot_be_used(
+    folder: Path, name: str, content: bytes, columns: dict[str, str], message: str
+) -> None:
+    (folder / name).write_bytes(content)
+    with pytest.raises(DataError, match=message) as error:
+        read(folder / name, **columns)
+    assert name in str(error.value) and "\n" not in str(error.value)
