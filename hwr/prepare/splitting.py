@@ -124,13 +124,17 @@ def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
     plan = Plan()
     seen: set[str] = set()
     facts: list[tuple[str | None, str | None, str]] = []
+    listed: dict[str, set[str]] = {}
+    used: dict[str, IdLists] = {}
     for source in sources:
         lists = _lists_for(source, options)
-        listed: set[str] = set()
+        if lists:
+            used[lists.name] = lists
         for item in source.items(images=False):
+            listed_as = _listed_as(item)
+            if lists and listed_as is not None:
+                listed.setdefault(lists.name, set()).add(listed_as)
             split = _split_or_skip(item, lists, options)
-            if lists and item.listed_as is not None:
-                listed.add(item.listed_as)
             if isinstance(split, Skipped):
                 plan.leave_out(split)
                 continue
@@ -142,8 +146,8 @@ def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
             plan.add(split)
             if options.by_chance:
                 facts.append((item.writer, item.page, item.id))
-        if lists:
-            plan.missing += _not_in_source(lists, listed, source)
+    for lists in used.values():
+        plan.missing += _not_in_source(lists, listed.get(lists.name, set()))
     if options.by_chance:
         _assign_by_chance(plan, _group_keys(facts, options.group), options)
     return plan
@@ -157,27 +161,28 @@ def _lists_for(source: Source, options: SplitOptions) -> IdLists | None:
     return read_lists("aachen") if source.kind == "iam" else None
 
 
+def _listed_as(item: Sample | Skipped) -> str | None:
+    """The id under which a split list would have the item, where it has one."""
+    return item.listed_as or item.id if isinstance(item, Sample) else item.listed_as
+
+
 def _split_or_skip(item: Sample | Skipped, lists: IdLists | None, options: SplitOptions) -> str | Skipped:
     """The split of an item, or why it has none."""
-    if lists is not None:
-        where = item.id if isinstance(item, Sample) else item.where
-        listed_as = item.listed_as if isinstance(item, Skipped) else item.listed_as or item.id
-        split = lists.split_of(listed_as, options.whole_pages) if listed_as is not None else None
-        if split is None and listed_as is not None:
+    listed_as = _listed_as(item)
+    if lists is not None and listed_as is not None:
+        split = lists.split_of(listed_as, options.whole_pages)
+        if split is None:
             # Whatever else is wrong with it does not matter to this split.
-            return Skipped(where, Reason.NOT_IN_SPLIT, lists.name)
-        if isinstance(item, Sample) and split is not None:
-            return split
+            return Skipped(item.id if isinstance(item, Sample) else item.where, Reason.NOT_IN_SPLIT, lists.name)
+        return split if isinstance(item, Sample) else item
     if isinstance(item, Skipped):
         return item
-    if options.split in SPLITS:
-        return str(options.split)
-    return item.split or "train"
+    return options.split if options.split in SPLITS else item.split or "train"
 
 
-def _not_in_source(lists: IdLists, listed: set[str], source: Source) -> list[Skipped]:
+def _not_in_source(lists: IdLists, listed: set[str]) -> list[Skipped]:
     return [
-        Skipped(identity, Reason.NOT_IN_SOURCE, f"{lists.name}/{split}, {source.path}")
+        Skipped(identity, Reason.NOT_IN_SOURCE, f"{lists.name}/{split}")
         for identity, split in lists.ids.items()
         if identity not in listed
     ]

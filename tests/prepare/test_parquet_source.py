@@ -1,0 +1,120 @@
+"""Parquet as a source, and how the format of a source is found out."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from line_images import image_file, stored_line, write_image
+
+from hwr.errors import DataError, UsageError
+from hwr.linestore import Columns, write_lines
+from hwr.prepare.iam import IamTree
+from hwr.prepare.parquet import ParquetLines, split_of
+from hwr.prepare.samples import Reason, Sample, Skipped
+from hwr.prepare.sidecar import SidecarFolder
+from hwr.prepare.sources import ReaderOptions, detect_kind, open_source
+from hwr.prepare.table import Table
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train.parquet", "train"),
+        ("validation-00000-of-00002.parquet", "val"),
+        ("test_1.parquet", "test"),
+        ("Dev.parquet", "val"),
+        ("lines.parquet", None),
+        ("testament.parquet", None),
+    ],
+)
+def test_splits_by_name(name: str, split: str | None) -> None:
+    assert split_of(Path("x", name)) == split
+
+
+def test_a_store_is_read_back(tmp_path: Path) -> None:
+    lines = [stored_line(number, image=image_file(seed=number)) for number in range(3)]
+    write_lines(tmp_path / "train.parquet", lines[:2])
+    write_lines(tmp_path / "val.parquet", lines[2:])
+    items = list(ParquetLines(tmp_path).items())
+    assert [(item.id, item.split, item.load()) for item in items if isinstance(item, Sample)] == [
+        ("line-0", "train", lines[0].image),
+        ("line-1", "train", lines[1].image),
+        ("line-2", "val", lines[2].image),
+    ]
+    first = items[0]
+    assert isinstance(first, Sample)
+    assert (first.text, first.writer, first.lang, first.source) == ("text of line 0", "writer-0", "en", "test")
+
+
+def test_shards_from_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    table = pa.table({"img": [b"1", None], "label": ["a", "b"]})
+    for shard in range(2):
+        pq.write_table(table, tmp_path / "data" / f"train-0000{shard}-of-00002.parquet")
+    items = list(ParquetLines(tmp_path, Columns(image="img", text="label")).items())
+    assert [type(item) for item in items] == [Sample, Skipped, Sample, Skipped]
+    assert isinstance(items[1], Skipped) and items[1].reason is Reason.NO_IMAGE
+    assert len({item.id for item in items if isinstance(item, Sample)}) == 2
+
+
+def test_without_images_the_items_are_at_the_same_places(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"image": [b"1", None, b"3"], "text": ["a", "b", None]}), tmp_path / "a.parquet")
+    source = ParquetLines(tmp_path / "a.parquet")
+    assert [type(item) for item in source.items()] == [Sample, Skipped, Skipped]
+    assert [type(item) for item in source.items(images=False)] == [Sample, Sample, Skipped]
+
+
+def make_sources(folder: Path) -> dict[str, tuple[Path, type[Any]]]:
+    """One source of each kind."""
+    write_image(folder / "kraken" / "a.png")
+    (folder / "kraken" / "a.gt.txt").write_text("a")
+    write_image(folder / "hf" / "a.png")
+    (folder / "hf" / "metadata.csv").write_text("file_name,text\na.png,a\n")
+    (folder / "t.jsonl").write_text('{"image": "hf/a.png", "text": "a"}\n')
+    (folder / "iam" / "ascii").mkdir(parents=True)
+    (folder / "iam" / "ascii" / "lines.txt").write_text("a01-000u-00 ok 154 19 408 746 1661 89 A\n")
+    write_lines(folder / "store" / "train.parquet", [stored_line(0)])
+    return {
+        "sidecar": (folder / "kraken", SidecarFolder),
+        "table": (folder / "hf", Table),
+        "jsonl": (folder / "t.jsonl", Table),
+        "iam": (folder / "iam", IamTree),
+        "iam-file": (folder / "iam" / "ascii" / "lines.txt", IamTree),
+        "parquet": (folder / "store", ParquetLines),
+        "parquet-file": (folder / "store" / "train.parquet", ParquetLines),
+    }
+
+
+def test_the_format_is_found_out(tmp_path: Path) -> None:
+    for name, (path, reader) in make_sources(tmp_path).items():
+        assert isinstance(open_source(path), reader), name
+
+
+def test_the_format_can_be_forced(tmp_path: Path) -> None:
+    sources = make_sources(tmp_path)
+    write_image(sources["parquet"][0] / "a.png")
+    (sources["parquet"][0] / "a.gt.txt").write_text("a")
+    assert detect_kind(sources["parquet"][0]) == "parquet"
+    assert isinstance(open_source(sources["parquet"][0], kind="sidecar"), SidecarFolder)
+    plain = tmp_path / "list.txt"
+    plain.write_text("hf/a.png\ta\n")
+    assert isinstance(open_source(plain, kind="table"), Table)
+    with pytest.raises(DataError, match="unknown kind of file"):
+        open_source(plain)
+
+
+def test_sources_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for path, message in [(tmp_path / "missing", "does not exist"), (tmp_path / "empty", "no data set found")]:
+        with pytest.raises(DataError, match=message):
+            open_source(path)
+    with pytest.raises(DataError, match="does not exist"):
+        open_source(tmp_path / "missing", kind="parquet")
+
+
+def test_columns_that_a_format_cannot_have(tmp_path: Path) -> None:
+    sources = make_sources(tmp_path)
+    with pytest.raises(UsageError, match="--split-column does not fit Parquet"):
+        open_source(sources["parquet"][0], ReaderOptions(columns=(("split", "x"),)))

@@ -1,0 +1,193 @@
+"""Splits: fixed, by lists, by chance, as the source says."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hwr.errors import DataError, InputError, UsageError
+from hwr.prepare.samples import SPLITS, Reason, Sample, Skipped
+from hwr.prepare.splitting import NAMED_LISTS, Plan, SplitOptions, make_plan, read_lists
+
+
+def sample(identity: str, **facts: str | None) -> Sample:
+    def load() -> bytes:
+        raise InputError("not loaded in these tests")
+
+    return Sample(id=identity, text="a", path="", where=f"at {identity}", load=load, **facts)
+
+
+@dataclass
+class ListSource:
+    """Items from a list."""
+
+    found: list[Sample | Skipped]
+    kind: str = "table"
+    path: Path = Path("list")
+
+    def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
+        yield from self.found
+
+
+def splits(plan: Plan) -> list[str | None]:
+    return [SPLITS[code - 1] if code else None for code in plan.codes]
+
+
+def test_what_the_source_says_else_train() -> None:
+    plan = make_plan([ListSource([sample("a"), sample("b", split="val"), sample("c", split="test")])], SplitOptions())
+    assert splits(plan) == ["train", "val", "test"]
+
+
+def test_one_split_for_all() -> None:
+    source = ListSource([sample("a"), sample("b", split="val"), Skipped("c", Reason.NO_IMAGE)])
+    plan = make_plan([source], SplitOptions(split="test"))
+    assert splits(plan) == ["test", "test", None]
+    assert plan.skipped == [(2, Skipped("c", Reason.NO_IMAGE))]
+
+
+def test_an_id_that_occurs_twice_is_left_out_the_second_time() -> None:
+    plan = make_plan([ListSource([sample("a"), sample("b")]), ListSource([sample("a")])], SplitOptions())
+    assert splits(plan) == ["train", "train", None]
+    assert [(position, item.reason, item.detail) for position, item in plan.skipped] == [(2, Reason.DUPLICATE, "a")]
+
+
+@pytest.mark.parametrize(
+    ("name", "counts", "only"),
+    [
+        ("aachen", {"train": 6161, "val": 966, "test": 2915}, ("c04-110-00", "test")),
+        ("lwitlrt", {"train": 6161, "val": 1840, "test": 1861}, ("m01-049-00", "test")),
+    ],
+)
+def test_the_named_splits_have_their_published_sizes(name: str, counts: dict[str, int], only: tuple[str, str]) -> None:
+    lists = read_lists(name)
+    assert Counter(lists.ids.values()) == counts
+    assert lists.split_of(only[0], whole_pages=False) == only[1]
+
+
+def test_no_page_is_in_two_splits() -> None:
+    for name in NAMED_LISTS:
+        lists = read_lists(name)
+        of_page: dict[str, set[str]] = {}
+        for identity, split in lists.ids.items():
+            of_page.setdefault(identity[: identity.rindex("-")], set()).add(split)
+        assert all(len(found) == 1 for found in of_page.values())
+
+
+def test_shipped_lists_are_the_shared_ones(shared: Path) -> None:
+    for name in NAMED_LISTS:
+        for split in SPLITS:
+            ids = (shared / "iam-splits" / name / f"{split}.txt").read_text().split()
+            assert [identity for identity, found in read_lists(name).ids.items() if found == split] == ids
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> Path:
+    (tmp_path / "train.txt").write_text("p1-00\np1-01\np2-00\n")
+    (tmp_path / "test.txt").write_text("p3-00\np4-00\n")
+    return tmp_path
+
+
+def test_a_folder_of_lists(lists: Path) -> None:
+    items = [
+        sample("p1-00"),
+        sample("p1-02"),
+        sample("p3-00", split="train"),
+        sample("p2-00-01", listed_as="p2-00"),
+        Skipped("p1-01", Reason.NO_IMAGE, listed_as="p1-01"),
+        Skipped("p9-01", Reason.NO_IMAGE, listed_as="p9-01"),
+    ]
+    plan = make_plan([ListSource(items)], SplitOptions(split=str(lists)))
+    assert splits(plan) == ["train", None, "test", "train", None, None]
+    assert [(item.where, item.reason) for _, item in plan.skipped] == [
+        ("p1-02", Reason.NOT_IN_SPLIT),
+        ("p1-01", Reason.NO_IMAGE),
+        ("p9-01", Reason.NOT_IN_SPLIT),
+    ]
+    assert [(item.where, item.reason) for item in plan.missing] == [("p4-00", Reason.NOT_IN_SOURCE)]
+
+
+def test_two_sources_complete_one_list(lists: Path) -> None:
+    sources = [ListSource([sample("p1-00"), sample("p1-01")]), ListSource([sample("p2-00"), sample("p3-00")])]
+    plan = make_plan(sources, SplitOptions(split=str(lists)))
+    assert [(item.where, Path(item.detail).name) for item in plan.missing] == [("p4-00", "test")]
+
+
+def test_whole_pages(lists: Path) -> None:
+    source = ListSource([sample("p1-02"), sample("p3-07"), sample("p9-00")])
+    plan = make_plan([source], SplitOptions(split=str(lists), whole_pages=True))
+    assert splits(plan) == ["train", "test", None]
+
+
+def test_iam_is_split_by_aachen_unless_told_otherwise() -> None:
+    items: list[Sample | Skipped] = [sample("a01-000u-00"), sample("c04-156-00"), sample("x")]
+    assert splits(make_plan([ListSource(items, kind="iam")], SplitOptions())) == ["train", "val", None]
+    assert splits(make_plan([ListSource(items)], SplitOptions())) == ["train", "train", "train"]
+    assert splits(make_plan([ListSource(items, kind="iam")], SplitOptions(split="val"))) == ["val", "val", "val"]
+
+
+def by_chance(items: list[Sample | Skipped], **options: object) -> list[str | None]:
+    return splits(make_plan([ListSource(items)], SplitOptions(**options)))  # type: ignore[arg-type]
+
+
+def test_chance_keeps_writers_together_and_meets_the_shares() -> None:
+    items: list[Sample | Skipped] = [sample(str(k), writer=str(k % 50), split="train") for k in range(1000)]
+    found = by_chance(items, val_share=0.1, test_share=0.2, seed=3)
+    assert Counter(found) == {"train": 700, "val": 100, "test": 200}
+    assert all(len({found[k] for k in range(writer, 1000, 50)}) == 1 for writer in range(50))
+    assert found == by_chance(items, val_share=0.1, test_share=0.2, seed=3)
+    assert found != by_chance(items, val_share=0.1, test_share=0.2, seed=4)
+
+
+def test_chance_does_not_depend_on_the_order_of_the_source() -> None:
+    items: list[Sample | Skipped] = [sample(str(k), writer=str(k % 20)) for k in range(200)]
+    forward = by_chance(items, val_share=0.2)
+    backward = by_chance(items[::-1], val_share=0.2)
+    assert forward == backward[::-1]
+
+
+def test_chance_falls_back_to_pages_and_lines() -> None:
+    pages: list[Sample | Skipped] = [sample(str(k), page=str(k // 10), writer="w" if k else None) for k in range(100)]
+    found = by_chance(pages, val_share=0.3)
+    assert Counter(found)["val"] == 30
+    assert all(len(set(found[k : k + 10])) == 1 for k in range(0, 100, 10))
+    lines: list[Sample | Skipped] = [sample(str(k)) for k in range(100)]
+    assert Counter(by_chance(lines, val_share=0.25))["val"] == 25
+    same_writer: list[Sample | Skipped] = [sample(str(k), writer="w") for k in range(100)]
+    assert Counter(by_chance(same_writer, val_share=0.25, group="line"))["val"] == 25
+
+
+def test_every_split_that_is_asked_for_gets_a_group() -> None:
+    uneven: list[Sample | Skipped] = [sample(str(k), writer="abc"[min(k, 2)]) for k in range(100)]
+    found = by_chance(uneven, val_share=0.01, test_share=0.01)
+    assert set(found) == {"train", "val", "test"}
+    even: list[Sample | Skipped] = [sample(str(k), writer=str(k % 3)) for k in range(30)]
+    assert set(by_chance(even, val_share=0.45, test_share=0.45)) == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"val_share": 0.1}, "only 1 group"),
+        ({"val_share": 0.1, "group": "page"}, "2 of 2 samples have no page"),
+        ({"val_share": 1.0}, "between 0 and 1"),
+        ({"val_share": -0.1}, "between 0 and 1"),
+        ({"val_share": 0.6, "test_share": 0.6}, "together below 1"),
+        ({"val_share": 0.1, "split": "train"}, "exclude each other"),
+        ({"split": "train", "whole_pages": True}, "--whole-pages"),
+        ({"split": "rwth"}, "unknown split 'rwth'; known: train, val, test, aachen, lwitlrt"),
+    ],
+)
+def test_options_that_do_not_fit(options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        by_chance([sample("a", writer="w"), sample("b", writer="w")], **options)
+
+
+def test_lists_that_cannot_be_used(tmp_path: Path, lists: Path) -> None:
+    (lists / "val.txt").write_text("p1-00\n")
+    with pytest.raises(DataError, match=r"p1-00 stands in train\.txt and in val\.txt"):
+        read_lists(str(lists))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no ids"):
+        read_lists(str(tmp_path / "empty"))
