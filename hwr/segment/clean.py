@@ -15,7 +15,7 @@ PAPER_CELL = 4
 DARK_BED = 0.5
 """Where the paper is darker than this share of the page's usual paper, it is the bed of the scanner or the table."""
 SAUVOLA_WINDOW = 41
-SAUVOLA_K = 0.25
+SAUVOLA_K = 0.2
 LEAST_DEPTH = 12
 """Grey levels below the paper that ink has at least."""
 FAINT_INK = 0.3
@@ -85,7 +85,7 @@ def paper_depth(grey: Grey) -> Grey:
     level = cv2.divide(grey, np.maximum(paper, 1).astype(np.uint8), scale=255)
     depth = 255 - np.asarray(level, np.uint8)
     if bed.any():
-        grown = cv2.dilate(bed.astype(np.uint8), np.ones((5, 5), np.uint8))
+        grown = cv2.dilate(bed.astype(np.uint8), np.ones((9, 9), np.uint8))
         depth[cv2.resize(grown, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_NEAREST) > 0] = 0
     return np.asarray(depth, np.uint8)
 

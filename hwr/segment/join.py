@@ -6,10 +6,12 @@ from numpy.typing import NDArray
 from hwr.segment.clean import Ink
 from hwr.segment.ridges import Fragment
 
-WIDEST_GAP = 8.0
+WIDEST_GAP = 10.0
 """Units: the widest gap that a line has between two words."""
-STEEPEST = 0.6
+STEEPEST = 0.8
 """Units by which the ends of two pieces of one line may differ in height."""
+LONG = 9.0
+"""Units: the slope of a shorter fragment says nothing; the page's slope is taken."""
 OVERLAP = 1.0
 """Units by which two pieces of one line may overlap."""
 GUTTER_WIDTH = 1.5
@@ -46,13 +48,14 @@ def join(fragments: list[Fragment], ink: Ink) -> list[list[Fragment]]:
     """
     if not fragments:
         return []
+    slope = _page_slope(fragments, ink.unit)
     costs = np.full((len(fragments), len(fragments)), np.inf)
     starts = np.array([fragment.start for fragment in fragments])
     for index, left in enumerate(fragments):
         gaps = starts - left.stop
         near = np.flatnonzero((gaps > -OVERLAP * ink.unit) & (gaps < WIDEST_GAP * ink.unit) & (starts > left.start))
         for other in near:
-            costs[index, other] = _cost(left, fragments[other], ink)
+            costs[index, other] = _cost(left, fragments[other], slope, ink)
     after = np.where(np.isfinite(costs).any(axis=1), costs.argmin(axis=1), -1)
     before = np.where(np.isfinite(costs).any(axis=0), costs.argmin(axis=0), -1)
     linked = [int(n) if n >= 0 and before[n] == index else -1 for index, n in enumerate(after)]
@@ -66,14 +69,21 @@ def join(fragments: list[Fragment], ink: Ink) -> list[list[Fragment]]:
     return chains
 
 
-def _cost(left: Fragment, right: Fragment, ink: Ink) -> float:
+def _page_slope(fragments: list[Fragment], unit: float) -> float:
+    """Rise of the page's lines, rows a column: the median over the long fragments."""
+    slopes = [_trend(f.centre, 0)[1] for f in fragments if len(f.centre) >= LONG * unit]
+    return float(np.median(slopes)) if slopes else 0.0
+
+
+def _cost(left: Fragment, right: Fragment, page_slope: float, ink: Ink) -> float:
     """How badly two fragments fit together, infinite if they belong to different lines."""
     unit = ink.unit
     gap = right.start - left.stop
-    span = int(4 * unit)
-    end, slope_left = _trend(left.centre[-span:], at_end=True)
-    begin, slope_right = _trend(right.centre[:span], at_end=False)
-    slope = float(np.clip((slope_left + slope_right) / 2, -0.1, 0.1))
+    span = int(LONG * unit)
+    end, slope_left = _trend(left.centre[-span:], len(left.centre[-span:]) - 1)
+    begin, slope_right = _trend(right.centre[:span], 0)
+    slopes = [s for s, f in ((slope_left, left), (slope_right, right)) if len(f.centre) >= span]
+    slope = sum(slopes) / len(slopes) if slopes else page_slope
     drop = abs(begin - end - slope * max(gap, 0))
     if drop > STEEPEST * unit or right.stop <= left.stop:
         return float("inf")
@@ -82,12 +92,12 @@ def _cost(left: Fragment, right: Fragment, ink: Ink) -> float:
     return max(gap, 0) + 4 * drop
 
 
-def _trend(centre: NDArray[np.float64], at_end: bool) -> tuple[float, float]:
-    """Height at the end (or the beginning) of a stretch of ridge and its slope, by a straight line through it."""
+def _trend(centre: NDArray[np.float64], column: int) -> tuple[float, float]:
+    """Height at a column of a stretch of ridge and its slope, by a straight line through it."""
     if len(centre) < 8:
         return float(centre.mean()), 0.0
     slope, offset = np.polyfit(np.arange(len(centre)), centre, 1)
-    return float(offset + slope * (len(centre) - 1 if at_end else 0)), float(slope)
+    return float(offset + slope * column), float(slope)
 
 
 def _parted(start: int, stop: int, row: float, ink: Ink) -> bool:

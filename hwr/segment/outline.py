@@ -9,14 +9,16 @@ from hwr.geometry import Points
 from hwr.segment.clean import Ink
 from hwr.segment.ridges import Fragment
 
-REACH = 1.5
+REACH = 1.2
 """Units: ink farther from every ridge belongs to no line."""
 TALLEST = 2.4
 """Units above and below the ridge that a line's letters reach at most."""
 SHARE = 0.15
 """A piece of ink that has at least this share of its core in a second line joins two lines, and is cut between them."""
-FAINTEST = 0.45
+FAINTEST = 0.7
 """A line whose ink is fainter than this share of the page's usual ink has shone through from the other side."""
+INTO_FEET = 0.1
+"""Units: a baseline runs through the feet of the letters, not along their lower edge."""
 BIN = 0.4
 """Units between the corners of a polygon."""
 
@@ -129,7 +131,7 @@ def _foot(offsets: NDArray[np.float64], unit: float) -> float:
     places = np.arange(2 * span, 3 * span)  # borders from the ridge to 1.2 units below it
     above = total[places] - total[places - reach]
     below = total[np.minimum(places + reach, len(total) - 1)] - total[places]
-    return float(places[(above - below).argmax()] - 2 * span)
+    return float(places[(above - below).argmax()] - 2 * span) - INTO_FEET * unit
 
 
 def _polygon(

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from hwr.segment.clean import Ink
 
-ALONG = 1.2
-ACROSS = 0.35
+ALONG = 1.6
+ACROSS = 0.3
 VALLEY = 1.0
 """Widths of the blurs in units: along the line, across it, and across it for the surroundings that are taken off."""
-LEVEL = 0.25
+LEVEL = 0.35
 """A ridge begins at this share of the page's usual ridge height."""
-SHORTEST = 1.0
+SHORTEST = 1.5
 """Units: a shorter ridge is a speck."""
 
 
