@@ -1,0 +1,193 @@
+"""The line finder on drawn pages whose baselines are known, on the sample page, and on real pages."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hwr.geometry import BaselineMatch, bounding_box, match_baselines
+from hwr.image import load_image
+from hwr.page import Point
+from hwr.segment import Layout, find_lines
+from hwr.segment.clean import WORKING_SIDE, find_ink, line_unit, working_copy
+
+ROOT = Path(__file__).parent.parent.parent
+Grey = NDArray[np.uint8]
+WORDS = (
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "my",
+    "lazy",
+    "dog",
+    "and",
+    "finds",
+    "golden",
+    "hills",
+    "by",
+    "night",
+)
+
+
+def write(page: Grey, x: int, y: int, words: int, seed: int, scale: float = 1.2) -> list[Point]:
+    """Write words with their baseline at y; returns the baseline."""
+    random = np.random.default_rng(seed)
+    text = " ".join(random.choice(WORDS, words))
+    size, _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, scale, 2)
+    cv2.putText(page, text, (x, y), cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, scale, 40, 2, cv2.LINE_AA)
+    return [(x, y), (x + size[0], y)]
+
+
+def drawn_page(rows: range, paper: int = 230, seed: int = 0) -> tuple[Grey, list[list[Point]]]:
+    """A page of lines of different lengths on paper with grain and uneven light."""
+    random = np.random.default_rng(seed)
+    page = np.full((1400, 1000), paper, np.uint8)
+    lines = [write(page, 80 + int(random.integers(0, 30)), y, 5 + y % 3, seed + y) for y in rows]
+    light = np.linspace(0.75, 1.0, page.shape[1])[None, :]
+    grain = random.normal(0, 2, page.shape)
+    return (page * light + grain).clip(0, 255).astype(np.uint8), lines
+
+
+def found(layout: Layout, lines: list[list[Point]]) -> BaselineMatch:
+    return match_baselines(lines, [line.baseline for line in layout.lines])
+
+
+def test_all_lines_of_a_drawn_page_in_order() -> None:
+    page, lines = drawn_page(range(120, 1350, 60))
+    layout = find_lines(page)
+    assert found(layout, lines) == BaselineMatch(len(lines), len(lines), len(lines))
+    heights = [line.baseline[0][1] for line in layout.lines]
+    assert heights == sorted(heights)
+    assert len(layout.regions) == 1
+    assert {line.region for line in layout.lines} == {0}
+
+
+def test_baselines_and_polygons_lie_on_the_ink() -> None:
+    page, lines = drawn_page(range(120, 1350, 75))
+    ink = page < 120
+    covered = np.zeros(page.shape, np.uint8)
+    for line, true in zip(find_lines(page).lines, lines, strict=True):
+        assert abs(np.median([y for _, y in line.baseline]) - true[0][1]) < 6
+        x0, y0, x1, y1 = bounding_box(line.polygon)
+        assert abs(x0 - true[0][0]) < 15 and abs(x1 - true[-1][0]) < 20
+        assert y0 < true[0][1] - 20 and y1 > true[0][1]
+        cv2.fillPoly(covered, [np.array(line.polygon).round().astype(np.int32)], 1)
+    assert covered[ink].mean() > 0.99
+
+
+@pytest.mark.parametrize("angle", [-5, -2, 1, 4])
+def test_slanting_lines_are_followed(angle: float) -> None:
+    page, lines = drawn_page(range(300, 1150, 60))
+    matrix = cv2.getRotationMatrix2D((500, 700), angle, 1)
+    turned = cv2.warpAffine(page, matrix, (1000, 1400), borderMode=cv2.BORDER_REPLICATE)
+    moved = [[tuple(matrix @ (x, y, 1)) for x, y in line] for line in lines]
+    result = found(find_lines(turned), moved)
+    assert result.recall >= 0.95 and result.precision >= 0.9
+
+
+def test_ruled_paper_margin_and_frame_are_no_lines() -> None:
+    page, lines = drawn_page(range(120, 1000, 60))
+    for y in range(123, 1390, 60):
+        cv2.line(page, (40, y), (960, y + 3), 150, 2)
+    cv2.line(page, (60, 0), (60, 1399), 140, 2)
+    page[:, :14] = 20
+    page[:10] = 10
+    layout = find_lines(page)
+    assert found(layout, lines).recall == 1
+    assert len(layout.lines) <= len(lines) + 1
+
+
+def test_touching_lines_are_parted() -> None:
+    page, lines = drawn_page(range(120, 1350, 60))
+    for y in range(120, 1200, 120):  # long tails down into the next line
+        cv2.line(page, (300, y), (292, y + 45), 40, 2)
+        cv2.line(page, (520, y), (512, y + 60), 40, 2)
+    assert found(find_lines(page), lines).f1 == 1
+
+
+def test_specks_and_a_stain_are_no_lines() -> None:
+    page, lines = drawn_page(range(120, 700, 60))
+    random = np.random.default_rng(7)
+    for x, y in random.integers((0, 800), (1000, 1400), (60, 2)):
+        cv2.circle(page, (int(x), int(y)), 1, 60, -1)
+    assert found(find_lines(page), lines).f1 == 1
+
+
+def test_two_columns_are_read_one_after_the_other() -> None:
+    page = np.full((1400, 1700), 235, np.uint8)
+    rows = range(150, 1300, 60)
+    left = [write(page, 80, y, 4, y, 1.1) for y in rows]
+    right = [write(page, 960, y + 7, 4, y + 1, 1.1) for y in rows]
+    page[:, 1640:] = 235
+    layout = find_lines(page)
+    starts = [line.baseline[0][0] for line in layout.lines]
+    assert found(layout, left + right).f1 == 1
+    assert starts == sorted(starts, key=lambda x: x > 800)
+    assert len(layout.regions) == 2
+
+
+def test_light_writing_on_dark_and_other_sizes() -> None:
+    page, lines = drawn_page(range(120, 1350, 60))
+    assert found(find_lines(255 - page), lines).f1 == 1
+    large = cv2.resize(page, None, fx=2.6, fy=2.6, interpolation=cv2.INTER_CUBIC)
+    scaled = [[(2.6 * x, 2.6 * y) for x, y in line] for line in lines]
+    assert found(find_lines(large), scaled).f1 == 1
+
+
+def test_pages_without_writing_have_no_lines() -> None:
+    random = np.random.default_rng(8)
+    empty = [
+        np.full((1000, 800), 255, np.uint8),
+        np.zeros((1000, 800), np.uint8),
+        (235 + random.normal(0, 5, (1000, 800))).clip(0, 255).astype(np.uint8),
+        np.tile(np.linspace(90, 250, 800), (1000, 1)).astype(np.uint8),
+    ]
+    ruled = np.full((1000, 800), 240, np.uint8)
+    for y in range(50, 1000, 50):
+        cv2.line(ruled, (30, y), (770, y), 130, 2)
+    for page in [*empty, ruled]:
+        assert find_lines(page) == Layout((), ())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 60), (60, 1), (3, 3), (20, 20), (7, 2000), (2000, 7)])
+def test_tiny_and_thin_images_are_survived(shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(9).integers(0, 256, shape, dtype=np.uint8)
+    for page in (noise, np.full(shape, 200, np.uint8)):
+        for line in find_lines(page).lines:
+            x0, y0, x1, y1 = bounding_box(line.polygon)
+            assert 0 <= x0 <= x1 <= shape[1] and 0 <= y0 <= y1 <= shape[0]
+
+
+def test_working_copy_and_line_unit() -> None:
+    page, _ = drawn_page(range(120, 1350, 60))
+    small, factor = working_copy(np.repeat(np.repeat(page, 3, axis=0), 3, axis=1))
+    assert max(small.shape) == WORKING_SIDE and factor == pytest.approx(WORKING_SIDE / 4200)
+    assert working_copy(page)[1] == 1
+    ink = find_ink(page)
+    assert ink is not None and 22 <= ink.unit <= 36  # half of 60
+    assert line_unit(np.zeros((50, 50), np.uint8)) > 0
+
+
+def test_sample_page_has_its_lines() -> None:
+    layout = find_lines(load_image(ROOT / "data" / "samples" / "page.png"))
+    truth = (ROOT / "data" / "samples" / "page.txt").read_text(encoding="utf-8").splitlines()
+    assert len(layout.lines) == len([line for line in truth if line.strip()])
+
+
+def test_real_letters(shared: Path) -> None:
+    """The clean pages of the validation set; `benchmarks/line_finding.py` shows all of them."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = parquet.read_table(shared / "page-geometry" / "val.parquet").to_pylist()
+    total = BaselineMatch(0, 0, 0)
+    for row in table:
+        if "Copiste" in row["source"] or "MSS-18" in row["source"]:
+            data = np.frombuffer(row["image"]["bytes"], np.uint8)
+            page = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
+            total += found(find_lines(page), [line["baseline"] for line in row["lines"]])
+    assert total.reference == 90
+    assert total.recall > 0.95 and total.precision > 0.9

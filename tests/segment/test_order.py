@@ -1,0 +1,43 @@
+"""Reading order of boxes whose order a person would not doubt."""
+
+from hwr.segment.order import group_regions, reading_order
+
+
+def order(*boxes: tuple[float, float, float, float]) -> list[int]:
+    return reading_order(boxes, [box[3] for box in boxes])
+
+
+def column(x0: float, x1: float, rows: range) -> list[tuple[float, float, float, float]]:
+    return [(x0, y, x1, y + 20) for y in rows]
+
+
+def test_one_column_from_top_to_bottom() -> None:
+    lines = column(0, 400, range(0, 300, 30))
+    assert order(*lines[::-1]) == list(range(9, -1, -1))
+    assert order() == []
+
+
+def test_two_columns_and_a_heading_over_both() -> None:
+    left, right = column(0, 180, range(60, 240, 30)), column(220, 400, range(55, 235, 30))
+    heading, foot = (50.0, 0.0, 350.0, 30.0), (30.0, 400.0, 390.0, 430.0)
+    mixed = [foot, *right, heading, *left]
+    assert [mixed[index] for index in order(*mixed)] == [heading, *left, *right, foot]
+
+
+def test_pieces_of_one_row_from_left_to_right() -> None:
+    above, below = (0.0, 0.0, 400.0, 20.0), (0.0, 80.0, 400.0, 100.0)
+    first, second = (0.0, 42.0, 150.0, 60.0), (250.0, 38.0, 400.0, 58.0)
+    mixed = [below, second, first, above]
+    assert [mixed[index] for index in order(*mixed)] == [above, first, second, below]
+
+
+def test_a_circle_of_contradictions_still_gives_every_line_once() -> None:
+    boxes = [(0.0, 0.0, 100.0, 50.0), (95.0, 0.0, 200.0, 40.0), (0.0, 0.0, 200.0, 45.0), (150.0, 0.0, 300.0, 60.0)]
+    assert sorted(order(*boxes)) == [0, 1, 2, 3]
+
+
+def test_regions_end_beside_above_and_far_below() -> None:
+    left, right = column(0, 180, range(60, 240, 30)), column(220, 400, range(55, 235, 30))
+    far = [(0.0, 600.0, 180.0, 620.0)]
+    assert group_regions([*left, *right, *far], unit=15) == [0] * 6 + [1] * 6 + [2]
+    assert group_regions([], unit=15) == []
