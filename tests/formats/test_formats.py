@@ -1,0 +1,102 @@
+"""Text and JSON of a page; the JSON against its schema, by a small validator of the keywords that the schema uses."""
+
+import json
+from typing import Any
+
+import pytest
+
+from hwr.errors import UsageError
+from hwr.formats import FORMATS, find_format
+from hwr.formats.json import SCHEMA, write_json
+from hwr.page import Line, Page, Region, Word
+
+BOX = ((0.0, 0.0), (100.0, 0.0), (100.0, 40.04), (0.0, 40.0))
+PAGE = Page(
+    "scan é.png",
+    100,
+    60,
+    "small",
+    (Region("r1", "text", BOX),),
+    (
+        Line("l1", "r1", "default", "Où est-ce", 0.87654321, ((1.0, 30.0), (99.0, 31.26)), BOX,
+             (Word("Où", 0.9, (1.0, 2.0, 30.0, 33.0)), Word("est-ce", 0.8, (34.0, 2.0, 99.0, 33.0)))),
+        Line("l2", "r1", "default", "\u201cla\u201d", 1.0, ((1.0, 50.0), (99.0, 51.0)), BOX),
+    ),
+)  # fmt: skip
+EMPTY = Page("blank.png", 10, 10, "small", (), ())
+
+KINDS = {"object": dict, "array": list, "string": str, "number": (int, float), "integer": int}
+LIMITS = {
+    "minimum": lambda value, limit: value >= limit,
+    "maximum": lambda value, limit: value <= limit,
+    "minItems": lambda value, limit: len(value) >= limit,
+    "maxItems": lambda value, limit: len(value) <= limit,
+    "minLength": lambda value, limit: len(value) >= limit,
+}
+KNOWN = {*LIMITS, "type", "required", "additionalProperties", "properties", "items", "$ref", "$defs", "$schema",
+         "title", "description"}  # fmt: skip
+
+
+def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str = "page") -> list[str]:
+    """What in `value` is against the schema (JSON Schema 2020-12, the keywords above)."""
+    assert set(schema) <= KNOWN, f"keyword unknown to this test: {set(schema) - KNOWN}"
+    if "$ref" in schema:
+        return faults(value, root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root, where)
+    if not isinstance(value, KINDS[schema["type"]]) or isinstance(value, bool):
+        return [f"{where}: not a {schema['type']}"]
+    found = [f"{where}: {key}" for key, holds in LIMITS.items() if key in schema and not holds(value, schema[key])]
+    if schema["type"] == "object":
+        found += [f"{where}: {key} is missing" for key in schema["required"] if key not in value]
+        found += [f"{where}: {key} is unknown" for key in value if key not in schema["properties"]]
+        for key, child in schema["properties"].items():
+            found += faults(value[key], child, root, f"{where}.{key}") if key in value else []
+    if schema["type"] == "array":
+        for index, item in enumerate(value):
+            found += faults(item, schema["items"], root, f"{where}[{index}]")
+    return found
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    return dict(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def test_text_is_a_line_a_line() -> None:
+    assert find_format("text").write(PAGE) == "Où est-ce\n\u201cla\u201d\n"
+    assert find_format("text").write(EMPTY) == ""
+
+
+def test_json_keeps_the_contract(schema: dict[str, Any]) -> None:
+    for page in (PAGE, EMPTY):
+        written = write_json(page)
+        assert written.count("\n") == 1 and written.endswith("\n")
+        assert faults(json.loads(written), schema, schema) == []
+    data = json.loads(write_json(PAGE))
+    assert list(data) == ["image", "width", "height", "model", "regions", "lines"]
+    assert data["regions"] == [{"id": "r1", "type": "text", "polygon": [[0, 0], [100, 0], [100, 40], [0, 40]]}]
+    line = data["lines"][0]
+    assert line["text"] == "Où est-ce" and line["confidence"] == 0.8765
+    assert line["baseline"] == [[1, 30], [99, 31.3]]
+    assert line["words"][1] == {"text": "est-ce", "confidence": 0.8, "box": [34, 2, 99, 33]}
+    assert "Où" in write_json(PAGE), "letters stand as they are"
+
+
+def test_the_schema_refuses_what_is_wrong(schema: dict[str, Any]) -> None:
+    data = json.loads(write_json(PAGE))
+    data["lines"][0]["confidence"] = 1.5
+    data["lines"][1]["baseline"] = [[1, 2]]
+    data["lines"][1]["extra"] = 1
+    del data["model"]
+    assert len(faults(data, schema, schema)) == 4
+
+
+def test_a_confidence_that_is_no_number_is_never_written() -> None:
+    line = Line("l1", "r1", "default", "a", float("nan"), BOX[:2], BOX)
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(Page("a", 1, 1, "m", (), (line,)))
+
+
+def test_formats_are_found_by_name() -> None:
+    assert {name: entry.suffix for name, entry in FORMATS.items()} == {"text": ".txt", "json": ".json"}
+    with pytest.raises(UsageError, match=r"'docx'; there are text, json"):
+        find_format("docx")

@@ -1,0 +1,62 @@
+"""Every kind of source gives the same grey image."""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from hwr.errors import InputError
+from hwr.recognize.images import name_of, to_grey
+
+PAGE = np.random.default_rng(10).integers(0, 256, (20, 30), dtype=np.uint8)
+
+
+def test_path_bytes_array_and_pil_are_one(tmp_path: Path) -> None:
+    path = tmp_path / "page.png"
+    Image.fromarray(PAGE).save(path)
+    for source in (path, str(path), path.read_bytes(), PAGE, PAGE[:, :, None], Image.open(path)):
+        assert np.array_equal(to_grey(source), PAGE)
+    assert name_of(path) == str(path) == name_of(Image.open(path))
+    assert name_of(PAGE) == "image"
+
+
+def test_colour_arrays_are_bgr() -> None:
+    colour = np.random.default_rng(11).integers(0, 256, (8, 9, 3), dtype=np.uint8)
+    as_pil = Image.fromarray(cv2.cvtColor(colour, cv2.COLOR_BGR2RGB))
+    assert np.abs(to_grey(colour).astype(int) - to_grey(as_pil)).max() <= 1
+
+
+def test_transparent_is_paper() -> None:
+    clear = np.zeros((5, 6, 4), np.uint8)
+    assert (to_grey(clear) == 255).all()
+    assert (to_grey(Image.fromarray(clear, "RGBA")) == 255).all()
+    clear[:, :, 3] = 255
+    assert (to_grey(clear) == 0).all()
+
+
+def test_pil_images_are_turned_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees
+    buffer = io.BytesIO()
+    Image.fromarray(PAGE).save(buffer, "PNG", exif=exif)
+    assert to_grey(Image.open(buffer)).shape == (30, 20) == to_grey(buffer.getvalue()).shape
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (np.zeros((4, 5), np.float32), "uint8"),
+        (np.zeros((0, 5), np.uint8), "no pixels"),
+        (np.zeros((4, 5, 2), np.uint8), "expected"),
+        (np.zeros((4,), np.uint8), "expected"),
+        (np.zeros((10001, 10001), np.uint8), "megapixels"),
+        (b"", "empty"),
+        (17, "int"),
+    ],
+)
+def test_what_cannot_be_read_is_named(source: object, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        to_grey(source)

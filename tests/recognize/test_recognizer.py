@@ -1,0 +1,88 @@
+"""The Python API on a hand-made network."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_model import ALPHABET, expected_log_probs, write_tiny_model
+
+from hwr.decode.greedy import decode_greedy
+from hwr.geometry import bounding_box
+from hwr.image import load_image, normalise_line
+from hwr.page import Page
+from hwr.recognize.recognizer import Recognizer
+from hwr.text import Alphabet
+
+SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
+
+
+@pytest.fixture(scope="module")
+def recognizer(tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
+    return Recognizer(write_tiny_model(tmp_path_factory.mktemp("model")), threads=1)
+
+
+@pytest.fixture(scope="module")
+def page(recognizer: Recognizer) -> Page:
+    return recognizer.read(SAMPLES / "page.png")
+
+
+def test_lines_are_read_as_normalisation_network_and_decoder_say(recognizer: Recognizer) -> None:
+    lines = [load_image(SAMPLES / f"line-{number}.png") for number in (1, 2, 3)]
+    expected = [
+        decode_greedy(expected_log_probs(normalise_line(line, recognizer.info.height)), Alphabet(ALPHABET)).text
+        for line in lines
+    ]
+    assert all(expected)
+    assert [reading.text for reading in recognizer.read_lines(lines)] == expected
+    assert [reading.text for reading in recognizer.read_lines(lines[::-1])] == expected[::-1]
+    assert recognizer.read_line(SAMPLES / "line-1.png").text == expected[0]
+    assert recognizer.read_lines([]) == []
+
+
+def test_a_page_has_text_and_places(page: Page) -> None:
+    image = load_image(SAMPLES / "page.png")
+    assert (page.height, page.width) == image.shape
+    assert page.model == "tiny" and page.image == str(SAMPLES / "page.png")
+    assert len(page.lines) > 15
+    regions = {region.id for region in page.regions}
+    for line in page.lines:
+        assert line.region in regions and 0 <= line.confidence <= 1 and line.text
+        assert " ".join(word.text for word in line.words) == line.text
+        assert bounding_box(line.polygon)[0] <= line.baseline[0][0] <= line.baseline[-1][0]
+    assert len({line.id for line in page.lines}) == len(page.lines)
+
+
+def test_word_boxes_lie_in_their_lines_and_on_the_page(page: Page) -> None:
+    for line in page.lines:
+        x0, y0, x1, y1 = bounding_box(line.polygon)
+        for word in line.words:
+            left, top, right, bottom = word.box
+            assert 0 <= left < right <= page.width and 0 <= top < bottom <= page.height
+            assert x0 - 10 <= left and right <= x1 + 10 and y0 - 10 <= top and bottom <= y1 + 10
+        lefts = [word.box[0] for word in line.words]
+        assert lefts == sorted(lefts)
+
+
+def test_path_array_and_pil_give_the_same_page(recognizer: Recognizer, page: Page) -> None:
+    with Image.open(SAMPLES / "page.png") as image:
+        assert recognizer.read(image).lines == page.lines
+    assert recognizer.read(load_image(SAMPLES / "page.png")).lines == page.lines
+
+
+def test_blank_page_and_blank_line(recognizer: Recognizer) -> None:
+    white = np.full((400, 300), 250, np.uint8)
+    blank = recognizer.read(white)
+    assert (blank.lines, blank.regions, blank.text) == ((), (), "")
+    assert recognizer.read_line(white).text == ""
+    (line,) = recognizer.read_line_pages([("white", white)])
+    assert (line.image, line.lines, line.regions) == ("white", (), ())
+
+
+def test_a_line_image_is_a_page_of_one_line(recognizer: Recognizer) -> None:
+    grey = load_image(SAMPLES / "line-2.png")
+    (page,) = recognizer.read_line_pages([("line-2.png", grey)])
+    (line,) = page.lines
+    assert line.text == recognizer.read_line(grey).text
+    assert bounding_box(line.polygon) == (0, 0, page.width, page.height)
+    assert all(0 <= word.box[0] < word.box[2] <= page.width for word in line.words)
