@@ -1,6 +1,7 @@
 """`hwr recognize`: read pages or lines of handwriting."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,8 @@ def command(
     from hwr.recognize.inputs import check_free, find_inputs, find_targets
     from hwr.recognize.models import DEFAULT_MODEL
 
+    # Pillow warns of odd tags in images that it reads well
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     form = find_format(format_name)
     inputs = find_inputs(sources)
     if not inputs.several and inputs.failed:

@@ -1,0 +1,226 @@
+"""`hwr recognize` as a user calls it: outputs, exit codes, bad input."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_model import write_tiny_model
+
+from hwr import cli
+from hwr.recognize.recognizer import Recognizer
+
+SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: exit code, standard output, lines on stderr."""
+
+    code: int
+    out: str
+    err: list[str]
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def run(model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `hwr recognize` in this process, with the tiny model unless another is named."""
+
+    def call(*arguments: object) -> Done:
+        words = [str(argument) for argument in arguments]
+        named = [] if "-m" in words else ["-m", str(model)]
+        monkeypatch.setattr(sys, "argv", ["hwr", "recognize", *words, *named])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        out, err = capsys.readouterr()
+        return Done(int(left.value.code or 0), out, err.splitlines())
+
+    return call
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """A folder with two line images, one in a subfolder, and a file that is no image."""
+    folder = tmp_path / "scans"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "b.png").write_bytes((SAMPLES / "line-1.png").read_bytes())
+    (folder / "sub" / "a.png").write_bytes((SAMPLES / "line-2.png").read_bytes())
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def texts(model: Path) -> dict[str, str]:
+    """What the model reads on the sample lines."""
+    recognizer = Recognizer(model)
+    return {name: recognizer.read_line(SAMPLES / name).text for name in ("line-1.png", "line-2.png", "line-3.png")}
+
+
+def test_a_page_prints_its_lines(run: Run, model: Path) -> None:
+    done = run(SAMPLES / "page.png")
+    page = Recognizer(model).read(SAMPLES / "page.png")
+    assert (done.code, done.out, done.err) == (0, page.text + "\n", [])
+
+
+def test_a_line_prints_its_text(run: Run, texts: dict[str, str]) -> None:
+    done = run("--line", SAMPLES / "line-1.png")
+    assert (done.code, done.out, done.err) == (0, texts["line-1.png"] + "\n", [])
+
+
+def test_several_have_headers(run: Run, texts: dict[str, str]) -> None:
+    names = ["line-3.png", "line-1.png"]
+    done = run("--line", *(SAMPLES / name for name in names))
+    assert done.out == "".join(f"==> {SAMPLES / name} <==\n{texts[name]}\n" for name in names)
+
+
+def test_json_of_several_is_one_object_a_line(run: Run, texts: dict[str, str]) -> None:
+    done = run("--line", "--format", "json", *(SAMPLES / name for name in texts))
+    pages = [json.loads(line) for line in done.out.splitlines()]
+    assert [page["image"] for page in pages] == [str(SAMPLES / name) for name in texts]
+    assert [page["lines"][0]["text"] for page in pages] == list(texts.values())
+
+
+def test_a_folder_goes_to_a_folder(run: Run, scans: Path, tmp_path: Path, texts: dict[str, str]) -> None:
+    out = tmp_path / "out"
+    done = run("--line", scans, "-o", out)
+    assert (done.code, done.out, done.err) == (0, "", [])
+    written = {str(path.relative_to(out)): path.read_text() for path in out.rglob("*") if path.is_file()}
+    assert written == {"b.txt": texts["line-1.png"] + "\n", "sub/a.txt": texts["line-2.png"] + "\n"}
+
+
+def test_nothing_is_overwritten_without_force(run: Run, scans: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "b.txt").write_text("mine")
+    done = run("--line", scans, "-o", out)
+    assert done.code == 3 and (out / "b.txt").read_text() == "mine" and (out / "sub" / "a.txt").exists()
+    assert done.err == [
+        f"hwr: error: {out}/b.txt: exists already; --force overwrites it",
+        "hwr: 1 of 2 inputs failed",
+    ]
+    assert run("--line", scans, "-o", out, "--force").code == 0
+    assert (out / "b.txt").read_text() != "mine"
+    single = run("--line", scans / "b.png", "-o", out / "b.txt")
+    assert single.code == 2 and "--force" in single.err[0]
+
+
+def bad_files(folder: Path) -> dict[str, bytes]:
+    """Files that cannot be read, by name."""
+    whole = (SAMPLES / "line-1.png").read_bytes()
+    giant = io.BytesIO()
+    Image.new("1", (12_000, 9_000)).save(giant, "PNG")
+    no_pixels = b"\x89PNG\r\n\x1a\n" + bytes.fromhex("0000000d49484452") + bytes(8) + b"\x08\x00\x00\x00\x00" + bytes(4)
+    return {
+        "empty.png": b"",
+        "truncated.png": whole[: len(whole) // 2],
+        "text.png": b"this is no image",
+        "zero.png": no_pixels,
+        "giant.png": giant.getvalue(),
+    }
+
+
+def test_bad_files_are_named_and_the_rest_is_read(run: Run, tmp_path: Path, texts: dict[str, str]) -> None:
+    files = bad_files(tmp_path)
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "empty folder").mkdir()
+    bad = [*(tmp_path / name for name in files), tmp_path / "gone.png", tmp_path / "empty folder"]
+    for as_line in (["--line"], []):
+        done = run(*as_line, *bad[:3], SAMPLES / "line-1.png", *bad[3:])
+        assert done.code == 3
+        for path in bad:
+            assert sum(line.startswith(f"hwr: error: {path}: ") for line in done.err) == 1, (path, done.err)
+        assert done.err[-1] == f"hwr: {len(bad)} of {len(bad) + 1} inputs failed"
+        assert len(done.err) == len(bad) + 1
+    assert texts["line-1.png"] in run("--line", *bad, SAMPLES / "line-1.png").out
+
+
+def test_nothing_could_be_done(run: Run, tmp_path: Path) -> None:
+    for name, content in bad_files(tmp_path).items():
+        (tmp_path / name).write_bytes(content)
+        done = run(tmp_path / name)
+        assert (done.code, done.out, len(done.err)) == (2, "", 1)
+        assert done.err[0].startswith(f"hwr: error: {tmp_path / name}: ")
+    both = run(tmp_path / "empty.png", tmp_path / "text.png")
+    assert both.code == 2 and both.err[-1] == "hwr: 2 of 2 inputs failed"
+    (tmp_path / "nothing").mkdir()
+    done = run(tmp_path / "nothing")
+    assert done.code == 2 and done.err[0] == f"hwr: error: {tmp_path}/nothing: no images in this folder"
+    assert run(tmp_path / "gone.png").code == 2
+
+
+def test_a_blank_page_prints_nothing(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "blank.png"
+    Image.fromarray(np.full((800, 600), 245, np.uint8)).save(path)
+    for as_line in ([], ["--line"]):
+        done = run(path, *as_line)
+        assert (done.code, done.out, done.err) == (0, "", [f"hwr: {path}: no writing found"])
+    page = json.loads(run(path, "--format", "json").out)
+    assert (page["width"], page["height"], page["lines"]) == (600, 800, [])
+
+
+def test_wrong_use(run: Run, tmp_path: Path) -> None:
+    line = SAMPLES / "line-1.png"
+    for arguments in (
+        ["--format", "docx", line],
+        ["--decoder", "oracle", line],
+        ["-m", "no-such-model", line],
+        ["-m", tmp_path / "gone.onnx", line],
+        ["-m", SAMPLES / "line-1.png", line],
+        [line, SAMPLES / "line-2.png", "-o", SAMPLES / "page.txt"],
+        [],
+    ):
+        done = run(*arguments)
+        assert (done.code, done.out, len(done.err)) == (2, "", 1), done
+        assert done.err[0].startswith("hwr: error: ")
+
+
+def test_a_target_that_cannot_be_made(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    done = run("--line", SAMPLES / "line-1.png", "-o", tmp_path / "file" / "below.txt")
+    assert done.code == 2 and len(done.err) == 1 and "cannot be written" in done.err[0]
+
+
+def test_interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Recognizer, "read", interrupt)
+    assert run(SAMPLES / "page.png").code == 130
+
+
+def test_control_c_ends_a_running_command(model: Path, tmp_path: Path) -> None:
+    for number in range(200):
+        (tmp_path / f"{number:03}.png").symlink_to(SAMPLES / "page.png")
+    command = [sys.executable, "-m", "hwr", "recognize", "-m", str(model), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("==> ")
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+
+
+def test_a_closed_pipe_is_no_error_message(model: Path) -> None:
+    command = f"{sys.executable} -m hwr recognize -m {model} --line {SAMPLES}/line-*.png | head -n 1"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.startswith("==> ") and done.stderr == ""
