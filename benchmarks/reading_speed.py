@@ -65,6 +65,7 @@ def print_network(model: str, runs: int) -> None:
     """Lines a second of the network by lines a batch, on one core and on all."""
     print(f"\nnetwork alone, lines of {MEAN_WIDTH} columns: lines a second")
     print(f"{'cores':>6} " + " ".join(f"{f'batch {size}':>10}" for size in (1, 2, 4, 8, 16, 32)))
+    usual = onnx.MAX_LINES
     for threads in sorted({1, onnx.available_cores()}):
         runtime = load_model(model, threads)
         lines = random_lines(runtime.info.height, 32)
@@ -73,11 +74,11 @@ def print_network(model: str, runs: int) -> None:
             onnx.MAX_LINES = size
             speeds.append(len(lines) / time_call(lambda r=runtime, x=lines: r.log_probs(x), runs))  # type: ignore[misc]
         print(f"{threads:6} " + " ".join(f"{speed:10.1f}" for speed in speeds))
+    onnx.MAX_LINES = usual
 
 
 def print_parts(model: str, path: Path, runs: int) -> None:
     """Milliseconds of the parts of reading a page."""
-    onnx.MAX_LINES = 8
     runtime = load_model(model)
     page = load_image(path)
     found = find_lines(page).lines

@@ -102,7 +102,7 @@ def load_model(name_or_path: str | Path, threads: int | None = None) -> OnnxRunt
 
     Args:
         name_or_path: see `find_model`.
-        threads: threads that compute; all available cores if not given.
+        threads: batches that are computed side by side; as many as there are available cores if not given.
 
     Raises:
         InputError, ModelError, UsageError: see `find_model`, `hwr.model.info.read_info` and `load_onnx`; an ONNX file
@@ -122,7 +122,7 @@ def load_model(name_or_path: str | Path, threads: int | None = None) -> OnnxRunt
         raise ModelError(
             f"{path}: stale, not made from {files.safetensors.name} as it is now; run `hwr export {files.safetensors}`"
         )
-    return OnnxRuntime(info, weights, runtime.session)
+    return OnnxRuntime(info, weights, runtime.session, runtime.threads)
 
 
 def _reading_facts(info: ModelInfo) -> tuple[object, ...]:

@@ -43,7 +43,7 @@ class Recognizer:
 
         Args:
             model: the name of a shipped model, or a `.safetensors` or `.onnx` file.
-            threads: threads that compute; all available cores if not given.
+            threads: batches that are computed side by side; as many as there are available cores if not given.
 
         Raises:
             InputError, ModelError, UsageError, MissingDependency: see `hwr.recognize.models.load_model`.

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hwr.recognize.runtimes import Runtime as Runtime
 
 INPUTS = ("ink", "widths")
 OUTPUTS = ("log_probs", "steps")
-MAX_LINES = 8
+MAX_LINES = 4
 """Lines a batch. More do not read faster on a processor (`benchmarks/reading_speed.py`)."""
 MAX_PIXELS = 1_000_000
 """Pixels a batch with its padding: bounds the memory of the first layers to some hundred megabytes."""
@@ -31,6 +32,8 @@ class OnnxRuntime:
     weights: str
     """Hash of the weights that the file was made from (`hwr.model.info.weights_hash`)."""
     session: Any
+    threads: int = 1
+    """Batches that run side by side, each on one thread."""
 
     def log_probs(self, lines: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """Run the network on normalised lines; see `hwr.recognize.runtimes.Runtime.log_probs`."""
@@ -39,9 +42,14 @@ class OnnxRuntime:
                 raise ValueError(f"a line of shape ({self.info.height}, W >= 1) expected, {line.shape} found")
         results: list[NDArray[np.float32]] = [np.empty((0, self.info.classes), np.float32)] * len(lines)
         widths = [line.shape[1] for line in lines]
-        for batch in plan_batches(widths, self.info.height, max_lines=MAX_LINES, max_pixels=MAX_PIXELS):
-            for index, result in zip(batch, self._run([lines[index] for index in batch]), strict=True):
-                results[index] = result
+        share = max(1, min(MAX_LINES, -(-len(lines) // self.threads)))
+        batches = plan_batches(widths, self.info.height, max_lines=share, max_pixels=MAX_PIXELS)
+        batches.reverse()  # the widest first, so that no thread begins with a long batch when the others are done
+        with ThreadPoolExecutor(self.threads) as pool:
+            done = pool.map(self._run, ([lines[index] for index in batch] for batch in batches))
+            for batch, batch_results in zip(batches, done, strict=True):
+                for index, result in zip(batch, batch_results, strict=True):
+                    results[index] = result
         return results
 
     def _run(self, lines: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
@@ -66,7 +74,7 @@ def load_onnx(path: Path, threads: int | None = None) -> OnnxRuntime:
 
     Args:
         path: the `.onnx` file.
-        threads: threads that compute; all available cores if not given.
+        threads: batches that are computed side by side; as many as there are available cores if not given.
 
     Raises:
         InputError: the file is missing or cannot be read.
@@ -80,7 +88,7 @@ def load_onnx(path: Path, threads: int | None = None) -> OnnxRuntime:
                 raise ModelError(f"{path}: the file is empty")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    session = _open_session(path, threads or available_cores())
+    session = _open_session(path)
     metadata = session.get_modelmeta().custom_metadata_map
     names = (tuple(i.name for i in session.get_inputs()), tuple(o.name for o in session.get_outputs()))
     if METADATA_KEY not in metadata or WEIGHTS_KEY not in metadata or names != (INPUTS, OUTPUTS):
@@ -92,7 +100,7 @@ def load_onnx(path: Path, threads: int | None = None) -> OnnxRuntime:
         raise ModelError(
             f"{path}: {classes} network outputs, but an alphabet of {info.classes - 1} characters and blank"
         )
-    return OnnxRuntime(info, metadata[WEIGHTS_KEY], session)
+    return OnnxRuntime(info, metadata[WEIGHTS_KEY], session, threads or available_cores())
 
 
 def check_normalisation(info: ModelInfo, where: object) -> None:
@@ -109,8 +117,11 @@ def check_normalisation(info: ModelInfo, where: object) -> None:
         )
 
 
-def _open_session(path: Path, threads: int) -> Any:
-    """An inference session.
+def _open_session(path: Path) -> Any:
+    """An inference session in which each call computes on the thread that calls.
+
+    Parallel calls use the cores better than parallel operators: an LSTM has little to share out at each step, and
+    threads that wait for each other lose much where other work holds a core (`benchmarks/reading_speed.py`).
 
     Raises:
         ModelError: ONNX Runtime cannot read the file, for whatever reason.
@@ -118,7 +129,7 @@ def _open_session(path: Path, threads: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # warnings about the graph are of no use to a reader
     options.enable_mem_pattern = False  # plans are kept for each input shape, and every batch has another width
