@@ -45,7 +45,9 @@ def test_equals_the_slow_twin_on_random_paths() -> None:
             log_probs = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
             reading = decode_greedy(log_probs, alphabet)
             expected = slow_twin(log_probs, alphabet)
-            assert [(s.character, s.start, s.stop) for s in reading.characters] == [(c, b, e) for c, _, b, e in expected]
+            assert [(s.character, s.start, s.stop) for s in reading.characters] == [
+                (c, b, e) for c, _, b, e in expected
+            ]
             assert np.allclose([s.confidence for s in reading.characters], [p for _, p, _, _ in expected], atol=1e-6)
             if expected:
                 mean = math.exp(sum(math.log(p) for _, p, _, _ in expected) / len(expected))
