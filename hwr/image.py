@@ -5,14 +5,23 @@ version, and a model is never run with another.
 """
 
 import io
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwr.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Grey = NDArray[np.uint8]
 
@@ -31,7 +40,7 @@ class Normalisation:
 NORMALISATION = Normalisation("ink-moments", 1)
 
 # All lengths below are fractions of the line height, so that they hold at every height.
-WORKING_HEIGHT = 1.7  # the slant is measured and the paper evened out at most at this height: finer detail is lost later
+WORKING_HEIGHT = 1.7  # taller images are made this high before anything is measured: finer detail is lost later
 PAPER_CELL = 8  # pixels: side of the cells on which the paper level is measured
 NOISE_FLOOR = 0.12  # share of the ink's contrast below which paper grain, not ink, is assumed
 INK_LEVEL = 0.8  # where the mean of the ink lands between 0 and 1: leaves room for strokes darker than the mean
@@ -48,19 +57,12 @@ def image_size(data: bytes, where: str) -> tuple[int, int]:
     """Width and height in pixels, from the header alone.
 
     Raises:
-        InputError: empty, or not an image that can be opened.
+        InputError: empty, or not an image that can be opened, or so large (above 178 megapixels) that Pillow refuses.
     """
-    from PIL import Image, UnidentifiedImageError
-
     if not data:
         raise InputError(f"{where}: the file is empty")
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return image.size
-    except Image.DecompressionBombError:
-        raise InputError(f"{where}: more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller first") from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-        raise InputError(f"{where}: not an image, or broken") from None
+    with _opened(data, where) as image:
+        return image.size
 
 
 def decode_image(data: bytes, where: str) -> Grey:
@@ -71,20 +73,18 @@ def decode_image(data: bytes, where: str) -> Grey:
     Raises:
         InputError: empty, truncated, not an image, of zero size, over 100 megapixels.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     width, height = image_size(data, where)
     if width * height > MAX_PIXELS:
-        raise InputError(
-            f"{where}: {width} x {height} pixels are more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller first"
-        )
-    try:
-        with Image.open(io.BytesIO(data)) as image:
+        limit = MAX_PIXELS // 1_000_000
+        raise InputError(f"{where}: {width} x {height} pixels are more than {limit} megapixels; make it smaller first")
+    with _opened(data, where) as image:
+        try:
             image.load()
-            image = ImageOps.exif_transpose(image)
-            grey = _to_grey(image)
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise InputError(f"{where}: the image is broken or truncated ({error})") from None
+            grey = _to_grey(ImageOps.exif_transpose(image))
+        except _BROKEN as error:
+            raise InputError(f"{where}: the image is broken or truncated ({error})") from None
     if grey.size == 0:
         raise InputError(f"{where}: the image has no pixels")
     return grey
@@ -107,14 +107,52 @@ def load_image(path: Path) -> Grey:
     return decode_image(data, str(path))
 
 
-def _to_grey(image: Any) -> Grey:
+# What Pillow's decoders raise on bytes that are not what they claim to be.
+_BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+)
+_opening = threading.Lock()
+
+
+@contextmanager
+def _opened(data: bytes, where: str) -> Iterator["Image"]:
+    """An image whose header alone has been read.
+
+    Pillow warns of images between its limit (89 megapixels) and twice that; ours is MAX_PIXELS, and an error. The lock
+    keeps the filter of one thread from being undone by another.
+    """
+    from PIL import Image
+
+    with _opening, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            image = Image.open(io.BytesIO(data))
+        except Image.DecompressionBombError:
+            limit = MAX_PIXELS // 1_000_000
+            raise InputError(f"{where}: more than {limit} megapixels; make it smaller first") from None
+        except _BROKEN:
+            raise InputError(f"{where}: not an image, or broken") from None
+    with image:
+        yield image
+
+
+def _to_grey(image: "Image") -> Grey:
     """A PIL image of any mode as 8-bit grey on white paper."""
     from PIL import Image
 
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, dtype=np.float32)
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32))
         top = 65535.0 if image.mode.startswith("I") and values.max(initial=0) > 255 else 255.0
-        return np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)
+        scaled: Grey = np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)
+        return scaled
     if "A" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
         paper = Image.new("RGBA", image.size, (255, 255, 255, 255))
@@ -203,10 +241,12 @@ def _fit(ink: NDArray[np.float32], height: int) -> Grey:
     width = max(1, int(np.ceil(right - left)))
     if scale < 0.75:  # bilinear sampling alone would skip ink
         shrunk = (max(1, round(columns * scale)), max(1, round(len(profile) * scale)))
-        ink = cv2.resize(ink, shrunk, interpolation=cv2.INTER_AREA)
+        ink = np.asarray(cv2.resize(ink, shrunk, interpolation=cv2.INTER_AREA), dtype=np.float32)
         mean *= shrunk[1] / len(profile)
         scale = 1.0
-    matrix = np.array([[scale, scale * shear, -left - scale * shear * mean], [0, scale, CENTRE * height - scale * mean]])
+    across = [scale, scale * shear, -left - scale * shear * mean]
+    down = [0, scale, CENTRE * height - scale * mean]
+    matrix = np.array([across, down])
     # OpenCV puts pixel centres at whole numbers
     matrix[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
     fitted = cv2.warpAffine(ink, matrix, (width, height), flags=cv2.INTER_LINEAR)
@@ -240,7 +280,8 @@ def _slant(ink: NDArray[np.float32]) -> float:
 
     rows, columns = ink.shape
     factor = min(1.0, 32.0 / rows)
-    small = cv2.resize(ink, (max(1, round(columns * factor)), max(1, round(rows * factor))), interpolation=cv2.INTER_AREA)
+    size = (max(1, round(columns * factor)), max(1, round(rows * factor)))
+    small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
     height, width = small.shape
     margin = int(np.ceil(MAX_SHEAR * height / 2))
     candidates = np.linspace(-MAX_SHEAR, MAX_SHEAR, 17)

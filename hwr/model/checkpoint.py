@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from hwr.errors import ModelError
@@ -35,8 +35,10 @@ def save_model(
         if tensor.is_floating_point():
             tensor = tensor.half() if half else tensor.float()
         kept[name] = tensor.detach().cpu().contiguous()
+    data = save(kept, {METADATA_KEY: info.to_json()})
     with atomic_write(path) as temporary:
-        save_file(kept, temporary, metadata={METADATA_KEY: info.to_json()})
+        # Not by the library's save_file: that gives the file to its owner alone, and has other errors for a full disk.
+        temporary.write_bytes(data)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
@@ -64,7 +66,10 @@ def load_model(path: Path, shortcut: bool = False) -> tuple[Network, ModelInfo]:
             shapes than the specification says.
     """
     info = read_info(path)
-    network = build(info.spec, shortcut)
+    try:
+        network = build(info.spec, shortcut)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
     if network.classes != info.classes or network.stride != info.stride or network.height != info.height:
         raise ModelError(f"{path}: the specification does not fit the alphabet, height or stride that the file states")
     fill(network, load_weights(path), path)

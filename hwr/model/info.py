@@ -8,7 +8,7 @@ import json
 import struct
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from hwr.errors import InputError, ModelError
 from hwr.text import Alphabet
@@ -68,22 +68,28 @@ def info_from_json(text: str, where: object) -> ModelInfo:
     """Parse the metadata entry of a model file.
 
     Raises:
-        ModelError: not JSON, an unknown format version, unknown or missing keys.
+        ModelError: not JSON, an unknown format version, unknown or missing keys, values of the wrong type.
     """
     try:
         data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ModelError(f"{where}: the model's metadata is not JSON ({error.msg})") from None
+    except (TypeError, ValueError, RecursionError):
+        raise ModelError(f"{where}: the model's metadata is not JSON") from None
     version = data.get("format_version") if isinstance(data, dict) else None
     if version != FORMAT_VERSION:
         raise ModelError(f"{where}: model format {version!r} is unknown; this hwr reads format {FORMAT_VERSION}")
-    known = {f.name for f in fields(ModelInfo)}
-    if unknown := sorted(set(data) - known):
+    types = {f.name: get_origin(f.type) or f.type for f in fields(ModelInfo)}
+    if unknown := sorted(set(data) - set(types)):
         raise ModelError(f"{where}: unknown keys in the model's metadata: {', '.join(unknown)}")
+    wrong = [name for name, value in data.items() if type(value) is not types[name]]
+    if wrong:
+        raise ModelError(f"{where}: of the wrong type in the model's metadata: {', '.join(wrong)}")
     try:
-        return ModelInfo(**data)
+        info = ModelInfo(**data)
     except TypeError as error:
         raise ModelError(f"{where}: the model's metadata is incomplete ({error})") from None
+    if len(set(info.alphabet)) != len(info.alphabet):
+        raise ModelError(f"{where}: a character occurs twice in the model's alphabet")
+    return info
 
 
 def read_safetensors_header(path: Path) -> dict[str, Any]:
@@ -93,24 +99,36 @@ def read_safetensors_header(path: Path) -> dict[str, Any]:
         InputError: the file is missing or cannot be read.
         ModelError: it is not a safetensors file or is truncated.
     """
+    foreign = f"{path}: not a model file (.safetensors expected), or truncated"
     try:
         with path.open("rb") as file:
             size = path.stat().st_size
             head = file.read(8)
             length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
             if not 2 <= length <= size - 8:
-                raise ModelError(f"{path}: not a model file (.safetensors expected), or truncated")
+                raise ModelError(foreign)
             header = json.loads(file.read(length))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        raise ModelError(f"{path}: not a model file (.safetensors expected), or truncated") from None
-    if not isinstance(header, dict):
-        raise ModelError(f"{path}: not a model file (.safetensors expected)")
-    end = max((t["data_offsets"][1] for k, t in header.items() if k != "__metadata__"), default=0)
-    if 8 + length + end != size:
-        raise ModelError(f"{path}: truncated: {8 + length + end} bytes expected, {size} found")
+    except (ValueError, RecursionError):
+        raise ModelError(foreign) from None
+    if not isinstance(header, dict) or not isinstance(header.get("__metadata__", {}), dict):
+        raise ModelError(foreign)
+    ends = [_tensor_end(tensor) for name, tensor in header.items() if name != "__metadata__"]
+    if None in ends:
+        raise ModelError(foreign)
+    expected = 8 + length + max((end for end in ends if end is not None), default=0)
+    if expected != size:
+        raise ModelError(f"{path}: truncated: {expected} bytes expected, {size} found")
     return header
+
+
+def _tensor_end(tensor: object) -> int | None:
+    """Where a tensor of a safetensors header ends in the data, or None when the entry is not one of a tensor."""
+    offsets = tensor.get("data_offsets") if isinstance(tensor, dict) else None
+    if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(offset) is int for offset in offsets):
+        return None
+    return int(offsets[1])
 
 
 def read_info(path: Path) -> ModelInfo:
@@ -126,12 +144,17 @@ def read_info(path: Path) -> ModelInfo:
 
 
 def weights_hash(path: Path) -> str:
-    """SHA-256 of the tensors of a safetensors file, without its metadata, so that a new card keeps the ONNX file valid."""
+    """SHA-256 of the tensors of a safetensors file, without its metadata: a new card keeps the ONNX file valid.
+
+    Raises:
+        InputError, ModelError: see `read_safetensors_header`.
+    """
+    header = read_safetensors_header(path)
+    header.pop("__metadata__", None)
     digest = hashlib.sha256()
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-        header.pop("__metadata__", None)
+        file.seek(length, 1)
         digest.update(json.dumps(header, sort_keys=True).encode())
         while block := file.read(1 << 20):
             digest.update(block)

@@ -47,7 +47,9 @@ class Network(nn.Module):
         """
         return self.run(ink, widths)[0]
 
-    def run(self, ink: Tensor, widths: Tensor | None = None, span_mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def run(
+        self, ink: Tensor, widths: Tensor | None = None, span_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """As `forward`, with the shortcut head's log-probabilities (B, T, classes) if there is one and in training.
 
         Args:

@@ -7,7 +7,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from hwr.model import vgsl
 from hwr.model.layers import Frame
 
-CELLS: dict[vgsl.Cell, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+CELLS: dict[vgsl.Cell, type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 
 class Recurrent(nn.Module):
@@ -71,10 +71,10 @@ def _initialise(cell: nn.RNNBase) -> None:
     """Orthogonal recurrent weights; the forget gates of an LSTM start open (bias 1, Jozefowicz et al. 2015)."""
     for name, parameter in cell.named_parameters():
         if name.startswith("weight_hh"):
-            for block in parameter.data.split(cell.hidden_size):
+            for block in parameter.data.chunk(len(parameter) // cell.hidden_size):
                 nn.init.orthogonal_(block)
         elif name.startswith("weight_ih"):
-            for block in parameter.data.split(cell.hidden_size):
+            for block in parameter.data.chunk(len(parameter) // cell.hidden_size):
                 nn.init.xavier_uniform_(block)
         else:
             nn.init.zeros_(parameter)

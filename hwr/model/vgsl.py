@@ -7,16 +7,16 @@
 | `1,48,0,1` | input: batch, height in pixels, width (0: any), channels (1: grey) |
 | `C[n][a]y,x,d[,sy,sx]` | convolution y x x to d channels with stride sy,sx |
 | `R[n][a]y,x,d` | residual block: two convolutions, the input added before the last activation (He et al. 2016) |
-| `Mpy,x[,sy,sx]` | max pooling; the stride is the window where not given; `Mp0,1` takes the maximum over the whole height |
+| `Mpy,x[,sy,sx]` | max pooling; the stride is the window where not given; `Mp0,1` goes over the whole height |
 | `S1(1x0)1,3` | height folded into the channels, so that the height becomes 1 |
-| `Lbx192` `Lfx` `Lrx` | LSTM along x: both directions, forwards, backwards (reversed); `y` instead of `x`: along the height |
+| `Lbx192` `Lfx` `Lrx` | LSTM along x: both directions, forwards, backwards; `y` instead of `x`: along the height |
 | `Gbx` `Nbx` | the same with GRU or plain (Elman) RNN |
 | `Lfys64` | `s`: only the last output of the run is kept (summarises a column) |
 | `Do0.25` | dropout |
 | `O1c100` | output: 100 classes a time step for CTC, the blank is class 0 |
 
-`n` is the norm: `b` batch (default), `i` instance, `n` none. `a` is the activation: `r` ReLU (default), `t` tanh, `s` sigmoid,
-`l` linear. Names in braces, as in `C{first}3,3,32`, are read and ignored.
+`n` is the norm: `b` batch (default), `i` instance, `n` none. `a` is the activation: `r` ReLU (default), `t` tanh,
+`s` sigmoid, `l` linear. Names in braces, as in `C{first}3,3,32`, are read and ignored.
 """
 
 import re
@@ -140,7 +140,7 @@ def parse(text: str) -> Specification:
         raise ModelError(f"VGSL: {text!r}: an input, layers and an output are needed")
     layers = tuple(_parse_layer(token) for token in tokens[1:-1])
     specification = Specification(_parse_input(tokens[0]), layers, _parse_output(tokens[-1]))
-    _check_heights(specification)
+    _check_heights(specification, tokens[1:-1])
     return specification
 
 
@@ -163,7 +163,7 @@ def _parse_layer(token: str) -> Layer:
         return _convolution(match, token)
     if match := _PATTERNS["pool"].fullmatch(token):
         y, x = int(match[1]), int(match[2])
-        if x == 0 or match[3] == "0" or match[4] == "0":
+        if x == 0 or (match[3] and 0 in (int(match[3]), int(match[4]))):
             raise ModelError(f"VGSL: {token!r}: a window or stride of 0 (only the window's height may be 0)")
         return MaxPool((y, x), (int(match[3] or y), int(match[4] or x)))
     if _PATTERNS["fold"].fullmatch(token):
@@ -196,20 +196,20 @@ def _convolution(match: re.Match[str], token: str) -> Convolution:
     return Convolution(kernel, int(match[6]), stride, norm, activation, residual)
 
 
-def _check_heights(specification: Specification) -> None:
+def _check_heights(specification: Specification, tokens: list[str]) -> None:
     """Follow the height through the layers: pools must fit, and one row must be left for CTC."""
     height = specification.input.height
-    for layer in specification.layers:
+    for layer, token in zip(specification.layers, tokens, strict=True):
         if isinstance(layer, Convolution):
             height = -(-height // layer.stride[0])
         elif isinstance(layer, MaxPool):
             window = layer.window[0] or height
             if window > height:
-                raise ModelError(f"VGSL: a pool of height {window} on {height} rows")
+                raise ModelError(f"VGSL: {token!r}: a pool of height {window} on {height} rows")
             height = (height - window) // (layer.stride[0] or height) + 1
         elif isinstance(layer, Fold) or (isinstance(layer, Recurrent) and layer.summarise):
             height = 1
         elif isinstance(layer, Recurrent) and layer.axis == "x" and height != 1:
-            raise ModelError(f"VGSL: a recurrent layer along x on {height} rows: put Mp0,1 or S1(1x0)1,3 before it")
+            raise ModelError(f"VGSL: {token!r}: a layer along x on {height} rows: put Mp0,1 or S1(1x0)1,3 before it")
     if height != 1:
         raise ModelError(f"VGSL: {height} rows are left before the output: put Mp0,1 or S1(1x0)1,3 before it")
