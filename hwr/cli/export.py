@@ -1,5 +1,6 @@
 """`hwr export`: the ONNX file of a model."""
 
+import os
 from pathlib import Path
 
 import click
@@ -26,6 +27,7 @@ def command(model: str, output: Path | None, force: bool) -> None:
     target = output or files.safetensors.with_suffix(".onnx")
     if target.exists() and not force and not _is_ours(target):
         raise OutputError(f"{target}: exists and was not written by `hwr export`; --force replaces it")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # the exporter warns of shapes; parity is measured below
     try:
         from hwr.model.export import export_onnx, parity
     except ModuleNotFoundError as error:

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from hwr.errors import DataError, InputError
 from hwr.image import NORMALISATION
 from hwr.model import vgsl
 from hwr.model.checkpoint import load_model, save_model
+from hwr.model.export import export_onnx
 from hwr.model.info import ModelInfo, read_info
 from hwr.model.network import Network, build, count_parameters
 from hwr.model.presets import preset_spec
@@ -83,6 +85,8 @@ def train(
     finished = session.trainer.run(session, stop)
     session.finish(finished)
     model = folder / (BEST if (folder / BEST).exists() else LAST)
+    if finished and find_spec("onnx") is not None:
+        export_onnx(model, model.with_suffix(".onnx"))
     return RunResult(finished, model, session.trainer.progress)
 
 
@@ -244,9 +248,9 @@ class Session:
         blank = sum(result.blank_lines for result in results)
         if lines and blank / lines >= PLATEAU_BLANK_SHARE:
             self.reporter.message(
-                f"{blank} of {lines} lines are read as empty: the blank plateau, which CTC passes through first. It ends "
-                "after about 5,000 to 15,000 lines; if it does not, lower the learning rate or start from a model "
-                "(--init-from)"
+                f"{blank} of {lines} lines are read as empty: the blank plateau, which CTC passes through first. It "
+                "ends after about 5,000 to 15,000 lines; if it does not, lower the learning rate or start from a "
+                "model (--init-from)"
             )
 
     def save(self) -> None:

@@ -1,0 +1,113 @@
+"""`hwr train`: line stores or bundles -> a model."""
+
+import os
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hwr.errors import EXIT_INTERRUPTED, MissingDependency, UsageError
+
+if TYPE_CHECKING:
+    from hwr.train.recipe import Recipe
+
+INSTALL = "pip install torch==2.11.0 torchaudio==2.11.0 safetensors onnx"
+
+
+@click.command(name="train")
+@click.argument("data", nargs=-1, type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The run folder.")
+@click.option("--recipe", type=click.Path(path_type=Path), help="A TOML file with every setting; options win over it.")
+@click.option("--val", "validation", multiple=True, help="Data to validate on; the `val` splits of DATA if not given.")
+@click.option("--preset", help="Network: small (2.4 M weights, for CPUs) or base (7 M, for GPUs).")
+@click.option("--spec", help="Network in VGSL; {classes} stands for the number of classes.")
+@click.option("--init-from", help="Start from this model, a name or a file; its network and alphabet are kept.")
+@click.option("--resume", is_flag=True, help="Go on with the run in the folder; with more --minutes, from its trunk.")
+@click.option("--minutes", type=float, help="Length of the run in minutes spent in steps.")
+@click.option("--lines", type=int, help="End after this many lines seen, if that comes first.")
+@click.option("--learning-rate", type=float)
+@click.option("--seed", type=int)
+@click.option("--exclude", help="Leave out lines with one of these characters.")
+@click.option("--precision", type=click.Choice(["auto", "bf16", "fp32"]))
+@click.option("--threads", type=int, help="CPU threads.")
+@click.option("--name", help="Name that the model states.")
+@click.option("--licence", help="Licence that the model states.")
+def command(
+    data: tuple[Path, ...],
+    output: Path,
+    recipe: Path | None,
+    validation: tuple[str, ...],
+    init_from: str | None,
+    resume: bool,
+    **changes: Any,
+) -> None:
+    """Train a model on DATA: line stores, Parquet files or bundles.
+
+    The run folder gets best.safetensors and best.onnx (lowest validation CER), last.safetensors, trunk.safetensors
+    (before the learning rate fell), metrics.jsonl and recipe.toml. Ctrl-C saves and ends; --resume goes on.
+    """
+    # The exporter at the end of a run would print warnings of its own about shapes.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    try:
+        from hwr.train.reporters import stop_on_signal
+        from hwr.train.session import train
+    except ModuleNotFoundError as error:
+        raise MissingDependency(f"training needs {error.name}, which is not installed; run: {INSTALL}") from None
+    settings = _settings(data, output, recipe, validation, init_from, resume, changes)
+    with _reporter() as reporter, stop_on_signal(reporter.message) as stopped:
+        result = train(settings, output, reporter, resume, stopped, " ".join(["hwr", *sys.argv[1:]]))
+    click.echo(str(result.model))
+    if not result.finished:
+        raise SystemExit(EXIT_INTERRUPTED)
+
+
+def _settings(
+    data: tuple[Path, ...],
+    output: Path,
+    recipe: Path | None,
+    validation: tuple[str, ...],
+    init_from: str | None,
+    resume: bool,
+    changes: dict[str, Any],
+) -> "Recipe":
+    """The recipe of the file, or of the run that goes on, with the options put in."""
+    from hwr.recognize.models import find_model
+    from hwr.train.recipe import Recipe, TrainingSet, load_recipe, override
+    from hwr.train.run import RECIPE
+
+    if resume and recipe is None:
+        recipe = output / RECIPE
+    settings = load_recipe(recipe) if recipe else Recipe()
+    if init_from:
+        weights = find_model(init_from).safetensors
+        if weights is None:
+            raise UsageError(f"{init_from}: there are no weights (.safetensors) to start from")
+        if changes["preset"] or changes["spec"]:
+            raise UsageError("--init-from keeps the network of the model; --preset and --spec do not go with it")
+        changes["init_from"] = str(weights)
+    if changes["preset"] and changes["spec"]:
+        raise UsageError("--preset and --spec do not go together")
+    if data:
+        changes["train"] = tuple(TrainingSet(str(path)) for path in data)
+    if validation or data:
+        paths = [Path(path) for path in validation] or [path for path in data if _has_validation(path)]
+        changes["validation"] = tuple(TrainingSet(str(path)) for path in paths)
+    return override(settings, **changes)
+
+
+def _has_validation(path: Path) -> bool:
+    """True for a store or a bundle that has a val split beside its training lines."""
+    return path.is_dir() and ((path / "val.parquet").is_file() or any(path.glob("*-val-*.npz")))
+
+
+def _reporter() -> AbstractContextManager[Any]:
+    """A live table on a terminal, plain lines elsewhere; both on stderr."""
+    from rich.console import Console
+
+    from hwr.cli.train_display import LiveReporter
+    from hwr.train.reporters import PlainReporter
+
+    console = Console(stderr=True)
+    return LiveReporter(console) if console.is_terminal else nullcontext(PlainReporter())
