@@ -26,6 +26,7 @@ from hwr.train.loop import Progress, StepReport, Trainer
 from hwr.train.plan import Planner
 from hwr.train.recipe import Recipe, TrainingSet
 from hwr.train.run import BEST, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder
+from hwr.train.schedule import in_decay
 from hwr.train.validate import SetResult, validate
 
 LOG_SECONDS = 20.0
@@ -119,9 +120,9 @@ class Session:
 
     def prepare(self, resume: bool) -> None:
         """Make the run folder, or go on from its state; a lengthened run goes on from its trunk."""
-        self.run.start(self.recipe, resume)
         if resume:
-            self._resume()
+            self._resume()  # first, so that a state or recipe that does not fit leaves the folder as it is
+        self.run.start(self.recipe, resume)
         progress = self.trainer.progress
         self.reporter.message(
             f"{count_parameters(self.trainer.network):,} weights, {self.alphabet.classes} classes, "
@@ -132,18 +133,23 @@ class Session:
 
     def _resume(self) -> None:
         state = self.run.load_state(RESUME)
-        progress = Progress(**state["progress"])
-        lengthened = progress.trunk_saved and progress.share(self.recipe) < 1 - self.recipe.optimisation.decay_share
-        if lengthened:
-            state = self.run.load_state(TRUNK_RESUME)
-            self.reporter.message("the run was lengthened: going on from the trunk, before the learning rate fell")
         try:
+            lengthened = False
+            if Progress(**state["progress"]).trunk_saved:
+                trunk = self.run.load_state(TRUNK_RESUME)
+                share = Progress(**trunk["progress"]).share(self.recipe)
+                # However little is added: at the end of the decay the weights have settled, and a rate that rises
+                # again would only shake them.
+                lengthened = not in_decay(share, self.recipe.optimisation)
+                state = trunk if lengthened else state
             self.trainer.load_state(state)
         except (RuntimeError, ValueError, TypeError, KeyError) as error:
             raise InputError(
                 f"{self.run.path}: the saved state does not fit this recipe or this hwr ({str(error).splitlines()[0]})"
             ) from None
-        self.trainer.progress.trunk_saved = progress.trunk_saved and not lengthened
+        if lengthened:
+            self.trainer.progress.trunk_saved = False
+            self.reporter.message("the run was lengthened: going on from the trunk, before the learning rate fell")
         self.run.cut_log(self.trainer.progress.step)
 
     def _network_and_alphabet(self) -> tuple[Network, Alphabet]:

@@ -1,0 +1,226 @@
+"""A run that was killed, stopped or lengthened goes on as if nothing had happened."""
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from training_runs import SPEC, Recorded, drawn_bundle, recipe, run
+
+from hwr.errors import InputError, OutputError
+from hwr.train.device import has_bf16_units
+from hwr.train.loop import Trainer
+from hwr.train.recipe import Optimisation, Recipe, load_recipe, recipe_to_toml
+from hwr.train.run import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME, RunFolder
+from hwr.train.session import train
+
+TESTS = Path(__file__).parent.parent
+SAMPLES = TESTS.parent / "data" / "samples" / "lines"
+CHILD = """
+import sys
+from pathlib import Path
+from training_runs import run_and_wait_for_the_end
+from hwr.train.recipe import load_recipe
+run_and_wait_for_the_end(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]), save_at=14, wait_at=17)
+"""
+
+
+def samples(precision: str) -> Recipe:
+    """Two epochs of the sample lines, the last fifth of them in the decay."""
+    optimisation = Optimisation(columns_per_batch=3000, warm_up_steps=10, span_steps=3, steps_per_span=20)
+    return recipe(SAMPLES, lines=320, precision=precision, optimisation=optimisation, validation=())
+
+
+def run_killed(settings: Recipe, folder: Path) -> dict[int, float]:
+    """Run in a child process, kill it in the middle of the epoch after it has saved; the losses it had printed."""
+    file = folder.with_suffix(".toml")
+    file.write_text(recipe_to_toml(settings), encoding="utf-8")
+    command = [sys.executable, "-c", CHILD, str(file), str(folder)]
+    losses = {}
+    with subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line == "waiting\n":
+                child.send_signal(signal.SIGKILL)
+                break
+            step, loss = line.split()
+            losses[int(step)] = float.fromhex(loss)
+    assert child.returncode == -signal.SIGKILL
+    return losses
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_killed_run_goes_on_exactly(tmp_path: Path, precision: str) -> None:
+    if precision == "bf16" and not has_bf16_units(torch.device("cpu")):
+        pytest.skip("this processor has no bf16 units")
+    tolerance = 0.0 if precision == "fp32" else 1e-3
+    settings = samples(precision)
+    whole = run(settings, tmp_path / "whole")
+    before = run_killed(settings, tmp_path / "killed")
+    state = RunFolder(tmp_path / "killed").load_state(RESUME)["progress"]
+    assert state["step"] == 14 and state["pool"] == 0 and state["batch"] > 0  # in the middle of an epoch
+    after = run(settings, tmp_path / "killed", resume=True)
+
+    assert whole.session.trainer.progress.epoch >= 1 and len(whole.losses) > 30
+    assert sorted(before) == list(range(1, 18)) and sorted(after.losses) == list(range(15, len(whole.losses) + 1))
+    for step, loss in (before | after.losses).items():
+        assert abs(loss - whole.losses[step]) <= tolerance, f"step {step}"
+    assert after.rates == whole.rates[14:]
+    end, expected = after.session.trainer.state(), whole.session.trainer.state()
+    for name, tensor in expected["average"].items():
+        torch.testing.assert_close(end["average"][name], tensor, rtol=0, atol=tolerance)
+
+
+def test_losses_of_the_comparison_depend_on_the_state(tmp_path: Path) -> None:
+    """The test above is not passed by a run that starts afresh or loses its random numbers."""
+    settings = samples("fp32")
+    whole = run(settings, tmp_path / "whole", stop_after=12).losses
+    run(settings, tmp_path / "other", stop_after=8)
+    state = RunFolder(tmp_path / "other").load_state(RESUME)
+    state["random"] = torch.Generator().manual_seed(99).get_state()
+    RunFolder(tmp_path / "other").save_state(RESUME, state)
+    other = run(settings, tmp_path / "other", resume=True, stop_after=12).losses
+    assert all(other[step] != whole[step] for step in (9, 10, 11, 12))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+def test_stop_saves_and_ends_cleanly(tmp_path: Path, data: Path) -> None:
+    settings = recipe(data, lines=300)
+    whole = run(settings, tmp_path / "whole")
+    calls = []
+
+    def stop() -> bool:
+        calls.append(1)
+        return len(calls) > 5
+
+    result = train(settings, tmp_path / "stopped", whole.reporter, stop=stop)
+    assert not result.finished and result.progress.step == 5
+    assert (tmp_path / "stopped" / LAST).exists() and result.model == tmp_path / "stopped" / LAST
+    assert events(tmp_path / "stopped")[-1]["event"] == "stopped"
+    after = run(settings, tmp_path / "stopped", resume=True)
+    assert after.finished and after.losses == {s: loss for s, loss in whole.losses.items() if s > 5}
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
+
+
+def weights_of(state: dict[str, Any]) -> dict[str, torch.Tensor]:
+    network: dict[str, torch.Tensor] = state["network"]
+    return {name: tensor.clone() for name, tensor in network.items()}
+
+
+def start_of(recorded: Recorded) -> Trainer:
+    return recorded.session.trainer
+
+
+@pytest.mark.parametrize("lines", [330, 900])
+def test_lengthened_run_goes_on_from_the_trunk(tmp_path: Path, data: Path, lines: int) -> None:
+    settings = recipe(data, lines=300)
+    short = run(settings, tmp_path / "run")
+    rate = settings.optimisation.learning_rate
+    trunk = RunFolder(tmp_path / "run").load_state(TRUNK_RESUME)
+    at = trunk["progress"]["step"]
+    assert short.rates[at - 1] == rate and short.rates[-1] < 0.5 * rate
+
+    longer = run(replace(settings, lines=lines), tmp_path / "run", resume=True)
+    whole = run(replace(settings, lines=lines), tmp_path / "whole")
+    assert any("lengthened" in message and "trunk" in message for message in longer.reporter.messages)
+    assert longer.reports[0].step == at + 1 and longer.rates[0] == rate
+    assert longer.losses == {step: loss for step, loss in whole.losses.items() if step > at}
+    assert RunFolder(tmp_path / "run").load_state(TRUNK_RESUME)["progress"]["lines"] >= 0.8 * lines
+    logged = [event["step"] for event in events(tmp_path / "run")]
+    assert logged == sorted(logged), "events of the decay that was left behind are still in the log"
+
+
+def test_run_killed_in_the_decay_goes_on_in_the_decay(tmp_path: Path, data: Path) -> None:
+    settings = recipe(data, lines=300)
+    whole = run(settings, tmp_path / "whole")
+    trunk = RunFolder(tmp_path / "whole").load_state(TRUNK_RESUME)["progress"]["step"]
+    run(settings, tmp_path / "run", stop_after=trunk + 2)
+    after = run(settings, tmp_path / "run", resume=True)
+    assert not any("lengthened" in message for message in after.reporter.messages)
+    assert after.losses == {step: loss for step, loss in whole.losses.items() if step > trunk + 2}
+
+
+def test_finished_run_resumed_with_the_same_length_stays_as_it_is(tmp_path: Path, data: Path) -> None:
+    settings = recipe(data, lines=100)
+    first = run(settings, tmp_path / "run")
+    before = weights_of(RunFolder(tmp_path / "run").load_state(RESUME))
+    models = {name: (tmp_path / "run" / name).read_bytes() for name in (LAST, BEST, TRUNK)}
+    again = run(settings, tmp_path / "run", resume=True)
+    assert again.finished and again.reports == []
+    state = RunFolder(tmp_path / "run").load_state(RESUME)
+    for name, tensor in weights_of(state).items():
+        torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
+    assert state["progress"]["step"] == first.session.trainer.progress.step
+    for name, content in models.items():
+        assert (tmp_path / "run" / name).read_bytes() == content, name
+
+
+def test_folder_that_holds_a_run_is_refused_without_resume(tmp_path: Path, data: Path) -> None:
+    run(recipe(data, lines=30), tmp_path / "run")
+    before = (tmp_path / "run" / RESUME).read_bytes()
+    with pytest.raises(OutputError, match="holds a run already.*--resume"):
+        run(recipe(data, lines=60), tmp_path / "run")
+    assert (tmp_path / "run" / RESUME).read_bytes() == before
+    assert load_recipe(tmp_path / "run" / RECIPE).lines == 30
+
+
+def test_nothing_to_resume(tmp_path: Path, data: Path) -> None:
+    with pytest.raises(InputError, match=r"resume\.pt: no such file"):
+        run(recipe(data), tmp_path / "run", resume=True)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "damaged"),
+        (b"not a checkpoint", "damaged"),
+        ("truncated", "damaged"),
+        ("list", "damaged"),
+        ("version", "version 99"),
+        ("incomplete", "does not fit"),
+        ("progress", "does not fit"),
+    ],
+)
+def test_damaged_state_is_one_clear_error(tmp_path: Path, data: Path, content: bytes | str, message: str) -> None:
+    run(recipe(data, lines=30), tmp_path / "run")
+    path = tmp_path / "run" / RESUME
+    whole = path.read_bytes()
+    state = torch.load(path, weights_only=True)
+    if content == "truncated":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif content == "list":
+        torch.save([1, 2], path)
+    elif content == "version":
+        torch.save(state | {"version": 99}, path)
+    elif content == "incomplete":
+        del state["optimiser"]
+        torch.save(state, path)
+    elif content == "progress":
+        state["progress"]["surprise"] = 1
+        torch.save(state, path)
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as error:
+        run(recipe(data, lines=30, name="other"), tmp_path / "run", resume=True)
+    assert "\n" not in str(error.value) and str(tmp_path / "run") in str(error.value)
+    assert load_recipe(tmp_path / "run" / RECIPE).name == "model", "the recipe of the run was replaced"
+
+
+def test_state_of_another_network_is_refused(tmp_path: Path, data: Path) -> None:
+    run(recipe(data, lines=30), tmp_path / "run")
+    with pytest.raises(InputError, match="does not fit this recipe"):
+        run(recipe(data, lines=30, spec=SPEC.replace("Lbx16", "Lbx12")), tmp_path / "run", resume=True)
+    assert load_recipe(tmp_path / "run" / RECIPE).spec == SPEC
