@@ -67,6 +67,6 @@ def main() -> None:
         click.echo(f"hwr: error: {error}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): not an error of ours. Keep the interpreter from complaining at exit.
+        # The reader of our output went away (`| head`): not an error of ours. The interpreter must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_ERROR)

@@ -1,48 +1,69 @@
-"""`hwr export`: the ONNX file of a model."""
+"""`hwr export`: the ONNX file of a model, and the files of a release."""
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
-from hwr.errors import MissingDependency, OutputError, UsageError
+from hwr.errors import InputError, MissingDependency, OutputError, UsageError
 
 
 @click.command(name="export")
 @click.argument("model")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="The file to write; beside the weights if not given."
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The ONNX file; beside the weights by default.")
 @click.option("--force", is_flag=True, help="Replace a file that `hwr export` did not write.")
-def command(model: str, output: Path | None, force: bool) -> None:
+@click.option(
+    "--release",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Write all files of a release to this folder: fp16 weights, ONNX, model card, training log, trunk.",
+)
+@click.option(
+    "--val", "data", multiple=True, type=click.Path(path_type=Path), help="With --release: data to measure on."
+)
+def command(model: str, output: Path | None, force: bool, folder: Path | None, data: tuple[Path, ...]) -> None:
     """Write the ONNX file of MODEL, a name or a .safetensors file, for reading without torch.
 
     The file is compared with the network in torch before it is kept.
     """
     from hwr.recognize.models import find_model
 
-    files = find_model(model)
-    if files.safetensors is None:
+    weights = find_model(model).safetensors
+    if weights is None:
         raise UsageError(f"{model}: there are no weights (.safetensors) to export")
-    target = output or files.safetensors.with_suffix(".onnx")
-    if target.exists() and not force and not _is_ours(target):
-        raise OutputError(f"{target}: exists and was not written by `hwr export`; --force replaces it")
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # the exporter warns of shapes; parity is measured below
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # the exporter warns of shapes; parity is measured instead
     try:
-        from hwr.model.export import export_onnx, parity
+        import onnx  # noqa: F401
+        import safetensors  # noqa: F401
+        import torch  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingDependency(
             f"export needs {error.name}, which is not installed; "
             "run: pip install torch==2.11.0 torchaudio==2.11.0 onnx safetensors"
         ) from None
-    export_onnx(files.safetensors, target)
-    difference = parity(files.safetensors, target)
+    if folder is not None:
+        if output is not None or not data:
+            raise UsageError("--release takes --val DATA, at least once, and no --output")
+        _release(weights, folder, data)
+    else:
+        if data:
+            raise UsageError("--val goes with --release")
+        _export(weights, output or weights.with_suffix(".onnx"), force)
+
+
+def _export(weights: Path, target: Path, force: bool) -> None:
+    from hwr.model.export import export_onnx, parity
+
+    if target.exists() and not force and not _is_ours(target):
+        raise OutputError(f"{target}: exists and was not written by `hwr export`; --force replaces it")
+    export_onnx(weights, target)
+    difference = parity(weights, target)
     click.echo(f"{target}: {target.stat().st_size / 1e6:.1f} MB, differs from torch by at most {difference:.1e}")
 
 
 def _is_ours(path: Path) -> bool:
     """True for a file that `hwr export` wrote, from whatever weights: writing it anew loses nothing."""
-    from hwr.errors import InputError
     from hwr.recognize.runtimes.onnx import load_onnx
 
     try:
@@ -50,3 +71,48 @@ def _is_ours(path: Path) -> bool:
     except InputError:
         return False
     return True
+
+
+def _release(weights: Path, folder: Path, data: tuple[Path, ...]) -> None:
+    """Measure the weights in fp32 and fp16, write the release, and print both."""
+    import tempfile
+
+    from hwr.model.export import parity
+    from hwr.model.info import read_info
+    from hwr.train.release import release, write_half
+
+    info = read_info(weights)
+    with tempfile.TemporaryDirectory() as temporary:
+        half = Path(temporary) / "half.safetensors"
+        write_half(weights, half, info)
+        validation = _measure(half, data)
+    for name, figures in _measure(weights, data).items():
+        validation[name]["fp32_cer"] = figures["cer"]
+    target = release(weights, folder, validation)
+    for name, figures in validation.items():
+        change = figures["cer"] - figures["fp32_cer"]
+        rates = f"CER {figures['cer']:.4f}, WER {figures['wer']:.4f}"
+        click.echo(f"{name}: {rates} on {figures['lines']} lines; fp16 {change:+.5f}")
+    difference = parity(target, target.with_suffix(".onnx"))
+    click.echo(f"{target}: {target.stat().st_size / 1e6:.1f} MB; ONNX differs from torch by at most {difference:.1e}")
+
+
+def _measure(weights: Path, data: tuple[Path, ...]) -> dict[str, dict[str, Any]]:
+    """CER, WER and lines of each set, read as `hwr eval` reads."""
+    from hwr.evaluate.evaluation import evaluate
+    from hwr.evaluate.sets import find_sets
+    from hwr.recognize.recognizer import Recognizer
+
+    sets, missing = find_sets(data, "val")
+    if missing:
+        raise InputError(missing[0].error)
+    reader = Recognizer(weights)
+    evaluation = evaluate(reader, reader.alphabet, sets)
+    return {
+        result.source.path.parent.name: {
+            "cer": round(result.figures.characters.rate, 5),
+            "wer": round(result.figures.words.rate, 5),
+            "lines": result.figures.lines,
+        }
+        for result in evaluation.sets
+    }

@@ -196,9 +196,7 @@ def one_thread(device: torch.device) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def augment(
-    ink: Tensor, widths: Tensor, target_widths: Tensor, seeds: Tensor, options: AugmentOptions
-) -> Tensor:
+def augment(ink: Tensor, widths: Tensor, target_widths: Tensor, seeds: Tensor, options: AugmentOptions) -> Tensor:
     """Change normalised lines the way other writers, pens, papers and scanners would have.
 
     Args:

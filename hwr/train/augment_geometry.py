@@ -25,9 +25,7 @@ def per_line(values: NDArray[np.float64], device: torch.device) -> Tensor:
     return torch.from_numpy(values.astype(np.float32)).to(device)[:, None]
 
 
-def smooth_curves(
-    draws: LineDraws, name: str, curves: int, spacing: float, width: int, device: torch.device
-) -> Tensor:
+def smooth_curves(draws: LineDraws, name: str, curves: int, spacing: float, width: int, device: torch.device) -> Tensor:
     """Smooth random curves along the line, (lines, curves, width), of mean 0 and deviation about 1.
 
     Uniform cubic B-splines over control values `spacing` columns apart. The four taps are added one by one, not with

@@ -75,8 +75,9 @@ def ruled(lines: Tensor, first: Numbers, pitch: Numbers, slope: Numbers, gain: N
     return lay_under(lines, torch.maximum(level, upright) * column(gain, device))
 
 
-def cut_off(lines: Tensor, target_widths: Integers, top: Integers, bottom: Integers, left: Integers, right: Integers
-            ) -> Tensor:
+def cut_off(
+    lines: Tensor, target_widths: Integers, top: Integers, bottom: Integers, left: Integers, right: Integers
+) -> Tensor:
     """Rows and columns at the edges are lost (they become paper): the line finder cut too close."""
     height, width = lines.shape[2:]
     row, place = np.arange(height)[None, :], np.arange(width)[None, :]

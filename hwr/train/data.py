@@ -66,13 +66,11 @@ class BundleSource:
 
     def __init__(self, shards: Sequence[BundleShard], wanted: Normalised) -> None:
         for shard in shards:
-            stated = Normalised(
-                shard.header.normalisation, shard.header.normalisation_version, shard.header.height
-            )
+            stated = Normalised(shard.header.normalisation, shard.header.normalisation_version, shard.header.height)
             if stated != wanted:
                 raise DataError(
                     f"{shard.path}: made with normalisation {stated.name} {stated.version} at height {stated.height}; "
-                    f"this model needs {wanted.name} {wanted.version} at height {wanted.height}: prepare the bundle anew"
+                    f"this model needs {wanted.name} {wanted.version} at height {wanted.height}: pack it anew"
                 )
         self.name = shards[0].header.set
         self.licences = {shard.header.licence for shard in shards if shard.header.licence}

@@ -35,7 +35,7 @@ def choose_device(precision: str, threads: int = 0) -> Device:
 def has_bf16_units(device: torch.device) -> bool:
     """True where bf16 products are faster than fp32: AVX-512 BF16, AMX, or a CUDA card that says so."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.backends.cpu.get_cpu_capability().startswith("AVX512") and _cpu_flag("avx512_bf16", "amx_bf16"))
 
 

@@ -78,7 +78,8 @@ class Trainer:
     """Network, running average, optimiser and position: all that a run changes."""
 
     def __init__(self, network: Network, planner: Planner, recipe: Recipe, device: Device) -> None:
-        self.network = network.to(device.device, memory_format=torch.channels_last)
+        self.network = network.to(device.device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's types
         self.average = copy.deepcopy(self.network)
         self.average.requires_grad_(False)
         self.planner, self.recipe, self.device = planner, recipe, device
@@ -144,7 +145,7 @@ class Trainer:
         value = float(loss.detach())
         if not torch.isfinite(loss):
             return self._skip(value)
-        loss.backward()
+        torch.autograd.backward(loss)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimisation.clip_norm, foreach=True)
         if not torch.isfinite(norm):
             return self._skip(float(norm))

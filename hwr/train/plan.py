@@ -101,13 +101,15 @@ def epoch_pools(sources: Sequence[Source], weights: Sequence[float], seed: int, 
                     by_run.setdefault(run, []).append(Block(number, group, copy))
             runs.extend(by_run.values())
     generator.shuffle(runs)
-    # Long runs are dealt out over the epoch in turn, not read in one go, so that every pool is a mixture.
-    long_runs = [run for run in runs if len(run) > 1]
-    blocks = [(generator.random(), run[0]) for run in runs if len(run) == 1]
-    for run in long_runs:
-        places = sorted(generator.random() for _ in run)
-        blocks += list(zip(places, run, strict=True))
-    ordered = [block for _, block in sorted(blocks, key=lambda placed: placed[0])]
+    # A source's long runs are read one after the other, but dealt out over the epoch, so that every pool is a mixture.
+    placed = [(generator.random(), run[0]) for run in runs if len(run) == 1]
+    chains: dict[int, list[Block]] = {}
+    for run_blocks in runs:
+        if len(run_blocks) > 1:
+            chains.setdefault(run_blocks[0].source, []).extend(run_blocks)
+    for chain in chains.values():
+        placed += list(zip(sorted(generator.random() for _ in chain), chain, strict=True))
+    ordered = [block for _, block in sorted(placed, key=lambda item: item[0])]
     return [ordered[start : start + POOL_GROUPS] for start in range(0, len(ordered), POOL_GROUPS)]
 
 

@@ -14,12 +14,13 @@ from hwr.train.augment import AugmentOptions
 class TrainingSet:
     """A line store, a Parquet file, or a bundle (folder or shard) and how often an epoch sees it.
 
-    `set` names one set of a bundle folder; without it all its sets are taken.
+    `set` names one set of a bundle folder; without it all its sets are taken. `licence` is stated in the model.
     """
 
     path: str
     weight: float = 1.0
     set: str = ""
+    licence: str = ""
 
 
 @dataclass(frozen=True)

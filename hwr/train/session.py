@@ -63,6 +63,13 @@ class WeightedSource:
 
     source: Source
     weight: float
+    licence: str
+
+    def facts(self) -> dict[str, Any]:
+        """What the model states of this set."""
+        facts: dict[str, Any] = {"lines": sum(1 for _ in self.source.texts()), "weight": self.weight}
+        licence = self.licence or ", ".join(sorted(self.source.licences))
+        return facts | ({"licence": licence} if licence else {})
 
 
 def train(
@@ -103,6 +110,7 @@ class Session:
         wanted = Normalised(NORMALISATION.name, NORMALISATION.version, network.height)
         self.training = self._open(recipe.train, wanted, "train")
         self.validation = [item.source for item in self._open(recipe.validation, wanted, "val")]
+        self._trained_on = {item.source.name: item.facts() for item in self.training}
         planner = Planner(
             [item.source for item in self.training],
             [item.weight for item in self.training],
@@ -180,7 +188,7 @@ class Session:
         if split == "train" and not sets:
             raise DataError("no training data: name at least one line store or bundle")
         return [
-            WeightedSource(source, entry.weight)
+            WeightedSource(source, entry.weight, entry.licence)
             for entry in sets
             for source in open_sources(Path(entry.path), wanted, split, entry.set, self.reporter.message)
         ]
@@ -293,7 +301,7 @@ class Session:
             stride=network.stride,
             name=recipe.name,
             licence=recipe.licence,
-            trained_on={item.source.name: {"weight": item.weight} for item in self.training},
+            trained_on=self._trained_on,
             validation=progress.validation,
             training={
                 "command": self.command,

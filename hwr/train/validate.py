@@ -49,9 +49,7 @@ def validate(
     return SetResult(source.name, errors, lines, blank, tuple(shown))
 
 
-def _read(
-    network: Network, lines: Sequence[TrainingLine], alphabet: Alphabet, autocast: torch.autocast
-) -> list[str]:
+def _read(network: Network, lines: Sequence[TrainingLine], alphabet: Alphabet, autocast: torch.autocast) -> list[str]:
     """Texts of lines, in their order; lines of like width go through the network together."""
     order = sorted(range(len(lines)), key=lambda index: lines[index].ink.shape[1])
     readings = [""] * len(lines)
@@ -78,4 +76,5 @@ def _log_probs(network: Network, lines: Sequence[TrainingLine], autocast: torch.
     for row, line in enumerate(lines):
         ink[row, 0, :, : line.ink.shape[1]] = torch.from_numpy(line.ink)
     with autocast:
-        return network(ink.to(device).float().div_(255), widths.to(device)).cpu()
+        log_probs: Tensor = network(ink.to(device).float().div_(255), widths.to(device))
+    return log_probs.cpu()

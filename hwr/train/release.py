@@ -1,0 +1,107 @@
+"""From a run to the files that ship: fp16 weights, ONNX, model card, training log, trunk."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hwr.files import atomic_write
+from hwr.model.checkpoint import load_weights, save_model
+from hwr.model.export import export_onnx
+from hwr.model.info import ModelInfo, read_info
+from hwr.train.run import METRICS, TRUNK
+
+TRUNKS = "trunks"
+"""Folder, beside the released models, of the weights from which longer runs go on."""
+
+
+def write_half(source: Path, target: Path, info: ModelInfo) -> None:
+    """Write the weights of `source` in fp16 with the facts `info`, and the ONNX file beside.
+
+    Raises:
+        InputError, ModelError, OutputError: see `hwr.model.checkpoint` and `hwr.model.export`.
+    """
+    save_model(target, load_weights(source), info, half=True)
+    export_onnx(target, target.with_suffix(".onnx"))
+
+
+def release(source: Path, folder: Path, validation: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Write the model `source` of a run folder to `folder` under its own name; returns the weights file.
+
+    Args:
+        validation: set -> cer, wer, lines and what else was measured on the fp16 model.
+
+    Raises:
+        InputError, ModelError, OutputError: as `write_half`.
+    """
+    info = replace(read_info(source), validation={name: dict(figures) for name, figures in validation.items()})
+    target = folder / f"{info.name}.safetensors"
+    write_half(source, target, info)
+    _write_text(folder / f"{info.name}.md", model_card(info))
+    log = source.parent / METRICS
+    if log.exists():
+        _write_text(folder / f"{info.name}.jsonl", log.read_text(encoding="utf-8"))
+    trunk = source.parent / TRUNK
+    if trunk.exists():
+        path = folder / TRUNKS / f"{info.name}.safetensors"
+        save_model(path, load_weights(trunk), read_info(trunk), half=True, with_shortcut=True)
+    return target
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def model_card(info: ModelInfo) -> str:
+    """The facts of a model as a page to read."""
+    training = info.training
+    rows = [
+        f"| {name} | {figures['lines']:,} | {figures['cer']:.4f} | {figures['wer']:.4f} | {figures['fp32_cer']:.5f} |"
+        for name, figures in info.validation.items()
+    ]
+    sets = [
+        f"| {name} | {facts.get('lines', 0):,} | {facts.get('weight', 1.0):g} | {facts.get('licence', 'not stated')} |"
+        for name, facts in info.trained_on.items()
+    ]
+    return "\n".join(
+        [
+            f"# Model `{info.name}`",
+            "",
+            f"Licence: {info.licence or 'not stated'}.",
+            "",
+            "## Reads",
+            "",
+            f"Lines of handwriting, normalised to {info.height} rows "
+            f"({info.normalisation} {info.normalisation_version}). {len(info.alphabet)} characters:",
+            "",
+            f"`{info.alphabet.replace('`', '')}` and the backtick" if "`" in info.alphabet else f"`{info.alphabet}`",
+            "",
+            "## Network",
+            "",
+            f"`{info.spec}`, weights in fp16.",
+            "",
+            "## Trained on",
+            "",
+            "| set | lines | weight | licence |",
+            "|---|---|---|---|",
+            *sets,
+            "",
+            f"{training.get('lines_seen', 0):,} lines seen in {training.get('steps', 0):,} steps, "
+            f"{training.get('minutes', 0)} minutes spent in steps; {training.get('hardware', '')}, "
+            f"{training.get('precision', '')}; seed {training.get('seed')}; hwr {training.get('hwr')}, "
+            f"torch {training.get('torch')}. The log is `{info.name}.jsonl`. Made by",
+            "",
+            f"    {training.get('command', '')}",
+            "",
+            "## Validation",
+            "",
+            "Greedy decoding, no language model. Lines of writers (hooker: letters) that the training did not see; "
+            "choosing when to stop looked at them. The last column is the CER of the weights before rounding to fp16.",
+            "",
+            "| set | lines | CER | WER | CER in fp32 |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
