@@ -13,7 +13,9 @@ Groups have at most 256 lines and are read one by one, so memory does not grow w
 
 import io
 import json
+import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,20 @@ GROUP_LINES = 256
 DEFAULT_QUALITY = 80
 LOSSLESS = 100
 """This WebP quality and above is written without loss."""
+
+BROKEN = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    SyntaxError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+)
+"""What NumPy, zipfile, JSON and Pillow raise at damaged bytes: a false length, key, type, checksum or method."""
 
 
 @dataclass(frozen=True)
@@ -144,29 +160,38 @@ class BundleShard:
             facts = json.loads(bytes(self._archive["header"]))
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
-        except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
-            raise DataError(f"{path}: not a shard of a bundle, or truncated ({error})") from None
-        except Exception as error:  # zipfile's own error class, which has no common base with the above
-            if type(error).__name__ != "BadZipFile":
-                raise
-            raise DataError(f"{path}: not a shard of a bundle, or truncated ({error})") from None
+        except BROKEN as error:
+            raise DataError(f"{path}: not a shard of a bundle, or truncated ({_first_line(error)})") from None
         if not isinstance(facts, dict) or facts.pop("format", None) != FORMAT:
             raise DataError(f"{path}: not a shard of a bundle")
-        version, self.groups = facts.pop("version", None), int(facts.pop("groups", 0))
+        version, groups = facts.pop("version", None), facts.pop("groups", None)
         if version != VERSION:
             raise DataError(f"{path}: bundle version {version} is unknown; this hwr reads version {VERSION}")
+        if not isinstance(groups, int):
+            raise DataError(f"{path}: the shard's header is not understood (groups: {groups!r})")
+        self.groups = groups
         try:
             self.header = BundleHeader(**facts)
         except TypeError as error:
             raise DataError(f"{path}: the shard's header is not understood ({error})") from None
 
     def count(self, group: int) -> int:
-        """Lines in a group."""
-        return len(self._archive[f"offsets_{group}"]) - 1
+        """Lines in a group.
+
+        Raises:
+            DataError: the shard is damaged.
+        """
+        with self._damage_named(group):
+            return len(self._archive[f"offsets_{group}"]) - 1
 
     def texts(self, group: int) -> list[str]:
-        """The texts of a group, without its images."""
-        return [fact["text"] for fact in json.loads(bytes(self._archive[f"texts_{group}"]))]
+        """The texts of a group, without its images.
+
+        Raises:
+            DataError: the shard is damaged.
+        """
+        with self._damage_named(group):
+            return [fact["text"] for fact in json.loads(bytes(self._archive[f"texts_{group}"]))]
 
     def read_group(self, group: int) -> list[BundleLine]:
         """Decode the lines of one group.
@@ -176,7 +201,7 @@ class BundleShard:
         """
         from PIL import Image
 
-        try:
+        with self._damage_named(group):
             images, offsets = self._archive[f"images_{group}"].tobytes(), self._archive[f"offsets_{group}"]
             facts = json.loads(bytes(self._archive[f"texts_{group}"]))
             lines = []
@@ -184,9 +209,18 @@ class BundleShard:
                 with Image.open(io.BytesIO(images[start:stop])) as image:
                     ink = np.array(image.convert("L"))
                 lines.append(BundleLine(ink, fact["text"], fact["id"], fact["writer"]))
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise DataError(f"{self.path}: group {group} is damaged ({error})") from None
-        return lines
+            return lines
+
+    @contextmanager
+    def _damage_named(self, group: int) -> Iterator[None]:
+        try:
+            yield
+        except BROKEN as error:
+            raise DataError(f"{self.path}: group {group} is damaged ({_first_line(error)})") from None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def find_shards(path: Path) -> list[Path]:
