@@ -1,6 +1,7 @@
 """A training run as data: every setting of `hwr train`, read from TOML and written back complete."""
 
 import json
+import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -21,6 +22,10 @@ class TrainingSet:
     weight: float = 1.0
     set: str = ""
     licence: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < math.inf:
+            raise UsageError(f"weight {self.weight}: must be 0 or more")
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.precision not in ("auto", "bf16", "fp32"):
             raise UsageError(f"precision {self.precision!r}: auto, bf16 or fp32")
-        if self.minutes <= 0 or self.lines < 0:
+        if not 0 < self.minutes < math.inf or self.lines < 0:
             raise UsageError("minutes must be positive, lines 0 (no limit) or more")
         if not 0 <= self.optimisation.decay_share < 1:
             raise UsageError("decay_share must lie between 0 and 1")
@@ -108,6 +113,8 @@ def recipe_from_dict(data: dict[str, Any], where: str) -> Recipe:
     values = dict(data)
     for key in ("train", "validation"):
         if key in values:
+            if not isinstance(values[key], list | tuple):
+                raise UsageError(f"{where}: {key} = {values[key]!r}: write each set as a table [[{key}]]")
             values[key] = tuple(_section(TrainingSet, entry, f"{where}: {key}") for entry in values[key])
     if "optimisation" in values:
         values["optimisation"] = _section(Optimisation, values["optimisation"], f"{where}: optimisation")
@@ -130,14 +137,28 @@ def _section(kind: Any, values: Any, where: str) -> Any:
         default = getattr(defaults, name)
         if isinstance(value, list):
             value = tuple(value)
-        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+        if isinstance(default, float):
+            value = _number(value)
+        elif isinstance(default, tuple) and default and isinstance(value, tuple):
+            value = tuple(map(_number, value))
+            if not all(isinstance(number, float) for number in value):
+                raise UsageError(f"{where}: {name} = {list(value)!r}: expected numbers")
         if type(value) is not type(default):
             raise UsageError(f"{where}: {name} = {value!r}: expected a {type(default).__name__}")
         if isinstance(default, tuple) and name not in ("train", "validation") and len(value) != len(default):
             raise UsageError(f"{where}: {name} = {value!r}: expected {len(default)} values")
         converted[name] = value
-    return kind(**converted)
+    if kind is TrainingSet and not converted.get("path"):
+        raise UsageError(f"{where}: a set needs a path")
+    try:
+        return kind(**converted)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _number(value: Any) -> Any:
+    """Whole numbers as floats; all else as it is."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def override(recipe: Recipe, **changes: Any) -> Recipe:
@@ -169,5 +190,5 @@ def recipe_to_toml(recipe: Recipe) -> str:
 
 
 def _toml(value: Any) -> str:
-    """Strings, numbers, booleans and lists look the same in JSON and TOML."""
-    return json.dumps(value, ensure_ascii=False)
+    """Strings, numbers, booleans and lists look the same in JSON and TOML, but for the character DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,126 @@
+"""Recipes: written and read back the same; mistakes are named."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwr.errors import InputError, UsageError
+from hwr.train.augment import AugmentOptions
+from hwr.train.recipe import (
+    Optimisation,
+    Recipe,
+    TrainingSet,
+    load_recipe,
+    override,
+    recipe_from_dict,
+    recipe_to_dict,
+    recipe_to_toml,
+)
+
+RECIPES = Path(__file__).parent.parent.parent / "recipes"
+CHANGED = Recipe(
+    train=(TrainingSet('a b/\u0153 "quoted" \\ path', 2.5, "iam"), TrainingSet("second")),
+    validation=(TrainingSet("third", set="\x7f\t\n"),),
+    preset="base",
+    spec="[1,48,0,1 O1c{classes}]",
+    name="n\u00e4me\u2028",
+    minutes=1e16,
+    lines=7,
+    seed=-3,
+    exclude="#\u00a4'\"",
+    precision="fp32",
+    optimisation=Optimisation(learning_rate=1e-05, betas=(0.5, 0.75), clip_norm=3.0),
+    augment=AugmentOptions(strength=0.5, erode_mix=(0.0, 1.0)),
+)
+
+
+@pytest.mark.parametrize("recipe", [Recipe(), CHANGED], ids=["default", "changed"])
+def test_round_trip(tmp_path: Path, recipe: Recipe) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe_to_toml(recipe), encoding="utf-8")
+    assert load_recipe(path) == recipe
+    assert recipe_from_dict(recipe_to_dict(recipe), "resume") == recipe
+
+
+def test_written_recipe_is_complete() -> None:
+    text = recipe_to_toml(Recipe(train=(TrainingSet("x"),)))
+    for name in (*Optimisation.__dataclass_fields__, *AugmentOptions.__dataclass_fields__, "seed", "weight"):
+        assert f"\n{name} = " in text
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
+def test_recipes_that_ship(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.train and recipe.validation and recipe.name and recipe.minutes > 0
+
+
+def test_there_are_recipes() -> None:
+    assert (RECIPES / "small.toml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("minuets = 3", "unknown key 'minuets'; known are: .*minutes"),
+        ("[optimisation]\nrate = 1.0", "optimisation: unknown key 'rate'"),
+        ("[augment]\nfrobnicate = 1.0", "augment: unknown key 'frobnicate'"),
+        ('[[train]]\npath = "x"\nweigth = 2.0', "train: unknown key 'weigth'"),
+        ("[surprise]\nx = 1", "unknown key 'surprise'"),
+        ('minutes = "ten"', "minutes = 'ten': expected a float"),
+        ("lines = 1.5", "lines = 1.5: expected a int"),
+        ("seed = true", "seed = True: expected a int"),
+        ("minutes = true", "minutes = True: expected a float"),
+        ("spec = 3", "spec = 3: expected a str"),
+        ("[optimisation]\nbetas = [0.9]", "betas = .*expected 2 values"),
+        ('[optimisation]\nbetas = [0.9, "x"]', "betas"),
+        ("[optimisation]\nbetas = 3", "betas = 3: expected a tuple"),
+        ("[optimisation]\nclip_norm = [1.0]", "clip_norm"),
+        ('[augment]\nerode_mix = ["a", "b"]', "erode_mix"),
+        ("[augment]\nerode_probability = 1.5", "erode_probability.*above 1"),
+        ("optimisation = 3", "optimisation: a table of settings is expected"),
+        ("train = 5", "train"),
+        ('train = "folder"', "train"),
+        ("[train]\npath = 'x'", "train"),
+        ("[[train]]\nweight = 1.0", "train.*path"),
+        ('[[train]]\npath = "x"\nweight = -1.0', "weight"),
+        ("minutes = 0", "minutes must be positive"),
+        ("minutes = nan", "minutes must be positive"),
+        ("lines = -1", "lines 0"),
+        ('precision = "fp8"', "precision 'fp8': auto, bf16 or fp32"),
+        ("[optimisation]\ndecay_share = 1.0", "decay_share"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=message) as error:
+        load_recipe(path)
+    assert "\n" not in str(error.value)
+    assert "recipe.toml" in str(error.value)
+
+
+def test_files_that_are_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"missing\.toml: cannot be read"):
+        load_recipe(tmp_path / "missing.toml")
+    with pytest.raises(InputError, match="cannot be read"):
+        load_recipe(tmp_path)
+    for content in (b"minutes = = 3", b"\xff\xfe\x00"):
+        (tmp_path / "broken.toml").write_bytes(content)
+        with pytest.raises(InputError, match="not a TOML file"):
+            load_recipe(tmp_path / "broken.toml")
+
+
+def test_whole_numbers_pass_as_floats(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("minutes = 30\n[optimisation]\nbetas = [0, 1]\n", encoding="utf-8")
+    recipe = load_recipe(path)
+    assert recipe.minutes == 30.0 and recipe.optimisation.betas == (0.0, 1.0)
+
+
+def test_override() -> None:
+    changes: dict[str, Any] = {"minutes": 5.0, "seed": None, "learning_rate": 0.5}
+    changed = override(CHANGED, **changes)
+    assert changed == replace(CHANGED, minutes=5.0, optimisation=replace(CHANGED.optimisation, learning_rate=0.5))
+    assert override(CHANGED) == CHANGED
