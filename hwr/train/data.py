@@ -106,6 +106,7 @@ class StoreSource:
         self._height = wanted.height
         self._file = LineFile(file)
         self._report = report
+        self._reported: set[int] = set()
         self.runs = [group.row_group for group in self._file.groups]
 
     def texts(self) -> Iterator[str]:
@@ -116,18 +117,22 @@ class StoreSource:
 
         stored = self._file.read_group(group)
 
-        def normalise(index: int) -> TrainingLine | None:
+        def normalise(index: int) -> TrainingLine | str:
             line = stored[index]
             try:
                 ink = normalise_line(decode_image(line.image, line.id), self._height)
             except InputError as error:
-                self._report(str(error))
-                return None
+                return str(error)
             return TrainingLine(ink, normalise_text(line.text), line.id)
 
         with ThreadPoolExecutor(DECODING_THREADS) as pool:
-            lines = pool.map(normalise, range(len(stored)))
-            return [line for line in lines if line is not None]
+            results = list(pool.map(normalise, range(len(stored))))
+        if group not in self._reported:
+            self._reported.add(group)
+            for result in results:
+                if isinstance(result, str):
+                    self._report(f"{self._file.path}: left out: {result}")
+        return [result for result in results if isinstance(result, TrainingLine)]
 
 
 def open_sources(

@@ -77,11 +77,12 @@ class Batch:
 
 @dataclass
 class Skipped:
-    """Lines that training passes over."""
+    """How often training passed over a line: over a run, each epoch counts."""
 
     excluded: int = 0
     empty: int = 0
     too_narrow: int = 0
+    outside_alphabet: int = 0
 
 
 def epoch_pools(sources: Sequence[Source], weights: Sequence[float], seed: int, epoch: int) -> list[list[Block]]:
@@ -161,6 +162,9 @@ class Planner:
             return None
         if any(character in self.exclude for character in line.text):
             self.skipped.excluded += 1
+            return None
+        if self.alphabet.missing([line.text]):
+            self.skipped.outside_alphabet += 1
             return None
         labels = self.alphabet.encode(line.text)
         low, high = self.options.width_jitter
