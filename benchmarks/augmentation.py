@@ -110,8 +110,10 @@ def print_share(repeats: int) -> None:
         times.append((between - start, time.perf_counter() - between))
     ours, theirs = (statistics.median(column) * 1e3 for column in zip(*times[2:], strict=True))
     print(f"{LINES} lines of {MEAN_WIDTH} columns, {torch.get_num_threads()} threads, median of {repeats}")
-    print(f"augmentation {ours:.1f} ms, step of `small` in {'fp32' if precise else 'bf16'} {theirs:.0f} ms: "
-          f"{100.0 * ours / theirs:.1f} %")
+    print(
+        f"augmentation {ours:.1f} ms, step of `small` in {'fp32' if precise else 'bf16'} {theirs:.0f} ms: "
+        f"{100.0 * ours / theirs:.1f} %"
+    )
 
 
 def read_lines(path: Path, count: int, start: int) -> list[NDArray[np.uint8]]:
