@@ -1,0 +1,135 @@
+"""The VGSL parser, against the table of its vocabulary."""
+
+import pytest
+
+from hwr.errors import ModelError
+from hwr.model.vgsl import Convolution, Dropout, Fold, Input, MaxPool, Output, Recurrent, parse
+
+
+def layer_of(token: str) -> object:
+    """The one layer of a network in which it may stand before the end of the height."""
+    return parse(f"[1,48,0,1 {token} Mp0,1 O1c5]").layers[0]
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [
+        ("C3,5,32", Convolution((3, 5), 32, (1, 1), "batch", "relu")),
+        ("C3,5,32,2,4", Convolution((3, 5), 32, (2, 4), "batch", "relu")),
+        ("Cb3,3,8", Convolution((3, 3), 8, (1, 1), "batch", "relu")),
+        ("Ci3,3,8", Convolution((3, 3), 8, (1, 1), "instance", "relu")),
+        ("Cn3,3,8", Convolution((3, 3), 8, (1, 1), "none", "relu")),
+        ("Cr3,3,8", Convolution((3, 3), 8, (1, 1), "batch", "relu")),
+        ("Ct3,3,8", Convolution((3, 3), 8, (1, 1), "batch", "tanh")),
+        ("Cs3,3,8", Convolution((3, 3), 8, (1, 1), "batch", "sigmoid")),
+        ("Cnl1,1,8", Convolution((1, 1), 8, (1, 1), "none", "linear")),
+        ("R3,3,8", Convolution((3, 3), 8, (1, 1), "batch", "relu", residual=True)),
+        ("Rit3,1,8", Convolution((3, 1), 8, (1, 1), "instance", "tanh", residual=True)),
+        ("Mp2,3", MaxPool((2, 3), (2, 3))),
+        ("Mp3,3,2,1", MaxPool((3, 3), (2, 1))),
+        ("Mp0,1", MaxPool((0, 1), (0, 1))),
+        ("S1(1x0)1,3", Fold()),
+        ("Lby8", Recurrent("lstm", "both", "y", False, 8)),
+        ("Gfy8", Recurrent("gru", "forward", "y", False, 8)),
+        ("Nrys8", Recurrent("rnn", "reverse", "y", True, 8)),
+        ("Do0.25", Dropout(0.25)),
+        ("Do.5", Dropout(0.5)),
+        ("Do0", Dropout(0.0)),
+        ("C{first}3,3,8", Convolution((3, 3), 8, (1, 1), "batch", "relu")),
+    ],
+)
+def test_each_layer(token: str, expected: object) -> None:
+    assert layer_of(token) == expected
+
+
+@pytest.mark.parametrize(("token", "cell"), [("Lbx9", "lstm"), ("Gbx9", "gru"), ("Nbx9", "rnn")])
+def test_recurrent_along_x(token: str, cell: str) -> None:
+    assert parse(f"[1,48,0,1 Mp0,1 {token} O1c5]").layers[1] == Recurrent(cell, "both", "x", False, 9)  # type: ignore[arg-type]
+
+
+def test_whole_specification() -> None:
+    parsed = parse("  [1,40,0,1 C3,3,8,2,2\n Mp0,1\tDo0.1 Lrx7 O1c99]  ")
+    assert parsed.input == Input(40, 1) and parsed.output == Output(99) and len(parsed.layers) == 4
+
+
+@pytest.mark.parametrize(
+    ("layers", "stride"),
+    [
+        ("Mp0,1", 1),
+        ("C3,3,4,2,2 Mp0,1", 2),
+        ("C3,3,4,2,3 Mp2,2 Mp3,3,2,1 Mp0,1", 6),
+        ("C3,3,4,1,4 R3,3,4 Mp0,2", 8),
+        ("Mp48,4", 4),
+    ],
+)
+def test_stride(layers: str, stride: int) -> None:
+    assert parse(f"[1,48,0,1 {layers} O1c5]").stride == stride
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "X3,3,8",
+        "C3,3",
+        "C2,3,8",
+        "C3,4,8",
+        "C3,3,0",
+        "C3,3,8,0,1",
+        "C3,3,8,2",
+        "Cx3,3,8",
+        "R3,3,8,2,2",
+        "Mp2,0",
+        "Mp2,2,0,1",
+        "Mp2,2,1,00",
+        "Mp49,1",
+        "Lqx8",
+        "Lbx0",
+        "Lbz8",
+        "Lbxs8",
+        "Lbx8",  # 48 rows are left
+        "Do1.0",
+        "Do1.5",
+        "S1(2x0)1,3",
+        "O1c5",
+        "c3,3,8",
+    ],
+)
+def test_errors_name_the_layer(token: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        layer_of(token)
+    assert repr(token) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("1,48,0,1 Mp0,1 O1c5", "square brackets"),
+        ("", "square brackets"),
+        ("[]", "an input, layers and an output"),
+        ("[1,48,0,1 O1c5]", "an input, layers and an output"),
+        ("[1,48,0,3 Mp0,1 O1c5]", "1,48,0,3"),
+        ("[1,4,0,1 Mp0,1 O1c5]", "1,4,0,1"),
+        ("[1,48,200,1 Mp0,1 O1c5]", "1,48,200,1"),
+        ("[Mp0,1 Mp0,1 O1c5]", "Mp0,1"),
+        ("[1,48,0,1 Mp0,1 O1c1]", "O1c1"),
+        ("[1,48,0,1 Mp0,1 O1s5]", "O1s5"),
+        ("[1,48,0,1 Mp0,1 Lbx5]", "Lbx5"),
+    ],
+)
+def test_other_errors(text: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says.replace("[", r"\[")):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("layers", "rows"),
+    [("C3,3,4", 48), ("C3,3,4,2,2", 24), ("Mp2,2", 24), ("Mp5,2", 9), ("Mp3,3,2,2", 23), ("Lby4", 48), ("Do0.1", 48)],
+)
+def test_rows_that_are_left_are_counted(layers: str, rows: int) -> None:
+    with pytest.raises(ModelError, match=f"{rows} rows are left"):
+        parse(f"[1,48,0,1 {layers} O1c5]")
+
+
+@pytest.mark.parametrize("layers", ["Mp0,1", "S1(1x0)1,3", "Lfys4", "Mp48,1", "C3,3,4,48,1", "Mp2,1 Mp3,1 Mp8,1"])
+def test_one_row_is_left(layers: str) -> None:
+    assert parse(f"[1,48,0,1 {layers} Lbx4 O1c5]").output.classes == 5
