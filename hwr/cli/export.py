@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from hwr.errors import InputError, MissingDependency, OutputError, UsageError
+from hwr.errors import InputError, MissingDependency, ModelError, OutputError, UsageError
 
 
 @click.command(name="export")
@@ -53,12 +53,19 @@ def command(model: str, output: Path | None, force: bool, folder: Path | None, d
 
 
 def _export(weights: Path, target: Path, force: bool) -> None:
+    from hwr.files import atomic_write
     from hwr.model.export import export_onnx, parity
 
+    if target.is_dir():
+        raise OutputError(f"{target}: a folder; name the ONNX file")
     if target.exists() and not force and not _is_ours(target):
         raise OutputError(f"{target}: exists and was not written by `hwr export`; --force replaces it")
-    export_onnx(weights, target)
-    difference = parity(weights, target)
+    with atomic_write(target) as temporary:
+        export_onnx(weights, temporary)
+        try:
+            difference = parity(weights, temporary)
+        except ModelError as error:
+            raise ModelError(str(error).replace(str(temporary), str(target)) + "; nothing was written") from None
     click.echo(f"{target}: {target.stat().st_size / 1e6:.1f} MB, differs from torch by at most {difference:.1e}")
 
 
@@ -109,7 +116,7 @@ def _measure(weights: Path, data: tuple[Path, ...]) -> dict[str, dict[str, Any]]
     reader = Recognizer(weights)
     evaluation = evaluate(reader, reader.alphabet, sets)
     return {
-        result.source.path.parent.name: {
+        result.source.name: {
             "cer": round(result.figures.characters.rate, 5),
             "wer": round(result.figures.words.rate, 5),
             "lines": result.figures.lines,

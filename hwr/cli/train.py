@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwr.errors import EXIT_INTERRUPTED, MissingDependency, UsageError
+from hwr.errors import EXIT_INTERRUPTED, InputError, MissingDependency, UsageError
 
 if TYPE_CHECKING:
     from hwr.train.recipe import Recipe
+
+POSITIVE = click.FloatRange(min=0, min_open=True)
 
 INSTALL = "pip install torch==2.11.0 torchaudio==2.11.0 safetensors onnx"
 
@@ -20,18 +22,22 @@ INSTALL = "pip install torch==2.11.0 torchaudio==2.11.0 safetensors onnx"
 @click.argument("data", nargs=-1, type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The run folder.")
 @click.option("--recipe", type=click.Path(path_type=Path), help="A TOML file with every setting; options win over it.")
-@click.option("--val", "validation", multiple=True, help="Data to validate on; the `val` splits of DATA if not given.")
-@click.option("--preset", help="Network: small (2.4 M weights, for CPUs) or base (7 M, for GPUs).")
+@click.option("--val", "validation", multiple=True, help="Data to validate on; the val splits of DATA if not given.")
+@click.option("--preset", help="Network: small (2.4 M weights, for CPUs) or base (7 M, for GPUs).  [default: small]")
 @click.option("--spec", help="Network in VGSL; {classes} stands for the number of classes.")
 @click.option("--init-from", help="Start from this model, a name or a file; its network and alphabet are kept.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder; with more --minutes, from its trunk.")
-@click.option("--minutes", type=float, help="Length of the run in minutes spent in steps.")
-@click.option("--lines", type=int, help="End after this many lines seen, if that comes first.")
-@click.option("--learning-rate", type=float)
-@click.option("--seed", type=int)
+@click.option("--minutes", type=POSITIVE, help="Length of the run in minutes spent in steps.  [default: 60]")
+@click.option("--lines", type=click.IntRange(0), help="End after this many lines seen, if that comes first.")
+@click.option("--learning-rate", type=POSITIVE, help="Highest rate of AdamW.  [default: 0.002]")
+@click.option("--seed", type=int, help="Of weights, order and augmentation.  [default: 1]")
 @click.option("--exclude", help="Leave out lines with one of these characters.")
-@click.option("--precision", type=click.Choice(["auto", "bf16", "fp32"]))
-@click.option("--threads", type=int, help="CPU threads.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "bf16", "fp32"]),
+    help="auto takes bf16 where the processor or card has units for it.  [default: auto]",
+)
+@click.option("--threads", type=click.IntRange(0), help="CPU threads; 0: all that torch finds.")
 @click.option("--name", help="Name that the model states.")
 @click.option("--licence", help="Licence that the model states.")
 def command(
@@ -79,6 +85,8 @@ def _settings(
 
     if resume and recipe is None:
         recipe = output / RECIPE
+        if not recipe.exists():
+            raise InputError(f"{output}: there is no run to go on with; start one without --resume")
     settings = load_recipe(recipe) if recipe else Recipe()
     if init_from:
         weights = find_model(init_from).safetensors

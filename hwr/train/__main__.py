@@ -30,6 +30,8 @@ def main() -> int:
     except HwrError as error:
         print(f"hwr: error: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     print(result.model)
     return EXIT_OK if result.finished else EXIT_INTERRUPTED
 

@@ -111,7 +111,10 @@ class Trainer:
                     observer.due(self)
                 self.progress.pool, self.progress.batch = number + 1, 0
             if not pools or self.progress.lines == 0:
-                raise TrainingError("no usable line in the training data: see the counts of skipped lines")
+                passed = ", ".join(
+                    f"{count} {why.replace('_', ' ')}" for why, count in asdict(self.planner.skipped).items()
+                )
+                raise TrainingError(f"no usable line in the training data; passed over: {passed}")
             self.progress.epoch, self.progress.pool = self.progress.epoch + 1, 0
 
     def _enter_decay(self, observer: Observer) -> None:

@@ -86,6 +86,8 @@ class Recipe:
             raise UsageError("minutes must be positive, lines 0 (no limit) or more")
         if not 0 <= self.optimisation.decay_share < 1:
             raise UsageError("decay_share must lie between 0 and 1")
+        if not 0 < self.optimisation.learning_rate < math.inf or self.threads < 0:
+            raise UsageError("learning_rate must be positive, threads 0 (the library's choice) or more")
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hwr.errors import UsageError
 from hwr.files import atomic_write
 from hwr.model.checkpoint import load_weights, save_model
 from hwr.model.export import export_onnx
@@ -32,9 +33,14 @@ def release(source: Path, folder: Path, validation: Mapping[str, Mapping[str, An
         validation: set -> cer, wer, lines and what else was measured on the fp16 model.
 
     Raises:
+        UsageError: the name is not one that a file can have.
         InputError, ModelError, OutputError: as `write_half`.
     """
-    info = replace(read_info(source), validation={name: dict(figures) for name, figures in validation.items()})
+    info = read_info(source)
+    if not info.name or Path(info.name).name != info.name:
+        raise UsageError(f"{source}: the name {info.name!r} cannot be that of a file; train with another --name")
+    training = info.training | {"init_from": Path(str(info.training.get("init_from", ""))).stem}
+    info = replace(info, training=training, validation={name: dict(figures) for name, figures in validation.items()})
     target = folder / f"{info.name}.safetensors"
     write_half(source, target, info)
     _write_text(folder / f"{info.name}.md", model_card(info))
@@ -56,6 +62,7 @@ def _write_text(path: Path, text: str) -> None:
 def model_card(info: ModelInfo) -> str:
     """The facts of a model as a page to read."""
     training = info.training
+    start = f"; started from the model `{training['init_from']}`" if training.get("init_from") else ""
     rows = [
         f"| {name} | {figures['lines']:,} | {figures['cer']:.4f} | {figures['wer']:.4f} | {figures['fp32_cer']:.5f} |"
         for name, figures in info.validation.items()
@@ -75,7 +82,7 @@ def model_card(info: ModelInfo) -> str:
             f"Lines of handwriting, normalised to {info.height} rows "
             f"({info.normalisation} {info.normalisation_version}). {len(info.alphabet)} characters:",
             "",
-            f"`{info.alphabet.replace('`', '')}` and the backtick" if "`" in info.alphabet else f"`{info.alphabet}`",
+            f"`` {info.alphabet.strip(' ')} ``" + (" and the blank" if " " in info.alphabet else ""),
             "",
             "## Network",
             "",
@@ -89,15 +96,15 @@ def model_card(info: ModelInfo) -> str:
             "",
             f"{training.get('lines_seen', 0):,} lines seen in {training.get('steps', 0):,} steps, "
             f"{training.get('minutes', 0)} minutes spent in steps; {training.get('hardware', '')}, "
-            f"{training.get('precision', '')}; seed {training.get('seed')}; hwr {training.get('hwr')}, "
+            f"{training.get('precision', '')}; seed {training.get('seed')}{start}; hwr {training.get('hwr')}, "
             f"torch {training.get('torch')}. The log is `{info.name}.jsonl`. Made by",
             "",
             f"    {training.get('command', '')}",
             "",
             "## Validation",
             "",
-            "Greedy decoding, no language model. Lines of writers (hooker: letters) that the training did not see; "
-            "choosing when to stop looked at them. The last column is the CER of the weights before rounding to fp16.",
+            "Greedy decoding, no language model. Where the run validated on these sets, they also chose the weights "
+            "that were kept. The last column is the CER of the weights before rounding to fp16.",
             "",
             "| set | lines | CER | WER | CER in fp32 |",
             "|---|---|---|---|---|",

@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, TextIO
 
@@ -49,7 +49,9 @@ def stop_on_signal(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
         if stopped and number == signal.SIGINT:
             raise KeyboardInterrupt
         stopped = True
-        tell("stopping after this step; everything is saved (Ctrl-C again: at once, back to the last save)")
+        # A signal that falls into a write to the same stream finds it in use; the message is then not worth a failure.
+        with suppress(RuntimeError):
+            tell("stopping after this step; everything is saved (Ctrl-C again: at once, back to the last save)")
 
     previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

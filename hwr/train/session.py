@@ -1,6 +1,7 @@
 """One run from recipe to released model: opens the data, builds the network, validates, saves, resumes."""
 
 import platform
+import shlex
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -11,12 +12,12 @@ from typing import Any, Protocol
 
 import torch
 
-from hwr.errors import DataError, InputError
+from hwr.errors import DataError, InputError, UsageError
 from hwr.image import NORMALISATION
 from hwr.model import vgsl
 from hwr.model.checkpoint import load_model, save_model
 from hwr.model.export import export_onnx
-from hwr.model.info import ModelInfo, read_info
+from hwr.model.info import ModelInfo
 from hwr.model.network import Network, build, count_parameters
 from hwr.model.presets import preset_spec
 from hwr.text import Alphabet
@@ -105,12 +106,15 @@ class Session:
         self.recipe, self.run, self.reporter, self.command = recipe, RunFolder(folder), reporter, command
         self.device: Device = choose_device(recipe.precision, recipe.threads)
         torch.manual_seed(recipe.seed)
+        self.base: ModelInfo | None = None
         network, alphabet = self._network_and_alphabet()
         self.alphabet = alphabet
         wanted = Normalised(NORMALISATION.name, NORMALISATION.version, network.height)
         self.training = self._open(recipe.train, wanted, "train")
         self.validation = [item.source for item in self._open(recipe.validation, wanted, "val")]
         self._trained_on = {item.source.name: item.facts() for item in self.training}
+        if recipe.init_from:
+            self._refuse_unknown_characters()
         planner = Planner(
             [item.source for item in self.training],
             [item.weight for item in self.training],
@@ -138,6 +142,8 @@ class Session:
             f"{len(self.training)} training sets, {len(self.validation)} validation sets"
             + (f"; going on at step {progress.step}, {progress.lines:,} lines seen" if progress.step else "")
         )
+        if not self.validation:
+            self.reporter.message(f"no validation data: no CER is measured, and {LAST} is the model; --val names some")
 
     def _resume(self) -> None:
         state = self.run.load_state(RESUME)
@@ -167,6 +173,7 @@ class Session:
             network, info = load_model(Path(recipe.init_from), with_shortcut)
             if (info.normalisation, info.normalisation_version) != (NORMALISATION.name, NORMALISATION.version):
                 raise InputError(f"{recipe.init_from}: trained with another line normalisation")
+            self.base = info
             return network, info.make_alphabet()
         spec = recipe.spec or preset_spec(recipe.preset, 2)
         height = vgsl.parse(spec.replace("{classes}", "2")).input.height
@@ -183,6 +190,21 @@ class Session:
                 "write {classes} in its place"
             )
         return network, alphabet
+
+    def _refuse_unknown_characters(self) -> None:
+        """A model that is trained further keeps its alphabet: say at the start which texts do not fit it."""
+        exclude = self.recipe.exclude
+        texts = (text for item in self.training for text in item.source.texts())
+        wrong = [text for text in texts if not any(c in exclude for c in text) and self.alphabet.missing([text])]
+        if not wrong:
+            return
+        missing = self.alphabet.missing(wrong)
+        counts = ", ".join(f"{character!r} {count}" for character, count in missing.most_common())
+        characters = exclude + "".join(sorted(missing))
+        raise UsageError(
+            f"{self.recipe.init_from}: its alphabet, which is kept, lacks characters of {len(wrong)} training lines: "
+            f"{counts}; leave these lines out with --exclude {shlex.quote(characters)}, or train without --init-from"
+        )
 
     def _open(self, sets: Sequence[TrainingSet], wanted: Normalised, split: str) -> list[WeightedSource]:
         if split == "train" and not sets:
@@ -300,8 +322,9 @@ class Session:
             normalisation_version=NORMALISATION.version,
             stride=network.stride,
             name=recipe.name,
-            licence=recipe.licence,
-            trained_on=self._trained_on,
+            # What a model learned before stays in it, with the bounds on its use.
+            licence=recipe.licence or (self.base.licence if self.base else ""),
+            trained_on=(self.base.trained_on if self.base else {}) | self._trained_on,
             validation=progress.validation,
             training={
                 "command": self.command,
@@ -318,8 +341,8 @@ class Session:
         )
 
     def _spec(self) -> str:
-        if self.recipe.init_from:
-            return read_info(Path(self.recipe.init_from)).spec
+        if self.base:
+            return self.base.spec
         return self.recipe.spec.replace("{classes}", str(self.alphabet.classes)) or preset_spec(
             self.recipe.preset, self.alphabet.classes
         )
