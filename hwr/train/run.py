@@ -1,5 +1,6 @@
 """The run folder: models, resume state, log, recipe. Everything is written aside and renamed."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,11 @@ class RunFolder:
 
     def save_state(self, name: str, state: dict[str, Any]) -> None:
         """Write a resume state that `torch.load(weights_only=True)` reads."""
+        # Through memory: torch's own writer says of a full disk "unexpected pos" and hides the error of the system.
+        buffer = io.BytesIO()
+        torch.save(state | {"version": STATE_VERSION}, buffer)
         with atomic_write(self.path / name) as temporary:
-            torch.save(state | {"version": STATE_VERSION}, temporary)
+            temporary.write_bytes(buffer.getbuffer())
 
     def load_state(self, name: str) -> dict[str, Any]:
         """Read a resume state.
