@@ -2,7 +2,7 @@
 
     python -m benchmarks.bundle_quality DATA... [-m MODEL] [--limit 300] [--quality 100 90 80 60]
 
-DATA are line stores (their `val` split) or Parquet files. Each line is normalised, packed at each quality (100 is without
+DATA are line stores (their `val` split) or Parquet files. Each line is normalised, packed at each quality (100: without
 loss), unpacked and read; the change is against reading the same lines unpacked.
 """
 
