@@ -70,7 +70,7 @@ def batch(lines: list[Tensor], padding: float = 0.0) -> tuple[Tensor, Tensor]:
 
 
 def alone_and_beside(made: Network, width: int) -> list[tuple[Tensor, Tensor]]:
-    """The log-probabilities of a line alone (with and without `widths`), each with those beside a line 8 times as long."""
+    """Log-probabilities of a line alone, with and without `widths`; each with those beside a line 8 times as long."""
     short, long = line(made.height, width), line(made.height, 8 * width, seed=1)
     steps = time_steps(width, made.stride)
     beside = made(*batch([long, short]))[1, :steps]
