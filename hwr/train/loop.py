@@ -98,19 +98,20 @@ class Trainer:
         while True:
             pools = self.planner.pools(self.progress.epoch)
             for number in range(self.progress.pool, len(pools)):
-                batches = self.planner.batches(self.progress.epoch, number, pools[number])
-                for batch in batches[self.progress.batch :]:
+                batches = deque(self.planner.batches(self.progress.epoch, number, pools[number])[self.progress.batch :])
+                while batches:
                     if self.progress.share(self.recipe) >= 1:
                         return True
                     if stop():
                         return False
                     self._enter_decay(observer)
-                    report = self._timed_step(batch)
+                    report = self._timed_step(batches.popleft())  # nothing keeps a batch that is done
                     self.progress.batch += 1
                     observer.step(report, self.progress)
                     observer.due(self)
                 self.progress.pool, self.progress.batch = number + 1, 0
-            if not pools or self.progress.lines == 0:
+            # An epoch may have no pool: of a set with a weight below 1 it shows a part, perhaps none.
+            if (pools and self.progress.lines == 0) or not self.planner.has_lines:
                 passed = ", ".join(
                     f"{count} {why.replace('_', ' ')}" for why, count in asdict(self.planner.skipped).items()
                 )
@@ -144,14 +145,15 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
+        statistics = [buffer.clone() for buffer in self.network.buffers()]
         loss = self._loss(batch)
         value = float(loss.detach())
         if not torch.isfinite(loss):
-            return self._skip(value)
+            return self._skip(value, statistics)
         torch.autograd.backward(loss)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimisation.clip_norm, foreach=True)
         if not torch.isfinite(norm):
-            return self._skip(float(norm))
+            return self._skip(float(norm), statistics)
         self.optimiser.step()
         self.progress.non_finite_in_a_row = 0
         self._update_average()
@@ -177,7 +179,11 @@ class Trainer:
             loss = loss + options.shortcut_weight * ctc_loss(shortcut, targets, lengths)
         return loss
 
-    def _skip(self, value: float) -> float:
+    @torch.no_grad()
+    def _skip(self, value: float, statistics: list[Tensor]) -> float:
+        """Count a step without a finite loss; the norms' `statistics` go back to what they were before it."""
+        for buffer, before in zip(self.network.buffers(), statistics, strict=True):
+            buffer.copy_(before)
         self.progress.non_finite += 1
         self.progress.non_finite_in_a_row += 1
         if self.progress.non_finite_in_a_row >= MAX_NON_FINITE:

@@ -137,6 +137,11 @@ class Planner:
         self.alphabet, self.stride, self.options, self.seed, self.exclude = alphabet, stride, options, seed, exclude
         self.skipped = Skipped()
 
+    @property
+    def has_lines(self) -> bool:
+        """False when no epoch will ever show a line: no groups, or none with a weight."""
+        return any(weight > 0 and len(source.runs) for source, weight in zip(self.sources, self.weights, strict=True))
+
     def pools(self, epoch: int) -> list[list[Block]]:
         """The pools of an epoch; see `epoch_pools`."""
         return epoch_pools(self.sources, self.weights, self.seed, epoch)
