@@ -1,0 +1,213 @@
+"""A whole run: what lies in its folder, what it tells, and what it refuses."""
+
+import json
+from collections.abc import Callable
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from line_images import image_file, stored_line
+from training_runs import CHARACTERS, SPEC, Recorder, drawn_bundle, drawn_line, drawn_lines, header, recipe, run
+
+from hwr.bundle import BundleLine, write_bundle
+from hwr.errors import DataError, HwrError, InputError, ModelError, TrainingError
+from hwr.image import NORMALISATION
+from hwr.linestore import write_lines
+from hwr.metrics import ErrorCounts
+from hwr.model.checkpoint import load_model, load_weights
+from hwr.model.info import read_info
+from hwr.text import Alphabet
+from hwr.train.recipe import Optimisation, Recipe, TrainingSet, load_recipe
+from hwr.train.run import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME
+from hwr.train.session import Session, train
+from hwr.train.validate import SetResult
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
+
+
+def test_folder_of_a_finished_run(tmp_path: Path, data: Path) -> None:
+    settings = recipe(data, name="tiny", licence="CC0", validate_minutes=1e-9, save_minutes=1e-9, lines=100)
+    reporter = Recorder()
+    result = train(settings, tmp_path, reporter, command="hwr train")
+    assert result.finished and result.model == tmp_path / BEST and result.progress.lines >= 100
+    there = {path.name for path in tmp_path.iterdir()}
+    assert {BEST, LAST, TRUNK, RESUME, TRUNK_RESUME, METRICS, RECIPE} <= there
+    assert not [name for name in there if name.endswith(".tmp")]
+    assert load_recipe(tmp_path / RECIPE) == settings
+
+    for name in (BEST, LAST, TRUNK):
+        network, info = load_model(tmp_path / name)
+        assert info.make_alphabet() == Alphabet(CHARACTERS) and network.classes == 5
+        assert (info.normalisation, info.normalisation_version) == (NORMALISATION.name, NORMALISATION.version)
+        assert (info.name, info.licence, info.height, info.stride) == ("tiny", "CC0", 48, 4)
+        assert info.training["command"] == "hwr train" and info.training["seed"] == 1
+    best, trunk = read_info(tmp_path / BEST), read_info(tmp_path / TRUNK)
+    assert best.training["lines_seen"] == result.progress.lines > trunk.training["lines_seen"] >= 80
+    assert best.validation["drawn"]["lines"] == 20
+    # The shortcut head is needed to train further only.
+    heads = {name: any(key.startswith("shortcut") for key in load_weights(tmp_path / name)) for name in (BEST, TRUNK)}
+    assert heads == {BEST: False, TRUNK: True}
+
+
+def test_metrics_log(tmp_path: Path, data: Path) -> None:
+    recorded = run(recipe(data, validate_minutes=1e-9, lines=60), tmp_path)
+    log = events(tmp_path)
+    assert log[0]["event"] == "step" and log[0]["step"] == 1 and log[-1]["event"] == "end"
+    validations = [event for event in log if event["event"] == "validation"]
+    assert len(validations) == len(recorded.reports) + 1
+    for event in validations:
+        assert set(event["cer"]) == {"drawn"} and event["mean_cer"] == event["cer"]["drawn"] >= 0
+        assert event["lines_per_second"] > 0 and event["loss"] > 0
+    assert validations[-1]["limit"] == 0
+    assert {"excluded", "empty", "too_narrow"} <= set(log[-1]) and log[-1]["share"] == 1.0
+    result = recorded.reporter.results[-1][0]
+    assert recorded.session.trainer.progress.best == pytest.approx(result.errors.rate)
+
+
+def test_best_is_the_lowest_mean_of_the_sets(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CER of two sets at each validation; the last one sees all lines and counts for itself."""
+    rates = [(0.9, 0.5), (0.2, 0.4), (0.1, 0.8), (0.3, 0.2), (0.5, 0.5)]
+    calls = iter([rate for pair in rates for rate in pair])
+    limits: list[int] = []
+
+    def validate(network: object, source: Any, alphabet: object, limit: int, autocast: object) -> SetResult:
+        limits.append(limit)
+        return SetResult(source.name, ErrorCounts(round(1000 * next(calls)), 1000), 10, 0, ())
+
+    monkeypatch.setattr("hwr.train.session.validate", validate)
+    session = Session(recipe(data, validation=(TrainingSet(str(data)),) * 2), tmp_path, Recorder())
+    kept = []
+    for number in range(4):
+        session.trainer.progress.step = number + 1
+        session.validate(7)
+        kept.append(read_info(tmp_path / BEST).training["steps"])
+    assert kept == [1, 2, 2, 4]
+    session.trainer.progress.step = 5
+    session.finish(True)
+    assert read_info(tmp_path / BEST).training["steps"] == 5
+    assert limits == [7] * 8 + [0] * 2
+
+
+@pytest.mark.parametrize(("blank", "told"), [(20, True), (19, True), (18, False), (0, False)])
+def test_blank_plateau_is_named(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, blank: int, told: bool
+) -> None:
+    def validate(*arguments: object) -> SetResult:
+        return SetResult("drawn", ErrorCounts(90, 100), 20, blank, (("truth", ""),))
+
+    monkeypatch.setattr("hwr.train.session.validate", validate)
+    reporter = Recorder()
+    Session(recipe(data), tmp_path, reporter).validate(0)
+    assert any("blank plateau" in message and f"{blank} of 20" in message for message in reporter.messages) is told
+
+
+def test_a_network_that_reads_nothing_is_on_the_plateau(tmp_path: Path, data: Path) -> None:
+    reporter = Recorder()
+    session = Session(recipe(data), tmp_path, reporter)
+    with torch.no_grad():
+        session.trainer.average.output.bias[0] = 50.0
+    session.validate(0)
+    assert reporter.results[0][0].errors.rate == 1.0 and reporter.results[0][0].blank_lines == 20
+    assert any("blank plateau" in message for message in reporter.messages)
+
+
+def test_no_validation_sets(tmp_path: Path, data: Path) -> None:
+    result = train(recipe(data, validation=(), lines=40), tmp_path, Recorder())
+    assert result.finished and result.model == tmp_path / LAST and not (tmp_path / BEST).exists()
+
+
+def test_going_on_from_a_model(tmp_path: Path, data: Path) -> None:
+    train(recipe(data, lines=60), tmp_path / "first", Recorder())
+    settings = recipe(data, lines=40, spec="", init_from=str(tmp_path / "first" / TRUNK))
+    session = Session(settings, tmp_path / "second", Recorder())
+    assert session.alphabet == Alphabet(CHARACTERS)
+    start, _ = load_model(tmp_path / "first" / TRUNK, shortcut=True)
+    for name, tensor in session.trainer.network.state_dict().items():
+        torch.testing.assert_close(tensor, start.state_dict()[name], rtol=0, atol=0)
+    train(settings, tmp_path / "second", Recorder())
+    info = read_info(tmp_path / "second" / LAST)
+    assert info.spec == SPEC.replace("{classes}", "5") and info.training["init_from"].endswith(TRUNK)
+
+
+def test_damage_in_one_shard_ends_with_its_name(tmp_path: Path) -> None:
+    folder = drawn_bundle(tmp_path / "bundle")
+    shard = folder / "drawn-train-00000.npz"
+    content = bytearray(shard.read_bytes())
+    content[2000] ^= 255  # within the images
+    shard.write_bytes(content)
+    with pytest.raises(DataError, match=r"drawn-train-00000\.npz: group 0 is damaged"):
+        train(recipe(folder), tmp_path / "run", Recorder())
+
+
+def other_spec(spec: str) -> Callable[[Path], Recipe]:
+    return lambda folder: recipe(folder, spec=spec)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        (lambda folder: Recipe(), DataError, "no training data: name at least one"),
+        (lambda folder: recipe(folder / "missing"), InputError, "missing: no such file or folder"),
+        (lambda folder: recipe(folder, exclude=CHARACTERS), DataError, "the training data hold no text"),
+        (other_spec(SPEC.replace("{classes}", "9")), DataError, "9 classes, the alphabet needs 5: write {classes}"),
+        (other_spec("[1,48,0,1 Frob O1c{classes}]"), ModelError, "Frob"),
+        (other_spec(SPEC.replace("1,48", "1,32")), DataError, "at height 48; this model needs .* at height 32"),
+        (lambda folder: recipe(folder, init_from="nothing.safetensors"), InputError, "nothing.safetensors"),
+    ],
+)
+def test_what_cannot_start(
+    tmp_path: Path, data: Path, settings: Callable[[Path], Recipe], error: type[HwrError], message: str
+) -> None:
+    with pytest.raises(error, match=message) as raised:
+        train(settings(data), tmp_path / "run", Recorder())
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_usable_line(tmp_path: Path) -> None:
+    """Every text is longer than its image can hold."""
+    write_bundle(tmp_path / "bundle", header(), [BundleLine(drawn_line("a"), "abcd" * 20, "id")])
+    with pytest.raises(TrainingError, match=r"no usable line.*1 too narrow"):
+        train(recipe(tmp_path / "bundle", validation=()), tmp_path / "run", Recorder())
+
+
+def test_a_store_with_broken_images_is_trained_on_without_them(tmp_path: Path) -> None:
+    lines = [stored_line(number, "ab", image_file(300, seed=number)) for number in range(12)]
+    lines[5] = stored_line(5, "ab", b"no image")
+    write_lines(tmp_path / "store" / "train.parquet", lines)
+    recorded = run(recipe(tmp_path / "store", lines=30, validation=()), tmp_path / "run")
+    told = [message for message in recorded.reporter.messages if "line-5" in message]
+    assert recorded.finished and len(told) == 1
+    assert {11, 22} <= set(accumulate(report.lines for report in recorded.reports))  # epochs of eleven lines
+
+
+def test_seed_decides_the_run(tmp_path: Path, data: Path) -> None:
+    options = Optimisation(columns_per_batch=1500, warm_up_steps=1)
+    runs = [
+        run(recipe(data, lines=40, seed=seed, optimisation=options), tmp_path / name).losses
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_weights_of_several_sets(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "bundle", header("often"), drawn_lines(20))
+    write_bundle(tmp_path / "bundle", header("once"), drawn_lines(20, seed=5))
+    sets = (TrainingSet(str(tmp_path / "bundle"), 3.0, "often"), TrainingSet(str(tmp_path / "bundle"), 1.0, "once"))
+    recorded = run(recipe(tmp_path / "bundle", train=sets, validation=(), lines=80), tmp_path / "run")
+    assert recorded.session.trainer.progress.epoch <= 1
+    assert sum(report.lines for report in recorded.reports) == 80
+    facts = read_info(tmp_path / "run" / LAST).trained_on
+    assert {name: (fact["weight"], fact["lines"]) for name, fact in facts.items()} == {
+        "often": (3.0, 20),
+        "once": (1.0, 20),
+    }
