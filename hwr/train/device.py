@@ -1,5 +1,7 @@
 """Where a run computes, and with how many bits."""
 
+import ctypes
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -46,3 +48,13 @@ def _cpu_flag(*wanted: str) -> bool:
     except OSError:
         return False
     return any(flag in flags for flag in wanted)
+
+
+def return_free_memory() -> None:
+    """Give memory that is free, but held by the C library, back to the system; only glibc can.
+
+    Batches of ever new widths leave holes of ever new sizes in the heap: without this, a run of the preset `small`
+    holds gigabytes after an hour, with 70 MB of live tensors.
+    """
+    with suppress(OSError, AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)

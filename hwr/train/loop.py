@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hwr.errors import TrainingError
 from hwr.model.network import Network
 from hwr.train.augment import augment
-from hwr.train.device import Device
+from hwr.train.device import Device, return_free_memory
 from hwr.train.loss import ctc_loss, span_mask
 from hwr.train.plan import Batch, Planner
 from hwr.train.recipe import Recipe
@@ -110,6 +110,7 @@ class Trainer:
                     observer.step(report, self.progress)
                     observer.due(self)
                 self.progress.pool, self.progress.batch = number + 1, 0
+                return_free_memory()
             # An epoch may have no pool: of a set with a weight below 1 it shows a part, perhaps none.
             if (pools and self.progress.lines == 0) or not self.planner.has_lines:
                 passed = ", ".join(

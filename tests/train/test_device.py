@@ -1,0 +1,71 @@
+"""Precision and memory of the device."""
+
+import ctypes
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from hwr.train.device import Device, choose_device, has_bf16_units, return_free_memory
+
+CPU = torch.device("cpu")
+
+
+def resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
+def test_free_memory_goes_back_to_the_system() -> None:
+    """120 MiB in pieces of 60 KB, freed but for each fortieth, stay with the C library until it is asked."""
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "malloc_trim"):
+        pytest.skip("not glibc")
+    pieces = [bytearray(b"x" * 60_000) for _ in range(2000)]
+    kept = pieces[::40]
+    del pieces
+    before = resident_mib()
+    return_free_memory()
+    assert len(kept) == 50 and before - resident_mib() > 60
+
+
+def test_another_c_library_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    assert return_free_memory() is None
+
+
+def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for units, precision in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr("hwr.train.device.has_bf16_units", lambda device, units=units: units)
+        assert choose_device("auto") == Device(CPU, precision)
+    assert choose_device("fp32").precision == "fp32" and choose_device("bf16").precision == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("flags", "capability", "units"),
+    [
+        ("fpu avx512f avx512_bf16", "AVX512", True),
+        ("fpu avx512f amx_bf16", "AVX512", True),
+        ("fpu avx512f", "AVX512", False),
+        ("fpu avx512f avx512_bf16", "AVX2", False),  # torch was told to use less
+        (None, "AVX512", False),
+    ],
+)
+def test_bf16_units(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: str | None, capability: str, units: bool
+) -> None:
+    file = tmp_path / "cpuinfo"
+    if flags is not None:
+        file.write_text(f"processor : 0\nflags\t\t: {flags}\n", encoding="utf-8")
+    monkeypatch.setattr("builtins.open", lambda path, encoding, opened=open: opened(file, encoding=encoding))
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert has_bf16_units(CPU) is units
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("bf16", torch.bfloat16), ("fp32", torch.float32)])
+def test_autocast(precision: str, kind: torch.dtype) -> None:
+    with Device(CPU, precision).autocast():
+        assert (torch.ones(4, 4) @ torch.ones(4, 4)).dtype == kind
