@@ -210,6 +210,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "progress": asdict(self.progress),
             "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all(),
             "durations": list(self._durations),
         }
 
@@ -220,6 +221,8 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.progress = Progress(**state["progress"])
         torch.set_rng_state(state["random"])
+        if len(state.get("random_cuda", ())) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state.get("random_cuda", ()))
         self._durations = deque(state["durations"], maxlen=self._durations.maxlen)
 
 
