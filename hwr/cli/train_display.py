@@ -59,6 +59,8 @@ class LiveReporter:
         table = Table(box=None, padding=(0, 2))
         for name in ("done", "step", "lines seen", "epoch", "loss", "rate", "lines/s", "minutes left"):
             table.add_column(name, justify="right")
+        if figures["non_finite"]:
+            table.add_column("loss not finite", justify="right")
         loss, left = figures["loss"], figures["minutes_left"]
         table.add_row(
             f"{figures['share']:.1%}",
@@ -69,6 +71,7 @@ class LiveReporter:
             f"{figures['learning_rate']:.1e}",
             f"{figures['lines_per_second']:.0f}",
             "-" if left is None else f"{left:.0f}",
+            *([f"{figures['non_finite']} steps"] if figures["non_finite"] else []),
         )
         return table
 

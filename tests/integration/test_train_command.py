@@ -1,0 +1,283 @@
+"""`hwr train` and `python -m hwr.train` as a user runs them: files, resuming, signals, bad input."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from training_runs import SPEC, drawn_bundle, recipe
+
+import hwr.cli
+from hwr.linestore import LineFile, StoredLine, write_lines
+from hwr.model.info import read_info
+from hwr.train.recipe import load_recipe, recipe_to_toml
+from hwr.train.run import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME
+
+ROOT = Path(__file__).parent.parent.parent
+SAMPLES = ROOT / "data" / "samples" / "lines"
+TINY = ("--spec", SPEC, "--threads", "1", "--precision", "fp32")
+
+WITHOUT = """
+import runpy, sys
+from importlib.machinery import PathFinder
+
+find = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *rest: None if name.partition(".")[0] in {missing} else find(name, *rest)
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+"""A program that runs a module as if some libraries were not installed."""
+
+
+@dataclass
+class Outcome:
+    """What a run of the program left."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `hwr train` with arguments in this process."""
+
+    def run(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["hwr", "train", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            hwr.cli.main()
+        captured = capsys.readouterr()
+        return Outcome(int(left.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+def one_line_error(outcome: Outcome) -> str:
+    """The message of a run that ended with exit code 2 and one line on stderr."""
+    assert outcome.code == 2, outcome.err
+    assert outcome.out == "" and outcome.err.startswith("hwr: error: ") and outcome.err.count("\n") == 1
+    return outcome.err.removeprefix("hwr: error: ").rstrip("\n")
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
+
+
+def python_without(missing: set[str], *arguments: object) -> Outcome:
+    """Run a module in a child process in which the libraries `missing` cannot be imported."""
+    command = [sys.executable, "-c", WITHOUT.format(missing=missing), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def store_with_texts(folder: Path, texts: list[str]) -> Path:
+    """A line store of images from the samples with these texts."""
+    lines = list(LineFile(SAMPLES / "val.parquet"))[: len(texts)]
+    stored = [
+        StoredLine(line.image, line.path, text, line.id, line.width, line.height)
+        for line, text in zip(lines, texts, strict=True)
+    ]
+    folder.mkdir()
+    write_lines(folder / "train.parquet", stored)
+    return folder
+
+
+def test_a_run_leaves_its_files_and_goes_on(tmp_path: Path, run: Run) -> None:
+    folder = tmp_path / "run"
+    done = run(SAMPLES, "-o", folder, *TINY, "--lines", 160, "--name", "mine", "--licence", "CC0", "--seed", 5)
+    assert done.code == 0, done.err
+    assert done.out == f"{folder / BEST}\n"
+    files = {BEST, "best.onnx", LAST, TRUNK, RESUME, TRUNK_RESUME, METRICS, RECIPE}
+    assert {path.name for path in folder.iterdir()} == files
+
+    texts = [line.text for line in LineFile(SAMPLES / "train.parquet")]
+    info = read_info(folder / BEST)
+    assert (info.name, info.licence, info.training["seed"]) == ("mine", "CC0", 5)
+    assert info.alphabet == "".join(sorted(set("".join(texts))))
+    assert info.trained_on["lines"]["lines"] == len(texts)
+    assert info.training["lines_seen"] >= 160 and info.validation["lines"]["lines"] == 40
+    assert info.training["command"].startswith("hwr train ")
+    assert [event["event"] for event in events(folder)] == ["step", "validation", "end"]
+    kept = load_recipe(folder / RECIPE)
+    assert (kept.spec, kept.lines, kept.precision, kept.train[0].path) == (SPEC, 160, "fp32", str(SAMPLES))
+
+    assert "holds a run already" in one_line_error(run(SAMPLES, "-o", folder, *TINY))
+    longer = run("-o", folder, "--resume", "--lines", 400)
+    assert longer.code == 0, longer.err
+    assert "going on from the trunk" in longer.err
+    assert read_info(folder / BEST).training["lines_seen"] >= 400
+    assert load_recipe(folder / RECIPE).lines == 400
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_ends_and_resume_goes_on(tmp_path: Path, run: Run, number: signal.Signals) -> None:
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "hwr", "train", str(SAMPLES), "-o", str(folder), *TINY]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None and child.stderr is not None
+        heard = []
+        for line in child.stderr:
+            heard.append(line)
+            if "step 1 " in line:
+                child.send_signal(number)
+                break
+        heard += child.stderr.readlines()
+        out = child.stdout.read()
+        assert child.wait(60) == 130, heard
+    assert out == f"{folder / LAST}\n"
+    assert sum("stopping after this step" in line for line in heard) == 1
+    assert not any("Traceback" in line for line in heard)
+    stopped = events(folder)[-1]
+    assert stopped["event"] == "stopped"
+    assert read_info(folder / LAST).training["steps"] == stopped["step"]
+
+    done = run("-o", folder, "--resume", "--lines", stopped["lines"] + 60)
+    assert done.code == 0, done.err
+    assert f"going on at step {stopped['step']}, {stopped['lines']:,} lines seen" in done.err
+    end = events(folder)[-1]
+    assert end["event"] == "end" and end["lines"] >= stopped["lines"] + 60
+
+
+def test_a_recipe_file_with_options_over_it(tmp_path: Path, run: Run) -> None:
+    bundle = drawn_bundle(tmp_path / "bundle", train=40, validation=5)
+    file = tmp_path / "recipe.toml"
+    file.write_text(recipe_to_toml(recipe(bundle, lines=1_000_000, name="drawn", seed=3)), encoding="utf-8")
+    done = run("--recipe", file, "-o", tmp_path / "run", "--lines", 30, "--learning-rate", 0.001)
+    assert done.code == 0, done.err
+    kept = load_recipe(tmp_path / "run" / RECIPE)
+    assert (kept.lines, kept.optimisation.learning_rate, kept.name, kept.seed) == (30, 0.001, "drawn", 3)
+    assert kept.optimisation.columns_per_batch == 1500
+    assert read_info(tmp_path / "run" / BEST).alphabet == "abcd"
+
+
+def test_without_validation_data_it_says_so(tmp_path: Path, run: Run) -> None:
+    done = run(SAMPLES / "train.parquet", "-o", tmp_path / "run", *TINY, "--lines", 10)
+    assert done.code == 0, done.err
+    assert done.out == f"{tmp_path / 'run' / LAST}\n"
+    assert "no validation data" in done.err and "--val" in done.err
+    assert (tmp_path / "run" / "last.onnx").exists() and not (tmp_path / "run" / BEST).exists()
+
+
+def test_val_names_other_data(tmp_path: Path, run: Run) -> None:
+    done = run(SAMPLES / "train.parquet", "--val", SAMPLES, "-o", tmp_path / "run", *TINY, "--lines", 10)
+    assert done.code == 0, done.err
+    assert read_info(tmp_path / "run" / BEST).validation["lines"]["lines"] == 40
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Missing option '-o'"),
+        (("-o", "{run}"), "no training data"),
+        (("{missing}", "-o", "{run}"), "missing: no such file or folder"),
+        (("{empty}", "-o", "{run}"), "no train.parquet here"),
+        (("{samples}/train.parquet", "--val", "{missing}", "-o", "{run}"), "missing: no such file or folder"),
+        (("{samples}", "-o", "{run}", "--preset", "big"), "preset 'big' is unknown; there are: small, base"),
+        (("{samples}", "-o", "{run}", "--preset", "small", "--spec", SPEC), "--preset and --spec do not go together"),
+        (("{samples}", "-o", "{run}", "--spec", "nonsense"), "'nonsense' must stand in square brackets"),
+        (("{samples}", "-o", "{run}", "--spec", SPEC.replace("{classes}", "7")), "has 7 classes"),
+        (("{samples}", "-o", "{run}", "--minutes", "0"), "'--minutes'"),
+        (("{samples}", "-o", "{run}", "--threads", "-1"), "'--threads'"),
+        (("{samples}", "-o", "{run}", "--learning-rate", "-1"), "'--learning-rate'"),
+        (("-o", "{run}", "--resume"), "run: there is no run to go on with"),
+        (("--recipe", "{missing}", "-o", "{run}"), "missing: cannot be read"),
+        (("{samples}", "-o", "{run}", "--init-from", "nobody"), "no model named 'nobody'"),
+        (("{samples}", "-o", "{run}", "--init-from", "{missing}.safetensors"), "no such model file"),
+        (("{samples}", "-o", "{run}", "--init-from", "small", "--preset", "small"), "--init-from keeps the network"),
+        (("{samples}", "-o", "{file}"), "cannot be written"),
+    ],
+)
+def test_wrong_use_is_one_line(tmp_path: Path, run: Run, arguments: tuple[str, ...], message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("no folder")
+    places = {
+        "{run}": tmp_path / "run",
+        "{missing}": tmp_path / "missing",
+        "{empty}": tmp_path / "empty",
+        "{file}": tmp_path / "file",
+        "{samples}": SAMPLES,
+    }
+    for mark, path in places.items():
+        arguments = tuple(argument.replace(mark, str(path)) for argument in arguments)
+    assert message in one_line_error(run(*arguments))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("minuts = 5\n", "unknown key 'minuts'; known are: train, validation, preset"),
+        ("[optimisation]\nrate = 1.0\n", "optimisation: unknown key 'rate'"),
+        ("minutes = 'five'\n", "minutes = 'five': expected a float"),
+        ("minutes = \n", "not a TOML file"),
+    ],
+)
+def test_a_wrong_recipe_is_one_line(tmp_path: Path, run: Run, text: str, message: str) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text(text)
+    error = one_line_error(run("--recipe", file, SAMPLES, "-o", tmp_path / "run"))
+    assert message in error and error.startswith(str(file))
+
+
+def test_characters_outside_a_kept_alphabet_are_named_at_the_start(tmp_path: Path, run: Run) -> None:
+    bundle = drawn_bundle(tmp_path / "bundle", train=40, validation=5)
+    first = run(bundle, "-o", tmp_path / "first", *TINY, "--lines", 20, "--licence", "CC BY 4.0", "--name", "first")
+    assert first.code == 0, first.err
+    model = tmp_path / "first" / BEST
+    data = store_with_texts(tmp_path / "own", ["abba", "Abba", "ab Ab", "cab", "dad", "bad ß ß", "#dab"])
+    options = ("-o", tmp_path / "run", "--init-from", model, "--threads", 1, "--lines", 4)
+    error = one_line_error(run(data, *options, "--exclude", "#"))
+    assert "lacks characters of 3 training lines: ' ' 3, 'A' 2, 'ß' 2;" in error
+    assert "--exclude '# Aß'" in error
+    assert not (tmp_path / "run").exists()
+
+    done = run(data, *options, "--exclude", "# Aß")
+    assert done.code == 0, done.err
+    info = read_info(tmp_path / "run" / LAST)
+    assert (info.alphabet, info.spec) == ("abcd", SPEC.replace("{classes}", "5"))
+    # What was learned before stays, and so do its licence and its sets.
+    assert info.licence == "CC BY 4.0" and set(info.trained_on) == {"drawn", "own"}
+
+
+def test_no_usable_line_is_counted_and_named(tmp_path: Path, run: Run) -> None:
+    data = store_with_texts(tmp_path / "own", ["long" * 200, "text" * 200])
+    error = one_line_error_after_progress(run(data, "-o", tmp_path / "run", *TINY))
+    assert "no usable line" in error and "2 too narrow" in error
+
+
+def one_line_error_after_progress(outcome: Outcome) -> str:
+    """The last line of stderr of a run that had begun."""
+    assert outcome.code == 2 and outcome.out == "" and "Traceback" not in outcome.err
+    last = outcome.err.splitlines()[-1]
+    assert last.startswith("hwr: error: ")
+    return last
+
+
+@pytest.mark.parametrize("missing", ["torch", "torchaudio"])
+def test_without_torch_one_line_says_what_to_install(tmp_path: Path, missing: str) -> None:
+    done = python_without({missing}, "hwr", "train", SAMPLES, "-o", tmp_path / "run")
+    error = one_line_error(done)
+    assert f"training needs {missing}" in error
+    assert "run: pip install torch==2.11.0 torchaudio==2.11.0" in error
+
+
+def test_the_training_core_needs_no_other_library(tmp_path: Path) -> None:
+    bundle = drawn_bundle(tmp_path / "bundle", train=40, validation=5)
+    file = tmp_path / "recipe.toml"
+    file.write_text(recipe_to_toml(recipe(bundle, lines=30)), encoding="utf-8")
+    missing = {"cv2", "pyarrow", "click", "rich", "editdistance", "onnx", "onnxruntime"}
+    done = python_without(missing, "hwr.train", file, "-o", tmp_path / "run")
+    assert done.code == 0, done.err
+    assert done.out == f"{tmp_path / 'run' / BEST}\n"
+    assert "drawn: CER " in done.err
+    again = python_without(missing, "hwr.train", file, "-o", tmp_path / "run")
+    assert "holds a run already" in one_line_error(again)

@@ -1,0 +1,157 @@
+"""The files of a release: fp16 weights, ONNX, model card, log, trunk."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from training_runs import CHARACTERS, HEIGHT, SPEC
+
+from hwr.errors import UsageError
+from hwr.image import NORMALISATION
+from hwr.model.checkpoint import load_model, load_weights, save_model
+from hwr.model.info import ModelInfo, read_info
+from hwr.model.network import build
+from hwr.recognize.models import load_model as load_for_reading
+from hwr.train.release import TRUNKS, model_card, release
+from hwr.train.run import BEST, METRICS, TRUNK
+
+INFO = ModelInfo(
+    spec=SPEC.replace("{classes}", "5"),
+    alphabet=CHARACTERS,
+    height=HEIGHT,
+    normalisation=NORMALISATION.name,
+    normalisation_version=NORMALISATION.version,
+    stride=4,
+    name="drawn",
+    licence="CC0",
+    trained_on={"letters": {"lines": 1200, "weight": 2.5, "licence": "CC BY 4.0"}, "forms": {"lines": 7}},
+    training={"command": "hwr train letters", "seed": 3, "lines_seen": 45678, "steps": 99, "minutes": 1.5},
+)
+MEASURED = {"letters": {"cer": 0.12345, "wer": 0.4, "lines": 1156, "fp32_cer": 0.1234}}
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run leaves that a release is made of; the weights are random."""
+    folder = tmp_path_factory.mktemp("run")
+    torch.manual_seed(1)
+    network = build(INFO.spec, True)
+    save_model(folder / BEST, network.state_dict(), INFO)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.5)
+    save_model(folder / TRUNK, network.state_dict(), INFO, with_shortcut=True)
+    (folder / METRICS).write_text('{"event": "end"}\n')
+    return folder
+
+
+def released(run_folder: Path, folder: Path, **changes: Any) -> Path:
+    """Release the model of the run folder, with other facts."""
+    info = replace(INFO, **changes)
+    save_model(run_folder / "changed.safetensors", load_weights(run_folder / BEST), info)
+    return release(run_folder / "changed.safetensors", folder, MEASURED)
+
+
+def dtypes(path: Path) -> set[torch.dtype]:
+    with safe_open(path, "pt") as file:
+        return {file.get_tensor(name).dtype for name in file.keys() if file.get_tensor(name).is_floating_point()}
+
+
+def test_a_release_has_all_its_files(run_folder: Path, tmp_path: Path) -> None:
+    target = release(run_folder / BEST, tmp_path / "out", MEASURED)
+    assert target == tmp_path / "out" / "drawn.safetensors"
+    names = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")}
+    assert names == {"drawn.safetensors", "drawn.onnx", "drawn.md", "drawn.jsonl", f"{TRUNKS}/drawn.safetensors"}
+    assert (tmp_path / "out" / "drawn.jsonl").read_text() == (run_folder / METRICS).read_text()
+
+
+def test_weights_are_those_of_the_run_rounded_to_fp16(run_folder: Path, tmp_path: Path) -> None:
+    target = release(run_folder / BEST, tmp_path, MEASURED)
+    trunk = tmp_path / TRUNKS / "drawn.safetensors"
+    for written, source in ((target, run_folder / BEST), (trunk, run_folder / TRUNK)):
+        assert dtypes(source) == {torch.float32} and dtypes(written) == {torch.float16}
+        before, after = load_weights(source), load_weights(written)
+        assert set(before) == set(after)
+        for name, tensor in before.items():
+            # Half a unit in the last of 11 binary places (IEEE 754 binary16).
+            torch.testing.assert_close(after[name], tensor, rtol=2**-11, atol=2**-25)
+    assert load_weights(target).keys() < load_weights(trunk).keys()  # the trunk keeps the auxiliary head
+
+
+def test_the_onnx_file_is_made_from_the_rounded_weights(run_folder: Path, tmp_path: Path) -> None:
+    target = release(run_folder / BEST, tmp_path, MEASURED)
+    reader = load_for_reading(target)  # refuses an ONNX file of other weights
+    assert reader.info.alphabet == CHARACTERS
+    ink = torch.randint(0, 256, (HEIGHT, 90), generator=torch.Generator().manual_seed(2), dtype=torch.uint8)
+    (found,) = reader.log_probs([ink.numpy()])
+    network, _ = load_model(target)
+    with torch.no_grad():
+        padded = torch.nn.functional.pad(ink[None, None].float() / 255, (0, 2))
+        expected = network(padded, torch.tensor([90]))[0]
+    torch.testing.assert_close(torch.from_numpy(found), expected[: len(found)], rtol=0, atol=1e-4)
+
+
+def test_the_model_states_what_was_measured_and_what_it_started_from(run_folder: Path, tmp_path: Path) -> None:
+    training = INFO.training | {"init_from": "/home/somebody/models/first.safetensors"}
+    target = released(run_folder, tmp_path, training=training)
+    info = read_info(target)
+    assert info.validation == MEASURED
+    assert info.training["init_from"] == "first"
+    card = (tmp_path / "drawn.md").read_text(encoding="utf-8")
+    assert "started from the model `first`" in card and "somebody" not in card
+
+
+def test_the_card_states_the_facts() -> None:
+    card = model_card(replace(INFO, validation=MEASURED))
+    for part in (
+        "# Model `drawn`",
+        "Licence: CC0.",
+        "| letters | 1,200 | 2.5 | CC BY 4.0 |",
+        "| forms | 7 | 1 | not stated |",
+        "45,678 lines seen in 99 steps, 1.5 minutes",
+        "seed 3",
+        "    hwr train letters",
+        "| letters | 1,156 | 0.1235 | 0.4000 | 0.12340 |",
+        "4 characters:",
+        "`` abcd ``",
+    ):
+        assert part in card, part
+    assert "started from" not in card
+
+
+@pytest.mark.parametrize("alphabet", [" !`a", " ab`", "`"])
+def test_the_card_shows_backticks_and_the_blank_in_one_piece_of_code(alphabet: str) -> None:
+    line = next(line for line in model_card(replace(INFO, alphabet=alphabet)).splitlines() if line.startswith("``"))
+    code, after = line.removeprefix("`` ").split(" ``")
+    assert code == alphabet.strip()
+    assert after == (" and the blank" if " " in alphabet else "")
+
+
+@pytest.mark.parametrize("name", ["", "../drawn", "a/b"])
+def test_a_name_that_is_none_of_a_file_is_refused(run_folder: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="--name"):
+        released(run_folder, tmp_path / "out", name=name)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_its_run_is_released_without_log_and_trunk(run_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "alone").mkdir()
+    model = tmp_path / "alone" / "model.safetensors"
+    model.write_bytes((run_folder / BEST).read_bytes())
+    release(model, tmp_path / "out", MEASURED)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"drawn.safetensors", "drawn.onnx", "drawn.md"}
+
+
+def test_the_shipped_model_has_a_card_and_a_log_that_belong_to_it() -> None:
+    folder = Path(__file__).parent.parent.parent / "checkpoints"
+    info = read_info(folder / "small.safetensors")
+    card = (folder / "small.md").read_text(encoding="utf-8")
+    assert info.licence in card and "non-commercial" in card
+    for name, figures in info.validation.items():
+        assert f"| {name} | {figures['lines']:,} | {figures['cer']:.4f} |" in card
+    log = [json.loads(line) for line in (folder / "small.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert max(event["lines"] for event in log) >= info.training["lines_seen"]
