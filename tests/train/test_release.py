@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors.torch import load_file
 from training_runs import CHARACTERS, HEIGHT, SPEC
 
 from hwr.errors import UsageError
@@ -57,8 +57,7 @@ def released(run_folder: Path, folder: Path, **changes: Any) -> Path:
 
 
 def dtypes(path: Path) -> set[torch.dtype]:
-    with safe_open(path, "pt") as file:
-        return {file.get_tensor(name).dtype for name in file.keys() if file.get_tensor(name).is_floating_point()}
+    return {tensor.dtype for tensor in load_file(path).values() if tensor.is_floating_point()}
 
 
 def test_a_release_has_all_its_files(run_folder: Path, tmp_path: Path) -> None:
