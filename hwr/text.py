@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from hwr.errors import DataError
 
@@ -69,4 +70,4 @@ def steps_needed(text: Sequence[object]) -> int:
 
     Between two equal neighbours CTC needs a blank (Graves et al. 2006).
     """
-    return len(text) + sum(a == b for a, b in zip(text, text[1:], strict=False))
+    return len(text) + sum(a == b for a, b in pairwise(text))
