@@ -1,5 +1,6 @@
 """`hwr train` and `python -m hwr.train` as a user runs them: files, resuming, signals, bad input."""
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from training_runs import SPEC, drawn_bundle, recipe
 import hwr.cli
 from hwr.linestore import LineFile, StoredLine, write_lines
 from hwr.model.info import read_info
-from hwr.train.recipe import load_recipe, recipe_to_toml
+from hwr.train.recipe import Optimisation, Recipe, TrainingSet, load_recipe, recipe_to_toml
 from hwr.train.run import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME
 
 ROOT = Path(__file__).parent.parent.parent
@@ -157,6 +158,23 @@ def test_a_recipe_file_with_options_over_it(tmp_path: Path, run: Run) -> None:
     assert (kept.lines, kept.optimisation.learning_rate, kept.name, kept.seed) == (30, 0.001, "drawn", 3)
     assert kept.optimisation.columns_per_batch == 1500
     assert read_info(tmp_path / "run" / BEST).alphabet == "abcd"
+
+
+@pytest.mark.parametrize("kind", [Recipe, TrainingSet, Optimisation])
+def test_the_guide_lists_every_setting_with_its_default(kind: type[Any]) -> None:
+    guide = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    rows = {}
+    for line in guide.splitlines():
+        if line.startswith("| `"):
+            names, defaults = line.split("|")[1:3]
+            rows |= dict(zip(names.replace("`", "").split(","), defaults.replace("`", "").split(", "), strict=False))
+            rows |= {names.replace("`", "").strip(): defaults.replace("`", "").strip()}
+    rows = {name.strip(): default.strip() for name, default in rows.items()}
+    tables = {"train", "validation", "optimisation", "augment", "path"}
+    for setting in dataclasses.fields(kind):
+        if setting.name not in tables:
+            default = list(setting.default) if isinstance(setting.default, tuple) else setting.default
+            assert rows[setting.name] == json.dumps(default), setting.name
 
 
 def test_without_validation_data_it_says_so(tmp_path: Path, run: Run) -> None:
