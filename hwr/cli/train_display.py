@@ -2,14 +2,15 @@
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hwr.train.validate import SetResult
+if TYPE_CHECKING:
+    from hwr.train.validate import SetResult
 
 SHOWN_VALIDATIONS = 8
 
@@ -40,7 +41,7 @@ class LiveReporter:
         self._figures = figures
         self.live.update(self._render())
 
-    def validation(self, results: Sequence[SetResult], figures: dict[str, Any]) -> None:
+    def validation(self, results: "Sequence[SetResult]", figures: dict[str, Any]) -> None:
         """CER of each set, with truths and readings."""
         self._figures = figures
         self._validations.append((figures["lines"], {result.name: result.errors.rate for result in results}))
