@@ -125,7 +125,8 @@ def resolve_split(path: Path, split: str) -> Path:
         if file.is_file():
             return file
         there = ", ".join(sorted(found.stem for found in path.glob("*.parquet")))
-        raise DataError(f"{path}: no {split}.parquet here; " + (f"there is: {there}" if there else "not a line store"))
+        advice = f"there is: {there}" if there else f"not a line store; `hwr prepare {path} -o DIR` makes one"
+        raise DataError(f"{path}: no {split}.parquet here; {advice}")
     if not path.exists():
         raise DataError(f"{path}: does not exist")
     if path.suffix != ".parquet":

@@ -328,7 +328,7 @@ def test_resolve_split(tmp_path: Path) -> None:
     assert resolve_split(tmp_path / "train.parquet", "val") == tmp_path / "train.parquet"
     for path, message in [
         (tmp_path, "no test.parquet here; there is: train, val"),
-        (tmp_path / "empty", "no test.parquet here; not a line store"),
+        (tmp_path / "empty", "no test.parquet here; not a line store; `hwr prepare"),
         (tmp_path / "missing", "does not exist"),
     ]:
         with pytest.raises(DataError, match=message):

@@ -145,8 +145,17 @@ class Session:
         if not self.validation:
             self.reporter.message(f"no validation data: no CER is measured, and {LAST} is the model; --val names some")
 
+    def _state(self) -> dict[str, Any]:
+        """The trainer's state, and the alphabet that its labels belong to."""
+        return self.trainer.state() | {"alphabet": self.alphabet.characters}
+
     def _resume(self) -> None:
         state = self.run.load_state(RESUME)
+        if state.get("alphabet", self.alphabet.characters) != self.alphabet.characters:
+            raise InputError(
+                f"{self.run.path}: the characters of the training data are not those that this run began with; "
+                f"go on with the same data, or start a new run with --init-from {self.run.path / LAST}"
+            )
         try:
             lengthened = False
             if Progress(**state["progress"]).trunk_saved:
@@ -254,7 +263,7 @@ class Session:
 
     def trunk(self, trainer: Trainer) -> None:
         """Keep the state before the decay."""
-        self.run.save_state(TRUNK_RESUME, trainer.state())
+        self.run.save_state(TRUNK_RESUME, self._state())
         save_model(self.run.path / TRUNK, trainer.average.state_dict(), self.info(), with_shortcut=True)
         self.reporter.message("the trunk is saved; the learning rate falls from here")
 
@@ -293,7 +302,7 @@ class Session:
         """Write `last.safetensors` and the resume state."""
         self.trainer.progress.last_save = self.trainer.progress.seconds
         save_model(self.run.path / LAST, self.trainer.average.state_dict(), self.info(), with_shortcut=True)
-        self.run.save_state(RESUME, self.trainer.state())
+        self.run.save_state(RESUME, self._state())
 
     def finish(self, finished: bool) -> None:
         """The last validation, on all lines, and the last save."""

@@ -211,3 +211,13 @@ def test_weights_of_several_sets(tmp_path: Path) -> None:
         "often": (3.0, 20),
         "once": (1.0, 20),
     }
+
+
+def test_resuming_on_other_characters_is_refused(tmp_path: Path) -> None:
+    data = drawn_bundle(tmp_path / "data")
+    train(recipe(data, lines=40), tmp_path / "run", Recorder())
+    # As many characters, so the network would fit; but label 1 would stand for another letter.
+    lines = [BundleLine(line.ink, line.text.replace("a", "z"), line.id) for line in drawn_lines(200)]
+    write_bundle(data, header(), lines)
+    with pytest.raises(InputError, match="characters of the training data"):
+        train(recipe(data, lines=80), tmp_path / "run", Recorder(), resume=True)
