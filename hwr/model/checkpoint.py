@@ -22,7 +22,7 @@ def save_model(
 
     Args:
         weights: a network's state dict.
-        half: store floating-point weights in fp16 (releases); they are read back as fp32.
+        half: store kernels and matrices in fp16 (releases); they are read back as fp32.
         with_shortcut: keep the auxiliary head, so that training can go on with it.
 
     Raises:
@@ -33,7 +33,8 @@ def save_model(
         if name.startswith(SHORTCUT_PREFIX) and not with_shortcut:
             continue
         if tensor.is_floating_point():
-            tensor = tensor.half() if half else tensor.float()
+            # Norms and biases are few and sensitive: they stay in fp32.
+            tensor = tensor.half() if half and tensor.ndim > 1 else tensor.float()
         kept[name] = tensor.detach().cpu().contiguous()
     data = save(kept, {METADATA_KEY: info.to_json()})
     with atomic_write(path) as temporary:
