@@ -1,6 +1,7 @@
 """A run that was killed, stopped or lengthened goes on as if nothing had happened."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -42,7 +43,8 @@ def run_killed(settings: Recipe, folder: Path) -> dict[int, float]:
     file.write_text(recipe_to_toml(settings), encoding="utf-8")
     command = [sys.executable, "-c", CHILD, str(file), str(folder)]
     losses = {}
-    with subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True) as child:
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}  # found also where PYTHONSAFEPATH is set
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         for line in child.stdout:
             if line == "waiting\n":
