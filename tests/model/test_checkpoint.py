@@ -38,7 +38,7 @@ def path(tmp_path: Path, network: Network) -> Path:
     return path
 
 
-def refused(path: Path, says: str, error: type[InputError] = ModelError) -> None:
+def assert_refused(path: Path, says: str, error: type[InputError] = ModelError) -> None:
     with pytest.raises(error, match=says) as caught:
         load_model(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
@@ -117,27 +117,27 @@ class TestShortcut:
 
 class TestBadFiles:
     def test_missing_folder_empty(self, tmp_path: Path) -> None:
-        refused(tmp_path / "nothing", "cannot be read", InputError)
-        refused(tmp_path, "cannot be read", InputError)
+        assert_refused(tmp_path / "nothing", "cannot be read", InputError)
+        assert_refused(tmp_path, "cannot be read", InputError)
         (tmp_path / "empty").touch()
-        refused(tmp_path / "empty", "not a model file")
+        assert_refused(tmp_path / "empty", "not a model file")
 
     def test_truncated(self, path: Path) -> None:
         data = path.read_bytes()
         for size in (4, 100, len(data) // 2, len(data) - 1):
             path.write_bytes(data[:size])
-            refused(path, "truncated")
+            assert_refused(path, "truncated")
 
     def test_foreign_weights(self, tmp_path: Path) -> None:
         save_file({"w": torch.zeros(3)}, tmp_path / "m", metadata={"format": "pt"})
-        refused(tmp_path / "m", "not a model of hwr")
+        assert_refused(tmp_path / "m", "not a model of hwr")
 
     def test_shapes_that_contradict_the_offsets(self, path: Path) -> None:
         data = path.read_bytes()
         broken = data.replace(b'"shape":[6]', b'"shape":[7]')
         assert broken != data
         path.write_bytes(broken)
-        refused(path, "the weights cannot be read")
+        assert_refused(path, "the weights cannot be read")
 
     @pytest.mark.parametrize(
         ("old", "new", "says"),
@@ -150,7 +150,7 @@ class TestBadFiles:
         data = path.read_bytes()
         assert data.count(old.encode()) == 1
         path.write_bytes(data.replace(old.encode(), new.encode()))
-        refused(path, says)
+        assert_refused(path, says)
 
     @pytest.mark.parametrize(
         ("change", "says"),
@@ -170,7 +170,7 @@ class TestBadFiles:
         self, path: Path, network: Network, change: dict[str, str | int], says: str
     ) -> None:
         save_model(path, network.state_dict(), replace(INFO, **change))  # type: ignore[arg-type]
-        refused(path, says)
+        assert_refused(path, says)
 
     def test_fill_changes_nothing_when_it_refuses(self, network: Network) -> None:
         before = {name: tensor.clone() for name, tensor in network.state_dict().items()}

@@ -44,7 +44,7 @@ def columns(x: Tensor, widths: tuple[int, ...] = WIDTHS) -> Tensor:
     return torch.cat([x[index, :, :, :width] for index, width in enumerate(widths)], dim=2)[None]
 
 
-def close(first: Tensor, second: Tensor) -> None:
+def assert_close(first: Tensor, second: Tensor) -> None:
     torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-5)
 
 
@@ -80,9 +80,9 @@ class TestBatchNorm:
         x = maps(garbage=garbage).requires_grad_()
         for _ in range(3):
             mine, twin = columns(ours(x, frame())), theirs(columns(x))
-        close(mine, twin)
+        assert_close(mine, twin)
         for name, tensor in theirs.state_dict().items():
-            close(ours.state_dict()[name], tensor)
+            assert_close(ours.state_dict()[name], tensor)
 
     def test_gradients(self) -> None:
         ours, theirs = self.pair()
@@ -92,13 +92,13 @@ class TestBatchNorm:
         mine = torch.autograd.grad((columns(ours(x, frame())) * direction).sum(), wanted)
         twin = torch.autograd.grad((theirs(columns(x)) * direction).sum(), (theirs.weight, theirs.bias, x))
         for a, b in zip(mine, twin, strict=True):
-            close(a, b)
+            assert_close(a, b)
 
     def test_eval_and_lines_without_widths(self) -> None:
         ours, theirs = self.pair()
         x = maps()
-        close(ours(x, Frame(None)), theirs(x))
-        close(ours.eval()(x, frame()), theirs.eval()(x))
+        assert_close(ours(x, Frame(None)), theirs(x))
+        assert_close(ours.eval()(x, frame()), theirs.eval()(x))
 
     def test_a_single_value_keeps_the_statistics_finite(self) -> None:
         ours = MaskedBatchNorm(3)
@@ -124,17 +124,17 @@ class TestInstanceNorm:
         direction = torch.randn_like(x)
         y = ours(x, frame())
         for index, width in enumerate(WIDTHS):
-            close(y[index : index + 1, :, :, :width], theirs(x[index : index + 1, :, :, :width]))
+            assert_close(y[index : index + 1, :, :, :width], theirs(x[index : index + 1, :, :, :width]))
         (mine,) = torch.autograd.grad((masked(y, frame()) * direction).sum(), x)
         twin = sum(
             (theirs(x[i : i + 1, :, :, :w]) * direction[i : i + 1, :, :, :w]).sum() for i, w in enumerate(WIDTHS)
         )
         assert isinstance(twin, Tensor)
-        close(mine, torch.autograd.grad(twin, x)[0])
+        assert_close(mine, torch.autograd.grad(twin, x)[0])
 
     def test_without_widths(self) -> None:
         x = maps()
-        close(MaskedInstanceNorm(3)(x, Frame(None)), nn.InstanceNorm2d(3)(x))
+        assert_close(MaskedInstanceNorm(3)(x, Frame(None)), nn.InstanceNorm2d(3)(x))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ class TestInstanceNorm:
 def test_activations(name: vgsl.Activation, twin: object) -> None:
     x = torch.randn(50)
     assert callable(twin)
-    close(activate(x.clone(), name), twin(x))
+    assert_close(activate(x.clone(), name), twin(x))
 
 
 class TestConvolution:
@@ -160,7 +160,7 @@ class TestConvolution:
         for index, width in enumerate(WIDTHS):
             alone = functional.conv2d(x[index : index + 1, :, :, :width], weight, bias, stride, padding).tanh()
             assert alone.shape[3] == after.widths[index] == -(-width // stride[1])
-            close(y[index : index + 1, :, :, : alone.shape[3]], alone)
+            assert_close(y[index : index + 1, :, :, : alone.shape[3]], alone)
             assert (y[index, :, :, alone.shape[3] :] == 0).all()  # though tanh(bias) is not 0
 
     def test_no_bias_before_a_norm(self) -> None:
@@ -198,7 +198,7 @@ class TestResidual:
             line = x[index : index + 1, :, :, :width]
             short = line if channels == 3 else normed(line, "shortcut")
             alone = function(normed(function(normed(line, "first")), "second") + short)
-            close(y[index : index + 1, :, :, :width], alone)
+            assert_close(y[index : index + 1, :, :, :width], alone)
             assert (y[index, :, :, width:] == 0).all()
 
     @pytest.mark.parametrize(("channels_in", "channels"), [(4, 4), (4, 7)])
@@ -214,7 +214,7 @@ class TestPool:
     def test_plain(self) -> None:
         x = maps(height=6, widths=(8, 3))
         y, after = MaxPool(vgsl.MaxPool((2, 2), (2, 2)))(x, frame(8, 3))
-        close(y[:1], functional.max_pool2d(x[:1], 2))
+        assert_close(y[:1], functional.max_pool2d(x[:1], 2))
         assert after.widths is not None and after.widths.tolist() == [4, 2]
         assert (y[1, :, :, 2:] == 0).all()
 
@@ -228,13 +228,13 @@ class TestPool:
             for column in range(y.shape[3]):
                 top, left = row * stride[0], column * stride[1]
                 patch = padded[:, :, top : top + window[0], left : left + window[1]]
-                close(y[:, :, row, column], patch.amax((2, 3)))
+                assert_close(y[:, :, row, column], patch.amax((2, 3)))
 
     @pytest.mark.parametrize("stride", [(0, 1), (5, 1)])
     def test_whole_height(self, stride: tuple[int, int]) -> None:
         x = maps()
         y, after = MaxPool(vgsl.MaxPool((0, 1), stride))(x, frame())
-        close(y, x.amax(2, keepdim=True))
+        assert_close(y, x.amax(2, keepdim=True))
         assert after.widths is not None and after.widths.tolist() == list(WIDTHS)
 
 
