@@ -256,8 +256,8 @@ def _fit(ink: NDArray[np.float32], height: int) -> Grey:
 def _scale(profile: NDArray[np.float64], deviation: float, height: int) -> float:
     """Rows of the result for one row of the image: the geometric mean of two estimates.
 
-    The spread of the ink is one; the height of the image itself, where it was cut along the line, is the other.
-    Together they keep the letters of a page more even in size than either does (docs/normalisation.md).
+    The spread of the ink is one; the height of the image itself, where it was cut along the line, is the other: the
+    first fails on lines with few ascenders, the second on images that were not cut alike (docs/normalisation.md).
 
     Args:
         profile: share of the ink in each row; deviation: its standard deviation in rows.

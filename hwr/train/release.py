@@ -86,7 +86,7 @@ def model_card(info: ModelInfo) -> str:
             "",
             "## Network",
             "",
-            f"`{info.spec}`, weights in fp16.",
+            f"`{info.spec}`, weights in fp16 (norms and biases in fp32).",
             "",
             "## Trained on",
             "",

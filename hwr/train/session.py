@@ -2,7 +2,6 @@
 
 import platform
 import shlex
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -24,7 +23,7 @@ from hwr.text import Alphabet
 from hwr.train.data import BundleSource, Normalised, StoreSource, open_sources
 from hwr.train.device import Device, choose_device
 from hwr.train.loop import Progress, StepReport, Trainer
-from hwr.train.plan import Planner
+from hwr.train.plan import Planner, Skipped
 from hwr.train.recipe import Recipe, TrainingSet
 from hwr.train.run import BEST, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder
 from hwr.train.schedule import in_decay
@@ -128,7 +127,6 @@ class Session:
         self._losses: deque[float] = deque(maxlen=100)
         self._speed: deque[StepReport] = deque(maxlen=100)
         self._logged = 0.0
-        self._started = time.time()
 
     def prepare(self, resume: bool) -> None:
         """Make the run folder, or go on from its state; a lengthened run goes on from its trunk."""
@@ -314,7 +312,7 @@ class Session:
         self.run.log({"event": "end" if finished else "stopped"} | self.figures() | asdict(self.skipped))
 
     @property
-    def skipped(self) -> Any:
+    def skipped(self) -> Skipped:
         """Counts of the lines that were passed over."""
         return self.trainer.planner.skipped
 

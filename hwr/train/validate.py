@@ -10,6 +10,7 @@ from hwr.decode.greedy import decode_greedy
 from hwr.image import time_steps
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.model.network import Network
+from hwr.recognize.batches import plan_batches
 from hwr.text import Alphabet
 from hwr.train.data import Source, TrainingLine
 
@@ -51,19 +52,13 @@ def validate(
 
 def _read(network: Network, lines: Sequence[TrainingLine], alphabet: Alphabet, autocast: torch.autocast) -> list[str]:
     """Texts of lines, in their order; lines of like width go through the network together."""
-    order = sorted(range(len(lines)), key=lambda index: lines[index].ink.shape[1])
     readings = [""] * len(lines)
-    batch: list[int] = []
-    for position, index in enumerate(order):
-        batch.append(index)
-        following = order[position + 1] if position + 1 < len(order) else None
-        if following is not None and lines[following].ink.shape[1] * (len(batch) + 1) <= COLUMNS_PER_BATCH:
-            continue
+    widths = [line.ink.shape[1] for line in lines]
+    for batch in plan_batches(widths, 1, max_lines=len(lines), max_pixels=COLUMNS_PER_BATCH):
         log_probs = _log_probs(network, [lines[index] for index in batch], autocast)
         for row, index in enumerate(batch):
-            steps = time_steps(lines[index].ink.shape[1], network.stride)
+            steps = time_steps(widths[index], network.stride)
             readings[index] = decode_greedy(log_probs[row, :steps].numpy(), alphabet).text
-        batch = []
     return readings
 
 

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tiny_model
+from commands import run_command
 from line_sets import NumberReader
 from PIL import Image
 
-import hwr.cli
 from hwr.image import decode_image
 from hwr.linestore import LineFile, StoredLine, write_lines
 from hwr.text import normalise_text
@@ -58,12 +58,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Run `hwr eval` with arguments in this process."""
 
     def run(*arguments: object) -> Outcome:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["hwr", "eval", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            hwr.cli.main()
-        captured = capsys.readouterr()
-        return Outcome(int(left.value.code or 0), captured.out, captured.err)
+        return Outcome(*run_command(monkeypatch, capsys, "eval", *arguments))
 
     return run
 

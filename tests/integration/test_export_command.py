@@ -3,18 +3,15 @@
 import io
 import json
 import re
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import jiwer
 import numpy as np
 import pytest
+from commands import Outcome, Run, run_command
 from PIL import Image
 from training_runs import drawn_line, drawn_lines, plain, recipe
 
-import hwr.cli
 from hwr.linestore import LineFile, StoredLine, write_lines
 from hwr.model.info import WEIGHTS_KEY, read_info, weights_hash
 from hwr.train.recipe import Optimisation
@@ -23,29 +20,12 @@ from hwr.train.run import BEST
 from hwr.train.session import train
 
 
-@dataclass
-class Outcome:
-    """What a run of the program left."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Outcome]
-
-
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run `hwr` with arguments in this process."""
 
     def run(*arguments: object) -> Outcome:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["hwr", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            hwr.cli.main()
-        captured = capsys.readouterr()
-        return Outcome(int(left.value.code or 0), captured.out, captured.err)
+        return Outcome(*run_command(monkeypatch, capsys, *arguments))
 
     return run
 

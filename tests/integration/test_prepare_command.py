@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from commands import run_command
 from line_images import image_file, stored_line, write_image
 
-import hwr.cli
 from hwr.bundle import BundleShard, find_shards
 from hwr.linestore import LineFile, write_lines
 
@@ -39,12 +39,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Run `hwr prepare` with arguments in this process."""
 
     def run(*arguments: object) -> Outcome:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["hwr", "prepare", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            hwr.cli.main()
-        captured = capsys.readouterr()
-        return Outcome(int(left.value.code or 0), captured.out, captured.err)
+        return Outcome(*run_command(monkeypatch, capsys, "prepare", *arguments))
 
     return run
 

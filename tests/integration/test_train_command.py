@@ -5,15 +5,13 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Outcome, Run, run_command
 from training_runs import SPEC, drawn_bundle, recipe
 
-import hwr.cli
 from hwr.linestore import LineFile, StoredLine, write_lines
 from hwr.model.info import read_info
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet, load_recipe, recipe_to_toml
@@ -35,29 +33,12 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """A program that runs a module as if some libraries were not installed."""
 
 
-@dataclass
-class Outcome:
-    """What a run of the program left."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Outcome]
-
-
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run `hwr train` with arguments in this process."""
 
     def run(*arguments: object) -> Outcome:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["hwr", "train", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            hwr.cli.main()
-        captured = capsys.readouterr()
-        return Outcome(int(left.value.code or 0), captured.out, captured.err)
+        return Outcome(*run_command(monkeypatch, capsys, "train", *arguments))
 
     return run
 
