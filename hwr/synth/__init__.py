@@ -1,0 +1,1 @@
+"""Synthesis: text -> images of handwritten lines."""
