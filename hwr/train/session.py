@@ -1,9 +1,8 @@
 """One run from recipe to released model: opens the data, builds the network, validates, saves, resumes."""
 
 import platform
-import shlex
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,15 +10,12 @@ from typing import Any, Protocol
 
 import torch
 
-from hwr.errors import DataError, InputError, UsageError
+from hwr.errors import DataError, InputError
 from hwr.image import NORMALISATION
-from hwr.model import vgsl
-from hwr.model.checkpoint import load_model, save_model
+from hwr.model.checkpoint import save_model
 from hwr.model.export import export_onnx
 from hwr.model.info import ModelInfo
-from hwr.model.network import Network, build, count_parameters
-from hwr.model.presets import preset_spec
-from hwr.text import Alphabet
+from hwr.model.network import count_parameters
 from hwr.train.data import BundleSource, Normalised, StoreSource, open_sources
 from hwr.train.device import Device, choose_device
 from hwr.train.loop import Progress, StepReport, Trainer
@@ -27,6 +23,7 @@ from hwr.train.plan import Planner, Skipped
 from hwr.train.recipe import Recipe, TrainingSet
 from hwr.train.run import BEST, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder
 from hwr.train.schedule import in_decay
+from hwr.train.start import begin
 from hwr.train.validate import SetResult, validate
 
 LOG_SECONDS = 20.0
@@ -105,19 +102,16 @@ class Session:
         self.recipe, self.run, self.reporter, self.command = recipe, RunFolder(folder), reporter, command
         self.device: Device = choose_device(recipe.precision, recipe.threads)
         torch.manual_seed(recipe.seed)
-        self.base: ModelInfo | None = None
-        network, alphabet = self._network_and_alphabet()
-        self.alphabet = alphabet
+        self.start = begin(recipe, self._training_texts)
+        network, self.alphabet = self.start.network, self.start.alphabet
         wanted = Normalised(NORMALISATION.name, NORMALISATION.version, network.height)
         self.training = self._open(recipe.train, wanted, "train")
         self.validation = [item.source for item in self._open(recipe.validation, wanted, "val")]
         self._trained_on = {item.source.name: item.facts() for item in self.training}
-        if recipe.init_from:
-            self._refuse_unknown_characters()
         planner = Planner(
             [item.source for item in self.training],
             [item.weight for item in self.training],
-            alphabet,
+            self.alphabet,
             network.stride,
             recipe.optimisation,
             recipe.seed,
@@ -173,45 +167,10 @@ class Session:
             self.reporter.message("the run was lengthened: going on from the trunk, before the learning rate fell")
         self.run.cut_log(self.trainer.progress.step)
 
-    def _network_and_alphabet(self) -> tuple[Network, Alphabet]:
-        recipe = self.recipe
-        with_shortcut = recipe.optimisation.shortcut_weight > 0
-        if recipe.init_from:
-            network, info = load_model(Path(recipe.init_from), with_shortcut)
-            if (info.normalisation, info.normalisation_version) != (NORMALISATION.name, NORMALISATION.version):
-                raise InputError(f"{recipe.init_from}: trained with another line normalisation")
-            self.base = info
-            return network, info.make_alphabet()
-        spec = recipe.spec or preset_spec(recipe.preset, 2)
-        height = vgsl.parse(spec.replace("{classes}", "2")).input.height
+    def _training_texts(self, height: int) -> Iterator[str]:
+        """All texts of the training data, opened for lines of `height` rows."""
         wanted = Normalised(NORMALISATION.name, NORMALISATION.version, height)
-        texts = (text for item in self._open(recipe.train, wanted, "train") for text in item.source.texts())
-        alphabet = Alphabet.of(text for text in texts if not any(c in recipe.exclude for c in text))
-        if not alphabet.characters:
-            raise DataError("the training data hold no text")
-        spec = recipe.spec.replace("{classes}", str(alphabet.classes)) or preset_spec(recipe.preset, alphabet.classes)
-        network = build(spec, with_shortcut)
-        if network.classes != alphabet.classes:
-            raise DataError(
-                f"the specification has {network.classes} classes, the alphabet needs {alphabet.classes}: "
-                "write {classes} in its place"
-            )
-        return network, alphabet
-
-    def _refuse_unknown_characters(self) -> None:
-        """A model that is trained further keeps its alphabet: say at the start which texts do not fit it."""
-        exclude = self.recipe.exclude
-        texts = (text for item in self.training for text in item.source.texts())
-        wrong = [text for text in texts if not any(c in exclude for c in text) and self.alphabet.missing([text])]
-        if not wrong:
-            return
-        missing = self.alphabet.missing(wrong)
-        counts = ", ".join(f"{character!r} {count}" for character, count in missing.most_common())
-        characters = exclude + "".join(sorted(missing))
-        raise UsageError(
-            f"{self.recipe.init_from}: its alphabet, which is kept, lacks characters of {len(wrong)} training lines: "
-            f"{counts}; leave these lines out with --exclude {shlex.quote(characters)}, or train without --init-from"
-        )
+        return (text for item in self._open(self.recipe.train, wanted, "train") for text in item.source.texts())
 
     def _open(self, sets: Sequence[TrainingSet], wanted: Normalised, split: str) -> list[WeightedSource]:
         if split == "train" and not sets:
@@ -318,11 +277,11 @@ class Session:
 
     def info(self) -> ModelInfo:
         """The facts for a model file, as of now."""
-        network, progress, recipe = self.trainer.network, self.trainer.progress, self.recipe
+        network, progress, recipe, base = self.trainer.network, self.trainer.progress, self.recipe, self.start.base
         from hwr import __version__
 
         return ModelInfo(
-            spec=self._spec(),
+            spec=self.start.spec,
             alphabet=self.alphabet.characters,
             height=network.height,
             normalisation=NORMALISATION.name,
@@ -330,8 +289,8 @@ class Session:
             stride=network.stride,
             name=recipe.name,
             # What a model learned before stays in it, with the bounds on its use.
-            licence=recipe.licence or (self.base.licence if self.base else ""),
-            trained_on=(self.base.trained_on if self.base else {}) | self._trained_on,
+            licence=recipe.licence or (base.licence if base else ""),
+            trained_on=(base.trained_on if base else {}) | self._trained_on,
             validation=progress.validation,
             training={
                 "command": self.command,
@@ -345,11 +304,4 @@ class Session:
                 "hwr": __version__,
                 "torch": torch.__version__,
             },
-        )
-
-    def _spec(self) -> str:
-        if self.base:
-            return self.base.spec
-        return self.recipe.spec.replace("{classes}", str(self.alphabet.classes)) or preset_spec(
-            self.recipe.preset, self.alphabet.classes
         )
