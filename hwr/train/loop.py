@@ -15,6 +15,7 @@ from hwr.model.network import Network
 from hwr.train.augment import augment
 from hwr.train.device import Device, return_free_memory
 from hwr.train.loss import ctc_loss, span_mask
+from hwr.train.optimiser import Optimiser
 from hwr.train.plan import Batch, Planner
 from hwr.train.recipe import Recipe
 from hwr.train.schedule import in_decay, learning_rate
@@ -83,13 +84,7 @@ class Trainer:
         self.average = copy.deepcopy(self.network)
         self.average.requires_grad_(False)
         self.planner, self.recipe, self.device = planner, recipe, device
-        options = recipe.optimisation
-        self.optimiser = torch.optim.AdamW(
-            _parameter_groups(self.network, options.weight_decay),
-            lr=options.learning_rate,
-            betas=options.betas,
-            foreach=True,
-        )
+        self.optimiser = Optimiser(self.network, recipe.optimisation)
         self.progress = Progress()
         self._durations: deque[float] = deque(maxlen=50)
 
@@ -143,9 +138,7 @@ class Trainer:
     def _step(self, batch: Batch, rate: float) -> float:
         """One forward and backward pass and the update; the loss, which may be non-finite."""
         self.network.train()
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         statistics = [buffer.clone() for buffer in self.network.buffers()]
         loss = self._loss(batch)
         value = float(loss.detach())
@@ -155,7 +148,7 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimisation.clip_norm, foreach=True)
         if not torch.isfinite(norm):
             return self._skip(float(norm), statistics)
-        self.optimiser.step()
+        self.optimiser.step(rate)
         self.progress.non_finite_in_a_row = 0
         self._update_average()
         return value
@@ -207,7 +200,7 @@ class Trainer:
         return {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimiser.state(),
             "progress": asdict(self.progress),
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all(),
@@ -218,19 +211,12 @@ class Trainer:
         """Go on from a state that `state` gave."""
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimiser.load_state(state["optimiser"])
         self.progress = Progress(**state["progress"])
         torch.set_rng_state(state["random"])
         if len(state.get("random_cuda", ())) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(state.get("random_cuda", ()))
         self._durations = deque(state["durations"], maxlen=self._durations.maxlen)
-
-
-def _parameter_groups(network: Network, weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices and kernels decay; biases and norms do not."""
-    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
 def _float_tensors(network: Network) -> list[Tensor]:

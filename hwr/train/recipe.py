@@ -30,9 +30,14 @@ class TrainingSet:
 
 @dataclass(frozen=True)
 class Optimisation:
-    """AdamW with warm-up, a constant rate, and a decay over the last part of the run."""
+    """Muon or AdamW with warm-up, a constant rate, and a decay over the last part of the run.
 
+    With muon, kernels and recurrent matrices take `momentum`; all other weights take AdamW and its `betas`.
+    """
+
+    optimiser: str = "adamw"
     learning_rate: float = 2e-3
+    momentum: float = 0.95
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = 0.01
     warm_up_steps: int = 200
@@ -86,6 +91,8 @@ class Recipe:
             raise UsageError("minutes must be positive, lines 0 (no limit) or more")
         if not 0 <= self.optimisation.decay_share < 1:
             raise UsageError("decay_share must lie between 0 and 1")
+        if self.optimisation.optimiser not in ("adamw", "muon"):
+            raise UsageError(f"optimiser {self.optimisation.optimiser!r}: adamw or muon")
         if not 0 < self.optimisation.learning_rate < math.inf or self.threads < 0:
             raise UsageError("learning_rate must be positive, threads 0 (the library's choice) or more")
 

@@ -1,0 +1,152 @@
+"""The optimiser: Muon for the matrices inside the network, AdamW for all other weights, in one object.
+
+Muon (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks") replaces the momentum of a matrix
+by the nearest orthogonal matrix, so that every direction of it learns at the same pace. Its update is scaled to the
+size of an AdamW update (Liu et al. 2025, "Muon is scalable for LLM training", equation 4), so that one learning rate
+serves both.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hwr.model.network import Network
+from hwr.train.recipe import Optimisation
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Coefficients of the quintic iteration; five steps bring every singular value near 1 (Jordan et al. 2024)."""
+
+NEWTON_SCHULZ_STEPS = 5
+
+ADAM_SIZE = 0.2
+"""Root mean square of a typical AdamW update of one weight, in learning rates (Liu et al. 2025)."""
+
+GATES = {"LSTM": 4, "GRU": 3}
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A weight that Muon updates: `blocks` matrices, one above the other."""
+
+    weight: Tensor
+    blocks: int
+
+    def matrices(self, tensor: Tensor) -> Tensor:
+        """A tensor of the weight's shape as (blocks, rows, columns); kernels are laid out as rows."""
+        return tensor.reshape(self.blocks, tensor.shape[0] // self.blocks, -1)
+
+
+def hidden_weights(network: Network) -> list[Hidden]:
+    """Kernels and recurrent matrices, without the heads.
+
+    Each gate of a recurrent layer is a matrix of its own. A depthwise or single-row kernel is none.
+    """
+    hidden = []
+    for module in network.layers.modules():
+        if isinstance(module, nn.Conv2d):
+            hidden.append(Hidden(module.weight, 1))
+        elif isinstance(module, nn.RNNBase):
+            blocks = GATES.get(module.mode, 1)
+            hidden += [Hidden(w, blocks) for name, w in module.named_parameters() if name.startswith("weight")]
+    return [item for item in hidden if min(item.matrices(item.weight).shape[1:]) > 1]
+
+
+def orthogonalise(matrices: Tensor) -> Tensor:
+    """Bring the singular values of each matrix (N, rows, columns) near 1, in bf16; same shape, float32."""
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.transpose(1, 2) if tall else matrices
+    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+    a, b, c = NEWTON_SCHULZ
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        gram = x @ x.transpose(1, 2)
+        polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        x = torch.baddbmm(x, polynomial, x, beta=a)
+    return (x.transpose(1, 2) if tall else x).float()
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon over hidden weights; matrices of one shape are worked on together."""
+
+    def __init__(self, hidden: Iterable[Hidden], learning_rate: float, momentum: float, weight_decay: float) -> None:
+        self.hidden = list(hidden)
+        defaults = {"lr": learning_rate, "momentum": momentum, "weight_decay": weight_decay}
+        super().__init__([item.weight for item in self.hidden], defaults)
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # no closures here
+        """One update from the gradients."""
+        (group,) = self.param_groups
+        items = [item for item in self.hidden if item.weight.grad is not None]
+        weights: list[Tensor] = [item.weight for item in items]
+        gradients = [item.weight.grad for item in items if item.weight.grad is not None]
+        momenta = [self._momentum(weight) for weight in weights]
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        # Nesterov: look one step ahead along the momentum.
+        ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
+        torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+        by_shape: dict[torch.Size, list[int]] = {}
+        for number, item in enumerate(items):
+            by_shape.setdefault(item.matrices(ahead[number]).shape[1:], []).append(number)
+        for (rows, columns), numbers in by_shape.items():
+            stacked = torch.cat([items[number].matrices(ahead[number]) for number in numbers])
+            size = group["lr"] * ADAM_SIZE * max(rows, columns) ** 0.5
+            updates = torch.split(orthogonalise(stacked), [items[number].blocks for number in numbers])
+            for number, update in zip(numbers, updates, strict=True):
+                weights[number].add_(update.reshape(weights[number].shape), alpha=-size)
+
+    def _momentum(self, weight: Tensor) -> Tensor:
+        state = self.state[weight]
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(weight)
+        momentum: Tensor = state["momentum"]
+        return momentum
+
+
+class Optimiser:
+    """All weights of a network under one learning rate."""
+
+    def __init__(self, network: Network, options: Optimisation) -> None:
+        hidden = hidden_weights(network) if options.optimiser == "muon" else []
+        taken = {id(item.weight) for item in hidden}
+        rest = [parameter for parameter in network.parameters() if id(parameter) not in taken]
+        # Matrices and kernels decay; biases and norms do not.
+        groups = [
+            {"params": [p for p in rest if p.ndim > 1], "weight_decay": options.weight_decay},
+            {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        adam = torch.optim.AdamW(
+            [group for group in groups if group["params"]], lr=options.learning_rate, betas=options.betas, foreach=True
+        )
+        self.parts: list[torch.optim.Optimizer] = [adam]
+        if hidden:
+            self.parts.append(Muon(hidden, options.learning_rate, options.momentum, options.weight_decay))
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+
+    def step(self, learning_rate: float) -> None:
+        """Update all weights from their gradients."""
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = learning_rate
+            part.step()
+
+    def state(self) -> list[dict[str, Any]]:
+        """What `load_state` needs to go on exactly."""
+        return [part.state_dict() for part in self.parts]
+
+    def load_state(self, state: list[dict[str, Any]]) -> None:
+        """Go on from a state that `state` gave.
+
+        Raises:
+            ValueError: the state is of another kind of optimiser or of other weights.
+        """
+        if len(state) != len(self.parts):
+            raise ValueError("the state is of another optimiser")
+        for part, part_state in zip(self.parts, state, strict=True):
+            part.load_state_dict(part_state)
