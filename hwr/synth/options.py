@@ -78,6 +78,7 @@ class PaperOptions:
     shadow_depth: Range = (0.15, 0.5)
     rotation_probability: float = 0.3
     rotation_degrees: float = 1.5
+    rotation_rise: float = 0.35  # at most, over the whole line, as a share of the line height
     blur_probability: float = 0.3
     blur_sigma: Range = (0.4, 1.3)
     noise_probability: float = 0.35
@@ -89,7 +90,7 @@ class PaperOptions:
 
     # Two colours. A line is a fax, else perhaps a binarised scan.
     fax_probability: float = 0.04
-    fax_rows: Range = (36.0, 56.0)  # scan rows of the line height; 98 rows an inch on paper make about 40
+    fax_rows: Range = (32.0, 60.0)  # scan rows of the line height: 8 mm of paper at 3.85 or 7.7 rows a millimetre
     binarised_probability: float = 0.15
     binarised_threshold: Range = (0.35, 0.65)  # between the ink and the paper
 

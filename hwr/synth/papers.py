@@ -1,0 +1,314 @@
+"""Put a line of ink on paper, as a scanner or a camera sees it: paper bright, ink dark.
+
+What happens is drawn line by line from `PaperOptions`: how the line was cut, the pen, the paper, the light; then
+`hwr.synth.degrade` does what scanning, sending and storing do. Light is multiplied, as on real paper: ink takes away a
+share of what the paper under it sends back.
+"""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.image import SPREAD
+from hwr.synth import textures
+from hwr.synth.degrade import chosen, degrade, draw
+from hwr.synth.ink import InkLine
+from hwr.synth.options import PaperOptions
+
+Grey = NDArray[np.uint8]
+Field = NDArray[np.float32]
+Generator = np.random.Generator
+
+DARKEST_EXPOSURE = 0.5
+"""Mean brightness below which a camera exposes longer."""
+READABLE = 0.2
+"""Least share of its light that the ink takes away after everything the pen draws; less is hardly seen by people."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Ink on an empty sheet.
+
+    coverage: (H, W), 0 paper to 1 ink; baseline: row of the baseline at the left edge; slope: rows it falls a column;
+    height: the line height in rows, taken from the spread of the ink (it is about ascender to descender).
+    """
+
+    coverage: Field
+    baseline: float
+    slope: float
+    height: float
+
+
+def put_on_paper(
+    ink: InkLine, generator: Generator, options: PaperOptions | None = None, other: InkLine | None = None
+) -> Grey:
+    """The image of a line of ink on paper, uint8 (H', W'), a margin larger than the ink (or smaller: low resolution).
+
+    Args:
+        ink: the line.
+        generator: the only source of chance; the same state gives the same bytes.
+        options: which kinds occur how often, `PaperOptions()` if not given.
+        other: a line by the same or another hand, of which pieces appear as neighbours above and below and as
+            bleed-through; without it the line itself, mirrored, stands in.
+    """
+    options = options or PaperOptions()
+    other_ink = (ink if other is None else other).ink
+    placed = _place(ink.ink, generator, options)
+    if chosen(generator, options.neighbours_probability):
+        _add_neighbours(placed, other_ink, generator, options)
+    coverage, darkness = _pen(placed, generator, options)
+    paper = _paper(placed, generator, options)
+    if chosen(generator, options.bleed_through_probability):
+        paper *= 1 - darkness * draw(generator, options.bleed_through_gain) * _other_side(placed, other_ink, generator)
+    light = paper * (1 - darkness * coverage)
+    _light(light, generator, options)
+    return degrade(light, placed.height, darkness, generator, options)
+
+
+def clean(ink: InkLine) -> Grey:
+    """The line without paper: dark ink on white, a small margin around it, uint8 (H', W')."""
+    margin = max(2, ink.ink.shape[0] // 16)
+    padded = cv2.copyMakeBorder(ink.ink, margin, margin, 2 * margin, 2 * margin, cv2.BORDER_CONSTANT, value=0)
+    return np.asarray(cv2.bitwise_not(padded), dtype=np.uint8)
+
+
+def _measure(ink: Grey) -> tuple[float, float]:
+    """Baseline row and line height of a line of ink.
+
+    The height follows from the spread of the ink as in `hwr.image`; the baseline is where the profile of the rows
+    falls most steeply below its middle.
+    """
+    profile = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_64F)[:, 0]
+    total = float(profile.sum())
+    rows = len(profile)
+    if total <= 0:
+        return 0.75 * rows, float(rows)
+    centres = np.arange(rows) + 0.5
+    mean = float((profile * centres).sum() / total)
+    deviation = math.sqrt(float((profile * (centres - mean) ** 2).sum() / total))
+    height = min(max(deviation / SPREAD, 0.4 * rows), 1.2 * rows)
+    first = int(mean)
+    fall = profile[first:-3] - profile[first + 3 :]
+    baseline = first + 1.5 + int(fall.argmax()) if fall.size else mean
+    return min(baseline, mean + 0.35 * height), height
+
+
+def _place(ink: Grey, generator: Generator, options: PaperOptions) -> Placed:
+    """Put the ink on a sheet, perhaps slightly turned, with paper around it."""
+    rows, columns = ink.shape
+    baseline, height = _measure(ink)
+    top, bottom = (round(rows * draw(generator, options.margin_rows)) for _ in range(2))
+    left, right = (round(rows * draw(generator, options.margin_columns)) for _ in range(2))
+    slope = 0.0
+    if chosen(generator, options.rotation_probability):
+        slope = math.tan(math.radians(options.rotation_degrees * (2 * generator.random() - 1)))
+        limit = options.rotation_rise * height / columns
+        slope = min(max(slope, -limit), limit)
+    rise = abs(slope) * columns
+    shift = top + max(0.0, -slope * columns)
+    size = (columns + left + right, rows + top + bottom + math.ceil(rise))
+    # A turn by so little is a shear: each column moves up or down.
+    matrix = np.array([[1.0, 0.0, left], [slope, 1.0, shift]])
+    sheet = cv2.warpAffine(ink, matrix, size, flags=cv2.INTER_LINEAR if slope else cv2.INTER_NEAREST)
+    coverage = np.multiply(sheet, np.float32(1 / 255), dtype=np.float32)
+    return Placed(coverage, baseline + shift - slope * left, slope, height)
+
+
+def _fitting(other: Grey, columns: int, generator: Generator) -> Grey:
+    """A piece of another line of ink, mirrored left to right, as wide as the sheet; (H of other, columns)."""
+    missing = columns - other.shape[1]
+    mirrored = cv2.flip(other, 1)
+    if missing > 0:
+        left = int(generator.integers(missing + 1))
+        padded = cv2.copyMakeBorder(mirrored, 0, 0, left, missing - left, cv2.BORDER_CONSTANT, value=0)
+        return np.asarray(padded, dtype=np.uint8)
+    left = int(generator.integers(-missing + 1))
+    return np.asarray(mirrored[:, left : left + columns], dtype=np.uint8)
+
+
+def _add_neighbours(placed: Placed, other: Grey, generator: Generator, options: PaperOptions) -> None:
+    """Descenders of the line above and ascenders of the line below, cut off by the edge of the image."""
+    baseline, _ = _measure(other)
+    sheet = placed.coverage
+    side = int(generator.integers(3))  # above, below, both
+    for above in (True, False):
+        if side == (1 if above else 0):
+            continue
+        piece = _fitting(other, sheet.shape[1], generator)
+        # Below the baseline there are descenders only; above the small letters, ascenders only.
+        piece = piece[int(baseline) + 2 :] if above else piece[: max(1, int(0.5 * baseline))]
+        count = min(len(piece), max(1, round(placed.height * draw(generator, options.neighbours_rows))))
+        count = min(count, sheet.shape[0] // 3)
+        if not count:
+            continue
+        piece = piece[-count:] if above else piece[:count]
+        target = sheet[:count] if above else sheet[-count:]
+        np.maximum(target, piece * np.float32(1 / 255), out=target)
+
+
+def _pen(placed: Placed, generator: Generator, options: PaperOptions) -> tuple[Field, float]:
+    """Coverage after the pen's ways, (H, W), and its darkness (the share of the light that full ink takes away)."""
+    coverage = placed.coverage
+    faint = chosen(generator, options.faint_probability)
+    darkness = draw(generator, options.faint_darkness if faint else options.darkness)
+    if chosen(generator, options.spreading_probability):
+        width = placed.height * (0.03 + 0.05 * generator.random())
+        halo = cv2.GaussianBlur(coverage, (0, 0), width)
+        coverage = np.maximum(coverage, draw(generator, options.spreading_gain) * np.minimum(2 * halo, 1))
+    kept = max(READABLE / darkness, 0.0)
+    if chosen(generator, options.dry_probability):
+        depth = min(draw(generator, options.dry_depth), max(0.0, 1 - kept))
+        tooth = textures.cut(textures.paper_grain(), coverage.shape, generator)
+        coverage = coverage * np.clip(1 - 0.5 * depth * (1 + tooth), 0, 1)
+        darkness = max(darkness, READABLE / (1 - 0.5 * depth))
+    elif chosen(generator, options.fading_probability):
+        depth = min(draw(generator, options.fading_depth), max(0.0, 1 - kept))
+        cell = (3 * placed.height, placed.height * (0.5 + 2 * generator.random()))
+        coverage = coverage * (1 - depth * textures.smooth(_shape(coverage), cell, generator))
+    return coverage, darkness
+
+
+def _shape(field: Field) -> tuple[int, int]:
+    return field.shape[0], field.shape[1]
+
+
+def _paper(placed: Placed, generator: Generator, options: PaperOptions) -> Field:
+    """How much light the empty paper sends back, (H, W), 0 to about 1."""
+    shape = _shape(placed.coverage)
+    yellowed = chosen(generator, options.yellowed_probability)
+    # A scanner turns good paper into full white.
+    level = draw(generator, options.yellowed_brightness if yellowed else (0.86, 1.06))
+    paper = np.full(shape, min(level, 1.0), np.float32)
+    if yellowed:
+        cell = placed.height * (1 + 2 * generator.random())
+        paper *= 1 - (0.04 + 0.14 * generator.random()) * textures.smooth(shape, (cell, 1.5 * cell), generator)
+    if chosen(generator, options.fibre_probability):
+        paper += draw(generator, options.fibre_gain) * textures.cut(textures.fibres(), shape, generator)
+    if chosen(generator, options.stain_probability):
+        paper *= 1 - draw(generator, options.stain_depth) * _stains(shape, placed.height, generator)
+    # One sheet is ruled or squared or has a dotted line; the chances stay those of the options.
+    ruled = chosen(generator, options.ruled_probability)
+    squared = chosen(generator, options.squared_probability)
+    dotted = chosen(generator, options.dotted_probability)
+    if ruled or squared or dotted:
+        rules = np.zeros(shape, np.uint8)
+        if ruled:
+            _rule(rules, placed, placed.height * (0.75 + 0.65 * generator.random()), generator)
+            if generator.random() < 0.12:  # the line of the margin
+                column = shape[1] * generator.random()
+                _draw_line(rules, (column, 0.0), (column - placed.slope * shape[0], float(shape[0])), 2)
+        if squared:
+            _square(rules, placed, placed.height * (0.3 + 0.4 * generator.random()), generator)
+        if dotted:
+            _dot(rules, placed, generator)
+        paper *= 1 - np.float32(draw(generator, options.rule_darkness) / 255) * rules
+    return paper
+
+
+def _written_on(placed: Placed, generator: Generator) -> float:
+    """Row, at the left edge, of the rule that is written on: on the baseline or a little off."""
+    return placed.baseline + placed.height * float(np.clip(generator.normal(0.03, 0.05), -0.1, 0.2))
+
+
+def _draw_line(rules: Grey, start: tuple[float, float], stop: tuple[float, float], thickness: int) -> None:
+    """A straight line, its ends (column, row) in pixels."""
+    points = [(round(16 * x), round(16 * y)) for x, y in (start, stop)]
+    cv2.line(rules, points[0], points[1], 255, thickness, cv2.LINE_AA, shift=4)
+
+
+def _rule(rules: Grey, placed: Placed, pitch: float, generator: Generator) -> None:
+    """Rules at a distance, one of them where the writing stands."""
+    rows, columns = rules.shape
+    row = _written_on(placed, generator)
+    fall = placed.slope * columns + generator.normal(0, 0.03) * placed.height
+    thickness = 1 + int(generator.random() < 0.3)
+    row -= pitch * math.ceil((row + abs(fall)) / pitch)
+    while row < rows + abs(fall):
+        _draw_line(rules, (0.0, row), (float(columns), row + fall), thickness)
+        row += pitch
+
+
+def _square(rules: Grey, placed: Placed, pitch: float, generator: Generator) -> None:
+    """Squares; one of their lines is where the writing stands."""
+    _rule(rules, placed, pitch, generator)
+    rows, columns = rules.shape
+    lean = -placed.slope * rows
+    column = pitch * generator.random() - abs(lean)
+    thickness = 1 + int(generator.random() < 0.2)
+    while column < columns + abs(lean):
+        _draw_line(rules, (column, 0.0), (column + lean, float(rows)), thickness)
+        column += pitch
+
+
+def _dot(rules: Grey, placed: Placed, generator: Generator) -> None:
+    """A row of dots to write on, as in forms."""
+    rows, columns = rules.shape
+    spacing = int(generator.integers(4, 10))
+    size = int(generator.integers(1, 3))
+    row = _written_on(placed, generator)
+    centres = np.arange(0, columns - size, spacing)
+    heights = np.clip(np.rint(row + placed.slope * centres).astype(int), 0, rows - size)
+    for down in range(size):
+        for across in range(size):
+            rules[heights + down, centres + across] = 255
+
+
+def _stains(shape: tuple[int, int], height: float, generator: Generator) -> Field:
+    """Spots with soft or sharp edges, some of them rings, (H, W), 0 to 1."""
+    coarse = 4
+    small = np.zeros((-(-shape[0] // coarse), -(-shape[1] // coarse)), np.float32)
+    for _ in range(int(generator.integers(1, 4))):
+        centre = (int(generator.integers(small.shape[1])), int(generator.integers(small.shape[0])))
+        size = height / coarse * (0.15 + 0.8 * generator.random(2) ** 2)
+        axes = (max(1, round(size[0] * 1.5)), max(1, round(size[1])))
+        ring = generator.random() < 0.3
+        strength = 0.4 + 0.6 * generator.random()
+        cv2.ellipse(small, centre, axes, float(generator.integers(180)), 0, 360, strength, 2 if ring else -1)
+    small = np.asarray(cv2.GaussianBlur(small, (0, 0), 0.6 + 3 * generator.random()), dtype=np.float32)
+    return np.asarray(cv2.resize(small, shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+
+
+def _other_side(placed: Placed, other: Grey, generator: Generator) -> Field:
+    """Mirrored writing of the other side of the sheet, blurred, (H, W), 0 to 1."""
+    rows, columns = placed.coverage.shape
+    piece = _fitting(other, columns, generator)
+    shift = round(rows * (generator.random() - 0.5) + (rows - len(piece)) / 2)
+    sheet = np.zeros((rows, columns), np.uint8)
+    first, last = max(0, shift), min(rows, shift + len(piece))
+    if first < last:
+        sheet[first:last] = piece[first - shift : last - shift]
+    blurred = cv2.GaussianBlur(sheet, (0, 0), 0.8 + 1.5 * generator.random())
+    return np.multiply(blurred, np.float32(1 / 255), dtype=np.float32)
+
+
+def _light(light: Field, generator: Generator, options: PaperOptions) -> None:
+    """Uneven light and shadows with an edge, as on photographs; changes `light` in place."""
+    shape = _shape(light)
+    changed = False
+    if chosen(generator, options.light_probability):
+        field = textures.smooth(shape, (shape[0], shape[1] / (1 + 3 * generator.random())), generator)
+        light *= 1 - draw(generator, options.light_depth) * field
+        changed = True
+    if chosen(generator, options.shadow_probability):
+        light *= 1 - draw(generator, options.shadow_depth) * _shadow(shape, generator)
+        changed = True
+    if changed:
+        mean = float(light.mean())
+        if mean < DARKEST_EXPOSURE:
+            light *= DARKEST_EXPOSURE / mean
+
+
+def _shadow(shape: tuple[int, int], generator: Generator) -> Field:
+    """A half of the image in shadow, its edge at any angle and more or less soft, (H, W), 0 to 1."""
+    coarse = 4
+    rows, columns = -(-shape[0] // coarse), -(-shape[1] // coarse)
+    small = np.zeros((rows, columns), np.float32)
+    upper, lower = columns * generator.random() + rows * (2 * generator.random(2) - 1)
+    end = -columns if generator.random() < 0.5 else 2 * columns
+    corners = np.array([[upper, -1], [end, -1], [end, rows + 1], [lower, rows + 1]])
+    cv2.fillPoly(small, [np.rint(corners).astype(np.int32)], 1.0)
+    small = np.asarray(cv2.GaussianBlur(small, (0, 0), 0.5 + 4 * generator.random()), dtype=np.float32)
+    return np.asarray(cv2.resize(small, shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)

@@ -1,0 +1,74 @@
+"""Random fields for papers: smooth ones made for each line, fine ones cropped from tiles that are made once.
+
+Normal numbers for every pixel of every line would cost more than all the rest of a paper. Fine textures are therefore
+cut at a random place out of fixed tiles; smooth ones are drawn on a coarse grid and enlarged.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Field = NDArray[np.float32]
+
+TILE_ROWS, TILE_COLUMNS = 512, 4096
+TILE_SEED = 20_061
+"""Tiles are the same in every process and for every seed: what differs is where they are cut."""
+
+
+@lru_cache(maxsize=1)
+def grain() -> Field:
+    """White noise of mean 0 and deviation 1: sensor noise, (TILE_ROWS, TILE_COLUMNS)."""
+    return _normals(0)
+
+
+@lru_cache(maxsize=1)
+def paper_grain() -> Field:
+    """The tooth of paper, a pixel or two wide, of mean 0 and deviation 1, (TILE_ROWS, TILE_COLUMNS)."""
+    return _unit(cv2.GaussianBlur(_normals(1), (0, 0), 0.9, borderType=cv2.BORDER_REFLECT))
+
+
+@lru_cache(maxsize=1)
+def fibres() -> Field:
+    """Fibrous paper: short streaks in several directions and faint clouds, (TILE_ROWS, TILE_COLUMNS)."""
+    tile = np.zeros((TILE_ROWS, TILE_COLUMNS), np.float32)
+    for number, (across, down) in enumerate([(7, 1), (1, 5), (3, 3)]):
+        tile += _unit(cv2.blur(_normals(2 + number), (across, down), borderType=cv2.BORDER_REFLECT))
+    for number, angle in enumerate((30, 65, 115, 150)):
+        kernel = np.zeros((11, 11), np.float32)
+        turn = np.radians(angle)
+        reach = np.array([np.cos(turn), np.sin(turn)]) * 5
+        start, stop = (5 - reach).round().astype(int), (5 + reach).round().astype(int)
+        cv2.line(kernel, start.tolist(), stop.tolist(), 1.0)
+        tile += _unit(cv2.filter2D(_normals(5 + number), -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT))
+    return _unit(tile)
+
+
+def cut(tile: Field, shape: tuple[int, int], generator: np.random.Generator) -> Field:
+    """A piece of a tile at a random place, (H, W); larger than the tile, it repeats."""
+    rows, columns = shape
+    if rows > tile.shape[0] or columns > tile.shape[1]:
+        tile = np.tile(tile, (-(-rows // tile.shape[0]), -(-columns // tile.shape[1])))
+    top = int(generator.integers(tile.shape[0] - rows + 1))
+    left = int(generator.integers(tile.shape[1] - columns + 1))
+    return tile[top : top + rows, left : left + columns]
+
+
+def smooth(shape: tuple[int, int], cell: tuple[float, float], generator: np.random.Generator) -> Field:
+    """A smooth field between 0 and 1 that changes over about `cell` (rows, columns) pixels, (H, W)."""
+    rows, columns = shape
+    coarse = (int(np.ceil(rows / cell[0])) + 1, int(np.ceil(columns / cell[1])) + 1)
+    values = generator.random(coarse, dtype=np.float32)
+    return np.asarray(cv2.resize(values, (columns, rows), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+
+
+def _normals(number: int) -> Field:
+    generator = np.random.Generator(np.random.PCG64([TILE_SEED, number]))
+    return generator.standard_normal((TILE_ROWS, TILE_COLUMNS), dtype=np.float32)
+
+
+def _unit(tile: Any) -> Field:
+    """Mean 0, deviation 1, nothing beyond 3 deviations."""
+    return np.asarray(np.clip((tile - tile.mean()) / tile.std(), -3, 3), dtype=np.float32)
