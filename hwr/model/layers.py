@@ -184,11 +184,19 @@ class Fold(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Dropout of single values."""
+    """Dropout of single values (Srivastava et al. 2014), with the probability rounded to 1/256 on the CPU.
+
+    There torch draws one random number after the other on one core; a byte of a number is enough for each value.
+    """
 
     def __init__(self, layer: vgsl.Dropout) -> None:
         super().__init__()
         self.p = layer.p
 
     def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
-        return functional.dropout(x, self.p, self.training), frame
+        dropped = round(self.p * 256)
+        if not self.training or x.device.type != "cpu" or not 0 < dropped < 256:
+            return functional.dropout(x, self.p, self.training), frame
+        words = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), 2**63 - 1)
+        kept = (words.view(torch.uint8)[: x.numel()] >= dropped).view(x.shape)
+        return x * (kept.to(x.dtype) * (256 / (256 - dropped))), frame
