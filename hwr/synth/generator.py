@@ -1,0 +1,231 @@
+"""Lines out of nothing: line `index` of a `seed` is always the same, in any order and in any process.
+
+The renderers (fonts, pen strokes, words) make ink, `hwr.synth.papers` puts it on paper; here it is decided which of
+them makes which line, and what is passed over.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.errors import DataError, UsageError
+from hwr.synth.fonts import UncoveredText
+from hwr.synth.ink import InkLine
+from hwr.synth.options import SynthOptions
+from hwr.synth.papers import clean, put_on_paper
+
+Generator = np.random.Generator
+
+TRIES = 60
+"""Attempts at a line in one source before the next source is asked."""
+
+NEIGHBOURS = 16
+"""Lines that are kept to appear in part beside and behind others."""
+
+_INK, _PAPER, _NEIGHBOUR = range(3)
+"""Streams of chance of one line: its ink stays the same when papers change."""
+
+
+@dataclass(frozen=True)
+class SynthLine:
+    """A line as it would lie in a data set.
+
+    grey: uint8 (H, W), paper bright, ink dark; text: by the text rules; id: unique for a seed; source: which font or
+    hand, as in `InkLine`.
+    """
+
+    grey: NDArray[np.uint8]
+    text: str
+    id: str
+    source: str
+
+
+@dataclass
+class PassedOver:
+    """What was not used on the way, counted.
+
+    outside_alphabet: texts with characters that the alphabet lacks; uncovered: texts that no font can write;
+    characters: those that the alphabet lacks, as often as they occurred.
+    """
+
+    outside_alphabet: int = 0
+    uncovered: int = 0
+    characters: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "PassedOver") -> None:
+        """Add the counts of another part of the work."""
+        self.outside_alphabet += other.outside_alphabet
+        self.uncovered += other.uncovered
+        self.characters.update(other.characters)
+
+    def why(self) -> str:
+        """The counts in a few words."""
+        reasons = []
+        if self.uncovered:
+            reasons.append(f"{self.uncovered:,} texts have characters that no font has")
+        if self.outside_alphabet:
+            shown = ", ".join(repr(character) for character, _ in self.characters.most_common(5))
+            reasons.append(f"{self.outside_alphabet:,} texts have characters outside the alphabet, such as {shown}")
+        return " and ".join(reasons)
+
+
+class Renderer(Protocol):
+    """Makes lines of ink."""
+
+    def line(self, generator: Generator) -> InkLine:
+        """A line that depends on the generator's state only.
+
+        Raises:
+            UncoveredText: this text cannot be written.
+        """
+
+
+class LineGenerator:
+    """Makes the lines of any seed. Not to be shared between threads; processes make one each.
+
+    Args:
+        options: the sources and the papers.
+        alphabet: the only characters that may occur; texts with others are drawn anew. None: any.
+        report: is told, in one line each, of fonts that cannot be used.
+
+    Attributes:
+        passed_over: counts of texts that were drawn and not used, by this object.
+
+    Raises:
+        InputError, DataError: a source is missing or broken.
+    """
+
+    def __init__(
+        self, options: SynthOptions, alphabet: str | None = None, report: Callable[[str], None] | None = None
+    ) -> None:
+        self.options = options
+        self.alphabet = None if alphabet is None else frozenset(alphabet)
+        self.passed_over = PassedOver()
+        self._shares = {name: share for name, share in options.source_shares().items() if share > 0}
+        self._renderers = {name: _open_renderer(name, options, self.alphabet, report) for name in self._shares}
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources that are in use: fonts, strokes, words."""
+        return tuple(self._renderers)
+
+    def ink(self, seed: int, index: int) -> InkLine:
+        """The ink of line `index`, without paper.
+
+        Raises:
+            DataError: no source could make a line that fits the alphabet and the fonts.
+            UsageError: `seed` or `index` is below 0.
+        """
+        return self._make(_stream(seed, index, _INK), self.passed_over)
+
+    def line(self, seed: int, index: int) -> SynthLine:
+        """Line `index` of `seed`; a share of the lines (`paper_share`) is on paper, the others are clean.
+
+        Raises:
+            DataError, UsageError: as `ink`.
+        """
+        ink = self.ink(seed, index)
+        generator = _stream(seed, index, _PAPER)
+        if generator.random() < self.options.paper_share:
+            other = self._neighbours[int(generator.integers(len(self._neighbours)))] if self._neighbours else None
+            grey = put_on_paper(ink, generator, self.options.papers, other)
+        else:
+            grey = clean(ink)
+        return SynthLine(grey, ink.text, line_id(seed, index), ink.source)
+
+    @cached_property
+    def _neighbours(self) -> list[InkLine]:
+        """Some lines, the same for every seed, so that the order in which lines are asked for changes nothing."""
+        found = []
+        for number in range(NEIGHBOURS):
+            try:
+                found.append(self._make(_stream(0, number, _NEIGHBOUR), PassedOver()))
+            except DataError:
+                break
+        return found
+
+    def _make(self, generator: Generator, passed_over: PassedOver) -> InkLine:
+        """A line of one of the sources; what does not fit is drawn anew, then another source has its turn."""
+        names = list(self._shares)
+        first = names[int(generator.choice(len(names), p=list(self._shares.values())))]
+        for name in (first, *(name for name in names if name != first)):
+            for _ in range(TRIES):
+                try:
+                    line = self._renderers[name].line(generator)
+                    _check(line.text, self.alphabet)
+                except UncoveredText:
+                    passed_over.uncovered += 1
+                except _OutsideAlphabet as error:
+                    passed_over.outside_alphabet += 1
+                    passed_over.characters.update(error.characters)
+                else:
+                    return line
+        raise DataError(f"no line can be made of the sources given: {passed_over.why()}")
+
+
+class _OutsideAlphabet(Exception):
+    """A text with characters that the alphabet lacks."""
+
+    def __init__(self, characters: list[str]) -> None:
+        super().__init__(characters)
+        self.characters = characters
+
+
+def _check(text: str, alphabet: frozenset[str] | None) -> None:
+    """Raises _OutsideAlphabet."""
+    missing = [] if alphabet is None else [character for character in text if character not in alphabet]
+    if missing:
+        raise _OutsideAlphabet(missing)
+
+
+class _Fonts:
+    """Texts and fonts as one renderer. A text is checked before it is drawn, which costs much more."""
+
+    def __init__(
+        self, options: SynthOptions, alphabet: frozenset[str] | None, report: Callable[[str], None] | None
+    ) -> None:
+        from hwr.synth.phrases import TextSampler
+        from hwr.synth.typeset import FontRenderer
+
+        self._texts = TextSampler(options.texts)
+        self._fonts = FontRenderer(options.fonts, report=report)
+        self._alphabet = alphabet
+
+    def line(self, generator: Generator) -> InkLine:
+        text = self._texts.sample(generator)
+        _check(text, self._alphabet)
+        return self._fonts.line(text, generator)
+
+
+def _open_renderer(
+    name: str, options: SynthOptions, alphabet: frozenset[str] | None, report: Callable[[str], None] | None
+) -> Renderer:
+    """The renderer of a source; its modules are imported when it is used."""
+    if name == "fonts":
+        return _Fonts(options, alphabet, report)
+    if name == "strokes":
+        from hwr.synth.strokes import StrokeRenderer
+
+        assert options.strokes is not None
+        return StrokeRenderer(options.strokes)
+    from hwr.synth.words import WordComposer
+
+    assert options.words is not None
+    return WordComposer(options.words)
+
+
+def line_id(seed: int, index: int) -> str:
+    """The id of a line in a store."""
+    return f"synth-{seed}-{index:07d}"
+
+
+def _stream(seed: int, index: int, stream: int) -> Generator:
+    """Chance for one purpose of one line."""
+    if seed < 0 or index < 0:
+        raise UsageError(f"seed {seed}, line {index}: must be 0 or more")
+    return np.random.Generator(np.random.PCG64([seed, index, stream]))
