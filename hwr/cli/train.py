@@ -25,7 +25,12 @@ INSTALL = "pip install torch==2.11.0 torchaudio==2.11.0 safetensors onnx"
 @click.option("--val", "validation", multiple=True, help="Data to validate on; the val splits of DATA if not given.")
 @click.option("--preset", help="Network: small (2.4 M weights, for CPUs) or base (7 M, for GPUs).  [default: small]")
 @click.option("--spec", help="Network in VGSL; {classes} stands for the number of classes.")
-@click.option("--init-from", help="Start from this model, a name or a file; its network and alphabet are kept.")
+@click.option("--init-from", help="Start from this model, a name or a file, and keep its network.")
+@click.option(
+    "--alphabet",
+    type=click.Choice(["keep", "extend", "replace"]),
+    help="With --init-from: the model's characters, these and new ones of DATA, or those of DATA.  [default: keep]",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder; with more --minutes, from its trunk.")
 @click.option("--minutes", type=POSITIVE, help="Length of the run in minutes spent in steps.  [default: 60]")
 @click.option("--lines", type=click.IntRange(0), help="End after this many lines seen, if that comes first.")

@@ -9,6 +9,7 @@ from typing import Any
 
 from hwr.errors import InputError, UsageError
 from hwr.train.augment import AugmentOptions
+from hwr.train.synthetic_options import Synthesis, synthesis_from_dict, synthesis_to_dict
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,12 @@ class Recipe:
         train, validation: data sets. Validation names Parquet files, stores (their `val` split) or bundles.
         preset, spec: the network; `spec` wins and may hold `{classes}`.
         init_from: a model file whose weights are the start.
+        alphabet: of that model: keep it, extend it by new characters of the data, or replace it by those of the data.
         minutes: length of the run in minutes spent in steps; `lines` counts lines seen. What is reached first ends it.
         exclude: lines with one of these characters are left out.
         precision: auto takes bf16 where the processor or card has units for it.
         validation_lines: at most so many lines of each set during the run; the last validation takes all.
+        synthesis: lines made while the run goes on; None: none.
     """
 
     train: tuple[TrainingSet, ...] = ()
@@ -70,6 +73,7 @@ class Recipe:
     preset: str = "small"
     spec: str = ""
     init_from: str = ""
+    alphabet: str = "keep"
     name: str = "model"
     licence: str = ""
     minutes: float = 60.0
@@ -83,10 +87,13 @@ class Recipe:
     validation_lines: int = 300
     optimisation: Optimisation = field(default_factory=Optimisation)
     augment: AugmentOptions = field(default_factory=AugmentOptions)
+    synthesis: Synthesis | None = None
 
     def __post_init__(self) -> None:
         if self.precision not in ("auto", "bf16", "fp32"):
             raise UsageError(f"precision {self.precision!r}: auto, bf16 or fp32")
+        if self.alphabet not in ("keep", "extend", "replace"):
+            raise UsageError(f"alphabet {self.alphabet!r}: keep, extend or replace")
         if not 0 < self.minutes < math.inf or self.lines < 0:
             raise UsageError("minutes must be positive, lines 0 (no limit) or more")
         if not 0 <= self.optimisation.decay_share < 1:
@@ -129,8 +136,11 @@ def recipe_from_dict(data: dict[str, Any], where: str) -> Recipe:
         values["optimisation"] = _section(Optimisation, values["optimisation"], f"{where}: optimisation")
     if "augment" in values:
         values["augment"] = _section(AugmentOptions, values["augment"], f"{where}: augment")
+    synthesis = values.pop("synthesis", None)
     recipe: Recipe = _section(Recipe, values, where)
-    return recipe
+    if synthesis is None:
+        return recipe
+    return replace(recipe, synthesis=synthesis_from_dict(synthesis, f"{where}: synthesis"))
 
 
 def _section(kind: Any, values: Any, where: str) -> Any:
@@ -179,15 +189,18 @@ def override(recipe: Recipe, **changes: Any) -> Recipe:
 
 
 def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
-    """Plain values, complete."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(recipe)))
-    return plain
+    """Plain values, complete; without synthesis the key is left out."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(replace(recipe, synthesis=None))))
+    del plain["synthesis"]
+    return plain | ({"synthesis": synthesis_to_dict(recipe.synthesis)} if recipe.synthesis else {})
 
 
 def recipe_to_toml(recipe: Recipe) -> str:
     """The recipe as TOML that `load_recipe` reads back to the same values."""
     plain = recipe_to_dict(recipe)
-    tables = {key: plain.pop(key) for key in ("optimisation", "augment")}
+    tables = {key: plain.pop(key) for key in ("optimisation", "augment", "synthesis") if key in plain}
+    for key in [key for key, value in tables.get("synthesis", {}).items() if isinstance(value, dict)]:
+        tables[f"synthesis.{key}"] = tables["synthesis"].pop(key)
     arrays = {key: plain.pop(key) for key in ("train", "validation")}
     lines = [f"{key} = {_toml(value)}" for key, value in plain.items()]
     for key, entries in arrays.items():

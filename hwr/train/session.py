@@ -134,6 +134,8 @@ class Session:
             f"{len(self.training)} training sets, {len(self.validation)} validation sets"
             + (f"; going on at step {progress.step}, {progress.lines:,} lines seen" if progress.step else "")
         )
+        if self.start.message:
+            self.reporter.message(self.start.message)
         if not self.validation:
             self.reporter.message(f"no validation data: no CER is measured, and {LAST} is the model; --val names some")
 

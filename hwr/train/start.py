@@ -1,6 +1,7 @@
 """How a run begins: a network with fresh weights, or that of a model which is trained further."""
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from hwr.model.checkpoint import load_model
 from hwr.model.info import ModelInfo
 from hwr.model.network import Network, build
 from hwr.model.presets import preset_spec
-from hwr.text import Alphabet
+from hwr.text import Alphabet, normalise_text
+from hwr.train.growth import extend, grow, replace
 from hwr.train.recipe import Recipe
 
 TextsOfHeight = Callable[[int], Iterable[str]]
@@ -21,12 +23,19 @@ TextsOfHeight = Callable[[int], Iterable[str]]
 
 @dataclass(frozen=True)
 class Start:
-    """The network before the first step, its alphabet and specification, and the facts of the model it comes from."""
+    """The network before the first step.
+
+    Attributes:
+        alphabet, spec: of the network.
+        base: the facts of the model that it comes from.
+        message: what changed in that model's alphabet, for people; may be empty.
+    """
 
     network: Network
     alphabet: Alphabet
     spec: str
     base: ModelInfo | None = None
+    message: str = ""
 
 
 def begin(recipe: Recipe, texts_of_height: TextsOfHeight) -> Start:
@@ -35,7 +44,11 @@ def begin(recipe: Recipe, texts_of_height: TextsOfHeight) -> Start:
     Raises:
         HwrError: the model, the specification or the data cannot be used, or do not fit each other.
     """
-    return _from_model(recipe, texts_of_height) if recipe.init_from else _from_nothing(recipe, texts_of_height)
+    if recipe.init_from:
+        return _from_model(recipe, texts_of_height)
+    if recipe.alphabet != "keep":
+        raise UsageError(f"alphabet {recipe.alphabet!r} is meant for a start from a model (--init-from)")
+    return _from_nothing(recipe, texts_of_height)
 
 
 def _from_nothing(recipe: Recipe, texts_of_height: TextsOfHeight) -> Start:
@@ -56,13 +69,22 @@ def _from_nothing(recipe: Recipe, texts_of_height: TextsOfHeight) -> Start:
 
 
 def _from_model(recipe: Recipe, texts_of_height: TextsOfHeight) -> Start:
-    """The network and the alphabet of `init_from`."""
+    """The network of `init_from`, with its alphabet or, if the recipe says so, with another."""
     network, info = load_model(Path(recipe.init_from), recipe.optimisation.shortcut_weight > 0)
     if (info.normalisation, info.normalisation_version) != (NORMALISATION.name, NORMALISATION.version):
         raise InputError(f"{recipe.init_from}: trained with another line normalisation")
-    alphabet = info.make_alphabet()
-    _refuse_unknown_characters(recipe, alphabet, texts_of_height(info.height))
-    return Start(network, alphabet, info.spec, info)
+    old = info.make_alphabet()
+    texts = _used(recipe, texts_of_height(info.height))
+    if recipe.alphabet == "keep":
+        _refuse_unknown_characters(recipe, old, texts)
+        return Start(network, old, info.spec, info)
+    counts = Counter(character for text in texts for character in normalise_text(text))
+    wanted = Alphabet("".join(sorted(counts)))
+    if not wanted.characters:
+        raise DataError("the training data hold no text")
+    growth = extend(old, wanted) if recipe.alphabet == "extend" else replace(old, wanted)
+    network, spec = grow(network, info.spec, old, growth)
+    return Start(network, growth.alphabet, spec, info, growth.describe(counts))
 
 
 def _used(recipe: Recipe, texts: Iterable[str]) -> Iterable[str]:
@@ -71,14 +93,14 @@ def _used(recipe: Recipe, texts: Iterable[str]) -> Iterable[str]:
 
 
 def _refuse_unknown_characters(recipe: Recipe, alphabet: Alphabet, texts: Iterable[str]) -> None:
-    """A model that is trained further keeps its alphabet: say at the start which texts do not fit it."""
-    wrong = [text for text in _used(recipe, texts) if alphabet.missing([text])]
+    """Say at the start which texts do not fit an alphabet that is kept."""
+    wrong = [text for text in texts if alphabet.missing([text])]
     if not wrong:
         return
     missing = alphabet.missing(wrong)
     counts = ", ".join(f"{character!r} {count}" for character, count in missing.most_common())
     characters = recipe.exclude + "".join(sorted(missing))
     raise UsageError(
-        f"{recipe.init_from}: its alphabet, which is kept, lacks characters of {len(wrong)} training lines: "
-        f"{counts}; leave these lines out with --exclude {shlex.quote(characters)}, or train without --init-from"
+        f"{recipe.init_from}: its alphabet, which is kept, lacks characters of {len(wrong)} training lines: {counts}; "
+        f"add them with --alphabet extend, or leave these lines out with --exclude {shlex.quote(characters)}"
     )

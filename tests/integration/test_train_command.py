@@ -247,6 +247,26 @@ def test_characters_outside_a_kept_alphabet_are_named_at_the_start(tmp_path: Pat
     assert info.licence == "CC BY 4.0" and set(info.trained_on) == {"drawn", "own"}
 
 
+def test_an_alphabet_grows(tmp_path: Path, run: Run) -> None:
+    bundle = drawn_bundle(tmp_path / "bundle", train=40, validation=5)
+    first = run(bundle, "-o", tmp_path / "first", *TINY, "--lines", 20)
+    assert first.code == 0, first.err
+    data = store_with_texts(tmp_path / "own", ["abba", "Abba", "cab", "dad", "bad ß"])
+    options = (data, "--init-from", tmp_path / "first" / BEST, "--threads", 1, "--lines", 4)
+    for alphabet, characters, told in (
+        ("extend", "abcd Aß", "3 new: ' ' (1 times) from nothing, 'A' (1 times) from 'a', 'ß' (1 times) from nothing"),
+        ("replace", " Aabcdß", "3 new: ' ' (1 times) from nothing, 'A' (1 times) from 'a', 'ß' (1 times) from nothing"),
+    ):
+        done = run(*options, "-o", tmp_path / alphabet, "--alphabet", alphabet)
+        assert done.code == 0, done.err
+        assert f"alphabet of 7 characters, {told}\n" in done.err
+        info = read_info(tmp_path / alphabet / LAST)
+        assert (info.alphabet, info.spec) == (characters, SPEC.replace("{classes}", "8"))
+    error = one_line_error(run(bundle, "-o", tmp_path / "run", *TINY, "--alphabet", "extend"))
+    assert "alphabet 'extend' is meant for a start from a model (--init-from)" in error
+
+
+
 def test_no_usable_line_is_counted_and_named(tmp_path: Path, run: Run) -> None:
     data = store_with_texts(tmp_path / "own", ["long" * 200, "text" * 200])
     error = one_line_error_after_progress(run(data, "-o", tmp_path / "run", *TINY))
