@@ -1,11 +1,13 @@
 """What a training step costs, against the matrix rate of the machine.
 
-    python -m benchmarks.training_throughput DATA... [--preset small] [--steps 40] [--precision auto]
+    python -m benchmarks.training_throughput DATA... [--preset small] [--optimiser muon] [--steps 40]
 
 DATA are line stores or bundles. Prints the rate of a square matrix product (the ceiling), then for real batches, with
 augmentation: lines a second, the share of the ceiling that the multiplications of the network reach, and where the
-time of a step goes. Multiplications: those of the forward pass, counted layer by layer, times three (the backward pass
-has two products for each one of the forward pass). Medians over the steps.
+time of a step goes, by kind of operation, with the rate that the products of each kind reach (the roofline: what stays
+far below the ceiling is bound by memory, by small products, or is no product at all). Multiplications: those of the
+forward pass, counted layer by layer, times three (the backward pass has two products for each one of the forward pass).
+Medians over the steps; the kinds are sums over the profiled steps.
 """
 
 import argparse
@@ -21,13 +23,11 @@ from hwr.image import NORMALISATION
 from hwr.model.network import Network, build, count_parameters
 from hwr.model.presets import PRESETS, preset_spec
 from hwr.text import Alphabet
-from hwr.train.augment import augment
 from hwr.train.data import Normalised, open_sources
 from hwr.train.device import Device, choose_device
 from hwr.train.loop import Trainer
-from hwr.train.loss import ctc_loss
 from hwr.train.plan import Batch, Planner
-from hwr.train.recipe import Recipe, TrainingSet
+from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 
 MATRIX = 2048
 WARM_UP = 5
@@ -53,20 +53,21 @@ def timed(call: Callable[[], object], device: Device) -> float:
     return time.perf_counter() - started
 
 
-def forward_operations(network: Network, batch: Batch) -> float:
-    """Floating-point operations (2 a multiplication) of one forward pass of a batch."""
-    total = 0.0
+def forward_operations(network: Network, batch: Batch) -> dict[str, float]:
+    """Floating-point operations (2 a multiplication) of one forward pass of a batch, by kind of layer."""
+    total = {"convolutions": 0.0, "recurrent layers": 0.0, "heads": 0.0}
 
     def count(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: object) -> None:
-        nonlocal total
-        if isinstance(module, nn.Conv2d | nn.Conv1d):
+        if isinstance(module, nn.Conv2d):
             assert isinstance(output, torch.Tensor)
-            total += 2.0 * output.numel() * module.weight[0].numel()
-        elif isinstance(module, nn.Linear):
-            total += 2.0 * inputs[0].numel() * module.out_features
+            total["convolutions"] += 2.0 * output.numel() * module.weight[0].numel()
+        elif isinstance(module, nn.Linear | nn.Conv1d):
+            assert isinstance(output, torch.Tensor)
+            total["heads"] += 2.0 * output.numel() * module.weight[0].numel()
         elif isinstance(module, nn.RNNBase):
             steps = inputs[0].shape[0] * inputs[0].shape[1]
-            total += 2.0 * steps * sum(p.numel() for n, p in module.named_parameters() if n.startswith("weight"))
+            weights = sum(p.numel() for n, p in module.named_parameters() if n.startswith("weight"))
+            total["recurrent layers"] += 2.0 * steps * weights
 
     hooks = [module.register_forward_hook(count) for module in network.modules()]
     with torch.no_grad():
@@ -82,10 +83,15 @@ def main() -> None:
     parser.add_argument("data", nargs="+", type=Path)
     parser.add_argument("--preset", choices=PRESETS, default="small")
     parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--optimiser", choices=["adamw", "muon"], default=Optimisation().optimiser)
     parser.add_argument("--precision", choices=["auto", "bf16", "fp32"], default="auto")
     options = parser.parse_args()
     device = choose_device(options.precision)
-    recipe = Recipe(train=tuple(TrainingSet(str(path)) for path in options.data), preset=options.preset)
+    recipe = Recipe(
+        train=tuple(TrainingSet(str(path)) for path in options.data),
+        preset=options.preset,
+        optimisation=Optimisation(optimiser=options.optimiser),
+    )
     height = build(preset_spec(options.preset, 2)).height
     wanted = Normalised(NORMALISATION.name, NORMALISATION.version, height)
     sources = [source for path in options.data for source in open_sources(path, wanted, "train")]
@@ -96,22 +102,22 @@ def main() -> None:
     pooled = planner.batches(0, 0, planner.pools(0)[0])
     reading = (time.perf_counter() - started) / len(pooled)
     batches = pooled[: options.steps + WARM_UP]
-    operations = [3 * forward_operations(network, batch) for batch in batches]
+    operations = [forward_operations(network, batch) for batch in batches]
     trainer = Trainer(network, planner, recipe, device)
     measure(trainer, batches, operations, device, reading)
 
 
-def measure(trainer: Trainer, batches: list[Batch], operations: list[float], device: Device, reading: float) -> None:
+def measure(
+    trainer: Trainer, batches: list[Batch], operations: list[dict[str, float]], device: Device, reading: float
+) -> None:
     """Run the batches and print the medians."""
-    rates, speeds, steps, parts = [], [], [], []
-    for number, (batch, count) in enumerate(zip(batches, operations, strict=True)):
+    rates, speeds, steps = [], [], []
+    for number, (batch, counts) in enumerate(zip(batches, operations, strict=True)):
         seconds = timed(lambda batch=batch: trainer._step(batch, 1e-4), device)  # type: ignore[misc]
         if number >= WARM_UP:
-            lines = len(batch.texts)
-            rates.append(count / seconds)
-            speeds.append(lines / (seconds + reading))
+            rates.append(3 * sum(counts.values()) / seconds)
+            speeds.append(len(batch.texts) / (seconds + reading))
             steps.append(seconds)
-            parts.append(split(trainer, batch, device))
     ceiling = matrix_rate(device)
     share = statistics.median(rates) / ceiling
     columns = sum(batch.target_width * len(batch.texts) for batch in batches) / sum(len(b.texts) for b in batches)
@@ -121,36 +127,51 @@ def measure(trainer: Trainer, batches: list[Batch], operations: list[float], dev
     print(f"matrix product     {ceiling / 1e9:,.0f} GFLOP/s")
     print(f"step               {1000 * statistics.median(steps):.0f} ms, {share:.0%} of the matrix rate")
     print(f"lines a second     {statistics.median(speeds):.1f}, reading of the data included")
-    for name, values in zip(PARTS, zip(*parts, strict=True), strict=True):
-        print(f"  {name:32} {1000 * statistics.median(values):6.1f} ms")
-    print(f"  {'reading a batch from the bundle':32} {1000 * reading:6.1f} ms")
+    print(f"reading a batch    {1000 * reading:.1f} ms")
+    print_kinds(trainer, batches[:PROFILED], operations[:PROFILED], ceiling, device)
 
 
-PARTS = ("augmentation", "convolutions, forward", "the rest, forward", "loss", "optimiser, clipping, average")
+PROFILED = 8
+
+KINDS = {
+    "convolutions": ("convolution",),
+    "recurrent layers": ("rnn", "lstm"),
+    "orthogonal updates (Muon)": ("baddbmm", "bmm"),
+    "heads": ("linear", "addmm", "aten::mm"),
+    "norms": ("batch_norm", "instance_norm", "native_norm"),
+    "activations and pooling": ("threshold", "clamp", "relu", "pool", "amax"),
+    "loss": ("ctc", "softmax"),
+    "random numbers": ("random", "bernoulli", "uniform", "normal_"),
+    "geometry of augmentation": ("grid_sampler",),
+}
+"""Kind -> parts of the names of its operations; the first that fits counts. What fits none is "all else"."""
 
 
-def split(trainer: Trainer, batch: Batch, device: Device) -> tuple[float, ...]:
-    """Seconds of the parts of a step that can be timed apart; what is left of a step is the backward pass."""
-    network, lines = trainer.network, len(batch.texts)
-    widths = torch.full((lines,), batch.target_width, dtype=torch.int64)
-    move = device.device
-    arguments = (batch.ink.to(move), batch.widths.to(move), widths.to(move), batch.seeds.to(move))
-    augmenting = timed(lambda: augment(*arguments, trainer.recipe.augment), device)
-    ink = augment(*arguments, trainer.recipe.augment)
-    with torch.no_grad(), device.autocast():
-        convolutions = timed(lambda: network._columns(ink, None, None), device)
-        whole = timed(lambda: network.run(ink), device)
-        log_probs = network.run(ink)[0]
-    scores = log_probs.clone().requires_grad_()
-    targets, lengths = batch.targets.to(move), batch.target_lengths.to(move)
-    loss = timed(lambda: ctc_loss(scores, targets, lengths).backward(), device)
+def print_kinds(
+    trainer: Trainer, batches: list[Batch], operations: list[dict[str, float]], ceiling: float, device: Device
+) -> None:
+    """Time of each kind of operation in a step, and the rate that products reach."""
+    from torch.profiler import ProfilerActivity, profile
 
-    def update() -> None:
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0, foreach=True)
-        trainer.optimiser.step()
-        trainer._update_average()
-
-    return augmenting, convolutions, max(0.0, whole - convolutions), loss, timed(update, device)
+    on_card = device.device.type == "cuda"
+    activities = [ProfilerActivity.CUDA if on_card else ProfilerActivity.CPU]
+    with profile(activities=activities) as profiler:
+        for batch in batches:
+            trainer._step(batch, 1e-4)
+    times = dict.fromkeys((*KINDS, "all else"), 0.0)
+    for event in profiler.key_averages():
+        seconds = (event.self_device_time_total if on_card else event.self_cpu_time_total) / 1e6
+        name = event.key.lower()
+        kind = next((kind for kind, parts in KINDS.items() if any(part in name for part in parts)), "all else")
+        times[kind] += seconds
+    whole = sum(times.values())
+    print(f"\n{'kind':28} {'ms a step':>10} {'share':>6} {'GFLOP/s':>8} {'of ceiling':>10}")
+    for kind, seconds in sorted(times.items(), key=lambda item: -item[1]):
+        row = f"{kind:28} {1000 * seconds / len(batches):10.1f} {seconds / whole:6.1%}"
+        if kind in operations[0] and seconds:
+            rate = 3 * sum(counts[kind] for counts in operations) / seconds
+            row += f" {rate / 1e9:8,.0f} {rate / ceiling:10.0%}"
+        print(row)
 
 
 if __name__ == "__main__":
