@@ -76,6 +76,9 @@ class Prepared:
 Progress = Callable[[int, int], None]
 """Is told how many samples of how many are checked."""
 
+Fill = Callable[[Path], tuple[dict[str, SplitFacts], list[Skipped]]]
+"""Writes the files of the splits into a folder; their facts, and what was left out."""
+
 
 def prepare(
     sources: list[Source],
@@ -93,16 +96,38 @@ def prepare(
     """
     options.splitting.check()
     described = [{"path": str(source.path), "kind": source.kind} for source in sources]
+
+    def fill(folder: Path) -> tuple[dict[str, SplitFacts], list[Skipped]]:
+        splits, skipped = _write_splits(
+            sources, make_plan(sources, options.splitting), options.checks, folder, progress
+        )
+        if not splits:
+            raise DataError(_nothing_usable(sources, skipped))
+        return splits, skipped
+
+    return build_store(output, described, options.to_json(), force, fill)
+
+
+def build_store(
+    output: Path, described: list[dict[str, str]], options: dict[str, Any], force: bool, fill: Fill
+) -> Prepared:
+    """Write a store to the folder `output`, or leave the same store that is there as it is.
+
+    Args:
+        described: the sources, for the manifest; options: the same of the options, plain values.
+        fill: writes the Parquet files into the folder that it is given; at least one split.
+
+    Raises:
+        OutputError: `output` holds something else and `force` is not set, or cannot be written.
+        What `fill` raises; then nothing has changed.
+    """
     before = _look_at(output, options, described, force)
-    plan = make_plan(sources, options.splitting)
     partial = output / PARTIAL
     created = not output.exists()
     _make_folder(partial)
     try:
-        splits, skipped = _write_splits(sources, plan, options.checks, partial, progress)
-        if not splits:
-            raise DataError(_nothing_usable(sources, skipped))
-        manifest = make_manifest(splits, skipped, described, options.to_json())
+        splits, skipped = fill(partial)
+        manifest = make_manifest(splits, skipped, described, options)
         if before is not None and without_versions(before) == without_versions(manifest) and not damage(output, before):
             return Prepared(splits, tuple(skipped), unchanged=True)
         if before is not None and not force:
@@ -116,7 +141,7 @@ def prepare(
 
 
 def _look_at(
-    output: Path, options: PrepareOptions, sources: list[dict[str, str]], force: bool
+    output: Path, options: dict[str, Any], sources: list[dict[str, str]], force: bool
 ) -> dict[str, Any] | None:
     """The manifest of the store that lies in `output`; refuses at once what cannot end well."""
     if output.exists() and not output.is_dir():
@@ -135,7 +160,7 @@ def _look_at(
         if any(entry.name != PARTIAL for entry in output.iterdir()):
             raise OutputError(f"{output}: is not empty and no line store; choose another folder, or --force")
         return None
-    if before["options"] != _as_read(options.to_json()) or before["sources"] != sources:
+    if before["options"] != _as_read(options) or before["sources"] != sources:
         raise OutputError(f"{output}: holds a store of other sources or options; --force replaces it")
     return before
 

@@ -42,6 +42,8 @@ class Reason(StrEnum):
     SEGMENTATION = "segmentation marked as wrong"
     NOT_IN_SPLIT = "not in the split"
     KNOWN_BROKEN = "known to be broken in every copy"
+    BROKEN_FONT = "font cannot be used"
+    NOT_MADE = "no text that can be written"
 
     @property
     def deliberate(self) -> bool:
