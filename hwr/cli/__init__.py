@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "Train a model on line stores or bundles.",
     "recognize": "Read pages or lines of handwriting.",
     "eval": "Measure CER and WER, and fail a build on them.",
+    "synth": "Make lines of handwriting from fonts, pen strokes and words.",
     "models": "List the models that are installed.",
     "export": "Write the ONNX file of a model.",
 }

@@ -1,5 +1,7 @@
 """What cameras, scanners, fax machines and files do to the image of a line."""
 
+from enum import Enum
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,21 @@ LEAST_DEPTH = 12
 """Grey levels that ink is darker than paper at least: a threshold below would show the grain of the paper."""
 
 
+class Colours(Enum):
+    """What the image is made of in the end."""
+
+    GREY = "grey"
+    BINARISED = "black and white, at the resolution of the scan"
+    FAX = "black and white, few scan rows"
+
+
+def choose_colours(generator: Generator, options: PaperOptions) -> Colours:
+    """A line is a fax, else perhaps a binarised scan."""
+    if chosen(generator, options.fax_probability):
+        return Colours.FAX
+    return Colours.BINARISED if chosen(generator, options.binarised_probability) else Colours.GREY
+
+
 def chosen(generator: Generator, probability: float) -> bool:
     """True with a probability; draws one number in any case."""
     return bool(generator.random() < probability)
@@ -29,13 +46,15 @@ def draw(generator: Generator, limits: Range) -> float:
     return float(limits[0] + (limits[1] - limits[0]) * generator.random())
 
 
-def degrade(light: Field, height: float, contrast: float, generator: Generator, options: PaperOptions) -> Grey:
+def degrade(
+    light: Field, height: float, contrast: float, colours: Colours, generator: Generator, options: PaperOptions
+) -> Grey:
     """The image that is left of the light from a sheet.
 
     Args:
         light: (H, W), 0 black to 1 white; is changed.
         height: line height in rows. contrast: share of the light that ink takes away.
-        generator: the only source of chance.
+        colours: what the image is made of; generator: the only source of chance.
 
     Returns:
         uint8 (H', W'), the same size, or smaller where the resolution was low.
@@ -47,14 +66,14 @@ def degrade(light: Field, height: float, contrast: float, generator: Generator, 
         light = light + sigma * textures.cut(textures.grain(), (light.shape[0], light.shape[1]), generator)
     grey = cv2.convertScaleAbs(np.maximum(light, 0, out=light), alpha=255.0)
     image: Grey = np.asarray(grey, dtype=np.uint8)
-    fax = chosen(generator, options.fax_probability)
+    fax = colours is Colours.FAX
     if not fax and chosen(generator, options.low_resolution_probability):
         image, height = _lower_resolution(image, height, draw(generator, options.low_resolution_rows), generator)
     if not fax and chosen(generator, options.jpeg_probability):
         image = _jpeg(image, round(draw(generator, options.jpeg_quality)))
     if fax:
         return _fax(image, height, draw(generator, options.fax_rows), options, generator)
-    if chosen(generator, options.binarised_probability):
+    if colours is Colours.BINARISED:
         return _binarise(image, draw(generator, options.binarised_threshold))
     return image
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hwr.image import SPREAD
 from hwr.synth import textures
-from hwr.synth.degrade import chosen, degrade, draw
+from hwr.synth.degrade import Colours, choose_colours, chosen, degrade, draw
 from hwr.synth.ink import InkLine
 from hwr.synth.options import PaperOptions
 
@@ -26,6 +26,9 @@ DARKEST_EXPOSURE = 0.5
 """Mean brightness below which a camera exposes longer."""
 READABLE = 0.2
 """Least share of its light that the ink takes away after everything the pen draws; less is hardly seen by people."""
+
+RULES_BELOW_INK = 0.6
+"""Rules take away at most this share of the light that the ink takes."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,15 @@ def put_on_paper(
     if chosen(generator, options.neighbours_probability):
         _add_neighbours(placed, other_ink, generator, options)
     coverage, darkness = _pen(placed, generator, options)
-    paper = _paper(placed, generator, options)
+    # Scanners give two colours, and they have even light.
+    colours = choose_colours(generator, options)
+    paper = _paper(placed, darkness, colours, generator, options)
     if chosen(generator, options.bleed_through_probability):
         paper *= 1 - darkness * draw(generator, options.bleed_through_gain) * _other_side(placed, other_ink, generator)
     light = paper * (1 - darkness * coverage)
-    _light(light, generator, options)
-    return degrade(light, placed.height, darkness, generator, options)
+    if colours is Colours.GREY:
+        _light(light, generator, options)
+    return degrade(light, placed.height, darkness, colours, generator, options)
 
 
 def clean(ink: InkLine) -> Grey:
@@ -175,8 +181,8 @@ def _shape(field: Field) -> tuple[int, int]:
     return field.shape[0], field.shape[1]
 
 
-def _paper(placed: Placed, generator: Generator, options: PaperOptions) -> Field:
-    """How much light the empty paper sends back, (H, W), 0 to about 1."""
+def _paper(placed: Placed, darkness: float, colours: Colours, generator: Generator, options: PaperOptions) -> Field:
+    """How much light the empty paper sends back, (H, W), 0 to about 1. Rules are weaker than ink of `darkness`."""
     shape = _shape(placed.coverage)
     yellowed = chosen(generator, options.yellowed_probability)
     # A scanner turns good paper into full white.
@@ -204,7 +210,10 @@ def _paper(placed: Placed, generator: Generator, options: PaperOptions) -> Field
             _square(rules, placed, placed.height * (0.3 + 0.4 * generator.random()), generator)
         if dotted:
             _dot(rules, placed, generator)
-        paper *= 1 - np.float32(draw(generator, options.rule_darkness) / 255) * rules
+        strength = min(draw(generator, options.rule_darkness), RULES_BELOW_INK * darkness)
+        if colours is not Colours.GREY:  # most rules are printed so that scanners lose them
+            strength *= generator.random()
+        paper *= 1 - np.float32(strength / 255) * rules
     return paper
 
 

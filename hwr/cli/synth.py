@@ -1,0 +1,181 @@
+"""`hwr synth`: make lines of handwriting from fonts, pen strokes and words, and write a line store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hwr.errors import EXIT_OK, EXIT_PARTIAL, UsageError
+
+if TYPE_CHECKING:
+    from hwr.prepare.pipeline import Progress
+    from hwr.prepare.synthetic import Synthesised
+    from hwr.synth.batches import BatchOptions
+    from hwr.synth.options import SynthOptions
+
+FILE = click.Path(path_type=Path)
+SHEET_LINES = 48
+
+
+@click.command(name="synth")
+@click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder of the line store.")
+@click.option("--lines", type=click.IntRange(1), default=10_000, show_default=True, help="Training lines.")
+@click.option("--val", "validation", type=click.IntRange(0), default=0, show_default=True, help="Validation lines.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same lines.")
+@click.option(
+    "--text", "texts", type=FILE, multiple=True, metavar="FILE", help="Text to write (.txt, .txt.xz, .txt.gz)."
+)
+@click.option("--fonts", type=FILE, multiple=True, metavar="FOLDER|FILE", help="Handwriting fonts (.ttf, .otf).")
+@click.option("--strokes", type=FILE, metavar="NPZ", help="Recorded pen strokes.")
+@click.option("--words", type=FILE, metavar="PARQUET", help="Images of single words with their writers.")
+@click.option(
+    "--share", "shares", multiple=True, metavar="SOURCE=NUMBER", help="Lines of fonts, strokes, words, as ratios."
+)
+@click.option(
+    "--paper-share",
+    type=click.FloatRange(0, 1),
+    default=0.9,
+    show_default=True,
+    help="Lines on paper; others are clean ink.",
+)
+@click.option(
+    "--paper", "papers", multiple=True, metavar="KIND=SHARE", help="How often a kind of paper or damage occurs."
+)
+@click.option("--alphabet", metavar="FILE|MODEL", help="Write no other characters.")
+@click.option("--licence", metavar="NAME", help="What the store states as the licence of its lines.")
+@click.option("--workers", type=click.IntRange(1), help="Processes.  [default: all cores, at most 8]")
+@click.option("--sheet", type=FILE, metavar="FILE.png", help=f"Draw the first {SHEET_LINES} lines as one picture.")
+@click.option("--force", is_flag=True, help="Replace what lies in the folder.")
+@click.pass_context
+def command(context: click.Context, /, **values: Any) -> None:
+    """Make lines of handwriting and write a line store (-o DIR) that `hwr train` reads, or a picture (--sheet).
+
+    Give texts and fonts to write them in, or recorded strokes, or word images, or all of them. None of these ship with
+    hwr; docs/synthesis.md says where they can be had and under which licences. The same options and data give the same
+    bytes, with any number of workers. Exit codes: 0 all done; 2 nothing could be made; 3 done, but a font is broken or
+    lines are missing.
+    """
+    if values["output"] is None and values["sheet"] is None:
+        raise UsageError("one of -o DIR (a line store) and --sheet FILE.png (a picture) is needed")
+    context.exit(_synthesise(values))
+
+
+def _synthesise(values: dict[str, Any]) -> int:
+    """Do what the options say; the exit code."""
+    from hwr.cli.prepare import find_alphabet
+    from hwr.synth.batches import BatchOptions
+
+    alphabet = find_alphabet(values["alphabet"])
+    options = BatchOptions(
+        _synth_options(values),
+        None if alphabet is None else alphabet.characters,
+        values["seed"],
+        licence=values["licence"],
+    )
+    codes = []
+    if values["sheet"] is not None:
+        codes.append(_draw(options, values["sheet"], values["lines"], told=values["output"] is None))
+    if values["output"] is not None:
+        codes.append(_write(options, values))
+    return max(codes)
+
+
+def _synth_options(values: dict[str, Any]) -> "SynthOptions":
+    """The options of synthesis from those of the command line."""
+    from hwr.synth.options import SOURCES, PaperOptions, Shares, SynthOptions
+
+    shares = _numbers(values["shares"], "--share")
+    unknown = sorted(shares.keys() - set(SOURCES))
+    if unknown:
+        raise UsageError(f"--share: unknown source {unknown[0]!r}; known: {', '.join(SOURCES)}")
+    return SynthOptions(
+        values["texts"],
+        values["fonts"],
+        values["strokes"],
+        values["words"],
+        Shares(**shares),
+        values["paper_share"],
+        PaperOptions().with_probabilities(_numbers(values["papers"], "--paper")),
+    )
+
+
+def _numbers(settings: tuple[str, ...], option: str) -> dict[str, float]:
+    """`name=number` of each setting."""
+    found: dict[str, float] = {}
+    for setting in settings:
+        name, _, number = setting.partition("=")
+        try:
+            found[name.strip().replace("-", "_")] = float(number)
+        except ValueError:
+            raise UsageError(f"{option} {setting}: write NAME=NUMBER") from None
+    return found
+
+
+def _draw(options: "BatchOptions", path: Path, count: int, told: bool) -> int:
+    """Write the contact sheet; the exit code. told: whether broken fonts are named here."""
+    from hwr.cli.prepare import say
+    from hwr.files import atomic_write
+    from hwr.synth.batches import encode
+    from hwr.synth.generator import LineGenerator
+    from hwr.synth.sheet import draw_sheet
+
+    broken: list[str] = []
+    generator = LineGenerator(options.synth, options.alphabet, broken.append)
+    sheet = draw_sheet([generator.line(options.seed, index) for index in range(min(count, SHEET_LINES))])
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(encode(sheet))
+    for message in broken if told else ():
+        say(f"left out: {message}")
+    say(f"{path}: written")
+    return EXIT_PARTIAL if broken else EXIT_OK
+
+
+def _write(options: "BatchOptions", values: dict[str, Any]) -> int:
+    """Write the line store; the exit code."""
+    from hwr.cli.prepare import name_skipped, print_table, say
+    from hwr.prepare.synthetic import synthesise
+    from hwr.synth.batches import default_workers
+
+    output = values["output"]
+    workers = values["workers"] or default_workers()
+    with _progress() as progress:
+        made = synthesise(
+            options, output, values["lines"], values["validation"], workers, values["force"], progress=progress
+        )
+    name_skipped(made.prepared.skipped, output / "skipped.tsv")
+    _tell_passed_over(made)
+    print_table(made.prepared)
+    unchanged = made.prepared.unchanged
+    say(f"{output}: unchanged, the same store is there already" if unchanged else f"{output}: written")
+    return EXIT_PARTIAL if made.failed else EXIT_OK
+
+
+def _tell_passed_over(made: "Synthesised") -> None:
+    """Texts that were drawn and not used: counted, so that a corpus that hardly fits is noticed."""
+    from hwr.cli.prepare import say
+    from hwr.prepare.checks import count_characters
+
+    passed_over = made.passed_over
+    if passed_over.uncovered:
+        say(f"texts passed over because no font has their characters: {passed_over.uncovered:,}")
+    if passed_over.outside_alphabet:
+        characters = count_characters(passed_over.characters)
+        say(f"texts passed over for characters outside the alphabet: {passed_over.outside_alphabet:,} ({characters})")
+
+
+@contextmanager
+def _progress() -> "Iterator[Progress]":
+    """A bar on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    columns = (TextColumn("lines"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("lines")
+        yield lambda done, total: bar.update(task, completed=done, total=total)
