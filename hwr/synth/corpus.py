@@ -1,0 +1,208 @@
+"""Line-long pieces of prose from text files, as a writer would break them into lines."""
+
+import codecs
+import gzip
+import io
+import lzma
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from hwr.errors import InputError
+from hwr.text import normalise_text
+
+MAX_BYTES = 512 * 1024 * 1024
+"""Unpacked size above which a file is refused: a corpus is held in memory, and a packed one may unpack to anything."""
+
+MAX_CHARACTERS = 80
+"""A piece ends with the word before this length: longer lines are not written by hand."""
+
+_CHUNK = 1 << 20
+_AHEAD = 640
+"""Bytes read from a start: more than the longest piece has."""
+
+_WORDS = np.array([1, 2, 2, 3, 4, 5, 5, 6, 6, 6, 7, 7, 7, 7, 8, 8, 8, 8, 9, 9, 9, 10, 10, 11, 12, 13, 14])
+"""Number of words of a piece, each entry equally likely: lines of IAM have 5 to 10."""
+
+_PARAGRAPH_START = 0.12  # share of pieces that begin where a paragraph begins
+_BROKEN_START = 0.05  # share of pieces that begin with the second half of a word
+_BROKEN_END = 0.07  # share of pieces whose last word is broken
+_BREAK_MARKS = ("-", "-", "-", "-", "-", "-", "=", "")  # most write a hyphen, older hands a double one, some nothing
+
+_PLAIN = str.maketrans(
+    {
+        "’": "'",
+        "‘": "'",
+        "‚": "'",
+        "“": '"',
+        "”": '"',
+        "„": '"',
+        "–": "-",
+        "—": "-",
+        "―": "-",
+        "−": "-",
+        "‐": "-",
+        "‑": "-",
+        "…": "...",
+        "«": '"',
+        "»": '"',
+        "ﬁ": "fi",
+        "ﬂ": "fl",
+        "ﬀ": "ff",
+        "ſ": "s",
+    }
+)
+_ALWAYS = str.maketrans({"_": None, "|": None, "\u00ad": None, "\ufeff": None, "\u200b": None, "ﬁ": "fi", "ﬂ": "fl"})
+"""Marks of electronic texts (emphasis, soft hyphens, ligatures of type) that nobody writes."""
+
+_VOWELS = frozenset("aeiouyàâäáéèêëíîïóôöúùûüœæ")
+_PAIRS = frozenset(("ch", "th", "sh", "ph", "wh", "gn", "qu", "gh", "ck", "bl", "br", "cl", "cr", "dr", "fl", "fr"))
+_CLOSING = frozenset(("!", "?", ";", ":", "»", ",", ".", ")", "!»", "?»"))
+_SMALLEST_PART = 2
+_SHORTEST_BROKEN = 6
+
+
+def plain_text(text: str) -> str:
+    """Typographic quotes, dashes and dots as the keyboard has them, which is how most transcripts write them."""
+    return text.translate(_PLAIN)
+
+
+class TextCorpus:
+    """A text file with a paragraph a line, plain or packed (`.xz`, `.gz`), held as one run of bytes.
+
+    Nothing but the bytes is kept: a start is found by looking for the next blank after a random place, so that long
+    paragraphs are met as often as they have words.
+
+    Raises:
+        InputError: missing, a folder, empty, broken, not UTF-8 text, or larger than MAX_BYTES.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._bytes = _read(path)
+
+    @property
+    def size(self) -> int:
+        """Bytes of UTF-8."""
+        return len(self._bytes)
+
+    def sample(self, generator: np.random.Generator, words: int | None = None) -> str:
+        """A piece of 1 to 14 words (or of `words`) by the text rules; it does not run over a paragraph's end."""
+        count = int(generator.choice(_WORDS)) if words is None else words
+        for _ in range(20):
+            piece = self._words(generator, count)
+            if any(character.isalnum() for word in piece for character in word):
+                return _broken(piece, generator) if words is None else " ".join(piece)
+        return " ".join(self._words_from(0, count))
+
+    def _words(self, generator: np.random.Generator, count: int) -> list[str]:
+        place = int(generator.integers(len(self._bytes)))
+        if generator.random() < _PARAGRAPH_START:
+            return self._words_from(self._bytes.rfind(b"\n", 0, place) + 1, count)
+        blank = self._bytes.find(b" ", place, place + _AHEAD)
+        if blank < 0:  # one long word, or the last one
+            return self._words_from(self._bytes.rfind(b"\n", 0, place) + 1, count)
+        return self._words_from(blank + 1, count)
+
+    def _words_from(self, start: int, count: int) -> list[str]:
+        """The first `count` words from byte `start`, fewer at a paragraph's end or when they grow too long."""
+        raw = self._bytes[start : start + _AHEAD]
+        paragraph = raw.decode("utf-8", errors="ignore").lstrip().split("\n", 1)[0]
+        written = "".join(c for c in paragraph.translate(_ALWAYS).replace("\t", " ") if c.isprintable() or c.isspace())
+        kept: list[str] = []
+        length = -1
+        words = normalise_text(written).split(" ")
+        if words[0] in _CLOSING:  # the end of another sentence, set apart as in French
+            words = words[1:]
+        for word in words[:count]:
+            length += 1 + len(word)
+            if length > MAX_CHARACTERS or not word:
+                break
+            kept.append(word)
+        return kept
+
+
+def _broken(words: list[str], generator: np.random.Generator) -> str:
+    """Words as one line; sometimes the first or the last is only a half of one."""
+    if generator.random() < _BROKEN_START and len(words) > 1:
+        parts = break_word(words[0], generator)
+        if parts is not None:
+            words = [parts[1], *words[1:]]
+    if generator.random() < _BROKEN_END and len(words) > 1:
+        parts = break_word(words[-1], generator)
+        if parts is not None:
+            mark = _BREAK_MARKS[int(generator.integers(len(_BREAK_MARKS)))]
+            words = [*words[:-1], parts[0] + mark]
+    return " ".join(words)
+
+
+def break_word(word: str, generator: np.random.Generator) -> tuple[str, str] | None:
+    """Two halves of a word at a place where a writer may break it, None when there is none.
+
+    A break is made before a consonant that a vowel follows, and not inside a pair such as "ch": right for most
+    English and French words, and writers are not exact.
+    """
+    letters = word.rstrip(".,;:!?\"'”’»)")
+    if len(letters) < _SHORTEST_BROKEN or not letters.isalpha():
+        return None
+    low = letters.lower()
+    places = [
+        place
+        for place in range(_SMALLEST_PART, len(low) - _SMALLEST_PART)
+        if low[place] not in _VOWELS and low[place + 1] in _VOWELS and low[place - 1 : place + 1] not in _PAIRS
+    ]
+    if not places:
+        return None
+    place = places[int(generator.integers(len(places)))]
+    return word[:place], word[place:]
+
+
+def _read(path: Path) -> bytes:
+    """The UTF-8 bytes of a text file, unpacked and checked."""
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; a text file is expected (.txt, .txt.xz, .txt.gz)")
+    try:
+        with _open(path) as file:
+            data = _checked(file, path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such text file") from None
+    except (lzma.LZMAError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise InputError(f"{path}: the packed text is broken or truncated ({error})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not data.strip():
+        raise InputError(f"{path}: the file holds no text")
+    return data
+
+
+def _open(path: Path) -> IO[bytes]:
+    if path.suffix == ".xz":
+        return lzma.open(path, "rb")
+    if path.suffix == ".gz":
+        return io.BufferedReader(gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+def _checked(file: IO[bytes], path: Path) -> bytes:
+    """Read to the end; raise unless it is UTF-8 text of a bearable size."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := file.read(_CHUNK):
+        try:
+            decoder.decode(chunk)
+        except UnicodeDecodeError:
+            raise InputError(f"{path}: not UTF-8 text (near byte {size}); convert it first") from None
+        if b"\0" in chunk:
+            raise InputError(f"{path}: not a text file (it holds zero bytes)")
+        size += len(chunk)
+        if size > MAX_BYTES:
+            raise InputError(f"{path}: unpacks to more than {MAX_BYTES >> 20} MB; give a smaller part of it")
+        chunks.append(chunk)
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text (cut off in a character); convert it first") from None
+    return b"".join(chunks)

@@ -1,0 +1,227 @@
+"""Handwriting fonts: which of them can be used, what they cover, how large and how bold they are."""
+
+import io
+import string
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from hwr.errors import DataError, InputError
+from hwr.synth.outlines import without_hints
+
+SUFFIXES = (".ttf", ".otf", ".ttc")
+
+STYLE_TABLE = "coverage.tsv"
+"""A table beside the fonts with the columns `font` (file name without its end) and `style`; it may be missing."""
+
+_PROBE_SIZE = 40  # pixels an em: large enough to tell glyphs apart
+_PROBE_CANVAS = 128
+_PROBE_ORIGIN = (40, 84)
+_UNMAPPED = "\U0010fffe"  # a noncharacter: fonts show .notdef for it
+_LETTERS = ("aenox", "AENOX")  # a font must have one of these sets to be of use
+
+_MEASURE_SIZE = 128
+_EXTENT_TARGET = 64.0  # pixels from ascender to descender ...
+_X_HEIGHT_TARGET = 24.0  # ... and of small letters, for a font of usual proportions
+_BROKEN = (OSError, ValueError, SyntaxError)  # what Pillow raises on a file that is no font, or a broken one
+
+
+class UncoveredText(DataError):
+    """A text of which no font has all characters."""
+
+
+@dataclass(frozen=True)
+class FontShape:
+    """Measures of a font, for one pixel of its em size.
+
+    size: em size in pixels at which its lines are about 64 pixels high; stroke: mean width of strokes; x_height: height
+    of small letters; joined: the letters of a word touch, so they must be drawn together.
+    """
+
+    size: float
+    stroke: float
+    x_height: float
+    joined: bool
+
+
+class HandFont:
+    """One font file. FreeType objects are made when they are first needed and kept.
+
+    Raises:
+        InputError: not a font, broken, or without Latin letters.
+    """
+
+    def __init__(self, path: Path, style: str = "") -> None:
+        self.name = path.stem
+        self.style = style
+        try:
+            self._data = without_hints(path.read_bytes())
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+        self._sizes: dict[tuple[int, ImageFont.Layout], ImageFont.FreeTypeFont] = {}
+        self._covered: dict[str, bool] = {" ": True}
+        self._advances: dict[str, float] = {}
+        try:
+            self._missing = self._glyph(_UNMAPPED)
+            usable = any(all(self.covers(letter) for letter in letters) for letters in _LETTERS)
+        except _BROKEN as error:
+            raise InputError(f"{path}: not a font that can be used, or broken ({error})") from None
+        if not usable:
+            raise InputError(f"{path}: the font has no Latin letters, or it is broken")
+
+    def covers(self, text: str) -> bool:
+        """Whether the font has a visible glyph of its own for every character of `text`."""
+        return all(self._has(character) for character in text)
+
+    def at(self, size: int, layout: ImageFont.Layout = ImageFont.Layout.RAQM) -> ImageFont.FreeTypeFont:
+        """The font at an em size in pixels; one object for each size."""
+        key = (size, layout)
+        if key not in self._sizes:
+            self._sizes[key] = ImageFont.truetype(io.BytesIO(self._data), size, layout_engine=layout)
+        return self._sizes[key]
+
+    def advance(self, character: str) -> float:
+        """Pixels from one letter to the next at an em of one pixel, without kerning."""
+        if character not in self._advances:
+            length = self.at(_MEASURE_SIZE, ImageFont.Layout.BASIC).getlength(character)
+            self._advances[character] = length / _MEASURE_SIZE
+        return self._advances[character]
+
+    @cached_property
+    def shape(self) -> FontShape:
+        """Measures of the font, taken from a few letters drawn large."""
+        return _measure(self)
+
+    def _has(self, character: str) -> bool:
+        if character not in self._covered:
+            self._covered[character] = self._look(character)
+        return self._covered[character]
+
+    def _look(self, character: str) -> bool:
+        """Draw a character and compare: an empty picture, that of .notdef or that of its plain relative is a lack.
+
+        Plain layout asks the font's own character map and nothing else; shaping would put accents together.
+        """
+        try:
+            glyph = self._glyph(character)
+            if not any(glyph) or glyph == self._missing:
+                return False
+            return not any(glyph == self._glyph(relative) for relative in _relatives(character))
+        except _BROKEN:
+            return False
+
+    def _glyph(self, character: str) -> bytes:
+        canvas = Image.new("L", (_PROBE_CANVAS, _PROBE_CANVAS))
+        font = self.at(_PROBE_SIZE, ImageFont.Layout.BASIC)
+        ImageDraw.Draw(canvas).text(_PROBE_ORIGIN, character, fill=255, font=font, anchor="ls")
+        return canvas.tobytes()
+
+
+def _relatives(character: str) -> list[str]:
+    """Characters that a poor font may show instead: the letter without accent, the capital of a small letter."""
+    relatives = []
+    base = unicodedata.normalize("NFD", character)[0]
+    if base != character:
+        relatives.append(base)
+    capital = character.upper()
+    if character.islower() and len(capital) == 1:
+        relatives.append(capital)
+    return relatives
+
+
+def find_fonts(paths: Iterable[Path]) -> list[Path]:
+    """Font files among `paths`, those in folders included, sorted within a folder.
+
+    Raises:
+        InputError: a path is missing, or a folder holds no font.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            if not inside:
+                raise InputError(f"{path}: no font ({', '.join(SUFFIXES)}) in this folder")
+            found += inside
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise InputError(f"{path}: no such font or folder of fonts")
+    return found
+
+
+def load_fonts(
+    paths: Sequence[Path], exclude: Iterable[str] = (), report: Callable[[str], None] | None = None
+) -> tuple[HandFont, ...]:
+    """Open the fonts in `paths` (files and folders). Fonts that cannot be used are reported and passed over.
+
+    Args:
+        exclude: names of fonts (file name without its end) to leave out.
+        report: called with one line for each font that cannot be used.
+
+    Raises:
+        InputError: a path is missing, or no font is left.
+    """
+    files = [file for file in find_fonts(paths) if file.stem not in set(exclude)]
+    styles: dict[Path, Mapping[str, str]] = {}
+    fonts: list[HandFont] = []
+    for file in files:
+        if file.parent not in styles:
+            styles[file.parent] = _styles(file.parent / STYLE_TABLE)
+        try:
+            fonts.append(HandFont(file, styles[file.parent].get(file.stem, "")))
+        except InputError as error:
+            if report is not None:
+                report(str(error))
+    if not fonts:
+        where = ", ".join(str(path) for path in paths) or "the list is empty"
+        raise InputError(f"no usable font: {where}")
+    return tuple(fonts)
+
+
+def _styles(table: Path) -> dict[str, str]:
+    """The column `style` of a table of fonts; empty when there is no such table."""
+    try:
+        rows = [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError):
+        return {}
+    if not rows or "font" not in rows[0] or "style" not in rows[0]:
+        return {}
+    font, style = rows[0].index("font"), rows[0].index("style")
+    return {row[font]: row[style] for row in rows[1:] if len(row) > max(font, style)}
+
+
+def _measure(font: HandFont) -> FontShape:
+    import cv2
+
+    small = font.covers(string.ascii_lowercase)
+    height = _drawn(font, "xnuo" if small else "XNUO").shape[0]
+    extent = _drawn(font, "dbhkgpy" if small else "DBHKGPYJ").shape[0]
+    word = "minumeand" if small else "MINUMEAND"
+    mask = (_drawn(font, word) > 127).astype(np.uint8)
+    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    # Over a bar of width w the distance to its edge is w / 4 in the mean; half a pixel for pixel centres.
+    stroke = 4 * (float(depth[depth > 0].mean()) - 0.5) if mask.any() else 0.05 * _MEASURE_SIZE
+    parts, _, statistics, _ = cv2.connectedComponentsWithStats(mask)
+    large = int((statistics[1:parts, cv2.CC_STAT_HEIGHT] > 0.4 * height).sum())
+    scale = float(np.sqrt(_X_HEIGHT_TARGET / height * _EXTENT_TARGET / extent))
+    return FontShape(
+        size=scale * _MEASURE_SIZE,
+        stroke=max(stroke, 1.0) / _MEASURE_SIZE,
+        x_height=height / _MEASURE_SIZE,
+        joined=large <= 0.67 * len(word),
+    )
+
+
+def _drawn(font: HandFont, text: str) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    """The ink of a text at _MEASURE_SIZE, cut to its box."""
+    sized = font.at(_MEASURE_SIZE)
+    left, top, right, bottom = (int(side) for side in sized.getbbox(text, anchor="ls"))
+    canvas = Image.new("L", (max(1, right - left), max(1, bottom - top)))
+    ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=sized, anchor="ls")
+    box = canvas.getbbox()
+    return np.asarray(canvas.crop(box) if box else canvas, dtype=np.uint8)

@@ -1,0 +1,166 @@
+"""What a pen makes of a line: width of strokes, pressure, texture of the ink."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.synth.warp import smooth_noise
+
+Ink = NDArray[np.uint8]
+Field = NDArray[np.float32]
+
+REACH = 4
+"""Pixels that a pen may add around the ink it is given."""
+
+_TILE = (192, 4096)
+_THINNEST = -1.0  # pixels that a stroke may lose: hairlines stay visible
+_THICKEST = 4.0
+_WIDEST = 0.24  # width of a stroke against the height of small letters, above which loops would fill
+
+
+@dataclass(frozen=True)
+class Pen:
+    """A pen. Widths in pixels of a line about 64 high.
+
+    width: of a stroke; pressure: variation of the width along the line, in pixels; broad: the nib draws down strokes
+    thicker than up strokes; level: darkness 0 to 1; shade: variation of the darkness over some letters; grain: of
+    single pixels, as the tooth of paper makes; rim: how much darker edges are than the middle; ends: how much darker
+    the ends and crossings of strokes are; soft: blur in pixels.
+    """
+
+    name: str
+    width: float
+    pressure: float
+    broad: bool
+    level: float
+    shade: float
+    grain: float
+    rim: float
+    ends: float
+    soft: float
+
+
+def draw_pen(generator: np.random.Generator) -> Pen:
+    """A pen at random: ballpoints, fountain pens, pencils, felt tips."""
+    kind = generator.random()
+    a, b, c, d, e = (float(x) for x in generator.random(5))
+    if kind < 0.42:
+        return Pen("ballpoint", 2.0 + 1.5 * a, 0.5 * b, False, 0.85 + 0.15 * c, 0.12 * d, 0.2 * e, 0.0, 0.0, 0.5)
+    if kind < 0.72:
+        return Pen(
+            "fountain pen", 2.0 + 2.2 * a, 0.5 + b, e < 0.6, 0.9 + 0.1 * c, 0.25 * d, 0.05, 0.25 * e, 0.3 * a, 0.5
+        )
+    if kind < 0.87:
+        return Pen("pencil", 2.0 + 1.8 * a, 0.6 * b, False, 0.62 + 0.3 * c, 0.2 * d, 0.25 + 0.45 * e, 0.0, 0.0, 0.7)
+    return Pen("felt tip", 3.4 + 2.4 * a, 0.4 * b, c < 0.3, 0.95 + 0.05 * d, 0.05, 0.04, 0.1 * e, 0.15 * d, 0.45)
+
+
+def ink_with(pen: Pen, ink: Ink, stroke: float, x_height: float, generator: np.random.Generator) -> Ink:
+    """Draw a line with a pen.
+
+    Args:
+        ink: uint8 (H, W) with at least REACH empty pixels around the ink; stroke: its mean width of strokes in pixels;
+            x_height: height of its small letters in pixels.
+
+    Returns:
+        uint8 (H, W), 0 paper to 255 ink.
+    """
+    import cv2
+
+    target = min(pen.width, _WIDEST * x_height)
+    drawn = _widened(ink, float(np.clip(target - stroke, _THINNEST, _THICKEST)), pen, generator)
+    rows, columns = ink.shape
+    darkness = np.full((rows, columns), pen.level, np.float32)
+    darkness *= 1 + pen.shade * (_tile("shade", rows, columns, generator) - 0.5)
+    if pen.grain > 0.1:
+        darkness *= 1 - pen.grain * _tile("grain", rows, columns, generator)
+    if pen.ends > 0:
+        darkness *= (1 - pen.ends) + pen.ends * _ends(drawn, max(stroke, target))
+    shaded = cv2.multiply(drawn, np.minimum(darkness, 1.0), dtype=cv2.CV_8U)
+    if pen.rim > 0:
+        middle = _eroded(drawn, 3)
+        shaded = cv2.subtract(shaded, cv2.convertScaleAbs(middle, alpha=pen.rim))
+    return np.asarray(cv2.GaussianBlur(shaded, (3, 3), pen.soft), dtype=np.uint8)
+
+
+def _widened(ink: Ink, change: float, pen: Pen, generator: np.random.Generator) -> Ink:
+    """Strokes wider or thinner by `change` pixels, more or less so along the line.
+
+    Two pictures, one too thin and one too thick, are mixed: a pixel at the edge of a stroke that is half ink is an edge
+    that lies half a pixel further out.
+    """
+    import cv2
+
+    if change < 0:
+        thin, thick, part = _eroded(ink, 3), ink, 1 + change / 2
+    else:
+        steps = int(change / 2)
+        thin = _dilated(ink, 2 * steps + 1, pen.broad)
+        thick, part = _dilated(ink, 2 * steps + 3, pen.broad), change / 2 - steps
+    mix = part + 0.5 * pen.pressure * smooth_noise(ink.shape[1], 45.0, generator)
+    mix = np.clip(mix, 0.5 if change < 0 else 0.0, 1.0).astype(np.float32)
+    weights = np.broadcast_to(mix, ink.shape)
+    added = cv2.multiply(cv2.subtract(thick, thin), np.ascontiguousarray(weights), dtype=cv2.CV_8U)
+    return np.asarray(cv2.add(thin, added), dtype=np.uint8)
+
+
+def _eroded(ink: Ink, size: int) -> Ink:
+    import cv2
+
+    return np.asarray(cv2.erode(ink, _nib(size, False)), dtype=np.uint8)
+
+
+def _dilated(ink: Ink, size: int, broad: bool) -> Ink:
+    import cv2
+
+    return ink if size == 1 else np.asarray(cv2.dilate(ink, _nib(size, broad)), dtype=np.uint8)
+
+
+@cache
+def _nib(size: int, broad: bool) -> NDArray[np.uint8]:
+    """The kernel of a round nib, or of a broad one that is held at an angle."""
+    import cv2
+
+    if not broad:
+        shape = cv2.MORPH_CROSS if size == 3 else cv2.MORPH_ELLIPSE
+        return np.asarray(cv2.getStructuringElement(shape, (size, size)), dtype=np.uint8)
+    nib = np.zeros((size, size), np.uint8)
+    nib[size // 2] = 1
+    nib[size // 2 - 1, size // 2 + 1 :] = 1  # rises to the right
+    nib[size // 2 + 1, : size // 2] = 1
+    return nib
+
+
+def _ends(ink: Ink, stroke: float) -> Field:
+    """1 at ends and crossings of strokes, 0 along them: there a window holds half or twice the ink of a stroke."""
+    import cv2
+
+    window = 9
+    share = cv2.boxFilter(ink, cv2.CV_32F, (window, window)) * (1 / 255)
+    expected = min(0.9, stroke / window)
+    return np.asarray(np.minimum(np.abs(share * (1 / expected) - 1) * 1.5, 1.0), dtype=np.float32)
+
+
+@cache
+def _noise(kind: str) -> Field:
+    """A tile of noise from 0 to 1, always the same: a line takes a random part of it."""
+    import cv2
+
+    generator = np.random.default_rng(7)
+    noise = generator.standard_normal(_TILE, dtype=np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 0.8 if kind == "grain" else 9.0)
+    spread = np.clip(0.5 + smooth / (4 * np.std(smooth)), 0, 1)
+    return np.asarray(spread * spread if kind == "grain" else spread, dtype=np.float32)
+
+
+def _tile(kind: str, rows: int, columns: int, generator: np.random.Generator) -> Field:
+    noise = _noise(kind)
+    down = int(generator.integers(max(1, _TILE[0] - rows)))
+    right = int(generator.integers(max(1, _TILE[1] - columns)))
+    part = noise[down : down + rows, right : right + columns]
+    if part.shape == (rows, columns):
+        return part
+    tiles = (-(-rows // _TILE[0]), -(-columns // _TILE[1]))
+    return np.asarray(np.tile(noise, tiles)[:rows, :columns], dtype=np.float32)

@@ -1,0 +1,172 @@
+"""Lines of ink from handwriting fonts."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from hwr.errors import InputError
+from hwr.synth.fonts import HandFont, UncoveredText, load_fonts
+from hwr.synth.ink import InkLine
+from hwr.synth.pens import REACH, draw_pen, ink_with
+from hwr.synth.warp import Ink, bend, cut, draw_hand
+from hwr.text import normalise_text
+
+MARGIN = 3
+"""Empty pixels around the ink of a line."""
+
+STYLE_WEIGHTS: Mapping[str, float] = {"print": 1.0, "cursive": 1.0, "school": 0.8, "formal": 0.55, "historic": 0.0}
+"""How often fonts of a style are taken: copperplate is rare today, and a secretary hand has other letters."""
+
+_SIZES = (0.86, 1.0, 1.14)  # of the font's usual size
+_SET_BY_LETTER = 0.65  # share of lines in an unjoined font whose letters are set one by one
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A letter or a word to draw: its text, its origin on the baseline, the size of its font."""
+
+    text: str
+    x: float
+    y: float
+    size: int
+
+
+class FontRenderer:
+    """Writes lines with the handwriting fonts in `fonts` (files and folders).
+
+    Fonts that cannot be used are reported, one line each, and passed over; `warnings` keeps these lines.
+
+    Args:
+        fonts: font files and folders. A table `coverage.tsv` in a folder tells the style of its fonts.
+        style_weights: weight of the fonts of a style, 1 for styles that it does not name; 0 leaves them out.
+        exclude: names of fonts (file name without its end) to leave out.
+        report: called with one line for each font that cannot be used.
+
+    Raises:
+        InputError: a path is missing, or no font is left.
+    """
+
+    def __init__(
+        self,
+        fonts: Sequence[Path],
+        *,
+        style_weights: Mapping[str, float] = STYLE_WEIGHTS,
+        exclude: Iterable[str] = (),
+        report: Callable[[str], None] | None = None,
+    ) -> None:
+        warnings: list[str] = []
+        loaded = load_fonts(fonts, exclude, warnings.append)
+        self.warnings = tuple(warnings)
+        if report is not None:
+            for warning in warnings:
+                report(warning)
+        self.fonts = tuple(font for font in loaded if style_weights.get(font.style, 1.0) > 0)
+        if not self.fonts:
+            raise InputError("no font is left: the weights of their styles are all 0")
+        self._weights = np.array([style_weights.get(font.style, 1.0) for font in self.fonts])
+
+    def line(self, text: str, generator: np.random.Generator) -> InkLine:
+        """Write one line in a font that has all its characters, with a pen and a hand drawn at random.
+
+        Raises:
+            UncoveredText: no font has all characters of the text, or there is nothing to write.
+        """
+        text = normalise_text(text)
+        font = self._font(text, generator)
+        factor = _SIZES[int(generator.integers(len(_SIZES)))]
+        size = max(8, round(font.shape.size * factor))
+        pieces, words = _layout(text, font, size, generator)
+        ink, left, baseline = _draw(pieces, font, size, words[-1][1])
+        words = [(start - left, stop - left) for start, stop in words]
+        bent = bend(ink, baseline, words, draw_hand(generator), MARGIN + REACH, generator)
+        pen = draw_pen(generator)
+        written = ink_with(pen, bent, font.shape.stroke * size, font.shape.x_height * size, generator)
+        return InkLine(cut(written, MARGIN), text, f"font:{font.name}")
+
+    def missing(self, text: str) -> str:
+        """The characters of `text` that no font has, each once, sorted."""
+        return "".join(sorted({c for c in text if not any(font.covers(c) for font in self.fonts)}))
+
+    def _font(self, text: str, generator: np.random.Generator) -> HandFont:
+        """A font that covers the text: drawn by weight, again without those that do not."""
+        needed = "".join(sorted(set(text)))
+        weights = self._weights.copy()
+        while needed.strip() and (total := weights.sum()) > 0:
+            index = int(np.searchsorted(np.cumsum(weights), generator.random() * total, side="right"))
+            index = min(index, len(weights) - 1)
+            if weights[index] > 0 and self.fonts[index].covers(needed):
+                return self.fonts[index]
+            weights[index] = 0
+        lacking = self.missing(needed)
+        reason = f"no font has {', '.join(map(repr, lacking))}" if lacking else "no one font has all its characters"
+        raise UncoveredText(f"{reason}: {text!r}" if needed.strip() else "an empty text cannot be written")
+
+
+def _layout(
+    text: str, font: HandFont, size: int, generator: np.random.Generator
+) -> tuple[list[Piece], list[tuple[float, float]]]:
+    """Where letters and words go; and the first and last column of each word, the first word beginning at 0."""
+    shape = font.shape
+    gap = size * shape.x_height * min(1.9, max(0.5, generator.normal(0.95, 0.25)))
+    uneven = float(generator.uniform(0.05, 0.3))
+    by_letter = not shape.joined and generator.random() < _SET_BY_LETTER
+    tracking = size * shape.x_height * min(0.4, max(-0.1, generator.normal(0.04, 0.09))) if by_letter else 0.0
+    pieces: list[Piece] = []
+    words: list[tuple[float, float]] = []
+    x = 0.0
+    for word in text.split(" "):
+        start = x
+        if by_letter:
+            x = _set_letters(word, x, font, size, tracking, pieces, generator)
+        else:
+            pieces.append(Piece(word, x, 0.0, size))
+            x += font.at(size).getlength(word)
+        words.append((start, x))
+        x += gap * max(0.4, 1 + uneven * float(generator.standard_normal()))
+    return pieces, words
+
+
+def _set_letters(
+    word: str,
+    x: float,
+    font: HandFont,
+    size: int,
+    tracking: float,
+    pieces: list[Piece],
+    generator: np.random.Generator,
+) -> float:
+    """Set a word letter by letter, a little up, down and aside each; returns where it ends."""
+    letter = size * font.shape.x_height
+    drawn = generator.standard_normal((3, len(word))) * [[0.035 * letter], [0.04 * letter], [0.035 * size]]
+    moves: list[list[float]] = np.clip(drawn, -2, 2).tolist()
+    for character, aside, up, grown in zip(word, *moves, strict=True):
+        own = size + round(grown)
+        pieces.append(Piece(character, x + aside, up, own))
+        x += font.advance(character) * own + tracking
+    return x - tracking
+
+
+def _draw(pieces: Sequence[Piece], font: HandFont, size: int, width: float) -> tuple[Ink, float, float]:
+    """Draw the pieces; returns the ink cut to its box, the column of the box's left side, and the baseline's row.
+
+    How far swashes go is not known beforehand: when ink touches the canvas' edge, a larger canvas is taken.
+    """
+    layout = ImageFont.Layout.BASIC if len(pieces) > 1 and len(pieces[0].text) == 1 else ImageFont.Layout.RAQM
+    beside, above = 1.0, 1.25
+    while True:
+        left, base = int(beside * size) + 1, int(above * size) + 1
+        canvas = Image.new("L", (int(width) + 2 * left, 2 * base - int(0.3 * size)))
+        drawing = ImageDraw.Draw(canvas)
+        for piece in pieces:
+            used = font.at(piece.size, layout)
+            drawing.text((left + piece.x, base + piece.y), piece.text, fill=255, font=used, anchor="ls")
+        box = canvas.getbbox()
+        if box is None:
+            raise UncoveredText(f"the font {font.name} draws nothing for {''.join(p.text for p in pieces)!r}")
+        inside = box[0] > 0 and box[1] > 0 and box[2] < canvas.width and box[3] < canvas.height
+        if inside or above > 8:
+            return np.asarray(canvas.crop(box), dtype=np.uint8), float(box[0] - left), float(base - box[1])
+        beside, above = 2 * beside, 2 * above
