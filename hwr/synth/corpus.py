@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import zlib
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -66,6 +67,8 @@ _SHORTEST_BROKEN = 6
 
 def plain_text(text: str) -> str:
     """Typographic quotes, dashes and dots as the keyboard has them, which is how most transcripts write them."""
+    if "«" in text or "»" in text:
+        text = text.replace("« ", "«").replace(" »", "»")
     return text.translate(_PLAIN)
 
 
@@ -82,6 +85,12 @@ class TextCorpus:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._bytes = _read(path)
+
+    @cached_property
+    def language(self) -> str:
+        """ "french" or "english", by how often "de" and "the" stand in its first megabyte."""
+        start = self._bytes[:_CHUNK]
+        return "french" if start.count(b" de ") > start.count(b" the ") else "english"
 
     @property
     def size(self) -> int:
