@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from drawn_letters import CHARACTERS, HEIGHT, drawn_line
 
 from hwr.bundle import BundleHeader, BundleLine, write_bundle
 from hwr.image import NORMALISATION
@@ -18,26 +18,8 @@ from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 from hwr.train.session import Session
 from hwr.train.validate import SetResult
 
-HEIGHT = 48
-CHARACTERS = "abcd"
 SPEC = "[1,48,0,1 C3,3,8,2,2 Mp2,2 Mp0,1 Do0.1 Lbx16 O1c{classes}]"
-# Each letter is a stroke of its own at its own rows: (top, bottom, columns).
-SHAPES = {"a": (4, 44, 4), "b": (4, 20, 12), "c": (28, 44, 12), "d": (18, 30, 20)}
 FOREVER = 1e6
-
-
-def drawn_line(text: str) -> NDArray[np.uint8]:
-    """A normalised line: the strokes of the letters with empty columns between them; a blank is a wide gap."""
-    parts = [np.zeros((HEIGHT, 6), np.uint8)]
-    for character in text:
-        if character == " ":
-            parts.append(np.zeros((HEIGHT, 16), np.uint8))
-            continue
-        top, bottom, columns = SHAPES[character]
-        stroke = np.zeros((HEIGHT, columns + 8), np.uint8)
-        stroke[top:bottom, :columns] = 230
-        parts.append(stroke)
-    return np.concatenate(parts, axis=1)
 
 
 def drawn_lines(count: int, seed: int = 0, longest: int = 8) -> list[BundleLine]:

@@ -48,6 +48,14 @@ class Source(Protocol):
     def read(self, group: int) -> list[TrainingLine]: ...
 
 
+class Synthetic(Protocol):
+    """Lines that are made for a run, numbered from 0 on, and their share of all lines."""
+
+    def share(self, progress: float, decaying: bool) -> float: ...
+
+    def take(self, first: int, count: int) -> Sequence[TrainingLine]: ...
+
+
 @dataclass(frozen=True)
 class Normalised:
     """The line normalisation that a model and its data must share."""

@@ -3,7 +3,7 @@
 import copy
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from hwr.train.augment import augment
 from hwr.train.device import Device, return_free_memory
 from hwr.train.loss import ctc_loss, span_mask
 from hwr.train.optimiser import Optimiser
-from hwr.train.plan import Batch, Planner
+from hwr.train.plan import Batch, Block, Planner
 from hwr.train.recipe import Recipe
 from hwr.train.schedule import in_decay, learning_rate
 
@@ -38,6 +38,8 @@ class Progress:
     epoch: int = 0
     pool: int = 0
     batch: int = 0
+    synthetic_share: float = 0.0  # of the present pool
+    synthetic: int = 0  # lines made for the pools before it
     non_finite: int = 0
     non_finite_in_a_row: int = 0
     last_validation: float = 0.0
@@ -93,7 +95,7 @@ class Trainer:
         while True:
             pools = self.planner.pools(self.progress.epoch)
             for number in range(self.progress.pool, len(pools)):
-                batches = deque(self.planner.batches(self.progress.epoch, number, pools[number])[self.progress.batch :])
+                batches, synthetic = self._pool(number, pools[number])
                 while batches:
                     if self.progress.share(self.recipe) >= 1:
                         return True
@@ -105,6 +107,7 @@ class Trainer:
                     observer.step(report, self.progress)
                     observer.due(self)
                 self.progress.pool, self.progress.batch = number + 1, 0
+                self.progress.synthetic += synthetic
                 return_free_memory()
             # An epoch may have no pool: of a set with a weight below 1 it shows a part, perhaps none.
             if (pools and self.progress.lines == 0) or not self.planner.has_lines:
@@ -113,6 +116,14 @@ class Trainer:
                 )
                 raise TrainingError(f"no usable line in the training data; passed over: {passed}")
             self.progress.epoch, self.progress.pool = self.progress.epoch + 1, 0
+
+    def _pool(self, number: int, blocks: Sequence[Block]) -> tuple[deque[Batch], int]:
+        """The batches of pool `number` that are still to do, and how many synthetic lines were made for all of it."""
+        progress = self.progress
+        if progress.batch == 0:  # a pool in which the run was stopped keeps the share that it began with
+            progress.synthetic_share = self.planner.synthetic_share(progress.share(self.recipe))
+        pool = self.planner.mixed(progress.epoch, number, blocks, progress.synthetic_share, progress.synthetic)
+        return deque(pool.batches[progress.batch :]), pool.synthetic
 
     def _enter_decay(self, observer: Observer) -> None:
         if not self.progress.trunk_saved and in_decay(self.progress.share(self.recipe), self.recipe.optimisation):

@@ -4,6 +4,12 @@ Every line draws its width jitter from (seed, epoch, line). Lines of a pool are 
 batches; within a batch each line is stretched by a last percent to one common width. So a batch holds no padding:
 nothing is multiplied in vain, norms need no masks, and the recurrent layers run over full rectangles. The whole order
 follows from the seed, so a run can be stopped anywhere and go on from (epoch, pool, batch).
+
+Synthetic lines take the place of a share of the lines of every pool. Which lines of the data give way is drawn anew
+in each epoch. So pools and epochs keep their lengths, the sets keep their weights to each other, and no share is too
+large. The share follows from how much of the run is over, and that depends on the clock; so it is decided once, when a
+pool begins, and kept in the progress of the run with the number of the pool's first synthetic line. A run that goes on
+builds its pool from these again. Without data every pool is synthetic.
 """
 
 import hashlib
@@ -17,11 +23,15 @@ import torch
 from torch import Tensor
 
 from hwr.text import Alphabet, steps_needed
-from hwr.train.data import Source, TrainingLine
+from hwr.train.data import Source, Synthetic, TrainingLine
 from hwr.train.recipe import Optimisation
+from hwr.train.schedule import in_decay
 
 POOL_GROUPS = 8
 """Groups (of at most 256 lines) in a pool: enough to sort by width without waste, little enough to hold in memory."""
+
+SYNTHETIC_POOL = 2048
+"""Lines in a pool of a run without data."""
 
 MAX_SPREAD = 1.12
 """Widest line over narrowest line of a batch: the last stretch to the common width stays within half of this."""
@@ -73,6 +83,14 @@ class Batch:
     targets: Tensor
     target_lengths: Tensor
     texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PoolBatches:
+    """The batches of a pool, in random order, and how many synthetic lines were made for them."""
+
+    batches: list[Batch]
+    synthetic: int
 
 
 @dataclass
@@ -132,26 +150,51 @@ class Planner:
         options: Optimisation,
         seed: int,
         exclude: str = "",
+        synthetic: Synthetic | None = None,
     ) -> None:
-        self.sources, self.weights = sources, weights
+        self.sources, self.weights, self.synthetic = sources, weights, synthetic
         self.alphabet, self.stride, self.options, self.seed, self.exclude = alphabet, stride, options, seed, exclude
         self.skipped = Skipped()
 
     @property
     def has_lines(self) -> bool:
-        """False when no epoch will ever show a line: no groups, or none with a weight."""
+        """False when no epoch will ever show a line: none is synthetic, no groups, or none with a weight."""
+        return self.synthetic is not None or self._has_data
+
+    @property
+    def _has_data(self) -> bool:
         return any(weight > 0 and len(source.runs) for source, weight in zip(self.sources, self.weights, strict=True))
 
     def pools(self, epoch: int) -> list[list[Block]]:
-        """The pools of an epoch; see `epoch_pools`."""
+        """The pools of an epoch; see `epoch_pools`. Without data an epoch is one pool."""
+        if self.synthetic is not None and not self._has_data:
+            return [[]]
         return epoch_pools(self.sources, self.weights, self.seed, epoch)
 
+    def synthetic_share(self, progress: float) -> float:
+        """Share of synthetic lines in a pool that begins at `progress` through the run, 0 to 1."""
+        if self.synthetic is None:
+            return 0.0
+        return self.synthetic.share(progress, in_decay(progress, self.options)) if self._has_data else 1.0
+
     def batches(self, epoch: int, number: int, pool: Sequence[Block]) -> list[Batch]:
-        """Read the lines of pool `number` and cut them into batches, in random order."""
-        lines = sorted(self._lines(epoch, pool), key=lambda planned: (planned.width, planned.seed))
+        """The batches of pool `number` without synthetic lines."""
+        return self.mixed(epoch, number, pool, 0.0, 0).batches
+
+    def mixed(self, epoch: int, number: int, pool: Sequence[Block], share: float, first: int) -> PoolBatches:
+        """Read the lines of pool `number` and cut them into batches.
+
+        Synthetic lines from number `first` on take the place of `share` of the lines.
+        """
+        lines = list(self._lines(epoch, pool))
+        synthetic = round(share * (len(lines) if self._has_data else SYNTHETIC_POOL))
+        if synthetic and self.synthetic is not None:
+            kept = random.Random(f"{self.seed}/{epoch}/{number}/kept").sample(lines, max(0, len(lines) - synthetic))
+            lines = kept + list(self._synthetic_lines(epoch, first, synthetic))
+        lines.sort(key=lambda planned: (planned.width, planned.seed))
         batches = [self._collate(part) for part in self._cut(lines)]
         random.Random(f"{self.seed}/{epoch}/{number}").shuffle(batches)
-        return batches
+        return PoolBatches(batches, synthetic)
 
     def _lines(self, epoch: int, pool: Sequence[Block]) -> Iterator[PlannedLine]:
         for block in pool:
@@ -160,6 +203,13 @@ class Planner:
                 planned = self._plan(line, line_seed(self.seed, epoch, block.copy, source.name, line.id))
                 if planned is not None:
                     yield planned
+
+    def _synthetic_lines(self, epoch: int, first: int, count: int) -> Iterator[PlannedLine]:
+        assert self.synthetic is not None
+        for line in self.synthetic.take(first, count):
+            planned = self._plan(line, line_seed(self.seed, epoch, 0, "synthesis", line.id))
+            if planned is not None:
+                yield planned
 
     def _plan(self, line: TrainingLine, seed: int) -> PlannedLine | None:
         if not line.text:

@@ -198,7 +198,7 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
 def recipe_to_toml(recipe: Recipe) -> str:
     """The recipe as TOML that `load_recipe` reads back to the same values."""
     plain = recipe_to_dict(recipe)
-    tables = {key: plain.pop(key) for key in ("optimisation", "augment", "synthesis") if key in plain}
+    tables: dict[str, Any] = {k: plain.pop(k) for k in ("optimisation", "augment", "synthesis") if k in plain}
     for key in [key for key, value in tables.get("synthesis", {}).items() if isinstance(value, dict)]:
         tables[f"synthesis.{key}"] = tables["synthesis"].pop(key)
     arrays = {key: plain.pop(key) for key in ("train", "validation")}

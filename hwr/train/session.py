@@ -24,6 +24,7 @@ from hwr.train.recipe import Recipe, TrainingSet
 from hwr.train.run import BEST, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder
 from hwr.train.schedule import in_decay
 from hwr.train.start import begin
+from hwr.train.synthetic import SyntheticSource, characters, open_synthesis
 from hwr.train.validate import SetResult, validate
 
 LOG_SECONDS = 20.0
@@ -86,9 +87,12 @@ def train(
         HwrError: data, recipe, model or folder cannot be used, or the loss stays non-finite.
     """
     session = Session(recipe, folder, reporter, command)
-    session.prepare(resume)
-    finished = session.trainer.run(session, stop)
-    session.finish(finished)
+    try:
+        session.prepare(resume)
+        finished = session.trainer.run(session, stop)
+        session.finish(finished)
+    finally:
+        session.close()
     model = folder / (BEST if (folder / BEST).exists() else LAST)
     if finished and find_spec("onnx") is not None:
         export_onnx(model, model.with_suffix(".onnx"))
@@ -108,6 +112,7 @@ class Session:
         self.training = self._open(recipe.train, wanted, "train")
         self.validation = [item.source for item in self._open(recipe.validation, wanted, "val")]
         self._trained_on = {item.source.name: item.facts() for item in self.training}
+        self.synthetic = self._open_synthesis(network.height)
         planner = Planner(
             [item.source for item in self.training],
             [item.weight for item in self.training],
@@ -116,6 +121,7 @@ class Session:
             recipe.optimisation,
             recipe.seed,
             recipe.exclude,
+            self.synthetic,
         )
         self.trainer = Trainer(network, planner, recipe, self.device)
         self._losses: deque[float] = deque(maxlen=100)
@@ -138,6 +144,11 @@ class Session:
             self.reporter.message(self.start.message)
         if not self.validation:
             self.reporter.message(f"no validation data: no CER is measured, and {LAST} is the model; --val names some")
+
+    def close(self) -> None:
+        """End what goes on beside the run."""
+        if self.synthetic is not None:
+            self.synthetic.close()
 
     def _state(self) -> dict[str, Any]:
         """The trainer's state, and the alphabet that its labels belong to."""
@@ -172,10 +183,21 @@ class Session:
     def _training_texts(self, height: int) -> Iterator[str]:
         """All texts of the training data, opened for lines of `height` rows."""
         wanted = Normalised(NORMALISATION.name, NORMALISATION.version, height)
-        return (text for item in self._open(self.recipe.train, wanted, "train") for text in item.source.texts())
+        for item in self._open(self.recipe.train, wanted, "train"):
+            yield from item.source.texts()
+        if self.recipe.synthesis is not None:
+            kept = bool(self.recipe.init_from) and self.recipe.alphabet == "keep"
+            yield from characters(self.recipe.synthesis, not (self.recipe.train or kept), self.recipe.seed)
+
+    def _open_synthesis(self, height: int) -> SyntheticSource | None:
+        """Synthetic lines with the characters of this run."""
+        if self.recipe.synthesis is None:
+            return None
+        wanted = "".join(c for c in self.alphabet.characters if c not in self.recipe.exclude)
+        return open_synthesis(self.recipe.synthesis, wanted, height, self.recipe.seed)
 
     def _open(self, sets: Sequence[TrainingSet], wanted: Normalised, split: str) -> list[WeightedSource]:
-        if split == "train" and not sets:
+        if split == "train" and not sets and self.recipe.synthesis is None:
             raise DataError("no training data: name at least one line store or bundle")
         return [
             WeightedSource(source, entry.weight, entry.licence)
@@ -205,6 +227,7 @@ class Session:
             "epoch": progress.epoch,
             "minutes": round(progress.seconds / 60, 3),
             "share": round(share, 4),
+            **({"synthetic_share": round(progress.synthetic_share, 4)} if self.recipe.synthesis else {}),
             "loss": round(sum(finite) / len(finite), 4) if finite else None,
             "learning_rate": self._speed[-1].learning_rate if self._speed else 0.0,
             "lines_per_second": round(sum(report.lines for report in self._speed) / seconds, 1),
@@ -277,6 +300,13 @@ class Session:
         """Counts of the lines that were passed over."""
         return self.trainer.planner.skipped
 
+    def _synthetic_facts(self) -> dict[str, Any]:
+        """What the model states of synthetic lines."""
+        if self.recipe.synthesis is None:
+            return {}
+        facts = {"lines": self.trainer.progress.synthetic, "licence": self.recipe.synthesis.licence}
+        return {"synthetic lines": {name: value for name, value in facts.items() if value != ""}}
+
     def info(self) -> ModelInfo:
         """The facts for a model file, as of now."""
         network, progress, recipe, base = self.trainer.network, self.trainer.progress, self.recipe, self.start.base
@@ -292,7 +322,7 @@ class Session:
             name=recipe.name,
             # What a model learned before stays in it, with the bounds on its use.
             licence=recipe.licence or (base.licence if base else ""),
-            trained_on=(base.trained_on if base else {}) | self._trained_on,
+            trained_on=(base.trained_on if base else {}) | self._trained_on | self._synthetic_facts(),
             validation=progress.validation,
             training={
                 "command": self.command,
