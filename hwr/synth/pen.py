@@ -103,7 +103,7 @@ def thin_out(curves: Curves, spacing: float) -> Curves:
     kept = np.diff(bins, prepend=-1.0) > 0
     kept[curves.starts] = True
     kept[curves.ends - 1] = True
-    return Curves(curves.points[kept], np.cumsum(kept)[curves.ends - 1])
+    return Curves(curves.points[kept], np.cumsum(kept, dtype=np.int64)[curves.ends - 1])
 
 
 def draw(curves: Curves, style: PenStyle) -> Ink:
@@ -138,11 +138,11 @@ def _widths(curves: Curves, style: PenStyle) -> Floats:
     if style.nib > 0:
         direction = np.arctan2(_running_mean(step[:, 1], 3), _running_mean(step[:, 0], 3))
         widths *= 1 - style.nib * (1 - np.abs(np.sin(direction + style.nib_angle)))
-    return np.clip(widths, 0.8, 2.2 * style.width)
+    return np.asarray(np.clip(widths, 0.8, 2.2 * style.width), np.float64)
 
 
 def _running_mean(values: Floats, length: int) -> Floats:
-    return np.asarray(np.convolve(values, np.full(length, 1 / length), mode="same"))
+    return np.asarray(np.convolve(values, np.full(length, 1 / length), mode="same"), np.float64)
 
 
 def _levels(widths: Floats, style: PenStyle) -> tuple[NDArray[np.int64], Floats]:

@@ -35,6 +35,9 @@ CLEAR_GAP = 1.25
 SMALLEST_GAP = 0.35
 """Smallest gap between words, in mean character widths."""
 
+SMALL_STROKE, LOW_STROKE = 0.4, 0.5
+"""A stroke of at most so many letter heights is a dot; one that begins so low over the baseline is a mark there."""
+
 TOLERANCE = (0.25, 0.4)
 """How far the width of a piece may be from that of its word: share of the width, plus mean character widths."""
 
@@ -125,7 +128,7 @@ def cut(curves: Curves, frame: Frame, text: str) -> tuple[Piece, ...] | None:
     if not _fit(right[stops] - left[starts], words):
         return None
     pieces = [np.sort(order[start : stop + 1]) for start, stop in zip(starts, stops, strict=True)]
-    if not _in_order(pieces):
+    if not _in_order(pieces) or not _marks_stand_right(curves, frame, words, pieces):
         return None
     before = np.concatenate(([0.0], gaps[cuts]))
     return tuple(Piece(*parts) for parts in zip(words, pieces, before.tolist(), strict=True))
@@ -143,6 +146,31 @@ def _in_order(pieces: list[Places]) -> bool:
     """Whether the words were written one after the other; single strokes (dots, bars) may come later."""
     middles = [float(np.median(strokes)) for strokes in pieces]
     return all(a < b for a, b in pairwise(middles))
+
+
+def _marks_stand_right(curves: Curves, frame: Frame, words: list[str], pieces: list[Places]) -> bool:
+    """Whether full stops and commas are with the words that they end, not with those that they stand before."""
+    points = upright(curves.points, frame) / frame.height
+    low = np.minimum.reduceat(points, curves.starts)
+    high = np.maximum.reduceat(points, curves.starts)
+    size = (high - low).max(axis=1)
+    low_down = low[:, 1] > -LOW_STROKE
+    for word, strokes in zip(words, pieces, strict=True):
+        first = strokes[low[strokes, 0].argmin()]
+        last = strokes[low[strokes, 0].argmax()]
+        stray = (
+            size[first] < SMALL_STROKE
+            and low_down[first]
+            and high[first, 0] < low[strokes[strokes != first], 0].min(initial=np.inf)
+        )
+        if stray and word[0].isalnum() and len(strokes) > 1:
+            return False
+        if word[-1] in ".," and len(word) > 1 and not (low[last, 1] > -LOW_STROKE - 0.3 and size[last] < 1.3):
+            return False
+        trailing = size[last] < SMALL_STROKE and low_down[last] and len(strokes) > 1
+        if trailing and word[-1].isalpha() and low[last, 0] > high[strokes[strokes != last], 0].max():
+            return False
+    return True
 
 
 def _extents(curves: Curves, frame: Frame) -> tuple[Places, Floats, Floats]:

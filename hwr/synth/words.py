@@ -21,6 +21,7 @@ from hwr.synth.crops import (
     measure_word,
     scale_mark,
     scale_words,
+    writes_capitals,
 )
 from hwr.synth.ink import InkLine
 from hwr.text import normalise_text
@@ -36,6 +37,9 @@ STORED_HEIGHT = 72
 
 FEWEST_WORDS = 5
 """Different words that a hand must have, or all its lines would be alike."""
+
+ATTEMPTS = 100
+"""Hands that are tried for one line."""
 
 LONGEST_LINE = 60
 """Characters after which no words are added."""
@@ -119,11 +123,17 @@ class WordComposer:
         """A line in the hand of a writer chosen at random. The same generator state gives the same bytes.
 
         Raises:
-            DataError: no image of the writer can be read.
+            DataError: hardly any hand has a word image that can be used.
         """
-        place = int(np.searchsorted(self._shares, generator.random(), side="right"))
-        writer = self.writers[min(place, len(self.writers) - 1)]
-        parts = _choose(self._hand(writer), generator)
+        for _ in range(ATTEMPTS):
+            place = int(np.searchsorted(self._shares, generator.random(), side="right"))
+            writer = self.writers[min(place, len(self.writers) - 1)]
+            hand = self._hand(writer)
+            if hand.words:
+                break
+        else:
+            raise DataError(f"{self.path}: no usable word image found; are they grey images of single words?")
+        parts = _choose(hand, generator)
         text = "".join(part.word.text if part.joined else f" {part.word.text}" for part in parts).strip()
         ink = _vary(_paste(parts, generator), generator)
         return InkLine(ink, normalise_text(text), f"words:{writer}")
@@ -132,30 +142,33 @@ class WordComposer:
         """The words of a writer, taken off their paper when they are first asked for."""
         hand = self._hands.get(writer)
         if hand is None:
-            images = [
-                (normalise_text(row.text), ink, row.height)
-                for row in self._rows[writer]
-                if (ink := _ink(row)) is not None
-            ]
-            words = [
-                measure_word(text, ink, height < STORED_HEIGHT) for text, ink, height in images if text not in MARKS
-            ]
-            if not words:
-                raise DataError(f"{self.path}: no word image of writer {writer} can be read")
-            scale = _page_scale(words)
-            marks: dict[str, list[ScaledWord]] = {}
-            for text, ink, height in images:
-                if text in MARKS and height < STORED_HEIGHT:
-                    marks.setdefault(text, []).append(scale_mark(text, ink, scale))
-            scaled = scale_words(words) or scale_words(words[:1])
-            hand = _Hand(tuple(scaled), {text: tuple(found) for text, found in marks.items()})
-            self._hands[writer] = hand
+            hand = self._hands[writer] = self._prepare(writer)
         return hand
+
+    def _prepare(self, writer: str) -> _Hand:
+        """Take the words and marks of a writer off their paper and bring them to one size."""
+        images = [
+            (normalise_text(row.text), ink, row.height < STORED_HEIGHT)
+            for row in self._rows[writer]
+            if (ink := _ink(row)) is not None
+        ]
+        found = (measure_word(text, ink, whole) for text, ink, whole in images if text not in MARKS)
+        words = [word for word in found if word is not None]
+        if writes_capitals(words):
+            return _Hand((), {})
+        scaled = tuple(scale_words(words)) if words else ()
+        marks: dict[str, list[ScaledWord]] = {}
+        scale = _page_scale(words) if words else 1.0
+        for text, ink, whole in images:
+            mark = scale_mark(text, ink, scale) if text in MARKS and whole else None
+            if mark is not None:
+                marks.setdefault(text, []).append(mark)
+        return _Hand(scaled, {text: tuple(found) for text, found in marks.items()})
 
 
 def _is_usable(text: str) -> bool:
     """Whether a word can stand in a line: letters or digits without marks of damage, or one punctuation mark."""
-    if not text or any(mark in text for mark in UNUSABLE):
+    if not text or any(mark in text for mark in UNUSABLE + " "):
         return False
     if len(text) == 1 and text in MARKS:
         return True
@@ -238,7 +251,7 @@ def _pick(words: tuple[ScaledWord, ...], generator: Generator) -> ScaledWord:
 
 def _paste(parts: list[_Part], generator: Generator) -> Ink:
     """Set words and marks on one baseline that sways a little; the darker ink wins where they overlap."""
-    space = LETTER_HEIGHT * float(np.clip(generator.lognormal(np.log(1.15), 0.25), 0.7, 2.2))
+    space = LETTER_HEIGHT * float(np.clip(generator.lognormal(np.log(1.35), 0.2), 0.9, 2.4))
     places: list[tuple[int, int]] = []
     x = 0.0
     for number, part in enumerate(parts):
@@ -252,7 +265,7 @@ def _paste(parts: list[_Part], generator: Generator) -> Ink:
                 x = left + (before.right if low else before.ink.shape[1]) + gap
             else:
                 gap = space * float(generator.lognormal(0, 0.15))
-                x = max(left + before.right + gap - word.left, left + before.ink.shape[1] + 0.3 * space)
+                x = max(left + before.right + gap - word.left, left + before.ink.shape[1] + 0.45 * space)
         places.append((round(x), -word.baseline))
     sway = _sway(np.array([x for x, _ in places], np.float64), generator)
     jitter = np.where([part.joined for part in parts], 0.3, 1.0) * generator.normal(0, 0.8, len(parts))
@@ -279,7 +292,7 @@ def _vary(ink: Ink, generator: Generator) -> Ink:
     """Another slant, aspect and size; rows about 64, and a margin that keeps all ink inside."""
     import cv2
 
-    scale = float(np.clip(generator.lognormal(np.log(0.85), 0.08), 0.65, 1.0))
+    scale = float(np.clip(generator.lognormal(np.log(0.8), 0.08), 0.6, 1.0))
     scale = min(scale, 80 / len(ink))
     across = scale * float(generator.lognormal(0, 0.06))
     lean = float(np.clip(generator.normal(0, 0.08), -0.2, 0.2)) * scale
