@@ -17,7 +17,7 @@ REACH = 4
 _TILE = (192, 4096)
 _THINNEST = -1.0  # pixels that a stroke may lose: hairlines stay visible
 _THICKEST = 4.0
-_WIDEST = 0.24  # width of a stroke against the height of small letters, above which loops would fill
+_WIDEST = 0.21  # width of a stroke against the height of small letters, above which loops would fill
 
 
 @dataclass(frozen=True)

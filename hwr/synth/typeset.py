@@ -1,5 +1,6 @@
 """Lines of ink from handwriting fonts."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from hwr.errors import InputError
+from hwr.errors import DataError, InputError
 from hwr.synth.fonts import HandFont, UncoveredText, load_fonts
 from hwr.synth.ink import InkLine
 from hwr.synth.pens import REACH, draw_pen, ink_with
@@ -17,10 +18,17 @@ from hwr.text import normalise_text
 MARGIN = 3
 """Empty pixels around the ink of a line."""
 
+LONGEST = 250
+"""Characters of the longest text: what is wider than 32,767 pixels cannot be bent."""
+
+_LOWEST = 34  # rows that a line has at least: a lone dash is not a picture of its own size
+
 STYLE_WEIGHTS: Mapping[str, float] = {"print": 1.0, "cursive": 1.0, "school": 0.8, "formal": 0.55, "historic": 0.0}
 """How often fonts of a style are taken: copperplate is rare today, and a secretary hand has other letters."""
 
 _SIZES = (0.86, 1.0, 1.14)  # of the font's usual size
+_CAPITALS = re.compile(r"[A-ZÀ-ÖØ-Þ]{2}")
+_JOINED_CAPITALS = 0.15  # of texts in capitals for a joined font, so many stay: its swashes are made for first letters
 _SET_BY_LETTER = 0.65  # share of lines in an unjoined font whose letters are set one by one
 
 
@@ -73,8 +81,11 @@ class FontRenderer:
 
         Raises:
             UncoveredText: no font has all characters of the text, or there is nothing to write.
+            DataError: the text is longer than LONGEST.
         """
         text = normalise_text(text)
+        if len(text) > LONGEST:
+            raise DataError(f"a text of {len(text)} characters is too long for one line (more than {LONGEST})")
         font = self._font(text, generator)
         factor = _SIZES[int(generator.integers(len(_SIZES)))]
         size = max(8, round(font.shape.size * factor))
@@ -84,7 +95,7 @@ class FontRenderer:
         bent = bend(ink, baseline, words, draw_hand(generator), MARGIN + REACH, generator)
         pen = draw_pen(generator)
         written = ink_with(pen, bent, font.shape.stroke * size, font.shape.x_height * size, generator)
-        return InkLine(cut(written, MARGIN), text, f"font:{font.name}")
+        return InkLine(_high_enough(cut(written, MARGIN)), text, f"font:{font.name}")
 
     def missing(self, text: str) -> str:
         """The characters of `text` that no font has, each once, sorted."""
@@ -93,13 +104,16 @@ class FontRenderer:
     def _font(self, text: str, generator: np.random.Generator) -> HandFont:
         """A font that covers the text: drawn by weight, again without those that do not."""
         needed = "".join(sorted(set(text)))
+        capitals = _CAPITALS.search(text) is not None
         weights = self._weights.copy()
         while needed.strip() and (total := weights.sum()) > 0:
             index = int(np.searchsorted(np.cumsum(weights), generator.random() * total, side="right"))
             index = min(index, len(weights) - 1)
-            if weights[index] > 0 and self.fonts[index].covers(needed):
-                return self.fonts[index]
-            weights[index] = 0
+            font = self.fonts[index]
+            if weights[index] == 0 or not font.covers(needed):
+                weights[index] = 0
+            elif not capitals or not font.shape.joined or generator.random() < _JOINED_CAPITALS:
+                return font
         lacking = self.missing(needed)
         reason = f"no font has {', '.join(map(repr, lacking))}" if lacking else "no one font has all its characters"
         raise UncoveredText(f"{reason}: {text!r}" if needed.strip() else "an empty text cannot be written")
@@ -125,7 +139,7 @@ def _layout(
             pieces.append(Piece(word, x, 0.0, size))
             x += font.at(size).getlength(word)
         words.append((start, x))
-        x += gap * max(0.4, 1 + uneven * float(generator.standard_normal()))
+        x += tracking + gap * max(0.4, 1 + uneven * float(generator.standard_normal()))
     return pieces, words
 
 
@@ -149,6 +163,11 @@ def _set_letters(
     return x - tracking
 
 
+def _high_enough(ink: Ink) -> Ink:
+    lacking = max(0, _LOWEST - ink.shape[0])
+    return np.pad(ink, ((lacking // 2, lacking - lacking // 2), (0, 0))) if lacking else ink
+
+
 def _draw(pieces: Sequence[Piece], font: HandFont, size: int, width: float) -> tuple[Ink, float, float]:
     """Draw the pieces; returns the ink cut to its box, the column of the box's left side, and the baseline's row.
 
@@ -160,9 +179,12 @@ def _draw(pieces: Sequence[Piece], font: HandFont, size: int, width: float) -> t
         left, base = int(beside * size) + 1, int(above * size) + 1
         canvas = Image.new("L", (int(width) + 2 * left, 2 * base - int(0.3 * size)))
         drawing = ImageDraw.Draw(canvas)
-        for piece in pieces:
-            used = font.at(piece.size, layout)
-            drawing.text((left + piece.x, base + piece.y), piece.text, fill=255, font=used, anchor="ls")
+        try:
+            for piece in pieces:
+                used = font.at(piece.size, layout)
+                drawing.text((left + piece.x, base + piece.y), piece.text, fill=255, font=used, anchor="ls")
+        except OSError as error:  # a broken glyph that stands for several characters
+            raise UncoveredText(f"the font {font.name} cannot draw {piece.text!r} ({error})") from None
         box = canvas.getbbox()
         if box is None:
             raise UncoveredText(f"the font {font.name} draws nothing for {''.join(p.text for p in pieces)!r}")

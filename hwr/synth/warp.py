@@ -49,7 +49,7 @@ def draw_hand(generator: np.random.Generator) -> Hand:
         word_shift=0.9 * care,
         slope=float(np.clip(generator.normal(0.0, 0.009), -0.025, 0.025)),
         wander=1.3 * care,
-        wobble=min(1.9, 0.85 * care),
+        wobble=min(2.1, 0.95 * care),
         wobble_length=int(generator.integers(14, 34)),
     )
 

@@ -1,0 +1,125 @@
+"""Lines of prose are pieces of the text they come from."""
+
+import gzip
+import lzma
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwr.errors import InputError
+from hwr.synth.corpus import MAX_CHARACTERS, TextCorpus, break_word, plain_text
+from hwr.text import normalise_text
+
+PARAGRAPHS = (
+    "The quick brown fox jumps over the lazy dog, and nobody in the whole village wondered at it any more.",
+    "« Où étiez-vous ? » demanda-t-elle… Il n’avait pas le cœur de répondre à une question — si simple fût-elle.",
+    "Eye",
+    "“Well,” said she, “it is a remarkable consideration that extraordinary circumstances produce understanding.”",
+)
+
+
+@pytest.fixture
+def prose(tmp_path: Path) -> Path:
+    path = tmp_path / "prose.txt"
+    path.write_text("\n".join(PARAGRAPHS), encoding="utf-8")
+    return path
+
+
+def test_pieces_are_words_of_one_paragraph_in_their_order(prose: Path) -> None:
+    corpus, generator = TextCorpus(prose), np.random.default_rng(1)
+    spaced = [f" {paragraph} " for paragraph in PARAGRAPHS]
+    for words in (1, 3, 7):
+        for _ in range(200):
+            piece = corpus.sample(generator, words)
+            assert any(f" {piece} " in paragraph for paragraph in spaced), piece
+            assert 1 <= len(piece.split()) <= words
+
+
+def test_every_word_is_met_and_lengths_are_those_of_lines(prose: Path) -> None:
+    corpus, generator = TextCorpus(prose), np.random.default_rng(2)
+    pieces = [corpus.sample(generator) for _ in range(3000)]
+    words = {word for piece in pieces for word in piece.split()}
+    assert {word for paragraph in PARAGRAPHS for word in paragraph.split()} - {"»", "?"} <= words
+    assert all(piece == normalise_text(piece) and len(piece) <= MAX_CHARACTERS for piece in pieces)
+    assert any(piece.endswith("-") for piece in pieces)
+
+
+def test_lines_of_real_prose_are_as_long_as_lines_of_iam(shared: Path) -> None:
+    corpus, generator = TextCorpus(shared / "text" / "french.txt.xz"), np.random.default_rng(3)
+    pieces = [corpus.sample(generator) for _ in range(2000)]
+    counts = np.array([len(piece.split()) for piece in pieces])
+    assert counts.min() == 1
+    assert counts.max() <= 14
+    assert np.mean((counts >= 5) & (counts <= 10)) > 0.5
+    assert 30 < np.median([len(piece) for piece in pieces]) < 48
+    assert corpus.language == "french"
+
+
+def test_packed_files_hold_the_same_text(prose: Path, tmp_path: Path) -> None:
+    data = prose.read_bytes()
+    (tmp_path / "a.txt.xz").write_bytes(lzma.compress(data))
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(data))
+    corpora = [TextCorpus(path) for path in (prose, tmp_path / "a.txt.xz", tmp_path / "a.txt.gz")]
+    drawn = [[corpus.sample(np.random.default_rng(5)) for _ in range(20)] for corpus in corpora]
+    assert drawn[0] == drawn[1] == drawn[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("empty.txt", b"", "holds no text"),
+        ("blank.txt", b" \n\n ", "holds no text"),
+        ("broken.txt.xz", lzma.compress(b"some text " * 900)[:-40], "broken or truncated"),
+        ("not.txt.xz", b"plain text", "broken or truncated"),
+        ("cut.txt.gz", gzip.compress(b"some text " * 900)[:-12], "broken or truncated"),
+        ("not.txt.gz", b"plain text", "broken or truncated"),
+        ("latin1.txt", "été à la campagne".encode("latin-1"), "not UTF-8"),
+        ("cut.txt", "été".encode()[:-1], "not UTF-8"),
+        ("binary.txt", b"\0\1\2\3", "not a text file"),
+    ],
+)
+def test_files_that_are_no_text_are_named_in_one_line(tmp_path: Path, name: str, data: bytes, says: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=says) as error:
+        TextCorpus(path)
+    assert name in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.txt: no such text file"):
+        TextCorpus(tmp_path / "none.txt")
+    with pytest.raises(InputError, match="a folder"):
+        TextCorpus(tmp_path)
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hwr.synth.corpus.MAX_BYTES", 3 << 20)
+    path = tmp_path / "bomb.txt.xz"
+    path.write_bytes(lzma.compress(b"word " * (1 << 20)))
+    with pytest.raises(InputError, match="more than 3 MB"):
+        TextCorpus(path)
+
+
+def test_plain_text_has_the_signs_of_the_keyboard() -> None:
+    assert plain_text("« Où ? » — “l’été”…") == '"Où ?" - "l\'été"...'
+
+
+def test_words_break_between_syllables() -> None:
+    generator = np.random.default_rng(0)
+    broken = {break_word("consideration", generator) for _ in range(60)}
+    assert broken == {("con", "sideration"), ("consi", "deration"), ("conside", "ration"), ("considera", "tion")}
+    assert break_word("élève", generator) is None
+    assert break_word("rendez-vous", generator) is None
+    assert break_word("answers,", generator) == ("ans", "wers,")
+
+
+def test_a_long_word_and_odd_marks_do_not_stop_it(tmp_path: Path) -> None:
+    path = tmp_path / "odd.txt"
+    path.write_text("\ufeff" + "x" * 3000 + "\nAn _emphatic_ so\u00adft\tword\u200b\r\n", encoding="utf-8")
+    corpus, generator = TextCorpus(path), np.random.default_rng(4)
+    pieces = {corpus.sample(generator, 2) for _ in range(300)}
+    assert pieces <= {"", "An emphatic", "emphatic soft", "soft word", "word"}
+    assert "emphatic soft" in pieces

@@ -1,0 +1,119 @@
+"""Fonts: what they cover, which are passed over."""
+
+import io
+import string
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from font_files import read_character_map, read_tables
+from PIL import ImageFont
+
+from hwr.errors import InputError
+from hwr.synth.fonts import HandFont, find_fonts, load_fonts
+from hwr.synth.outlines import without_hints
+
+Remap = Callable[[str, Mapping[str, str | None]], Path]
+
+
+def test_coverage_is_what_the_character_map_says(font_folder: Path, aileron: bytes) -> None:
+    font = HandFont(font_folder / "aileron.ttf")
+    mapped = read_character_map(read_tables(aileron)[b"cmap"])
+    for code in (*range(33, 127), *range(161, 384), *range(0x2010, 0x2030), 0x20AC):
+        character = chr(code)
+        if character.isprintable():
+            assert font.covers(character) == (code in mapped), character
+
+
+def test_a_glyph_that_is_empty_or_that_of_another_letter_is_a_lack(remapped: Remap) -> None:
+    font = HandFont(remapped("poor", {"q": None, "w": " ", "é": "e", "ô": "a", "z": "Z"}))
+    assert not any(font.covers(character) for character in "qwéz")
+    assert font.covers("abcZ EW")
+    assert not font.covers("a quay")
+    assert font.covers("ô")  # nobody can tell that this glyph is the wrong one
+
+
+def test_coverage_agrees_with_the_table_of_the_fonts(shared: Path) -> None:
+    rows = [line.split("\t") for line in (shared / "fonts" / "coverage.tsv").read_text("utf-8").splitlines()[1:]]
+    tested = string.ascii_letters + string.digits + ".,;:!?'\"()-&éèêàçùâîôûëïœÉÈÊÀÇÂŒäöüßÄÖÜ«»’‘“”–—…£€%"
+    for row in rows[::3]:
+        font = HandFont(shared / "fonts" / f"{row[0]}.ttf")
+        assert {c for c in tested if not font.covers(c)} == set("".join(row[2:])) - {"-"}, row[0]
+
+
+def test_broken_files_are_named_and_passed_over(font_folder: Path, aileron: bytes) -> None:
+    (font_folder / "broken.ttf").write_bytes(aileron[:900])
+    (font_folder / "empty.otf").write_bytes(b"")
+    (font_folder / "text.ttf").write_bytes(b"this is no font")
+    said: list[str] = []
+    fonts = load_fonts([font_folder], report=said.append)
+    assert [font.name for font in fonts] == ["aileron"]
+    assert len(said) == 3
+    for name, line in zip(("broken.ttf", "empty.otf", "text.ttf"), said, strict=True):
+        assert name in line
+        assert "\n" not in line
+
+
+def test_a_font_with_damaged_outlines_never_raises_anything_else(font_folder: Path, aileron: bytes) -> None:
+    tables = read_tables(aileron)
+    start = aileron.index(tables[b"glyf"])
+    for at in range(start, start + len(tables[b"glyf"]), 401):
+        (font_folder / "aileron.ttf").write_bytes(aileron[:at] + b"\xff" * 40 + aileron[at + 40 :])
+        try:
+            font = HandFont(font_folder / "aileron.ttf")
+        except InputError:
+            continue
+        assert isinstance(font.covers(string.ascii_letters), bool)
+
+
+def test_a_font_without_latin_letters_is_passed_over(remapped: Remap) -> None:
+    path = remapped("signs", dict.fromkeys(string.ascii_letters))
+    with pytest.raises(InputError, match=r"signs\.ttf.*no usable font|no usable font.*signs\.ttf"):
+        load_fonts([path])
+
+
+def test_capitals_alone_are_enough(remapped: Remap) -> None:
+    font = HandFont(remapped("capitals", dict(zip(string.ascii_lowercase, string.ascii_uppercase, strict=True))))
+    assert font.covers("ABC")
+    assert not font.covers("a")
+    assert font.shape.x_height > 0
+
+
+def test_paths_without_fonts_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such font"):
+        find_fonts([tmp_path / "none.ttf"])
+    with pytest.raises(InputError, match="no font"):
+        find_fonts([tmp_path])
+    with pytest.raises(InputError, match="no usable font"):
+        load_fonts([])
+
+
+def test_styles_come_from_the_table_and_names_can_be_left_out(font_folder: Path, aileron: bytes) -> None:
+    (font_folder / "other.ttf").write_bytes(aileron)
+    (font_folder / "coverage.tsv").write_text("font\tstyle\taileron\naileron\tprint\t-\n")
+    assert [(font.name, font.style) for font in load_fonts([font_folder])] == [("aileron", "print"), ("other", "")]
+    assert [font.name for font in load_fonts([font_folder], exclude=["aileron"])] == ["other"]
+
+
+def test_joined_faces_are_told_from_print(shared: Path) -> None:
+    joined = {name: HandFont(shared / "fonts" / f"{name}.ttf").shape.joined for name in ("borel", "allura", "caveat")}
+    assert joined == {"borel": True, "allura": True, "caveat": False}
+
+
+def test_taking_out_hints_keeps_outlines_and_advances(shared: Path, aileron: bytes) -> None:
+    hinted = (shared / "fonts" / "great-vibes.ttf").read_bytes()
+    bare = without_hints(hinted)
+    assert b"fpgm" in read_tables(hinted)
+    assert b"fpgm" not in read_tables(bare)
+    for tag in (b"glyf", b"cmap", b"GSUB", b"hmtx"):
+        assert read_tables(bare)[tag] == read_tables(hinted)[tag]
+    # At a size where hints move nothing by more than a pixel, both draw the same.
+    first, second = (ImageFont.truetype(io.BytesIO(data), 400).getbbox("Hamburg") for data in (hinted, bare))
+    assert max(abs(a - b) for a, b in zip(first, second, strict=True)) <= 2
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"OTTO" + bytes(40), b"\x00\x01\x00\x00\x00\x09", b"\x00\x01\x00\x00" + b"\xff" * 600]
+)
+def test_what_is_no_truetype_font_stays_as_it_is(data: bytes) -> None:
+    assert without_hints(data) == data
