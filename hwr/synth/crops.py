@@ -221,24 +221,36 @@ def _without_bits(text: str, ink: Ink) -> Ink:
 
 def _shows_more(word: Word) -> bool:
     """Whether a full stop or a quote stands beside the word, of which its text says nothing."""
-    ink, height, text = word.ink > 60, word.height, word.text
-    inked = np.concatenate(([False], ink.any(axis=0), [False])).astype(np.int8)
-    starts, stops = np.flatnonzero(np.diff(inked) > 0), np.flatnonzero(np.diff(inked) < 0)
-    if len(starts) < 2 or len(text) < 2:
+    if len(word.text) < 2:
         return False
-    for place, edge in ((0, text[0]), (-1, text[-1])):
-        left, right = starts[place], stops[place]
-        rows = np.flatnonzero(ink[:, left:right].any(axis=1))
-        # of the piece at this end, in letter heights over the baseline
-        top, bottom = (word.baseline - rows[0]) / height, (word.baseline - rows[-1] - 1) / height
-        width = (right - left) / height
-        small = max(width, top - bottom) < 0.65
-        dot = small and (top < 0.75 or (place == 0 and bottom < 1.0)) and edge not in ".,;:-ij"
-        tail = place == -1 and width < 0.5 and top < 0.35 and edge not in ".,;:-"
-        quote = max(width, top - bottom) < 1 and bottom > 0.9 and edge not in "ijtfTFäöüé'\""
-        if dot or tail or quote:
+    low = max(0, round(word.baseline - 0.85 * word.height))
+    for place in (0, -1):
+        edge = word.text[place]
+        top, bottom, width = _end_piece(word, 0, place)
+        if max(width, top - bottom) < 1 and bottom > 0.9 and edge not in "ijtfTFäöüé'\"":
+            return True
+        tail = place == -1 and width < 0.5 and top < 0.35
+        top, bottom, width = _end_piece(word, low, place)
+        dot = max(width, top - bottom) < 0.65 and (top < 0.8 or (place == 0 and bottom < 0.8))
+        if (dot or tail) and edge not in ".,;:-":
             return True
     return False
+
+
+def _end_piece(word: Word, first_row: int, place: int) -> tuple[float, float, float]:
+    """Top and bottom over the baseline, and width, of what stands apart at the left (0) or right (-1) end.
+
+    In letter heights; ink above `first_row` is not looked at. One piece is the whole word: as wide as it is.
+    """
+    ink = word.ink[first_row:] > 60
+    inked = np.concatenate(([False], ink.any(axis=0), [False])).astype(np.int8)
+    starts, stops = np.flatnonzero(np.diff(inked) > 0), np.flatnonzero(np.diff(inked) < 0)
+    if len(starts) < 2:
+        return np.inf, 0.0, np.inf
+    left, right = starts[place], stops[place]
+    rows = np.flatnonzero(ink[:, left:right].any(axis=1)) + first_row
+    top, bottom = word.baseline - rows[0], word.baseline - rows[-1] - 1
+    return float(top / word.height), float(bottom / word.height), float((right - left) / word.height)
 
 
 def _breadth(word: Word) -> float:
