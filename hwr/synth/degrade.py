@@ -13,8 +13,10 @@ Grey = NDArray[np.uint8]
 Field = NDArray[np.float32]
 Generator = np.random.Generator
 
-NOISE_LIMIT = 0.22
+NOISE_LIMIT = 0.16
 """Largest deviation of noise as a share of the contrast of the ink: beyond it people guess."""
+BINARISED_NOISE_LIMIT = 0.08
+"""The same before a threshold, which makes specks of it."""
 PAPER_CELL = 8
 """Pixels: side of the cells on which the level of the paper is measured before binarising."""
 LEAST_DEPTH = 12
@@ -62,7 +64,8 @@ def degrade(
     if chosen(generator, options.blur_probability):
         light = _blur(light, draw(generator, options.blur_sigma), generator)
     if chosen(generator, options.noise_probability):
-        sigma = min(draw(generator, options.noise_sigma), NOISE_LIMIT * contrast)
+        limit = NOISE_LIMIT if colours is Colours.GREY else BINARISED_NOISE_LIMIT
+        sigma = min(draw(generator, options.noise_sigma), limit * contrast)
         light = light + sigma * textures.cut(textures.grain(), (light.shape[0], light.shape[1]), generator)
     grey = cv2.convertScaleAbs(np.maximum(light, 0, out=light), alpha=255.0)
     image: Grey = np.asarray(grey, dtype=np.uint8)

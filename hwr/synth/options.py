@@ -75,7 +75,7 @@ class PaperOptions:
     light_probability: float = 0.25
     light_depth: Range = (0.1, 0.45)
     shadow_probability: float = 0.1
-    shadow_depth: Range = (0.15, 0.5)
+    shadow_depth: Range = (0.1, 0.45)
     rotation_probability: float = 0.3
     rotation_degrees: float = 1.5
     rotation_rise: float = 0.35  # at most, over the whole line, as a share of the line height

@@ -29,6 +29,10 @@ READABLE = 0.2
 
 RULES_BELOW_INK = 0.6
 """Rules take away at most this share of the light that the ink takes."""
+LIGHT_BELOW_INK = 0.35
+"""The same for uneven light and shadows together."""
+GRAIN_BELOW_INK = 0.12
+"""The same for the deviation of the paper's fibres."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def put_on_paper(
         paper *= 1 - darkness * draw(generator, options.bleed_through_gain) * _other_side(placed, other_ink, generator)
     light = paper * (1 - darkness * coverage)
     if colours is Colours.GREY:
-        _light(light, generator, options)
+        _light(light, darkness, generator, options)
     return degrade(light, placed.height, darkness, colours, generator, options)
 
 
@@ -192,7 +196,8 @@ def _paper(placed: Placed, darkness: float, colours: Colours, generator: Generat
         cell = placed.height * (1 + 2 * generator.random())
         paper *= 1 - (0.04 + 0.14 * generator.random()) * textures.smooth(shape, (cell, 1.5 * cell), generator)
     if chosen(generator, options.fibre_probability):
-        paper += draw(generator, options.fibre_gain) * textures.cut(textures.fibres(), shape, generator)
+        gain = min(draw(generator, options.fibre_gain), GRAIN_BELOW_INK * darkness)
+        paper += gain * textures.cut(textures.fibres(), shape, generator)
     if chosen(generator, options.stain_probability):
         paper *= 1 - draw(generator, options.stain_depth) * _stains(shape, placed.height, generator)
     # One sheet is ruled or squared or has a dotted line; the chances stay those of the options.
@@ -293,31 +298,36 @@ def _other_side(placed: Placed, other: Grey, generator: Generator) -> Field:
     return np.multiply(blurred, np.float32(1 / 255), dtype=np.float32)
 
 
-def _light(light: Field, generator: Generator, options: PaperOptions) -> None:
-    """Uneven light and shadows with an edge, as on photographs; changes `light` in place."""
+def _light(light: Field, darkness: float, generator: Generator, options: PaperOptions) -> None:
+    """Uneven light and shadows with an edge, as on photographs; changes `light` in place.
+
+    Light and shadow together differ less than ink of `darkness` differs from paper: else nobody could say by
+    brightness which is which, and a line in the shadow is taken for light writing on dark paper.
+    """
     shape = _shape(light)
-    changed = False
+    lost: Field | None = None  # share of the light that is missing at each place
     if chosen(generator, options.light_probability):
         field = textures.smooth(shape, (shape[0], shape[1] / (1 + 3 * generator.random())), generator)
-        light *= 1 - draw(generator, options.light_depth) * field
-        changed = True
+        lost = draw(generator, options.light_depth) * field
     if chosen(generator, options.shadow_probability):
-        light *= 1 - draw(generator, options.shadow_depth) * _shadow(shape, generator)
-        changed = True
-    if changed:
-        mean = float(light.mean())
-        if mean < DARKEST_EXPOSURE:
-            light *= DARKEST_EXPOSURE / mean
+        shadow = draw(generator, options.shadow_depth) * _shadow(shape, generator)
+        lost = shadow if lost is None else lost + shadow
+    if lost is None:
+        return
+    light *= 1 - min(1.0, LIGHT_BELOW_INK * darkness / max(float(lost.max()), 1e-6)) * lost
+    mean = float(light.mean())
+    if mean < DARKEST_EXPOSURE:
+        light *= DARKEST_EXPOSURE / mean
 
 
 def _shadow(shape: tuple[int, int], generator: Generator) -> Field:
     """A half of the image in shadow, its edge at any angle and more or less soft, (H, W), 0 to 1."""
-    coarse = 4
+    coarse = 8
     rows, columns = -(-shape[0] // coarse), -(-shape[1] // coarse)
     small = np.zeros((rows, columns), np.float32)
     upper, lower = columns * generator.random() + rows * (2 * generator.random(2) - 1)
     end = -columns if generator.random() < 0.5 else 2 * columns
     corners = np.array([[upper, -1], [end, -1], [end, rows + 1], [lower, rows + 1]])
     cv2.fillPoly(small, [np.rint(corners).astype(np.int32)], 1.0)
-    small = np.asarray(cv2.GaussianBlur(small, (0, 0), 0.5 + 4 * generator.random()), dtype=np.float32)
+    small = np.asarray(cv2.GaussianBlur(small, (0, 0), 1 + 5 * generator.random()), dtype=np.float32)
     return np.asarray(cv2.resize(small, shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
