@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,9 @@ class Drawn:
 class DrawnLines:
     """Lines of random letters. The name of the file of strokes says what goes wrong: `WHAT` or `WHAT-LINE`."""
 
-    def __init__(self, options: SynthOptions, alphabet: str | None) -> None:
+    def __init__(
+        self, options: SynthOptions, alphabet: str | None, report: Callable[[str], None] = lambda message: None
+    ) -> None:
         assert options.strokes is not None
         self.what, _, line = options.strokes.name.partition("-")
         self.at = int(line or -1)
@@ -38,6 +41,7 @@ class DrawnLines:
         if self.what == "library":
             import a_library_that_does_not_exist  # noqa: F401
         if self.what == "prints":
+            report("one font left out")
             print("a library says hello")
             os.write(1, b"\x80 even this\n")
         if self.what == "leaves":

@@ -194,7 +194,7 @@ class Session:
         if self.recipe.synthesis is None:
             return None
         wanted = "".join(c for c in self.alphabet.characters if c not in self.recipe.exclude)
-        return open_synthesis(self.recipe.synthesis, wanted, height, self.recipe.seed)
+        return open_synthesis(self.recipe.synthesis, wanted, height, self.recipe.seed, self.reporter.message)
 
     def _open(self, sets: Sequence[TrainingSet], wanted: Normalised, split: str) -> list[WeightedSource]:
         if split == "train" and not sets and self.recipe.synthesis is None:

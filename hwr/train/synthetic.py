@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,20 +70,22 @@ class OwnLines:
 
 
 class BackgroundLines:
-    """Lets child processes make the lines.
+    """Lets child processes make the lines; what the first of them tells goes to `report`.
 
     Raises:
         HwrError: what a worker could not open; its own words.
         TrainingError: a worker ended.
     """
 
-    def __init__(self, jobs: list[dict[str, Any]]) -> None:
+    def __init__(self, jobs: list[dict[str, Any]], report: Callable[[str], None]) -> None:
         self._workers = [_Worker(job, max(1, BUFFERED_GROUPS // len(jobs))) for job in jobs]
         self._next = -1  # the group that the workers are about to give
         self._group: tuple[int, list[TrainingLine]] = (-1, [])
         try:
             for worker in self._workers:
-                worker.receive("ready")
+                for message in worker.wait_until_ready():
+                    if worker is self._workers[0]:
+                        report(message)
         except BaseException:
             self.close()
             raise
@@ -105,7 +107,7 @@ class BackgroundLines:
                 worker.order(number)
         worker = self._workers[number % len(self._workers)]
         while True:
-            given, lines = worker.receive("lines")
+            given, lines = worker.lines()
             if given == number:  # others are of an earlier order
                 break
         self._next, self._group = number + 1, (number, lines)
@@ -150,20 +152,33 @@ class _Worker:
         """Ask for the groups of this worker from `group` on."""
         self._send(str(group))
 
-    def receive(self, kind: str) -> Any:
-        """The content of the next frame, which must be of this kind."""
+    def wait_until_ready(self) -> Iterator[str]:
+        """What the worker tells until it has opened everything."""
+        kind = ""
+        while kind != "ready":
+            kind, content = self._receive()
+            if kind == "message":
+                yield content
+
+    def lines(self) -> tuple[int, list[TrainingLine]]:
+        """The next group and its number."""
+        group: tuple[int, list[TrainingLine]] = self._receive()[1]
+        return group
+
+    def _receive(self) -> Frame:
+        """The next frame that is not an end."""
         for _ in range(SILENCE_SECONDS):
             try:
-                given, content = self._frames.get(timeout=1.0)
+                kind, content = self._frames.get(timeout=1.0)
             except Empty:
                 continue
-            if given == kind:
-                return content
-            self._frames.put((given, content))  # whoever asks again gets the same answer
-            if given == "error":
-                name, message = content
-                raise getattr(hwr.errors, name)(message)
-            raise TrainingError(f"synthesis: {self._why_it_ended()}")
+            if kind not in ("error", "ended"):
+                return kind, content
+            self._frames.put((kind, content))  # whoever asks again gets the same answer
+            if kind == "ended":
+                raise TrainingError(f"synthesis: {self._why_it_ended()}")
+            name, message = content
+            raise getattr(hwr.errors, name)(message)
         raise TrainingError(f"synthesis: a worker process has made nothing for {SILENCE_SECONDS} seconds")
 
     def close(self) -> None:
@@ -236,18 +251,25 @@ class SyntheticSource:
         self.supply.close()
 
 
-def open_synthesis(options: Synthesis, alphabet: str | None, height: int, seed: int) -> SyntheticSource:
+def open_synthesis(
+    options: Synthesis,
+    alphabet: str | None,
+    height: int,
+    seed: int,
+    report: Callable[[str], None] = lambda message: None,
+) -> SyntheticSource:
     """Start to make lines of `height` rows with characters of `alphabet` (None: any).
 
-    Returns when all files have been opened. Call `close` in the end.
+    Returns when all files have been opened; `report` is told of fonts that cannot be used. Call `close` in the end.
 
     Raises:
         HwrError: a file is missing or broken, a library is missing.
     """
     job = _job(options, alphabet, height, seed)
     if options.workers == 0:
-        return SyntheticSource(options, OwnLines(LineMaker(job)))
-    return SyntheticSource(options, BackgroundLines([job | {"worker": worker} for worker in range(options.workers)]))
+        return SyntheticSource(options, OwnLines(LineMaker(job, report)))
+    jobs = [job | {"worker": worker} for worker in range(options.workers)]
+    return SyntheticSource(options, BackgroundLines(jobs, report))
 
 
 def characters(options: Synthesis, survey: bool, seed: int) -> Iterator[str]:
@@ -260,7 +282,7 @@ def characters(options: Synthesis, survey: bool, seed: int) -> Iterator[str]:
     """
     found = set(options.characters)
     if not found and survey:
-        maker = LineMaker(_job(options, None, 1, seed))
+        maker = LineMaker(_job(options, None, 1, seed), lambda message: None)
         found = {character for index in range(SURVEYED_LINES) for character in maker.text(index)}
     yield from sorted(found)
     if " " in found:

@@ -1,8 +1,9 @@
 """The process that makes synthetic lines: `python -m hwr.train.synthetic_worker`, started by `hwr.train.synthetic`.
 
 The first line of the standard input is the job as JSON; each further line is the number of a group from which to go on.
-The standard output gets pickled pairs: ("ready", None), then ("lines", (group, lines)) without end, or
-("error", (name of the error's class, message)) and the end. When the standard input closes, the trainer is gone.
+The standard output gets pickled pairs: ("message", text) for people, ("ready", None), then ("lines", (group, lines))
+without end; or ("error", (name of the error's class, message)) and the end. When the standard input closes, the trainer
+is gone.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import IO, Any, Protocol
 
@@ -54,18 +55,18 @@ class Generator(Protocol):
 
 
 class LineMaker:
-    """Makes normalised lines as a job says.
+    """Makes normalised lines as a job says; `report` is told of fonts that cannot be used.
 
     Raises:
         HwrError: a file is missing or broken, a library is missing.
     """
 
-    def __init__(self, job: dict[str, Any]) -> None:
+    def __init__(self, job: dict[str, Any], report: Callable[[str], None]) -> None:
         self._seed, self._height = job["seed"] % 2**63, job["height"]
         with _clear_errors("synthesis cannot begin"):
             module, _, name = job["factory"].partition(":")
             factory = getattr(importlib.import_module(module), name)
-            self._generator: Generator = factory(SynthOptions.from_mapping(job["options"]), job["alphabet"])
+            self._generator: Generator = factory(SynthOptions.from_mapping(job["options"]), job["alphabet"], report)
 
     def line(self, index: int) -> TrainingLine:
         """Line `index` of the run."""
@@ -108,7 +109,7 @@ def main() -> None:
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     try:
         _one_thread()
-        maker = LineMaker(job)
+        maker = LineMaker(job, lambda text: _send(output, ("message", text)))
         _send(output, ("ready", None))
         with contextlib.suppress(OSError):
             os.nice(NICENESS)

@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hwr.synth.options import SynthOptions
 from hwr.text import Alphabet
 from hwr.train.data import TrainingLine
 from hwr.train.plan import (
@@ -16,12 +18,15 @@ from hwr.train.plan import (
     MAX_SPREAD,
     MAX_WIDENING,
     POOL_GROUPS,
+    SYNTHETIC_POOL,
     Batch,
     Planner,
+    PoolBatches,
     epoch_pools,
     line_seed,
 )
 from hwr.train.recipe import Optimisation
+from hwr.train.synthetic_options import Synthesis
 
 OPTIONS = Optimisation(columns_per_batch=4000)
 STRIDE = 4
@@ -248,3 +253,95 @@ def test_copies_and_epochs_get_widths_of_their_own() -> None:
     assert low - 1 <= min(widths) < 0.85 * 400 and 1.1 * 400 < max(widths) <= high + 1
     still = Planner([source], [1.0], plan.alphabet, STRIDE, replace(OPTIONS, width_jitter=(0.0, 0.0)), 1)
     assert {batch.target_width for batch in all_batches(still)} == {400}
+
+
+class MadeLines:
+    """Synthetic lines whose text is their number; keeps what was asked for."""
+
+    def __init__(self, start: float = 0.6, end: float = 0.2, decay: float = 0.1) -> None:
+        self.options = Synthesis(
+            SynthOptions(strokes=Path("none")), start, end, change_start=0.2, change_end=0.6, share_decay=decay
+        )
+        self.asked: list[tuple[int, int]] = []
+
+    def share(self, progress: float, decaying: bool) -> float:
+        return self.options.share(progress, decaying)
+
+    def take(self, first: int, count: int) -> list[TrainingLine]:
+        self.asked.append((first, count))
+        return [line(number, f"ab {number}", 300) for number in range(first, first + count)]
+
+
+def mixing(sources: Sequence[Lines], made: MadeLines, weights: Sequence[float] | None = None) -> Planner:
+    return Planner(sources, weights or [1.0] * len(sources), Alphabet(" 0123456789abc"), STRIDE, OPTIONS, 1, "", made)
+
+
+def texts_of(pool: PoolBatches) -> list[str]:
+    return sorted(text for batch in pool.batches for text in batch.texts)
+
+
+@pytest.mark.parametrize(
+    ("progress", "share"),
+    [(0.0, 0.6), (0.2, 0.6), (0.3, 0.5), (0.5, 0.3), (0.6, 0.2), (0.79, 0.2), (0.8, 0.1), (1.0, 0.1)],
+)
+def test_share_of_synthetic_lines_in_every_pool(progress: float, share: float) -> None:
+    """The change lies between 0.2 and 0.6 of the run, the decay in its last fifth."""
+    sources = [random_source("a", 12), random_source("b", 12, seed=1)]
+    real = {text for source in sources for text in source.texts()}
+    made = MadeLines()
+    plan = mixing(sources, made)
+    assert plan.synthetic_share(progress) == pytest.approx(share)
+    first = 0
+    for number, pool in enumerate(plan.pools(0)):
+        mixed = plan.mixed(0, number, pool, plan.synthetic_share(progress), first)
+        texts = texts_of(mixed)
+        assert len(texts) == 8 * 40, "a pool became longer or shorter"
+        synthetic = [text for text in texts if text.startswith("ab ") and text not in real]
+        assert len(synthetic) == mixed.synthetic == round(share * 320)
+        assert sorted(synthetic) == sorted(f"ab {n}" for n in range(first, first + mixed.synthetic))
+        first += mixed.synthetic
+    assert made.asked == [(number * round(share * 320), round(share * 320)) for number in range(3)]
+
+
+def test_other_lines_give_way_in_each_epoch_and_sets_keep_their_weights() -> None:
+    sources = [random_source("a", 8), random_source("b", 8, seed=1)]
+    plan = mixing(sources, MadeLines(), [2.0, 1.0])
+    seen: list[Counter[str]] = []
+    of_a = 0
+    for epoch in range(4):
+        pools = [plan.mixed(epoch, number, pool, 0.5, 1000) for number, pool in enumerate(plan.pools(epoch))]
+        real = [text for pool in pools for text in texts_of(pool) if not text.startswith("ab 1")]
+        seen.append(Counter(real))
+        of_a += sum(text in set(sources[0].texts()) for text in real)
+    assert len({frozenset(counter.items()) for counter in seen}) == 4
+    assert of_a / sum(sum(counter.values()) for counter in seen) > 0.6
+
+
+def test_without_a_share_nothing_changes() -> None:
+    sources = [random_source("a", 9)]
+    made, alone = MadeLines(decay=0.0), planner(sources)
+    plan = mixing(sources, made)
+    for number, pool in enumerate(plan.pools(3)):
+        mixed = plan.mixed(3, number, pool, plan.synthetic_share(0.9), 17)
+        assert mixed.synthetic == 0
+        assert [batch.texts for batch in mixed.batches] == [b.texts for b in alone.batches(3, number, pool)]
+    assert not made.asked and alone.synthetic_share(0.1) == 0.0
+
+
+@pytest.mark.parametrize("sources", [[], [random_source("a", 3)]])
+def test_without_data_all_lines_are_synthetic(sources: list[Lines]) -> None:
+    """No sets, or sets of weight 0."""
+    plan = mixing(sources, MadeLines(), [0.0] * len(sources))
+    assert plan.has_lines and plan.pools(0) == plan.pools(5) == [[]]
+    assert plan.synthetic_share(0.5) == plan.synthetic_share(0.95) == 1.0
+    mixed = plan.mixed(5, 0, [], 1.0, 40)
+    assert mixed.synthetic == SYNTHETIC_POOL == len(texts_of(mixed))
+
+
+def test_all_lines_may_give_way_and_synthetic_lines_follow_the_rules_too() -> None:
+    source = random_source("a", 2)
+    plan = Planner([source], [1.0], Alphabet(" 0123456789ab"), STRIDE, OPTIONS, 1, "7", MadeLines())
+    mixed = plan.mixed(0, 0, plan.pools(0)[0], 1.0, 0)
+    texts = texts_of(mixed)
+    assert texts and all(text.startswith("ab ") for text in texts)
+    assert not any("7" in text for text in texts) and plan.skipped.excluded > 0

@@ -1,5 +1,6 @@
 """Recipes: written and read back the same; mistakes are named."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from hwr.errors import InputError, UsageError
+from hwr.synth.options import PaperOptions, Shares, SynthOptions
 from hwr.train.augment import AugmentOptions
 from hwr.train.recipe import (
     Optimisation,
@@ -18,6 +20,7 @@ from hwr.train.recipe import (
     recipe_to_dict,
     recipe_to_toml,
 )
+from hwr.train.synthetic_options import Synthesis
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 CHANGED = Recipe(
@@ -33,6 +36,20 @@ CHANGED = Recipe(
     precision="fp32",
     optimisation=Optimisation(learning_rate=1e-05, betas=(0.5, 0.75), clip_norm=3.0),
     augment=AugmentOptions(strength=0.5, erode_mix=(0.0, 1.0)),
+    synthesis=Synthesis(
+        SynthOptions(
+            texts=(Path("a.txt"), Path("b.txt.xz")),
+            fonts=(Path("fonts"),),
+            words=Path("words.parquet"),
+            shares=Shares(fonts=3.0, words=1.0),
+            paper_share=0.75,
+            papers=PaperOptions(fax_probability=0.5, jpeg_quality=(30.0, 40.0)),
+        ),
+        share_start=1.0,
+        change_end=0.25,
+        characters="\u0153 \"'",
+        workers=2,
+    ),
 )
 
 
@@ -42,6 +59,7 @@ def test_round_trip(tmp_path: Path, recipe: Recipe) -> None:
     path.write_text(recipe_to_toml(recipe), encoding="utf-8")
     assert load_recipe(path) == recipe
     assert recipe_from_dict(recipe_to_dict(recipe), "resume") == recipe
+    assert recipe_from_dict(json.loads(json.dumps(recipe_to_dict(recipe))), "resume") == recipe
 
 
 def test_written_recipe_is_complete() -> None:
@@ -90,6 +108,24 @@ def test_there_are_recipes() -> None:
         ("lines = -1", "lines 0"),
         ('precision = "fp8"', "precision 'fp8': auto, bf16 or fp32"),
         ("[optimisation]\ndecay_share = 1.0", "decay_share"),
+        ("synthesis = 3", "synthesis: a table of settings is expected"),
+        ('[synthesis]\nstroks = "x"', "synthesis: unknown key 'stroks'; known are: share_start.*texts"),
+        ('[synthesis]\nstrokes = "x"\nlines = 3', "synthesis: unknown key 'lines'"),
+        ('[synthesis]\nstrokes = "x"\nshare_start = 1.5', "share_start = 1.5: must lie between 0 and 1"),
+        ('[synthesis]\nstrokes = "x"\nshare_end = "half"', "share_end = 'half': expected a float"),
+        ('[synthesis]\nstrokes = "x"\nshare_decay = nan', "share_decay = nan"),
+        ('[synthesis]\nstrokes = "x"\nchange_start = 0.8', "change_start = 0.8 lies after change_end = 0.5"),
+        ('[synthesis]\nstrokes = "x"\nworkers = -1', "workers = -1"),
+        ('[synthesis]\nstrokes = "x"\nworkers = 1.0', "workers = 1.0: expected a int"),
+        ("[synthesis]\nworkers = 1", "synthesis: nothing to make lines of"),
+        ("[synthesis]\nstrokes = 3", "synthesis: "),
+        ('[synthesis]\nstrokes = ["a"]', "synthesis: "),
+        ("[synthesis]\nfonts = 3", "synthesis: "),
+        ('[synthesis]\ntexts = ["a"]\nfonts = [3]', "synthesis: "),
+        ('[synthesis]\nstrokes = "x"\n[synthesis.shares]\nfont = 1.0', "synthesis: .*font"),
+        ('[synthesis]\nstrokes = "x"\n[synthesis.shares]\nstrokes = "all"', "synthesis: "),
+        ('[synthesis]\nstrokes = "x"\n[synthesis.papers]\nfax_probability = [0.1]', "synthesis: "),
+        ('[synthesis]\nstrokes = "x"\npapers = 3', "synthesis: "),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:

@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 from drawn_letters import CHARACTERS, HEIGHT
 from fake_synthesis import DrawnLines, synthesis, use_drawn_lines
-from training_runs import Recorder, drawn_bundle, recipe, run
+from training_runs import Recorded, Recorder, drawn_bundle, recipe, run
 
 from hwr.errors import HwrError, InputError, MissingDependency, TrainingError
 from hwr.image import normalise_line
-from hwr.train import synthetic
+from hwr.synth.options import SynthOptions
+from hwr.train import plan, synthetic
 from hwr.train.data import TrainingLine
 from hwr.train.recipe import Recipe
 from hwr.train.run import BEST, RESUME
 from hwr.train.session import train
 from hwr.train.synthetic import SyntheticSource, characters, open_synthesis
+from hwr.train.synthetic_options import Synthesis
 from hwr.train.synthetic_worker import GROUP_LINES
 
 
@@ -60,8 +62,10 @@ def same(lines: list[TrainingLine], others: list[TrainingLine]) -> bool:
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_lines_are_those_of_the_generator(opened: list[SyntheticSource], workers: int) -> None:
-    source = open_synthesis(synthesis("prints", workers=workers), CHARACTERS, HEIGHT, 7)
+    told: list[str] = []
+    source = open_synthesis(synthesis("prints", workers=workers), CHARACTERS, HEIGHT, 7, told.append)
     opened.append(source)
+    assert told == ["one font left out"]
     generator = DrawnLines(synthesis().lines, CHARACTERS)
     # In order, across groups, again, back, and far ahead.
     for first, count in [(0, 5), (5, 3 * GROUP_LINES), (5, 4), (0, 1), (3000, 70), (3070, 0), (40, 40)]:
@@ -77,6 +81,28 @@ def test_lines_have_the_alphabet_and_seed_of_the_run(opened: list[SyntheticSourc
     opened += [open_synthesis(synthesis(workers=1), letters, HEIGHT, seed) for letters, seed in [("ab", 1), ("ab", -2)]]
     texts = [[line.text for line in source.take(0, 50)] for source in opened]
     assert set("".join(texts[0])) == {"a", "b"} and texts[0] != texts[1]
+
+
+def test_lines_of_the_real_generator(
+    tmp_path: Path, shared: Path, opened: list[SyntheticSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same in a process of its own; with characters of the run only."""
+    monkeypatch.undo()
+    text = tmp_path / "text.txt"
+    text.write_text("The quick brown fox jumps over the lazy dog, and the cat sat on the mat again.\n" * 20)
+    (tmp_path / "broken.ttf").write_bytes(b"no font")
+    fonts = (shared / "fonts" / "caveat.ttf", tmp_path / "broken.ttf")
+    options = SynthOptions(texts=(text,), fonts=fonts)
+    letters = "abcdefghijklmnopqrstuvwxyzT,. "
+    taken = []
+    for workers in (0, 1):
+        source = open_synthesis(Synthesis(options, workers=workers), letters, 48, 3)
+        opened.append(source)
+        taken.append(source.take(30, 8))
+    assert same(*taken)
+    assert set("".join(line.text for line in taken[0])) <= set(letters)
+    for line in taken[0]:
+        assert line.ink.shape[0] == 48 and line.ink.max() > 100 and line.text
 
 
 def test_a_trainer_waits_for_no_more_than_it_takes(opened: list[SyntheticSource]) -> None:
@@ -129,7 +155,8 @@ CHILD = """
 import sys
 from drawn_letters import HEIGHT
 from fake_synthesis import synthesis
-from hwr.train import synthetic
+from hwr.synth.options import SynthOptions
+from hwr.train import plan, synthetic
 synthetic.FACTORY = "fake_synthesis:DrawnLines"
 source = synthetic.open_synthesis(synthesis(sys.argv[1]), "abcd", HEIGHT, 1)
 print(source.supply._workers[0]._process.pid, flush=True)
@@ -176,30 +203,30 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def mixed(data: Path, **changes: object) -> Recipe:
-    return recipe(data, **{"lines": 600, "synthesis": synthesis(share_start=0.8, share_end=0.2, workers=1)} | changes)
+    return recipe(data, **{"lines": 150, "synthesis": synthesis(share_start=0.8, share_end=0.2, workers=1)} | changes)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_stopped_run_goes_on_exactly(tmp_path: Path, data: Path, workers: int) -> None:
-    settings = mixed(data, synthesis=synthesis(share_start=0.8, share_end=0.2, share_decay=0.1, workers=workers))
+def test_a_stopped_run_goes_on_exactly(tmp_path: Path) -> None:
+    data = drawn_bundle(tmp_path / "bundle", train=60)
+    settings = mixed(data, synthesis=synthesis(share_start=0.8, share_end=0.2, share_decay=0.1, workers=1))
     whole = run(settings, tmp_path / "whole")
-    count = len(whole.losses)
-    assert whole.session.trainer.progress.epoch == 3
-    # In the second epoch, at a share that the clock of a run that goes on would not give again.
-    losses = {}
-    for stop in (count // 2, count // 2 + 2, 0):
-        part = run(settings, tmp_path / "parts", resume=bool(losses), stop_after=stop)
-        losses |= part.losses
-        part.session.close()
-    assert losses == whole.losses
     whole.session.close()
+    count = len(whole.losses)
+    assert whole.session.trainer.progress.epoch >= 2
+    # In the middle of pools, at shares that the position of a run that goes on would not give again.
+    losses: dict[int, float] = {}
+    for stop in (count // 2, count // 2 + 1, 0):
+        part = run(settings, tmp_path / "parts", resume=bool(losses), stop_after=stop)
+        part.session.close()
+        losses |= part.losses
+    assert losses == whole.losses
     assert whole.session.trainer.progress.synthetic == part.session.trainer.progress.synthetic > 0
 
 
 def test_lines_do_not_depend_on_the_number_of_workers(tmp_path: Path, data: Path) -> None:
-    runs = []
+    runs: list[Recorded] = []
     for workers in (0, 1):
-        settings = mixed(data, lines=250, synthesis=synthesis(share_start=0.8, workers=workers))
+        settings = mixed(data, lines=60, synthesis=synthesis(share_start=0.8, workers=workers))
         runs.append(run(settings, tmp_path / str(workers)))
         runs[-1].session.close()
     assert runs[0].losses == runs[1].losses
@@ -207,7 +234,7 @@ def test_lines_do_not_depend_on_the_number_of_workers(tmp_path: Path, data: Path
 
 def test_no_process_is_left_behind(tmp_path: Path, data: Path) -> None:
     before = children()
-    assert train(mixed(data, lines=100), tmp_path / "done", Recorder()).finished
+    assert train(mixed(data, lines=50), tmp_path / "done", Recorder()).finished
     assert children() == before
     for fault in ("missing", "fails-50", "dies-40"):
         with pytest.raises(HwrError):
@@ -216,13 +243,14 @@ def test_no_process_is_left_behind(tmp_path: Path, data: Path) -> None:
     assert not (tmp_path / "missing").exists()
 
 
-def test_a_run_without_data(tmp_path: Path, data: Path) -> None:
+def test_a_run_without_data(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The alphabet is that of the synthetic lines; all of them are synthetic, in the decay too."""
-    settings = mixed(data, train=(), lines=100, synthesis=synthesis(licence="CC0", workers=1))
+    monkeypatch.setattr(plan, "SYNTHETIC_POOL", 30)
+    settings = mixed(data, train=(), lines=50, synthesis=synthesis(licence="CC0", workers=1))
     done = run(settings, tmp_path)
     done.session.close()
     assert done.session.alphabet.characters == CHARACTERS and done.finished
     assert done.session.trainer.progress.synthetic_share == 1.0
     assert (tmp_path / BEST).exists() and (tmp_path / RESUME).exists()
     facts = done.session.info().trained_on
-    assert facts == {"synthetic lines": {"lines": 0, "licence": "CC0"}}
+    assert facts == {"synthetic lines": {"lines": 30, "licence": "CC0"}}
