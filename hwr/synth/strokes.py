@@ -159,7 +159,7 @@ def _cut_lines(lines: list[tuple[str, Curves, Frame]]) -> _Hand:
         runs.append(tuple(_word(piece, curves, frame, height) for piece in pieces))
         gaps.extend(piece.gap / height for piece in pieces[1:])
     shear = float(np.median([frame.shear for _, _, frame in lines]))
-    return _Hand(tuple(runs), np.clip(np.array(gaps or [1.2]), 0.5, 4.0), shear)
+    return _Hand(tuple(runs), np.clip(np.array(gaps or [1.2]), 0.7, 4.0), shear)
 
 
 def _word(piece: Piece, curves: Curves, frame: Frame, height: float) -> _Word:
