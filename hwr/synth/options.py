@@ -206,8 +206,9 @@ class SynthOptions:
         if "shares" in found:
             found["shares"] = Shares(**_known(Shares, found["shares"], "shares"))
         if "papers" in found:
-            papers = _known(PaperOptions, found["papers"], "papers")
-            found["papers"] = PaperOptions(**{k: tuple(v) if isinstance(v, list) else v for k, v in papers.items()})
+            papers: dict[str, Any] = _known(PaperOptions, found["papers"], "papers")
+            papers = {name: tuple(value) if isinstance(value, list) else value for name, value in papers.items()}
+            found["papers"] = PaperOptions(**papers)
         return cls(**found)
 
     def to_json(self) -> dict[str, Any]:
