@@ -81,15 +81,18 @@ noun = house letter book river garden question money school church paper water f
     history music picture village mountain winter summer evening morning business law zoo jazz quiz box fox axe key
     joke judge wax view queen square equation expedition examination subject object project major vegetable
     knowledge king bishop colonel parliament government
+plural = letters books rivers gardens questions papers fields horses offices orders
+    reports accounts receipts meetings families sisters ships pictures villages mountains axes keys jokes judges boxes
+    queens squares objects projects kings houses churches copies shirts yards eggs apples loaves spoons blankets
 capitals: 3* {^^noun} | 2* {^^adjective} {^^noun} | {^^surname} | THE {^^adjective} {^^noun} | {^^place} |
     {^^noun} AND {^^noun} | {^^month} {year} | {^^first} {^^surname} | CHAPTER {roman} | PART {1-9} |
     {^^noun} NO. {1-99} | {^^noun}: {^^noun} | NOTICE! | {^^weekday} | {^^title} {^^surname} | {^^street} |
     {^^noun} OF {^^place} | DO NOT {^^noun} | IMPORTANT: {noun} | {^^noun} ({^^place}) | {acronym} {^^noun} |
     {^^date} | {^^person} | {^^address} | {^^remark}
-list: {ordinal_number} {noun} | {ordinal_number} {^noun} | {ordinal_number} {adjective} {noun} | {1-12} {noun}s |
+list: {ordinal_number} {noun} | {ordinal_number} {^noun} | {ordinal_number} {adjective} {noun} | {1-12} {plural} |
     {noun}, {noun}, {noun} | {noun} - {noun} - {noun} | {noun} / {noun} |
-    {ordinal_number} {^adjective} {noun}; {noun} | {1-99} doz. {noun}s | {noun} .... {number} | {^noun}: {number} |
-    {noun} ({1-99}) | {number} {noun}s @ {decimal_en} | {noun} x {1-9} | a) {noun} b) {noun} | 1. {noun} 2. {noun} |
+    {ordinal_number} {^adjective} {noun}; {noun} | {1-99} doz. {plural} | {noun} .... {number} | {^noun}: {number} |
+    {noun} ({1-99}) | {number} {plural} @ {decimal_en} | {noun} x {1-9} | a) {noun} b) {noun} | 1. {noun} 2. {noun} |
     {^noun} {decimal_en} {decimal_en} | {1-9} lbs. {noun}
 reference: p. {number} | pp. {1-99}-{100-399} | p. {1-99}, l. {1-40} | vol. {roman}, p. {number} |
     Vol. {1-20}, No. {1-12} | Ch. {roman} | § {1-99} | see p. {number} | (see fig. {1-30}) | fol. {1-200} |
@@ -109,7 +112,7 @@ letter_end: Yours sincerely, | Yours truly, | Yours faithfully, | Sincerely your
 family = son daughter mother father brother sister cousin friend uncle aunt nephew niece husband wife
 punctuated: ({noun}) | [{noun}] | "{noun}" | '{noun}' | “{noun}” | ‘{noun}’ | {noun}... | ... {noun} |
     {noun}; {noun} | {noun}: {noun} | {noun} -- {noun} | {noun} — {noun} | {noun}/{noun} | {noun}? | {noun}! |
-    {^noun}. {^noun}. | *{noun}* | {noun} = {noun} | {noun}-{noun} | {noun}* | {noun}'s | {noun}s' | "{^remark}" |
+    {^noun}. {^noun}. | *{noun}* | {noun} = {noun} | {noun}-{noun} | {noun}* | {noun}'s | {plural}' | "{^remark}" |
     ({remark}) | {noun} + {noun} | {noun}, {noun} & {noun} | ({number}) | "{^noun}?" "{^noun}!" | {noun} ("{noun}") |
     & {noun} | {noun}." | {noun}," {noun} | #{1-99} | {noun}… | '{00-99} | – {noun} –
 record: Name: {first} {surname} | Date: {slash_date} | Born {day} {month} {year} | Age: {1-99} | Sex: M |
@@ -124,7 +127,7 @@ occupation = farmer labourer servant clerk teacher carpenter weaver miner grocer
 heading: Chapter {1-40} | Chapter {roman}. {^noun} | The {^adjective} {^noun} | {^noun} and {^noun} |
     {roman}. {^noun} | Notes on {^noun} | {^noun} of {place} | {1-9}.{1-9} {^adjective} {noun} |
     Minutes of the {noun} | {weekday}: {noun} | Lecture {1-30}: {^noun} | To do: | Contents | Index | Part {roman} |
-    Appendix {capital} | Report for {year} | List of {noun}s
+    Appendix {capital} | Report for {year} | List of {plural}
 remark: see over | not found | please return | to be continued | no change | call {first} | ask {first} | buy {noun} |
     very {adjective} | quite {adjective} | as above | turn over | urgent | {noun} due | not {adjective} |
     paid in full | {small_number} copies | sent {day} {month_short} | Why not? | send to {first} | Oh, {first}! |

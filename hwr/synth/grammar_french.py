@@ -72,7 +72,7 @@ street_kind: 5* rue | 2* avenue | place | boulevard | bd | Bd | av. | quai | che
     fg | cours | R. | passage
 street: {street_kind} {surname} | {street_kind} de {place} | rue du {^noun} | rue St {first} | rue Neuve |
     {street_kind} Saint-{first} | rue de la {^noun} | place de l'Église | quai d'Orsay | Grande Rue |
-    rue des {^noun}s | rue de l'{^elided}
+    rue des {^plural} | rue de l'{^elided}
 address: 3* {1-199}, {street} | {1-199} {street} | {1-199} bis, {street} | {street}, n° {1-199} | {street} n°{1-99} |
     {street}, {1-199}, à {place} | {10000-95999} {place} | 2* à {place} | demeurant à {place}, {street} |
     {place} ({department}) | canton de {place} | commune de {place} | B.P. {1-999} | cedex {01-19} |
@@ -101,6 +101,9 @@ noun = maison lettre livre rivière jardin question argent école église papier
     noël maïs naïf garçon façon reçu leçon français où là déjà procès succès élève légataire héritier témoin notaire
     acte vente terre vigne pré bois moulin meuble linge lit armoire vaisselle créance succession wagon kilomètre
     jury zéro exemple quête zèle yeux
+plural = maisons lettres livres rivières jardins questions écoles papiers champs chevaux
+    rapports reçus frères sœurs navires montagnes vœux œuvres bœufs forêts fenêtres hôtels tâches châteaux îles élèves
+    héritiers témoins actes vignes prés moulins meubles draps lits armoires wagons chaises assiettes serviettes
 elided = église école hôpital abbé évêque été hiver eau or arsenal industrie observatoire université
 capitals: 3* {^^noun} | 2* {^^noun} {^^adjective} | {^^surname} | LE {^^adjective} {^^noun} | {^^place} |
     {^^noun} ET {^^noun} | {^^month} {year} | {^^first} {^^surname} | CHAPITRE {roman} | PARTIE {1-9} |
@@ -108,11 +111,11 @@ capitals: 3* {^^noun} | 2* {^^noun} {^^adjective} | {^^surname} | LE {^^adjectiv
     {^^noun} DE {^^place} | À {^^place} | {^^noun} ({^^place}) | {acronym} {^^noun} | {^^date} | {^^person} |
     {^^address} | {^^remark} | {^^occupation} | MINISTÈRE DE LA GUERRE | PRÉFECTURE | CÉDÉ À {^^surname} |
     {^^weekday}
-list: {ordinal_number} {noun} | {ordinal_number} {^noun} | {ordinal_number} {noun} {adjective} | {1-12} {noun}s |
+list: {ordinal_number} {noun} | {ordinal_number} {^noun} | {ordinal_number} {noun} {adjective} | {1-12} {plural} |
     {noun}, {noun}, {noun} | {noun} - {noun} - {noun} | {noun} / {noun} | {1-9}° {noun} |
-    un {noun}, estimé {number} f | {tens} {noun}s | {noun} .... {number} | {^noun} : {number} | {noun} ({1-99}) |
+    un {noun}, estimé {number} f | {tens} {plural} | {noun} .... {number} | {^noun} : {number} | {noun} ({1-99}) |
     {noun} x {1-9} | a) {noun} b) {noun} | 1° {noun} 2° {noun} | {^noun} {decimal_fr} | item un {noun} {adjective} |
-    Item {noun}, prisé {tens} livres | plus un {noun} | {1-99} {noun}s à {1-99} fr.
+    Item {noun}, prisé {tens} livres | plus un {noun} | {1-99} {plural} à {1-99} fr.
 reference: p. {number} | pp. {1-99}-{100-399} | p. {1-99}, l. {1-40} | t. {roman}, p. {number} | (p. {number}) |
     vol. {1-20}, n° {1-12} | chap. {roman} | § {1-99} | voir p. {number} | (voir fig. {1-30}) | fol. {1-200} v° |
     f° {1-200} r° | art. {1-999} du Code civil | [{1-99}] | tableau {1-20} | cf. p. {number} | {surname} ({year}) |
@@ -134,7 +137,7 @@ punctuated: ({noun}) | [{noun}] | "{noun}" | « {noun} » | «{noun}» | “{nou
     {noun} ; {noun} | {noun} : {noun} | {noun} - {noun} | — {^noun} | {noun}/{noun} | {noun} ? | {noun} ! |
     {^noun}. {^noun}. | *{noun}* | {noun} = {noun} | {noun}-{noun} | l'{elided} | d'{elided} | qu'{elided} |
     « {^remark} » | ({remark}) | {noun} + {noun} | {noun}, {noun} & {noun} | ({number}) | – {noun} – |
-    ({noun}, {noun}) | {noun}… | - {^remark} ? | {noun}, {noun} ; | L'{elided} | {noun}s,
+    ({noun}, {noun}) | {noun}… | - {^remark} ? | {noun}, {noun} ; | L'{elided} | {plural},
 record: Nom : {surname} | Prénom : {first} | Date : {slash_date} | né le {french_day} {month} {year} | {1-99} ans |
     Né à {place} | Profession : {occupation} | {surname} {first}, {occupation}, {1-99} ans | {occupation} |
     {first} {surname}, né à {place} en {year} | Marié le {date} | Témoin : {first} {surname} | Signature |
@@ -156,7 +159,7 @@ occupation = cultivateur laboureur notaire domestique tisserand menuisier maçon
 heading: Chapitre {1-40} | Chapitre {roman}. {^noun} | Le {noun} {adjective} | {^noun} et {noun} | Table |
     {roman}. {^noun} | Notes sur le {noun} | {^noun} de {place} | {1-9}.{1-9} {^noun} {adjective} | Procès-verbal |
     {^weekday} : {noun} | Leçon {1-30} : {noun} | À faire : | Désignation | Situation | {roman}e partie |
-    Annexe {capital} | Rapport de {year} | État des {noun}s | Inventaire | Observations
+    Annexe {capital} | Rapport de {year} | État des {plural} | Inventaire | Observations
 remark: voir au dos | néant | à rendre | à suivre | sans suite | appeler {first} | rien à signaler | bon |
     acheter {noun} | très {adjective} | assez {adjective} | comme ci-dessus | T.S.V.P. | urgent | payé |
     pas {adjective} | pour solde | {small_number} copies | envoyé le {day} | Pourquoi pas ? | approuvé | à {first} |

@@ -16,7 +16,7 @@ REACH = 4
 
 _TILE = (192, 4096)
 _THINNEST = -1.0  # pixels that a stroke may lose: hairlines stay visible
-_THICKEST = 4.0
+_THICKEST = 0.12  # what a stroke may gain, against the height of small letters: more, and narrow letters run together
 _WIDEST = 0.21  # width of a stroke against the height of small letters, above which loops would fill
 
 
@@ -53,7 +53,7 @@ def draw_pen(generator: np.random.Generator) -> Pen:
             "fountain pen", 2.0 + 2.2 * a, 0.5 + b, e < 0.6, 0.9 + 0.1 * c, 0.25 * d, 0.05, 0.25 * e, 0.3 * a, 0.5
         )
     if kind < 0.87:
-        return Pen("pencil", 2.0 + 1.8 * a, 0.6 * b, False, 0.62 + 0.3 * c, 0.2 * d, 0.25 + 0.45 * e, 0.0, 0.0, 0.7)
+        return Pen("pencil", 2.0 + 1.8 * a, 0.6 * b, False, 0.68 + 0.27 * c, 0.2 * d, 0.2 + 0.4 * e, 0.0, 0.0, 0.7)
     return Pen("felt tip", 3.4 + 2.4 * a, 0.4 * b, c < 0.3, 0.95 + 0.05 * d, 0.05, 0.04, 0.1 * e, 0.15 * d, 0.45)
 
 
@@ -70,7 +70,7 @@ def ink_with(pen: Pen, ink: Ink, stroke: float, x_height: float, generator: np.r
     import cv2
 
     target = min(pen.width, _WIDEST * x_height)
-    drawn = _widened(ink, float(np.clip(target - stroke, _THINNEST, _THICKEST)), pen, generator)
+    drawn = _widened(ink, float(np.clip(target - stroke, _THINNEST, _THICKEST * x_height)), pen, generator)
     rows, columns = ink.shape
     darkness = np.full((rows, columns), pen.level, np.float32)
     darkness *= 1 + pen.shade * (_tile("shade", rows, columns, generator) - 0.5)

@@ -88,7 +88,7 @@ class FontRenderer:
             raise DataError(f"a text of {len(text)} characters is too long for one line (more than {LONGEST})")
         font = self._font(text, generator)
         factor = _SIZES[int(generator.integers(len(_SIZES)))]
-        size = max(8, round(font.shape.size * factor))
+        size = max(8, 2 * round(font.shape.size * factor / 2))
         pieces, words = _layout(text, font, size, generator)
         ink, left, baseline = _draw(pieces, font, size, words[-1][1])
         words = [(start - left, stop - left) for start, stop in words]
@@ -124,10 +124,11 @@ def _layout(
 ) -> tuple[list[Piece], list[tuple[float, float]]]:
     """Where letters and words go; and the first and last column of each word, the first word beginning at 0."""
     shape = font.shape
-    gap = size * shape.x_height * min(1.9, max(0.5, generator.normal(0.95, 0.25)))
+    usual = max(shape.x_height, font.advance(" "))  # faces with long tails between words have a wide blank
+    gap = size * usual * min(1.9, max(0.6, generator.normal(1.0, 0.25)))
     uneven = float(generator.uniform(0.05, 0.3))
     by_letter = not shape.joined and generator.random() < _SET_BY_LETTER
-    tracking = size * shape.x_height * min(0.4, max(-0.1, generator.normal(0.04, 0.09))) if by_letter else 0.0
+    tracking = size * shape.x_height * min(0.4, max(-0.06, generator.normal(0.05, 0.09))) if by_letter else 0.0
     pieces: list[Piece] = []
     words: list[tuple[float, float]] = []
     x = 0.0
@@ -139,7 +140,7 @@ def _layout(
             pieces.append(Piece(word, x, 0.0, size))
             x += font.at(size).getlength(word)
         words.append((start, x))
-        x += tracking + gap * max(0.4, 1 + uneven * float(generator.standard_normal()))
+        x += tracking + gap * max(0.55, 1 + uneven * float(generator.standard_normal()))
     return pieces, words
 
 
@@ -154,10 +155,10 @@ def _set_letters(
 ) -> float:
     """Set a word letter by letter, a little up, down and aside each; returns where it ends."""
     letter = size * font.shape.x_height
-    drawn = generator.standard_normal((3, len(word))) * [[0.035 * letter], [0.04 * letter], [0.035 * size]]
+    drawn = generator.standard_normal((3, len(word))) * [[0.035 * letter], [0.04 * letter], [0.04 * size]]
     moves: list[list[float]] = np.clip(drawn, -2, 2).tolist()
     for character, aside, up, grown in zip(word, *moves, strict=True):
-        own = size + round(grown)
+        own = size + 2 * round(grown / 2)  # few sizes: each is a font object that stays
         pieces.append(Piece(character, x + aside, up, own))
         x += font.advance(character) * own + tracking
     return x - tracking

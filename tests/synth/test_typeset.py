@@ -153,7 +153,7 @@ def test_a_broader_pen_draws_broader_strokes() -> None:
 
     def width(target: float) -> float:
         pen = type(draw_pen(np.random.default_rng(0)))("test", target, 0, False, 1, 0, 0, 0, 0, 0.3)
-        drawn = ink_with(pen, ink, 2.0, 30.0, np.random.default_rng(0))
+        drawn = ink_with(pen, ink, 2.0, 40.0, np.random.default_rng(0))
         return float(drawn[20:40].sum() / 255 / 20 / 13)
 
     widths = [width(target) for target in (2.0, 3.0, 4.0, 5.0, 6.0)]
