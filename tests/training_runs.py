@@ -13,6 +13,7 @@ from drawn_letters import CHARACTERS, HEIGHT, drawn_line
 from hwr.bundle import BundleHeader, BundleLine, write_bundle
 from hwr.image import NORMALISATION
 from hwr.train.augment import AugmentOptions
+from hwr.train.distributed import ALONE, Processes
 from hwr.train.loop import Progress, StepReport, Trainer
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 from hwr.train.session import Session
@@ -136,10 +137,11 @@ def run(
     resume: bool = False,
     stop_after: int = 0,
     after: Callable[[Session, StepReport], None] = lambda session, report: None,
+    processes: Processes = ALONE,
 ) -> Recorded:
     """As `hwr.train.session.train`, with a record of every step; stops after step `stop_after` if that is given."""
     reporter = Recorder()
-    session = Session(settings, folder, reporter)
+    session = Session(settings, folder, reporter, processes=processes)
     session.prepare(resume)
     steps = Steps(session, after)
     finished = session.trainer.run(steps, lambda: bool(stop_after) and session.trainer.progress.step >= stop_after)

@@ -21,12 +21,24 @@ def save_model(
     """Write a model file; the old one at `path` stays whole until the new one is.
 
     Args:
-        weights: a network's state dict.
-        half: store kernels and matrices in fp16 (releases); they are read back as fp32.
-        with_shortcut: keep the auxiliary head, so that training can go on with it.
+        weights, half, with_shortcut: see `model_bytes`.
 
     Raises:
         OutputError: the folder cannot be written, the disk is full.
+    """
+    data = model_bytes(weights, info, half, with_shortcut)
+    with atomic_write(path) as temporary:
+        # Not by the library's save_file: that gives the file to its owner alone, and has other errors for a full disk.
+        temporary.write_bytes(data)
+
+
+def model_bytes(weights: dict[str, Tensor], info: ModelInfo, half: bool = False, with_shortcut: bool = False) -> bytes:
+    """The content of a model file.
+
+    Args:
+        weights: a network's state dict.
+        half: store kernels and matrices in fp16 (releases); they are read back as fp32.
+        with_shortcut: keep the auxiliary head, so that training can go on with it.
     """
     kept = {}
     for name, tensor in weights.items():
@@ -36,10 +48,7 @@ def save_model(
             # Norms and biases are few and sensitive: they stay in fp32.
             tensor = tensor.half() if half and tensor.ndim > 1 else tensor.float()
         kept[name] = tensor.detach().cpu().contiguous()
-    data = save(kept, {METADATA_KEY: info.to_json()})
-    with atomic_write(path) as temporary:
-        # Not by the library's save_file: that gives the file to its owner alone, and has other errors for a full disk.
-        temporary.write_bytes(data)
+    return save(kept, {METADATA_KEY: info.to_json()})
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

@@ -33,15 +33,18 @@ def run(options: argparse.Namespace) -> int:
     """Train as the command line says; the exit code."""
     # Before torch is imported: the exporter at the end of a run would print warnings of its own about shapes.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    from hwr.train.distributed import join_processes
     from hwr.train.recipe import load_recipe, override
-    from hwr.train.reporters import PlainReporter, stop_on_signal
+    from hwr.train.reporters import PlainReporter, SilentReporter, stop_on_signal
     from hwr.train.session import train
 
-    reporter = PlainReporter()
     recipe = override(load_recipe(options.recipe), minutes=options.minutes, lines=options.lines)
-    with stop_on_signal(reporter.message) as stopped:
-        result = train(recipe, options.output, reporter, options.resume, stopped, " ".join(sys.argv))
-    print(result.model)
+    with join_processes() as processes:
+        reporter = PlainReporter() if processes.first else SilentReporter()
+        with stop_on_signal(reporter.message) as stopped:
+            result = train(recipe, options.output, reporter, options.resume, stopped, " ".join(sys.argv), processes)
+    if processes.first:
+        print(result.model)
     return EXIT_OK if result.finished else EXIT_INTERRUPTED
 
 

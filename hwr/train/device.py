@@ -1,10 +1,13 @@
 """Where a run computes, and with how many bits."""
 
 import ctypes
+import platform
 from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
+
+from hwr.train.distributed import ALONE, Processes
 
 
 @dataclass(frozen=True)
@@ -19,16 +22,17 @@ class Device:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
 
-def choose_device(precision: str, threads: int = 0) -> Device:
+def choose_device(precision: str, threads: int = 0, processes: Processes = ALONE) -> Device:
     """CUDA where there is a card, else the CPU; bf16 where `precision` is auto and there are units for it.
 
     Args:
         precision: auto, bf16 or fp32.
-        threads: CPU threads; 0 leaves the library's choice.
+        threads: CPU threads of all processes on this machine together; 0 leaves the library's choice.
+        processes: each takes a card of its own.
     """
     if threads:
-        torch.set_num_threads(threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.set_num_threads(max(1, threads // processes.local_count))
+    device = torch.device("cuda", processes.local_rank) if torch.cuda.is_available() else torch.device("cpu")
     if precision == "auto":
         precision = "bf16" if has_bf16_units(device) else "fp32"
     return Device(device, precision)
@@ -42,12 +46,28 @@ def has_bf16_units(device: torch.device) -> bool:
 
 
 def _cpu_flag(*wanted: str) -> bool:
+    flags = _cpu_line("flags").split()
+    return any(flag in flags for flag in wanted)
+
+
+def _cpu_line(name: str) -> str:
+    """What the system says of the first processor under this name; empty where it does not."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            flags = next((line.split() for line in file if line.startswith("flags")), [])
+            return next((line.partition(":")[2].strip() for line in file if line.startswith(name)), "")
     except OSError:
-        return False
-    return any(flag in flags for flag in wanted)
+        return ""
+
+
+def hardware(device: Device, processes: Processes = ALONE) -> str:
+    """The machine in words: processor or card, processes, threads of each."""
+    many = f"{processes.count} processes of " if processes.count > 1 else ""
+    threads = torch.get_num_threads()
+    computes = f"{many}{threads} thread{'s' if threads > 1 else ''}, {device.device.type}"
+    if device.device.type == "cuda":
+        return f"{platform.machine()}, {computes} ({torch.cuda.get_device_name(device.device)})"
+    model = _cpu_line("model name")
+    return f"{platform.machine()}, {computes}" + (f" ({model})" if model else "")
 
 
 def return_free_memory() -> None:

@@ -1,6 +1,7 @@
 """The training loop."""
 
 import copy
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from hwr.errors import TrainingError
 from hwr.model.network import Network
 from hwr.train.augment import augment
 from hwr.train.device import Device, return_free_memory
+from hwr.train.distributed import ALONE, Processes
 from hwr.train.loss import ctc_loss, span_mask
 from hwr.train.optimiser import Optimiser
 from hwr.train.plan import Batch, Block, Planner
@@ -25,6 +27,9 @@ STALL_FACTOR = 5.0
 
 MAX_NON_FINITE = 50
 """So many steps without a finite loss one after the other end the run."""
+
+LEAST_PROGRESS = 0.005
+"""A validation counts as progress when its CER is lower by this part at least."""
 
 
 @dataclass
@@ -47,11 +52,34 @@ class Progress:
     trunk_saved: bool = False
     best: float = float("inf")
     validation: dict[str, Any] = field(default_factory=dict)
+    warm_up_from: int = 0  # the step at which the optimiser began afresh
+    stale: int = 0  # validations without progress
+    stale_above: float = float("inf")  # the mean CER that counted as progress last
+    early_end: tuple[float, float, int] | None = None  # share, and the minutes and lines of the recipe it belongs to
 
     def share(self, recipe: Recipe) -> float:
-        """How much of the run is over, 0 to 1 or more."""
+        """How much of the run is over, 0 to 1 or more; of a run that is cut short, how much of what is left of it."""
         by_lines = self.lines / recipe.lines if recipe.lines else 0.0
-        return max(self.seconds / (60 * recipe.minutes), by_lines)
+        share = max(self.seconds / (60 * recipe.minutes), by_lines)
+        if self.early_end is not None and self.early_end[1:] == (recipe.minutes, recipe.lines):
+            share /= self.early_end[0]
+        return share
+
+    def end_early(self, recipe: Recipe) -> None:
+        """Bring the end forward, so that the decay begins now and keeps its share of the run.
+
+        The end holds for the length that the recipe has now: a run that is made longer forgets it.
+        """
+        self.early_end = (self.share(recipe) / (1 - recipe.optimisation.decay_share), recipe.minutes, recipe.lines)
+        self.stale = 0
+
+    def stalls(self, cer: float, patience: int) -> bool:
+        """Note the mean CER of a validation; True when `patience` of them in a row brought no progress."""
+        if cer < self.stale_above * (1 - LEAST_PROGRESS):
+            self.stale_above, self.stale = cer, 0
+        else:
+            self.stale += 1
+        return 0 < patience <= self.stale
 
 
 @dataclass(frozen=True)
@@ -80,12 +108,15 @@ class Observer(Protocol):
 class Trainer:
     """Network, running average, optimiser and position: all that a run changes."""
 
-    def __init__(self, network: Network, planner: Planner, recipe: Recipe, device: Device) -> None:
+    def __init__(
+        self, network: Network, planner: Planner, recipe: Recipe, device: Device, processes: Processes = ALONE
+    ) -> None:
         self.network = network.to(device.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's types
         self.average = copy.deepcopy(self.network)
         self.average.requires_grad_(False)
-        self.planner, self.recipe, self.device = planner, recipe, device
+        self.planner, self.recipe, self.device, self.processes = planner, recipe, device, processes
+        self.forward = processes.parallel(self.network)
         self.optimiser = Optimiser(self.network, recipe.optimisation)
         self.progress = Progress()
         self._durations: deque[float] = deque(maxlen=50)
@@ -99,7 +130,7 @@ class Trainer:
                 while batches:
                     if self.progress.share(self.recipe) >= 1:
                         return True
-                    if stop():
+                    if self.processes.any(stop()):
                         return False
                     self._enter_decay(observer)
                     report = self._timed_step(batches.popleft())  # nothing keeps a batch that is done
@@ -132,9 +163,10 @@ class Trainer:
 
     def _timed_step(self, batch: Batch) -> StepReport:
         started = time.perf_counter()
-        rate = learning_rate(self.progress.step, self.progress.share(self.recipe), self.recipe.optimisation)
+        step = self.progress.step - self.progress.warm_up_from
+        rate = learning_rate(step, self.progress.share(self.recipe), self.recipe.optimisation)
         loss = self._step(batch, rate)
-        duration = time.perf_counter() - started
+        duration = self.processes.of_first(time.perf_counter() - started)
         if len(self._durations) == self._durations.maxlen:
             median = sorted(self._durations)[len(self._durations) // 2]
             if duration > STALL_FACTOR * median:
@@ -148,14 +180,15 @@ class Trainer:
 
     def _step(self, batch: Batch, rate: float) -> float:
         """One forward and backward pass and the update; the loss, which may be non-finite."""
+        part, characters = self.processes.share(batch)
         self.network.train()
         self.optimiser.zero_grad()
         statistics = [buffer.clone() for buffer in self.network.buffers()]
-        loss = self._loss(batch)
-        value = float(loss.detach())
-        if not torch.isfinite(loss):
+        loss = self._loss(part)
+        value, factor = self.processes.combine(loss, characters, _float_buffers(self.network))
+        if not math.isfinite(value):
             return self._skip(value, statistics)
-        torch.autograd.backward(loss)
+        torch.autograd.backward(loss if factor == 1.0 else loss * factor)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimisation.clip_norm, foreach=True)
         if not torch.isfinite(norm):
             return self._skip(float(norm), statistics)
@@ -177,7 +210,7 @@ class Trainer:
         steps = batch.target_width // self.planner.stride
         spans = span_mask(lines, steps, options.span_steps, options.steps_per_span, device)
         with self.device.autocast():
-            log_probs, shortcut = self.network.run(ink, None, spans)
+            log_probs, shortcut = self.forward(ink, spans)
         targets, lengths = batch.targets.to(device), batch.target_lengths.to(device)
         loss = ctc_loss(log_probs, targets, lengths)
         if shortcut is not None and options.shortcut_weight:
@@ -207,28 +240,58 @@ class Trainer:
         torch._foreach_lerp_(average, current, 1 - decay)
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on exactly, as tensors and plain values."""
+        """Everything needed to go on exactly, as tensors and plain values; all processes must call this together."""
         return {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state(),
             "progress": asdict(self.progress),
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all(),
+            "random": self.processes.gather(self._random_state()),
             "durations": list(self._durations),
         }
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a state that `state` gave."""
+    def load_state(self, state: dict[str, Any]) -> list[str]:
+        """Go on from a state that `state` gave; tells what is not as it was, for people.
+
+        A state with another kind of optimiser leaves this one as it is: it begins afresh, with a warm-up.
+        """
+        told = []
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state(state["optimiser"])
         self.progress = Progress(**state["progress"])
-        torch.set_rng_state(state["random"])
-        if len(state.get("random_cuda", ())) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all(state.get("random_cuda", ()))
+        if self.optimiser.fits(state["optimiser"]):
+            self.optimiser.load_state(state["optimiser"])
+        else:
+            self.progress.warm_up_from = self.progress.step
+            told.append("the run went on with another optimiser before: this one starts afresh, with a warm-up")
+        self._load_random_state(state["random"])
         self._durations = deque(state["durations"], maxlen=self._durations.maxlen)
+        return told
+
+    def _random_state(self) -> dict[str, Tensor | None]:
+        cuda = torch.cuda.get_rng_state(self.device.device) if self.device.device.type == "cuda" else None
+        return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+    def _load_random_state(self, states: list[dict[str, Tensor | None]]) -> None:
+        """Random numbers go on where they were; with another number of processes they are drawn anew."""
+        if len(states) != self.processes.count:
+            seed_process(self.recipe.seed + self.progress.step, self.processes)
+            return
+        own = states[self.processes.rank]
+        if own["cpu"] is not None:
+            torch.set_rng_state(own["cpu"])
+        if own["cuda"] is not None and self.device.device.type == "cuda":
+            torch.cuda.set_rng_state(own["cuda"], self.device.device)
+
+
+def seed_process(seed: int, processes: Processes) -> None:
+    """Random numbers of a process: those that one process alone would draw, or others in each."""
+    torch.manual_seed(seed + 1_000_003 * processes.rank)
 
 
 def _float_tensors(network: Network) -> list[Tensor]:
     return [tensor for tensor in network.state_dict().values() if tensor.is_floating_point()]
+
+
+def _float_buffers(network: Network) -> list[Tensor]:
+    return [buffer for buffer in network.buffers() if buffer.is_floating_point()]

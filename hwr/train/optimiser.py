@@ -140,13 +140,20 @@ class Optimiser:
         """What `load_state` needs to go on exactly."""
         return [part.state_dict() for part in self.parts]
 
+    def fits(self, state: list[dict[str, Any]]) -> bool:
+        """True when `state` is that of the same kind of optimiser."""
+        return len(state) == len(self.parts)
+
     def load_state(self, state: list[dict[str, Any]]) -> None:
-        """Go on from a state that `state` gave.
+        """Go on from a state that `state` gave, with the options that this optimiser was made with.
 
         Raises:
             ValueError: the state is of another kind of optimiser or of other weights.
         """
-        if len(state) != len(self.parts):
+        if not self.fits(state):
             raise ValueError("the state is of another optimiser")
         for part, part_state in zip(self.parts, state, strict=True):
+            options = [{name: group[name] for name in group if name != "params"} for group in part.param_groups]
             part.load_state_dict(part_state)
+            for group, own in zip(part.param_groups, options, strict=True):
+                group.update(own)

@@ -58,6 +58,7 @@ class Recipe:
 
     Attributes:
         train, validation: data sets. Validation names Parquet files, stores (their `val` split) or bundles.
+        hold_out: without validation sets, this share of the training lines is put aside to validate on.
         preset, spec: the network; `spec` wins and may hold `{classes}`.
         init_from: a model file whose weights are the start.
         alphabet: of that model: keep it, extend it by new characters of the data, or replace it by those of the data.
@@ -65,11 +66,13 @@ class Recipe:
         exclude: lines with one of these characters are left out.
         precision: auto takes bf16 where the processor or card has units for it.
         validation_lines: at most so many lines of each set during the run; the last validation takes all.
+        patience: so many validations without progress of the mean CER end the run early; 0: never.
         synthesis: lines made while the run goes on; None: none.
     """
 
     train: tuple[TrainingSet, ...] = ()
     validation: tuple[TrainingSet, ...] = ()
+    hold_out: float = 0.0
     preset: str = "small"
     spec: str = ""
     init_from: str = ""
@@ -85,6 +88,7 @@ class Recipe:
     validate_minutes: float = 10.0
     save_minutes: float = 3.0
     validation_lines: int = 300
+    patience: int = 0
     optimisation: Optimisation = field(default_factory=Optimisation)
     augment: AugmentOptions = field(default_factory=AugmentOptions)
     synthesis: Synthesis | None = None
@@ -96,12 +100,16 @@ class Recipe:
             raise UsageError(f"alphabet {self.alphabet!r}: keep, extend or replace")
         if not 0 < self.minutes < math.inf or self.lines < 0:
             raise UsageError("minutes must be positive, lines 0 (no limit) or more")
+        if not 0 <= self.hold_out < 1:
+            raise UsageError("hold_out must be 0 (nothing) or more and below 1")
         if not 0 <= self.optimisation.decay_share < 1:
             raise UsageError("decay_share must lie between 0 and 1")
         if self.optimisation.optimiser not in ("adamw", "muon"):
             raise UsageError(f"optimiser {self.optimisation.optimiser!r}: adamw or muon")
         if not 0 < self.optimisation.learning_rate < math.inf or self.threads < 0:
             raise UsageError("learning_rate must be positive, threads 0 (the library's choice) or more")
+        if self.patience < 0:
+            raise UsageError("patience must be 0 (never) or more")
 
 
 def load_recipe(path: Path) -> Recipe:

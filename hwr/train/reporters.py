@@ -39,6 +39,19 @@ class PlainReporter:
                 self.message(f"    truth   {truth}\n    reading {reading}")
 
 
+class SilentReporter:
+    """Says nothing: of several processes only the first one talks."""
+
+    def message(self, text: str) -> None:
+        """Nothing."""
+
+    def progress(self, figures: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def validation(self, results: Sequence[SetResult], figures: dict[str, Any]) -> None:
+        """Nothing."""
+
+
 @contextmanager
 def stop_on_signal(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
     """Yield a function that is true once Ctrl-C or SIGTERM has come; a second Ctrl-C ends at once."""

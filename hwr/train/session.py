@@ -1,28 +1,29 @@
 """One run from recipe to released model: opens the data, builds the network, validates, saves, resumes."""
 
-import platform
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
-from hwr.errors import DataError, InputError
+from hwr.errors import DataError
 from hwr.image import NORMALISATION
-from hwr.model.checkpoint import save_model
 from hwr.model.export import export_onnx
 from hwr.model.info import ModelInfo
 from hwr.model.network import count_parameters
 from hwr.train.data import BundleSource, Normalised, StoreSource, open_sources
-from hwr.train.device import Device, choose_device
-from hwr.train.loop import Progress, StepReport, Trainer
+from hwr.train.device import Device, choose_device, hardware
+from hwr.train.distributed import ALONE, Processes
+from hwr.train.holdout import Part, hold_out
+from hwr.train.loop import Progress, StepReport, Trainer, seed_process
 from hwr.train.plan import Planner, Skipped
 from hwr.train.recipe import Recipe, TrainingSet
+from hwr.train.resume import go_on
 from hwr.train.run import BEST, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder
-from hwr.train.schedule import in_decay
+from hwr.train.saving import Saver
 from hwr.train.start import begin
 from hwr.train.synthetic import SyntheticSource, characters, open_synthesis
 from hwr.train.validate import SetResult, validate
@@ -33,7 +34,7 @@ LOG_SECONDS = 20.0
 PLATEAU_BLANK_SHARE = 0.95
 """This share of empty readings is the blank plateau."""
 
-Source = BundleSource | StoreSource
+Source = BundleSource | StoreSource | Part
 
 
 class Reporter(Protocol):
@@ -77,6 +78,7 @@ def train(
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
     command: str = "",
+    processes: Processes = ALONE,
 ) -> RunResult:
     """Train as `recipe` says and keep everything in `folder`.
 
@@ -86,15 +88,16 @@ def train(
     Raises:
         HwrError: data, recipe, model or folder cannot be used, or the loss stays non-finite.
     """
-    session = Session(recipe, folder, reporter, command)
+    session = Session(recipe, folder, reporter, command, processes)
     try:
         session.prepare(resume)
+        session.validate_start()
         finished = session.trainer.run(session, stop)
         session.finish(finished)
     finally:
         session.close()
     model = folder / (BEST if (folder / BEST).exists() else LAST)
-    if finished and find_spec("onnx") is not None:
+    if finished and processes.first and find_spec("onnx") is not None:
         export_onnx(model, model.with_suffix(".onnx"))
     return RunResult(finished, model, session.trainer.progress)
 
@@ -102,15 +105,21 @@ def train(
 class Session:
     """Observes the loop: logs, validates, saves."""
 
-    def __init__(self, recipe: Recipe, folder: Path, reporter: Reporter, command: str = "") -> None:
+    def __init__(
+        self, recipe: Recipe, folder: Path, reporter: Reporter, command: str = "", processes: Processes = ALONE
+    ) -> None:
         self.recipe, self.run, self.reporter, self.command = recipe, RunFolder(folder), reporter, command
-        self.device: Device = choose_device(recipe.precision, recipe.threads)
+        self.processes = processes
+        self.files = Saver(self.run, reporter.message, processes.first)
+        self.device: Device = choose_device(recipe.precision, recipe.threads, processes)
         torch.manual_seed(recipe.seed)
         self.start = begin(recipe, self._training_texts)
         network, self.alphabet = self.start.network, self.start.alphabet
         wanted = Normalised(NORMALISATION.name, NORMALISATION.version, network.height)
         self.training = self._open(recipe.train, wanted, "train")
-        self.validation = [item.source for item in self._open(recipe.validation, wanted, "val")]
+        self.validation: list[Source] = [item.source for item in self._open(recipe.validation, wanted, "val")]
+        if recipe.hold_out and not self.validation:
+            self._hold_out()
         self._trained_on = {item.source.name: item.facts() for item in self.training}
         self.synthetic = self._open_synthesis(network.height)
         planner = Planner(
@@ -123,20 +132,33 @@ class Session:
             recipe.exclude,
             self.synthetic,
         )
-        self.trainer = Trainer(network, planner, recipe, self.device)
+        self.trainer = Trainer(network, planner, recipe, self.device, processes)
+        if processes.count > 1:
+            seed_process(recipe.seed, processes)  # not the same dropout in each
         self._losses: deque[float] = deque(maxlen=100)
         self._speed: deque[StepReport] = deque(maxlen=100)
         self._logged = 0.0
+        self._before: float | None = None
 
     def prepare(self, resume: bool) -> None:
         """Make the run folder, or go on from its state; a lengthened run goes on from its trunk."""
+        told = []
         if resume:
-            self._resume()  # first, so that a state or recipe that does not fit leaves the folder as it is
-        self.run.start(self.recipe, resume)
+            # First, so that a state or recipe that does not fit leaves the folder as it is.
+            told = go_on(self.run, self.trainer, self.recipe, self.alphabet.characters)
+        else:
+            self.run.refuse_if_used()
         progress = self.trainer.progress
+        machine = hardware(self.device, self.processes)
+        if self.processes.first:
+            self.run.start(self.recipe)
+            self.run.cut_log(progress.step)
+        self.files.log({"event": "session", "step": progress.step, "lines": progress.lines} | self._versions())
+        for message in told:
+            self.reporter.message(message)
         self.reporter.message(
             f"{count_parameters(self.trainer.network):,} weights, {self.alphabet.classes} classes, "
-            f"{self.device.device.type} {self.device.precision}, {torch.get_num_threads()} threads, "
+            f"{machine}, {self.device.precision}, "
             f"{len(self.training)} training sets, {len(self.validation)} validation sets"
             + (f"; going on at step {progress.step}, {progress.lines:,} lines seen" if progress.step else "")
         )
@@ -154,32 +176,6 @@ class Session:
         """The trainer's state, and the alphabet that its labels belong to."""
         return self.trainer.state() | {"alphabet": self.alphabet.characters}
 
-    def _resume(self) -> None:
-        state = self.run.load_state(RESUME)
-        if state.get("alphabet", self.alphabet.characters) != self.alphabet.characters:
-            raise InputError(
-                f"{self.run.path}: the characters of the training data are not those that this run began with; "
-                f"go on with the same data, or start a new run with --init-from {self.run.path / LAST}"
-            )
-        try:
-            lengthened = False
-            if Progress(**state["progress"]).trunk_saved:
-                trunk = self.run.load_state(TRUNK_RESUME)
-                share = Progress(**trunk["progress"]).share(self.recipe)
-                # However little is added: at the end of the decay the weights have settled, and a rate that rises
-                # again would only shake them.
-                lengthened = not in_decay(share, self.recipe.optimisation)
-                state = trunk if lengthened else state
-            self.trainer.load_state(state)
-        except (RuntimeError, ValueError, TypeError, KeyError) as error:
-            raise InputError(
-                f"{self.run.path}: the saved state does not fit this recipe or this hwr ({str(error).splitlines()[0]})"
-            ) from None
-        if lengthened:
-            self.trainer.progress.trunk_saved = False
-            self.reporter.message("the run was lengthened: going on from the trunk, before the learning rate fell")
-        self.run.cut_log(self.trainer.progress.step)
-
     def _training_texts(self, height: int) -> Iterator[str]:
         """All texts of the training data, opened for lines of `height` rows."""
         wanted = Normalised(NORMALISATION.name, NORMALISATION.version, height)
@@ -195,6 +191,34 @@ class Session:
             return None
         wanted = "".join(c for c in self.alphabet.characters if c not in self.recipe.exclude)
         return open_synthesis(self.recipe.synthesis, wanted, height, self.recipe.seed, self.reporter.message)
+
+    def _hold_out(self) -> None:
+        """Put a part of the training lines aside to validate on."""
+        recipe, sources = self.recipe, [item.source for item in self.training]
+        parts = hold_out(sources, recipe.hold_out, recipe.seed, recipe.exclude)
+        self.training = [
+            replace(item, source=training) for item, (training, _) in zip(self.training, parts, strict=True)
+        ]
+        self.validation = [part for _, part in parts if any(part.texts())]
+
+    def validate_start(self) -> None:
+        """Say how well the model that this run starts from reads the validation sets."""
+        progress = self.trainer.progress
+        if self.start.base and self.validation and not progress.step:
+            self.reporter.message("before training:")
+            self.validate(0)
+            self._before = progress.best
+            if any(figures["lines"] > self.recipe.validation_lines for figures in progress.validation.values()):
+                progress.best = float("inf")  # what follows is measured on fewer lines
+
+    def _compare_with_start(self) -> None:
+        """At the end: what the training brought."""
+        after = self.trainer.progress.best
+        if self._before is not None:
+            self.reporter.message(
+                f"mean CER {self._before:.4f} before training, {after:.4f} after"
+                + ("" if after < self._before else ": nothing was gained; keep the old model, or add lines")
+            )
 
     def _open(self, sets: Sequence[TrainingSet], wanted: Normalised, split: str) -> list[WeightedSource]:
         if split == "train" and not sets and self.recipe.synthesis is None:
@@ -212,7 +236,7 @@ class Session:
         if progress.seconds - self._logged >= LOG_SECONDS or report.step == 1:
             self._logged = progress.seconds
             figures = self.figures()
-            self.run.log({"event": "step"} | figures)
+            self.files.log({"event": "step"} | figures)
             self.reporter.progress(figures)
 
     def figures(self) -> dict[str, Any]:
@@ -239,52 +263,73 @@ class Session:
         """Validate and save when it is time."""
         progress = trainer.progress
         if progress.seconds - progress.last_validation >= 60 * self.recipe.validate_minutes:
-            self.validate(self.recipe.validation_lines)
+            self._watch(self.validate(self.recipe.validation_lines))
         if progress.seconds - progress.last_save >= 60 * self.recipe.save_minutes:
             self.save()
 
+    def _watch(self, cer: float | None) -> None:
+        """End the run early when validations bring no progress any more."""
+        progress, patience = self.trainer.progress, self.recipe.patience
+        if cer is None or progress.trunk_saved or not progress.stalls(cer, patience):
+            return
+        progress.end_early(self.recipe)
+        self.reporter.message(
+            f"{patience} validations without progress: the mean CER stays near {progress.stale_above:.4f}; "
+            + ("the learning rate falls from here" if self.recipe.optimisation.decay_share else "the run ends here")
+        )
+        self.files.log({"event": "early end"} | self.figures())
+
     def trunk(self, trainer: Trainer) -> None:
         """Keep the state before the decay."""
-        self.run.save_state(TRUNK_RESUME, self._state())
-        save_model(self.run.path / TRUNK, trainer.average.state_dict(), self.info(), with_shortcut=True)
+        self.files.save_state(TRUNK_RESUME, self._state())
+        self.files.save_model(TRUNK, trainer.average.state_dict(), self.info(), with_shortcut=True)
         self.reporter.message("the trunk is saved; the learning rate falls from here")
 
-    def validate(self, limit: int) -> None:
-        """CER of the running average on each validation set; keeps it when the mean is the best so far."""
+    def validate(self, limit: int) -> float | None:
+        """CER of the running average on each validation set; keeps it when the mean is the best so far.
+
+        Returns:
+            The mean CER; None without validation sets, and on the blank plateau, where it says nothing.
+        """
         progress = self.trainer.progress
         progress.last_validation = progress.seconds
         if not self.validation:
-            return
+            return None
         network = self.trainer.average
         autocast = self.device.autocast()
-        results = [validate(network, source, self.alphabet, limit, autocast) for source in self.validation]
+        results = [
+            validate(network, source, self.alphabet, limit, autocast, self.processes) for source in self.validation
+        ]
         mean = sum(result.errors.rate for result in results) / len(results)
         progress.validation = {
             result.name: {"cer": round(result.errors.rate, 5), "lines": result.lines} for result in results
         }
         figures = self.figures() | {"cer": {result.name: round(result.errors.rate, 5) for result in results}}
-        self.run.log({"event": "validation", "mean_cer": round(mean, 5), "limit": limit} | figures)
+        self.files.log({"event": "validation", "mean_cer": round(mean, 5), "limit": limit} | figures)
         self.reporter.validation(results, figures)
-        self._name_plateau(results)
         if mean < progress.best:
             progress.best = mean
-            save_model(self.run.path / BEST, network.state_dict(), self.info())
+            self.files.save_model(BEST, network.state_dict(), self.info())
+        return None if self._on_plateau(results) else mean
 
-    def _name_plateau(self, results: Sequence[SetResult]) -> None:
+    def _on_plateau(self, results: Sequence[SetResult]) -> bool:
+        """True on the blank plateau, which is named."""
         lines = sum(result.lines for result in results)
         blank = sum(result.blank_lines for result in results)
-        if lines and blank / lines >= PLATEAU_BLANK_SHARE:
+        found = lines > 0 and blank / lines >= PLATEAU_BLANK_SHARE
+        if found:
             self.reporter.message(
                 f"{blank} of {lines} lines are read as empty: the blank plateau, which CTC passes through first. It "
                 "ends after about 5,000 to 15,000 lines; if it does not, lower the learning rate or start from a "
                 "model (--init-from)"
             )
+        return found
 
     def save(self) -> None:
         """Write `last.safetensors` and the resume state."""
         self.trainer.progress.last_save = self.trainer.progress.seconds
-        save_model(self.run.path / LAST, self.trainer.average.state_dict(), self.info(), with_shortcut=True)
-        self.run.save_state(RESUME, self._state())
+        self.files.save_model(LAST, self.trainer.average.state_dict(), self.info(), with_shortcut=True)
+        self.files.save_state(RESUME, self._state())
 
     def finish(self, finished: bool) -> None:
         """The last validation, on all lines, and the last save."""
@@ -292,8 +337,21 @@ class Session:
             # Only figures on all lines compare with each other from here on.
             self.trainer.progress.best = float("inf")
             self.validate(0)
+            self._compare_with_start()
         self.save()
-        self.run.log({"event": "end" if finished else "stopped"} | self.figures() | asdict(self.skipped))
+        self.files.log({"event": "end" if finished else "stopped"} | self.figures() | asdict(self.skipped))
+        self.files.finish()
+
+    def _versions(self) -> dict[str, str]:
+        """What the run computes on, and with."""
+        from hwr import __version__
+
+        return {
+            "hardware": hardware(self.device, self.processes),
+            "precision": self.device.precision,
+            "hwr": __version__,
+            "torch": torch.__version__,
+        }
 
     @property
     def skipped(self) -> Skipped:
@@ -310,8 +368,6 @@ class Session:
     def info(self) -> ModelInfo:
         """The facts for a model file, as of now."""
         network, progress, recipe, base = self.trainer.network, self.trainer.progress, self.recipe, self.start.base
-        from hwr import __version__
-
         return ModelInfo(
             spec=self.start.spec,
             alphabet=self.alphabet.characters,
@@ -330,10 +386,7 @@ class Session:
                 "steps": progress.step,
                 "lines_seen": progress.lines,
                 "minutes": round(progress.seconds / 60, 1),
-                "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads, {self.device.device.type}",
-                "precision": self.device.precision,
                 "init_from": recipe.init_from,
-                "hwr": __version__,
-                "torch": torch.__version__,
+                **self._versions(),
             },
         )

@@ -13,6 +13,7 @@ from hwr.model.network import Network
 from hwr.recognize.batches import plan_batches
 from hwr.text import Alphabet
 from hwr.train.data import Source, TrainingLine
+from hwr.train.distributed import ALONE, Processes
 
 COLUMNS_PER_BATCH = 24_000
 
@@ -29,9 +30,18 @@ class SetResult:
 
 
 def validate(
-    network: Network, source: Source, alphabet: Alphabet, limit: int, autocast: torch.autocast, samples: int = 2
+    network: Network,
+    source: Source,
+    alphabet: Alphabet,
+    limit: int,
+    autocast: torch.autocast,
+    processes: Processes = ALONE,
+    samples: int = 2,
 ) -> SetResult:
-    """Read the first `limit` lines of a source (0: all) and count the errors. Memory does not grow with the source."""
+    """Read the first `limit` lines of a source (0: all) and count the errors. Memory does not grow with the source.
+
+    Each process reads its share of the lines; the counts are those of all. The samples are of the own share.
+    """
     network.eval()
     errors, lines, blank = ErrorCounts(0, 0), 0, 0
     shown: list[tuple[str, str]] = []
@@ -39,7 +49,8 @@ def validate(
         wanted = source.read(group)
         if limit:
             wanted = wanted[: limit - lines]
-        for line, reading in zip(wanted, _read(network, wanted, alphabet, autocast), strict=True):
+        own = wanted[processes.rank :: processes.count]
+        for line, reading in zip(own, _read(network, own, alphabet, autocast), strict=True):
             errors = errors + character_errors(line.text, reading)
             blank += not reading
             if len(shown) < samples:
@@ -47,7 +58,9 @@ def validate(
         lines += len(wanted)
         if limit and lines >= limit:
             break
-    return SetResult(source.name, errors, lines, blank, tuple(shown))
+    sums = processes.sum([errors.edits, errors.reference_length, blank])
+    edits, reference_length, blank = (round(value) for value in sums)
+    return SetResult(source.name, ErrorCounts(edits, reference_length), lines, blank, tuple(shown))
 
 
 def _read(network: Network, lines: Sequence[TrainingLine], alphabet: Alphabet, autocast: torch.autocast) -> list[str]:

@@ -98,17 +98,18 @@ def test_gradients_are_clipped_and_only_matrices_decay(data: Path, monkeypatch: 
     norms = []
     original = trainer.optimiser.step
 
-    def step() -> None:
+    def step(rate: float) -> None:
         gradients = [p.grad for p in trainer.network.parameters() if p.grad is not None]
         norms.append(float(torch.stack([g.norm() for g in gradients]).norm()))
-        original()
+        original(rate)
 
     monkeypatch.setattr(trainer.optimiser, "step", step)
     trainer.run(Listener(), lambda: False)
     assert norms and all(norm <= 1.01e-3 for norm in norms)
-    decays = {p.ndim > 1: group["weight_decay"] for group in trainer.optimiser.param_groups for p in group["params"]}
+    groups = [group for part in trainer.optimiser.parts for group in part.param_groups]
+    decays = {p.ndim > 1: group["weight_decay"] for group in groups for p in group["params"]}
     assert decays == {True: 0.01, False: 0.0}
-    assert sum(len(group["params"]) for group in trainer.optimiser.param_groups) == len(
+    assert sum(len(group["params"]) for group in groups) == len(
         list(trainer.network.parameters())
     )
 

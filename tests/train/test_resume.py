@@ -17,7 +17,7 @@ from hwr.errors import InputError, OutputError
 from hwr.train.device import has_bf16_units
 from hwr.train.loop import Trainer
 from hwr.train.recipe import Optimisation, Recipe, load_recipe, recipe_to_toml
-from hwr.train.run import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME, RunFolder
+from hwr.train.run import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME, RunFolder, state_bytes
 from hwr.train.session import train
 
 TESTS = Path(__file__).parent.parent
@@ -84,8 +84,8 @@ def test_losses_of_the_comparison_depend_on_the_state(tmp_path: Path) -> None:
     whole = run(settings, tmp_path / "whole", stop_after=12).losses
     run(settings, tmp_path / "other", stop_after=8)
     state = RunFolder(tmp_path / "other").load_state(RESUME)
-    state["random"] = torch.Generator().manual_seed(99).get_state()
-    RunFolder(tmp_path / "other").save_state(RESUME, state)
+    state["random"] = [{"cpu": torch.Generator().manual_seed(99).get_state(), "cuda": None}]
+    RunFolder(tmp_path / "other").write(RESUME, state_bytes(state))
     other = run(settings, tmp_path / "other", resume=True, stop_after=12).losses
     assert all(other[step] != whole[step] for step in (9, 10, 11, 12))
 

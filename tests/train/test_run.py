@@ -10,7 +10,7 @@ import torch
 
 from hwr.errors import InputError, OutputError
 from hwr.train.recipe import Recipe, load_recipe
-from hwr.train.run import METRICS, RECIPE, RESUME, RunFolder
+from hwr.train.run import METRICS, RECIPE, RESUME, RunFolder, state_bytes
 
 FULL_DISK = """
 import resource, sys, torch
@@ -18,13 +18,13 @@ from pathlib import Path
 from hwr.errors import OutputError
 from hwr.model.checkpoint import save_model
 from hwr.model.info import ModelInfo
-from hwr.train.run import RunFolder
+from hwr.train.run import RunFolder, state_bytes
 folder = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 tensor = torch.zeros(1_000_000)
 info = ModelInfo("spec", "abc", 48, "name", 1, 4)
 for save in (
-    lambda: RunFolder(folder).save_state("resume.pt", {"tensor": tensor}),
+    lambda: RunFolder(folder).write("resume.pt", state_bytes({"tensor": tensor})),
     lambda: save_model(folder / "last.safetensors", {"tensor": tensor}, info),
 ):
     try:
@@ -36,14 +36,14 @@ for save in (
 
 def test_state_round_trip(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
-    folder.save_state(RESUME, {"tensor": torch.arange(3), "value": 0.1})
+    folder.write(RESUME, state_bytes({"tensor": torch.arange(3), "value": 0.1}))
     state = folder.load_state(RESUME)
     assert state["tensor"].tolist() == [0, 1, 2] and state["value"] == 0.1
 
 
 def test_a_save_that_is_cut_off_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = RunFolder(tmp_path)
-    folder.save_state(RESUME, {"step": 1})
+    folder.write(RESUME, state_bytes({"step": 1}))
     original = Path.write_bytes
 
     def cut_off(path: Path, data: memoryview) -> int:
@@ -52,14 +52,14 @@ def test_a_save_that_is_cut_off_leaves_the_last_one(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(Path, "write_bytes", cut_off)
     with pytest.raises(KeyboardInterrupt):
-        folder.save_state(RESUME, {"step": 2})
+        folder.write(RESUME, state_bytes({"step": 2}))
     assert folder.load_state(RESUME)["step"] == 1
     assert [path.name for path in tmp_path.iterdir()] == [RESUME], "the half-written file is still there"
 
 
 def test_full_disk_is_one_line_and_leaves_the_last_save(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.save_state(RESUME, {"step": 1})
+    folder.write(RESUME, state_bytes({"step": 1}))
     (tmp_path / "last.safetensors").write_bytes(b"old")
     result = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
@@ -73,14 +73,14 @@ def test_full_disk_is_one_line_and_leaves_the_last_save(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
-        RunFolder(tmp_path / "file").start(Recipe(), False)
+        RunFolder(tmp_path / "file").start(Recipe())
     with pytest.raises(OutputError, match=r"metrics\.jsonl: cannot be written"):
-        RunFolder(tmp_path / "missing").log({"event": "step"})
+        RunFolder(tmp_path / "missing").append_log("{}\n")
 
 
 def test_recipe_is_kept(tmp_path: Path) -> None:
     recipe = Recipe(minutes=3.0, seed=9)
-    RunFolder(tmp_path / "new" / "run").start(recipe, False)
+    RunFolder(tmp_path / "new" / "run").start(recipe)
     assert load_recipe(tmp_path / "new" / "run" / RECIPE) == recipe
 
 
@@ -99,11 +99,11 @@ def test_log_is_cut_at_the_step_of_the_save(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.cut_log(3)  # no log: nothing to do
     for step in range(1, 6):
-        folder.log({"event": "step", "step": step, "text": "œ\n"})
+        folder.append_log(json.dumps({"event": "step", "step": step, "text": "œ\n"}, ensure_ascii=False) + "\n")
     with (tmp_path / METRICS).open("a") as file:
         file.write('{"event": "st')  # the process was killed while it wrote
     folder.cut_log(3)
-    folder.log({"event": "step", "step": 4})
+    folder.append_log('{"event": "step", "step": 4}\n')
     lines = (tmp_path / METRICS).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
     assert json.loads(lines[0])["text"] == "œ\n"

@@ -61,7 +61,8 @@ def test_folder_of_a_finished_run(tmp_path: Path, data: Path) -> None:
 def test_metrics_log(tmp_path: Path, data: Path) -> None:
     recorded = run(recipe(data, validate_minutes=1e-9, lines=60), tmp_path)
     log = events(tmp_path)
-    assert log[0]["event"] == "step" and log[0]["step"] == 1 and log[-1]["event"] == "end"
+    assert [event["event"] for event in log[:2]] == ["session", "step"] and log[-1]["event"] == "end"
+    assert (log[0]["step"], log[1]["step"]) == (0, 1) and "1 thread, cpu" in log[0]["hardware"]
     validations = [event for event in log if event["event"] == "validation"]
     assert len(validations) == len(recorded.reports) + 1
     for event in validations:
@@ -79,7 +80,7 @@ def test_best_is_the_lowest_mean_of_the_sets(tmp_path: Path, data: Path, monkeyp
     calls = iter([rate for pair in rates for rate in pair])
     limits: list[int] = []
 
-    def validate(network: object, source: Any, alphabet: object, limit: int, autocast: object) -> SetResult:
+    def validate(network: object, source: Any, alphabet: object, limit: int, *others: object) -> SetResult:
         limits.append(limit)
         return SetResult(source.name, ErrorCounts(round(1000 * next(calls)), 1000), 10, 0, ())
 
