@@ -26,17 +26,31 @@ OPTIMISATION = Optimisation(
 )
 
 
-def fine_tuning(recipe: Recipe, lines: int = 0) -> Recipe:
+def fine_tuning(recipe: Recipe, lines: int, hold_out: float | None = None, endless: bool = False) -> Recipe:
     """The settings of a fine-tuning on `lines` training lines put into `recipe`; data, start and name stay as they are.
 
-    The run ends after `EPOCHS` epochs or `MINUTES` minutes, whichever comes first. 0 lines: after the minutes.
+    Args:
+        hold_out: share of the lines to validate on where there are no validation sets; None: `HOLD_OUT`.
+        endless: only the minutes end the run; else it ends after `EPOCHS` epochs, if these come first.
     """
+    held = 0.0 if recipe.validation else HOLD_OUT if hold_out is None else hold_out
     return replace(
         recipe,
+        hold_out=held,
         minutes=MINUTES,
-        lines=EPOCHS * lines,
+        lines=0 if endless else max(1, round(EPOCHS * lines * (1 - held))),
         validate_minutes=VALIDATE_MINUTES,
         optimisation=OPTIMISATION,
+    )
+
+
+def describe(recipe: Recipe, lines: int) -> str:
+    """What a fine-tuning on `lines` lines does, in one line."""
+    return (
+        f"fine-tuning on {lines:,} lines with settings for few (--no-fine-tune: those for many), "
+        + (f"until {recipe.lines:,} lines are seen or for " if recipe.lines else "for ")
+        + f"{recipe.minutes:g} minutes"
+        + (f"; {recipe.hold_out:.0%} of the lines are held out to measure on" if recipe.hold_out else "")
     )
 
 

@@ -1,0 +1,148 @@
+"""How much a model gains from a few lines of one hand: CER before and after fine-tuning, by the number of lines.
+
+    python -m benchmarks.fine_tuning DATA/iam-ondb DATA/hooker
+    python -m benchmarks.fine_tuning DATA/iam-ondb --writer 10212 --sizes 50
+
+Each argument is a line store whose val split (or a single Parquet file) names writers. Of the writers with most lines,
+or of those named, some whole pages are put aside as test lines; the other lines are drawn in random order, so that the
+20 lines are among the 50. Every training is what `hwr train TUNING.parquet --init-from MODEL` does without further
+options. The CER of the test lines is measured as `hwr eval` does, greedily. One row of the table is one training.
+
+A fair figure needs a hand that the model never saw, and a large one: a document is not always one hand.
+"""
+
+import argparse
+import os
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwr.evaluate.evaluation import evaluate
+from hwr.evaluate.sets import find_sets
+from hwr.linestore import LineFile, StoredLine, resolve_split, write_lines
+from hwr.metrics import ErrorCounts
+from hwr.recognize.models import find_model
+from hwr.recognize.recognizer import Recognizer
+
+if TYPE_CHECKING:
+    from hwr.train.validate import SetResult
+
+LEAST_TEST_LINES = 50
+MOST_TEST_SHARE = 0.4
+"""Test lines of a hand that has too few for the largest size and for a test."""
+
+
+@dataclass(frozen=True)
+class Hand:
+    """One writer's lines: tuning lines in random order, test lines of other pages."""
+
+    name: str
+    tuning: list[StoredLine]
+    test: list[StoredLine]
+
+
+class Quiet:
+    """A reporter that says nothing."""
+
+    def message(self, text: str) -> None: ...
+
+    def progress(self, figures: dict[str, object]) -> None: ...
+
+    def validation(self, results: "Sequence[SetResult]", figures: dict[str, object]) -> None: ...
+
+
+def split(name: str, lines: Sequence[StoredLine], most_tuning: int, seed: int) -> Hand:
+    """Whole pages to test on, until there are enough lines of them; the rest to tune with."""
+    wanted = max(min(LEAST_TEST_LINES, int(MOST_TEST_SHARE * len(lines))), len(lines) - most_tuning)
+    pages = sorted({line.page or line.id for line in lines})
+    generator = random.Random(seed)
+    generator.shuffle(pages)
+    test_pages: set[str] = set()
+    for page in pages:
+        if sum((line.page or line.id) in test_pages for line in lines) >= wanted:
+            break
+        test_pages.add(page)
+    tuning = [line for line in lines if (line.page or line.id) not in test_pages]
+    generator.shuffle(tuning)
+    return Hand(name, tuning, [line for line in lines if (line.page or line.id) in test_pages])
+
+
+def hands(stores: Sequence[Path], writers: Sequence[str], count: int, most: int, seed: int) -> Iterator[Hand]:
+    """The named writers, or the `count` writers of each store with most lines."""
+    for store in stores:
+        file = resolve_split(store, "val")
+        found = Counter(line.writer or "" for line in LineFile(file))
+        chosen = [w for w in writers if w in found] or [writer for writer, _ in found.most_common(count)]
+        for writer in chosen:
+            lines = [line for line in LineFile(file) if (line.writer or "") == writer]
+            yield split(f"{store.stem} {writer}", lines, most, seed)
+
+
+def measure(model: str | Path, lines: Sequence[StoredLine], folder: Path) -> ErrorCounts:
+    """Character errors of a model, as `hwr eval` counts them."""
+    write_lines(folder / "test.parquet", lines)
+    reader = Recognizer(str(model))
+    sets, _ = find_sets([folder / "test.parquet"], "val")
+    return evaluate(reader, reader.alphabet, sets).total.characters
+
+
+def tune(model: str, lines: Sequence[StoredLine], folder: Path, options: argparse.Namespace) -> tuple[Path, float]:
+    """Fine-tune on `lines`; the new model, and the minutes of processor time."""
+    # The exporter would print warnings of its own; torch takes this when it is imported.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    from hwr.train.fine_tuning import fine_tuning
+    from hwr.train.recipe import Recipe, TrainingSet, override
+    from hwr.train.session import train
+
+    data = folder / "tuning.parquet"
+    write_lines(data, lines)
+    weights = find_model(model).safetensors
+    begun = Recipe(train=(TrainingSet(str(data)),), init_from=str(weights), alphabet="extend", threads=options.threads)
+    recipe = override(
+        fine_tuning(begun, len(lines)), minutes=options.minutes, seed=options.seed, learning_rate=options.learning_rate
+    )
+    started = time.process_time()
+    result = train(recipe, folder / "run", Quiet())
+    return result.model, (time.process_time() - started) / 60
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stores", nargs="+", type=Path, help="line stores or Parquet files")
+    parser.add_argument("-m", "--model", default="small", help="name or file of the model to start from")
+    parser.add_argument("--writer", action="append", default=[], help="take these instead of the largest")
+    parser.add_argument("--writers", type=int, default=1, help="so many of the largest of each store")
+    parser.add_argument("--sizes", nargs="+", type=int, default=[20, 50, 100, 200], help="tuning lines")
+    parser.add_argument("--limit", type=int, default=0, help="read at most so many test lines of a hand")
+    parser.add_argument("--minutes", type=float, help="end a training after so many minutes in steps")
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    print("| hand | tuning lines | test lines | CER before | after | lower by | CPU minutes |")
+    print("|---|---|---|---|---|---|---|")
+    for hand in hands(options.stores, options.writer, options.writers, max(options.sizes), options.seed):
+        test = hand.test[: options.limit or None]
+        with tempfile.TemporaryDirectory() as name:
+            before = measure(options.model, test, Path(name))
+        sizes = sorted({min(size, len(hand.tuning)) for size in options.sizes})
+        for size in sizes:
+            with tempfile.TemporaryDirectory() as name:
+                model, minutes = tune(options.model, hand.tuning[:size], Path(name), options)
+                after = measure(model, test, Path(name))
+            gain = 1 - after.rate / before.rate
+            print(
+                f"| {hand.name} | {size} | {len(test)} | {before.rate:.4f} | {after.rate:.4f} | {gain:.0%} "
+                f"| {minutes:.1f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""`hwr train mine.parquet --init-from MODEL`: what a user with few lines gets without further options."""
+
+import json
+from pathlib import Path
+
+import pytest
+from commands import Outcome, Run, run_command
+from training_runs import SPEC, drawn_bundle
+
+from hwr.linestore import LineFile, write_lines
+from hwr.model.info import read_info
+from hwr.train import fine_tuning
+from hwr.train.recipe import Optimisation, load_recipe
+from hwr.train.run import BEST, LAST, METRICS, RECIPE
+
+SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples" / "lines"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run `hwr train` with arguments in this process and in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Outcome:
+        return Outcome(*run_command(monkeypatch, capsys, "train", *arguments))
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A single file of 30 lines."""
+    path = tmp_path_factory.mktemp("data") / "mine.parquet"
+    write_lines(path, list(LineFile(SAMPLES / "train.parquet"))[:30])
+    return path
+
+
+@pytest.fixture
+def model(tmp_path: Path, run: Run) -> Path:
+    """A tiny model of four letters."""
+    bundle = drawn_bundle(tmp_path / "bundle", train=40, validation=5)
+    assert run(bundle, "-o", "model", "--spec", SPEC, "--threads", 1, "--lines", 20).code == 0
+    return tmp_path / "model" / BEST
+
+
+def test_few_lines_are_fine_tuned_and_measured(tmp_path: Path, run: Run, mine: Path, model: Path) -> None:
+    done = run(mine, "--init-from", model, "--alphabet", "extend", "--threads", 1, "--lines", 40)
+    assert done.code == 0, done.err
+    folder = tmp_path / "runs" / "mine"  # as the file is called
+    assert done.out.strip() == str(Path("runs") / "mine" / BEST)
+    assert "fine-tuning on 30 lines" in done.err and "until 40 lines are seen" in done.err
+    recipe = load_recipe(folder / RECIPE)
+    assert recipe.optimisation == fine_tuning.OPTIMISATION and (recipe.hold_out, recipe.lines) == (0.1, 40)
+
+    assert done.err.index("before training:") < done.err.index("mine: CER")
+    log = [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
+    validations = [event for event in log if event["event"] == "validation"]
+    assert [event["step"] for event in validations] == [0, log[-1]["step"]]
+    assert read_info(folder / LAST).trained_on["mine"]["lines"] == 27
+    best = read_info(folder / BEST)
+    assert best.validation["mine"]["lines"] == 3
+    assert best.training["steps"] == log[-1]["step"]  # what has settled, not the best of some guesses on three lines
+    before, after = (event["mean_cer"] for event in validations)
+    assert f"mean CER {before:.4f} before training, {after:.4f} after" in done.err
+    assert ("nothing was gained" in done.err) is (after >= before)
+
+    again = run(mine, "--init-from", model, "--alphabet", "extend")
+    assert again.code == 2 and "holds a run already" in again.err
+
+
+def test_all_lines_are_trained_on_when_asked(tmp_path: Path, run: Run, mine: Path, model: Path) -> None:
+    options = (mine, "--init-from", model, "--alphabet", "extend", "--threads", 1, "--lines", 4)
+    done = run(*options, "-o", "all", "--hold-out", 0)
+    assert done.code == 0, done.err
+    assert not (tmp_path / "all" / BEST).exists() and "no validation data" in done.err
+    assert read_info(tmp_path / "all" / LAST).trained_on["mine"]["lines"] == 30
+
+    done = run(*options, "-o", "val", "--val", SAMPLES)
+    assert done.code == 0, done.err
+    assert load_recipe(tmp_path / "val" / RECIPE).hold_out == 0
+    assert read_info(tmp_path / "val" / LAST).trained_on["mine"]["lines"] == 30
+
+
+def test_the_number_of_lines_decides(
+    tmp_path: Path, run: Run, mine: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fine_tuning, "FEW_LINES", 30)
+    options = (mine, "--init-from", model, "--alphabet", "extend", "--threads", 1, "--lines", 2)
+    for folder, more, optimisation in (
+        ("many", (), Optimisation()),
+        ("asked", ("--fine-tune", "--learning-rate", 0.25), fine_tuning.OPTIMISATION),
+    ):
+        done = run(*options, "-o", folder, *more)
+        assert done.code == 0, done.err
+        found = load_recipe(tmp_path / folder / RECIPE).optimisation
+        assert found.ema == optimisation.ema
+        assert found.learning_rate == (0.25 if more else optimisation.learning_rate)
+    monkeypatch.setattr(fine_tuning, "FEW_LINES", 31)
+    assert run(*options, "-o", "not", "--no-fine-tune").code == 0
+    assert load_recipe(tmp_path / "not" / RECIPE).optimisation == Optimisation()
+
+
+def test_lines_are_held_out_of_any_training(tmp_path: Path, run: Run, mine: Path) -> None:
+    done = run(mine, "-o", "run", "--spec", SPEC, "--threads", 1, "--lines", 4, "--hold-out", 0.2)
+    assert done.code == 0, done.err
+    assert read_info(tmp_path / "run" / BEST).validation["mine"]["lines"] == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--fine-tune", "data.parquet"), "--fine-tune goes with --init-from"),
+        (("--recipe", "recipe.toml", "--init-from", "small", "--fine-tune", "data.parquet"), "not with --recipe"),
+        (("--init-from", "small"), "name the run folder: -o FOLDER"),
+        (("--init-from", "small", "missing.parquet"), "missing.parquet: no such file or folder"),
+    ],
+)
+def test_what_does_not_go_together(tmp_path: Path, run: Run, arguments: tuple[str, ...], message: str) -> None:
+    (tmp_path / "recipe.toml").write_text("minutes = 1.0\n")
+    done = run(*arguments)
+    assert done.code == 2 and message in done.err and done.err.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
