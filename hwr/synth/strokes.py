@@ -5,6 +5,7 @@ The file is a NumPy archive: `deltas` int16 (points, 2), the pen's way from poin
 `id`, `writer` strings (lines,). y goes down, the points are evenly spaced in time.
 """
 
+import re
 import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ from hwr.text import normalise_text
 
 CROSSED_OUT = "#"
 """Stands in IAM-OnDB for a crossed-out word; such lines are not used."""
+
+CONTRACTION = re.compile(r"(?<=\w) '(?=(?:s|ll|ve|d|re|m|t)\b)")
+"""Some texts of IAM-OnDB part "It 's" or "they 'll" with a blank that nobody wrote."""
 
 LINE_HEIGHT = 60.0
 """Pixels from ascender to descender of a usual line."""
@@ -85,7 +89,7 @@ class StrokeRenderer:
         self._deltas: NDArray[np.int16] = arrays["deltas"]
         self._pen_up: NDArray[np.uint8] = arrays["pen_up"]
         self._offsets: NDArray[np.int64] = arrays["offsets"]
-        self._texts = [normalise_text(text) for text in arrays["text"].tolist()]
+        self._texts = [CONTRACTION.sub("'", normalise_text(text)) for text in arrays["text"].tolist()]
         self._lines = self._by_writer(arrays["writer"].tolist(), only_writers, exclude_writers)
         self.writers = tuple(sorted(self._lines))
         shares = np.sqrt([len(self._lines[writer]) for writer in self.writers])
@@ -181,7 +185,7 @@ def _compose(hand: _Hand, generator: Generator) -> tuple[str, Curves]:
         length = min(int(generator.choice([1, 2, 3], p=[0.55, 0.3, 0.15])), len(run), target - len(words))
         start = int(generator.integers(len(run) - length + 1))
         words.extend(run[start : start + length])
-    gaps = generator.choice(hand.gaps, len(words)) * generator.uniform(0.8, 1.15)
+    gaps = generator.choice(hand.gaps, len(words)) * generator.uniform(0.9, 1.2)
     rise = generator.normal(0, 0.04, len(words))
     points, ends, x, done = [], [], 0.0, 0
     for word, gap, up in zip(words, gaps, rise, strict=True):

@@ -203,6 +203,16 @@ def test_crossed_out_words_are_never_drawn(archive: Path) -> None:
     assert all("#" not in renderer.line(generator).text for _ in range(30))
 
 
+def test_contractions_are_written_together(tmp_path: Path) -> None:
+    made = arrays()
+    made["text"] = np.array(["men 's own", "we 'll come", "I 've seen", "the 'setting' of", "it is his", "now", "then"])
+    np.savez(tmp_path / "strokes.npz", **made)
+    renderer = StrokeRenderer(tmp_path / "strokes.npz", composed=0)
+    generator = np.random.default_rng(10)
+    texts = {renderer.line(generator).text for _ in range(100)}
+    assert texts == {"men's own", "we'll come", "I've seen", "the 'setting' of", "it is his", "now", "then"}
+
+
 def test_writers_are_chosen_and_excluded(archive: Path) -> None:
     generator = np.random.default_rng(8)
     only = StrokeRenderer(archive, only_writers=["200", "300"], exclude_writers=["300"])
