@@ -15,6 +15,7 @@ import pytest
 import tiny_model
 from line_sets import NumberReader
 from PIL import Image
+from synth_sources import write_font, write_text
 
 SITE = """
 import atexit, importlib.abc, os, sys
@@ -109,7 +110,7 @@ def test_help(process: Process) -> None:
     assert not done.imported & {"numpy", "cv2", "onnxruntime", "pyarrow", "rich"}
 
 
-@pytest.mark.parametrize("command", ["prepare", "train", "recognize", "eval", "models", "export"])
+@pytest.mark.parametrize("command", ["prepare", "train", "recognize", "eval", "synth", "models", "export"])
 def test_help_of_a_command(process: Process, command: str) -> None:
     done = process.hwr(command, "--help")
     assert done.code == 0, done.err
@@ -147,6 +148,14 @@ def test_eval(process: Process, model: Path) -> None:
     assert done.code == 0, done.err
     assert "CER" in done.out
     assert {"onnxruntime", "pyarrow"} <= done.imported
+
+
+def test_synth(process: Process) -> None:
+    text = write_text(process.folder / "prose.txt")
+    fonts = write_font(process.folder / "fonts")
+    done = process.hwr("synth", "--text", text, "--fonts", fonts, "-o", process.folder / "made", "--lines", 3)
+    assert done.code == 0, done.err
+    assert {"cv2", "pyarrow"} <= done.imported
 
 
 @pytest.mark.parametrize("command", ["train", "export"])

@@ -1,0 +1,76 @@
+"""Options of synthesis: what is refused, and the way to plain values and back."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hwr.errors import UsageError
+from hwr.synth.options import PaperOptions, Shares, SynthOptions
+
+FONTS = SynthOptions(texts=(Path("a.txt"),), fonts=(Path("fonts"),))
+
+
+def test_options_go_to_json_and_back() -> None:
+    options = SynthOptions(
+        (Path("a.txt"), Path("b.txt.xz")),
+        (Path("fonts"),),
+        Path("strokes.npz"),
+        None,
+        Shares(fonts=2, words=0),
+        0.5,
+        PaperOptions(blur_sigma=(1.0, 2.0)).with_probabilities({"fax": 0.5}),
+    )
+    assert SynthOptions.from_mapping(json.loads(json.dumps(options.to_json()))) == options
+
+
+def test_a_single_path_stands_for_a_list() -> None:
+    assert SynthOptions.from_mapping({"texts": "a.txt", "fonts": "fonts"}) == FONTS
+
+
+def test_shares_count_where_a_source_is_given() -> None:
+    assert FONTS.source_shares() == {"fonts": 1.0, "strokes": 0.0, "words": 0.0}
+    both = SynthOptions(strokes=Path("s.npz"), words=Path("w.parquet"), shares=Shares(9, 3, 1))
+    assert both.source_shares() == {"fonts": 0.0, "strokes": 0.75, "words": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "nothing to make lines of"),
+        ({"fonts": ["f"]}, "fonts need something to write: give --text"),
+        ({"texts": ["t"]}, "texts need fonts"),
+        ({"strokes": "s", "shares": {"strokes": 0}}, "all have share 0"),
+        ({"strokes": "s", "shares": {"strokes": -1}}, "share strokes: -1 is below 0"),
+        ({"strokes": "s", "shares": {"pens": 1}}, "shares: unknown option 'pens'; known: fonts, strokes, words"),
+        ({"strokes": "s", "colour": 1}, "synthesis: unknown option 'colour'"),
+        ({"strokes": "s", "papers": 3}, "papers: a table is needed, not 3"),
+        ({"strokes": "s", "papers": {"snow": 1}}, "papers: unknown option 'snow'"),
+        ({"strokes": "s", "papers": {"fax_probability": 1.5}}, "fax_probability: 1.5 is above 1"),
+        ({"strokes": "s", "papers": {"blur_sigma": [2, 1]}}, "give the lowest and the highest"),
+        ({"strokes": "s", "papers": {"blur_sigma": "much"}}, "blur_sigma: a number is needed, not 'much'"),
+        ({"strokes": "s", "papers": {"jpeg_quality": [0, 50]}}, "must lie between 1 and 100"),
+        ({"strokes": "s", "papers": {"fax_rows": [5, 50]}}, "fewer than 16 rows"),
+        ({"strokes": "s", "papers": {"darkness": [0, float("nan")]}}, "a number is needed"),
+        ({"strokes": "s", "paper_share": 2}, "paper_share 2: must lie between 0 and 1"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_clear_line(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        SynthOptions.from_mapping(values)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_kind_has_a_probability_and_can_be_alone() -> None:
+    kinds = PaperOptions.kinds()
+    assert {"ruled", "jpeg", "fax", "binarised", "bleed_through", "shadow", "neighbours"} <= set(kinds)
+    for kind in kinds:
+        alone = PaperOptions().only(kind)
+        assert [getattr(alone, f"{name}_probability") for name in kinds] == [float(name == kind) for name in kinds]
+
+
+@pytest.mark.parametrize("shares", [{"snow": 0.5}, {"fax": 2.0}, {"fax": -0.1}])
+def test_probabilities_are_checked(shares: dict[str, float]) -> None:
+    with pytest.raises(UsageError):
+        PaperOptions().with_probabilities(shares)
