@@ -261,10 +261,10 @@ def test_broken_files_are_named(word_file: Path, tmp_path: Path) -> None:
 
 
 def test_the_real_words(shared: Path) -> None:
-    composer = WordComposer(shared / "iam-words" / "train.parquet")
-    assert len(composer.writers) == 139
+    composer = WordComposer(shared / "iam-words" / "train.parquet", exclude_writers=["000"])  # a fifth of all words
+    assert len(composer.writers) == 138
     generator = np.random.default_rng(5)
-    lines = [composer.line(generator) for _ in range(30)]
-    assert len({line.source for line in lines}) > 15
+    lines = [composer.line(generator) for _ in range(12)]
+    assert len({line.source for line in lines}) > 6
     assert 45 < float(np.median([len(line.ink) for line in lines])) < 90
     assert all(line.ink.max() > 150 and line.text for line in lines)
