@@ -79,7 +79,7 @@ class BackgroundLines:
 
     def __init__(self, jobs: list[dict[str, Any]], report: Callable[[str], None]) -> None:
         self._workers = [_Worker(job, max(1, BUFFERED_GROUPS // len(jobs))) for job in jobs]
-        self._next = -1  # the group that the workers are about to give
+        self._next = 0  # the group that the workers are about to give
         self._group: tuple[int, list[TrainingLine]] = (-1, [])
         try:
             for worker in self._workers:
@@ -89,6 +89,7 @@ class BackgroundLines:
         except BaseException:
             self.close()
             raise
+        self._order(0)  # where most runs begin
 
     def take(self, first: int, count: int) -> list[TrainingLine]:
         """Lines `first` to `first + count - 1`; waits until they are made."""
@@ -103,8 +104,7 @@ class BackgroundLines:
         if number == self._group[0]:
             return self._group[1]
         if number != self._next:
-            for worker in self._workers:
-                worker.order(number)
+            self._order(number)
         worker = self._workers[number % len(self._workers)]
         while True:
             given, lines = worker.lines()
@@ -112,6 +112,12 @@ class BackgroundLines:
                 break
         self._next, self._group = number + 1, (number, lines)
         return self._group[1]
+
+    def _order(self, number: int) -> None:
+        """Let the workers go on from group `number`."""
+        for worker in self._workers:
+            worker.order(number)
+        self._next = number
 
     def close(self) -> None:
         """End the workers."""
