@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,9 @@ INSTALL = "pip install torch==2.11.0 torchaudio==2.11.0 safetensors onnx"
 
 @click.command(name="train")
 @click.argument("data", nargs=-1, type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The run folder.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The run folder.  [default: runs/NAME, as DATA is called]"
+)
 @click.option("--recipe", type=click.Path(path_type=Path), help="A TOML file with every setting; options win over it.")
 @click.option("--val", "validation", multiple=True, help="Data to validate on; the val splits of DATA if not given.")
 @click.option("--preset", help="Network: small (2.4 M weights, for CPUs) or base (7 M, for GPUs).  [default: small]")
@@ -31,10 +34,22 @@ INSTALL = "pip install torch==2.11.0 torchaudio==2.11.0 safetensors onnx"
     type=click.Choice(["keep", "extend", "replace"]),
     help="With --init-from: the model's characters, these and new ones of DATA, or those of DATA.  [default: keep]",
 )
+@click.option(
+    "--fine-tune/--no-fine-tune",
+    default=None,
+    help="With --init-from: settings for few lines, or for many.  [default: for few below 3,000 lines]",
+)
+@click.option(
+    "--hold-out",
+    type=click.FloatRange(0, 1, max_open=True),
+    metavar="SHARE",
+    help="Without data to validate on, take this share of the lines.  [default: 0; when fine-tuning, 0.1]",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder; with more --minutes, from its trunk.")
-@click.option("--minutes", type=POSITIVE, help="Length of the run in minutes spent in steps.  [default: 60]")
+@click.option("--minutes", type=POSITIVE, help="Length in minutes spent in steps.  [default: 60; when fine-tuning, 15]")
 @click.option("--lines", type=click.IntRange(0), help="End after this many lines seen, if that comes first.")
-@click.option("--learning-rate", type=POSITIVE, help="Highest rate of AdamW.  [default: 0.002]")
+@click.option("--patience", type=click.IntRange(0), help="End early after so many validations without progress.")
+@click.option("--learning-rate", type=POSITIVE, help="Highest rate.  [default: 0.002; when fine-tuning, 0.0005]")
 @click.option("--seed", type=int, help="Of weights, order and augmentation.  [default: 1]")
 @click.option("--exclude", help="Leave out lines with one of these characters.")
 @click.option(
@@ -47,7 +62,7 @@ INSTALL = "pip install torch==2.11.0 torchaudio==2.11.0 safetensors onnx"
 @click.option("--licence", help="Licence that the model states.")
 def command(
     data: tuple[Path, ...],
-    output: Path,
+    output: Path | None,
     recipe: Path | None,
     validation: tuple[str, ...],
     init_from: str | None,
@@ -62,14 +77,22 @@ def command(
     # The exporter at the end of a run would print warnings of its own about shapes.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
+        from hwr.train.distributed import join_processes
         from hwr.train.reporters import stop_on_signal
         from hwr.train.session import train
     except ModuleNotFoundError as error:
         raise MissingDependency(f"training needs {error.name}, which is not installed; run: {INSTALL}") from None
-    settings = _settings(data, output, recipe, validation, init_from, resume, changes)
-    with _reporter() as reporter, stop_on_signal(reporter.message) as stopped:
-        result = train(settings, output, reporter, resume, stopped, " ".join(["hwr", *sys.argv[1:]]))
-    click.echo(str(result.model))
+    output = output or _run_folder(data)
+    settings, told = _settings(data, output, recipe, validation, init_from, resume, changes)
+    words = " ".join(["hwr", *sys.argv[1:]])
+    with (
+        join_processes() as processes,
+        _reporter(processes.first) as reporter,
+        stop_on_signal(reporter.message) as stopped,
+    ):
+        result = train(settings, output, reporter, resume, stopped, words, processes, told)
+    if processes.first:
+        click.echo(str(result.model))
     if not result.finished:
         raise SystemExit(EXIT_INTERRUPTED)
 
@@ -82,8 +105,8 @@ def _settings(
     init_from: str | None,
     resume: bool,
     changes: dict[str, Any],
-) -> "Recipe":
-    """The recipe of the file, or of the run that goes on, with the options put in."""
+) -> "tuple[Recipe, str]":
+    """The recipe of the file, or of the run that goes on, with the options put in; and what to say of it."""
     from hwr.recognize.models import find_model
     from hwr.train.recipe import Recipe, TrainingSet, load_recipe, override
     from hwr.train.run import RECIPE
@@ -99,15 +122,43 @@ def _settings(
             raise UsageError(f"{init_from}: there are no weights (.safetensors) to start from")
         if changes["preset"] or changes["spec"]:
             raise UsageError("--init-from keeps the network of the model; --preset and --spec do not go with it")
-        changes["init_from"] = str(weights)
+        settings = override(settings, init_from=str(weights))
     if changes["preset"] and changes["spec"]:
         raise UsageError("--preset and --spec do not go together")
     if data:
-        changes["train"] = tuple(TrainingSet(str(path)) for path in data)
+        settings = override(settings, train=tuple(TrainingSet(str(path)) for path in data))
     if validation or data:
         paths = [Path(path) for path in validation] or [path for path in data if _has_validation(path)]
-        changes["validation"] = tuple(TrainingSet(str(path)) for path in paths)
-    return override(settings, **changes)
+        settings = override(settings, validation=tuple(TrainingSet(str(path)) for path in paths))
+    fine_tune, told = changes.pop("fine_tune"), ""
+    if fine_tune and (recipe or not init_from):
+        raise UsageError(
+            "--fine-tune goes with --init-from, and not with --recipe or --resume, which have all settings"
+        )
+    if init_from and recipe is None and fine_tune is not False:
+        settings, told = _fine_tuning(settings, bool(fine_tune), changes)
+    return override(settings, **changes), told
+
+
+def _fine_tuning(settings: "Recipe", always: bool, changes: dict[str, Any]) -> "tuple[Recipe, str]":
+    """The settings for few lines if there are few, and what to say of them; else the settings as they are."""
+    from hwr.train import fine_tuning
+    from hwr.train.recipe import override
+
+    lines = fine_tuning.count_lines(settings)
+    if not always and lines >= fine_tuning.FEW_LINES:
+        return settings, ""
+    settings = fine_tuning.fine_tuning(settings, lines, changes["hold_out"], endless=changes["minutes"] is not None)
+    given = override(settings, minutes=changes["minutes"], lines=changes["lines"])
+    return settings, fine_tuning.describe(given, lines)
+
+
+def _run_folder(data: Sequence[Path]) -> Path:
+    """`runs/NAME`, as the first of the data is called."""
+    if not data:
+        raise UsageError("name the run folder: -o FOLDER")
+    path = data[0].resolve()
+    return Path("runs") / (path.parent.name if path.stem in ("train", "val", "test") else path.stem)
 
 
 def _has_validation(path: Path) -> bool:
@@ -115,12 +166,14 @@ def _has_validation(path: Path) -> bool:
     return path.is_dir() and ((path / "val.parquet").is_file() or any(path.glob("*-val-*.npz")))
 
 
-def _reporter() -> AbstractContextManager[Any]:
-    """A live table on a terminal, plain lines elsewhere; both on stderr."""
+def _reporter(talks: bool) -> AbstractContextManager[Any]:
+    """A live table on a terminal, plain lines elsewhere, both on stderr; nothing where `talks` is False."""
     from rich.console import Console
 
     from hwr.cli.train_display import LiveReporter
-    from hwr.train.reporters import PlainReporter
+    from hwr.train.reporters import PlainReporter, SilentReporter
 
+    if not talks:
+        return nullcontext(SilentReporter())
     console = Console(stderr=True)
     return LiveReporter(console) if console.is_terminal else nullcontext(PlainReporter())

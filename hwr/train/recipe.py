@@ -72,7 +72,6 @@ class Recipe:
 
     train: tuple[TrainingSet, ...] = ()
     validation: tuple[TrainingSet, ...] = ()
-    hold_out: float = 0.0
     preset: str = "small"
     spec: str = ""
     init_from: str = ""
@@ -83,6 +82,7 @@ class Recipe:
     lines: int = 0
     seed: int = 1
     exclude: str = ""
+    hold_out: float = 0.0
     precision: str = "auto"
     threads: int = 0
     validate_minutes: float = 10.0

@@ -79,8 +79,9 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     command: str = "",
     processes: Processes = ALONE,
+    note: str = "",
 ) -> RunResult:
-    """Train as `recipe` says and keep everything in `folder`.
+    """Train as `recipe` says and keep everything in `folder`. `note` is told to people once all is ready.
 
     `last.safetensors` is the running average of the weights at the end, `best.safetensors` the one with the lowest mean
     validation CER, `trunk.safetensors` the one before the learning rate fell.
@@ -91,6 +92,8 @@ def train(
     session = Session(recipe, folder, reporter, command, processes)
     try:
         session.prepare(resume)
+        if note:
+            reporter.message(note)
         session.validate_start()
         finished = session.trainer.run(session, stop)
         session.finish(finished)
@@ -131,6 +134,7 @@ class Session:
             recipe.seed,
             recipe.exclude,
             self.synthetic,
+            processes,
         )
         self.trainer = Trainer(network, planner, recipe, self.device, processes)
         if processes.count > 1:
@@ -190,7 +194,9 @@ class Session:
         if self.recipe.synthesis is None:
             return None
         wanted = "".join(c for c in self.alphabet.characters if c not in self.recipe.exclude)
-        return open_synthesis(self.recipe.synthesis, wanted, height, self.recipe.seed, self.reporter.message)
+        return open_synthesis(
+            self.recipe.synthesis, wanted, height, self.recipe.seed, self.reporter.message, self.processes
+        )
 
     def _hold_out(self) -> None:
         """Put a part of the training lines aside to validate on."""

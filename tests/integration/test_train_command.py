@@ -175,7 +175,7 @@ def test_val_names_other_data(tmp_path: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "Missing option '-o'"),
+        ((), "name the run folder: -o FOLDER"),
         (("-o", "{run}"), "no training data"),
         (("{missing}", "-o", "{run}"), "missing: no such file or folder"),
         (("{empty}", "-o", "{run}"), "no train.parquet here"),
