@@ -56,31 +56,36 @@ class Quiet:
     def validation(self, results: "Sequence[SetResult]", figures: dict[str, object]) -> None: ...
 
 
-def split(name: str, lines: Sequence[StoredLine], most_tuning: int, seed: int) -> Hand:
-    """Whole pages to test on, until there are enough lines of them; the rest to tune with."""
+def split(name: str, lines: Sequence[StoredLine], most_tuning: int, seed: int, by_line: bool) -> Hand:
+    """Whole pages, or lines, to test on, until there are enough lines of them; the rest to tune with."""
+
+    def unit(line: StoredLine) -> str:
+        return line.id if by_line else line.page or line.id
+
     wanted = max(min(LEAST_TEST_LINES, int(MOST_TEST_SHARE * len(lines))), len(lines) - most_tuning)
-    pages = sorted({line.page or line.id for line in lines})
+    units = sorted({unit(line) for line in lines})
     generator = random.Random(seed)
-    generator.shuffle(pages)
-    test_pages: set[str] = set()
-    for page in pages:
-        if sum((line.page or line.id) in test_pages for line in lines) >= wanted:
+    generator.shuffle(units)
+    put_aside: set[str] = set()
+    for name_of_unit in units:
+        if sum(unit(line) in put_aside for line in lines) >= wanted:
             break
-        test_pages.add(page)
-    tuning = [line for line in lines if (line.page or line.id) not in test_pages]
+        put_aside.add(name_of_unit)
+    tuning = [line for line in lines if unit(line) not in put_aside]
     generator.shuffle(tuning)
-    return Hand(name, tuning, [line for line in lines if (line.page or line.id) in test_pages])
+    return Hand(name, tuning, [line for line in lines if unit(line) in put_aside])
 
 
-def hands(stores: Sequence[Path], writers: Sequence[str], count: int, most: int, seed: int) -> Iterator[Hand]:
-    """The named writers, or the `count` writers of each store with most lines."""
-    for store in stores:
+def hands(options: argparse.Namespace) -> Iterator[Hand]:
+    """The named writers, or those of each store with most lines."""
+    for store in options.stores:
         file = resolve_split(store, "val")
         found = Counter(line.writer or "" for line in LineFile(file))
-        chosen = [w for w in writers if w in found] or [writer for writer, _ in found.most_common(count)]
+        chosen = [writer for writer in options.writer if writer in found]
+        chosen = chosen or [writer for writer, _ in found.most_common(options.writers)]
         for writer in chosen:
             lines = [line for line in LineFile(file) if (line.writer or "") == writer]
-            yield split(f"{store.stem} {writer}", lines, most, seed)
+            yield split(f"{store.stem} {writer}", lines, max(options.sizes), options.seed, options.by_line)
 
 
 def measure(model: str | Path, lines: Sequence[StoredLine], folder: Path) -> ErrorCounts:
@@ -119,6 +124,7 @@ def main() -> None:
     parser.add_argument("--writer", action="append", default=[], help="take these instead of the largest")
     parser.add_argument("--writers", type=int, default=1, help="so many of the largest of each store")
     parser.add_argument("--sizes", nargs="+", type=int, default=[20, 50, 100, 200], help="tuning lines")
+    parser.add_argument("--by-line", action="store_true", help="put single lines aside to test on, not whole pages")
     parser.add_argument("--limit", type=int, default=0, help="read at most so many test lines of a hand")
     parser.add_argument("--minutes", type=float, help="end a training after so many minutes in steps")
     parser.add_argument("--learning-rate", type=float)
@@ -127,7 +133,7 @@ def main() -> None:
     options = parser.parse_args()
     print("| hand | tuning lines | test lines | CER before | after | lower by | CPU minutes |")
     print("|---|---|---|---|---|---|---|")
-    for hand in hands(options.stores, options.writer, options.writers, max(options.sizes), options.seed):
+    for hand in hands(options):
         test = hand.test[: options.limit or None]
         with tempfile.TemporaryDirectory() as name:
             before = measure(options.model, test, Path(name))
