@@ -10,22 +10,24 @@ no process waits for another that has left.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from hwr.errors import TrainingError, UsageError
+from hwr.errors import HwrError, TrainingError, UsageError
 from hwr.model.network import Network
 
 if TYPE_CHECKING:
     from hwr.train.plan import Batch
+
+Made = TypeVar("Made")
 
 TIMEOUT = timedelta(days=2)
 """A process that ends is noticed at once. This long, all of them may be paused from outside."""
@@ -73,6 +75,25 @@ class Processes:
         dist.all_gather_object(values, value)
         return values
 
+    def together(self, make: Callable[[], Made]) -> list[Made]:
+        """What `make` gives in each process, in all of them; an error in one is raised in all.
+
+        Raises:
+            HwrError: as `make`.
+        """
+        if self.count == 1:
+            return [make()]
+        own: Made | HwrError
+        try:
+            own = make()
+        except HwrError as error:
+            own = error
+        values = self.gather(own)
+        for value in values:
+            if isinstance(value, HwrError):
+                raise value
+        return values
+
     def parallel(self, network: Network) -> nn.Module:
         """A module that calls `network.run(ink, None, spans)`; its backward pass averages gradients over processes."""
         module = ForwardPass(network)
@@ -100,21 +121,25 @@ class Processes:
         return part, len(part.targets) if self.rank < len(batch.texts) else 0
 
     @torch.no_grad()
-    def combine(self, loss: Tensor, characters: int, statistics: Sequence[Tensor]) -> tuple[float, float]:
-        """The mean loss a character over all processes, and the factor for this process' loss before its backward pass.
+    def combine(
+        self, loss: Tensor, characters: int, statistics: Sequence[Tensor]
+    ) -> tuple[float, float, Sequence[Tensor]]:
+        """What the processes have in common after their forward passes.
 
-        Gradients are averaged over processes; with the factor the average is the gradient of the mean loss of the whole
-        batch. A loss that is not finite in one process is so in all. `statistics` of norms become their averages.
+        Returns:
+            The mean loss a character over all processes; if it is not finite in one, it is so in all. The factor for
+            this process' loss before its backward pass: gradients are averaged over processes, and with the factor the
+            average is the gradient of the mean loss of the whole batch. And the means of the `statistics` of norms,
+            which may take their place after the backward pass only.
         """
         if self.count == 1:
-            return float(loss), 1.0
+            return float(loss), 1.0, statistics
         own = torch.stack([loss.double() * characters, loss.new_tensor(characters, dtype=torch.float64)])
         together = torch.cat([own, *(tensor.flatten().double() for tensor in statistics)])
         dist.all_reduce(together)
-        total, parts = together[1].item(), together[2:] / self.count
-        for tensor, mean in zip(statistics, torch.split(parts, [t.numel() for t in statistics]), strict=True):
-            tensor.copy_(mean.view_as(tensor))
-        return together[0].item() / total, characters * self.count / total
+        total, sums = together[1].item(), torch.split(together[2:], [tensor.numel() for tensor in statistics])
+        means = [sums.view_as(tensor) / self.count for tensor, sums in zip(statistics, sums, strict=True)]
+        return together[0].item() / total, characters * self.count / total, means
 
 
 ALONE = Processes()

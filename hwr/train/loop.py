@@ -185,7 +185,7 @@ class Trainer:
         self.optimiser.zero_grad()
         statistics = [buffer.clone() for buffer in self.network.buffers()]
         loss = self._loss(part)
-        value, factor = self.processes.combine(loss, characters, _float_buffers(self.network))
+        value, factor, means = self.processes.combine(loss, characters, _float_buffers(self.network))
         if not math.isfinite(value):
             return self._skip(value, statistics)
         torch.autograd.backward(loss if factor == 1.0 else loss * factor)
@@ -193,6 +193,9 @@ class Trainer:
         if not torch.isfinite(norm):
             return self._skip(float(norm), statistics)
         self.optimiser.step(rate)
+        if self.processes.count > 1:
+            for buffer, mean in zip(_float_buffers(self.network), means, strict=True):
+                buffer.copy_(mean)
         self.progress.non_finite_in_a_row = 0
         self._update_average()
         return value

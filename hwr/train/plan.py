@@ -24,6 +24,7 @@ from torch import Tensor
 
 from hwr.text import Alphabet, steps_needed
 from hwr.train.data import Source, Synthetic, TrainingLine
+from hwr.train.distributed import ALONE, Processes
 from hwr.train.recipe import Optimisation
 from hwr.train.schedule import in_decay
 
@@ -151,7 +152,9 @@ class Planner:
         seed: int,
         exclude: str = "",
         synthetic: Synthetic | None = None,
+        processes: Processes = ALONE,
     ) -> None:
+        self.processes = processes
         self.sources, self.weights, self.synthetic = sources, weights, synthetic
         self.alphabet, self.stride, self.options, self.seed, self.exclude = alphabet, stride, options, seed, exclude
         self.skipped = Skipped()
@@ -197,12 +200,22 @@ class Planner:
         return PoolBatches(batches, synthetic)
 
     def _lines(self, epoch: int, pool: Sequence[Block]) -> Iterator[PlannedLine]:
-        for block in pool:
+        for block, lines in self._read(pool):
             source = self.sources[block.source]
-            for line in source.read(block.group):
+            for line in lines:
                 planned = self._plan(line, line_seed(self.seed, epoch, block.copy, source.name, line.id))
                 if planned is not None:
                     yield planned
+
+    def _read(self, pool: Sequence[Block]) -> Iterator[tuple[Block, list[TrainingLine]]]:
+        """The blocks with their lines; of several processes each reads some blocks and gives them to all."""
+        count = self.processes.count
+        if count == 1:
+            yield from ((block, self.sources[block.source].read(block.group)) for block in pool)
+            return
+        own = pool[self.processes.rank :: count]
+        parts = self.processes.together(lambda: [self.sources[block.source].read(block.group) for block in own])
+        yield from ((block, parts[number % count][number // count]) for number, block in enumerate(pool))
 
     def _synthetic_lines(self, epoch: int, first: int, count: int) -> Iterator[PlannedLine]:
         assert self.synthetic is not None

@@ -29,6 +29,7 @@ import hwr
 import hwr.errors
 from hwr.errors import TrainingError
 from hwr.train.data import TrainingLine
+from hwr.train.distributed import ALONE, Processes
 from hwr.train.synthetic_options import Synthesis
 from hwr.train.synthetic_worker import GROUP_LINES, LineMaker
 
@@ -67,6 +68,35 @@ class OwnLines:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+class SharedLines:
+    """Several trainers make every so manieth group each, and give it to all.
+
+    Args:
+        own: makes the groups of this trainer: its group n is group n * count + rank of the run.
+    """
+
+    def __init__(self, own: LineSupply, processes: Processes) -> None:
+        self._own, self._processes = own, processes
+
+    def take(self, first: int, count: int) -> list[TrainingLine]:
+        """Lines `first` to `first + count - 1` of the run; all trainers must ask together."""
+        rank, trainers = self._processes.rank, self._processes.count
+        numbers = range(first // GROUP_LINES, -(-(first + count) // GROUP_LINES))
+
+        def made() -> dict[int, list[TrainingLine]]:
+            own = [number for number in numbers if number % trainers == rank]
+            return {number: self._own.take(number // trainers * GROUP_LINES, GROUP_LINES) for number in own}
+
+        groups = {number: lines for part in self._processes.together(made) for number, lines in part.items()}
+        start = numbers.start * GROUP_LINES
+        lines = [line for number in numbers for line in groups[number]]
+        return lines[first - start : first + count - start]
+
+    def close(self) -> None:
+        """End the processes that make lines."""
+        self._own.close()
 
 
 class BackgroundLines:
@@ -263,19 +293,23 @@ def open_synthesis(
     height: int,
     seed: int,
     report: Callable[[str], None] = lambda message: None,
+    processes: Processes = ALONE,
 ) -> SyntheticSource:
     """Start to make lines of `height` rows with characters of `alphabet` (None: any).
 
-    Returns when all files have been opened; `report` is told of fonts that cannot be used. Call `close` in the end.
+    Returns when all files have been opened; `report` is told of fonts that cannot be used. Call `close` in the end. Of
+    several trainers each makes a part of the lines.
 
     Raises:
         HwrError: a file is missing or broken, a library is missing.
     """
-    job = _job(options, alphabet, height, seed)
+    job = _job(options, alphabet, height, seed) | {"rank": processes.rank, "ranks": processes.count}
+    supply: LineSupply
     if options.workers == 0:
-        return SyntheticSource(options, OwnLines(LineMaker(job, report)))
-    jobs = [job | {"worker": worker} for worker in range(options.workers)]
-    return SyntheticSource(options, BackgroundLines(jobs, report))
+        supply = OwnLines(LineMaker(job, report))
+    else:
+        supply = BackgroundLines([job | {"worker": worker} for worker in range(options.workers)], report)
+    return SyntheticSource(options, supply if processes.count == 1 else SharedLines(supply, processes))
 
 
 def characters(options: Synthesis, survey: bool, seed: int) -> Iterator[str]:

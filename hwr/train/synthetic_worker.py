@@ -57,19 +57,24 @@ class Generator(Protocol):
 class LineMaker:
     """Makes normalised lines as a job says; `report` is told of fonts that cannot be used.
 
+    Of several trainers, `ranks`, each numbers its lines anew: the groups of trainer `rank` are every `ranks`-th of all.
+
     Raises:
         HwrError: a file is missing or broken, a library is missing.
     """
 
     def __init__(self, job: dict[str, Any], report: Callable[[str], None]) -> None:
         self._seed, self._height = job["seed"] % 2**63, job["height"]
+        self._rank, self._ranks = job.get("rank", 0), job.get("ranks", 1)
         with _clear_errors("synthesis cannot begin"):
             module, _, name = job["factory"].partition(":")
             factory = getattr(importlib.import_module(module), name)
             self._generator: Generator = factory(SynthOptions.from_mapping(job["options"]), job["alphabet"], report)
 
     def line(self, index: int) -> TrainingLine:
-        """Line `index` of the run."""
+        """Line `index` of this trainer."""
+        group, place = divmod(index, GROUP_LINES)
+        index = (group * self._ranks + self._rank) * GROUP_LINES + place  # of the run
         with _clear_errors(f"synthetic line {index}"):
             line = self._generator.line(self._seed, index)
             ink = normalise_line(line.grey, self._height)
@@ -81,7 +86,7 @@ class LineMaker:
             return normalise_text(self._generator.ink(self._seed, index).text)
 
     def group(self, number: int) -> list[TrainingLine]:
-        """Group `number` of the run."""
+        """Group `number` of this trainer."""
         return [self.line(index) for index in range(number * GROUP_LINES, (number + 1) * GROUP_LINES)]
 
 

@@ -1,18 +1,30 @@
 """Several processes train as one does. They are two children of the test, joined over gloo."""
 
+import ast
+import json
 import os
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from fake_synthesis import synthesis, use_drawn_lines
 from training_runs import drawn_bundle, plain, recipe, run
 
-from hwr.model.checkpoint import load_weights
+from hwr.bundle import BundleShard, find_shards
+from hwr.errors import UsageError
+from hwr.model.checkpoint import load_model, load_weights
+from hwr.train.data import BundleSource, Normalised
+from hwr.train.distributed import ALONE, Processes, join_processes
+from hwr.train.plan import Batch
 from hwr.train.recipe import Optimisation, Recipe, recipe_to_toml
-from hwr.train.run import LAST, RESUME, RunFolder
+from hwr.train.run import BEST, LAST, METRICS, RESUME, RunFolder
+from hwr.train.synthetic import open_synthesis
+from hwr.train.validate import validate
 
 TESTS = Path(__file__).parent.parent
 SPEC = "[1,48,0,1 Ci3,3,8,2,2 Mp2,2 S1(1x0)1,3 Lbx16 O1c{classes}]"
@@ -35,6 +47,67 @@ with join_processes() as processes:
     print("gradient", torch.cat(gradients).norm().item())
     print("weights", weights.sum().item().hex(), weights.norm().item().hex())
     print("finished", done.finished, done.session.trainer.progress.seconds.hex())
+"""
+
+AGREEMENT = """
+import sys
+from pathlib import Path
+
+import fake_synthesis
+from training_runs import Recorder
+
+from hwr.errors import DataError
+from hwr.train import loop, synthetic
+from hwr.train.distributed import join_processes
+from hwr.train.recipe import load_recipe
+from hwr.train.session import train
+
+settings, folder = load_recipe(Path(sys.argv[1])), Path(sys.argv[2])
+with join_processes() as processes:
+    second = processes.rank == 1
+    print(processes.sum([processes.rank + 1.0, 0.5]), processes.any(second), processes.any(False))
+    print(processes.of_first(9.0 if second else 7.5), processes.gather({"rank": processes.rank}))
+
+    def fails_in_the_second():
+        if second:
+            raise DataError("shard 7 is damaged")
+
+    try:
+        processes.together(fails_in_the_second)
+    except DataError as error:
+        print(error)
+
+    original, calls = loop.ctc_loss, iter(range(10**9))
+
+    def loss(*arguments):
+        spoiled = second and next(calls) == 4  # of the third step: each step has two heads
+        return original(*arguments) * (float("nan") if spoiled else 1.0)
+
+    loop.ctc_loss = loss
+    asked = iter(range(10**9))
+    result = train(settings, folder, Recorder(), stop=lambda: second and next(asked) == 5, processes=processes)
+    print(result.finished, result.progress.step, result.progress.non_finite)
+
+    synthetic.FACTORY = fake_synthesis.FACTORY
+    source = synthetic.open_synthesis(fake_synthesis.synthesis(), None, 48, 3, processes=processes)
+    for first, count in ((5, 100), (105, 10), (115, 200)):
+        print([(line.id, line.text) for line in source.take(first, count)])
+    source.close()
+"""
+
+LEAVES = """
+import os, sys, time
+from hwr.errors import TrainingError
+from hwr.train.distributed import join_processes
+
+try:
+    with join_processes() as processes:
+        processes.sum([1.0])
+        if processes.rank == 1:
+            os._exit(7)
+        processes.sum([1.0])
+except TrainingError as error:
+    print(error)
 """
 
 
@@ -116,3 +189,159 @@ def test_two_processes_learn_what_one_does(tmp_path: Path, data: Path, optimiser
         torch.testing.assert_close(states[0][name], states[1][name], rtol=0, atol=tolerance)
     moved = max(float((states[0][name] - tensor).abs().max()) for name, tensor in start.items())
     assert moved > max(10 * tolerance, 3e-3)
+
+
+def test_what_is_agreed_on(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss that is not finite, a wish to stop and an error in one process reach the other; both make lines."""
+    file = tmp_path / "recipe.toml"
+    file.write_text(recipe_to_toml(recipe(data)), encoding="utf-8")
+    results = processes(AGREEMENT, file, tmp_path / "run")
+    assert [code for code, _, _ in results] == [0, 0], results[0][2] + results[1][2]
+    first, second = (out.splitlines() for _, out, _ in results)
+    assert first == second
+    assert first[:4] == [
+        "[3.0, 1.0] True False",
+        "7.5 [{'rank': 0}, {'rank': 1}]",
+        "shard 7 is damaged",
+        "False 5 1",  # stopped before the sixth step, after one that was left out
+    ]
+    use_drawn_lines(monkeypatch)
+    with closing(open_synthesis(synthesis(workers=0), None, 48, 3)) as source:
+        expected = source.take(5, 310)
+    lines = [line for printed in first[4:] for line in ast.literal_eval(printed)]
+    assert lines == [(line.id, line.text) for line in expected]
+
+
+def test_a_process_that_ends_is_noticed() -> None:
+    (code, out, err), (left, _, _) = processes(LEAVES)
+    assert (code, left) == (0, 7), err
+    assert out == "another process of this run has ended; its own message says why\n"
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_run_changes_its_number_of_processes(tmp_path: Path, data: Path) -> None:
+    """One process, then two, then one: the losses of a run that never stopped. The log is that of one run."""
+    settings = exact(data, lines=90)
+    whole = run(settings, tmp_path / "whole")
+    third = len(whole.reports) // 3
+    losses = run(settings, tmp_path / "run", stop_after=third).losses
+    first, second = run_in_two(settings, tmp_path / "run", "resume", stop_after=2 * third)
+    assert first == second
+    losses |= {int(step): float(loss) for step, _, loss in map(str.split, first[:third])}
+    last = run(settings, tmp_path / "run", resume=True)
+    losses |= last.losses
+    assert list(losses) == list(whole.losses)
+    for step, loss in whole.losses.items():
+        assert losses[step] == pytest.approx(loss, rel=1e-3), step
+    log = events(tmp_path / "run")
+    sessions = [event for event in log if event["event"] == "session"]
+    assert [event["step"] for event in sessions] == [0, third, 2 * third]
+    assert ["2 processes" in event["hardware"] for event in sessions] == [False, True, False]
+    assert [event["step"] for event in log] == sorted(event["step"] for event in log)
+    minutes = [event["minutes"] for event in log if "minutes" in event]
+    assert minutes == sorted(minutes) and minutes[-1] > 0
+
+
+def test_batch_norm_dropout_and_augmentation(tmp_path: Path, data: Path) -> None:
+    """A run of two that was stopped goes on as if it had not been; validation is that of one process."""
+    settings = recipe(data, lines=60)
+    whole, _ = run_in_two(settings, tmp_path / "whole")
+    before, _ = run_in_two(settings, tmp_path / "run", stop_after=3)
+    after, other = run_in_two(settings, tmp_path / "run", "resume")
+    assert after == other
+    steps = [line for line in whole if line[0].isdigit()]
+    assert before[:3] + [line for line in after if line[0].isdigit()] == steps
+    weights = [line for line in whole if line.startswith("weights")]
+    assert weights == [line for line in after if line.startswith("weights")]
+    statistics = {name: tensor for name, tensor in load_weights(tmp_path / "run" / LAST).items() if "running" in name}
+    assert statistics and all(torch.isfinite(tensor).all() for tensor in statistics.values())
+
+    end = [event for event in events(tmp_path / "run") if event["event"] == "validation"][-1]
+    network, info = load_model(tmp_path / "run" / BEST)
+    shards = [BundleShard(path) for path in find_shards(data) if "-val-" in path.name]
+    source = BundleSource(shards, Normalised(info.normalisation, info.normalisation_version, info.height))
+    result = validate(network, source, info.make_alphabet(), 0, torch.autocast("cpu", enabled=False))
+    assert end["cer"]["drawn"] == pytest.approx(result.errors.rate, abs=1e-5) and result.lines == 20
+
+
+def batch(lines: int) -> Batch:
+    lengths = torch.arange(1, lines + 1)
+    return Batch(
+        ink=torch.arange(lines, dtype=torch.uint8)[:, None, None].expand(lines, 4, 9),
+        widths=torch.arange(lines) + 5,
+        target_width=16,
+        seeds=torch.arange(lines) + 100,
+        targets=torch.cat([torch.full((length,), number) for number, length in enumerate(lengths.tolist())]),
+        target_lengths=lengths,
+        texts=tuple(f"line {number}" for number in range(lines)),
+    )
+
+
+@pytest.mark.parametrize(("lines", "count"), [(5, 2), (6, 3), (3, 3), (1, 1)])
+def test_shares_are_disjoint_and_complete(lines: int, count: int) -> None:
+    whole = batch(lines)
+    parts = [Processes(rank, count).share(whole) for rank in range(count)]
+    sizes = [len(part.texts) for part, _ in parts]
+    assert max(sizes) - min(sizes) <= 1
+    assert sorted(text for part, _ in parts for text in part.texts) == sorted(whole.texts)
+    assert sum(characters for _, characters in parts) == len(whole.targets)
+    for part, characters in parts:
+        assert characters == len(part.targets) == int(part.target_lengths.sum())
+        assert part.target_width == whole.target_width
+        labels = torch.split(part.targets, part.target_lengths.tolist())
+        for row, text in enumerate(part.texts):
+            number = int(text.split()[1])
+            assert part.ink[row].unique().tolist() == [number]
+            assert int(part.widths[row]) == number + 5 and int(part.seeds[row]) == number + 100
+            assert labels[row].tolist() == [number] * (number + 1)
+
+
+def test_a_process_without_a_line_has_no_weight() -> None:
+    part, characters = Processes(2, 3).share(batch(2))
+    assert part.texts == ("line 0",) and characters == 0
+
+
+@pytest.mark.parametrize(
+    "environment", [{}, {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}]
+)
+def test_alone(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with join_processes() as joined:
+        assert joined == ALONE and joined.first and joined.gather("x") == ["x"]
+
+
+def test_more_processes_than_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UsageError, match="4 processes, but 2 CUDA devices"), join_processes():
+        pass
+
+
+@pytest.mark.slow
+def test_torchrun(tmp_path: Path, data: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text(recipe_to_toml(recipe(data, lines=40)), encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "hwr.train",
+    ]
+    command += [str(file), "-o", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'run' / BEST}\n"
+    assert done.stderr.count("2 processes of 1 thread") == 1
+    assert events(tmp_path / "run")[-1]["event"] == "end"
