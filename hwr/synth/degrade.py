@@ -13,10 +13,12 @@ Grey = NDArray[np.uint8]
 Field = NDArray[np.float32]
 Generator = np.random.Generator
 
-NOISE_LIMIT = 0.16
+NOISE_LIMIT = 0.22
 """Largest deviation of noise as a share of the contrast of the ink: beyond it people guess."""
-BINARISED_NOISE_LIMIT = 0.08
+BINARISED_NOISE_LIMIT = 0.12
 """The same before a threshold, which makes specks of it."""
+FAINT = 0.25
+"""Contrast below which an image does not lose resolution too."""
 PAPER_CELL = 8
 """Pixels: side of the cells on which the level of the paper is measured before binarising."""
 LEAST_DEPTH = 12
@@ -55,7 +57,7 @@ def degrade(
 
     Args:
         light: (H, W), 0 black to 1 white; is changed.
-        height: line height in rows. contrast: share of the light that ink takes away.
+        height: line height in rows. contrast: share of the light that the strokes take away in the mean.
         colours: what the image is made of; generator: the only source of chance.
 
     Returns:
@@ -70,7 +72,7 @@ def degrade(
     grey = cv2.convertScaleAbs(np.maximum(light, 0, out=light), alpha=255.0)
     image: Grey = np.asarray(grey, dtype=np.uint8)
     fax = colours is Colours.FAX
-    if not fax and chosen(generator, options.low_resolution_probability):
+    if not fax and chosen(generator, options.low_resolution_probability) and contrast > FAINT:
         image, height = _lower_resolution(image, height, draw(generator, options.low_resolution_rows), generator)
     if not fax and chosen(generator, options.jpeg_probability):
         image = _jpeg(image, round(draw(generator, options.jpeg_quality)))

@@ -49,7 +49,7 @@ class PaperOptions:
     # The pen. Darkness: how much light the ink takes away.
     darkness: Range = (0.55, 0.97)
     faint_probability: float = 0.15
-    faint_darkness: Range = (0.22, 0.5)
+    faint_darkness: Range = (0.3, 0.52)
     fading_probability: float = 0.2
     fading_depth: Range = (0.2, 0.6)
     dry_probability: float = 0.15  # pencil, dry ball pen: the grain of the paper shows in the stroke

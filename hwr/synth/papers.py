@@ -24,7 +24,7 @@ Generator = np.random.Generator
 
 DARKEST_EXPOSURE = 0.5
 """Mean brightness below which a camera exposes longer."""
-READABLE = 0.2
+READABLE = 0.25
 """Least share of its light that the ink takes away after everything the pen draws; less is hardly seen by people."""
 
 RULES_BELOW_INK = 0.6
@@ -75,7 +75,7 @@ def put_on_paper(
     light = paper * (1 - darkness * coverage)
     if colours is Colours.GREY:
         _light(light, darkness, generator, options)
-    return degrade(light, placed.height, darkness, colours, generator, options)
+    return degrade(light, placed.height, darkness * _fullness(coverage), colours, generator, options)
 
 
 def clean(ink: InkLine) -> Grey:
@@ -179,6 +179,13 @@ def _pen(placed: Placed, generator: Generator, options: PaperOptions) -> tuple[F
         cell = (3 * placed.height, placed.height * (0.5 + 2 * generator.random()))
         coverage = coverage * (1 - depth * textures.smooth(_shape(coverage), cell, generator))
     return coverage, darkness
+
+
+def _fullness(coverage: Field) -> float:
+    """Mean coverage of what is inked, 0 to 1: thin and dry strokes never cover a pixel wholly."""
+    some = coverage[::2, ::2]
+    inked = some[some > 0.1]
+    return float(inked.mean()) if inked.size else 1.0
 
 
 def _shape(field: Field) -> tuple[int, int]:
