@@ -1,0 +1,148 @@
+"""What synthetic lines cost, and how well the shipped model reads each kind of paper.
+
+    python benchmarks/synthesis.py [../shared/data] [--lines 1000] [--workers 2] [--sources mix]
+    python benchmarks/synthesis.py --read [--lines 200] [-m small]
+
+First, for each source alone and for the mix, with papers and without: lines a second of `hwr synth` with its processes
+(what they make, encode and hand over, without their start), and milliseconds of one core a line. Times are processor
+times, so that other work on the machine does not count; lines a second are worked out from them and from the clock.
+Before a source is timed, lines are made until its caches (words of each hand, sizes of fonts) are warm, as they are
+after the first minute of a long run.
+
+With `--read`: the CER of a model on font lines, clean, on papers as they come, and on each kind for itself. A kind that
+the model reads far worse than the others is either too harsh or worth training on: look at it with `hwr synth --sheet`.
+"""
+
+import argparse
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hwr.metrics import ErrorCounts, character_errors
+from hwr.synth.batches import BatchOptions, encode, make_batches
+from hwr.synth.generator import LineGenerator
+from hwr.synth.ink import InkLine
+from hwr.synth.options import PaperOptions, SynthOptions
+from hwr.synth.papers import clean, put_on_paper
+
+WARM_LINES = 1500
+SEED = 1
+
+
+def sources(data: Path) -> dict[str, SynthOptions]:
+    """Each source alone, and all of them."""
+    texts, fonts = tuple(sorted((data / "text").glob("*.txt.xz"))), (data / "fonts",)
+    strokes, words = data / "iam-ondb" / "strokes.npz", data / "iam-words" / "train.parquet"
+    return {
+        "fonts": SynthOptions(texts, fonts),
+        "strokes": SynthOptions(strokes=strokes),
+        "words": SynthOptions(words=words),
+        "mix": SynthOptions(texts, fonts, strokes, words),
+    }
+
+
+def milliseconds(options: SynthOptions, lines: int) -> tuple[float, float, float]:
+    """Seconds to open the sources; milliseconds of one core for a line in the mean, and for its encoding."""
+    start = time.process_time()
+    generator = LineGenerator(options)
+    opening = time.process_time() - start
+    for index in range(WARM_LINES):
+        generator.ink(SEED, index)
+    generator.line(SEED, 0)
+    start = time.process_time()
+    made = [generator.line(SEED, WARM_LINES + index) for index in range(lines)]
+    making = time.process_time() - start
+    start = time.process_time()
+    for line in made:
+        encode(line.grey)
+    encoding = time.process_time() - start
+    return opening, 1000 * making / lines, 1000 * encoding / lines
+
+
+def lines_a_second(options: SynthOptions, lines: int, workers: int) -> float:
+    """By the clock, from the first batch that `workers` processes hand over to the last."""
+    batches = make_batches(BatchOptions(options, seed=SEED), range(lines + WARM_LINES), workers)
+    done = 0
+    start, counted = time.perf_counter(), 0
+    for batch in batches:
+        done += len(batch.lines)
+        if done <= WARM_LINES:
+            start, counted = time.perf_counter(), done
+    return (done - counted) / (time.perf_counter() - start)
+
+
+def speed(data: Path, lines: int, workers: int, names: list[str]) -> None:
+    """The table of costs."""
+    print(f"{'source':10} {'papers':7} {'open s':>7} {'ms a line':>10} {'ms PNG':>7} {'lines/s a core':>15}", end="")
+    print(f" {f'lines/s, {workers} processes':>22}")
+    for name in names:
+        options = sources(data)[name]
+        for share in (0.0, 1.0):
+            chosen = replace(options, paper_share=share)
+            opening, making, encoding = milliseconds(chosen, lines)
+            clock = lines_a_second(chosen, lines, workers) if workers else 0.0
+            row = f"{name:10} {'yes' if share else 'no':7} {opening:7.2f} {making:10.2f} {encoding:7.2f}"
+            print(f"{row} {1000 / (making + encoding):15.0f} {clock:22.0f}", flush=True)
+    generator = LineGenerator(sources(data)["fonts"])
+    inks = [generator.ink(SEED, index) for index in range(200)]
+    print(f"papers alone: {paper_milliseconds(inks):.2f} ms a line (median)")
+
+
+def paper_milliseconds(inks: list[InkLine]) -> float:
+    """Median of the cost of a paper with its degradations."""
+    times = []
+    for number, ink in enumerate(inks):
+        generator = np.random.default_rng(number)
+        start = time.process_time()
+        put_on_paper(ink, generator, other=inks[number - 1])
+        times.append(time.process_time() - start)
+    return 1000 * statistics.median(times)
+
+
+def reading(data: Path, lines: int, model: str) -> None:
+    """The CER of a model on each kind of paper."""
+    from hwr.recognize.recognizer import Recognizer
+
+    recognizer = Recognizer(model, threads=1)
+    english = replace(sources(data)["fonts"], texts=(data / "text" / "english.txt.xz",))
+    generator = LineGenerator(english, recognizer.info.alphabet)
+    inks = [generator.ink(SEED, index) for index in range(lines)]
+
+    def papers(options: PaperOptions) -> float:
+        pairs = enumerate(inks)
+        images = [put_on_paper(ink, np.random.default_rng([SEED, k]), options, inks[k - 1]) for k, ink in pairs]
+        return rate(images)
+
+    def rate(images: list[np.ndarray[tuple[int, int], np.dtype[np.uint8]]]) -> float:
+        readings = recognizer.read_lines(images)
+        errors = [character_errors(ink.text, found.text) for ink, found in zip(inks, readings, strict=True)]
+        return sum(errors, ErrorCounts(0, 0)).rate
+
+    print(f"{'clean':16} {rate([clean(ink) for ink in inks]):.4f}")
+    print(f"{'papers':16} {papers(PaperOptions()):.4f}")
+    for kind in PaperOptions.kinds():
+        print(f"{kind:16} {papers(PaperOptions().only(kind)):.4f}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="?", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--lines", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=2, help="0: no measurement by the clock")
+    parser.add_argument("--sources", nargs="+", default=["fonts", "strokes", "words", "mix"])
+    parser.add_argument("--read", action="store_true", help="CER of a model on each kind, not speed")
+    parser.add_argument("-m", "--model", default="small")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    if arguments.read:
+        reading(arguments.data, arguments.lines, arguments.model)
+    else:
+        speed(arguments.data, arguments.lines, arguments.workers, arguments.sources)
+
+
+if __name__ == "__main__":
+    main()
