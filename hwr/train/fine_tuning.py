@@ -10,7 +10,7 @@ from hwr.train.recipe import Optimisation, Recipe
 FEW_LINES = 3000
 """A run from a model with fewer training lines is a fine-tuning."""
 
-EPOCHS = 40
+EPOCHS = 25
 MINUTES = 15.0
 VALIDATE_MINUTES = 1.0
 HOLD_OUT = 0.1
