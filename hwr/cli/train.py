@@ -108,7 +108,7 @@ def _settings(
 ) -> "tuple[Recipe, str]":
     """The recipe of the file, or of the run that goes on, with the options put in; and what to say of it."""
     from hwr.recognize.models import find_model
-    from hwr.train.recipe import Recipe, TrainingSet, load_recipe, override
+    from hwr.train.recipe import Recipe, load_recipe, moved, override
     from hwr.train.run import RECIPE
 
     if resume and recipe is None:
@@ -126,10 +126,11 @@ def _settings(
     if changes["preset"] and changes["spec"]:
         raise UsageError("--preset and --spec do not go together")
     if data:
-        settings = override(settings, train=tuple(TrainingSet(str(path)) for path in data))
+        settings = override(settings, train=moved(settings.train if resume else (), data))
     if validation or data:
         paths = [Path(path) for path in validation] or [path for path in data if _has_validation(path)]
-        settings = override(settings, validation=tuple(TrainingSet(str(path)) for path in paths))
+        if paths or not resume:
+            settings = override(settings, validation=moved(settings.validation if resume else (), paths))
     fine_tune, told = changes.pop("fine_tune"), ""
     if fine_tune and (recipe or not init_from):
         raise UsageError(

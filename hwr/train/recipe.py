@@ -3,6 +3,7 @@
 import json
 import math
 import tomllib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,16 @@ def _section(kind: Any, values: Any, where: str) -> Any:
 def _number(value: Any) -> Any:
     """Whole numbers as floats; all else as it is."""
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def moved(sets: Sequence[TrainingSet], paths: Sequence[Path]) -> tuple[TrainingSet, ...]:
+    """Data sets at `paths`; one that is called as in `sets` keeps its weight and licence."""
+    known: dict[str, list[TrainingSet]] = {}
+    for entry in sets:
+        known.setdefault(Path(entry.path).name, []).append(entry)
+    return tuple(
+        replace(entry, path=str(path)) for path in paths for entry in known.get(path.name, [TrainingSet(str(path))])
+    )
 
 
 def override(recipe: Recipe, **changes: Any) -> Recipe:

@@ -100,11 +100,12 @@ class RunFolder:
         """
         path = self.path / METRICS
         try:
-            with path.open("ab") as file:
+            with path.open("ab", buffering=0) as file:  # a buffer would try once more when it is closed
                 before = os.fstat(file.fileno()).st_size
+                rest = memoryview(lines.encode())
                 try:
-                    file.write(lines.encode())
-                    file.flush()
+                    while rest:
+                        rest = rest[file.write(rest) :]
                 except OSError:
                     file.truncate(before)
                     raise

@@ -1,7 +1,7 @@
 """One run from recipe to released model: opens the data, builds the network, validates, saves, resumes."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,23 +9,20 @@ from typing import Any, Protocol
 
 import torch
 
-from hwr.errors import DataError
 from hwr.image import NORMALISATION
 from hwr.model.export import export_onnx
 from hwr.model.info import ModelInfo
 from hwr.model.network import count_parameters
-from hwr.train.data import BundleSource, Normalised, StoreSource, open_sources
 from hwr.train.device import Device, choose_device, hardware
 from hwr.train.distributed import ALONE, Processes
-from hwr.train.holdout import Part, hold_out
 from hwr.train.loop import Progress, StepReport, Trainer, seed_process
 from hwr.train.plan import Planner, Skipped
-from hwr.train.recipe import Recipe, TrainingSet
+from hwr.train.recipe import Recipe
 from hwr.train.resume import go_on
 from hwr.train.run import BEST, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder
+from hwr.train.rundata import open_run_data, training_texts
 from hwr.train.saving import Saver
 from hwr.train.start import begin
-from hwr.train.synthetic import SyntheticSource, characters, open_synthesis
 from hwr.train.validate import SetResult, validate
 
 LOG_SECONDS = 20.0
@@ -33,8 +30,6 @@ LOG_SECONDS = 20.0
 
 PLATEAU_BLANK_SHARE = 0.95
 """This share of empty readings is the blank plateau."""
-
-Source = BundleSource | StoreSource | Part
 
 
 class Reporter(Protocol):
@@ -54,21 +49,6 @@ class RunResult:
     finished: bool
     model: Path
     progress: Progress
-
-
-@dataclass(frozen=True)
-class WeightedSource:
-    """A training source and how often an epoch sees it."""
-
-    source: Source
-    weight: float
-    licence: str
-
-    def facts(self) -> dict[str, Any]:
-        """What the model states of this set."""
-        facts: dict[str, Any] = {"lines": sum(1 for _ in self.source.texts()), "weight": self.weight}
-        licence = self.licence or ", ".join(sorted(self.source.licences))
-        return facts | ({"licence": licence} if licence else {})
 
 
 def train(
@@ -116,24 +96,20 @@ class Session:
         self.files = Saver(self.run, reporter.message, processes.first)
         self.device: Device = choose_device(recipe.precision, recipe.threads, processes)
         torch.manual_seed(recipe.seed)
-        self.start = begin(recipe, self._training_texts)
+        tell = reporter.message
+        self.start = begin(self._where_it_starts(), lambda height: training_texts(recipe, height, tell))
         network, self.alphabet = self.start.network, self.start.alphabet
-        wanted = Normalised(NORMALISATION.name, NORMALISATION.version, network.height)
-        self.training = self._open(recipe.train, wanted, "train")
-        self.validation: list[Source] = [item.source for item in self._open(recipe.validation, wanted, "val")]
-        if recipe.hold_out and not self.validation:
-            self._hold_out()
-        self._trained_on = {item.source.name: item.facts() for item in self.training}
-        self.synthetic = self._open_synthesis(network.height)
+        self.data = open_run_data(recipe, network.height, self.alphabet, tell, processes)
+        self._trained_on = self.data.facts()
         planner = Planner(
-            [item.source for item in self.training],
-            [item.weight for item in self.training],
+            [item.source for item in self.data.training],
+            [item.weight for item in self.data.training],
             self.alphabet,
             network.stride,
             recipe.optimisation,
             recipe.seed,
             recipe.exclude,
-            self.synthetic,
+            self.data.synthetic,
             processes,
         )
         self.trainer = Trainer(network, planner, recipe, self.device, processes)
@@ -143,6 +119,13 @@ class Session:
         self._speed: deque[StepReport] = deque(maxlen=100)
         self._logged = 0.0
         self._before: float | None = None
+
+    def _where_it_starts(self) -> Recipe:
+        """The recipe; if the model that the run began with is gone, its own last model takes the place."""
+        last = self.run.path / LAST
+        if not self.recipe.init_from or Path(self.recipe.init_from).exists() or not (self.run.path / RESUME).exists():
+            return self.recipe
+        return replace(self.recipe, init_from=str(last), alphabet="keep") if last.exists() else self.recipe
 
     def prepare(self, resume: bool) -> None:
         """Make the run folder, or go on from its state; a lengthened run goes on from its trunk."""
@@ -163,54 +146,26 @@ class Session:
         self.reporter.message(
             f"{count_parameters(self.trainer.network):,} weights, {self.alphabet.classes} classes, "
             f"{machine}, {self.device.precision}, "
-            f"{len(self.training)} training sets, {len(self.validation)} validation sets"
+            f"{len(self.data.training)} training sets, {len(self.data.validation)} validation sets"
             + (f"; going on at step {progress.step}, {progress.lines:,} lines seen" if progress.step else "")
         )
         if self.start.message:
             self.reporter.message(self.start.message)
-        if not self.validation:
+        if not self.data.validation:
             self.reporter.message(f"no validation data: no CER is measured, and {LAST} is the model; --val names some")
 
     def close(self) -> None:
         """End what goes on beside the run."""
-        if self.synthetic is not None:
-            self.synthetic.close()
+        self.data.close()
 
     def _state(self) -> dict[str, Any]:
         """The trainer's state, and the alphabet that its labels belong to."""
         return self.trainer.state() | {"alphabet": self.alphabet.characters}
 
-    def _training_texts(self, height: int) -> Iterator[str]:
-        """All texts of the training data, opened for lines of `height` rows."""
-        wanted = Normalised(NORMALISATION.name, NORMALISATION.version, height)
-        for item in self._open(self.recipe.train, wanted, "train"):
-            yield from item.source.texts()
-        if self.recipe.synthesis is not None:
-            kept = bool(self.recipe.init_from) and self.recipe.alphabet == "keep"
-            yield from characters(self.recipe.synthesis, not (self.recipe.train or kept), self.recipe.seed)
-
-    def _open_synthesis(self, height: int) -> SyntheticSource | None:
-        """Synthetic lines with the characters of this run."""
-        if self.recipe.synthesis is None:
-            return None
-        wanted = "".join(c for c in self.alphabet.characters if c not in self.recipe.exclude)
-        return open_synthesis(
-            self.recipe.synthesis, wanted, height, self.recipe.seed, self.reporter.message, self.processes
-        )
-
-    def _hold_out(self) -> None:
-        """Put a part of the training lines aside to validate on."""
-        recipe, sources = self.recipe, [item.source for item in self.training]
-        parts = hold_out(sources, recipe.hold_out, recipe.seed, recipe.exclude)
-        self.training = [
-            replace(item, source=training) for item, (training, _) in zip(self.training, parts, strict=True)
-        ]
-        self.validation = [part for _, part in parts if any(part.texts())]
-
     def validate_start(self) -> None:
         """Say how well the model that this run starts from reads the validation sets."""
         progress = self.trainer.progress
-        if self.start.base and self.validation and not progress.step:
+        if self.start.base and self.data.validation and not progress.step:
             self.reporter.message("before training:")
             self.validate(0)
             self._before = progress.best
@@ -225,15 +180,6 @@ class Session:
                 f"mean CER {self._before:.4f} before training, {after:.4f} after"
                 + ("" if after < self._before else ": nothing was gained; keep the old model, or add lines")
             )
-
-    def _open(self, sets: Sequence[TrainingSet], wanted: Normalised, split: str) -> list[WeightedSource]:
-        if split == "train" and not sets and self.recipe.synthesis is None:
-            raise DataError("no training data: name at least one line store or bundle")
-        return [
-            WeightedSource(source, entry.weight, entry.licence)
-            for entry in sets
-            for source in open_sources(Path(entry.path), wanted, split, entry.set, self.reporter.message)
-        ]
 
     def step(self, report: StepReport, progress: Progress) -> None:
         """Log now and then."""
@@ -299,12 +245,12 @@ class Session:
         """
         progress = self.trainer.progress
         progress.last_validation = progress.seconds
-        if not self.validation:
+        if not self.data.validation:
             return None
         network = self.trainer.average
         autocast = self.device.autocast()
         results = [
-            validate(network, source, self.alphabet, limit, autocast, self.processes) for source in self.validation
+            validate(network, source, self.alphabet, limit, autocast, self.processes) for source in self.data.validation
         ]
         mean = sum(result.errors.rate for result in results) / len(results)
         progress.validation = {

@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +90,7 @@ def test_a_run_leaves_its_files_and_goes_on(tmp_path: Path, run: Run) -> None:
     assert info.trained_on["lines"]["lines"] == len(texts)
     assert info.training["lines_seen"] >= 160 and info.validation["lines"]["lines"] == 40
     assert info.training["command"].startswith("hwr train ")
-    assert [event["event"] for event in events(folder)] == ["step", "validation", "end"]
+    assert [event["event"] for event in events(folder)] == ["session", "step", "validation", "end"]
     kept = load_recipe(folder / RECIPE)
     assert (kept.spec, kept.lines, kept.precision, kept.train[0].path) == (SPEC, 160, "fp32", str(SAMPLES))
 
@@ -156,6 +158,27 @@ def test_the_guide_lists_every_setting_with_its_default(kind: type[Any]) -> None
         if setting.name not in tables:
             default = list(setting.default) if isinstance(setting.default, tuple) else setting.default
             assert rows[setting.name] == json.dumps(default), setting.name
+
+
+def test_data_that_moved_is_named_anew(tmp_path: Path, run: Run) -> None:
+    """Weights and licences of the sets stay, and so does validation data that is not named."""
+    bundle = drawn_bundle(tmp_path / "here" / "bundle", train=60, validation=5)
+    shutil.copytree(bundle, tmp_path / "validation")
+    sets = (TrainingSet(str(bundle), 2.5, "drawn", "CC0"),)
+    settings = recipe(bundle, train=sets, validation=(TrainingSet(str(tmp_path / "validation")),), lines=20)
+    file = tmp_path / "recipe.toml"
+    file.write_text(recipe_to_toml(settings), encoding="utf-8")
+    folder = tmp_path / "run"
+    assert run("--recipe", file, "-o", folder).code == 0
+    moved = (tmp_path / "here").rename(tmp_path / "there") / "bundle"
+    assert "bundle: no such file or folder" in one_line_error(run("-o", folder, "--resume", "--lines", 40))
+    done = run(moved, "--val", tmp_path / "validation", "-o", folder, "--resume", "--lines", 40)
+    assert done.code == 0, done.err
+    kept = load_recipe(folder / RECIPE)
+    assert kept.train == (replace(sets[0], path=str(moved)),)
+    assert kept.validation == settings.validation
+    facts = read_info(folder / LAST).trained_on["drawn"]
+    assert (facts["weight"], facts["licence"]) == (2.5, "CC0")
 
 
 def test_without_validation_data_it_says_so(tmp_path: Path, run: Run) -> None:

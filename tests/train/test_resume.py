@@ -13,7 +13,8 @@ import pytest
 import torch
 from training_runs import SPEC, Recorded, drawn_bundle, recipe, run
 
-from hwr.errors import InputError, OutputError
+from hwr.errors import InputError, OutputError, UsageError
+from hwr.model.info import read_info
 from hwr.train.device import has_bf16_units
 from hwr.train.loop import Trainer
 from hwr.train.recipe import Optimisation, Recipe, load_recipe, recipe_to_toml
@@ -191,7 +192,8 @@ def test_nothing_to_resume(tmp_path: Path, data: Path) -> None:
         (b"not a checkpoint", "damaged"),
         ("truncated", "damaged"),
         ("list", "damaged"),
-        ("version", "version 99"),
+        ("version", "version 99.*newer hwr"),
+        ("old", "does not fit|lacks"),
         ("incomplete", "does not fit"),
         ("progress", "does not fit"),
     ],
@@ -207,6 +209,8 @@ def test_damaged_state_is_one_clear_error(tmp_path: Path, data: Path, content: b
         torch.save([1, 2], path)
     elif content == "version":
         torch.save(state | {"version": 99}, path)
+    elif content == "old":
+        torch.save({"version": 1, "network": state["network"]}, path)
     elif content == "incomplete":
         del state["optimiser"]
         torch.save(state, path)
@@ -217,8 +221,13 @@ def test_damaged_state_is_one_clear_error(tmp_path: Path, data: Path, content: b
         path.write_bytes(content)
     with pytest.raises(InputError, match=message) as error:
         run(recipe(data, lines=30, name="other"), tmp_path / "run", resume=True)
-    assert "\n" not in str(error.value) and str(tmp_path / "run") in str(error.value)
+    told = str(error.value)
+    assert "\n" not in told and str(tmp_path / "run") in told
+    assert f"copy {TRUNK_RESUME} to {RESUME}" in told and f"--init-from {tmp_path / 'run' / LAST}" in told
     assert load_recipe(tmp_path / "run" / RECIPE).name == "model", "the recipe of the run was replaced"
+    if message == "damaged":
+        path.write_bytes((tmp_path / "run" / TRUNK_RESUME).read_bytes())
+        assert run(recipe(data, lines=30), tmp_path / "run", resume=True).finished
 
 
 def test_state_of_another_network_is_refused(tmp_path: Path, data: Path) -> None:
@@ -226,3 +235,101 @@ def test_state_of_another_network_is_refused(tmp_path: Path, data: Path) -> None
     with pytest.raises(InputError, match="does not fit this recipe"):
         run(recipe(data, lines=30, spec=SPEC.replace("Lbx16", "Lbx12")), tmp_path / "run", resume=True)
     assert load_recipe(tmp_path / "run" / RECIPE).spec == SPEC
+
+
+def test_a_recipe_of_a_later_hwr_is_one_clear_error(tmp_path: Path, data: Path) -> None:
+    run(recipe(data, lines=30), tmp_path / "run")
+    file = tmp_path / "run" / RECIPE
+    file.write_text("telepathy = true\n" + file.read_text())
+    with pytest.raises(UsageError, match=r"recipe\.toml: unknown key 'telepathy'"):
+        load_recipe(file)
+
+
+def test_a_state_of_the_version_before_goes_on_exactly(tmp_path: Path, data: Path) -> None:
+    settings = recipe(data, lines=80)
+    whole = run(settings, tmp_path / "whole")
+    run(settings, tmp_path / "run", stop_after=4)
+    state = torch.load(tmp_path / "run" / RESUME, weights_only=True)
+    assert state["version"] == 2
+    new = ("warm_up_from", "stale", "stale_above", "early_end", "synthetic", "synthetic_share")
+    progress = {name: value for name, value in state["progress"].items() if name not in new}
+    state |= {"version": 1, "optimiser": state["optimiser"][0], "progress": progress}
+    state |= {"random": state["random"][0]["cpu"], "random_cuda": []}
+    torch.save(state, tmp_path / "run" / RESUME)
+    after = run(settings, tmp_path / "run", resume=True)
+    assert after.losses == {step: loss for step, loss in whole.losses.items() if step > 4}
+
+
+@pytest.mark.parametrize(("before", "after"), [("adamw", "muon"), ("muon", "adamw")])
+def test_another_optimiser_starts_afresh_and_says_so(tmp_path: Path, data: Path, before: str, after: str) -> None:
+    settings = recipe(data, lines=200)
+    run(
+        replace(settings, optimisation=replace(settings.optimisation, optimiser=before)),
+        tmp_path / "run",
+        stop_after=12,
+    )
+    changed = replace(settings, optimisation=replace(settings.optimisation, optimiser=after))
+    recorded = run(changed, tmp_path / "run", resume=True, stop_after=15)
+    assert any("another optimiser" in message for message in recorded.reporter.messages)
+    assert list(recorded.losses) == [13, 14, 15]
+    rate = settings.optimisation.learning_rate
+    assert recorded.rates == pytest.approx([rate * share for share in (0.1, 0.2, 0.3)])  # the warm-up has ten steps
+    again = run(changed, tmp_path / "run", resume=True, stop_after=17)
+    assert not any("another optimiser" in message for message in again.reporter.messages)
+    assert again.rates == pytest.approx([rate * share for share in (0.4, 0.5)])
+
+
+def test_options_of_the_optimiser_that_changed_hold(tmp_path: Path, data: Path) -> None:
+    settings = recipe(data, lines=60)
+    run(settings, tmp_path / "run", stop_after=3)
+    options = replace(settings.optimisation, weight_decay=0.25, betas=(0.5, 0.75), learning_rate=0.01)
+    changed = run(replace(settings, optimisation=options), tmp_path / "run", resume=True, stop_after=5)
+    matrices, vectors = changed.session.trainer.optimiser.parts[0].param_groups
+    assert (matrices["weight_decay"], vectors["weight_decay"]) == (0.25, 0.0)
+    assert matrices["betas"] == (0.5, 0.75) and changed.rates == pytest.approx([0.004, 0.005])
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged"])
+def test_a_run_in_its_decay_goes_on_without_its_trunk(tmp_path: Path, data: Path, damage: str) -> None:
+    settings = recipe(data, lines=200)
+    whole = run(settings, tmp_path / "whole")
+    trunk = RunFolder(tmp_path / "whole").load_state(TRUNK_RESUME)["progress"]["step"]
+    run(settings, tmp_path / "run", stop_after=trunk + 1)
+    path = tmp_path / "run" / TRUNK_RESUME
+    path.unlink() if damage == "missing" else path.write_bytes(b"half of")
+    after = run(settings, tmp_path / "run", resume=True)
+    assert sum("trunk.pt" in message for message in after.reporter.messages) == 1
+    assert after.losses == {step: loss for step, loss in whole.losses.items() if step > trunk + 1}
+
+
+def test_a_run_on_many_machines(tmp_path: Path, data: Path) -> None:
+    """Other precision, other threads, data that moved: minutes add up, and the log is that of one run."""
+    settings = recipe(data, lines=120)
+    first = run(settings, tmp_path / "run", stop_after=4)
+    moved = data.rename(data.parent / "elsewhere") if data.parent.is_dir() else data
+    try:
+        changed = recipe(moved, lines=120, precision="bf16", threads=1)
+        second = run(changed, tmp_path / "run", resume=True, stop_after=8)
+        third = run(replace(changed, precision="fp32"), tmp_path / "run", resume=True)
+    finally:
+        moved.rename(data)
+    seconds = [recorded.session.trainer.progress.seconds for recorded in (first, second, third)]
+    parts = [sum(report.seconds for report in recorded.reports) for recorded in (first, second, third)]
+    assert seconds == pytest.approx([sum(parts[: number + 1]) for number in range(3)])
+    log = events(tmp_path / "run")
+    sessions = [event for event in log if event["event"] == "session"]
+    assert [(event["step"], event["precision"]) for event in sessions] == [(0, "fp32"), (4, "bf16"), (8, "fp32")]
+    assert [event["step"] for event in log] == sorted(event["step"] for event in log)
+    assert [event["event"] for event in log if event["event"] in ("stopped", "end")] == ["stopped", "stopped", "end"]
+
+
+def test_the_model_that_a_run_began_with_is_gone(tmp_path: Path, data: Path) -> None:
+    run(recipe(data, lines=30, licence="CC0"), tmp_path / "first")
+    base = tmp_path / "first" / TRUNK
+    settings = recipe(data, lines=60, spec="", init_from=str(base))
+    run(settings, tmp_path / "run", stop_after=3)
+    base.unlink()
+    after = run(settings, tmp_path / "run", resume=True)
+    assert after.finished and next(iter(after.losses)) == 4
+    info = read_info(tmp_path / "run" / LAST)
+    assert info.training["init_from"] == str(base) and info.licence == "CC0"

@@ -53,7 +53,7 @@ def test_a_run_from_a_model_with_another_alphabet(
 ) -> None:
     settings = recipe(data, spec="", init_from=str(model), alphabet=alphabet, validation=(), lines=30)
     session = Session(settings, tmp_path, Recorder())
-    count = sum(text.count("á") for item in session.training for text in item.source.texts())
+    count = sum(text.count("á") for item in session.data.training for text in item.source.texts())
     begun, old = session.trainer.network.state_dict(), load_weights(model)
     for head in ("output", "shortcut"):
         for label, character in enumerate(characters.replace("á", ""), start=1):

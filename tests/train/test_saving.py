@@ -1,0 +1,197 @@
+"""Saves that fail, are cut off, or come too late."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from training_runs import Recorder, drawn_bundle, recipe, run
+
+from hwr.errors import OutputError
+from hwr.model.checkpoint import load_weights
+from hwr.train.loop import StepReport
+from hwr.train.recipe import recipe_to_toml
+from hwr.train.run import BEST, LAST, METRICS, RESUME, TRUNK, TRUNK_RESUME, RunFolder
+from hwr.train.saving import Saver
+from hwr.train.session import Session
+
+TESTS = Path(__file__).parent.parent
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from training_runs import run
+from hwr.train.recipe import load_recipe
+
+original, saves = Path.write_bytes, iter(range(10**9))
+
+def write_bytes(path, data):
+    if ".resume.pt." in path.name and next(saves) == 3:
+        original(path, data[: len(data) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(path, data)
+
+Path.write_bytes = write_bytes
+run(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]))
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+class Disk:
+    """A disk that can be full: then half of what is written arrives."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = False
+        original = Path.write_bytes
+
+        def write_bytes(path: Path, content: bytes) -> int:
+            if not self.full:
+                return original(path, content)
+            original(path, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(Path, "write_bytes", write_bytes)
+
+
+def step_of(folder: Path, name: str = RESUME) -> int:
+    step: int = RunFolder(folder).load_state(name)["progress"]["step"]
+    return step
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_disk_that_is_full_for_a_while_costs_nothing(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is full from the third step until after the trunk was to be saved."""
+    settings = recipe(data, lines=160, save_minutes=1e-9, validate_minutes=1e-9)
+    whole = run(settings, tmp_path / "whole")
+    trunk, last = step_of(tmp_path / "whole", TRUNK_RESUME), len(whole.reports)
+    disk, saved = Disk(monkeypatch), {}
+
+    def after(session: Session, report: StepReport) -> None:
+        disk.full = 3 <= report.step <= trunk + 1
+        saved[report.step] = step_of(tmp_path / "run")
+
+    recorded = run(settings, tmp_path / "run", after=after)
+    assert trunk >= 4 and trunk + 3 <= last, "the run is too short for this test"
+    assert recorded.finished and recorded.losses == whole.losses
+    assert [saved[step] for step in (1, 2, 3, trunk + 1, trunk + 2, last)] == [1, 2, 3, 3, 3, last]
+    told = [message for message in recorded.reporter.messages if "cannot be written" in message]
+    assert len(told) == 1 and "No space left" in told[0] and "training goes on" in told[0] and "\n" not in told[0]
+    assert step_of(tmp_path / "run", TRUNK_RESUME) == trunk
+    for name in (BEST, LAST, TRUNK):
+        weights, expected = load_weights(tmp_path / "run" / name), load_weights(tmp_path / "whole" / name)
+        assert all(weights[key].equal(expected[key]) for key in expected), name
+    assert not list((tmp_path / "run").glob(".*")), "something is left of the saves that failed"
+
+
+def test_a_disk_that_stays_full_ends_the_run_with_one_line(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = recipe(data, lines=60, save_minutes=1e-9)
+    whole = run(settings, tmp_path / "whole")
+    disk = Disk(monkeypatch)
+
+    def after(session: Session, report: StepReport) -> None:
+        disk.full = report.step >= 3
+
+    with pytest.raises(OutputError, match=r"cannot be written: No space left on device$") as error:
+        run(settings, tmp_path / "run", after=after)
+    assert "\n" not in str(error.value)
+    assert step_of(tmp_path / "run") == 3 and load_weights(tmp_path / "run" / LAST)
+    disk.full = False
+    again = run(settings, tmp_path / "run", resume=True)
+    assert again.losses == {step: loss for step, loss in whole.losses.items() if step > 3}
+
+
+def test_files_that_may_not_grow(tmp_path: Path, data: Path) -> None:
+    """The system refuses the checkpoints of a child process, but not the short log."""
+    file = tmp_path / "recipe.toml"
+    file.write_text(recipe_to_toml(recipe(data, lines=20, save_minutes=1e-9)), encoding="utf-8")
+    command = ["import resource, runpy, sys", "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"]
+    command += ["sys.argv = ['hwr.train', *sys.argv[1:]]", "runpy.run_module('hwr.train', run_name='__main__')"]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(command), str(file), "-o", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
+    told = [line for line in done.stderr.splitlines() if "File too large" in line]
+    assert len(told) == 2 and "training goes on" in told[0] and told[1].startswith("hwr: error: ")
+    assert events(tmp_path / "run")[-1]["event"] == "end"
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_a_process_killed_in_a_save_leaves_the_save_before(tmp_path: Path, data: Path) -> None:
+    settings = recipe(data, lines=60, save_minutes=1e-9)
+    whole = run(settings, tmp_path / "whole")
+    file = tmp_path / "recipe.toml"
+    file.write_text(recipe_to_toml(settings), encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    command = [sys.executable, "-c", KILLED, str(file), str(tmp_path / "run")]
+    assert subprocess.run(command, env=environment, timeout=120, check=False).returncode == -signal.SIGKILL
+    assert len(list((tmp_path / "run").glob(".resume.pt.*.tmp"))) == 1
+    assert step_of(tmp_path / "run") == 3
+    again = run(settings, tmp_path / "run", resume=True)
+    assert again.losses == {step: loss for step, loss in whole.losses.items() if step > 3}
+    assert not list((tmp_path / "run").glob(".*")), "the half-written file is still there"
+
+
+def test_events_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reporter = Recorder()
+    saver, full, original = Saver(RunFolder(tmp_path), reporter.message), [False], RunFolder.append_log
+
+    def append_log(folder: RunFolder, lines: str) -> None:
+        if full[0]:
+            raise OutputError("no room")
+        original(folder, lines)
+
+    monkeypatch.setattr(RunFolder, "append_log", append_log)
+    for step in range(8):
+        full[0] = step in (2, 3, 6)
+        saver.log({"step": step})
+    saver.finish()
+    assert [event["step"] for event in events(tmp_path)] == list(range(8))
+    assert 1 <= len(reporter.messages) <= 2 and "no room; training goes on" in reporter.messages[0]
+
+
+def test_half_an_event_does_not_stay(tmp_path: Path) -> None:
+    """A log that reaches the largest size that the system allows."""
+    program = """
+import resource, sys
+from pathlib import Path
+from hwr.errors import OutputError
+from hwr.train.run import RunFolder
+folder = RunFolder(Path(sys.argv[1]))
+folder.append_log("a" * 90 + "\\n")
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+try:
+    folder.append_log("b" * 90 + "\\n")
+except OutputError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stdout == f"{tmp_path / METRICS}: cannot be written: File too large\n", done.stderr
+    assert (tmp_path / METRICS).read_text() == "a" * 90 + "\n"
+
+
+def test_other_processes_write_nothing(tmp_path: Path) -> None:
+    saver = Saver(RunFolder(tmp_path / "run"), Recorder().message, writes=False)
+    saver.log({"step": 1})
+    saver.save_state(RESUME, {"x": 1})
+    saver.finish()
+    assert not (tmp_path / "run").exists()
