@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Field = NDArray[np.float32]
 
-TILE_ROWS, TILE_COLUMNS = 512, 4096
+TILE_ROWS, TILE_COLUMNS = 256, 2048
 TILE_SEED = 20_061
 """Tiles are the same in every process and for every seed: what differs is where they are cut."""
 
