@@ -44,6 +44,8 @@ from hwr.train.session import train
 
 REPLICATES = 2000
 FIGURES = "figures.json"
+COMMON = ("lines", "minutes", "init_from", "seed")
+"""Keys of the recipe that the head of the file sets for all variants."""
 
 Errors = dict[str, tuple[int, int, str]]
 """Line -> character edits, characters, and the writer or page that the line is drawn with."""
@@ -78,12 +80,12 @@ def load_variants(path: Path) -> list[Variant]:
         UsageError: unknown keys, no variant.
     """
     data = tomllib.loads(path.read_text(encoding="utf-8"))
-    if unknown := sorted(set(data) - {"recipe", "lines", "minutes", "variant"}):
-        raise UsageError(f"{path}: unknown key {unknown[0]!r}; known are: recipe, lines, minutes, variant")
+    if unknown := sorted(set(data) - {"recipe", "variant", *COMMON}):
+        raise UsageError(f"{path}: unknown key {unknown[0]!r}; known are: recipe, variant, {', '.join(COMMON)}")
     if not data.get("variant"):
         raise UsageError(f"{path}: there is no [[variant]]")
     base = recipe_to_dict(load_recipe(Path(data["recipe"])))
-    limits: dict[str, Any] = {key: data[key] for key in ("lines", "minutes") if key in data}
+    limits: dict[str, Any] = {key: data[key] for key in COMMON if key in data}
     variants = []
     for entry in data["variant"]:
         changes = {key: value for key, value in entry.items() if key != "name"}
