@@ -60,6 +60,8 @@ INSTALL = "pip install torch==2.11.0 torchaudio==2.11.0 safetensors onnx"
 @click.option("--threads", type=click.IntRange(0), help="CPU threads; 0: all that torch finds.")
 @click.option("--name", help="Name that the model states.")
 @click.option("--licence", help="Licence that the model states.")
+@click.option("--tensorboard", is_flag=True, help="Write scalars to the folder tensorboard of the run as well.")
+@click.option("--dry-run", is_flag=True, help="Time a few steps, print what the run costs, and write nothing.")
 def command(
     data: tuple[Path, ...],
     output: Path | None,
@@ -67,6 +69,8 @@ def command(
     validation: tuple[str, ...],
     init_from: str | None,
     resume: bool,
+    tensorboard: bool,
+    dry_run: bool,
     **changes: Any,
 ) -> None:
     """Train a model on DATA: line stores, Parquet files or bundles.
@@ -79,15 +83,24 @@ def command(
     try:
         from hwr.train.distributed import join_processes
         from hwr.train.reporters import stop_on_signal
+        from hwr.train.session import dry_run as what_it_costs
         from hwr.train.session import train
+        from hwr.train.tensorboard import tensorboard as with_tensorboard
     except ModuleNotFoundError as error:
         raise MissingDependency(f"training needs {error.name}, which is not installed; run: {INSTALL}") from None
-    output = output or _run_folder(data)
+    output = output or (Path("runs") if dry_run and not resume else _run_folder(data))
     settings, told = _settings(data, output, recipe, validation, init_from, resume, changes)
     words = " ".join(["hwr", *sys.argv[1:]])
+    if dry_run:
+        with join_processes() as processes, _reporter(processes.first, live=False) as reporter:
+            table = what_it_costs(settings, output, reporter, resume, processes)
+        if processes.first:
+            click.echo(table)
+        return
     with (
         join_processes() as processes,
-        _reporter(processes.first) as reporter,
+        _reporter(processes.first) as teller,
+        with_tensorboard(teller, output, tensorboard and processes.first) as reporter,
         stop_on_signal(reporter.message) as stopped,
     ):
         result = train(settings, output, reporter, resume, stopped, words, processes, told)
@@ -167,7 +180,7 @@ def _has_validation(path: Path) -> bool:
     return path.is_dir() and ((path / "val.parquet").is_file() or any(path.glob("*-val-*.npz")))
 
 
-def _reporter(talks: bool) -> AbstractContextManager[Any]:
+def _reporter(talks: bool, live: bool = True) -> AbstractContextManager[Any]:
     """A live table on a terminal, plain lines elsewhere, both on stderr; nothing where `talks` is False."""
     from rich.console import Console
 
@@ -177,4 +190,4 @@ def _reporter(talks: bool) -> AbstractContextManager[Any]:
     if not talks:
         return nullcontext(SilentReporter())
     console = Console(stderr=True)
-    return LiveReporter(console) if console.is_terminal else nullcontext(PlainReporter())
+    return LiveReporter(console) if live and console.is_terminal else nullcontext(PlainReporter())

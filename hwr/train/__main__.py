@@ -19,6 +19,10 @@ def main() -> int:
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
     parser.add_argument("--minutes", type=float, help="length of the run in minutes spent in steps")
     parser.add_argument("--lines", type=int, help="end after this many lines seen, if that comes first")
+    parser.add_argument("--patience", type=int, help="end early after so many validations without progress")
+    parser.add_argument("--threads", type=int, help="CPU threads of all processes together")
+    parser.add_argument("--tensorboard", action="store_true", help="write scalars to the folder tensorboard as well")
+    parser.add_argument("--dry-run", action="store_true", help="time a few steps, print what the run costs, and end")
     options = parser.parse_args()
     try:
         return run(options)
@@ -36,12 +40,20 @@ def run(options: argparse.Namespace) -> int:
     from hwr.train.distributed import join_processes
     from hwr.train.recipe import load_recipe, override
     from hwr.train.reporters import PlainReporter, SilentReporter, stop_on_signal
-    from hwr.train.session import train
+    from hwr.train.session import dry_run, train
+    from hwr.train.tensorboard import tensorboard
 
-    recipe = override(load_recipe(options.recipe), minutes=options.minutes, lines=options.lines)
+    changes = {name: getattr(options, name) for name in ("minutes", "lines", "patience", "threads")}
+    recipe = override(load_recipe(options.recipe), **changes)
     with join_processes() as processes:
-        reporter = PlainReporter() if processes.first else SilentReporter()
-        with stop_on_signal(reporter.message) as stopped:
+        teller = PlainReporter() if processes.first else SilentReporter()
+        if options.dry_run:
+            table = dry_run(recipe, options.output, teller, options.resume, processes)
+            if processes.first:
+                print(table)
+            return EXIT_OK
+        wanted = options.tensorboard and processes.first
+        with tensorboard(teller, options.output, wanted) as reporter, stop_on_signal(reporter.message) as stopped:
             result = train(recipe, options.output, reporter, options.resume, stopped, " ".join(sys.argv), processes)
     if processes.first:
         print(result.model)

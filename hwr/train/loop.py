@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -133,7 +133,7 @@ class Trainer:
                     if self.processes.any(stop()):
                         return False
                     self._enter_decay(observer)
-                    report = self._timed_step(batches.popleft())  # nothing keeps a batch that is done
+                    report = self.timed_step(batches.popleft())  # nothing keeps a batch that is done
                     self.progress.batch += 1
                     observer.step(report, self.progress)
                     observer.due(self)
@@ -142,10 +142,7 @@ class Trainer:
                 return_free_memory()
             # An epoch may have no pool: of a set with a weight below 1 it shows a part, perhaps none.
             if (pools and self.progress.lines == 0) or not self.planner.has_lines:
-                passed = ", ".join(
-                    f"{count} {why.replace('_', ' ')}" for why, count in asdict(self.planner.skipped).items()
-                )
-                raise TrainingError(f"no usable line in the training data; passed over: {passed}")
+                self.refuse_to_train()
             self.progress.epoch, self.progress.pool = self.progress.epoch + 1, 0
 
     def _pool(self, number: int, blocks: Sequence[Block]) -> tuple[deque[Batch], int]:
@@ -161,7 +158,15 @@ class Trainer:
             self.progress.trunk_saved = True
             observer.trunk(self)
 
-    def _timed_step(self, batch: Batch) -> StepReport:
+    def refuse_to_train(self) -> NoReturn:
+        """Raises:
+        TrainingError: always; it counts the lines that were passed over.
+        """
+        passed = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in asdict(self.planner.skipped).items())
+        raise TrainingError(f"no usable line in the training data; passed over: {passed}")
+
+    def timed_step(self, batch: Batch) -> StepReport:
+        """One step, and its time on the run's clock."""
         started = time.perf_counter()
         step = self.progress.step - self.progress.warm_up_from
         rate = learning_rate(step, self.progress.share(self.recipe), self.recipe.optimisation)

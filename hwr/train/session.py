@@ -85,6 +85,26 @@ def train(
     return RunResult(finished, model, session.trainer.progress)
 
 
+def dry_run(
+    recipe: Recipe, folder: Path, reporter: Reporter, resume: bool = False, processes: Processes = ALONE
+) -> str:
+    """What the run would cost, as a table; nothing is written. See `hwr.train.cost`.
+
+    Raises:
+        HwrError: data, recipe, model or state cannot be used.
+    """
+    from hwr.train.cost import cost_table, measure_cost
+
+    session = Session(recipe, folder, reporter, "", processes)
+    try:
+        if resume:
+            for message in go_on(session.run, session.trainer, recipe, session.alphabet.characters):
+                reporter.message(message)
+        return cost_table(measure_cost(session), recipe)
+    finally:
+        session.close()
+
+
 class Session:
     """Observes the loop: logs, validates, saves."""
 

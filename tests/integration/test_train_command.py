@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,25 @@ def test_data_that_moved_is_named_anew(tmp_path: Path, run: Run) -> None:
     assert kept.validation == settings.validation
     facts = read_info(folder / LAST).trained_on["drawn"]
     assert (facts["weight"], facts["licence"]) == (2.5, "CC0")
+
+
+def test_a_dry_run_prints_what_a_run_costs_and_writes_nothing(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(SAMPLES, *TINY, "--dry-run", "--lines", 320)
+    assert done.code == 0, done.err
+    assert "160 " in done.out and "the run" in done.out and " 320 lines" in done.out
+    assert "epochs        2.00" in done.out
+    assert list(tmp_path.iterdir()) == []
+    assert "there is no run to go on with" in one_line_error(run("--dry-run", "--resume", "-o", tmp_path / "run"))
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is not None, reason="the extra hwr[tensorboard] is installed")
+def test_without_tensorboard_one_line_says_what_to_install(tmp_path: Path, run: Run) -> None:
+    error = one_line_error(run(SAMPLES, "-o", tmp_path / "run", *TINY, "--tensorboard"))
+    assert error.endswith("run: pip install 'hwr[tensorboard]'")
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_validation_data_it_says_so(tmp_path: Path, run: Run) -> None:
