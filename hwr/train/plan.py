@@ -247,14 +247,22 @@ class Planner:
     def _cut(self, lines: Sequence[PlannedLine]) -> Iterator[Sequence[PlannedLine]]:
         start = 0
         for stop in range(1, len(lines) + 1):
-            size = stop - start
-            if stop < len(lines):
-                widest = lines[stop].width
-                fits = widest * (size + 1) <= self.options.columns_per_batch and size < MAX_LINES
-                if fits and widest <= MAX_SPREAD * lines[start].width:
-                    continue
-            yield lines[start:stop]
-            start = stop
+            if self._joins(lines, start, stop):
+                continue
+            # Two processes share an even number of lines without a rest: the odd line goes to the next batch, but not
+            # to one of wider lines.
+            full = stop < len(lines) and lines[stop].width <= MAX_SPREAD * lines[start].width
+            odd = full and (stop - start) % 2 == 1 and stop - start > 1
+            yield lines[start : stop - odd]
+            start = stop - odd
+
+    def _joins(self, lines: Sequence[PlannedLine], start: int, stop: int) -> bool:
+        """True when line `stop` may join the batch of the lines from `start` on."""
+        if stop == len(lines) or stop - start >= MAX_LINES:
+            return False
+        widest = lines[stop].width
+        fits = widest * (stop - start + 1) <= self.options.columns_per_batch
+        return fits and widest <= MAX_SPREAD * lines[start].width
 
     def _collate(self, lines: Sequence[PlannedLine]) -> Batch:
         # The widest line decides, so that no line becomes too narrow for its labels.

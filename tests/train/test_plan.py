@@ -191,6 +191,16 @@ def test_short_lines_do_not_make_giant_batches() -> None:
     assert sum(len(batch.texts) for batch in batches) == 300
 
 
+def test_batches_have_an_even_number_of_lines_where_they_can() -> None:
+    """So that two processes have no rest. A full batch is even."""
+    sizes = [len(batch.texts) for batch in all_batches(planner([random_source("a", 8, lines=200)]))]
+    assert sum(sizes) == 1600 and sum(size % 2 for size in sizes if size > 1) < 0.15 * len(sizes)
+    lines = [line(number, "ab", 400) for number in range(31)]  # nine fit into the budget, eight are taken
+    even = planner([Lines("a", [lines])])
+    even.options = replace(OPTIONS, width_jitter=(0.0, 0.0), columns_per_batch=9 * 400)
+    assert sorted(len(batch.texts) for batch in all_batches(even)) == [7, 8, 8, 8]
+
+
 def test_a_line_wider_than_the_budget_goes_alone() -> None:
     lines = [line(0, "wide", 9000), line(1, "wide", 9001), line(2, "narrow", 300)]
     assert sorted(len(batch.texts) for batch in all_batches(planner([Lines("a", [lines])]))) == [1, 1, 1]
