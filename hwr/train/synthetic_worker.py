@@ -106,7 +106,9 @@ def _clear_errors(what: str) -> Iterator[None]:
 
 def main() -> None:
     """Make lines until the trainer is gone or something fails."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the trainer too, and it is the one to decide
+    # Ctrl-C, and the signal that torchrun sends to all, reach the trainer too, and it is the one to decide.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no frame
     job = json.loads(sys.stdin.buffer.readline())

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from hwr.train.device import Device, choose_device, has_bf16_units, return_free_memory
+from hwr.train.device import Device, choose_device, hardware, has_bf16_units, return_free_memory
+from hwr.train.distributed import Processes
 
 CPU = torch.device("cpu")
 
@@ -42,6 +43,37 @@ def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("hwr.train.device.has_bf16_units", lambda device, units=units: units)
         assert choose_device("auto") == Device(CPU, precision)
     assert choose_device("fp32").precision == "fp32" and choose_device("bf16").precision == "bf16"
+
+
+@pytest.mark.parametrize(("threads", "processes", "each"), [(6, 2, 3), (2, 2, 1), (1, 2, 1), (3, 1, 3), (0, 2, None)])
+def test_threads_are_those_of_all_processes(
+    monkeypatch: pytest.MonkeyPatch, threads: int, processes: int, each: int | None
+) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", given.append)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    choose_device("fp32", threads, Processes(0, processes, 0, processes))
+    assert given == ([] if each is None else [each])
+
+
+def test_each_process_takes_a_card_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("fp32", 0, Processes(5, 8, 1, 4)).device == torch.device("cuda", 1)
+
+
+def test_hardware_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "cpuinfo"
+    file.write_text("processor : 0\nmodel name\t: Fast 9000\nflags\t\t: fpu\n", encoding="utf-8")
+    monkeypatch.setattr("builtins.open", lambda path, encoding, opened=open: opened(file, encoding=encoding))
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert hardware(Device(CPU, "bf16")) == "x86_64, 1 thread, cpu (Fast 9000)"
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    assert hardware(Device(CPU, "bf16"), Processes(1, 2)) == "x86_64, 2 processes of 4 threads, cpu (Fast 9000)"
+    file.unlink()
+    assert hardware(Device(CPU, "bf16")) == "x86_64, 4 threads, cpu"
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Card 7")
+    assert hardware(Device(torch.device("cuda", 0), "bf16")).endswith("4 threads, cuda (Card 7)")
 
 
 @pytest.mark.parametrize(

@@ -109,9 +109,7 @@ def test_gradients_are_clipped_and_only_matrices_decay(data: Path, monkeypatch: 
     groups = [group for part in trainer.optimiser.parts for group in part.param_groups]
     decays = {p.ndim > 1: group["weight_decay"] for group in groups for p in group["params"]}
     assert decays == {True: 0.01, False: 0.0}
-    assert sum(len(group["params"]) for group in groups) == len(
-        list(trainer.network.parameters())
-    )
+    assert sum(len(group["params"]) for group in groups) == len(list(trainer.network.parameters()))
 
 
 def spoiled(monkeypatch: pytest.MonkeyPatch, calls: Callable[[int], bool], value: float = float("nan")) -> None:
