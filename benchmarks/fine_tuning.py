@@ -26,6 +26,7 @@ from hwr.evaluate.evaluation import evaluate
 from hwr.evaluate.sets import find_sets
 from hwr.linestore import LineFile, StoredLine, resolve_split, write_lines
 from hwr.metrics import ErrorCounts
+from hwr.model.info import read_info
 from hwr.recognize.models import find_model
 from hwr.recognize.recognizer import Recognizer
 
@@ -107,7 +108,10 @@ def tune(model: str, lines: Sequence[StoredLine], folder: Path, options: argpars
     data = folder / "tuning.parquet"
     write_lines(data, lines)
     weights = find_model(model).safetensors
-    begun = Recipe(train=(TrainingSet(str(data)),), init_from=str(weights), alphabet="extend", threads=options.threads)
+    assert weights is not None
+    new = read_info(weights).make_alphabet().missing(line.text for line in lines)
+    alphabet = "extend" if new else "keep"
+    begun = Recipe(train=(TrainingSet(str(data)),), init_from=str(weights), alphabet=alphabet, threads=options.threads)
     recipe = override(
         fine_tuning(begun, len(lines)), minutes=options.minutes, seed=options.seed, learning_rate=options.learning_rate
     )

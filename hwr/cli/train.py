@@ -160,6 +160,7 @@ def _fine_tuning(settings: "Recipe", always: bool, changes: dict[str, Any]) -> "
     from hwr.train.recipe import override
 
     lines = fine_tuning.count_lines(settings)
+    settings = override(settings, alphabet=changes["alphabet"])
     if not always and lines >= fine_tuning.FEW_LINES:
         return settings, ""
     settings = fine_tuning.fine_tuning(settings, lines, changes["hold_out"], endless=changes["minutes"] is not None)

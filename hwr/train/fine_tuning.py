@@ -26,6 +26,10 @@ OPTIMISATION = Optimisation(
 )
 
 
+GROWTH_RATE = 1.5e-3
+"""The learning rate where characters may be new: a step moves a weight by about the rate, and theirs have far to go."""
+
+
 def fine_tuning(recipe: Recipe, lines: int, hold_out: float | None = None, endless: bool = False) -> Recipe:
     """The settings of a fine-tuning on `lines` training lines put into `recipe`; data, start and name stay as they are.
 
@@ -33,6 +37,7 @@ def fine_tuning(recipe: Recipe, lines: int, hold_out: float | None = None, endle
         hold_out: share of the lines to validate on where there are no validation sets; None: `HOLD_OUT`.
         endless: only the minutes end the run; else it ends after `EPOCHS` epochs, if these come first.
     """
+    rate = OPTIMISATION.learning_rate if recipe.alphabet == "keep" else GROWTH_RATE
     held = 0.0 if recipe.validation else HOLD_OUT if hold_out is None else hold_out
     return replace(
         recipe,
@@ -40,7 +45,7 @@ def fine_tuning(recipe: Recipe, lines: int, hold_out: float | None = None, endle
         minutes=MINUTES,
         lines=0 if endless else max(1, round(EPOCHS * lines * (1 - held))),
         validate_minutes=VALIDATE_MINUTES,
-        optimisation=OPTIMISATION,
+        optimisation=replace(OPTIMISATION, learning_rate=rate),
     )
 
 

@@ -1,5 +1,6 @@
 """`hwr train mine.parquet --init-from MODEL`: what a user with few lines gets without further options."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def test_few_lines_are_fine_tuned_and_measured(tmp_path: Path, run: Run, mine: P
     assert done.out.strip() == str(Path("runs") / "mine" / BEST)
     assert "fine-tuning on 30 lines" in done.err and "until 40 lines are seen" in done.err
     recipe = load_recipe(folder / RECIPE)
-    assert recipe.optimisation == fine_tuning.OPTIMISATION and (recipe.hold_out, recipe.lines) == (0.1, 40)
+    assert recipe == dataclasses.replace(fine_tuning.fine_tuning(recipe, 30), lines=40) and recipe.hold_out == 0.1
+    assert recipe.optimisation.learning_rate == fine_tuning.GROWTH_RATE
 
     assert done.err.index("before training:") < done.err.index("mine: CER")
     log = [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]

@@ -12,7 +12,7 @@ from hwr.image import NORMALISATION
 from hwr.model.checkpoint import save_model
 from hwr.model.info import ModelInfo
 from hwr.model.network import build
-from hwr.train.fine_tuning import EPOCHS, MINUTES, OPTIMISATION, count_lines, describe, fine_tuning
+from hwr.train.fine_tuning import EPOCHS, GROWTH_RATE, MINUTES, OPTIMISATION, count_lines, describe, fine_tuning
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet, load_recipe
 
 ROOT = Path(__file__).parent.parent.parent
@@ -25,6 +25,14 @@ def test_what_few_lines_change() -> None:
     assert settings.optimisation == OPTIMISATION != Optimisation()
     kept = ("train", "init_from", "name", "seed", "exclude", "precision", "threads", "alphabet", "augment")
     assert all(getattr(settings, name) == getattr(BEGUN, name) for name in kept)
+
+
+def test_new_characters_need_a_higher_rate() -> None:
+    for alphabet in ("extend", "replace"):
+        settings = fine_tuning(replace(BEGUN, alphabet=alphabet), 200)
+        assert settings.alphabet == alphabet
+        assert settings.optimisation == replace(OPTIMISATION, learning_rate=GROWTH_RATE)
+    assert OPTIMISATION.learning_rate < GROWTH_RATE
 
 
 def test_nothing_is_held_out_beside_validation_data() -> None:
