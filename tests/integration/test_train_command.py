@@ -309,7 +309,6 @@ def test_an_alphabet_grows(tmp_path: Path, run: Run) -> None:
     assert "alphabet 'extend' is meant for a start from a model (--init-from)" in error
 
 
-
 def test_no_usable_line_is_counted_and_named(tmp_path: Path, run: Run) -> None:
     data = store_with_texts(tmp_path / "own", ["long" * 200, "text" * 200])
     error = one_line_error_after_progress(run(data, "-o", tmp_path / "run", *TINY))
