@@ -44,7 +44,7 @@ from hwr.train.session import train
 
 REPLICATES = 2000
 FIGURES = "figures.json"
-COMMON = ("lines", "minutes", "init_from", "seed")
+COMMON = ("train", "lines", "minutes", "init_from", "seed")
 """Keys of the recipe that the head of the file sets for all variants."""
 
 Errors = dict[str, tuple[int, int, str]]
