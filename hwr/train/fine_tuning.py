@@ -16,6 +16,7 @@ VALIDATE_MINUTES = 1.0
 HOLD_OUT = 0.1
 
 OPTIMISATION = Optimisation(
+    optimiser="adamw",  # what the settings were tried with
     learning_rate=5e-4,
     warm_up_steps=20,
     decay_share=0.9,

@@ -37,7 +37,7 @@ class Optimisation:
     With muon, kernels and recurrent matrices take `momentum`; all other weights take AdamW and its `betas`.
     """
 
-    optimiser: str = "adamw"
+    optimiser: str = "muon"
     learning_rate: float = 2e-3
     momentum: float = 0.95
     betas: tuple[float, float] = (0.9, 0.98)

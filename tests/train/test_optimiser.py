@@ -88,7 +88,7 @@ def test_adamw_alone_is_a_plain_adamw_without_decay_of_vectors() -> None:
     for parameter, original in zip(twin.parameters(), network.parameters(), strict=True):
         assert original.grad is not None
         parameter.grad = original.grad.clone()
-    options = Optimisation(weight_decay=0.05)
+    options = Optimisation(optimiser="adamw", weight_decay=0.05)
     matrices = [p for p in twin.parameters() if p.ndim > 1]
     vectors = [p for p in twin.parameters() if p.ndim <= 1]
     plain = torch.optim.AdamW(
@@ -124,6 +124,6 @@ def test_a_saved_state_goes_on_exactly(kind: str) -> None:
 
 def test_the_state_of_another_optimiser_is_refused() -> None:
     network = network_with_gradients()
-    state = Optimiser(network, Optimisation()).state()
+    state = Optimiser(network, Optimisation(optimiser="adamw")).state()
     with pytest.raises(ValueError, match="another optimiser"):
         Optimiser(network, OPTIONS).load_state(state)
