@@ -54,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
             return EXIT_OK
         wanted = options.tensorboard and processes.first
         with tensorboard(teller, options.output, wanted) as reporter, stop_on_signal(reporter.message) as stopped:
-            result = train(recipe, options.output, reporter, options.resume, stopped, " ".join(sys.argv), processes)
+            command = " ".join(["python -m hwr.train", *sys.argv[1:]])
+            result = train(recipe, options.output, reporter, options.resume, stopped, command, processes)
     if processes.first:
         print(result.model)
     return EXIT_OK if result.finished else EXIT_INTERRUPTED

@@ -39,8 +39,8 @@ def release(source: Path, folder: Path, validation: Mapping[str, Mapping[str, An
     info = read_info(source)
     if not info.name or Path(info.name).name != info.name:
         raise UsageError(f"{source}: the name {info.name!r} cannot be that of a file; train with another --name")
-    training = info.training | {"init_from": Path(str(info.training.get("init_from", ""))).stem}
-    info = replace(info, training=training, validation={name: dict(figures) for name, figures in validation.items()})
+    measured = {name: dict(figures) for name, figures in validation.items()}
+    info = replace(info, training=_without_folders(info.training), validation=measured)
     target = folder / f"{info.name}.safetensors"
     write_half(source, target, info)
     _write_text(folder / f"{info.name}.md", model_card(info))
@@ -50,8 +50,17 @@ def release(source: Path, folder: Path, validation: Mapping[str, Mapping[str, An
     trunk = source.parent / TRUNK
     if trunk.exists():
         path = folder / TRUNKS / f"{info.name}.safetensors"
-        save_model(path, load_weights(trunk), read_info(trunk), half=True, with_shortcut=True)
+        facts = read_info(trunk)
+        facts = replace(facts, training=_without_folders(facts.training))
+        save_model(path, load_weights(trunk), facts, half=True, with_shortcut=True)
     return target
+
+
+def _without_folders(training: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a training without the folders of the machine that it ran on."""
+    words = str(training.get("command", "")).split(" ")
+    command = " ".join(Path(word).name if Path(word).is_absolute() else word for word in words)
+    return {**training, "init_from": Path(str(training.get("init_from", ""))).stem, "command": command}
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -95,13 +95,28 @@ def test_the_onnx_file_is_made_from_the_rounded_weights(run_folder: Path, tmp_pa
 
 
 def test_the_model_states_what_was_measured_and_what_it_started_from(run_folder: Path, tmp_path: Path) -> None:
-    training = INFO.training | {"init_from": "/home/somebody/models/first.safetensors"}
+    training = INFO.training | {
+        "init_from": "/home/somebody/models/first.safetensors",
+        "command": "hwr train /home/somebody/letters --init-from /home/somebody/models/first.safetensors -o runs/mine",
+    }
     target = released(run_folder, tmp_path, training=training)
     info = read_info(target)
     assert info.validation == MEASURED
     assert info.training["init_from"] == "first"
+    assert info.training["command"] == "hwr train letters --init-from first.safetensors -o runs/mine"
     card = (tmp_path / "drawn.md").read_text(encoding="utf-8")
     assert "started from the model `first`" in card and "somebody" not in card
+
+
+def test_a_trunk_names_no_folder_of_the_machine(run_folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    for name in (BEST, TRUNK):
+        facts = replace(INFO, training=INFO.training | {"command": f"hwr train /home/somebody/{name}"})
+        save_model(run / name, load_weights(run_folder / name), facts, with_shortcut=True)
+    release(run / BEST, tmp_path / "out", MEASURED)
+    for path in (tmp_path / "out" / "drawn.safetensors", tmp_path / "out" / TRUNKS / "drawn.safetensors"):
+        assert str(read_info(path).training["command"]).startswith("hwr train ")
+        assert b"somebody" not in path.read_bytes()
 
 
 def test_the_card_states_the_facts() -> None:
