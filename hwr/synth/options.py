@@ -20,6 +20,9 @@ def _check_numbers(options: object, what: str) -> None:
         numbers = value if isinstance(value, tuple) else (value,)
         if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
             raise UsageError(f"{what} {item.name}: a number is needed, not {value!r}")
+        if isinstance(value, tuple) != isinstance(item.default, tuple):
+            wanted = "two numbers are needed" if isinstance(item.default, tuple) else "one number is needed"
+            raise UsageError(f"{what} {item.name}: {wanted}, not {value!r}")
         if isinstance(value, tuple) and (len(value) != 2 or value[0] > value[1]):
             raise UsageError(f"{what} {item.name}: {value}: give the lowest and the highest")
         if numbers[0] < 0:
@@ -98,6 +101,10 @@ class PaperOptions:
         _check_numbers(self, "paper option")
         if not 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100:
             raise UsageError(f"paper option jpeg_quality: {self.jpeg_quality}: must lie between 1 and 100")
+        for name in ("darkness", "faint_darkness"):
+            low, high = getattr(self, name)
+            if low <= 0 or high > 1:
+                raise UsageError(f"paper option {name}: {low} to {high}: must lie above 0 and not above 1")
         for name in ("low_resolution_rows", "fax_rows"):
             if getattr(self, name)[0] < 16:
                 raise UsageError(f"paper option {name}: nobody reads a line of fewer than 16 rows")

@@ -168,7 +168,7 @@ def _pen(placed: Placed, generator: Generator, options: PaperOptions) -> tuple[F
         width = placed.height * (0.03 + 0.05 * generator.random())
         halo = cv2.GaussianBlur(coverage, (0, 0), width)
         coverage = np.maximum(coverage, draw(generator, options.spreading_gain) * np.minimum(2 * halo, 1))
-    kept = max(READABLE / darkness, 0.0)
+    kept = READABLE / darkness
     if chosen(generator, options.dry_probability):
         depth = min(draw(generator, options.dry_depth), max(0.0, 1 - kept))
         tooth = textures.cut(textures.paper_grain(), coverage.shape, generator)

@@ -52,6 +52,9 @@ def test_shares_count_where_a_source_is_given() -> None:
         ({"strokes": "s", "papers": {"jpeg_quality": [0, 50]}}, "must lie between 1 and 100"),
         ({"strokes": "s", "papers": {"fax_rows": [5, 50]}}, "fewer than 16 rows"),
         ({"strokes": "s", "papers": {"darkness": [0, float("nan")]}}, "a number is needed"),
+        ({"strokes": "s", "papers": {"darkness": [0, 0.5]}}, "darkness: 0 to 0.5: must lie above 0 and not above 1"),
+        ({"strokes": "s", "papers": {"blur_sigma": 0.5}}, "blur_sigma: two numbers are needed, not 0.5"),
+        ({"strokes": "s", "papers": {"fax_probability": [0, 1]}}, "fax_probability: one number is needed, not (0, 1)"),
         ({"strokes": "s", "paper_share": 2}, "paper_share 2: must lie between 0 and 1"),
     ],
 )
