@@ -120,7 +120,20 @@ class Session:
         self.start = begin(self._where_it_starts(), lambda height: training_texts(recipe, height, tell))
         network, self.alphabet = self.start.network, self.start.alphabet
         self.data = open_run_data(recipe, network.height, self.alphabet, tell, processes)
-        self._trained_on = self.data.facts()
+        try:
+            self._trained_on = self.data.facts()
+            self.trainer = self._trainer()
+        except BaseException:
+            self.close()
+            raise
+        self._losses: deque[float] = deque(maxlen=100)
+        self._speed: deque[StepReport] = deque(maxlen=100)
+        self._logged = 0.0
+        self._before: float | None = None
+
+    def _trainer(self) -> Trainer:
+        """The network with its plan, before the first step."""
+        recipe, network, processes = self.recipe, self.start.network, self.processes
         planner = Planner(
             [item.source for item in self.data.training],
             [item.weight for item in self.data.training],
@@ -132,13 +145,10 @@ class Session:
             self.data.synthetic,
             processes,
         )
-        self.trainer = Trainer(network, planner, recipe, self.device, processes)
+        trainer = Trainer(network, planner, recipe, self.device, processes)
         if processes.count > 1:
             seed_process(recipe.seed, processes)  # not the same dropout in each
-        self._losses: deque[float] = deque(maxlen=100)
-        self._speed: deque[StepReport] = deque(maxlen=100)
-        self._logged = 0.0
-        self._before: float | None = None
+        return trainer
 
     def _where_it_starts(self) -> Recipe:
         """The recipe; if the model that the run began with is gone, its own last model takes the place."""

@@ -71,7 +71,7 @@ class OwnLines:
 
 
 class SharedLines:
-    """Several trainers make every so manieth group each, and give it to all.
+    """Several trainers share the work: each makes some of the groups and gives them to all.
 
     Args:
         own: makes the groups of this trainer: its group n is group n * count + rank of the run.
@@ -108,10 +108,12 @@ class BackgroundLines:
     """
 
     def __init__(self, jobs: list[dict[str, Any]], report: Callable[[str], None]) -> None:
-        self._workers = [_Worker(job, max(1, BUFFERED_GROUPS // len(jobs))) for job in jobs]
+        self._workers: list[_Worker] = []
         self._next = 0  # the group that the workers are about to give
         self._group: tuple[int, list[TrainingLine]] = (-1, [])
         try:
+            for job in jobs:
+                self._workers.append(_Worker(job, max(1, BUFFERED_GROUPS // len(jobs))))
             for worker in self._workers:
                 for message in worker.wait_until_ready():
                     if worker is self._workers[0]:
@@ -324,9 +326,10 @@ def characters(options: Synthesis, survey: bool, seed: int) -> Iterator[str]:
     if not found and survey:
         maker = LineMaker(_job(options, None, 1, seed), lambda message: None)
         found = {character for index in range(SURVEYED_LINES) for character in maker.text(index)}
-    yield from sorted(found)
-    if " " in found:
-        yield "a b" if {"a", "b"} <= found else ". ."
+    visible = sorted(found - {" "})
+    yield from visible
+    if " " in found and visible:
+        yield f"{visible[-1]} {visible[-1]}"  # alone it would be trimmed
 
 
 def _job(options: Synthesis, alphabet: str | None, height: int, seed: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from training_runs import Recorded, Recorder, drawn_bundle, recipe, run
 from hwr.errors import HwrError, InputError, MissingDependency, TrainingError
 from hwr.image import normalise_line
 from hwr.synth.options import SynthOptions
+from hwr.text import Alphabet
 from hwr.train import plan, synthetic
 from hwr.train.data import TrainingLine
 from hwr.train.recipe import Recipe
@@ -143,6 +144,22 @@ def test_failures_are_one_clear_line(workers: int, fault: str, kind: type[HwrErr
     assert children() == before
 
 
+def test_a_process_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of two: the first one is not left behind."""
+    before, start, started = children(), subprocess.Popen, []
+
+    def start_one(*words: object, **settings: object) -> object:
+        if started:
+            raise OSError(11, "Resource temporarily unavailable")
+        started.append(start(*words, **settings))  # type: ignore[call-overload]
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", start_one)
+    with pytest.raises(TrainingError, match="no process can be started: Resource temporarily unavailable"):
+        open_synthesis(synthesis(workers=2), CHARACTERS, HEIGHT, 7)
+    assert len(started) == 1 and children() == before
+
+
 def test_a_worker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     source = open_synthesis(synthesis("hangs-0"), CHARACTERS, HEIGHT, 7)
     monkeypatch.setattr(synthetic, "SILENCE_SECONDS", 1)
@@ -192,7 +209,8 @@ def _lives(process: int) -> bool:
 
 
 def test_characters_that_synthesis_adds() -> None:
-    assert list(characters(synthesis(characters="xé x"), True, 1)) == [" ", "x", "é", ". ."]
+    assert list(characters(synthesis(characters="xé x"), True, 1)) == ["x", "é", "é é"]
+    assert Alphabet.of(characters(synthesis(characters="xé x"), True, 1)).characters == " xé"
     assert list(characters(synthesis(), False, 1)) == []
     assert list(characters(synthesis(), True, 1)) == list(CHARACTERS)
 
