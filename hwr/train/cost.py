@@ -137,8 +137,10 @@ def _sizes(session: Session) -> list[SetSize]:
 
 
 def _first_pool(trainer: Trainer) -> tuple[list[Batch], float]:
-    """The batches that the run would do next, and the seconds that reading all of their pool takes."""
+    """The batches of the first pool of the run's epoch, and the seconds that reading them takes."""
     planner, epoch = trainer.planner, trainer.progress.epoch
+    if not planner.has_lines:
+        trainer.refuse_to_train()
     started = time.perf_counter()
     while not (pools := planner.pools(epoch)):
         epoch += 1

@@ -41,7 +41,7 @@ class RunFolder:
         """
         with atomic_write(self.path / RECIPE) as temporary:
             temporary.write_text(recipe_to_toml(recipe), encoding="utf-8")
-        for name in (BEST, LAST, TRUNK, RESUME, TRUNK_RESUME, RECIPE):
+        for name in (BEST, LAST, TRUNK, RESUME, TRUNK_RESUME, RECIPE, METRICS):
             for leftover in self.path.glob(f".{name}.*.tmp"):
                 with suppress(OSError):
                     leftover.unlink()

@@ -105,6 +105,8 @@ def test_synthetic_lines_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_data_that_cannot_be_used(tmp_path: Path, data: Path) -> None:
     with pytest.raises(DataError, match="no training data"):
         dry_run(Recipe(), tmp_path / "run", Recorder())
+    with pytest.raises(TrainingError, match="no usable line"):
+        dry_run(recipe(data, train=(TrainingSet(str(data), weight=0.0),)), tmp_path / "run", Recorder())
     session = opened(recipe(data), tmp_path / "run")
     session.trainer.planner.exclude = "abcd"
     with pytest.raises(TrainingError, match=r"no usable line.*200 excluded"):

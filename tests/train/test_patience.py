@@ -107,11 +107,11 @@ def test_a_run_that_is_made_longer_forgets_its_early_end(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates(monkeypatch, FALLS_FOR_FIVE)
-    run(settings(data), tmp_path / "run")
-    rates(monkeypatch, (0.4 * 0.9**step for step in range(500)))
-    longer = run(settings(data, lines=1200), tmp_path / "run", resume=True)
+    run(settings(data, lines=250), tmp_path / "run")
+    rates(monkeypatch, (0.4 * 0.98**step for step in range(500)))
+    longer = run(settings(data, lines=300), tmp_path / "run", resume=True)
     assert longer.reports[0].step == 9 and any("lengthened" in message for message in longer.reporter.messages)
-    assert longer.session.trainer.progress.lines >= 1200 and not told(longer)
+    assert longer.session.trainer.progress.lines >= 300 and not told(longer)
 
 
 def test_share_of_a_run_that_is_cut_short() -> None:
