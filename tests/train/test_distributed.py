@@ -38,15 +38,17 @@ from hwr.train.distributed import join_processes
 from hwr.train.recipe import load_recipe
 
 with join_processes() as processes:
-    settings, folder, resume = load_recipe(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3] == "resume"
-    done = run(settings, folder, resume, int(sys.argv[4]), processes=processes)
-    for report in done.reports:
-        print(report.step, report.lines, report.loss)
-    weights = torch.cat([tensor.double().flatten() for tensor in done.session.trainer.network.state_dict().values()])
-    gradients = [parameter.grad.double().flatten() for parameter in done.session.trainer.network.parameters()]
-    print("gradient", torch.cat(gradients).norm().item())
-    print("weights", weights.sum().item().hex(), weights.norm().item().hex())
-    print("finished", done.finished, done.session.trainer.progress.seconds.hex())
+    for first in range(1, len(sys.argv), 4):
+        file, folder, mode, stop_after = sys.argv[first : first + 4]
+        done = run(load_recipe(Path(file)), Path(folder), mode == "resume", int(stop_after), processes=processes)
+        for report in done.reports:
+            print(report.step, report.lines, report.loss)
+        trainer = done.session.trainer
+        weights = torch.cat([tensor.double().flatten() for tensor in trainer.network.state_dict().values()])
+        gradients = [parameter.grad.double().flatten() for parameter in trainer.network.parameters()]
+        print("gradient", torch.cat(gradients).norm().item())
+        print("weights", weights.sum().item().hex(), weights.norm().item().hex())
+        print("finished", done.finished, trainer.progress.seconds.hex())
 """
 
 AGREEMENT = """
@@ -136,13 +138,30 @@ def processes(program: str, *arguments: object, count: int = 2) -> list[tuple[in
     return [(child.returncode, out, err) for child, (out, err) in zip(children, done, strict=True)]
 
 
-def run_in_two(settings: Recipe, folder: Path, mode: str = "start", stop_after: int = 0) -> list[list[str]]:
-    """What two processes that train printed, line by line."""
-    file = folder.with_suffix(".toml")
-    file.write_text(recipe_to_toml(settings), encoding="utf-8")
-    results = processes(RUN, file, folder, mode, stop_after)
+Job = tuple[Recipe, Path, str, int]
+"""A run: its settings, its folder, "start" or "resume", the step after which it stops (0: none)."""
+
+
+def run_in_two(*jobs: Job) -> list[list[list[str]]]:
+    """What each of two processes printed, line by line, in each of the runs, which are done one after the other."""
+    arguments: list[object] = []
+    for settings, folder, mode, stop_after in jobs:
+        file = folder.with_suffix(".toml")
+        file.write_text(recipe_to_toml(settings), encoding="utf-8")
+        arguments += [file, folder, mode, stop_after]
+    results = processes(RUN, *arguments)
     assert [code for code, _, _ in results] == [0, 0], results[0][2] + results[1][2]
-    return [out.splitlines() for _, out, _ in results]
+    printed = [_of_runs(out.splitlines()) for _, out, _ in results]
+    return [[runs[number] for runs in printed] for number in range(len(jobs))]
+
+
+def _of_runs(lines: list[str]) -> list[list[str]]:
+    runs: list[list[str]] = [[]]
+    for line in lines:
+        runs[-1].append(line)
+        if line.startswith("finished"):
+            runs.append([])
+    return runs
 
 
 @pytest.fixture(scope="module")
@@ -163,15 +182,28 @@ def exact(data: Path, **changes: object) -> Recipe:
     return recipe(data, spec=SPEC, augment=plain(), optimisation=optimisation, **changes)
 
 
+OPTIMISERS = ("adamw", "muon")
+
+
+@pytest.fixture(scope="module")
+def five_steps(tmp_path_factory: pytest.TempPathFactory, data: Path) -> dict[str, tuple[Path, list[list[str]]]]:
+    """The folder of a run of five steps in two processes with each optimiser, and what they printed."""
+    folders = {optimiser: tmp_path_factory.mktemp(optimiser) / "two" for optimiser in OPTIMISERS}
+    jobs: list[Job] = [(exact(data, optimiser=name), folder, "start", 5) for name, folder in folders.items()]
+    return dict(zip(OPTIMISERS, zip(folders.values(), run_in_two(*jobs), strict=True), strict=True))
+
+
 @pytest.mark.parametrize(("optimiser", "tolerance"), [("adamw", 1e-5), ("muon", 5e-4)])
-def test_two_processes_learn_what_one_does(tmp_path: Path, data: Path, optimiser: str, tolerance: float) -> None:
+def test_two_processes_learn_what_one_does(
+    five_steps: dict[str, tuple[Path, list[list[str]]]], tmp_path: Path, data: Path, optimiser: str, tolerance: float
+) -> None:
     """The same weights after five steps; each process has half of the lines of every batch.
 
     Muon rounds to bf16 on the way, and so enlarges the differences of the last bits.
     """
     settings = exact(data, optimiser=optimiser)
     one = run(settings, tmp_path / "one", stop_after=5)
-    first, second = run_in_two(settings, tmp_path / "two", stop_after=5)
+    two, (first, second) = five_steps[optimiser]
     assert first == second, "the processes went apart"
     assert len(one.reports) == 5
     for report, line in zip(one.reports, first, strict=False):
@@ -181,8 +213,8 @@ def test_two_processes_learn_what_one_does(tmp_path: Path, data: Path, optimiser
     gradients = [p.grad.flatten() for p in one.session.trainer.network.parameters() if p.grad is not None]
     assert first[5].startswith("gradient ")
     assert float(first[5].split()[1]) == pytest.approx(float(torch.cat(gradients).norm()), rel=1e-3)
-    weights, expected = (load_weights(tmp_path / name / LAST) for name in ("two", "one"))
-    states = [RunFolder(tmp_path / name).load_state(RESUME)["network"] for name in ("two", "one")]
+    weights, expected = (load_weights(folder / LAST) for folder in (two, tmp_path / "one"))
+    states = [RunFolder(folder).load_state(RESUME)["network"] for folder in (two, tmp_path / "one")]
     start = run(settings, tmp_path / "begun", stop_after=-1).session.trainer.network.state_dict()
     for name in expected:
         torch.testing.assert_close(weights[name], expected[name], rtol=0, atol=tolerance)
@@ -228,7 +260,7 @@ def test_a_run_changes_its_number_of_processes(tmp_path: Path, data: Path) -> No
     whole = run(settings, tmp_path / "whole")
     third = len(whole.reports) // 3
     losses = run(settings, tmp_path / "run", stop_after=third).losses
-    first, second = run_in_two(settings, tmp_path / "run", "resume", stop_after=2 * third)
+    ((first, second),) = run_in_two((settings, tmp_path / "run", "resume", 2 * third))
     assert first == second
     losses |= {int(step): float(loss) for step, _, loss in map(str.split, first[:third])}
     last = run(settings, tmp_path / "run", resume=True)
@@ -248,9 +280,10 @@ def test_a_run_changes_its_number_of_processes(tmp_path: Path, data: Path) -> No
 def test_batch_norm_dropout_and_augmentation(tmp_path: Path, data: Path) -> None:
     """A run of two that was stopped goes on as if it had not been; validation is that of one process."""
     settings = recipe(data, lines=60)
-    whole, _ = run_in_two(settings, tmp_path / "whole")
-    before, _ = run_in_two(settings, tmp_path / "run", stop_after=3)
-    after, other = run_in_two(settings, tmp_path / "run", "resume")
+    (whole, _), (before, _) = run_in_two(
+        (settings, tmp_path / "whole", "start", 0), (settings, tmp_path / "run", "start", 3)
+    )
+    ((after, other),) = run_in_two((settings, tmp_path / "run", "resume", 0))
     assert after == other
     steps = [line for line in whole if line[0].isdigit()]
     assert before[:3] + [line for line in after if line[0].isdigit()] == steps
