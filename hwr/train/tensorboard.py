@@ -79,9 +79,7 @@ def tensorboard(reporter: "Reporter", run_folder: Path, wanted: bool) -> Iterato
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise MissingDependency(
-            "--tensorboard needs the package tensorboard; run: pip install 'hwr[tensorboard]'"
-        ) from None
+        raise MissingDependency("--tensorboard needs the package tensorboard; run: pip install tensorboard") from None
     both = TensorBoardReporter(reporter, run_folder / FOLDER, SummaryWriter)
     try:
         yield both
