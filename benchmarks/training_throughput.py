@@ -113,7 +113,7 @@ def measure(
     """Run the batches and print the medians."""
     rates, speeds, steps = [], [], []
     for number, (batch, counts) in enumerate(zip(batches, operations, strict=True)):
-        seconds = timed(lambda batch=batch: trainer._step(batch, 1e-4), device)  # type: ignore[misc]
+        seconds = timed(lambda batch=batch: trainer._step(trainer._ready(batch), 1e-4), device)  # type: ignore[misc]
         if number >= WARM_UP:
             rates.append(3 * sum(counts.values()) / seconds)
             speeds.append(len(batch.texts) / (seconds + reading))
@@ -157,7 +157,7 @@ def print_kinds(
     activities = [ProfilerActivity.CUDA if on_card else ProfilerActivity.CPU]
     with profile(activities=activities) as profiler:
         for batch in batches:
-            trainer._step(batch, 1e-4)
+            trainer._step(trainer._ready(batch), 1e-4)
     times = dict.fromkeys((*KINDS, "all else"), 0.0)
     for event in profiler.key_averages():
         seconds = (event.self_device_time_total if on_card else event.self_cpu_time_total) / 1e6

@@ -14,7 +14,8 @@ from hwr.bundle import BundleHeader, BundleLine, write_bundle
 from hwr.image import NORMALISATION
 from hwr.train.augment import AugmentOptions
 from hwr.train.distributed import ALONE, Processes
-from hwr.train.loop import Progress, StepReport, Trainer
+from hwr.train.loop import StepReport, Trainer
+from hwr.train.progress import Progress
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 from hwr.train.session import Session
 from hwr.train.validate import SetResult

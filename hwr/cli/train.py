@@ -48,6 +48,12 @@ INSTALL = "pip install torch==2.11.0 torchaudio==2.11.0 safetensors onnx"
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder; with more --minutes, from its trunk.")
 @click.option("--minutes", type=POSITIVE, help="Length in minutes spent in steps.  [default: 60; when fine-tuning, 15]")
 @click.option("--lines", type=click.IntRange(0), help="End after this many lines seen, if that comes first.")
+@click.option(
+    "--deadline",
+    type=POSITIVE,
+    metavar="MINUTES",
+    help="Be done with all steps so long from now, waiting and validation included.",
+)
 @click.option("--patience", type=click.IntRange(0), help="End early after so many validations without progress.")
 @click.option("--learning-rate", type=POSITIVE, help="Highest rate.  [default: 0.002; when fine-tuning, 0.0005]")
 @click.option("--seed", type=int, help="Of weights, order and augmentation.  [default: 1]")
@@ -71,6 +77,7 @@ def command(
     resume: bool,
     tensorboard: bool,
     dry_run: bool,
+    deadline: float | None,
     **changes: Any,
 ) -> None:
     """Train a model on DATA: line stores, Parquet files or bundles.
@@ -103,7 +110,7 @@ def command(
         with_tensorboard(teller, output, tensorboard and processes.first) as reporter,
         stop_on_signal(reporter.message) as stopped,
     ):
-        result = train(settings, output, reporter, resume, stopped, words, processes, told)
+        result = train(settings, output, reporter, resume, stopped, words, processes, told, deadline)
     if processes.first:
         click.echo(str(result.model))
     if not result.finished:

@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
     parser.add_argument("--minutes", type=float, help="length of the run in minutes spent in steps")
     parser.add_argument("--lines", type=int, help="end after this many lines seen, if that comes first")
+    parser.add_argument("--deadline", type=float, help="be done with all steps so many minutes from now")
     parser.add_argument("--patience", type=int, help="end early after so many validations without progress")
     parser.add_argument("--threads", type=int, help="CPU threads of all processes together")
     parser.add_argument("--tensorboard", action="store_true", help="write scalars to the folder tensorboard as well")
@@ -55,7 +56,9 @@ def run(options: argparse.Namespace) -> int:
         wanted = options.tensorboard and processes.first
         with tensorboard(teller, options.output, wanted) as reporter, stop_on_signal(reporter.message) as stopped:
             command = " ".join(["python -m hwr.train", *sys.argv[1:]])
-            result = train(recipe, options.output, reporter, options.resume, stopped, command, processes)
+            result = train(
+                recipe, options.output, reporter, options.resume, stopped, command, processes, "", options.deadline
+            )
     if processes.first:
         print(result.model)
     return EXIT_OK if result.finished else EXIT_INTERRUPTED

@@ -4,8 +4,8 @@ import copy
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any, NoReturn, Protocol
 
 import torch
@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from hwr.errors import TrainingError
 from hwr.model.network import Network
-from hwr.train.augment import augment
 from hwr.train.device import Device, return_free_memory
 from hwr.train.distributed import ALONE, Processes
+from hwr.train.feed import EpochEnds, PoolBegins, PoolEnds, ReadyBatch, feed, prepare, take
 from hwr.train.loss import ctc_loss, span_mask
 from hwr.train.optimiser import Optimiser
-from hwr.train.plan import Batch, Block, Planner
+from hwr.train.plan import Batch, Planner
+from hwr.train.progress import Progress
 from hwr.train.recipe import Recipe
 from hwr.train.schedule import in_decay, learning_rate
 
@@ -27,59 +28,6 @@ STALL_FACTOR = 5.0
 
 MAX_NON_FINITE = 50
 """So many steps without a finite loss one after the other end the run."""
-
-LEAST_PROGRESS = 0.005
-"""A validation counts as progress when its CER is lower by this part at least."""
-
-
-@dataclass
-class Progress:
-    """Where a run stands."""
-
-    step: int = 0
-    lines: int = 0
-    characters: int = 0
-    seconds: float = 0.0
-    epoch: int = 0
-    pool: int = 0
-    batch: int = 0
-    synthetic_share: float = 0.0  # of the present pool
-    synthetic: int = 0  # lines made for the pools before it
-    non_finite: int = 0
-    non_finite_in_a_row: int = 0
-    last_validation: float = 0.0
-    last_save: float = 0.0
-    trunk_saved: bool = False
-    best: float = float("inf")
-    validation: dict[str, Any] = field(default_factory=dict)
-    warm_up_from: int = 0  # the step at which the optimiser began afresh
-    stale: int = 0  # validations without progress
-    stale_above: float = float("inf")  # the mean CER that counted as progress last
-    early_end: tuple[float, float, int] | None = None  # share, and the minutes and lines of the recipe it belongs to
-
-    def share(self, recipe: Recipe) -> float:
-        """How much of the run is over, 0 to 1 or more; of a run that is cut short, how much of what is left of it."""
-        by_lines = self.lines / recipe.lines if recipe.lines else 0.0
-        share = max(self.seconds / (60 * recipe.minutes), by_lines)
-        if self.early_end is not None and self.early_end[1:] == (recipe.minutes, recipe.lines):
-            share /= self.early_end[0]
-        return share
-
-    def end_early(self, recipe: Recipe) -> None:
-        """Bring the end forward, so that the decay begins now and keeps its share of the run.
-
-        The end holds for the length that the recipe has now: a run that is made longer forgets it.
-        """
-        self.early_end = (self.share(recipe) / (1 - recipe.optimisation.decay_share), recipe.minutes, recipe.lines)
-        self.stale = 0
-
-    def stalls(self, cer: float, patience: int) -> bool:
-        """Note the mean CER of a validation; True when `patience` of them in a row brought no progress."""
-        if cer < self.stale_above * (1 - LEAST_PROGRESS):
-            self.stale_above, self.stale = cer, 0
-        else:
-            self.stale += 1
-        return 0 < patience <= self.stale
 
 
 @dataclass(frozen=True)
@@ -106,16 +54,25 @@ class Observer(Protocol):
 
 
 class Trainer:
-    """Network, running average, optimiser and position: all that a run changes."""
+    """Network, running average, optimiser and position: all that a run changes.
+
+    `deadline`, a time of `time.monotonic`, ends the run early enough for its decay; None: only the recipe ends it.
+    """
 
     def __init__(
-        self, network: Network, planner: Planner, recipe: Recipe, device: Device, processes: Processes = ALONE
+        self,
+        network: Network,
+        planner: Planner,
+        recipe: Recipe,
+        device: Device,
+        processes: Processes = ALONE,
     ) -> None:
         self.network = network.to(device.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's types
         self.average = copy.deepcopy(self.network)
         self.average.requires_grad_(False)
         self.planner, self.recipe, self.device, self.processes = planner, recipe, device, processes
+        self.deadline: float | None = None
         self.forward = processes.parallel(self.network)
         self.optimiser = Optimiser(self.network, recipe.optimisation)
         self.progress = Progress()
@@ -123,35 +80,33 @@ class Trainer:
 
     def run(self, observer: Observer, stop: Callable[[], bool]) -> bool:
         """Train until the recipe's minutes or lines are reached (True) or `stop()` says so (False)."""
-        while True:
-            pools = self.planner.pools(self.progress.epoch)
-            for number in range(self.progress.pool, len(pools)):
-                batches, synthetic = self._pool(number, pools[number])
-                while batches:
-                    if self.progress.share(self.recipe) >= 1:
-                        return True
-                    if self.processes.any(stop()):
-                        return False
-                    self._enter_decay(observer)
-                    report = self.timed_step(batches.popleft())  # nothing keeps a batch that is done
-                    self.progress.batch += 1
-                    observer.step(report, self.progress)
-                    observer.due(self)
-                self.progress.pool, self.progress.batch = number + 1, 0
-                self.progress.synthetic += synthetic
-                return_free_memory()
-            # An epoch may have no pool: of a set with a weight below 1 it shows a part, perhaps none.
-            if (pools and self.progress.lines == 0) or not self.planner.has_lines:
-                self.refuse_to_train()
-            self.progress.epoch, self.progress.pool = self.progress.epoch + 1, 0
-
-    def _pool(self, number: int, blocks: Sequence[Block]) -> tuple[deque[Batch], int]:
-        """The batches of pool `number` that are still to do, and how many synthetic lines were made for all of it."""
         progress = self.progress
-        if progress.batch == 0:  # a pool in which the run was stopped keeps the share that it began with
-            progress.synthetic_share = self.planner.synthetic_share(progress.share(self.recipe))
-        pool = self.planner.mixed(progress.epoch, number, blocks, progress.synthetic_share, progress.synthetic)
-        return deque(pool.batches[progress.batch :]), pool.synthetic
+        with feed(self.planner, progress, self.recipe, self.device.device, self.processes) as items:
+            for item in items:
+                match item:
+                    case PoolBegins():
+                        progress.synthetic_share = item.synthetic_share
+                    case PoolEnds():
+                        progress.pool, progress.batch = item.number + 1, 0
+                        progress.synthetic += item.synthetic
+                        if self.device.device.type == "cpu":
+                            return_free_memory()
+                    case EpochEnds():
+                        # An epoch may have no pool: of a set with a weight below 1 it shows a part, perhaps none.
+                        if (item.pools and progress.lines == 0) or not self.planner.has_lines:
+                            self.refuse_to_train()
+                        progress.epoch, progress.pool = progress.epoch + 1, 0
+                    case _:
+                        if progress.share(self.recipe) >= 1:
+                            return True
+                        if self.processes.any(stop()):
+                            return False
+                        self._enter_decay(observer)
+                        report = self.timed_step(item)
+                        progress.batch += 1
+                        observer.step(report, progress)
+                        observer.due(self)
+        raise AssertionError("the feed has no end")  # without lines it was refused above
 
     def _enter_decay(self, observer: Observer) -> None:
         if not self.progress.trunk_saved and in_decay(self.progress.share(self.recipe), self.recipe.optimisation):
@@ -165,12 +120,13 @@ class Trainer:
         passed = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in asdict(self.planner.skipped).items())
         raise TrainingError(f"no usable line in the training data; passed over: {passed}")
 
-    def timed_step(self, batch: Batch) -> StepReport:
+    def timed_step(self, batch: Batch | ReadyBatch) -> StepReport:
         """One step, and its time on the run's clock."""
         started = time.perf_counter()
+        ready = take(batch) if isinstance(batch, ReadyBatch) else self._ready(batch)
         step = self.progress.step - self.progress.warm_up_from
         rate = learning_rate(step, self.progress.share(self.recipe), self.recipe.optimisation)
-        loss = self._step(batch, rate)
+        loss = self._step(ready, rate)
         duration = self.processes.of_first(time.perf_counter() - started)
         if len(self._durations) == self._durations.maxlen:
             median = sorted(self._durations)[len(self._durations) // 2]
@@ -178,19 +134,28 @@ class Trainer:
                 duration = median
         self._durations.append(duration)
         self.progress.step += 1
-        self.progress.lines += len(batch.texts)
-        self.progress.characters += len(batch.targets)
+        self.progress.lines += ready.lines
+        self.progress.characters += ready.labels
         self.progress.seconds += duration
-        return StepReport(self.progress.step, loss, rate, len(batch.texts), duration)
+        self._keep_the_deadline()
+        return StepReport(self.progress.step, loss, rate, ready.lines, duration)
 
-    def _step(self, batch: Batch, rate: float) -> float:
+    def _keep_the_deadline(self) -> None:
+        """Let the clock jump to where the time that is left before the deadline is all that is left of the run."""
+        if self.deadline is not None:
+            left = self.processes.of_first(self.deadline - time.monotonic())
+            self.progress.seconds = max(self.progress.seconds, 60 * self.recipe.minutes - left)
+
+    def _ready(self, batch: Batch) -> ReadyBatch:
+        return prepare(batch, self.device.device, self.recipe.augment, self.processes)
+
+    def _step(self, ready: ReadyBatch, rate: float) -> float:
         """One forward and backward pass and the update; the loss, which may be non-finite."""
-        part, characters = self.processes.share(batch)
         self.network.train()
         self.optimiser.zero_grad()
         statistics = [buffer.clone() for buffer in self.network.buffers()]
-        loss = self._loss(part)
-        value, factor, means = self.processes.combine(loss, characters, _float_buffers(self.network))
+        loss = self._loss(ready)
+        value, factor, means = self.processes.combine(loss, ready.characters, _float_buffers(self.network))
         if not math.isfinite(value):
             return self._skip(value, statistics)
         torch.autograd.backward(loss if factor == 1.0 else loss * factor)
@@ -205,24 +170,16 @@ class Trainer:
         self._update_average()
         return value
 
-    def _loss(self, batch: Batch) -> Tensor:
+    def _loss(self, ready: ReadyBatch) -> Tensor:
         options, device = self.recipe.optimisation, self.device.device
-        lines = len(batch.texts)
-        ink = augment(
-            batch.ink.to(device),
-            batch.widths.to(device),
-            torch.full((lines,), batch.target_width, dtype=torch.int64, device=device),
-            batch.seeds.to(device),
-            self.recipe.augment,
-        )
-        steps = batch.target_width // self.planner.stride
-        spans = span_mask(lines, steps, options.span_steps, options.steps_per_span, device)
+        steps = ready.part.target_width // self.planner.stride
+        spans = span_mask(len(ready.ink), steps, options.span_steps, options.steps_per_span, device)
         with self.device.autocast():
-            log_probs, shortcut = self.forward(ink, spans)
-        targets, lengths = batch.targets.to(device), batch.target_lengths.to(device)
-        loss = ctc_loss(log_probs, targets, lengths)
+            log_probs, shortcut = self.forward(ready.ink, spans)
+        lengths = ready.part.target_lengths
+        loss = ctc_loss(log_probs, ready.targets, lengths)
         if shortcut is not None and options.shortcut_weight:
-            loss = loss + options.shortcut_weight * ctc_loss(shortcut, targets, lengths)
+            loss = loss + options.shortcut_weight * ctc_loss(shortcut, ready.targets, lengths)
         return loss
 
     @torch.no_grad()

@@ -37,8 +37,8 @@ SYNTHETIC_POOL = 2048
 MAX_SPREAD = 1.12
 """Widest line over narrowest line of a batch: the last stretch to the common width stays within half of this."""
 
-MAX_LINES = 96
-"""Lines in a batch of very short ones."""
+MAX_LINES, FEW_COLUMNS = 96, 145
+"""Lines in a batch of very short ones: 96, or one for every 145 columns of a batch, whichever is more."""
 
 WIDTH_STEP, WIDTH_STEP_FROM = 16, 160
 """Batches wider than 160 columns get a multiple of 16: fewer shapes for which kernels must be made."""
@@ -258,7 +258,8 @@ class Planner:
 
     def _joins(self, lines: Sequence[PlannedLine], start: int, stop: int) -> bool:
         """True when line `stop` may join the batch of the lines from `start` on."""
-        if stop == len(lines) or stop - start >= MAX_LINES:
+        most = max(MAX_LINES, self.options.columns_per_batch // FEW_COLUMNS)
+        if stop == len(lines) or stop - start >= most:
             return False
         widest = lines[stop].width
         fits = widest * (stop - start + 1) <= self.options.columns_per_batch

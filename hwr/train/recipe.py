@@ -68,6 +68,8 @@ class Recipe:
         precision: auto takes bf16 where the processor or card has units for it.
         validation_lines: at most so many lines of each set during the run; the last validation takes all.
         patience: so many validations without progress of the mean CER end the run early; 0: never.
+        keep_lines: keep the decoded lines of the training sets in memory, about 1 GiB for 40,000: a card would wait
+            for them to be decoded anew in every epoch.
         synthesis: lines made while the run goes on; None: none.
     """
 
@@ -90,6 +92,7 @@ class Recipe:
     save_minutes: float = 3.0
     validation_lines: int = 300
     patience: int = 0
+    keep_lines: bool = False
     optimisation: Optimisation = field(default_factory=Optimisation)
     augment: AugmentOptions = field(default_factory=AugmentOptions)
     synthesis: Synthesis | None = None

@@ -3,7 +3,8 @@
 from typing import Any
 
 from hwr.errors import InputError
-from hwr.train.loop import Progress, Trainer
+from hwr.train.loop import Trainer
+from hwr.train.progress import Progress
 from hwr.train.recipe import Recipe
 from hwr.train.run import LAST, RESUME, TRUNK_RESUME, RunFolder
 from hwr.train.schedule import in_decay

@@ -78,6 +78,8 @@ def open_run_data(
         parts = hold_out([item.source for item in training], recipe.hold_out, recipe.seed, recipe.exclude)
         training = [replace(item, source=kept) for item, (kept, _) in zip(training, parts, strict=True)]
         validation = [aside for _, aside in parts if any(aside.texts())]
+    if recipe.keep_lines:
+        training = [replace(item, source=Part(item.source, lambda text: True, keep=True)) for item in training]
     synthetic = None
     if recipe.synthesis is not None:
         wanted = "".join(character for character in alphabet.characters if character not in recipe.exclude)

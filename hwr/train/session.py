@@ -1,5 +1,6 @@
 """One run from recipe to released model: opens the data, builds the network, validates, saves, resumes."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,8 +16,9 @@ from hwr.model.info import ModelInfo
 from hwr.model.network import count_parameters
 from hwr.train.device import Device, choose_device, hardware
 from hwr.train.distributed import ALONE, Processes
-from hwr.train.loop import Progress, StepReport, Trainer, seed_process
+from hwr.train.loop import StepReport, Trainer, seed_process
 from hwr.train.plan import Planner, Skipped
+from hwr.train.progress import Progress
 from hwr.train.recipe import Recipe
 from hwr.train.resume import go_on
 from hwr.train.run import BEST, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder
@@ -60,8 +62,12 @@ def train(
     command: str = "",
     processes: Processes = ALONE,
     note: str = "",
+    deadline: float | None = None,
 ) -> RunResult:
     """Train as `recipe` says and keep everything in `folder`. `note` is told to people once all is ready.
+
+    All steps are done after `deadline` minutes from now, whatever waiting, validation and saving cost: where less time
+    is left than the recipe has, the run is as far as the rest allows, and its learning rate falls in time.
 
     `last.safetensors` is the running average of the weights at the end, `best.safetensors` the one with the lowest mean
     validation CER, `trunk.safetensors` the one before the learning rate fell.
@@ -69,7 +75,9 @@ def train(
     Raises:
         HwrError: data, recipe, model or folder cannot be used, or the loss stays non-finite.
     """
+    ends = None if deadline is None else time.monotonic() + 60 * deadline
     session = Session(recipe, folder, reporter, command, processes)
+    session.trainer.deadline = ends
     try:
         session.prepare(resume)
         if note:

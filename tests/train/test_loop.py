@@ -13,11 +13,12 @@ from hwr.bundle import BundleLine, BundleShard, write_bundle
 from hwr.errors import TrainingError
 from hwr.model.network import build
 from hwr.text import Alphabet
-from hwr.train import loop
+from hwr.train import feed, loop
 from hwr.train.data import BundleSource, Normalised
 from hwr.train.device import Device
-from hwr.train.loop import MAX_NON_FINITE, Progress, StepReport, Trainer
+from hwr.train.loop import MAX_NON_FINITE, StepReport, Trainer
 from hwr.train.plan import Planner
+from hwr.train.progress import Progress
 from hwr.train.recipe import Optimisation, Recipe
 
 
@@ -146,13 +147,13 @@ def test_non_finite_loss_is_skipped_and_counted(data: Path, monkeypatch: pytest.
 def test_ink_that_is_not_finite_leaves_no_trace(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The norms' running statistics see a batch before the loss is known."""
     trainer = trainer_of(data, one_head(data, lines=100))
-    original, count = loop.augment, iter(range(10**9))
+    original, count = feed.augment, iter(range(10**9))
 
     def augment(*arguments: object) -> Tensor:
         ink: Tensor = original(*arguments)  # type: ignore[arg-type]
         return ink * float("nan") if next(count) == 2 else ink
 
-    monkeypatch.setattr(loop, "augment", augment)
+    monkeypatch.setattr(feed, "augment", augment)
     trainer.run(Listener(), lambda: False)
     assert trainer.progress.non_finite == 1
     for network in (trainer.network, trainer.average):

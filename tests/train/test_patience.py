@@ -11,7 +11,7 @@ from training_runs import Recorded, drawn_bundle, recipe, run
 
 from hwr.errors import UsageError
 from hwr.metrics import ErrorCounts
-from hwr.train.loop import Progress
+from hwr.train.progress import Progress
 from hwr.train.recipe import Optimisation, Recipe
 from hwr.train.run import METRICS, TRUNK_RESUME, RunFolder
 from hwr.train.validate import SetResult
