@@ -145,7 +145,9 @@ def _first_pool(trainer: Trainer) -> tuple[list[Batch], float]:
     while not (pools := planner.pools(epoch)):
         epoch += 1
     share = planner.synthetic_share(trainer.progress.share(trainer.recipe))
-    pool = planner.mixed(epoch, 0, pools[0], share, trainer.progress.synthetic).batches
+    pool = [
+        planner.collate(part) for part in planner.mixed(epoch, 0, pools[0], share, trainer.progress.synthetic).parts
+    ]
     if not pool:
         trainer.refuse_to_train()
     return pool, trainer.processes.of_first(time.perf_counter() - started)

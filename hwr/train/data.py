@@ -85,6 +85,11 @@ class BundleSource:
         self._groups = [(shard, group) for shard in shards for group in range(shard.groups)]
         self.runs = list(range(len(self._groups)))
 
+    @property
+    def places(self) -> list[tuple[Path, int]]:
+        """The shard of each group, and the group's number there."""
+        return [(shard.path, group) for shard, group in self._groups]
+
     def texts(self) -> Iterator[str]:
         for shard, group in self._groups:
             yield from map(normalise_text, shard.texts(group))

@@ -22,7 +22,7 @@ from hwr.train.plan import Batch, Planner
 from hwr.train.progress import Progress
 from hwr.train.recipe import Recipe
 
-AHEAD = 4
+AHEAD = 16
 """Batches that wait on the card: enough to bridge the planning of a pool."""
 
 Item = TypeVar("Item")
@@ -92,12 +92,10 @@ def pools(planner: Planner, progress: Progress, recipe: Recipe) -> Iterator[Pool
                 share = planner.synthetic_share(progress.share(recipe))
             yield PoolBegins(share)
             pool = planner.mixed(epoch, number, blocks_of_pools[number], share, synthetic)
-            batches, made = pool.batches[done:][::-1], pool.synthetic
-            del pool
-            while batches:
-                yield batches.pop()  # nothing keeps a batch that is done
-            synthetic, done = synthetic + made, 0
-            yield PoolEnds(number, made)
+            for part in pool.parts[done:]:
+                yield planner.collate(part)  # nothing keeps a batch that is done
+            synthetic, done = synthetic + pool.synthetic, 0
+            yield PoolEnds(number, pool.synthetic)
         yield EpochEnds(len(blocks_of_pools))
         if not planner.has_lines:
             return

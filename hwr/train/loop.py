@@ -26,6 +26,10 @@ from hwr.train.schedule import in_decay, learning_rate
 STALL_FACTOR = 5.0
 """A step that takes longer than this many median steps was stopped from outside; it counts as a median step."""
 
+LOSS_SCALE = 1024.0
+"""Factor of the loss in a backward pass on CUDA with bf16: there torch runs recurrent layers in fp16, whose smallest
+numbers are larger than many a gradient of a mean over some ten thousand characters."""
+
 MAX_NON_FINITE = 50
 """So many steps without a finite loss one after the other end the run."""
 
@@ -75,6 +79,7 @@ class Trainer:
         self.deadline: float | None = None
         self.forward = processes.parallel(self.network)
         self.optimiser = Optimiser(self.network, recipe.optimisation)
+        self._loss_scale = LOSS_SCALE if device.device.type == "cuda" and device.precision == "bf16" else 1.0
         self.progress = Progress()
         self._durations: deque[float] = deque(maxlen=50)
 
@@ -158,7 +163,9 @@ class Trainer:
         value, factor, means = self.processes.combine(loss, ready.characters, _float_buffers(self.network))
         if not math.isfinite(value):
             return self._skip(value, statistics)
+        factor *= self._loss_scale
         torch.autograd.backward(loss if factor == 1.0 else loss * factor)
+        self._unscale()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimisation.clip_norm, foreach=True)
         if not torch.isfinite(norm):
             return self._skip(float(norm), statistics)
@@ -181,6 +188,12 @@ class Trainer:
         if shortcut is not None and options.shortcut_weight:
             loss = loss + options.shortcut_weight * ctc_loss(shortcut, ready.targets, lengths)
         return loss
+
+    @torch.no_grad()
+    def _unscale(self) -> None:
+        if self._loss_scale != 1.0:
+            gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
+            torch._foreach_mul_(gradients, 1 / self._loss_scale)
 
     @torch.no_grad()
     def _skip(self, value: float, statistics: list[Tensor]) -> float:

@@ -28,8 +28,12 @@ from hwr.train.distributed import ALONE, Processes
 from hwr.train.recipe import Optimisation
 from hwr.train.schedule import in_decay
 
-POOL_GROUPS = 8
-"""Groups (of at most 256 lines) in a pool: enough to sort by width without waste, little enough to hold in memory."""
+LARGE_BATCH = 40_000
+"""Columns; batches of more are meant for cards."""
+
+POOL_GROUPS, GROUP_COLUMNS = 8, 1000
+"""Groups (of at most 256 lines) in a pool: 8; of large batches one for every 1,000 columns of a batch. Enough to
+fill batches with lines of like width, little enough to hold in memory."""
 
 SYNTHETIC_POOL = 2048
 """Lines in a pool of a run without data."""
@@ -42,6 +46,9 @@ MAX_LINES, FEW_COLUMNS = 96, 145
 
 WIDTH_STEP, WIDTH_STEP_FROM = 16, 160
 """Batches wider than 160 columns get a multiple of 16: fewer shapes for which kernels must be made."""
+
+LINES_STEP, LINES_STEP_FROM = 16, 64
+"""Large batches of more than 64 lines get a multiple of 16 of them, for the same reason, and one of 32 columns."""
 
 MAX_WIDENING = 1.5
 """A line too narrow for CTC is widened at most by this; a narrower one is left out."""
@@ -87,10 +94,10 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class PoolBatches:
-    """The batches of a pool, in random order, and how many synthetic lines were made for them."""
+class Pool:
+    """The lines of each batch of a pool, in random order, and how many synthetic lines were made for it."""
 
-    batches: list[Batch]
+    parts: list[Sequence[PlannedLine]]
     synthetic: int
 
 
@@ -104,8 +111,10 @@ class Skipped:
     outside_alphabet: int = 0
 
 
-def epoch_pools(sources: Sequence[Source], weights: Sequence[float], seed: int, epoch: int) -> list[list[Block]]:
-    """The pools of one epoch.
+def epoch_pools(
+    sources: Sequence[Source], weights: Sequence[float], seed: int, epoch: int, groups: int = POOL_GROUPS
+) -> list[list[Block]]:
+    """The pools of one epoch, of `groups` groups each.
 
     A weight of 2.5 shows a source twice, and with probability one half a third time; group by group.
     Runs of groups that must stay in order (giant row groups) stay in order.
@@ -130,7 +139,7 @@ def epoch_pools(sources: Sequence[Source], weights: Sequence[float], seed: int, 
     for chain in chains.values():
         placed += list(zip(sorted(generator.random() for _ in chain), chain, strict=True))
     ordered = [block for _, block in sorted(placed, key=lambda item: item[0])]
-    return [ordered[start : start + POOL_GROUPS] for start in range(0, len(ordered), POOL_GROUPS)]
+    return [ordered[start : start + groups] for start in range(0, len(ordered), groups)]
 
 
 def line_seed(seed: int, epoch: int, copy: int, source: str, line: str) -> int:
@@ -172,7 +181,9 @@ class Planner:
         """The pools of an epoch; see `epoch_pools`. Without data an epoch is one pool."""
         if self.synthetic is not None and not self._has_data:
             return [[]]
-        return epoch_pools(self.sources, self.weights, self.seed, epoch)
+        columns = self.options.columns_per_batch
+        groups = columns // GROUP_COLUMNS if columns > LARGE_BATCH else POOL_GROUPS
+        return epoch_pools(self.sources, self.weights, self.seed, epoch, groups)
 
     def synthetic_share(self, progress: float) -> float:
         """Share of synthetic lines in a pool that begins at `progress` through the run, 0 to 1."""
@@ -182,10 +193,10 @@ class Planner:
 
     def batches(self, epoch: int, number: int, pool: Sequence[Block]) -> list[Batch]:
         """The batches of pool `number` without synthetic lines."""
-        return self.mixed(epoch, number, pool, 0.0, 0).batches
+        return [self.collate(part) for part in self.mixed(epoch, number, pool, 0.0, 0).parts]
 
-    def mixed(self, epoch: int, number: int, pool: Sequence[Block], share: float, first: int) -> PoolBatches:
-        """Read the lines of pool `number` and cut them into batches.
+    def mixed(self, epoch: int, number: int, pool: Sequence[Block], share: float, first: int) -> Pool:
+        """Read the lines of pool `number` and share them out over batches; `collate` makes each.
 
         Synthetic lines from number `first` on take the place of `share` of the lines.
         """
@@ -195,9 +206,9 @@ class Planner:
             kept = random.Random(f"{self.seed}/{epoch}/{number}/kept").sample(lines, max(0, len(lines) - synthetic))
             lines = kept + list(self._synthetic_lines(epoch, first, synthetic))
         lines.sort(key=lambda planned: (planned.width, planned.seed))
-        batches = [self._collate(part) for part in self._cut(lines)]
-        random.Random(f"{self.seed}/{epoch}/{number}").shuffle(batches)
-        return PoolBatches(batches, synthetic)
+        parts = list(self._cut(lines))
+        random.Random(f"{self.seed}/{epoch}/{number}").shuffle(parts)
+        return Pool(parts, synthetic)
 
     def _lines(self, epoch: int, pool: Sequence[Block]) -> Iterator[PlannedLine]:
         for block, lines in self._read(pool):
@@ -249,12 +260,20 @@ class Planner:
         for stop in range(1, len(lines) + 1):
             if self._joins(lines, start, stop):
                 continue
-            # Two processes share an even number of lines without a rest: the odd line goes to the next batch, but not
-            # to one of wider lines.
-            full = stop < len(lines) and lines[stop].width <= MAX_SPREAD * lines[start].width
-            odd = full and (stop - start) % 2 == 1 and stop - start > 1
-            yield lines[start : stop - odd]
-            start = stop - odd
+            rest = self._rest(lines, start, stop)
+            yield lines[start : stop - rest]
+            start = stop - rest
+
+    def _rest(self, lines: Sequence[PlannedLine], start: int, stop: int) -> int:
+        """How many of the lines from `start` to `stop` are left to the next batch."""
+        if stop == len(lines):
+            return 0
+        if self._large(stop - start):
+            return (stop - start) % LINES_STEP
+        # Two processes share an even number of lines without a rest: the odd line goes to the next batch, but not to
+        # one of wider lines.
+        odd = stop - start > 1 and (stop - start) % 2 == 1
+        return int(odd and lines[stop].width <= MAX_SPREAD * lines[start].width)
 
     def _joins(self, lines: Sequence[PlannedLine], start: int, stop: int) -> bool:
         """True when line `stop` may join the batch of the lines from `start` on."""
@@ -265,9 +284,16 @@ class Planner:
         fits = widest * (stop - start + 1) <= self.options.columns_per_batch
         return fits and widest <= MAX_SPREAD * lines[start].width
 
-    def _collate(self, lines: Sequence[PlannedLine]) -> Batch:
+    def _large(self, lines: int) -> bool:
+        """True for batches that are meant for a card."""
+        return self.options.columns_per_batch > LARGE_BATCH and lines > LINES_STEP_FROM
+
+    def collate(self, lines: Sequence[PlannedLine]) -> Batch:
+        """The batch of lines that are sorted by width."""
         # The widest line decides, so that no line becomes too narrow for its labels.
         multiple = self.stride if lines[-1].width < WIDTH_STEP_FROM else math.lcm(self.stride, WIDTH_STEP)
+        if self._large(len(lines)):
+            multiple *= 2
         width = -(-lines[-1].width // multiple) * multiple
         height = lines[0].line.ink.shape[0]
         ink = np.zeros((len(lines), height, max(planned.line.ink.shape[1] for planned in lines)), np.uint8)

@@ -11,10 +11,11 @@ from hwr.text import Alphabet
 from hwr.train.data import BundleSource, Normalised, StoreSource, open_sources
 from hwr.train.distributed import ALONE, Processes
 from hwr.train.holdout import Part, hold_out
+from hwr.train.kept import KeptSource, keep_lines
 from hwr.train.recipe import Recipe, TrainingSet
 from hwr.train.synthetic import SyntheticSource, characters, open_synthesis
 
-Source = BundleSource | StoreSource | Part
+Source = BundleSource | StoreSource | Part | KeptSource
 Report = Callable[[str], None]
 
 
@@ -79,7 +80,8 @@ def open_run_data(
         training = [replace(item, source=kept) for item, (kept, _) in zip(training, parts, strict=True)]
         validation = [aside for _, aside in parts if any(aside.texts())]
     if recipe.keep_lines:
-        training = [replace(item, source=Part(item.source, lambda text: True, keep=True)) for item in training]
+        kept = keep_lines([item.source for item in training])
+        training = [replace(item, source=source) for item, source in zip(training, kept, strict=True)]
     synthetic = None
     if recipe.synthesis is not None:
         wanted = "".join(character for character in alphabet.characters if character not in recipe.exclude)

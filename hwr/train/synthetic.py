@@ -4,7 +4,7 @@ The lines of a run are numbered 0, 1, 2, ... over all epochs, so none comes twic
 of the run and `index` alone: it does not matter which process makes it, or when. A run that goes on asks for the lines
 from where it stopped.
 
-Lines are made by child processes, in groups of 32, each ahead of the trainer by at most its part of `BUFFERED_GROUPS`.
+Lines are made by child processes, in groups of 32, each ahead of the trainer by at most `BUFFERED_GROUPS`.
 A child is a fresh interpreter (`hwr.train.synthetic_worker`): it shares no threads with torch, does not import it, and
 does not run the main module of the program again, as children of multiprocessing would. It talks through pipes. Their
 ends close with the process that holds them, however that ended: so a child ends with its trainer, and a trainer notices
@@ -37,7 +37,7 @@ FACTORY = "hwr.synth.generator:LineGenerator"
 """What makes the lines."""
 
 BUFFERED_GROUPS = 32
-"""Groups that wait for the trainer, of all workers together: about what a pool takes, some 30 MB."""
+"""Groups of each worker that wait for the trainer: about what a pool takes, some 30 MB."""
 
 SILENCE_SECONDS = 600
 """A worker that has sent nothing for so long will never send anything. Seconds in which the trainer ran."""
@@ -113,7 +113,7 @@ class BackgroundLines:
         self._group: tuple[int, list[TrainingLine]] = (-1, [])
         try:
             for job in jobs:
-                self._workers.append(_Worker(job, max(1, BUFFERED_GROUPS // len(jobs))))
+                self._workers.append(_Worker(job, BUFFERED_GROUPS))
             for worker in self._workers:
                 for message in worker.wait_until_ready():
                     if worker is self._workers[0]:

@@ -21,7 +21,7 @@ from hwr.train.plan import (
     SYNTHETIC_POOL,
     Batch,
     Planner,
-    PoolBatches,
+    Pool,
     epoch_pools,
     line_seed,
 )
@@ -286,8 +286,8 @@ def mixing(sources: Sequence[Lines], made: MadeLines, weights: Sequence[float] |
     return Planner(sources, weights or [1.0] * len(sources), Alphabet(" 0123456789abc"), STRIDE, OPTIONS, 1, "", made)
 
 
-def texts_of(pool: PoolBatches) -> list[str]:
-    return sorted(text for batch in pool.batches for text in batch.texts)
+def texts_of(pool: Pool) -> list[str]:
+    return sorted(planned.line.text for part in pool.parts for planned in part)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_without_a_share_nothing_changes() -> None:
     for number, pool in enumerate(plan.pools(3)):
         mixed = plan.mixed(3, number, pool, plan.synthetic_share(0.9), 17)
         assert mixed.synthetic == 0
-        assert [batch.texts for batch in mixed.batches] == [b.texts for b in alone.batches(3, number, pool)]
+        assert [plan.collate(part).texts for part in mixed.parts] == [b.texts for b in alone.batches(3, number, pool)]
     assert not made.asked and alone.synthetic_share(0.1) == 0.0
 
 
@@ -355,3 +355,18 @@ def test_all_lines_may_give_way_and_synthetic_lines_follow_the_rules_too() -> No
     texts = texts_of(mixed)
     assert texts and all(text.startswith("ab ") for text in texts)
     assert not any("7" in text for text in texts) and plan.skipped.excluded > 0
+
+
+def test_large_batches_come_in_few_shapes() -> None:
+    """A multiple of 16 lines and of 32 columns; only the end of a pool leaves a rest, and no line is lost."""
+    source = random_source("a", 60)
+    options = replace(OPTIONS, columns_per_batch=60_000)
+    plan = Planner([source], [1.0], Alphabet(" 0123456789abc"), STRIDE, options, 1, "")
+    pools = plan.pools(0)
+    assert len(pools) == 1, "large batches are filled from a large pool"
+    batches = plan.batches(0, 0, pools[0])
+    large = [batch for batch in batches if len(batch.texts) > 64]
+    assert large
+    assert sum(len(batch.texts) % 16 > 0 for batch in large) <= 1
+    assert all(batch.target_width % 32 == 0 for batch in large if batch.target_width >= 160)
+    assert sorted(text for batch in batches for text in batch.texts) == sorted(source.texts())
