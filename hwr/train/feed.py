@@ -18,6 +18,7 @@ from torch import Tensor
 from hwr.train.augment import augment
 from hwr.train.augment_options import AugmentOptions
 from hwr.train.distributed import Processes
+from hwr.train.graphs import recording
 from hwr.train.plan import Batch, Planner
 from hwr.train.progress import Progress
 from hwr.train.recipe import Recipe
@@ -130,7 +131,7 @@ def _ready(
         if not isinstance(item, Batch):
             yield item
             continue
-        with torch.cuda.device(device), torch.cuda.stream(stream):
+        with recording, torch.cuda.device(device), torch.cuda.stream(stream):
             ready = prepare(item, device, options, processes)
             event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             event.record(stream)

@@ -16,6 +16,7 @@ from hwr.model.network import Network
 from hwr.train.device import Device, return_free_memory
 from hwr.train.distributed import ALONE, Processes
 from hwr.train.feed import EpochEnds, PoolBegins, PoolEnds, ReadyBatch, feed, prepare, take
+from hwr.train.graphs import GraphedPass
 from hwr.train.loss import ctc_loss, span_mask
 from hwr.train.optimiser import Optimiser
 from hwr.train.plan import Batch, Planner
@@ -70,6 +71,7 @@ class Trainer:
         recipe: Recipe,
         device: Device,
         processes: Processes = ALONE,
+        tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.network = network.to(device.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's types
@@ -77,7 +79,9 @@ class Trainer:
         self.average.requires_grad_(False)
         self.planner, self.recipe, self.device, self.processes = planner, recipe, device, processes
         self.deadline: float | None = None
-        self.forward = processes.parallel(self.network)
+        self.forward: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]] = processes.parallel(self.network)
+        if recipe.graphs and device.device.type == "cuda" and processes.count == 1:
+            self.forward = GraphedPass(self.network, self.forward, lambda: device.autocast(cache=False), tell)
         self.optimiser = Optimiser(self.network, recipe.optimisation)
         self._loss_scale = LOSS_SCALE if device.device.type == "cuda" and device.precision == "bf16" else 1.0
         self.progress = Progress()

@@ -47,8 +47,9 @@ MAX_LINES, FEW_COLUMNS = 96, 145
 WIDTH_STEP, WIDTH_STEP_FROM = 16, 160
 """Batches wider than 160 columns get a multiple of 16: fewer shapes for which kernels must be made."""
 
-LINES_STEP, LINES_STEP_FROM = 16, 64
-"""Large batches of more than 64 lines get a multiple of 16 of them, for the same reason, and one of 32 columns."""
+LINES_STEP_FROM, WIDE = 64, 512
+"""Large batches have fewer shapes still: 64, 80, 96, 112, 128, 160 and so on lines, four numbers for each power of two,
+and twice as large steps of widths, above 512 columns four times as large ones."""
 
 MAX_WIDENING = 1.5
 """A line too narrow for CTC is widened at most by this; a narrower one is left out."""
@@ -268,8 +269,8 @@ class Planner:
         """How many of the lines from `start` to `stop` are left to the next batch."""
         if stop == len(lines):
             return 0
-        if self._large(stop - start):
-            return (stop - start) % LINES_STEP
+        if self._for_cards and stop - start > LINES_STEP_FROM:
+            return (stop - start) % (1 << ((stop - start).bit_length() - 3))
         # Two processes share an even number of lines without a rest: the odd line goes to the next batch, but not to
         # one of wider lines.
         odd = stop - start > 1 and (stop - start) % 2 == 1
@@ -281,20 +282,25 @@ class Planner:
         if stop == len(lines) or stop - start >= most:
             return False
         widest = lines[stop].width
-        fits = widest * (stop - start + 1) <= self.options.columns_per_batch
+        columns = self._common_width(widest) if self._for_cards else widest
+        fits = columns * (stop - start + 1) <= self.options.columns_per_batch
         return fits and widest <= MAX_SPREAD * lines[start].width
 
-    def _large(self, lines: int) -> bool:
-        """True for batches that are meant for a card."""
-        return self.options.columns_per_batch > LARGE_BATCH and lines > LINES_STEP_FROM
+    @property
+    def _for_cards(self) -> bool:
+        return self.options.columns_per_batch > LARGE_BATCH
+
+    def _common_width(self, widest: int) -> int:
+        """The width of a batch: that of its widest line, rounded up."""
+        multiple = self.stride if widest < WIDTH_STEP_FROM else math.lcm(self.stride, WIDTH_STEP)
+        if self._for_cards:
+            multiple *= 2 if widest < WIDE else 4
+        return -(-widest // multiple) * multiple
 
     def collate(self, lines: Sequence[PlannedLine]) -> Batch:
         """The batch of lines that are sorted by width."""
         # The widest line decides, so that no line becomes too narrow for its labels.
-        multiple = self.stride if lines[-1].width < WIDTH_STEP_FROM else math.lcm(self.stride, WIDTH_STEP)
-        if self._large(len(lines)):
-            multiple *= 2
-        width = -(-lines[-1].width // multiple) * multiple
+        width = self._common_width(lines[-1].width)
         height = lines[0].line.ink.shape[0]
         ink = np.zeros((len(lines), height, max(planned.line.ink.shape[1] for planned in lines)), np.uint8)
         for row, planned in zip(ink, lines, strict=True):

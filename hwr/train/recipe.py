@@ -70,6 +70,7 @@ class Recipe:
         patience: so many validations without progress of the mean CER end the run early; 0: never.
         keep_lines: keep the decoded lines of the training sets in memory, about 1 GiB for 40,000: a card would wait
             for them to be decoded anew in every epoch.
+        graphs: on CUDA, record the passes of recurring shapes of large batches and replay them.
         synthesis: lines made while the run goes on; None: none.
     """
 
@@ -93,6 +94,7 @@ class Recipe:
     validation_lines: int = 300
     patience: int = 0
     keep_lines: bool = False
+    graphs: bool = False
     optimisation: Optimisation = field(default_factory=Optimisation)
     augment: AugmentOptions = field(default_factory=AugmentOptions)
     synthesis: Synthesis | None = None

@@ -153,7 +153,7 @@ class Session:
             self.data.synthetic,
             processes,
         )
-        trainer = Trainer(network, planner, recipe, self.device, processes)
+        trainer = Trainer(network, planner, recipe, self.device, processes, self.reporter.message)
         if processes.count > 1:
             seed_process(recipe.seed, processes)  # not the same dropout in each
         return trainer

@@ -1,0 +1,79 @@
+"""Passes through the network as CUDA graphs.
+
+A recurrent layer is thousands of tiny kernels, and a processor starts them more slowly than a card runs them. A graph
+holds the kernels of a whole pass, forward or backward, and starts them at once. It holds for one shape of batch.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from hwr.model.network import Network
+from hwr.train.distributed import ForwardPass
+
+Pass = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
+
+RECORDED_AT = 2
+"""A shape is recorded when it comes for the second time: recording takes as long as two passes."""
+
+MOST_GRAPHS = 100
+"""Shapes that are recorded at most. A graph takes the memory of the gradients and of its batch."""
+
+recording = threading.Lock()
+"""Held while a graph is recorded, and by a thread while it works on the card: the one must not see the other."""
+
+
+class GraphedPass:
+    """`Network.run` in training, through graphs where the shape has come before.
+
+    Args:
+        plain: the pass without graphs.
+        autocast: makes the context in which passes run, without its cache of weights.
+        tell: hears why graphs are given up, if they are; training goes on without.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        plain: Pass,
+        autocast: Callable[[], torch.autocast],
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._network, self._plain, self._autocast, self._tell = network, plain, autocast, tell
+        self._graphs: dict[torch.Size, nn.Module] = {}
+        self._seen: Counter[torch.Size] = Counter()
+        self._pool = torch.cuda.graph_pool_handle()
+        self._given_up = False
+
+    def __call__(self, ink: Tensor, spans: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        graph = self._graphs.get(ink.shape)
+        if graph is None and self._worth_recording(ink.shape) and spans is not None:
+            graph = self._record(ink, spans)
+        if graph is None:
+            return self._plain(ink, spans)
+        result: tuple[Tensor, Tensor | None] = graph(ink, spans)
+        return result
+
+    def _worth_recording(self, shape: torch.Size) -> bool:
+        self._seen[shape] += 1
+        return not self._given_up and self._seen[shape] >= RECORDED_AT and len(self._graphs) < MOST_GRAPHS
+
+    def _record(self, ink: Tensor, spans: Tensor) -> nn.Module | None:
+        # One memory for all graphs: they never run at once, and nothing of one is needed when the next one runs.
+        module = ForwardPass(self._network)
+        try:
+            with recording, self._autocast():
+                torch.cuda.synchronize(ink.device)
+                torch.cuda.make_graphed_callables(
+                    module, (ink.clone(), spans.clone()), num_warmup_iters=1, allow_unused_input=True, pool=self._pool
+                )
+        except RuntimeError as error:
+            self._given_up = True
+            self._graphs.clear()
+            self._tell(f"CUDA graphs cannot be recorded, training goes on without: {str(error).splitlines()[0]}")
+            return None
+        self._graphs[ink.shape] = module
+        return module
