@@ -11,7 +11,7 @@ from hwr.errors import ModelError
 from hwr.image import NORMALISATION, time_steps
 from hwr.model.checkpoint import load_model as load_network
 from hwr.model.checkpoint import save_model
-from hwr.model.export import export_onnx
+from hwr.model.export import LARGE_WEIGHT, export_onnx, parity
 from hwr.model.info import METADATA_KEY, WEIGHTS_KEY, ModelInfo, info_from_json, weights_hash
 from hwr.model.network import build
 from hwr.model.vgsl import parse
@@ -25,7 +25,7 @@ SPECS = {
 }
 
 
-def random_model(path: Path, spec: str) -> Path:
+def random_model(path: Path, spec: str, half: bool = False) -> Path:
     torch.manual_seed(5)
     network = build(spec)
     for name, buffer in network.named_buffers():
@@ -42,7 +42,7 @@ def random_model(path: Path, spec: str) -> Path:
         stride=parse(spec).stride,
         name="random",
     )
-    save_model(path, network.state_dict(), info)
+    save_model(path, network.state_dict(), info, half=half)
     return path
 
 
@@ -103,3 +103,26 @@ def test_a_failed_export_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         export_onnx(path, tmp_path / "no.onnx")
     assert list(tmp_path.iterdir()) == [path]
+
+
+LARGE = "[1,24,0,1 C3,3,16,2,2 R3,3,16 Mp0,1 Lbx20 O1c9]"
+"""With kernels and matrices of more than a thousand numbers."""
+
+
+def large_weights(path: Path) -> set[int]:
+    """The types of the large weights of an ONNX file."""
+    return {item.data_type for item in onnx.load(path).graph.initializer if np.prod(item.dims) >= LARGE_WEIGHT}
+
+
+def test_weights_of_a_release_stay_in_fp16(tmp_path: Path) -> None:
+    """Half the bytes, and the runtime computes what torch computes."""
+    path = random_model(tmp_path / "half.safetensors", LARGE, half=True)
+    export_onnx(path, path.with_suffix(".onnx"))
+    assert large_weights(path.with_suffix(".onnx")) == {onnx.TensorProto.FLOAT16}
+    assert parity(path, path.with_suffix(".onnx")) <= 1e-4
+
+
+def test_weights_that_are_no_fp16_numbers_stay_as_they_are(tmp_path: Path) -> None:
+    path = random_model(tmp_path / "full.safetensors", LARGE)
+    export_onnx(path, path.with_suffix(".onnx"))
+    assert large_weights(path.with_suffix(".onnx")) == {onnx.TensorProto.FLOAT}
