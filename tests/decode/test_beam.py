@@ -1,0 +1,168 @@
+"""Prefix beam search against the sum over every path, a slow and obvious twin, and greedy reading."""
+
+import itertools
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hwr.decode.beam import BeamOptions, beam_search
+from hwr.decode.greedy import decode_greedy
+from hwr.decode.lattice import text_log_probability
+from hwr.text import Alphabet
+
+Array = NDArray[np.float64]
+
+
+def random_log_probs(steps: int, classes: int, seed: int = 0, sharpness: float = 2.0) -> Array:
+    scores = np.random.default_rng(seed).normal(0, sharpness, (steps, classes))
+    return np.asarray(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))
+
+
+def every_text(log_probs: Array) -> dict[tuple[int, ...], float]:
+    """The log-probability of every text, from every path."""
+    texts: dict[tuple[int, ...], float] = defaultdict(lambda: -np.inf)
+    steps, classes = log_probs.shape
+    for path in itertools.product(range(classes), repeat=steps):
+        text = tuple(label for label, _ in itertools.groupby(path) if label)
+        texts[text] = np.logaddexp(texts[text], sum(log_probs[step, label] for step, label in enumerate(path)))
+    return texts
+
+
+class Bigrams:
+    """A scorer with a table of what a label adds after another; its state is the last label."""
+
+    def __init__(self, classes: int, seed: int) -> None:
+        self.table = np.random.default_rng(seed).normal(0, 1.5, (classes, classes))
+        self.ends = np.random.default_rng(seed + 1).normal(0, 1.5, classes)
+        self.start = 0
+
+    def scores(self, states: NDArray[np.int64]) -> Array:
+        return np.asarray(self.table[states])
+
+    def advance(self, states: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        return labels
+
+    def finish(self, states: NDArray[np.int64]) -> Array:
+        return np.asarray(self.ends[states])
+
+    def of(self, text: tuple[int, ...]) -> float:
+        sums = sum(self.table[one, other] for one, other in itertools.pairwise((0, *text)))
+        return float(sums + self.ends[text[-1] if text else 0])
+
+
+def twin(log_probs: Array, width: int, scorer: Bigrams | None = None) -> dict[tuple[int, ...], float]:
+    """The same search with a dictionary of prefixes, written to be read: text -> log-probability."""
+
+    def added(text: tuple[int, ...]) -> float:
+        if scorer is None:
+            return 0.0
+        return float(sum(scorer.table[one, other] for one, other in itertools.pairwise((0, *text))))
+
+    beam = {(): (0.0, -np.inf)}
+    for step in log_probs:
+        following: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [-np.inf, -np.inf])
+        for text, (in_blank, in_label) in beam.items():
+            total = np.logaddexp(in_blank, in_label)
+            following[text][0] = np.logaddexp(following[text][0], total + step[0])
+            for label in range(1, len(step)):
+                if text and label == text[-1]:
+                    following[text][1] = np.logaddexp(following[text][1], in_label + step[label])
+                    reached = in_blank
+                else:
+                    reached = total
+                longer = following[(*text, label)]
+                longer[1] = np.logaddexp(longer[1], reached + step[label])
+        ranked = sorted(following, key=lambda text: np.logaddexp(*following[text]) + added(text), reverse=True)
+        beam = {text: (following[text][0], following[text][1]) for text in ranked[:width]}
+    return {text: float(np.logaddexp(*both)) for text, both in beam.items()}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_wide_beam_finds_every_text_with_its_probability(seed: int) -> None:
+    log_probs = random_log_probs(5, 3, seed)
+    texts = every_text(log_probs)
+    (found,) = beam_search([log_probs], BeamOptions(width=80, results=80))
+    assert {hypothesis.labels for hypothesis in found} == {text for text in texts if np.isfinite(texts[text])}
+    for hypothesis in found:
+        assert hypothesis.log_probability == pytest.approx(texts[hypothesis.labels])
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_with_a_scorer_the_best_text_is_the_best_of_all(seed: int) -> None:
+    log_probs, scorer = random_log_probs(5, 4, seed), Bigrams(4, seed)
+    texts = every_text(log_probs)
+    best = max(texts, key=lambda text: texts[text] + scorer.of(text))
+    (found,) = beam_search([log_probs], BeamOptions(width=400), scorer)
+    assert found[0].labels == best
+    assert found[0].score == pytest.approx(texts[best] + scorer.of(best))
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 16])
+@pytest.mark.parametrize("with_scorer", [False, True])
+def test_equal_to_the_twin(width: int, with_scorer: bool) -> None:
+    for seed, steps in enumerate((0, 1, 12, 30)):
+        log_probs = random_log_probs(steps, 9, seed)
+        scorer = Bigrams(9, seed) if with_scorer else None
+        (found,) = beam_search([log_probs], BeamOptions(width=width, results=width), scorer)
+        expected = twin(log_probs, width, scorer)
+        assert {one.labels for one in found} == set(expected)
+        for one in found:
+            assert one.log_probability == pytest.approx(expected[one.labels])
+
+
+def test_lines_are_read_together_as_alone() -> None:
+    lines = [random_log_probs(steps, 12, seed) for seed, steps in enumerate((30, 0, 7, 30, 18))]
+    options = BeamOptions(width=6, results=3)
+    together = beam_search(lines, options)
+    for line, found in zip(lines, together, strict=True):
+        (alone,) = beam_search([line], options)
+        assert [one.labels for one in found] == [one.labels for one in alone]
+        assert [one.score for one in found] == pytest.approx([one.score for one in alone])
+
+
+def test_doubled_letters_stay_double() -> None:
+    """`happy`: the two p are parted by a blank of middling probability, and a run of p is one p."""
+    alphabet = Alphabet("ahpy")
+    labels = [2, 2, 0, 1, 3, 3, 0, 3, 0, 4]  # h h _ a p p _ p _ y
+    log_probs = np.full((len(labels), 5), np.log(0.05))
+    for step, label in enumerate(labels):
+        log_probs[step, label] = np.log(0.8)
+    (found,) = beam_search([log_probs], BeamOptions(width=16))
+    assert alphabet.decode(found[0].labels) == "happy" == decode_greedy(log_probs.astype(np.float32), alphabet).text
+
+
+def test_blanks_and_empty_lines_read_nothing() -> None:
+    blank = np.log(np.array([[0.98, 0.01, 0.01]] * 20))
+    found = beam_search([blank, np.zeros((0, 3))], BeamOptions(width=4))
+    assert [hypotheses[0].labels for hypotheses in found] == [(), ()]
+    assert found[0][0].log_probability == pytest.approx(text_log_probability(blank, ()))
+    assert found[1][0].log_probability == 0.0
+    assert beam_search([], BeamOptions()) == []
+
+
+def test_certain_blanks_and_unlikely_labels_may_be_left_out() -> None:
+    """On sharp lines, as networks give them, the text stays the same and its probability nearly so."""
+    for seed in range(10):
+        line = random_log_probs(60, 40, seed, sharpness=6.0)
+        line[::2, 0] += 14
+        line -= np.logaddexp.reduce(line, axis=1, keepdims=True)
+        (exact,) = beam_search([line], BeamOptions(width=16))
+        (pruned,) = beam_search([line], BeamOptions(width=16, certain_blank=0.9999, least_probability=1e-4))
+        assert pruned[0].labels == exact[0].labels
+        assert pruned[0].log_probability == pytest.approx(exact[0].log_probability, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"width": 0}, {"results": 20}, {"least_probability": 1.0}, {"certain_blank": 0.2}]
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"width|least_probability"):
+        BeamOptions(**settings)  # type: ignore[arg-type]
+
+
+def test_shapes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="same classes"):
+        beam_search([random_log_probs(3, 4), random_log_probs(3, 5)], BeamOptions())
