@@ -210,6 +210,11 @@ def test_control_c_ends_a_running_command(model: Path, tmp_path: Path) -> None:
     for number in range(200):
         (tmp_path / f"{number:03}.png").symlink_to(SAMPLES / "page.png")
     command = [sys.executable, "-m", "hwr", "recognize", "-m", str(model), str(tmp_path)]
+    # A shell lets what it starts in the background ignore Ctrl-C, and the tests may run there.
+    listening = (
+        f"import os, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv({command[0]!r}, {command!r})"
+    )
+    command = [sys.executable, "-c", listening]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("==> ")
