@@ -99,6 +99,8 @@ def command(
     settings, told = _settings(data, output, recipe, validation, init_from, resume, changes)
     words = " ".join(["hwr", *sys.argv[1:]])
     if dry_run:
+        if deadline is not None:
+            raise UsageError("--dry-run tells what --minutes and --lines cost; it knows no --deadline")
         with join_processes() as processes, _reporter(processes.first, live=False) as reporter:
             table = what_it_costs(settings, output, reporter, resume, processes)
         if processes.first:

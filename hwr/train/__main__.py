@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from hwr.errors import EXIT_INTERRUPTED, EXIT_OK, HwrError
+from hwr.errors import EXIT_INTERRUPTED, EXIT_OK, HwrError, UsageError
 
 
 def main() -> int:
@@ -49,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
     with join_processes() as processes:
         teller = PlainReporter() if processes.first else SilentReporter()
         if options.dry_run:
+            if options.deadline is not None:
+                raise UsageError("--dry-run tells what --minutes and --lines cost; it knows no --deadline")
             table = dry_run(recipe, options.output, teller, options.resume, processes)
             if processes.first:
                 print(table)

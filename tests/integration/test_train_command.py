@@ -225,6 +225,7 @@ def test_val_names_other_data(tmp_path: Path, run: Run) -> None:
         (("{samples}/train.parquet", "--val", "{missing}", "-o", "{run}"), "missing: no such file or folder"),
         (("{samples}", "-o", "{run}", "--preset", "big"), "preset 'big' is unknown; there are: small, base"),
         (("{samples}", "-o", "{run}", "--preset", "small", "--spec", SPEC), "--preset and --spec do not go together"),
+        (("{samples}", "-o", "{run}", "--dry-run", "--deadline", "1"), "it knows no --deadline"),
         (("{samples}", "-o", "{run}", "--spec", "nonsense"), "'nonsense' must stand in square brackets"),
         (("{samples}", "-o", "{run}", "--spec", SPEC.replace("{classes}", "7")), "has 7 classes"),
         (("{samples}", "-o", "{run}", "--minutes", "0"), "'--minutes'"),
