@@ -2,24 +2,19 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from hwr.train.data import Source, TrainingLine
+from hwr.train.kept import KeptSource
 
 MOST_LINES = 500
 """More lines would hardly make the CER more certain, and each is one less to learn from."""
 
 
 class Part:
-    """The lines of a source whose text passes a test.
+    """The lines of a source whose text passes a test."""
 
-    With `keep`, lines stay in memory once they are read: a small part of a source is not decoded with all the others
-    time and again.
-    """
-
-    def __init__(self, source: Source, belongs: Callable[[str], bool], keep: bool = False) -> None:
+    def __init__(self, source: Source, belongs: Callable[[str], bool]) -> None:
         self._source, self._belongs = source, belongs
-        self._kept: dict[int, list[TrainingLine]] | None = {} if keep else None
         self.name, self.runs = source.name, source.runs
         self.licences: set[str] = getattr(source, "licences", set())
 
@@ -29,17 +24,13 @@ class Part:
 
     def read(self, group: int) -> list[TrainingLine]:
         """The lines of one group that belong to the part; there may be none."""
-        if self._kept is not None and group in self._kept:
-            return self._kept[group]
-        lines = [line for line in self._source.read(group) if self._belongs(line.text)]
-        if self._kept is not None:
-            # Copies: a bundle's lines are views, each of which would hold the whole image of its group.
-            self._kept[group] = lines = [replace(line, ink=line.ink.copy()) for line in lines]
-        return lines
+        return [line for line in self._source.read(group) if self._belongs(line.text)]
 
 
-def hold_out(sources: Sequence[Source], share: float, seed: int, exclude: str = "") -> list[tuple[Part, Part]]:
+def hold_out(sources: Sequence[Source], share: float, seed: int, exclude: str = "") -> list[tuple[Part, KeptSource]]:
     """Cut every source into lines to train on and lines to validate on.
+
+    The few to validate on stay in memory: they are not decoded with all the others time and again.
 
     Whole texts are drawn, each with all its lines, so that no text is in both parts; which ones depends on the seed and
     on the texts alone. At least one text stays to train on.
@@ -50,7 +41,7 @@ def hold_out(sources: Sequence[Source], share: float, seed: int, exclude: str = 
     """
     chosen = _draw(sources, share, seed, exclude)
     return [
-        (Part(source, lambda text: text not in chosen), Part(source, chosen.__contains__, keep=True))
+        (Part(source, lambda text: text not in chosen), KeptSource(Part(source, chosen.__contains__)))
         for source in sources
     ]
 

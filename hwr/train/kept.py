@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import hwr
@@ -42,7 +43,7 @@ class KeptSource:
     def read(self, group: int) -> list[TrainingLine]:
         """The lines of one group, the same ones each time."""
         if group not in self._groups:
-            self._groups[group] = self._source.read(group)
+            self._groups[group] = _copies(self._source.read(group))
         return self._groups[group]
 
 
@@ -93,8 +94,12 @@ def _decode(place: Place) -> list[TrainingLine]:
     """The lines of a group of a shard; see `BundleSource.read`."""
     path, group = place
     lines = BundleShard(path).read_group(group)
-    # Copies: the lines are views, each of which would hold the whole image of its group.
-    return [TrainingLine(line.ink.copy(), normalise_text(line.text), line.id) for line in lines]
+    return [TrainingLine(line.ink, normalise_text(line.text), line.id) for line in lines]
+
+
+def _copies(lines: Sequence[TrainingLine]) -> list[TrainingLine]:
+    """Lines of their own: a line may be a view, which would hold the whole image of its group."""
+    return [replace(line, ink=line.ink.copy()) for line in lines]
 
 
 def main() -> None:

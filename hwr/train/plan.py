@@ -291,7 +291,7 @@ class Planner:
         return self.options.columns_per_batch > LARGE_BATCH
 
     def _common_width(self, widest: int) -> int:
-        """The width of a batch: that of its widest line, rounded up, so that no line becomes too narrow for its labels."""
+        """The width of a batch: its widest line, rounded up, so that no line becomes too narrow for its labels."""
         multiple = self.stride if widest < WIDTH_STEP_FROM else math.lcm(self.stride, WIDTH_STEP)
         if self._for_cards:
             multiple *= 2 if widest < WIDE else 4
