@@ -1,0 +1,67 @@
+"""Halves that share no writer: sizes, order and what is unknown."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwr.evaluate.halves import halves, split_lines
+
+
+@dataclass(frozen=True)
+class Known:
+    id: str
+    writer: str | None
+    page: str | None = None
+
+
+def lines(*counts: int, page: bool = False) -> list[Known]:
+    """So many lines of each writer (or of each page of one writer)."""
+    return [
+        Known(f"{group}-{number}", "w" if page else f"w{group}", f"p{group}" if page else "p")
+        for group, count in enumerate(counts)
+        for number in range(count)
+    ]
+
+
+def test_no_writer_is_in_both_and_all_lines_are_in_one() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        counts = random.integers(1, 40, random.integers(2, 25))
+        known = lines(*counts)
+        first, second = halves(known)
+        assert first.isdisjoint(second) and first | second == {line.id for line in known}
+        writers = [{line.writer for line in known if line.id in half} for half in (first, second)]
+        assert writers[0].isdisjoint(writers[1]) and all(writers)
+        # the largest group first, each to the smaller half: never further apart than one group
+        assert abs(len(first) - len(second)) <= counts.max()
+
+
+def test_one_writer_is_cut_by_page_and_one_page_by_line() -> None:
+    first, second = halves(lines(3, 2, 1, page=True))
+    assert first == {"0-0", "0-1", "0-2"} and len(second) == 3
+    first, second = halves(lines(5))
+    assert sorted((len(first), len(second))) == [2, 3]
+
+
+def test_the_order_of_lines_does_not_matter() -> None:
+    known = [*lines(4, 4, 4, 2), Known("a", None), Known("b", None)]
+    assert halves(known) == halves(known[::-1])
+
+
+def test_lines_without_a_writer_stand_for_themselves() -> None:
+    known = [Known(str(number), None) for number in range(6)] + [Known("x", "w"), Known("y", "w")]
+    first, second = halves(known)
+    assert len(first) == len(second) == 4
+    assert {"x", "y"} <= first or {"x", "y"} <= second
+
+
+def test_nothing_and_one_line() -> None:
+    assert halves([]) == (set(), set())
+    assert halves(lines(1)) == ({"0-0"}, set())
+
+
+def test_split_lines_keeps_the_order() -> None:
+    known = lines(3, 5, 2)
+    first, second = split_lines(known)
+    assert ({line.id for line in first}, {line.id for line in second}) == halves(known)
+    assert first == [line for line in known if line in first]
