@@ -1,26 +1,17 @@
 """Line-long pieces of prose from text files, as a writer would break them into lines."""
 
-import codecs
-import gzip
-import io
-import lzma
-import zlib
 from functools import cached_property
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
-from hwr.errors import InputError
 from hwr.text import normalise_text
-
-MAX_BYTES = 512 * 1024 * 1024
-"""Unpacked size above which a file is refused: a corpus is held in memory, and a packed one may unpack to anything."""
+from hwr.textfiles import read_text
 
 MAX_CHARACTERS = 80
 """A piece ends with the word before this length: longer lines are not written by hand."""
 
-_CHUNK = 1 << 20
+_BEGINNING = 1 << 20
 _AHEAD = 640
 """Bytes read from a start: more than the longest piece has."""
 
@@ -32,29 +23,6 @@ _BROKEN_START = 0.05  # share of pieces that begin with the second half of a wor
 _BROKEN_END = 0.07  # share of pieces whose last word is broken
 _BREAK_MARKS = ("-", "-", "-", "-", "-", "-", "=", "")  # most write a hyphen, older hands a double one, some nothing
 
-_PLAIN = str.maketrans(
-    {
-        "’": "'",
-        "‘": "'",
-        "‚": "'",
-        "“": '"',
-        "”": '"',
-        "„": '"',
-        "–": "-",
-        "—": "-",
-        "―": "-",
-        "−": "-",
-        "‐": "-",
-        "‑": "-",
-        "…": "...",
-        "«": '"',
-        "»": '"',
-        "ﬁ": "fi",
-        "ﬂ": "fl",
-        "ﬀ": "ff",
-        "ſ": "s",
-    }
-)
 _ALWAYS = str.maketrans({"_": None, "|": None, "\u00ad": None, "\ufeff": None, "\u200b": None, "ﬁ": "fi", "ﬂ": "fl"})
 """Marks of electronic texts (emphasis, soft hyphens, ligatures of type) that nobody writes."""
 
@@ -63,13 +31,6 @@ _PAIRS = frozenset(("ch", "th", "sh", "ph", "wh", "gn", "qu", "gh", "ck", "bl", 
 _CLOSING = frozenset(("!", "?", ";", ":", "»", ",", ".", ")", "!»", "?»"))
 _SMALLEST_PART = 2
 _SHORTEST_BROKEN = 6
-
-
-def plain_text(text: str) -> str:
-    """Typographic quotes, dashes and dots as the keyboard has them, which is how most transcripts write them."""
-    if "«" in text or "»" in text:
-        text = text.replace("« ", "«").replace(" »", "»")
-    return text.translate(_PLAIN)
 
 
 class TextCorpus:
@@ -84,12 +45,12 @@ class TextCorpus:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._bytes = _read(path)
+        self._bytes = read_text(path)
 
     @cached_property
     def language(self) -> str:
         """ "french" or "english", by how often "de" and "the" stand in its first megabyte."""
-        start = self._bytes[:_CHUNK]
+        start = self._bytes[:_BEGINNING]
         return "french" if start.count(b" de ") > start.count(b" the ") else "english"
 
     @property
@@ -166,52 +127,3 @@ def break_word(word: str, generator: np.random.Generator) -> tuple[str, str] | N
         return None
     place = places[int(generator.integers(len(places)))]
     return word[:place], word[place:]
-
-
-def _read(path: Path) -> bytes:
-    """The UTF-8 bytes of a text file, unpacked and checked."""
-    if path.is_dir():
-        raise InputError(f"{path}: a folder; a text file is expected (.txt, .txt.xz, .txt.gz)")
-    try:
-        with _open(path) as file:
-            data = _checked(file, path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such text file") from None
-    except (lzma.LZMAError, gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise InputError(f"{path}: the packed text is broken or truncated ({error})") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not data.strip():
-        raise InputError(f"{path}: the file holds no text")
-    return data
-
-
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix == ".xz":
-        return lzma.open(path, "rb")
-    if path.suffix == ".gz":
-        return io.BufferedReader(gzip.open(path, "rb"))
-    return path.open("rb")
-
-
-def _checked(file: IO[bytes], path: Path) -> bytes:
-    """Read to the end; raise unless it is UTF-8 text of a bearable size."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := file.read(_CHUNK):
-        try:
-            decoder.decode(chunk)
-        except UnicodeDecodeError:
-            raise InputError(f"{path}: not UTF-8 text (near byte {size}); convert it first") from None
-        if b"\0" in chunk:
-            raise InputError(f"{path}: not a text file (it holds zero bytes)")
-        size += len(chunk)
-        if size > MAX_BYTES:
-            raise InputError(f"{path}: unpacks to more than {MAX_BYTES >> 20} MB; give a smaller part of it")
-        chunks.append(chunk)
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text (cut off in a character); convert it first") from None
-    return b"".join(chunks)

@@ -1,0 +1,100 @@
+"""Text files, plain or packed, checked; and the signs of print as the keyboard has them."""
+
+import codecs
+import gzip
+import io
+import lzma
+import zlib
+from pathlib import Path
+from typing import IO
+
+from hwr.errors import InputError
+
+MAX_BYTES = 512 * 1024 * 1024
+"""Unpacked size above which a file is refused: a corpus is held in memory, and a packed one may unpack to anything."""
+
+_CHUNK = 1 << 20
+
+_PLAIN = str.maketrans(
+    {
+        "’": "'",
+        "‘": "'",
+        "‚": "'",
+        "“": '"',
+        "”": '"',
+        "„": '"',
+        "–": "-",
+        "—": "-",
+        "―": "-",
+        "−": "-",
+        "‐": "-",
+        "‑": "-",
+        "…": "...",
+        "«": '"',
+        "»": '"',
+        "ﬁ": "fi",
+        "ﬂ": "fl",
+        "ﬀ": "ff",
+        "ſ": "s",
+    }
+)
+
+
+def plain_text(text: str) -> str:
+    """Typographic quotes, dashes and dots as the keyboard has them, which is how most transcripts write them."""
+    if "«" in text or "»" in text:
+        text = text.replace("« ", "«").replace(" »", "»")
+    return text.translate(_PLAIN)
+
+
+def read_text(path: Path) -> bytes:
+    """The UTF-8 bytes of a text file, unpacked and checked.
+
+    Raises:
+        InputError: missing, a folder, empty, broken, not UTF-8 text, or larger than MAX_BYTES.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; a text file is expected (.txt, .txt.xz, .txt.gz)")
+    try:
+        with _open(path) as file:
+            data = _checked(file, path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such text file") from None
+    except (lzma.LZMAError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise InputError(f"{path}: the packed text is broken or truncated ({error})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not data.strip():
+        raise InputError(f"{path}: the file holds no text")
+    return data
+
+
+def _open(path: Path) -> IO[bytes]:
+    if path.suffix == ".xz":
+        return lzma.open(path, "rb")
+    if path.suffix == ".gz":
+        return io.BufferedReader(gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+def _checked(file: IO[bytes], path: Path) -> bytes:
+    """Read to the end; raise unless it is UTF-8 text of a bearable size."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := file.read(_CHUNK):
+        try:
+            decoder.decode(chunk)
+        except UnicodeDecodeError:
+            raise InputError(f"{path}: not UTF-8 text (near byte {size}); convert it first") from None
+        if b"\0" in chunk:
+            raise InputError(f"{path}: not a text file (it holds zero bytes)")
+        size += len(chunk)
+        if size > MAX_BYTES:
+            raise InputError(f"{path}: unpacks to more than {MAX_BYTES >> 20} MB; give a smaller part of it")
+        chunks.append(chunk)
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text (cut off in a character); convert it first") from None
+    return b"".join(chunks)
