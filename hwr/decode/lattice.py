@@ -5,7 +5,7 @@ state, goes to the next one, or passes over a blank between two different labels
 temporal classification", section 4.1).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,11 @@ from hwr.text import BLANK, steps_needed
 
 Numbers = NDArray[np.float64]
 
+LEAST_PROBABILITY = 1e-250
+"""Below it, sums of probabilities are not trusted: float64 ends at 1e-308."""
+BATCH_NUMBERS = 4_000_000
+"""Numbers that are held at once, 8 bytes each."""
+
 
 @dataclass(frozen=True)
 class LabelSpan:
@@ -23,14 +28,6 @@ class LabelSpan:
     label: int
     start: int
     stop: int
-
-
-@dataclass(frozen=True)
-class _Lattice:
-    """emissions: (T, 2 L + 1), log-probability of each state at each time step; skips: where a blank may be passed."""
-
-    emissions: Numbers
-    skips: NDArray[np.bool_]
 
 
 def text_log_probability(log_probs: NDArray[np.floating], labels: Sequence[int]) -> float:
@@ -46,18 +43,84 @@ def text_log_probability(log_probs: NDArray[np.floating], labels: Sequence[int])
     Raises:
         ValueError: a shape or a label does not fit.
     """
-    lattice = _lattice(log_probs, labels)
-    if len(lattice.emissions) == 0:
+    _check(log_probs, labels)
+    if len(log_probs) == 0:
         return 0.0 if not labels else -np.inf
-    reached = np.full(lattice.emissions.shape[1], -np.inf)
-    reached[:2] = lattice.emissions[0, :2]
-    for emission in lattice.emissions[1:]:
+    states = _states([labels])[0]
+    emissions, passes = log_probs[:, states].astype(np.float64), _passes(states)
+    reached = np.full(len(states), -np.inf)
+    reached[:2] = emissions[0, :2]
+    for emission in emissions[1:]:
         from_before = np.logaddexp(reached[1:], reached[:-1])
-        over_blank = np.where(lattice.skips[2:], reached[:-2], -np.inf)
+        over_blank = np.where(passes, reached[:-2], -np.inf)
         reached[1:] = from_before
         reached[2:] = np.logaddexp(reached[2:], over_blank)
         reached += emission
     return float(np.logaddexp.reduce(reached[-2:]))
+
+
+def text_log_probabilities(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]) -> Numbers:
+    """`text_log_probability` of many texts, each on its own time steps, computed side by side.
+
+    The sum over paths is taken of probabilities, not of logarithms, which saves nearly all of the time. What a text
+    loses where numbers fall below the smallest float64 is far less than `LEAST_PROBABILITY`; a text that is less
+    likely than that is computed again in logarithms.
+
+    Args:
+        log_probs: of each text natural logarithms, shape (T, classes), T >= 0; class 0 is the blank.
+        labels: as many texts.
+
+    Returns:
+        Natural logarithms, shape (texts,).
+
+    Raises:
+        ValueError: a shape or a label does not fit, or there are not as many texts as log_probs.
+    """
+    _check_all(log_probs, labels)
+    result = np.empty(len(labels))
+    for batch in _batches(log_probs, labels):
+        result[batch] = _forward([log_probs[index] for index in batch], [labels[index] for index in batch])
+    for index in np.flatnonzero(result < np.log(LEAST_PROBABILITY)).tolist():
+        result[index] = text_log_probability(log_probs[index], labels[index])
+    return result
+
+
+def _batches(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Texts of like length, as indices; a batch has at most `BATCH_NUMBERS` numbers with its padding."""
+    sizes = [(len(line), 2 * len(text) + 1) for line, text in zip(log_probs, labels, strict=True)]
+    batch: list[int] = []
+    shortest = states = 0
+    for index in sorted(range(len(sizes)), key=lambda index: sizes[index]):
+        steps = sizes[index][0]
+        states = max(states, sizes[index][1])
+        if batch and (steps > 2 * shortest + 8 or (len(batch) + 1) * (steps + 1) * states > BATCH_NUMBERS):
+            yield batch
+            batch = []
+        if not batch:
+            shortest, states = sizes[index]
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _forward(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]) -> Numbers:
+    """Log-probabilities of texts, summed without logarithms."""
+    emissions, passes, last = _padded(log_probs, labels)
+    np.exp(emissions, out=emissions)
+    allowed = passes.astype(np.float64)
+    states, texts = emissions.shape[1:]
+    # Two states that are never reached lie before the first: all shifts are then slices of one array.
+    reached = np.zeros((states + 2, texts))
+    stay, step, skip = reached[2:], reached[1:-1], reached[2:-2]
+    stay[:2] = emissions[0, :2]
+    coming, skipping = np.empty((states, texts)), np.empty((max(0, states - 2), texts))
+    for emission in emissions[1:]:
+        np.add(stay, step, out=coming)
+        np.multiply(skip, allowed, out=skipping)
+        coming[2:] += skipping
+        np.multiply(coming, emission, out=stay)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(stay[last, np.arange(texts)]))
 
 
 def align(log_probs: NDArray[np.floating], labels: Sequence[int]) -> tuple[LabelSpan, ...]:
@@ -69,41 +132,98 @@ def align(log_probs: NDArray[np.floating], labels: Sequence[int]) -> tuple[Label
     Raises:
         ValueError: a shape or a label does not fit, the labels need more than T time steps, or no path is possible.
     """
-    lattice = _lattice(log_probs, labels)
-    steps, states = lattice.emissions.shape
-    if not labels:
-        return ()
-    if (needed := steps_needed(labels)) > steps:
-        raise ValueError(f"{len(labels)} labels need {needed} time steps, there are {steps}")
-    came_from = np.zeros((steps, states), np.int8)  # how many states back
-    best = np.full(states, -np.inf)
-    best[:2] = lattice.emissions[0, :2]
-    for step in range(1, steps):
-        candidates = np.full((3, states), -np.inf)
-        candidates[0] = best
-        candidates[1, 1:] = best[:-1]
-        candidates[2, 2:] = np.where(lattice.skips[2:], best[:-2], -np.inf)
-        came_from[step] = candidates.argmax(axis=0)
-        best = candidates.max(axis=0) + lattice.emissions[step]
-    state = states - 1 if best[-1] >= best[-2] else states - 2
-    if not np.isfinite(best[state]):
+    return alignments([log_probs], [labels])[0]
+
+
+def alignments(
+    log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]
+) -> list[tuple[LabelSpan, ...]]:
+    """`align` for many texts, each on its own time steps, computed side by side.
+
+    Raises:
+        ValueError: as `align`, or there are not as many texts as log_probs.
+    """
+    _check_all(log_probs, labels)
+    for line, text in zip(log_probs, labels, strict=True):
+        if text and (needed := steps_needed(text)) > len(line):
+            raise ValueError(f"{len(text)} labels need {needed} time steps, there are {len(line)}")
+    result: list[tuple[LabelSpan, ...]] = [()] * len(labels)
+    for batch in _batches(log_probs, labels):
+        paths = _best_paths([log_probs[index] for index in batch], [labels[index] for index in batch])
+        for index, path in zip(batch, paths, strict=True):
+            places = 2 * np.arange(len(labels[index])) + 1
+            starts = np.searchsorted(path, places).tolist()
+            stops = np.searchsorted(path, places, side="right").tolist()
+            result[index] = tuple(LabelSpan(*span) for span in zip(labels[index], starts, stops, strict=True))
+    return result
+
+
+def _best_paths(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]) -> list[NDArray[np.int64]]:
+    """The state at each time step of the likeliest path of each text."""
+    emissions, passes, last = _padded(log_probs, labels)
+    steps, states, texts = emissions.shape
+    forbidden = np.where(passes, 0.0, -np.inf)
+    came_from = np.zeros((steps, states, texts), np.int8)  # how many states back
+    reached = np.full((states + 2, texts), -np.inf)
+    stay, step, skip = reached[2:], reached[1:-1], reached[2:-2]
+    stay[:2] = emissions[0, :2]
+    for time in range(1, steps):
+        skipping = skip + forbidden
+        coming = np.maximum(stay, step)
+        came_from[time] = step > stay
+        came_from[time, 2:][skipping > coming[2:]] = 2
+        np.maximum(coming[2:], skipping, out=coming[2:])
+        np.add(coming, emissions[time], out=stay)
+    columns = np.arange(texts)
+    if not np.isfinite(stay[last, columns]).all():
         raise ValueError("no path reads these labels: a probability is 0")
-    path = np.empty(steps, np.int64)
-    for step in range(steps - 1, -1, -1):
-        path[step] = state
-        state -= came_from[step, state]
-    starts = [int(np.searchsorted(path, 2 * number + 1)) for number in range(len(labels))]
-    stops = [int(np.searchsorted(path, 2 * number + 1, side="right")) for number in range(len(labels))]
-    return tuple(LabelSpan(*span) for span in zip(labels, starts, stops, strict=True))
+    paths = np.empty((steps, texts), np.int64)
+    state = last.copy()
+    for time in range(steps - 1, -1, -1):
+        paths[time] = state
+        state -= came_from[time, state, columns]
+    return [paths[: len(line), number] for number, line in enumerate(log_probs)]
 
 
-def _lattice(log_probs: NDArray[np.floating], labels: Sequence[int]) -> _Lattice:
+def _padded(
+    log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]
+) -> tuple[Numbers, NDArray[np.bool_], NDArray[np.int64]]:
+    """Emissions (T + 1, S, N), passes (S - 2, N) and last states (N,) of N texts of unlike size.
+
+    Behind its end each text has time steps of certain blanks, at least one, which lead to its last state.
+    """
+    states = _states(labels)
+    last = np.array([2 * len(text) for text in labels])
+    emissions = np.full((max(map(len, log_probs)) + 1, states.shape[1], len(labels)), -np.inf)
+    for number, line in enumerate(log_probs):
+        count = last[number] + 1
+        emissions[: len(line), :count, number] = line[:, states[number, :count]]
+        emissions[len(line) :, 0:count:2, number] = 0.0
+    return emissions, _passes(states).T, last
+
+
+def _states(labels: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """The class of each state, (N, S): blank, label, blank, ..., blank; blanks behind the last."""
+    states = np.full((len(labels), 2 * max(map(len, labels)) + 1), BLANK)
+    for row, text in zip(states, labels, strict=True):
+        row[1 : 2 * len(text) : 2] = text
+    return states
+
+
+def _passes(states: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where a path may come from two states before, from the third state on: to a label unlike the one before."""
+    return np.asarray((states[..., 2:] != BLANK) & (states[..., 2:] != states[..., :-2]))
+
+
+def _check_all(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]) -> None:
+    if len(log_probs) != len(labels):
+        raise ValueError(f"{len(log_probs)} log_probs, but {len(labels)} texts")
+    for line, text in zip(log_probs, labels, strict=True):
+        _check(line, text)
+
+
+def _check(log_probs: NDArray[np.floating], labels: Sequence[int]) -> None:
     if log_probs.ndim != 2:
         raise ValueError(f"log_probs of shape (T, classes) expected, {log_probs.shape} found")
-    if any(not BLANK < label < log_probs.shape[1] for label in labels):
+    if labels and not BLANK < min(labels) <= max(labels) < log_probs.shape[1]:
         raise ValueError(f"labels lie between 1 and {log_probs.shape[1] - 1}; one of {list(labels)} does not")
-    states = np.full(2 * len(labels) + 1, BLANK)
-    states[1::2] = labels
-    skips = np.zeros(len(states), bool)
-    skips[2:] = (states[2:] != BLANK) & (states[2:] != states[:-2])
-    return _Lattice(log_probs[:, states].astype(np.float64), skips)

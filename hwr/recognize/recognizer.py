@@ -7,12 +7,16 @@ print(recognizer.read("page.png").text)
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.greedy import Reading, decode_greedy
+from hwr.decode.confidence import find_calibration, read_spans
+from hwr.decode.greedy import best_path
+from hwr.decode.lattice import LabelSpan
+from hwr.decode.reading import Reading
 from hwr.geometry import LineCut, cut_line
 from hwr.image import normalise_line, time_steps
 from hwr.page import Box, Line, Page, Point, Region, Word
@@ -22,6 +26,7 @@ from hwr.recognize.words import find_words
 from hwr.segment import find_lines
 
 Grey = NDArray[np.uint8]
+Decoded = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
 
 LINE_TYPE = "default"
 REGION_TYPE = "text"
@@ -52,6 +57,7 @@ class Recognizer:
         self.info = self._runtime.info
         self.alphabet = self.info.make_alphabet()
         self.name = self.info.name or Path(model).stem
+        self.calibration = find_calibration(self.info.decoder, "greedy", model)
 
     def read(self, source: Source) -> Page:
         """Find the lines of a page and read them.
@@ -76,7 +82,14 @@ class Recognizer:
                 words = _words(reading, steps, cut, (width, height))
                 number, region = f"l{len(lines) + 1}", f"r{found.region + 1}"
                 line = Line(
-                    number, region, LINE_TYPE, reading.text, reading.confidence, found.baseline, found.polygon, words
+                    number,
+                    region,
+                    LINE_TYPE,
+                    reading.text,
+                    reading.confidence,
+                    found.baseline,
+                    found.polygon,
+                    _rated(words, reading),
                 )
                 lines.append(line)
         used = {line.region for line in lines}
@@ -116,7 +129,9 @@ class Recognizer:
             baseline = ((0.0, row), (float(width), row))
             cut = LineCut(grey, (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), np.zeros(width))
             words = _words(reading, steps, cut, (width, height))
-            line = Line("l1", "r1", LINE_TYPE, reading.text, reading.confidence, baseline, outline, words)
+            line = Line(
+                "l1", "r1", LINE_TYPE, reading.text, reading.confidence, baseline, outline, _rated(words, reading)
+            )
             found = bool(reading.text)
             regions = (Region("r1", REGION_TYPE, outline),) if found else ()
             pages.append(Page(name, width, height, self.name, regions, (line,) if found else ()))
@@ -126,8 +141,22 @@ class Recognizer:
         """Reading and number of time steps of each line."""
         normalised = [normalise_line(line, self.info.height) for line in lines]
         steps = [time_steps(line.shape[1], self.info.stride) for line in normalised]
-        readings = [decode_greedy(result, self.alphabet) for result in self._runtime.log_probs(normalised)]
+        log_probs, spans = self._decode(normalised)
+        readings = read_spans(log_probs, spans, self.alphabet, self.calibration)
         return list(zip(readings, steps, strict=True))
+
+    def decode_lines(self, lines: Sequence[Grey]) -> Decoded:
+        """What readings are made of: of each line the network's log-probabilities, (T, classes), and the labels that
+        the decoder chose, with their time steps.
+
+        Args:
+            lines: as in `read_lines`.
+        """
+        return self._decode([normalise_line(line, self.info.height) for line in lines])
+
+    def _decode(self, normalised: Sequence[Grey]) -> Decoded:
+        log_probs = self._runtime.log_probs(normalised)
+        return log_probs, [best_path(line) for line in log_probs]
 
 
 def _words(reading: Reading, steps: int, cut: LineCut, size: tuple[int, int]) -> tuple[Word, ...]:
@@ -143,6 +172,11 @@ def _words(reading: Reading, steps: int, cut: LineCut, size: tuple[int, int]) ->
         box = (max(x0, 0.0), max(y0, 0.0), min(x1, float(size[0])), min(y1, float(size[1])))
         words.append(Word(span.text, span.confidence, box))
     return tuple(words)
+
+
+def _rated(words: Sequence[Word], reading: Reading) -> tuple[Word, ...]:
+    """The words with their confidences."""
+    return tuple(replace(word, confidence=value) for word, value in zip(words, reading.words, strict=True))
 
 
 def _rectangle(box: Box) -> tuple[Point, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hwr.decode.greedy import decode_greedy
+from hwr.decode.greedy import greedy_text
 from hwr.image import time_steps
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.model.network import Network
@@ -71,7 +71,7 @@ def _read(network: Network, lines: Sequence[TrainingLine], alphabet: Alphabet, a
         log_probs = _log_probs(network, [lines[index] for index in batch], autocast)
         for row, index in enumerate(batch):
             steps = time_steps(widths[index], network.stride)
-            readings[index] = decode_greedy(log_probs[row, :steps].numpy(), alphabet).text
+            readings[index] = greedy_text(log_probs[row, :steps].numpy(), alphabet)
     return readings
 
 

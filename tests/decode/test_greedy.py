@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hwr.decode.greedy import CharacterSpan, decode_greedy, line_confidence
+from hwr.decode.greedy import decode_greedy, greedy_text
+from hwr.decode.lattice import text_log_probability
+from hwr.decode.reading import CharacterSpan, line_confidence
 from hwr.text import Alphabet, normalise_text
 
 ABC = Alphabet(" abc")
@@ -49,9 +51,9 @@ def test_equals_the_slow_twin_on_random_paths() -> None:
                 (c, b, e) for c, _, b, e in expected
             ]
             assert np.allclose([s.confidence for s in reading.characters], [p for _, p, _, _ in expected], atol=1e-6)
-            if expected:
-                mean = math.exp(sum(math.log(p) for _, p, _, _ in expected) / len(expected))
-                assert reading.confidence == pytest.approx(mean, abs=1e-6)
+            labels = alphabet.encode("".join(c for c, _, _, _ in expected))
+            assert reading.confidence == pytest.approx(math.exp(text_log_probability(log_probs, labels)), rel=1e-5)
+            assert greedy_text(log_probs, alphabet) == reading.text
 
 
 def test_repeated_label_is_one_letter_and_a_blank_makes_two() -> None:
@@ -64,7 +66,7 @@ def test_repeated_label_is_one_letter_and_a_blank_makes_two() -> None:
 def test_blank_only_and_no_steps() -> None:
     silent = decode_greedy(path([0] * 7, 5, 0.8), ABC)
     assert (silent.text, silent.characters) == ("", ())
-    assert silent.confidence == pytest.approx(0.8, abs=1e-6)
+    assert silent.confidence == pytest.approx(0.8**7, abs=1e-6)
     empty = decode_greedy(np.zeros((0, 5), np.float32), ABC)
     assert (empty.text, empty.confidence, empty.characters) == ("", 1.0, ())
 
@@ -95,6 +97,8 @@ def test_text_equals_the_joined_characters_on_any_path() -> None:
         reading = decode_greedy(log_probs, alphabet)
         raw = "".join(character for character, _, _, _ in slow_twin(log_probs, alphabet))
         assert reading.text == "".join(s.character for s in reading.characters) == normalise_text(raw)
+        assert reading.text == greedy_text(log_probs, alphabet)
+        assert len(reading.words) == len(reading.text.split())
         assert all(0 <= s.confidence <= 1 and s.start < s.stop for s in reading.characters)
         borders = [border for s in reading.characters for border in (s.start, s.stop)]
         assert borders == sorted(borders)

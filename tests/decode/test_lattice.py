@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from torchaudio.functional import forced_align
 
-from hwr.decode.lattice import align, text_log_probability
+from hwr.decode import lattice
+from hwr.decode.lattice import align, alignments, text_log_probabilities, text_log_probability
 
 Array = NDArray[np.float64]
 
@@ -107,3 +108,89 @@ def test_an_impossible_label_is_named() -> None:
 def test_labels_outside_the_classes_are_refused(labels: list[int]) -> None:
     with pytest.raises(ValueError, match="labels lie between 1 and 2"):
         text_log_probability(random_log_probs(4, 3), labels)
+
+
+class TestSideBySide:
+    """Many texts at once against one after the other and against torch."""
+
+    @staticmethod
+    def mixed(count: int, seed: int = 0, classes: int = 12) -> tuple[list[Array], list[list[int]]]:
+        """Lines of 0 to 60 time steps with texts that fit, that repeat labels, that are too long, or empty."""
+        random = np.random.default_rng(seed)
+        lines = [random_log_probs(int(random.integers(0, 60)), classes, seed + n) for n in range(count)]
+        texts = [random.integers(1, random.integers(2, classes), random.integers(0, 12)).tolist() for _ in lines]
+        return lines, texts
+
+    def test_equals_the_single_probability(self) -> None:
+        lines, texts = self.mixed(300)
+        found = text_log_probabilities(lines, texts)
+        expected = [text_log_probability(*item) for item in zip(lines, texts, strict=True)]
+        assert np.isinf(expected).any() and np.isfinite(expected).sum() > 200
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+    @pytest.mark.parametrize("text", TEXTS)
+    def test_is_the_sum_over_all_paths(self, text: tuple[int, ...]) -> None:
+        lines = [random_log_probs(steps, 3, seed=steps) for steps in (6, 1, 4)]
+        expected = [np.logaddexp.reduce([-np.inf, *paths_of(line, text).values()]) for line in lines]
+        np.testing.assert_allclose(text_log_probabilities(lines, [text] * 3), expected)
+
+    def test_equals_torch(self) -> None:
+        random = np.random.default_rng(3)
+        lines = [random_log_probs(steps, 40, seed=steps) for steps in (200, 90, 151)]
+        texts = [random.integers(1, 40, count).tolist() for count in (60, 1, 50)]
+        padded = np.zeros((200, 3, 40))
+        for number, line in enumerate(lines):
+            padded[: len(line), number] = line
+        loss = functional.ctc_loss(
+            torch.from_numpy(padded),
+            torch.tensor([label for text in texts for label in text]),
+            torch.tensor([len(line) for line in lines]),
+            torch.tensor([len(text) for text in texts]),
+            reduction="none",
+        )
+        np.testing.assert_allclose(text_log_probabilities(lines, texts), -loss.numpy(), rtol=1e-9)
+
+    def test_improbable_texts_are_as_exact(self) -> None:
+        # sharper and sharper: from about 1e-50 to far below the smallest float64
+        lines = [random_log_probs(60, 20, seed=n, sharpness=sharpness) for n, sharpness in enumerate((1, 5, 15, 60))]
+        texts = [np.random.default_rng(n).integers(1, 20, 30).tolist() for n in range(4)]
+        found = text_log_probabilities(lines, texts)
+        assert found.min() < -745 < -600 < found.max()
+        expected = [text_log_probability(*item) for item in zip(lines, texts, strict=True)]
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+    def test_small_batches_change_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        lines, texts = self.mixed(40)
+        whole = text_log_probabilities(lines, texts)
+        monkeypatch.setattr(lattice, "BATCH_NUMBERS", 1)
+        np.testing.assert_allclose(text_log_probabilities(lines, texts), whole, rtol=1e-12)
+
+    def test_alignments_equal_the_best_of_all_paths(self) -> None:
+        lines = [random_log_probs(steps, 3, seed=steps) for steps in (6, 7, 5, 6)]
+        texts = [(1, 2), (2, 2, 1), (1,), ()]
+        for line, text, spans in zip(lines, texts, alignments(lines, texts), strict=True):
+            paths = paths_of(line, text)
+            path = np.zeros(len(line), int)
+            for span in spans:
+                path[span.start : span.stop] = span.label
+            assert tuple(path) == max(paths, key=lambda path: paths[path])
+
+    def test_alignments_equal_torchaudio(self) -> None:
+        random = np.random.default_rng(5)
+        lines = [random_log_probs(int(steps), 15, seed=int(steps)) for steps in random.integers(30, 120, 20)]
+        texts = [random.integers(1, 15, len(line) // 3).tolist() for line in lines]
+        for line, text, spans in zip(lines, texts, alignments(lines, texts), strict=True):
+            expected, _ = forced_align(torch.from_numpy(line)[None].float(), torch.tensor([text]).int(), blank=0)
+            path = np.zeros(len(line), int)
+            for span in spans:
+                path[span.start : span.stop] = span.label
+            assert path.tolist() == expected[0].tolist()
+
+    def test_nothing(self) -> None:
+        assert text_log_probabilities([], []).shape == (0,)
+        assert alignments([], []) == []
+
+    def test_unlike_numbers_are_refused(self) -> None:
+        for function in (text_log_probabilities, alignments):
+            with pytest.raises(ValueError, match="1 log_probs, but 2 texts"):
+                function([random_log_probs(4, 3)], [[1], [2]])

@@ -1,0 +1,202 @@
+"""How likely a reading is right: probabilities of the line and of its words under CTC, calibrated.
+
+    line    P(text | image): the sum over all paths that read the chosen labels (the forward algorithm; Graves et al.
+            2006, section 4.1).
+    word    the same for the word with the blank characters before and behind it, on the time steps from the first of
+            the blank before to the last of the blank behind it; at an end of the line, from or to that end. So it
+            covers that the word ends where it was ended: without its blanks, half of what is unsure would be missing.
+
+A network is not as sure as it should be, or surer (Guo et al. 2017, "On calibration of modern neural networks"): its
+log-probabilities are divided by a temperature before the sum, and normalised again. A sigmoid of the logit, a * logit
+p + b (Platt 1999), can correct words and lines further. Both are fitted on validation data for each decoder
+(`hwr.evaluate.calibration`) and lie in the model file.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.decode.lattice import LabelSpan, alignments, text_log_probabilities
+from hwr.decode.reading import Reading, find_characters
+from hwr.errors import ModelError
+from hwr.text import Alphabet
+
+Numbers = NDArray[np.float64]
+Sigmoid = tuple[float, float]
+"""a, b of the probability 1 / (1 + exp(-(a logit(p) + b)))."""
+
+SETTINGS_KEY = "calibration"
+"""The key of `ModelInfo.decoder` under which calibrations lie, by decoder."""
+IDENTITY: Sigmoid = (1.0, 0.0)
+CERTAIN = -1e-12
+"""Log-probabilities are at most this, so that they have a logit."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """From the network's probabilities to confidences.
+
+    Attributes:
+        temperature: divides the log-probabilities; above 1 a network is made less sure.
+        word, line: further corrections of the sums.
+
+    Raises:
+        ValueError: not finite, or the temperature or a slope is not above 0.
+    """
+
+    temperature: float = 1.0
+    word: Sigmoid = IDENTITY
+    line: Sigmoid = IDENTITY
+
+    def __post_init__(self) -> None:
+        numbers = (self.temperature, *self.word, *self.line)
+        if not all(isfinite(number) for number in numbers):
+            raise ValueError(f"not a finite number in {numbers}")
+        if min(self.temperature, self.word[0], self.line[0]) <= 0:
+            raise ValueError("the temperature and the slopes are above 0")
+
+    def settings(self) -> dict[str, Any]:
+        """As the model file has it."""
+        return {"temperature": self.temperature, "word": list(self.word), "line": list(self.line)}
+
+
+UNCALIBRATED = Calibration()
+
+
+def find_calibration(settings: Mapping[str, Any], decoder: str, where: object) -> Calibration:
+    """The calibration of `decoder` in the decoder settings of a model; none: `UNCALIBRATED`.
+
+    Raises:
+        ModelError: what stands there is no calibration; `where` names the model.
+    """
+    known = settings.get(SETTINGS_KEY, {})
+    entry = known.get(decoder) if isinstance(known, Mapping) else known
+    if entry is None:
+        return UNCALIBRATED
+    try:
+        word, line = (tuple(map(float, entry[name])) for name in ("word", "line"))
+        if len(word) != 2 or len(line) != 2:
+            raise ValueError("a sigmoid has two numbers")
+        return Calibration(float(entry["temperature"]), word, line)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{where}: the calibration of decoder {decoder!r} cannot be used ({error}); `hwr calibrate` makes a new one"
+        ) from None
+
+
+def read_labels(
+    log_probs: Sequence[NDArray[np.floating]],
+    labels: Sequence[Sequence[int]],
+    alphabet: Alphabet,
+    calibration: Calibration = UNCALIBRATED,
+) -> list[Reading]:
+    """Readings from the labels that a decoder chose for each line; lines of like length together are fastest.
+
+    Args:
+        log_probs: of each line natural logarithms of shape (T, classes), T >= 0; class 0 is the blank.
+        labels: of each line, without CTC's blanks.
+
+    Raises:
+        ValueError: a shape or label does not fit, or labels need more time steps than there are.
+    """
+    return read_spans(log_probs, alignments(log_probs, labels), alphabet, calibration)
+
+
+def read_spans(
+    log_probs: Sequence[NDArray[np.floating]],
+    spans: Sequence[Sequence[LabelSpan]],
+    alphabet: Alphabet,
+    calibration: Calibration = UNCALIBRATED,
+) -> list[Reading]:
+    """As `read_labels`, with the time steps of each label known, as those of the best path are.
+
+    Raises:
+        ValueError: a shape or label does not fit.
+    """
+    for line in log_probs:
+        if line.ndim != 2 or line.shape[1] != alphabet.classes:
+            raise ValueError(f"log_probs of shape (T, {alphabet.classes}) expected, {line.shape} found")
+    tempered = [temper(line, calibration.temperature) for line in log_probs]
+    lines = correct(score_lines(tempered, spans), calibration.line)
+    raw = words = score_words(tempered, spans, alphabet)
+    if calibration.temperature != 1:
+        raw = score_words(log_probs, spans, alphabet)
+    readings = []
+    for index, (line, line_spans) in enumerate(zip(log_probs, spans, strict=True)):
+        characters = find_characters(line, line_spans, alphabet)
+        readings.append(
+            Reading(
+                text="".join(span.character for span in characters),
+                confidence=float(lines[index]),
+                characters=tuple(characters),
+                words=tuple(correct(words[index], calibration.word).tolist()),
+                raw_words=tuple(correct(raw[index], IDENTITY).tolist()),
+            )
+        )
+    return readings
+
+
+def score_lines(log_probs: Sequence[NDArray[np.floating]], spans: Sequence[Sequence[LabelSpan]]) -> Numbers:
+    """Log-probability of each line's labels, shape (lines,); arguments as in `read_spans`."""
+    return text_log_probabilities(log_probs, [[span.label for span in line] for line in spans])
+
+
+def score_words(
+    log_probs: Sequence[NDArray[np.floating]], spans: Sequence[Sequence[LabelSpan]], alphabet: Alphabet
+) -> list[Numbers]:
+    """Log-probability of each word of each line; see the head of this module. Arguments as in `read_spans`."""
+    blanks = frozenset(label for label, character in enumerate(alphabet.characters, 1) if character.isspace())
+    steps: list[NDArray[np.floating]] = []
+    texts: list[list[int]] = []
+    counts = [0]
+    for line, line_spans in zip(log_probs, spans, strict=True):
+        for first, last in find_word_labels(line_spans, blanks):
+            start = line_spans[first].start if line_spans[first].label in blanks else 0
+            stop = line_spans[last].stop if line_spans[last].label in blanks else len(line)
+            steps.append(line[start:stop])
+            texts.append([span.label for span in line_spans[first : last + 1]])
+        counts.append(len(steps))
+    return np.split(text_log_probabilities(steps, texts), counts[1:])[:-1]
+
+
+def temper(log_probs: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
+    """Log-probabilities divided by a temperature and normalised again; shape (T, classes)."""
+    if temperature == 1:
+        return log_probs
+    cooled = log_probs / np.float32(temperature)
+    normal: NDArray[np.floating] = cooled - np.log(np.exp(cooled).sum(axis=1, keepdims=True))
+    return normal
+
+
+def find_word_labels(spans: Sequence[LabelSpan], blanks: frozenset[int]) -> Iterator[tuple[int, int]]:
+    """First and last index of each word's labels; a label of `blanks` beside the word is one of them."""
+    first = None
+    for index, span in enumerate(spans):
+        if span.label not in blanks:
+            first = index if first is None else first
+        elif first is not None:
+            yield max(0, first - 1), index
+            first = None
+    if first is not None:
+        yield max(0, first - 1), len(spans) - 1
+
+
+def correct(log_probabilities: Numbers, sigmoid: Sigmoid) -> Numbers:
+    """Probabilities from 0 to 1, corrected by a sigmoid of their logits."""
+    values = np.minimum(log_probabilities, 0.0)
+    if sigmoid == IDENTITY:
+        return np.exp(values)
+    slope, shift = sigmoid
+    corrected: Numbers = np.exp(-np.logaddexp(0.0, -(slope * logit(values) + shift)))
+    return corrected
+
+
+def logit(log_probabilities: Numbers) -> Numbers:
+    """log p - log(1 - p), with p not quite 1."""
+    values = np.minimum(log_probabilities, CERTAIN)
+    logits: Numbers = values - np.log(-np.expm1(values))
+    return logits

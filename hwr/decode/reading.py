@@ -1,0 +1,116 @@
+"""What a decoder says of a line: its text, where each character lies, and how likely all of it is right.
+
+Labels that a decoder chose become characters here, under the text rules of `hwr.text`.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.decode.lattice import LabelSpan
+from hwr.text import Alphabet
+
+
+@dataclass(frozen=True)
+class CharacterSpan:
+    """One character and the run of time steps that it owns, from `start` to before `stop`.
+
+    `character` is one code point, or a letter with combining marks where Unicode has no single code point for it.
+    `confidence` is the network's probability of the character at its clearest time step, not calibrated: CTC
+    concentrates a character on one or two steps, and the others of the run are fringes.
+    """
+
+    character: str
+    confidence: float
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read on one line; see `hwr.decode.confidence` for what the confidences mean.
+
+    Attributes:
+        text: the joined `characters`; follows the text rules of `hwr.text`.
+        confidence: probability that the whole text is right.
+        characters: with their time steps.
+        words: for each word of `text.split()` the probability that it is right.
+        raw_words: the same before calibration.
+    """
+
+    text: str
+    confidence: float
+    characters: tuple[CharacterSpan, ...]
+    words: tuple[float, ...] = ()
+    raw_words: tuple[float, ...] = ()
+
+
+def find_characters(
+    log_probs: NDArray[np.floating], spans: Sequence[LabelSpan], alphabet: Alphabet
+) -> list[CharacterSpan]:
+    """The characters of labels, under the text rules.
+
+    Args:
+        log_probs: natural logarithms, shape (T, classes).
+        spans: the labels with the time steps of each, at least one.
+    """
+    if not spans:
+        return []
+    labels, starts, stops = np.array([(span.label, span.start, span.stop) for span in spans]).T
+    owner = np.repeat(np.arange(len(spans)), stops - starts)
+    firsts = np.cumsum(stops - starts) - (stops - starts)
+    steps = np.arange(len(owner)) - (firsts - starts)[owner]
+    clearest = np.maximum.reduceat(log_probs[steps, labels[owner]].astype(np.float64), firsts)
+    probabilities = np.exp(np.minimum(clearest, 0.0)).tolist()
+    characters = [
+        CharacterSpan(alphabet.characters[span.label - 1], probability, span.start, span.stop)
+        for span, probability in zip(spans, probabilities, strict=True)
+    ]
+    return apply_text_rules(characters)
+
+
+def line_confidence(characters: Sequence[CharacterSpan]) -> float:
+    """Geometric mean of the characters' confidences; 1 if there are none, 0 if one of them is 0."""
+    values = np.array([span.confidence for span in characters], dtype=np.float64)
+    if values.size == 0:
+        return 1.0
+    return float(np.exp(np.log(values).mean())) if values.min() > 0 else 0.0
+
+
+def apply_text_rules(spans: Sequence[CharacterSpan]) -> list[CharacterSpan]:
+    """The text rules of `hwr.text` on spans: NFC, runs of whitespace become one blank, none at the ends.
+
+    A merged span reaches from the first to the last of its parts and keeps the lowest of their confidences; a run of
+    blanks keeps the highest, because one blank is enough.
+    """
+    result: list[CharacterSpan] = []
+    for span in spans:
+        if span.character.isspace():
+            span = CharacterSpan(" ", span.confidence, span.start, span.stop)
+        previous = result[-1] if result else None
+        if previous is not None and previous.character == span.character == " ":
+            confidence = max(previous.confidence, span.confidence)
+            result[-1] = CharacterSpan(" ", confidence, previous.start, span.stop)
+        elif previous is not None and _composes(previous.character, span.character):
+            composed = unicodedata.normalize("NFC", previous.character + span.character)
+            confidence = min(previous.confidence, span.confidence)
+            result[-1] = CharacterSpan(composed, confidence, previous.start, span.stop)
+        else:
+            result.append(span)
+    while result and result[-1].character == " ":
+        result.pop()
+    return result[1:] if result and result[0].character == " " else result
+
+
+def _composes(before: str, character: str) -> bool:
+    """Whether `character` is a mark on `before`, or melts with it in NFC (as the parts of Korean syllables do)."""
+    if before == " ":
+        return False
+    if unicodedata.combining(character[0]):
+        return True
+    if before.isascii() and character.isascii():
+        return False
+    return unicodedata.normalize("NFC", before + character) != before + character
