@@ -66,7 +66,7 @@ def test_alignment_is_the_best_of_all_paths(labels: tuple[int, ...]) -> None:
     assert tuple(path) == best
 
 
-@pytest.mark.parametrize(("steps", "count"), [(40, 10), (200, 60), (125, 60)])
+@pytest.mark.parametrize(("steps", "count"), [(40, 10), (200, 60), (125, 60), (400, 150)])
 def test_equal_to_torch_on_long_lines(steps: int, count: int) -> None:
     log_probs = random_log_probs(steps, 90, seed=steps)
     labels = np.random.default_rng(count).integers(1, 90, count)
