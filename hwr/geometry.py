@@ -50,6 +50,13 @@ def bounding_box(points: Sequence[Point] | Points) -> Box:
     return float(x0), float(y0), float(x1), float(y1)
 
 
+def clip_box(box: Box, size: tuple[int, int]) -> Box:
+    """The part of a box that lies on an image of `size`, width and height; at least one pixel of the image."""
+    (x0, y0, x1, y1), (width, height) = box, size
+    left, top = min(max(x0, 0.0), width - 1.0), min(max(y0, 0.0), height - 1.0)
+    return left, top, max(min(x1, float(width)), left + 1), max(min(y1, float(height)), top + 1)
+
+
 def polygon_area(polygon: Sequence[Point] | Points) -> float:
     """Area of a simple polygon in square pixels (shoelace formula)."""
     x, y = as_points(polygon).T
@@ -166,15 +173,12 @@ class LineCut:
     down: Point
     drop: NDArray[np.float64]
 
-    def box(self, start: float, stop: float) -> Box:
-        """Upright box on the page of the columns from `start` to `stop` of the cut, over its whole height."""
-        last = self.image.shape[1] - 1
-        columns = np.clip(np.array([start, (start + stop) / 2, stop]), 0, last + 1)
-        drops = self.drop[np.clip(columns.round().astype(int), 0, last)]
-        rows = np.concatenate([drops, drops + self.image.shape[0]])
-        columns = np.tile(columns, 2)
-        points = np.array(self.origin) + columns[:, None] * np.array(self.along) + rows[:, None] * np.array(self.down)
-        return bounding_box(points)
+    def page_points(self, points: Points) -> Points:
+        """Where points (x, y) of the cut, shape (n, 2), lie on the page."""
+        columns = np.clip(points[:, 0].astype(int), 0, self.image.shape[1] - 1)
+        rows = points[:, 1] + self.drop[columns]
+        page: Points = self.origin + points[:, :1] * np.array(self.along) + rows[:, None] * np.array(self.down)
+        return page
 
 
 def cut_line(

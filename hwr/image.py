@@ -52,6 +52,30 @@ SIDE_MARGIN = 0.06  # paper kept left and right of the ink
 MAX_SHEAR = 1.0  # tangent of the strongest slant that is undone
 FLAT_INK = 0.55  # ink flatter than this share of what fills the line (a dash, a row of dots) is not blown up
 
+INKED = 40
+"""Ink of a normalised line, 0 to 255, above which a pixel counts as writing."""
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NormalisedLine:
+    """A normalised line, and where its pixels lie on the image that it was made of.
+
+    Attributes:
+        ink: shape (height, width), 0 paper to 255 ink, width at least 1.
+        to_image: matrix of shape (2, 3): the point (x, y) of the normalised line shows the point
+            `to_image @ (x, y, 1)` of the image. The pixel in column i and row j is the square from (i, j) to
+            (i + 1, j + 1) on both.
+    """
+
+    ink: Grey
+    to_image: Matrix
+
+    def image_points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Points (x, y) of the normalised line, shape (n, 2), on the image; they may lie a little outside of it."""
+        return np.asarray(points @ self.to_image[:, :2].T + self.to_image[:, 2], dtype=np.float64)
+
 
 def image_size(data: bytes, where: str) -> tuple[int, int]:
     """Width and height in pixels, from the header alone.
@@ -180,8 +204,15 @@ def normalise_line(grey: Grey, height: int) -> Grey:
     Returns:
         Ink, shape (height, width), 0 paper to 255 ink, width at least 1. A line without ink is one empty column.
     """
-    ink = _even_out(_working_size(grey, height))
-    return _fit(ink, height)
+    return normalise_with_places(grey, height).ink
+
+
+def normalise_with_places(grey: Grey, height: int) -> NormalisedLine:
+    """As `normalise_line`, and with the way back from the normalised pixels to those of the image."""
+    small = _working_size(grey, height)
+    fitted = _fit(_even_out(small), height)
+    sizes = np.array([grey.shape[1] / small.shape[1], grey.shape[0] / small.shape[0]])
+    return NormalisedLine(fitted.ink, sizes[:, None] * fitted.to_image)
 
 
 def _working_size(grey: Grey, height: int) -> Grey:
@@ -221,14 +252,15 @@ def _even_out(grey: Grey) -> NDArray[np.float32]:
     return np.asarray(cv2.LUT(depth, table), dtype=np.float32)
 
 
-def _fit(ink: NDArray[np.float32], height: int) -> Grey:
+def _fit(ink: NDArray[np.float32], height: int) -> NormalisedLine:
     """Undo the slant, centre the ink on the rows, scale it to the height and cut the empty sides."""
     import cv2
 
+    shape = ink.shape
     profile = ink.sum(axis=1, dtype=np.float64)
     total = profile.sum()
     if total < 1.0:
-        return np.zeros((height, 1), np.uint8)
+        return NormalisedLine(np.zeros((height, 1), np.uint8), np.eye(2, 3))
     rows = np.arange(len(profile)) + 0.5
     mean = float((profile * rows).sum() / total)
     deviation = float(np.sqrt((profile * (rows - mean) ** 2).sum() / total))
@@ -247,10 +279,20 @@ def _fit(ink: NDArray[np.float32], height: int) -> Grey:
     across = [scale, scale * shear, -left - scale * shear * mean]
     down = [0, scale, CENTRE * height - scale * mean]
     matrix = np.array([across, down])
+    back = _inverse(matrix)
     # OpenCV puts pixel centres at whole numbers
     matrix[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
     fitted = cv2.warpAffine(ink, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    return _cut_sides((fitted * 255 + 0.5).astype(np.uint8))
+    cut, start = _cut_sides((fitted * 255 + 0.5).astype(np.uint8))
+    back[:, 2] += start * back[:, 0]
+    sizes = np.array([shape[1] / ink.shape[1], shape[0] / ink.shape[0]])
+    return NormalisedLine(cut, sizes[:, None] * back)
+
+
+def _inverse(matrix: Matrix) -> Matrix:
+    """The affine map, shape (2, 3), that undoes another."""
+    square = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([square, -square @ matrix[:, 2]])
 
 
 def _scale(profile: NDArray[np.float64], deviation: float, height: int) -> float:
@@ -300,13 +342,13 @@ def _slant(ink: NDArray[np.float32]) -> float:
     return float(candidates[best] + offset * (candidates[1] - candidates[0]))
 
 
-def _cut_sides(ink: Grey) -> Grey:
-    """Cut empty columns left and right but for a small margin."""
+def _cut_sides(ink: Grey) -> tuple[Grey, int]:
+    """Cut empty columns left and right but for a small margin; also how many were cut at the left."""
     height = ink.shape[0]
-    inked = np.flatnonzero(ink.max(axis=0) > 40)
+    inked = np.flatnonzero(ink.max(axis=0) > INKED)
     if inked.size == 0:
-        return np.zeros((height, 1), np.uint8)
+        return np.zeros((height, 1), np.uint8), 0
     margin = round(SIDE_MARGIN * height)
     start = max(0, int(inked[0]) - margin)
     stop = min(ink.shape[1], int(inked[-1]) + 1 + margin)
-    return np.ascontiguousarray(ink[:, start:stop])
+    return np.ascontiguousarray(ink[:, start:stop]), start

@@ -7,12 +7,14 @@ import pytest
 from hwr.geometry import (
     BaselineMatch,
     bounding_box,
+    clip_box,
     cut_line,
     line_distance,
     match_baselines,
     polygon_area,
     resample,
 )
+from hwr.page import Box
 
 
 def test_resample_keeps_ends_and_step() -> None:
@@ -71,7 +73,8 @@ def test_a_level_line_is_cut_without_change() -> None:
     box = [(50, 60), (250, 60), (250, 100), (50, 100)]
     cut = cut_line(page, [(60, 90), (240, 90)], box, margin=0)
     assert np.array_equal(cut.image, page[60:101, 50:251])
-    assert cut.box(10, 30) == (60, 60, 80, 101)
+    corners = np.array([(10.0, 0.0), (30.0, 41.0)])
+    assert bounding_box(cut.page_points(corners)) == (60, 60, 80, 101)
 
 
 @pytest.mark.parametrize("angle", [-30, -5, 3, 12, 90])
@@ -90,6 +93,31 @@ def test_every_pixel_shows_the_page_where_the_cut_says(angle: float) -> None:
         for v in (height // 3, height // 2):
             x, y = np.array(cut.origin) + u * np.array(cut.along) + (v + cut.drop[u]) * np.array(cut.down)
             assert abs(float(cut.image[v, u]) - (x + y) / 4) < 1.5
+            assert cut.page_points(np.array([(float(u), float(v))]))[0].tolist() == pytest.approx([x, y])
+
+
+def test_points_beside_a_cut_have_the_drop_of_its_ends() -> None:
+    page = np.zeros((100, 200), np.uint8)
+    cut = cut_line(page, [(20, 50), (180, 60)], [(20, 30), (180, 40), (180, 70), (20, 60)])
+    across, down = np.array(cut.along), np.array(cut.down)
+    width = cut.image.shape[1]
+    for u, drop in ((-3.0, cut.drop[0]), (width + 2.0, cut.drop[-1])):
+        expected = np.array(cut.origin) + u * across + (5 + drop) * down
+        assert cut.page_points(np.array([(u, 5.0)]))[0].tolist() == pytest.approx(expected.tolist())
+
+
+@pytest.mark.parametrize(
+    ("box", "clipped"),
+    [
+        ((5, 6, 20, 30), (5, 6, 20, 30)),
+        ((-3, -4, 20, 30), (0, 0, 20, 30)),
+        ((90, 40, 130, 70), (90, 40, 100, 50)),
+        ((130, 60, 140, 70), (99, 49, 100, 50)),
+        ((-9, -9, -5, -5), (0, 0, 1, 1)),
+    ],
+)
+def test_a_clipped_box_lies_on_the_image_and_is_not_empty(box: Box, clipped: Box) -> None:
+    assert clip_box(box, (100, 50)) == clipped
 
 
 def test_a_slanting_stroke_becomes_level_and_neighbours_are_painted_over() -> None:

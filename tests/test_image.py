@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hwr.errors import InputError
-from hwr.image import MAX_PIXELS, decode_image, image_size, load_image, normalise_line, time_steps
+from hwr.image import (
+    MAX_PIXELS,
+    decode_image,
+    image_size,
+    load_image,
+    normalise_line,
+    normalise_with_places,
+    time_steps,
+)
 
 Grey = NDArray[np.uint8]
 HEIGHT = 48
@@ -393,6 +401,44 @@ class TestNormalisation:
         finally:
             cv2.setNumThreads(before)
         assert statistics.median(times) < 0.009  # benchmarks/normalisation.py measures: 3 ms is the aim
+
+
+class TestPlaces:
+    """Points of the normalised line on the image: dots are drawn at known places and found again."""
+
+    @pytest.mark.parametrize("inverted", [False, True])
+    @pytest.mark.parametrize("height", [48, 64])
+    @pytest.mark.parametrize("slant", [0.0, -0.5, 0.4])
+    @pytest.mark.parametrize(("rows", "columns", "pen"), [(40, 500, 3.0), (90, 700, 4.0), (300, 2300, 14.0)])
+    def test_strokes_are_found_where_they_were_drawn(
+        self, rows: int, columns: int, pen: float, slant: float, height: int, inverted: bool
+    ) -> None:
+        grey = strokes(rows, columns, slant, pen)
+        line = normalise_with_places(255 - grey if inverted else grey, height)
+        drawn = components(235 - grey)
+        found = components(line.ink)
+        assert len(found) == len(drawn) >= 5
+        middles = np.array([(x.mean() + 0.5, y.mean() + 0.5) for y, x in found])
+        expected = np.array([(x.mean() + 0.5, y.mean() + 0.5) for y, x in drawn])
+        order, other = middles[:, 0].argsort(), expected[:, 0].argsort()
+        away = line.image_points(middles[order]) - expected[other]
+        pixel = max(1.0, rows / height)
+        assert np.abs(away).max() < 0.8 * pixel and np.abs(away.mean(axis=0)).max() < 0.3 * pixel
+
+    def test_a_wide_margin_is_counted(self) -> None:
+        grey = np.full((90, 1500), 230, np.uint8)
+        grey[30:60, 1203:1207] = 30
+        grey[30:60, 1240:1244] = 30
+        line = normalise_with_places(grey, HEIGHT)
+        inked = np.flatnonzero(line.ink.max(axis=0) > 100)
+        ends = line.image_points(np.array([(inked[0], 0.0), (inked[-1] + 1, 0.0)]))
+        assert ends[:, 0].tolist() == pytest.approx([1203, 1244], abs=2)
+
+    def test_ink_is_that_of_normalise_line_and_a_blank_line_has_places_too(self) -> None:
+        for grey in (writing(), strokes(300, 2000, 0.3), np.full((20, 90), 200, np.uint8)):
+            line = normalise_with_places(grey, HEIGHT)
+            np.testing.assert_array_equal(line.ink, normalise_line(grey, HEIGHT))
+            assert np.isfinite(line.image_points(np.zeros((1, 2)))).all()
 
 
 class TestTimeSteps:

@@ -7,7 +7,6 @@ print(recognizer.read("page.png").text)
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,8 @@ from hwr.decode.confidence import find_calibration, read_spans
 from hwr.decode.greedy import best_path
 from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
-from hwr.geometry import LineCut, cut_line
-from hwr.image import normalise_line, time_steps
+from hwr.geometry import LineCut, bounding_box, clip_box, cut_line
+from hwr.image import NormalisedLine, normalise_line, normalise_with_places
 from hwr.page import Box, Line, Page, Point, Region, Word
 from hwr.recognize.images import Source, name_of, to_grey
 from hwr.recognize.models import DEFAULT_MODEL, load_model
@@ -75,11 +74,11 @@ class Recognizer:
         layout = find_lines(grey)
         cuts = [cut_line(grey, line.baseline, line.polygon) for line in layout.lines]
         lines: list[Line] = []
-        for found, cut, (reading, steps) in zip(
+        for found, cut, (reading, normalised) in zip(
             layout.lines, cuts, self._read([cut.image for cut in cuts]), strict=True
         ):
             if reading.text:
-                words = _words(reading, steps, cut, (width, height))
+                words = self._words(reading, normalised, cut, (width, height))
                 number, region = f"l{len(lines) + 1}", f"r{found.region + 1}"
                 line = Line(
                     number,
@@ -89,7 +88,7 @@ class Recognizer:
                     reading.confidence,
                     found.baseline,
                     found.polygon,
-                    _rated(words, reading),
+                    words,
                 )
                 lines.append(line)
         used = {line.region for line in lines}
@@ -122,28 +121,35 @@ class Recognizer:
             images: name and grey image of each line.
         """
         pages = []
-        for (name, grey), (reading, steps) in zip(images, self._read([grey for _, grey in images]), strict=True):
+        for (name, grey), (reading, normalised) in zip(images, self._read([grey for _, grey in images]), strict=True):
             height, width = grey.shape
             outline = _rectangle((0.0, 0.0, float(width), float(height)))
             row = BASELINE_AT * height
             baseline = ((0.0, row), (float(width), row))
             cut = LineCut(grey, (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), np.zeros(width))
-            words = _words(reading, steps, cut, (width, height))
-            line = Line(
-                "l1", "r1", LINE_TYPE, reading.text, reading.confidence, baseline, outline, _rated(words, reading)
-            )
+            words = self._words(reading, normalised, cut, (width, height))
+            line = Line("l1", "r1", LINE_TYPE, reading.text, reading.confidence, baseline, outline, words)
             found = bool(reading.text)
             regions = (Region("r1", REGION_TYPE, outline),) if found else ()
             pages.append(Page(name, width, height, self.name, regions, (line,) if found else ()))
         return pages
 
-    def _read(self, lines: Sequence[Grey]) -> list[tuple[Reading, int]]:
-        """Reading and number of time steps of each line."""
-        normalised = [normalise_line(line, self.info.height) for line in lines]
-        steps = [time_steps(line.shape[1], self.info.stride) for line in normalised]
-        log_probs, spans = self._decode(normalised)
+    def _read(self, lines: Sequence[Grey]) -> list[tuple[Reading, NormalisedLine]]:
+        """Reading and normalised image of each line."""
+        normalised = [normalise_with_places(line, self.info.height) for line in lines]
+        log_probs, spans = self._decode([line.ink for line in normalised])
         readings = read_spans(log_probs, spans, self.alphabet, self.calibration)
-        return list(zip(readings, steps, strict=True))
+        return list(zip(readings, normalised, strict=True))
+
+    def _words(
+        self, reading: Reading, normalised: NormalisedLine, cut: LineCut, size: tuple[int, int]
+    ) -> tuple[Word, ...]:
+        """The words with the boxes of their ink on the page of `size`, width and height."""
+        found = find_words(reading.characters, normalised, self.info.stride)
+        return tuple(
+            Word(word.text, confidence, clip_box(bounding_box(cut.page_points(word.outline)), size))
+            for word, confidence in zip(found, reading.words, strict=True)
+        )
 
     def decode_lines(self, lines: Sequence[Grey]) -> Decoded:
         """What readings are made of: of each line the network's log-probabilities, (T, classes), and the labels that
@@ -157,26 +163,6 @@ class Recognizer:
     def _decode(self, normalised: Sequence[Grey]) -> Decoded:
         log_probs = self._runtime.log_probs(normalised)
         return log_probs, [best_path(line) for line in log_probs]
-
-
-def _words(reading: Reading, steps: int, cut: LineCut, size: tuple[int, int]) -> tuple[Word, ...]:
-    """The words with their boxes on the page of `size`, width and height.
-
-    The time steps are spread evenly over the line's image. Line normalisation also cuts empty sides and undoes the
-    slant, which this leaves out of account: a box may be off by the width of the image's empty sides.
-    """
-    width = cut.image.shape[1]
-    words = []
-    for span in find_words(reading.characters, steps):
-        x0, y0, x1, y1 = cut.box(span.start * width, span.stop * width)
-        box = (max(x0, 0.0), max(y0, 0.0), min(x1, float(size[0])), min(y1, float(size[1])))
-        words.append(Word(span.text, span.confidence, box))
-    return tuple(words)
-
-
-def _rated(words: Sequence[Word], reading: Reading) -> tuple[Word, ...]:
-    """The words with their confidences."""
-    return tuple(replace(word, confidence=value) for word, value in zip(words, reading.words, strict=True))
 
 
 def _rectangle(box: Box) -> tuple[Point, ...]:

@@ -64,6 +64,32 @@ def test_word_boxes_lie_in_their_lines_and_on_the_page(page: Page) -> None:
         assert lefts == sorted(lefts)
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_word_boxes_of_a_shipped_model_end_at_the_ink(number: int) -> None:
+    """Between the boxes is paper alone, but for strokes of slanting words that reach over their neighbour's box."""
+    grey = load_image(SAMPLES / f"line-{number}.png")
+    (page,) = Recognizer(threads=1).read_line_pages([("line", grey)])
+    words = page.lines[0].words
+    assert len(words) >= 6
+    dark = (grey < 128).any(axis=0)
+    inked = np.flatnonzero(dark)
+    pixel = grey.shape[0] / 48  # of the normalised line
+    assert words[0].box[0] == pytest.approx(inked[0], abs=1.5 * pixel)
+    assert words[-1].box[2] == pytest.approx(inked[-1] + 1, abs=1.5 * pixel)
+    outside = dark.copy()
+    for word in words:
+        outside[int(word.box[0]) : int(word.box[2]) + 1] = False
+    assert not outside.any()
+    boxed = sum(word.box[2] - word.box[0] for word in words)
+    assert boxed < 0.9 * grey.shape[1]
+    for word in words:
+        x0, y0, x1, y1 = (round(value) for value in word.box)
+        inside = grey[y0:y1, x0:x1] < 128
+        margin = round(2 * pixel)
+        assert inside[:, :margin].any() and inside[:, -margin:].any()
+        assert inside[:margin].any() and inside[-margin:].any()
+
+
 def test_path_array_and_pil_give_the_same_page(recognizer: Recognizer, page: Page) -> None:
     with Image.open(SAMPLES / "page.png") as image:
         assert recognizer.read(image).lines == page.lines
@@ -86,3 +112,7 @@ def test_a_line_image_is_a_page_of_one_line(recognizer: Recognizer) -> None:
     assert line.text == recognizer.read_line(grey).text
     assert bounding_box(line.polygon) == (0, 0, page.width, page.height)
     assert all(0 <= word.box[0] < word.box[2] <= page.width for word in line.words)
+    dark = np.flatnonzero((grey < 128).any(axis=0))
+    pixel = grey.shape[0] / recognizer.info.height
+    assert line.words[0].box[0] == pytest.approx(dark[0], abs=pixel)
+    assert line.words[-1].box[2] == pytest.approx(dark[-1] + 1, abs=pixel)

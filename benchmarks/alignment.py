@@ -1,0 +1,195 @@
+"""How near the edges of word boxes come to the true ones, and what aligning a line costs.
+
+    python -m benchmarks.alignment [../shared/data/iam-words/train.parquet] [-m small -m base] [--lines 300]
+
+Lines are composed of single-word images of one hand (`hwr.synth.words`): words and marks on a baseline that sways, with
+random gaps, then sheared and scaled, on grey paper with grain. As each word is pasted by itself, its true box is known:
+the extent of its ink. Compared with it, in pixels on a line image that is 64 rows high:
+
+    aligned   what `hwr align` gives with the true text
+    read      what `hwr recognize` gives, for the words of lines that are read right up to the blanks' places
+    spread    those words by the time steps alone, spread evenly over the image
+
+The models were trained on lines and words of these hands: that makes reading easier than it is on other hands, and
+says little of where a word is put. Printed are median and 90th percentile of the absolute error of left and right
+edges, and the milliseconds a line.
+"""
+
+import argparse
+import copy
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from hwr.decode.greedy import decode_greedy
+from hwr.decode.lattice import align
+from hwr.decode.reading import CharacterSpan
+from hwr.geometry import bounding_box
+from hwr.image import NormalisedLine, normalise_with_places
+from hwr.page import Box
+from hwr.recognize.models import load_model
+from hwr.recognize.words import find_words
+from hwr.synth import words as composing
+from hwr.text import normalise_text
+
+WORDS = Path("../shared/data/iam-words/train.parquet")
+HEIGHT = 64
+PAPER, DEPTH, GRAIN = 225, 0.75, 4.0
+VISIBLE = 60
+"""Ink of a composed line, 0 to 255, that counts for the true box."""
+
+Grey = NDArray[np.uint8]
+Edges = list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class ComposedLine:
+    """A line image with the boxes of the words of its text."""
+
+    image: Grey
+    text: str
+    boxes: tuple[Box, ...]
+
+
+def compose(composer: composing.WordComposer, generator: Generator) -> ComposedLine:
+    """A line in a hand chosen at random, and where its words are."""
+    while True:
+        hand = composer._hand(composer.writers[int(generator.integers(len(composer.writers)))])
+        if len(hand.words) >= composing.FEWEST_WORDS:
+            break
+    parts = composing._choose(hand, generator)
+    state = copy.deepcopy(generator)
+    ink = composing._vary(composing._paste(parts, generator), generator)
+    groups: list[list[int]] = []
+    for number, part in enumerate(parts):
+        if groups and part.joined:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    boxes = []
+    for group in groups:
+        # the same random numbers, but the ink of one word alone
+        alone = [part if number in group else _without_ink(part) for number, part in enumerate(parts)]
+        again = copy.deepcopy(state)
+        boxes.append(ink_box(composing._vary(composing._paste(alone, again), again)))
+    text = normalise_text(" ".join("".join(parts[number].word.text for number in group) for group in groups))
+    grain = generator.normal(0, GRAIN, ink.shape)
+    image = np.clip(PAPER - DEPTH * ink + grain, 0, 255).astype(np.uint8)
+    return ComposedLine(image, text, tuple(boxes))
+
+
+def _without_ink(part: composing._Part) -> composing._Part:
+    return replace(part, word=replace(part.word, ink=np.zeros_like(part.word.ink)))
+
+
+def ink_box(ink: Grey) -> Box:
+    """Extent of the visible ink."""
+    columns, rows = (np.flatnonzero((ink > VISIBLE).any(axis=axis)) for axis in (0, 1))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def placed(characters: Sequence[CharacterSpan], line: NormalisedLine, stride: int) -> Edges:
+    """Left and right edge of each word on the image."""
+    boxes = [bounding_box(word.outline) for word in find_words(characters, line, stride)]
+    return [(box[0], box[2]) for box in boxes]
+
+
+def spread(characters: Sequence[CharacterSpan], steps: int, width: int) -> Edges:
+    """The same by the time steps alone: a word reaches half a character's usual distance beyond its outer marks."""
+    usual = (characters[-1].stop - characters[0].start) / len(characters)
+    middles = [(span.start + span.stop) / 2 for span in characters]
+    edges, first = [], 0
+    for number in range(len(characters) + 1):
+        if number < len(characters) and characters[number].character != " ":
+            continue
+        left = max(characters[first].start - usual / 2, middles[first - 1] if first else 0.0)
+        right = min(characters[number - 1].stop + usual / 2, middles[number] if number < len(middles) else steps)
+        edges.append((left * width / steps, right * width / steps))
+        first = number + 1
+    return edges
+
+
+def errors(edges: Edges, line: ComposedLine) -> list[tuple[float, float]]:
+    """Signed errors of left and right edges in pixels at height 64."""
+    scale = HEIGHT / line.image.shape[0]
+    return [
+        (scale * (left - box[0]), scale * (right - box[2]))
+        for (left, right), box in zip(edges, line.boxes, strict=True)
+    ]
+
+
+def print_errors(name: str, found: list[tuple[float, float]]) -> None:
+    """One row: count, then median and 90th percentile of left and right edges."""
+    away = np.array(found)
+    figures = []
+    for column in (0, 1):
+        low, high = np.percentile(np.abs(away[:, column]), [50, 90])
+        figures.append(f"{low:8.1f} {high:8.1f} {np.median(away[:, column]):+8.1f}")
+    print(f"{name:10} {len(found):7} " + "   ".join(figures))
+
+
+def median_ms(work: Callable[[ComposedLine], object], lines: Sequence[ComposedLine]) -> float:
+    """Median milliseconds a line."""
+    seconds = []
+    for line in lines:
+        start = time.perf_counter()
+        work(line)
+        seconds.append(time.perf_counter() - start)
+    return 1000 * statistics.median(seconds)
+
+
+def measure(model: str, lines: Sequence[ComposedLine]) -> None:
+    """Print the figures of one model."""
+    runtime = load_model(model, threads=1)
+    info, alphabet = runtime.info, runtime.info.make_alphabet()
+    found: dict[str, list[tuple[float, float]]] = {"aligned": [], "read": [], "spread": []}
+    usable = [line for line in lines if not alphabet.missing([line.text])]
+    for line in usable:
+        normalised = normalise_with_places(line.image, info.height)
+        log_probs = runtime.log_probs([normalised.ink])[0]
+        labels = alphabet.encode(line.text)
+        spans = [
+            CharacterSpan(character, 1.0, span.start, span.stop)
+            for character, span in zip(line.text, align(log_probs, labels), strict=True)
+        ]
+        found["aligned"] += errors(placed(spans, normalised, info.stride), line)
+        reading = decode_greedy(log_probs, alphabet)
+        found_words, true_words = reading.text.split(), line.text.split()
+        if len(found_words) != len(true_words):
+            continue
+        right = [a == b for a, b in zip(found_words, true_words, strict=True)]
+        width = line.image.shape[1]
+        for name, edges in (
+            ("read", placed(reading.characters, normalised, info.stride)),
+            ("spread", spread(reading.characters, len(log_probs), width)),
+        ):
+            found[name] += [pair for pair, good in zip(errors(edges, line), right, strict=True) if good]
+    print(f"\n{model}: {len(usable)} lines, edges in pixels at height {HEIGHT}")
+    print(f"{'':10} {'words':>7} " + "   ".join(f"{side:>8} {'90 %':>8} {'bias':>8}" for side in ("left", "right")))
+    for name, pairs in found.items():
+        print_errors(name, pairs)
+
+
+def main() -> None:
+    """Print all figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="?", type=Path, default=WORDS)
+    parser.add_argument("-m", "--model", action="append")
+    parser.add_argument("--lines", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    generator = np.random.default_rng(arguments.seed)
+    composer = composing.WordComposer(arguments.words)
+    lines = [compose(composer, generator) for _ in range(arguments.lines)]
+    for model in arguments.model or ["small", "base"]:
+        measure(model, lines)
+
+
+if __name__ == "__main__":
+    main()
