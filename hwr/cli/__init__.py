@@ -16,6 +16,7 @@ COMMANDS = {
     "recognize": "Read pages or lines of handwriting.",
     "eval": "Measure CER and WER, and fail a build on them.",
     "synth": "Make lines of handwriting from fonts, pen strokes and words.",
+    "lm": "Build, tune and look at language models.",
     "models": "List the models that are installed.",
     "export": "Write the ONNX file of a model.",
 }

@@ -1,0 +1,121 @@
+"""`hwr lm build`: texts -> a language model."""
+
+import re
+from pathlib import Path
+
+import click
+
+from hwr.errors import OutputError, UsageError
+
+ARPA_SUFFIXES = (".arpa", ".arpa.gz", ".arpa.xz")
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+
+
+class Size(click.ParamType):
+    """Bytes: 8000000, 8M or 8MB; 0 means no bound."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", str(value).strip().upper())
+        if not found:
+            self.fail(f"{value!r} is not a size such as 8MB", param, ctx)
+        return int(float(found[1]) * UNITS[found[2]])
+
+
+class Counts(click.ParamType):
+    """Whole numbers with commas between them."""
+
+    name = "counts"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        if not re.fullmatch(r"\d+(,\d+)*", str(value)):
+            self.fail(f"{value!r} is not a list of numbers such as 1,1,2", param, ctx)
+        return tuple(int(part) for part in str(value).split(","))
+
+
+@click.command("build")
+@click.argument("texts", nargs=-1, metavar="TEXT...", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="NAME.lm, or NAME.arpa[.gz|.xz].")
+@click.option(
+    "--often",
+    "heavy",
+    multiple=True,
+    nargs=2,
+    type=(click.Path(path_type=Path), click.IntRange(1)),
+    metavar="TEXT N",
+    help="A text each of whose lines counts N times; may be given again.",
+)
+@click.option("--order", type=click.IntRange(1, 8), default=7, show_default=True, help="Length of the longest n-grams.")
+@click.option(
+    "--min-counts",
+    type=Counts(),
+    default="1",
+    show_default=True,
+    metavar="N,N,...",
+    help="Leave out n-grams of order 1, 2, ... that are rarer; the last number holds for higher orders.",
+)
+@click.option(
+    "--max-size",
+    type=Size(),
+    default="8MB",
+    show_default=True,
+    help="Leave out what says least until the .lm file is no larger; 0: keep all.",
+)
+@click.option(
+    "--bits", type=click.Choice(["8", "16"]), default="8", show_default=True, help="Of a probability in a .lm file."
+)
+@click.option(
+    "--wrap",
+    type=click.IntRange(0),
+    default=60,
+    show_default=True,
+    help="Break paragraphs into lines of so many characters, as writers do; 0: do not.",
+)
+@click.option(
+    "--plain/--as-printed", default=True, help="Quotes and dashes of the keyboard, or those of print.  [default: plain]"
+)
+@click.option("--licence", default="", help="Written into the .lm file.")
+@click.option("--force", is_flag=True, help="Overwrite a file that exists.")
+def command(
+    texts: tuple[Path, ...],
+    output: Path,
+    heavy: tuple[tuple[Path, int], ...],
+    order: int,
+    min_counts: tuple[int, ...],
+    max_size: int,
+    bits: str,
+    wrap: int,
+    plain: bool,
+    licence: str,
+    force: bool,
+) -> None:
+    """Build a character n-gram model with modified Kneser-Ney smoothing.
+
+    TEXT is a text file (UTF-8, may be packed as .xz or .gz), or a line store, of which the training transcripts are
+    taken and nothing else.
+    """
+    from hwr.lm.build import BuildOptions, build
+    from hwr.lm.corpus import load_text
+    from hwr.lm.formats import check_suffix, write
+
+    if not texts and not heavy:
+        raise UsageError("no text is named: give text files or line stores")
+    options = BuildOptions(order, min_counts, max_size or None, int(bits))
+    check_suffix(output)
+    if output.exists() and not force:
+        raise OutputError(f"{output}: exists already; --force overwrites it")
+    named = [(path, 1) for path in texts] + list(heavy)
+    sources = [load_text(path, weight=weight, wrap=wrap, plain=plain) for path, weight in named]
+    tables = build(sources, options, lambda text: click.echo(text, err=True))
+    facts = {
+        "licence": licence,
+        "min_counts": list(min_counts),
+        "texts": [{"name": s.name, "characters": s.characters, "weight": s.weight} for s in sources],
+    }
+    write(tables, output, options.bits, facts)
+    click.echo(f"{output}: order {tables.order}, {output.stat().st_size / 1e6:.2f} MB", err=True)

@@ -1,0 +1,36 @@
+"""`hwr lm score`: how well a language model knows a text."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("score")
+@click.argument("model", metavar="LM", type=str)
+@click.argument("texts", nargs=-1, required=True, metavar="TEXT...", type=click.Path(path_type=Path))
+@click.option("--wrap", type=click.IntRange(0), default=60, show_default=True, help="As in `hwr lm build`.")
+@click.option("--plain/--as-printed", default=True, help="As in `hwr lm build`.  [default: plain]")
+@click.option("--per-line", is_flag=True, help="Print the base-10 logarithm of each line's probability, then the line.")
+def command(model: str, texts: tuple[Path, ...], wrap: int, plain: bool, per_line: bool) -> None:
+    """Print the bits a character of each TEXT (text files, line stores) under the language model LM."""
+    import math
+
+    from hwr.lm.corpus import load_text
+    from hwr.lm.score import LineScorer, score_lines
+    from hwr.recognize.language_models import find_language_model
+    from hwr.text import Alphabet
+
+    loaded = find_language_model(model)
+    for path in texts:
+        text = load_text(path, wrap=wrap, plain=plain)
+        if per_line:
+            alphabet = Alphabet.of(text.lines)
+            values = LineScorer(loaded, alphabet).log_probabilities([alphabet.encode(line) for line in text.lines])
+            for value, line in zip(values, text.lines, strict=True):
+                click.echo(f"{value / math.log(10.0):.4f}\t{line}")
+        else:
+            score = score_lines(loaded, text.lines)
+            click.echo(
+                f"{path}\t{score.bits:.4f} bits a character\t{score.characters:,} characters and line ends"
+                f"\t{score.unknown:,} unknown"
+            )

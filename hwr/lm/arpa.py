@@ -1,0 +1,188 @@
+"""ARPA files of character models: the text format of SRILM and KenLM, read and written.
+
+Characters are the words of the format; the blank between words is written `▁`. Probabilities are logarithms of base
+10 there, natural ones here. Format: SRILM's manual page ngram-format(5).
+"""
+
+import gzip
+import lzma
+import math
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from hwr.errors import ModelError
+from hwr.files import atomic_write
+from hwr.lm.symbols import (
+    END,
+    MARKS,
+    MAX_CHARACTERS,
+    MAX_ORDER,
+    SPACE,
+    START,
+    UNKNOWN,
+    Symbols,
+    context,
+    unpack,
+)
+from hwr.lm.tables import Table, Tables
+
+LN10 = math.log(10.0)
+SPACES = (SPACE, "<space>")
+"""Names of the blank between words that are understood."""
+UNKNOWNS = ("<unk>", "<UNK>")
+
+
+def write_arpa(tables: Tables, path: Path) -> None:
+    """Write a model, packed if the name ends in `.gz` or `.xz`; n-grams in the order of their symbols.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with atomic_write(path) as temporary, _open(temporary, path.suffix, "wt") as file:
+        file.write("\\data\\\n")
+        for n, table in enumerate(tables.orders, start=1):
+            file.write(f"ngram {n}={len(table.keys)}\n")
+        for n, table in enumerate(tables.orders, start=1):
+            file.write(f"\n\\{n}-grams:\n")
+            file.writelines(_lines(tables.symbols, table, last=n == tables.order))
+        file.write("\n\\end\\\n")
+
+
+def _lines(symbols: Symbols, table: Table, last: bool) -> Iterator[str]:
+    names = {symbol: symbols.name(symbol) for symbol in range(UNKNOWN, len(symbols.characters) + 4)}
+    values = zip(table.keys.tolist(), (table.log_probs / LN10).tolist(), (table.backoffs / LN10).tolist(), strict=True)
+    for key, log_prob, backoff in values:
+        text = " ".join(names[symbol] for symbol in unpack(key))
+        yield f"{log_prob:.6g}\t{text}\n" if last or backoff == 0.0 else f"{log_prob:.6g}\t{text}\t{backoff:.6g}\n"
+
+
+def read_arpa(path: Path) -> Tables:
+    """Read a model whose words are single characters, of order 8 at most, plain or packed.
+
+    Raises:
+        ModelError: not an ARPA file, a section or the end is missing, a count is wrong, a line cannot be understood,
+            a word is no character, an n-gram occurs twice, or a context of an n-gram is missing.
+    """
+    try:
+        with _open(path, path.suffix, "rt") as file:
+            return _read(path, file)
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such language model") from None
+    except UnicodeDecodeError:
+        raise ModelError(f"{path}: not an ARPA file (it is not UTF-8 text)") from None
+    except (lzma.LZMAError, EOFError, gzip.BadGzipFile) as error:
+        raise ModelError(f"{path}: the packed file is broken or truncated ({error})") from None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+@contextmanager
+def _open(path: Path, suffix: str, mode: str) -> Iterator[TextIO]:
+    opener = {".gz": gzip.open, ".xz": lzma.open}.get(suffix, open)
+    with opener(path, mode, encoding="utf-8", newline="\n") as file:  # type: ignore[operator]
+        yield file
+
+
+def _read(path: Path, file: TextIO) -> Tables:
+    lines = enumerate((line.strip() for line in file), start=1)
+    counts = _read_counts(path, lines)
+    sections = [_read_section(path, lines, n, count) for n, count in enumerate(counts, start=1)]
+    if not any(line == "\\end\\" for _, line in lines):
+        raise ModelError(f"{path}: truncated: the line \\end\\ is missing")
+    characters = sorted({name for name in (words[0] for words, _, _ in sections[0]) if name not in _RESERVED})
+    blank = [" "] if any(words[0] in SPACES for words, _, _ in sections[0]) else []
+    if len(characters) + len(blank) > MAX_CHARACTERS:
+        raise ModelError(f"{path}: {len(characters)} characters; {MAX_CHARACTERS} are possible")
+    symbols = Symbols("".join(blank + characters))
+    codes = {name: symbols.symbol(name) for name in characters}
+    codes |= dict.fromkeys(SPACES, symbols.symbol(" ")) | dict.fromkeys(UNKNOWNS, UNKNOWN)
+    codes |= {MARKS[1]: START, MARKS[2]: END}
+    tables = [_table(path, n, section, codes) for n, section in enumerate(sections, start=1)]
+    _check_contexts(path, symbols, tables)
+    return Tables(symbols, tuple(tables))
+
+
+_RESERVED = {*MARKS, *SPACES, *UNKNOWNS}
+_Lines = Iterator[tuple[int, str]]
+_Section = list[tuple[list[str], float, float]]
+
+
+def _read_counts(path: Path, lines: _Lines) -> list[int]:
+    if not any(line == "\\data\\" for _, line in lines):
+        raise ModelError(f"{path}: not an ARPA file: the line \\data\\ is missing")
+    counts: list[int] = []
+    for number, line in lines:
+        found = re.fullmatch(r"ngram\s+(\d+)\s*=\s*(\d+)", line)
+        if found and int(found[1]) == len(counts) + 1:
+            counts.append(int(found[2]))
+        elif counts and not line:
+            break
+        elif line:
+            raise ModelError(f"{path}: line {number}: 'ngram {len(counts) + 1}=COUNT' expected, {line[:40]!r} found")
+    if not 1 <= len(counts) <= MAX_ORDER:
+        raise ModelError(f"{path}: a model of order {len(counts)}; 1 to {MAX_ORDER} are possible")
+    return counts
+
+
+def _read_section(path: Path, lines: _Lines, order: int, count: int) -> _Section:
+    title = f"\\{order}-grams:"
+    for number, line in lines:
+        if line == title:
+            break
+        if line:
+            raise ModelError(f"{path}: line {number}: the section {title} is missing")
+    else:
+        raise ModelError(f"{path}: truncated: the section {title} is missing")
+    section: _Section = []
+    for number, line in lines:
+        if not line:
+            break
+        fields = line.split()
+        if len(fields) not in (order + 1, order + 2):
+            raise ModelError(f"{path}: line {number}: probability, {order} characters and a backoff weight expected")
+        try:
+            log_prob = float(fields[0])
+            backoff = float(fields[order + 1]) if len(fields) == order + 2 else 0.0
+        except ValueError:
+            raise ModelError(f"{path}: line {number}: not a number: {line[:40]!r}") from None
+        if not (log_prob <= 0 and math.isfinite(backoff)):
+            raise ModelError(f"{path}: line {number}: {log_prob:g} is not the logarithm of a probability")
+        section.append((fields[1 : order + 1], log_prob * LN10, backoff * LN10))
+    if len(section) != count:
+        raise ModelError(f"{path}: {len(section)} {order}-grams, but its head says {count}; truncated?")
+    return section
+
+
+def _table(path: Path, order: int, section: _Section, codes: dict[str, int]) -> Table:
+    if order == 1:
+        for words, _, _ in section:
+            if words[0] not in codes or (len(words[0]) > 1 and words[0] not in _RESERVED):
+                raise ModelError(f"{path}: not a model of characters: it has the word {words[0]!r}")
+    keys = np.zeros(len(section), np.uint64)
+    try:
+        for n in range(order):
+            keys = (keys << np.uint64(8)) | np.array([codes[words[n]] for words, _, _ in section], np.uint64)
+    except KeyError as error:
+        raise ModelError(f"{path}: {error.args[0]!r} is in the {order}-grams, but not in the 1-grams") from None
+    place = np.argsort(keys, kind="stable")
+    keys = keys[place]
+    if len(keys) and (keys[1:] == keys[:-1]).any():
+        raise ModelError(f"{path}: one of the {order}-grams occurs twice")
+    values = np.array([(log_prob, backoff) for _, log_prob, backoff in section], float).reshape(-1, 2)[place]
+    return Table(keys, values[:, 0], values[:, 1])
+
+
+def _check_contexts(path: Path, symbols: Symbols, tables: Iterable[Table]) -> None:
+    lower: Table | None = None
+    for order, table in enumerate(tables, start=1):
+        if lower is not None and len(table.keys):
+            missing = ~np.isin(context(table.keys), lower.keys)
+            if missing.any():
+                names = " ".join(symbols.name(symbol) for symbol in unpack(int(table.keys[missing.argmax()])))
+                raise ModelError(f"{path}: the {order}-gram {names!r} is there, but not its first {order - 1}")
+        lower = table

@@ -1,0 +1,73 @@
+"""Texts -> a finished language model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hwr.errors import UsageError
+from hwr.lm.corpus import Text, choose_symbols
+from hwr.lm.counts import adjust_counts, count_levels
+from hwr.lm.kneser_ney import estimate
+from hwr.lm.model import model_bytes
+from hwr.lm.prune import keep_frequent, keep_valuable, losses
+from hwr.lm.symbols import MAX_ORDER
+from hwr.lm.tables import Tables, make_tables
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How a model is made.
+
+    Attributes:
+        order: length of the longest n-grams, 1 to 8.
+        min_counts: n-grams of order 1, 2, ... with a smaller count are left out; the last holds for higher orders.
+        max_bytes: n-grams that say least are left out until the binary file has at most this size; None: none is.
+        bits: of a probability in the binary file, 8 or 16.
+
+    Raises:
+        UsageError: a value outside its range.
+    """
+
+    order: int = 7
+    min_counts: tuple[int, ...] = (1,)
+    max_bytes: int | None = 8_000_000
+    bits: int = 8
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.order <= MAX_ORDER:
+            raise UsageError(f"order {self.order}: 1 to {MAX_ORDER} are possible")
+        if not self.min_counts or min(self.min_counts) < 1 or list(self.min_counts) != sorted(self.min_counts):
+            raise UsageError(f"minimum counts {self.min_counts}: numbers from 1 on that do not fall are needed")
+        if self.max_bytes is not None and self.max_bytes < 10_000:
+            raise UsageError(f"a size of {self.max_bytes} bytes: 10,000 at least are needed")
+        if self.bits not in (8, 16):
+            raise UsageError(f"{self.bits} bits: 8 or 16 are possible")
+
+
+HEADER_BYTES = 4_096
+"""Room for the metadata in the size of a file."""
+
+
+def build(texts: Sequence[Text], options: BuildOptions, report: Callable[[str], None] = lambda text: None) -> Tables:
+    """Count, prune and estimate.
+
+    Args:
+        report: is told what is done, a line each time.
+    """
+    symbols = choose_symbols(texts)
+    characters = sum(text.characters for text in texts)
+    report(f"{characters:,} characters in {sum(len(text.lines) for text in texts):,} lines, {symbols.count} symbols")
+    levels = count_levels(texts, symbols, options.order)
+    report("n-grams: " + " ".join(f"{len(level.keys):,}" for level in levels))
+    if options.min_counts[-1] > 1:
+        keep_frequent(levels, options.min_counts)
+        adjust_counts(levels)
+    if options.max_bytes is not None:
+        room = options.max_bytes - HEADER_BYTES
+
+        def size(ngrams: Sequence[int], states: int) -> int:
+            return model_bytes(sum(ngrams), states, options.bits)
+
+        keep_valuable(levels, losses(levels, estimate(levels)), size, room)
+        adjust_counts(levels)
+    report("kept:    " + " ".join(f"{int(level.kept.sum()):,}" for level in levels))
+    return make_tables(symbols, levels, estimate(levels))

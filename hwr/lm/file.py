@@ -1,0 +1,128 @@
+"""Files of language models: a safetensors container that is mapped into memory, not read.
+
+The arrays are those of `hwr.lm.model.Model`, the metadata is JSON. Several processes share one copy of the pages.
+"""
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.errors import ModelError
+from hwr.files import atomic_write
+from hwr.lm.model import Model, Quantised
+from hwr.lm.symbols import MAX_ORDER, Symbols
+
+METADATA_KEY = "hwr_lm"
+FORMAT_VERSION = 1
+SUFFIX = ".lm"
+ARRAYS = ("labels", "log_probs", "followed", "continuations", "backoffs")
+
+
+def write_model(model: Model, path: Path) -> None:
+    """Write a model.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    from safetensors.numpy import save
+
+    facts = {
+        "format_version": FORMAT_VERSION,
+        "characters": model.symbols.characters,
+        "order": model.order,
+        "unknown": model.unknown,
+        "log_probs": [model.log_probs.top, model.log_probs.step],
+        "backoffs": [model.backoffs.top, model.backoffs.step],
+        "facts": model.facts,
+    }
+    arrays = {
+        "labels": model.labels,
+        "log_probs": model.log_probs.codes,
+        "followed": model.followed,
+        "continuations": model.continuations,
+        "backoffs": model.backoffs.codes,
+    }
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(save(arrays, {METADATA_KEY: json.dumps(facts, ensure_ascii=False, sort_keys=True)}))
+
+
+def read_model(path: Path) -> Model:
+    """Map a model into memory.
+
+    Raises:
+        ModelError: missing, not a language model, truncated, of an unknown version, or inconsistent.
+    """
+    facts = _metadata(path)
+    arrays = _map_arrays(path)
+    try:
+        model = Model(
+            symbols=Symbols(facts["characters"]),
+            order=int(facts["order"]),
+            unknown=float(facts["unknown"]),
+            labels=arrays["labels"],
+            log_probs=Quantised(arrays["log_probs"], *map(float, facts["log_probs"])),
+            followed=arrays["followed"],
+            continuations=arrays["continuations"],
+            backoffs=Quantised(arrays["backoffs"], *map(float, facts["backoffs"])),
+            facts=dict(facts["facts"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: the language model's metadata is incomplete ({error})") from None
+    _check(model, path)
+    return model
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise ModelError(f"{path}: no such language model")
+    try:
+        with safe_open(path, "numpy") as file:
+            metadata = (file.metadata() or {}).get(METADATA_KEY)
+            names = sorted(file.keys())
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a language model ({SUFFIX}), or truncated ({error})") from None
+    if metadata is None or names != sorted(ARRAYS):
+        raise ModelError(f"{path}: a safetensors file, but not a language model of hwr")
+    facts = json.loads(metadata)
+    version = facts.get("format_version") if isinstance(facts, dict) else None
+    if version != FORMAT_VERSION:
+        raise ModelError(f"{path}: language model format {version!r} is unknown; this hwr reads {FORMAT_VERSION}")
+    return dict(facts)
+
+
+def _map_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a safetensors file that `safe_open` has checked, mapped (format: its README)."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    arrays = {}
+    for name in ARRAYS:
+        begin = 8 + length + header[name]["data_offsets"][0]
+        dtype = {"U8": np.uint8, "U16": np.uint16}.get(header[name]["dtype"])
+        if dtype is None or len(header[name]["shape"]) != 1:
+            raise ModelError(f"{path}: the array {name!r} is of the wrong kind")
+        count = header[name]["shape"][0]
+        mapped = np.memmap(path, dtype, "r", begin, (count,)) if count else np.zeros(0, dtype)
+        arrays[name] = np.asarray(mapped)
+    return arrays
+
+
+def _check(model: Model, path: Path) -> None:
+    """Whether the arrays fit each other: no look-up can then leave them."""
+    grams, states = len(model.labels), len(model.continuations)
+    fits = (
+        1 <= model.order <= MAX_ORDER
+        and len(model.log_probs.codes) == grams
+        and len(model.followed) == -(-grams // 8)
+        and len(model.backoffs.codes) == states
+        and len(model.ngrams) == states
+        and int(model.first[-1]) == grams
+    )
+    if not fits:
+        raise ModelError(f"{path}: the language model is broken: its arrays do not fit each other")

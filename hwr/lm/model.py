@@ -1,0 +1,147 @@
+"""A language model for reading: an automaton of contexts in flat arrays, small enough to be mapped from a file.
+
+A state is a context: an n-gram that something follows. Of each state the n-grams that are one symbol longer stand
+together. What is not among them is looked up in the state's suffix, at the price of the state's backoff weight.
+
+Nothing is stored that follows from the rest. An n-gram takes two bytes and a bit, a state two bytes.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.lm.symbols import Symbols, context, last_symbols
+from hwr.lm.tables import Table, Tables, unknown_log_probability
+
+Places = NDArray[np.int64]
+ROOT = 0
+"""The state of the empty context."""
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """Numbers in a few bits: value = top - code * step."""
+
+    codes: NDArray[np.unsignedinteger]
+    top: float
+    step: float
+
+    def __getitem__(self, places: Places) -> NDArray[np.float32]:
+        return np.float32(self.top) - self.codes[places].astype(np.float32) * np.float32(self.step)
+
+
+def quantise(values: NDArray[np.float64], bits: int, floor: float) -> Quantised:
+    """Round to `bits` (8 or 16) between the highest value and `floor`; what is lower becomes `floor`."""
+    dtype = {8: np.uint8, 16: np.uint16}[bits]
+    top = float(values.max(initial=0.0))
+    step = max((top - floor) / np.iinfo(dtype).max, 1e-9)
+    codes = np.rint((top - np.maximum(values, floor)) / step).astype(dtype)
+    return Quantised(codes, top, step)
+
+
+@dataclass(frozen=True)
+class Model:
+    """The automaton. G n-grams, C states; n-grams and states are ordered by length, then by their symbols.
+
+    Attributes:
+        order: length of the longest n-grams.
+        unknown: ln p of a character that the model has never seen.
+        labels: last symbol of each n-gram, (G,) uint8.
+        log_probs: ln p of each n-gram's last symbol, (G,).
+        followed: for each n-gram whether it is a state, as bits, (ceil(G / 8),) uint8.
+        continuations: how many n-grams each state has, (C,) uint8; the first is the root.
+        backoffs: ln of the backoff weights, (C,).
+        facts: for people: name, licence, texts, how it was built.
+    """
+
+    symbols: Symbols
+    order: int
+    unknown: float
+    labels: NDArray[np.uint8]
+    log_probs: Quantised
+    followed: NDArray[np.uint8]
+    continuations: NDArray[np.uint8]
+    backoffs: Quantised
+    facts: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def states(self) -> int:
+        """Number of contexts."""
+        return len(self.continuations)
+
+    @cached_property
+    def first(self) -> NDArray[np.int32]:
+        """The first n-gram of each state, and the end of the last: shape (C + 1,)."""
+        ends = np.cumsum(self.continuations, dtype=np.int32)
+        return np.concatenate([np.zeros(1, np.int32), ends])
+
+    @cached_property
+    def ngrams(self) -> NDArray[np.int32]:
+        """Which n-gram each state is: shape (C,); the root, which is none, has -1."""
+        bits = np.unpackbits(self.followed, count=len(self.labels))
+        return np.concatenate([np.full(1, -1, np.int32), np.flatnonzero(bits).astype(np.int32)])
+
+    def state_of_ngram(self, places: Places) -> Places:
+        """The state that each of these n-grams is; -1 where nothing follows it. Single symbols begin at n-gram 0."""
+        found = np.minimum(np.searchsorted(self.ngrams, places), self.states - 1)
+        return np.where(self.ngrams[found] == places, found, -1)
+
+    def parents(self, states: Places) -> Places:
+        """The states without their last symbols; not for the root."""
+        return np.searchsorted(self.first, self.ngrams[states], side="right") - 1
+
+
+FLOOR = -16.0
+"""Log-probabilities below this (one in nine million) are stored as this."""
+
+
+def make_model(tables: Tables, bits: int = 8, facts: dict[str, object] | None = None) -> Model:
+    """Turn tables into an automaton with probabilities of `bits` bits."""
+    labels = np.concatenate([last_symbols(table.keys) for table in tables.orders])
+    log_probs = np.concatenate([table.log_probs for table in tables.orders])
+    followed, continuations = [], [np.array([len(tables.orders[0].keys)])]
+    for table, upper in zip(tables.orders[:-1], tables.orders[1:], strict=True):
+        contexts, sizes = np.unique(context(upper.keys), return_counts=True)
+        followed.append(np.isin(table.keys, contexts, assume_unique=True))
+        continuations.append(sizes)
+    followed.append(np.zeros(len(tables.orders[-1].keys), bool))
+    states = np.concatenate(followed)
+    backoffs = np.concatenate([table.backoffs for table in tables.orders])[states]
+    return Model(
+        symbols=tables.symbols,
+        order=tables.order,
+        unknown=unknown_log_probability(tables),
+        labels=labels,
+        log_probs=quantise(log_probs, bits, FLOOR),
+        followed=np.packbits(states),
+        continuations=np.concatenate(continuations).astype(np.uint8),
+        backoffs=quantise(np.concatenate([np.zeros(1), backoffs]), bits, FLOOR),
+        facts=facts or {},
+    )
+
+
+def model_bytes(ngrams: int, states: int, bits: int = 8) -> int:
+    """Bytes of a model's arrays."""
+    return ngrams * (1 + bits // 8) + -(-ngrams // 8) + states * (1 + bits // 8)
+
+
+def tables_of(model: Model) -> Tables:
+    """The n-grams of an automaton, with its rounded probabilities: the inverse of `make_model`."""
+    orders: list[Table] = []
+    states = np.array([ROOT])
+    keys = np.zeros(1, np.uint64)  # of `states`
+    for _ in range(model.order):
+        counts = model.continuations[states].astype(np.int64)
+        places = np.arange(model.first[states[0]], model.first[states[-1] + 1], dtype=np.int64)
+        grams = (np.repeat(keys, counts) << np.uint64(8)) | model.labels[places].astype(np.uint64)
+        following = model.state_of_ngram(places)
+        known = following >= 0
+        backoffs = np.zeros(len(places))
+        backoffs[known] = model.backoffs[following[known]]
+        orders.append(Table(grams, model.log_probs[places].astype(np.float64), backoffs))
+        states, keys = following[known], grams[known]
+        if not len(states):
+            break
+    return Tables(model.symbols, tuple(orders))

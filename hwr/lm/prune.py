@@ -1,0 +1,79 @@
+"""Make a language model smaller: leave out n-grams that are rare, or that say little more than shorter ones."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.lm.counts import Level
+from hwr.lm.kneser_ney import Estimate
+
+Numbers = NDArray[np.float64]
+Size = Callable[[Sequence[int], int], int]
+"""Bytes of a model with so many n-grams of each order, and so many contexts."""
+_SEARCH_STEPS = 40
+
+
+def keep_frequent(levels: Sequence[Level], least: Sequence[int]) -> None:
+    """Keep n-grams of order n with a count of at least `least[n - 1]` (the last holds for higher orders too), and their contexts."""
+    for number, level in enumerate(levels):
+        if number:
+            level.kept = level.counts >= least[min(number, len(least) - 1)]
+    _keep_contexts(levels)
+
+
+def _keep_contexts(levels: Sequence[Level]) -> None:
+    for upper, level in zip(reversed(levels[1:]), reversed(levels[:-1]), strict=True):
+        level.kept[upper.contexts[upper.kept]] = True
+
+
+def losses(levels: Sequence[Level], estimates: Sequence[Estimate]) -> list[Numbers]:
+    """What is lost without each n-gram: the relative entropy of the model without it, in nats a symbol.
+
+    Without h w its share m goes to the lower order: w becomes p' = p - m (1 - p(w | h')), and every other symbol gains
+    m p(v | h'). To first order in m the relative entropy is P(h) (p ln(p / p') - (p - p')) (after Stolcke 1998,
+    "Entropy-based pruning of backoff language models", for an interpolated model). P(h) is the share of the text in
+    which h occurs: a Kneser-Ney model's own probability of h is no good estimate of it (Chelba et al. 2010).
+
+    Returns:
+        Of each level the losses; infinite for single symbols, minus infinity for what is not kept. A context's loss
+        is at least that of its continuations, so that every bound keeps contexts of what it keeps.
+    """
+    total = float(levels[0].occurrences.sum())
+    results: list[Numbers] = [np.full(len(levels[0].keys), np.inf)]
+    for number in range(1, len(levels)):
+        level, below = levels[number], levels[number - 1]
+        p, m = estimates[number].probabilities, estimates[number].explicit
+        without = p - m * (1 - estimates[number - 1].probabilities[level.suffixes])
+        share = below.occurrences[level.contexts] / total
+        loss = share * (p * np.log(p / without) - (p - without))
+        results.append(np.where(level.kept, loss, -np.inf))
+    for number in range(len(levels) - 1, 1, -1):
+        groups, highest = _group_maxima(levels[number].contexts, results[number])
+        results[number - 1][groups] = np.maximum(results[number - 1][groups], highest)
+    return results
+
+
+def _group_maxima(contexts: NDArray[np.int32], values: Numbers) -> tuple[NDArray[np.int32], Numbers]:
+    """The contexts that occur, and the highest value of each; `contexts` ascend."""
+    first = np.flatnonzero(np.concatenate(([True], contexts[1:] != contexts[:-1])))
+    return contexts[first], np.maximum.reduceat(values, first)
+
+
+def keep_valuable(levels: Sequence[Level], lost: Sequence[Numbers], size: Size, max_bytes: int) -> None:
+    """Keep the n-grams with the highest losses, as many as a model of `max_bytes` has room for."""
+    maxima = [_group_maxima(level.contexts, loss)[1] for level, loss in zip(levels[1:], lost[1:], strict=True)]
+
+    def bytes_at(bound: float) -> int:
+        counts = [int(np.count_nonzero(loss >= bound)) for loss in lost]
+        return size(counts, 1 + sum(int(np.count_nonzero(highest >= bound)) for highest in maxima))
+
+    smallest = min((float(loss[np.isfinite(loss)].min()) for loss in lost if np.isfinite(loss).any()), default=0.0)
+    low = np.log(max(smallest, 1e-30))  # keeps all
+    high = 0.0  # keeps single symbols only: no n-gram is worth a nat at every symbol
+    if bytes_at(-1e300) > max_bytes:
+        for _ in range(_SEARCH_STEPS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if bytes_at(float(np.exp(middle))) <= max_bytes else (middle, high)
+        for level, loss in zip(levels, lost, strict=True):
+            level.kept &= loss >= np.exp(high)

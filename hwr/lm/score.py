@@ -1,0 +1,57 @@
+"""How well a language model knows a text: the cross-entropy that it has on each character."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwr.lm.model import Model
+from hwr.lm.scorer import NgramScorer
+from hwr.lm.symbols import UNKNOWN
+from hwr.text import Alphabet
+
+
+@dataclass(frozen=True)
+class Score:
+    """Sum over lines. `log_probability` is natural; `characters` counts the ends of lines too, `unknown` does not."""
+
+    log_probability: float
+    characters: int
+    unknown: int
+
+    @property
+    def bits(self) -> float:
+        """Bits a character: the lower, the better the model knows the text."""
+        return -self.log_probability / self.characters / float(np.log(2.0))
+
+
+class LineScorer:
+    """Scores whole lines of text with one model, many at a time."""
+
+    def __init__(self, model: Model, alphabet: Alphabet) -> None:
+        """Prepare for texts of `alphabet`; characters that the model lacks are unknown to it."""
+        self.alphabet = alphabet
+        self._scorer = NgramScorer(model, alphabet, weight=1.0)
+
+    def log_probabilities(self, lines: Sequence[Sequence[int]]) -> list[float]:
+        """ln p of each line, from its start to its end, given as labels of the alphabet."""
+        states = np.full(len(lines), self._scorer.start)
+        totals = np.zeros(len(lines))
+        for step in range(max(map(len, lines), default=0)):
+            active = np.flatnonzero([len(line) > step for line in lines])
+            labels = np.array([lines[index][step] for index in active])
+            totals[active] += self._scorer.scores(states[active], labels[:, None])[:, 0]
+            states[active] = self._scorer.advance(states[active], labels)
+        return list(map(float, totals + self._scorer.finish(states))) if lines else []
+
+
+def score_lines(model: Model, lines: Sequence[str]) -> Score:
+    """The cross-entropy of normalised lines."""
+    alphabet = Alphabet.of(lines)
+    scorer = LineScorer(model, alphabet)
+    unknown = {c for c in alphabet.characters if model.symbols.symbol(c) == UNKNOWN}
+    return Score(
+        sum(scorer.log_probabilities([alphabet.encode(line) for line in lines])),
+        sum(len(line) + 1 for line in lines),
+        sum(character in unknown for line in lines for character in line),
+    )

@@ -1,0 +1,96 @@
+"""The symbols of a language model: characters and three marks, one byte each; an n-gram of up to 8 is one integer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.errors import ModelError
+
+PADDING = 0
+"""No symbol: fills the front of an integer that holds fewer symbols."""
+UNKNOWN = 1
+START = 2
+END = 3
+FIRST_CHARACTER = 4
+MARKS = ("<unk>", "<s>", "</s>")
+"""Names of UNKNOWN, START and END in ARPA files."""
+SPACE = "▁"
+"""Name of the blank between words in ARPA files, where blanks part the fields."""
+MAX_CHARACTERS = 256 - FIRST_CHARACTER
+MAX_ORDER = 8
+
+Keys = NDArray[np.uint64]
+"""n-grams w1 ... wn as integers: w1 is the highest byte, so that n-grams with one context stand together when sorted."""
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """The characters of a language model, in the order of their symbols 4, 5, 6, ..."""
+
+    characters: str
+
+    def __post_init__(self) -> None:
+        if len(self.characters) > MAX_CHARACTERS:
+            raise ModelError(f"{len(self.characters)} characters; a language model has at most {MAX_CHARACTERS}")
+        if len(set(self.characters)) != len(self.characters):
+            raise ModelError("a character occurs twice in the language model")
+
+    @property
+    def count(self) -> int:
+        """Number of symbols that can be predicted: characters, unknown, end."""
+        return len(self.characters) + 2
+
+    @cached_property
+    def _symbols(self) -> dict[str, int]:
+        return {character: symbol for symbol, character in enumerate(self.characters, start=FIRST_CHARACTER)}
+
+    def symbol(self, character: str) -> int:
+        """The symbol of a character; UNKNOWN if there is none."""
+        return self._symbols.get(character, UNKNOWN)
+
+    def name(self, symbol: int) -> str:
+        """How ARPA files write a symbol."""
+        if symbol < FIRST_CHARACTER:
+            return MARKS[symbol - UNKNOWN]
+        character = self.characters[symbol - FIRST_CHARACTER]
+        return SPACE if character == " " else character
+
+    def encode(self, lines: Sequence[str]) -> NDArray[np.uint8]:
+        """Lines one behind the other, each between START and END; characters outside are UNKNOWN.
+
+        Args:
+            lines: texts without control characters.
+        """
+        table = np.full(0x110000, UNKNOWN, np.uint8)
+        table[START], table[END] = START, END
+        table[[ord(character) for character in self.characters]] = np.arange(len(self.characters)) + FIRST_CHARACTER
+        text = chr(START) + f"{chr(END)}{chr(START)}".join(lines) + chr(END) if lines else ""
+        return table[np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32)]
+
+
+def context(keys: Keys) -> Keys:
+    """The n-grams without their last symbols."""
+    return keys >> np.uint64(8)
+
+
+def suffix(keys: Keys, order: int) -> Keys:
+    """n-grams of length `order` without their first symbols."""
+    return keys & np.uint64((1 << (8 * (order - 1))) - 1)
+
+
+def last_symbols(keys: Keys) -> NDArray[np.uint8]:
+    """The last symbol of each n-gram."""
+    return (keys & np.uint64(255)).astype(np.uint8)
+
+
+def unpack(key: int) -> tuple[int, ...]:
+    """The symbols of an n-gram."""
+    return tuple(symbol for symbol in int(key).to_bytes(MAX_ORDER, "big") if symbol != PADDING)
+
+
+def pack(symbols: Sequence[int]) -> int:
+    """The integer of an n-gram of at most 8 symbols."""
+    return int.from_bytes(bytes(symbols), "big")
