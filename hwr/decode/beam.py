@@ -2,59 +2,72 @@
 
 A beam is a set of prefixes: texts read so far. Each has two probabilities over all paths that read it: of those that
 end in a blank and of those that end in its last label (Graves and Jaitly 2014, algorithm 1; Hannun et al. 2014). At
-every time step a prefix stays as it is, or gets one more label; the likeliest `width` of all these go on. A text has
-one node in the tree of prefixes, so no two prefixes of a beam have the same: one whose parent is in the beam too is
-reached twice, as itself and from its parent, and there the two are added.
+every time step a prefix stays as it is, or gets one more label; the likeliest `width` of all these go on. One whose
+parent (itself without its last label) is in the beam too is reached twice, as itself and from its parent, and there
+the two are added, so no two prefixes of a beam have the same text.
+
+A prefix is known by a fingerprint: 64 bits that follow from its labels. Two of the W prefixes of a beam have the same
+one by chance with a probability of about W^2 / 2^65 at each step, and then the search would take them for one: with
+16 prefixes once in 10^17 steps.
 
 A scorer adds what it thinks of a text to the score by which prefixes are chosen: a language model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.decode.steps import Steps, prepare_steps
 from hwr.text import BLANK
 
 Numbers = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Fingerprints = NDArray[np.uint64]
 
-NOWHERE = -1
-"""The node of a place in a beam that is not used."""
+_ROOT, _NO_PARENT, _DEAD = (np.uint64(number) for number in (3, 2, 1))
+"""Fingerprints of the empty prefix, of its parent, and of a place in a beam that is not used: its parent is nowhere."""
+_FACTOR, _SHIFT = np.uint64(0xBF58476D1CE4E5B9), np.uint64(31)
 
 
 class Scorer(Protocol):
-    """Scores of labels after a prefix, which is known to the scorer by a state (a whole number)."""
+    """Scores of labels after a prefix, which is known to the scorer by a state (a whole number of 64 bits).
+
+    Labels are 1 to classes - 1, never the blank. Scores are natural logarithms, minus infinity for a text that must
+    not be; weights are the scorer's own affair. M is about width times lines; the same state may stand in it often.
+    """
 
     @property
     def start(self) -> int:
         """The state of the empty prefix."""
         ...
 
-    def scores(self, states: Integers) -> Numbers:
-        """What every label adds after prefixes in these states (M,): shape (M, classes); the blank's are not used."""
+    def scores(self, states: Integers, labels: Integers, /) -> Numbers:
+        """What each of the labels (M, K) adds after a prefix in state (M,): shape (M, K)."""
         ...
 
-    def advance(self, states: Integers, labels: Integers) -> Integers:
-        """The states (M,) after one more label each."""
+    def advance(self, states: Integers, labels: Integers, /) -> Integers:
+        """The states (M,) after one more label (M,) each."""
         ...
 
-    def finish(self, states: Integers) -> Numbers:
+    def finish(self, states: Integers, /) -> Numbers:
         """What the end of the line adds (M,)."""
         ...
 
 
 @dataclass(frozen=True)
 class BeamOptions:
-    """Width and pruning of a search.
+    """Width and pruning of a search. With `certain_blank` above 1 and `least_probability` 0 only the width prunes.
 
     Attributes:
         width: prefixes that go on at each time step.
         results: hypotheses given for each line, at most `width`.
         certain_blank: a time step whose blank has at least this probability is read as a blank; above 1: none is.
         least_probability: labels less likely than this at a time step are not tried there.
+        blank_scale: factor of the blanks' log-probabilities. Below 1 blanks count for less against the labels, which
+            makes up for a network that is too sure of them when a language model adds a cost to every label.
 
     Raises:
         ValueError: a number outside its range.
@@ -62,74 +75,31 @@ class BeamOptions:
 
     width: int = 16
     results: int = 1
-    certain_blank: float = 2.0
-    least_probability: float = 0.0
+    certain_blank: float = 0.999
+    least_probability: float = 1e-3
+    blank_scale: float = 1.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.results <= self.width:
             raise ValueError(f"width {self.width} and results {self.results}: 1 <= results <= width is needed")
-        if not (0 <= self.least_probability < 1 and self.certain_blank > 0.5):
-            raise ValueError("least_probability lies in 0..1, certain_blank above 0.5")
+        if not (0 <= self.least_probability < 1 and self.certain_blank > 0.5 and self.blank_scale > 0):
+            raise ValueError("least_probability lies in 0..1, certain_blank above 0.5, blank_scale above 0")
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A text as labels. `log_probability` is that of the paths in the beam; `score` has what the scorer added too."""
+    """A text that was found.
+
+    Attributes:
+        labels: of the characters.
+        log_probability: of the paths in the beam that read so, as the search saw them: at most that of all paths, for
+            which see `hwr.decode.lattice`; with a `blank_scale` other than 1 the blanks count scaled.
+        score: `log_probability` and what the scorer added.
+    """
 
     labels: tuple[int, ...]
     log_probability: float
     score: float
-
-
-class _Tree:
-    """Prefixes of one search: nodes with a parent and a last label. The first are the empty prefixes of the lines."""
-
-    def __init__(self, lines: int) -> None:
-        self.lines = lines
-        self.parents = [NOWHERE] * lines
-        self.labels = [BLANK] * lines
-        self.nodes: dict[tuple[int, int], int] = {}
-
-    def below(self, parents: Integers, labels: Integers) -> list[int]:
-        """The nodes below `parents` with these labels; those that are missing are made."""
-        nodes = []
-        for key in zip(parents.tolist(), labels.tolist(), strict=True):
-            node = self.nodes.setdefault(key, len(self.parents))
-            if node == len(self.parents):
-                self.parents.append(key[0])
-                self.labels.append(key[1])
-            nodes.append(node)
-        return nodes
-
-    def text(self, node: int) -> tuple[int, ...]:
-        """The labels on the way from the empty prefix to a node."""
-        labels = []
-        while node >= self.lines:
-            labels.append(self.labels[node])
-            node = self.parents[node]
-        return tuple(reversed(labels))
-
-
-class _Beams:
-    """The beams of N lines: arrays of shape (N, W). An unused place has probability 0."""
-
-    def __init__(self, lines: int, width: int, start: int) -> None:
-        shape = (lines, width)
-        self.node = np.full(shape, NOWHERE)
-        self.parent = np.full(shape, NOWHERE)
-        self.last = np.full(shape, BLANK)
-        self.in_blank = np.full(shape, -np.inf)
-        self.in_label = np.full(shape, -np.inf)
-        self.bonus = np.zeros(shape)
-        self.state = np.full(shape, start)
-        self.in_blank[:, 0] = 0.0
-        self.node[:, 0] = np.arange(lines)
-
-    @property
-    def total(self) -> Numbers:
-        """Log-probability of each prefix."""
-        total: Numbers = np.logaddexp(self.in_blank, self.in_label)
-        return total
 
 
 def beam_search(
@@ -149,107 +119,203 @@ def beam_search(
     """
     if not log_probs:
         return []
-    classes = {line.shape[-1] for line in log_probs}
-    if len(classes) != 1 or any(line.ndim != 2 for line in log_probs):
-        raise ValueError("log_probs of shape (T, classes) expected, the same classes for all lines")
-    lengths = np.array([len(line) for line in log_probs])
-    padded = np.full((len(log_probs), max(1, lengths.max()), classes.pop()), -np.inf)
-    for row, line in zip(padded, log_probs, strict=True):
-        row[: len(line)] = line
-    beams, tree = _Beams(len(log_probs), options.width, scorer.start if scorer else 0), _Tree(len(log_probs))
-    for step in range(int(lengths.max())):
-        _advance(beams, tree, padded[:, step], step < lengths, options, scorer)
-    score = beams.total + beams.bonus
-    if scorer is not None:
-        score = score + scorer.finish(beams.state.ravel()).reshape(score.shape)
-    return [_hypotheses(tree, *arrays, options.results) for arrays in zip(beams.node, beams.total, score, strict=True)]
+    steps = prepare_steps(log_probs, options.certain_blank, options.least_probability, options.blank_scale)
+    search = _Search(steps, options.width, scorer)
+    for step in _each(steps):
+        search.advance(step)
+    return search.results(options.results, steps.left_out)
 
 
-def _hypotheses(tree: _Tree, nodes: Integers, totals: Numbers, scores: Numbers, results: int) -> list[Hypothesis]:
-    order = [place for place in np.argsort(-scores, kind="stable") if np.isfinite(totals[place])][:results]
-    found = [Hypothesis(tree.text(int(nodes[place])), float(totals[place]), float(scores[place])) for place in order]
-    return found or [Hypothesis((), -np.inf, -np.inf)]
+@dataclass(frozen=True)
+class _Step:
+    """One time step of `Steps`: each array without its first axis, and the candidates cut to K of this step."""
+
+    blank: Numbers
+    again: Numbers
+    labels: Integers
+    candidates: Numbers
+    repeats: Integers
+    places: NDArray[np.int16]
 
 
-def _advance(
-    beams: _Beams,
-    tree: _Tree,
-    log_probs: Numbers,
-    active: NDArray[np.bool_],
-    options: BeamOptions,
-    scorer: Scorer | None,
-) -> None:
-    """One time step of all lines that are not over."""
-    blank = log_probs[:, BLANK]
-    certain = active & (blank >= np.log(options.certain_blank)) if options.certain_blank <= 1 else np.zeros_like(active)
-    if certain.any():
-        beams.in_blank[certain] = beams.total[certain] + blank[certain, None]
-        beams.in_label[certain] = -np.inf
-    (rows,) = np.nonzero(active & ~certain)
-    if len(rows):
-        _extend(beams, tree, rows, log_probs[rows], options, scorer)
+def _each(steps: Steps) -> Iterator[_Step]:
+    for index, count in enumerate(steps.counts):
+        yield _Step(
+            steps.blank[index][:, None],
+            steps.again[index].ravel(),
+            steps.labels[index, :, :count],
+            steps.candidates[index, :, None, :count],
+            steps.repeats[index, :, None, :count],
+            steps.places[index].ravel(),
+        )
 
 
-def _extend(
-    beams: _Beams, tree: _Tree, rows: Integers, log_probs: Numbers, options: BeamOptions, scorer: Scorer | None
-) -> None:
-    """A time step in which labels are tried, for the lines `rows`."""
-    labels = _candidates(log_probs, options)
-    line, width = np.arange(len(rows))[:, None], options.width
-    node, parent, last = beams.node[rows], beams.parent[rows], beams.last[rows]
-    in_blank, in_label, total = beams.in_blank[rows], beams.in_label[rows], beams.total[rows]
+class _Workspace:
+    """Arrays and tables for steps with K candidates, of which the last is none.
 
-    stays_blank = total + log_probs[:, BLANK, None]
-    stays_label = np.where(last == BLANK, -np.inf, in_label + log_probs[line, last])
-    # (line, prefix, label): the prefix with one label more. After the same label only paths that end in a blank count.
-    longer = total[:, :, None] + log_probs[:, None, labels]
-    same = last[:, :, None] == labels
-    longer = np.where(same, in_blank[:, :, None] + log_probs[:, None, labels], longer)
-    _join(longer, stays_label, node, parent, last, labels)
+    Each of N lines has W + W K ways on: its W prefixes as they are, then each with every candidate. `stays` and
+    `grown` are the two parts of an array (N, W + W K); flat indices count through that array.
+    """
 
-    bonus = np.broadcast_to(beams.bonus[rows][:, :, None], longer.shape)
-    if scorer is not None:
-        added = scorer.scores(beams.state[rows].ravel())[:, labels]
-        bonus = bonus + added.reshape(longer.shape)
-    stays = np.logaddexp(stays_blank, stays_label)
-    rank = np.concatenate([stays + beams.bonus[rows], (longer + bonus).reshape(len(rows), -1)], axis=1)
-    chosen = np.argpartition(-rank, width - 1, axis=1)[:, :width]
-    grown = (chosen >= width) & np.isfinite(np.take_along_axis(rank, chosen, axis=1))
-    unused = (chosen >= width) & ~grown
-    chosen = np.where(unused, 0, chosen)
-    source = np.where(grown, (chosen - width) // len(labels), chosen)
-    label = np.where(grown, labels[(chosen - width) % len(labels)], last[line, source])
-
-    new_node, new_parent, new_state = node[line, source], parent[line, source], beams.state[rows][line, source]
-    new_parent[grown] = new_node[grown]
-    new_node[grown] = tree.below(new_parent[grown], label[grown])
-    new_node[unused] = new_parent[unused] = NOWHERE
-    if scorer is not None:
-        new_state[grown] = scorer.advance(new_state[grown], label[grown])
-    flat = longer.reshape(len(rows), -1)[line, np.where(grown, chosen - width, 0)]
-    beams.in_blank[rows] = np.where(grown | unused, -np.inf, stays_blank[line, source])
-    beams.in_label[rows] = np.where(unused, -np.inf, np.where(grown, flat, stays_label[line, source]))
-    bonuses = np.concatenate([beams.bonus[rows], bonus.reshape(len(rows), -1)], axis=1)
-    beams.bonus[rows] = np.take_along_axis(bonuses, chosen, axis=1)
-    beams.node[rows], beams.parent[rows], beams.last[rows], beams.state[rows] = new_node, new_parent, label, new_state
+    def __init__(self, lines: int, width: int, count: int) -> None:
+        ways = width * (1 + count)
+        self.total, self.total_stays, self.total_grown = _in_two(lines, width, count)
+        self.rank, _, _ = _in_two(lines, width, count)
+        self.bonus, self.bonus_stays, self.bonus_grown = _in_two(lines, width, count)
+        self.first = width * count
+        self.offset = np.arange(lines)[:, None] * ways
+        way = np.arange(ways)
+        prefix = np.where(way < width, way, (way - width) // count)
+        self.source = (np.arange(lines)[:, None] * width + prefix).ravel()
+        self.candidate = (np.arange(lines)[:, None] * count + np.where(way < width, 0, (way - width) % count)).ravel()
+        # Of each prefix, where its way with the candidate 0 stands.
+        self.growth = (self.offset + width + np.arange(width) * count).ravel()
+        self.count = count
 
 
-def _candidates(log_probs: Numbers, options: BeamOptions) -> Integers:
-    """Labels that are likely enough in one of the lines; at least one."""
-    best = log_probs[:, 1:].max(axis=0)
-    if options.least_probability > 0:
-        labels = np.flatnonzero(best >= np.log(options.least_probability)) + 1
-        return labels if len(labels) else np.array([int(best.argmax()) + 1])
-    return np.arange(1, log_probs.shape[1])
+def _in_two(lines: int, width: int, count: int) -> tuple[Numbers, Numbers, Numbers]:
+    whole = np.zeros((lines, width * (1 + count)))
+    return whole, whole[:, :width], whole[:, width:].reshape(lines, width, count)
 
 
-def _join(
-    longer: Numbers, stays_label: Numbers, node: Integers, parent: Integers, last: Integers, labels: Integers
-) -> None:
-    """Where a prefix with one label more is in the beam already, add its probability there and take it out here."""
-    line, child, ancestor = np.nonzero((parent[:, :, None] == node[:, None, :]) & (parent[:, :, None] != NOWHERE))
-    place = np.searchsorted(labels, last[line, child])
-    tried = (place < len(labels)) & (labels[np.minimum(place, len(labels) - 1)] == last[line, child])
-    line, child, ancestor, place = line[tried], child[tried], ancestor[tried], place[tried]
-    stays_label[line, child] = np.logaddexp(stays_label[line, child], longer[line, ancestor, place])
-    longer[line, ancestor, place] = -np.inf
+class _Search:
+    """The beams of N lines with W places each: flat arrays of N W. A place that is not used has probability 0."""
+
+    def __init__(self, steps: Steps, width: int, scorer: Scorer | None) -> None:
+        self.scorer, self.lines, self.width = scorer, steps.lines, width
+        places = steps.lines * width
+        self.codes = _codes(steps.classes)
+        self.workspaces: dict[int, _Workspace] = {}
+        self.history: list[tuple[Integers, Integers, Integers]] = []
+        self.row = np.repeat(np.arange(steps.lines) * steps.classes, width)
+        pair = np.arange(places * width)
+        self.child, self.ancestor = pair // width, pair // width**2 * width + pair % width
+
+        self.last = np.full(places, BLANK)
+        self.in_blank = np.full(places, -np.inf)
+        self.in_blank[::width] = 0.0
+        self.in_label = np.full(places, -np.inf)
+        self.total = self.in_blank.copy()
+        self.bonus = np.zeros(places)
+        self.state = np.full(places, scorer.start if scorer else 0, np.int64)
+        self.prefix = np.full(places, _DEAD)
+        self.prefix[::width] = _ROOT
+        self.parent = np.full(places, _NO_PARENT)
+
+    def advance(self, step: _Step) -> None:
+        """One time step."""
+        count = step.labels.shape[1]
+        work = self.workspaces.get(count)
+        if work is None:
+            work = self.workspaces[count] = _Workspace(self.lines, self.width, count)
+        by_line, by_prefix = (self.lines, self.width), (self.lines, self.width, 1)
+
+        total = self.total.reshape(by_prefix)
+        last_place = self.row + self.last
+        stays_blank = (total[:, :, 0] + step.blank).ravel()
+        stays_label = self.in_label + step.again.take(last_place)
+        # After the same label only paths that end in a blank count.
+        reached = np.where(self.last.reshape(by_prefix) == step.repeats, self.in_blank.reshape(by_prefix), total)
+        np.add(reached, step.candidates, out=work.total_grown)
+        self._join(work, step, last_place, stays_label)
+        work.total_stays[...] = np.logaddexp(stays_blank, stays_label).reshape(by_line)
+        rank = self._rank(work, step)
+
+        chosen = rank.argpartition(work.first, axis=1)[:, work.first :]
+        grown = (chosen >= self.width).ravel()
+        chosen = (chosen + work.offset).ravel()
+        self._keep(work, chosen, grown, stays_blank, stays_label)
+        self._grow(work, step, chosen, grown.nonzero()[0])
+
+    def _join(self, work: _Workspace, step: _Step, last_place: Integers, stays_label: Numbers) -> None:
+        """Where a prefix with one label more is in the beam already, add its probability there and take it out here."""
+        by_child = self.parent.reshape(self.lines, self.width, 1)
+        pairs = (by_child == self.prefix.reshape(self.lines, 1, self.width)).ravel().nonzero()[0]
+        if len(pairs):
+            child = self.child.take(pairs)
+            way = work.growth.take(self.ancestor.take(pairs)) + step.places.take(last_place.take(child))
+            total = work.total.ravel()
+            stays_label[child] = np.logaddexp(stays_label.take(child), total.take(way))
+            total[way] = -np.inf
+
+    def _rank(self, work: _Workspace, step: _Step) -> Numbers:
+        """What the ways on are chosen by (N, W + W K): their probability and what the scorer adds."""
+        if self.scorer is None:
+            return work.total
+        labels = step.labels.repeat(self.width, axis=0)
+        added = self.scorer.scores(self.state, labels)
+        bonus = self.bonus.reshape(self.lines, self.width)
+        work.bonus_stays[...] = bonus
+        np.add(bonus[:, :, None], added.reshape(work.bonus_grown.shape), out=work.bonus_grown)
+        return np.add(work.total, work.bonus, out=work.rank)
+
+    def _keep(
+        self, work: _Workspace, chosen: Integers, grown: NDArray[np.bool_], stays_blank: Numbers, stays_label: Numbers
+    ) -> None:
+        """Make the chosen ways the beam, with all that does not depend on the new labels."""
+        source = work.source.take(chosen)
+        self.total = work.total.take(chosen)
+        self.in_blank = stays_blank.take(source)
+        self.in_label = stays_label.take(source)
+        np.copyto(self.in_blank, -np.inf, where=grown)
+        np.copyto(self.in_label, self.total, where=grown)
+        self.last = self.last.take(source)
+        self.prefix = self.prefix.take(source)
+        self.parent = self.parent.take(source)
+        if self.scorer is not None:
+            self.bonus = work.bonus.take(chosen)
+            self.state = self.state.take(source)
+        self.source = source
+
+    def _grow(self, work: _Workspace, step: _Step, chosen: Integers, grown: Integers) -> None:
+        """Give the chosen ways at the places `grown` their new label."""
+        label = step.labels.ravel().take(work.candidate.take(chosen.take(grown)))
+        self.history.append((self.source, grown, label))
+        if len(grown):
+            parent = self.prefix.take(grown)
+            prefix = (parent ^ self.codes.take(label)) * _FACTOR
+            self.prefix[grown] = prefix ^ (prefix >> _SHIFT)
+            self.parent[grown] = parent
+            self.last[grown] = label
+            if self.scorer is not None:
+                self.state[grown] = self.scorer.advance(self.state.take(grown), label)
+        if self.total.min() == -np.inf:
+            dead = self.total == -np.inf
+            self.prefix[dead] = _DEAD
+            self.parent[dead] = _NO_PARENT
+
+    def results(self, results: int, left_out: Numbers) -> list[list[Hypothesis]]:
+        """The best texts of each line."""
+        score = self.total + self.bonus
+        if self.scorer is not None:
+            score += self.scorer.finish(self.state)
+        order = np.argsort(-score.reshape(self.lines, self.width), axis=1, kind="stable")[:, :results]
+        places = order + np.arange(self.lines)[:, None] * self.width
+        texts = iter(self._texts(places.ravel()))
+        found = []
+        for row, constant in zip(places, left_out.tolist(), strict=True):
+            hypotheses = [
+                Hypothesis(next(texts), float(self.total[place]) + constant, float(score[place]) + constant)
+                for place in row
+            ]
+            found.append([one for one in hypotheses if one.score > -np.inf] or [Hypothesis((), -np.inf, -np.inf)])
+        return found
+
+    def _texts(self, places: Integers) -> list[tuple[int, ...]]:
+        """The labels of the prefixes at these places, read backwards through the time steps."""
+        added = np.zeros((len(self.history), len(places)), np.int64)
+        new = np.zeros(self.lines * self.width, np.int64)
+        for row, (source, grown, label) in zip(added[::-1], reversed(self.history), strict=True):
+            new[grown] = label
+            new.take(places, out=row)
+            new[grown] = BLANK
+            places = source.take(places)
+        return [tuple(labels[labels != BLANK].tolist()) for labels in added.T]
+
+
+def _codes(classes: int) -> Fingerprints:
+    """A random-looking number for each class: the finaliser of SplitMix64 (Steele et al. 2014)."""
+    codes = np.arange(1, classes + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    codes = (codes ^ (codes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    codes = (codes ^ (codes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return codes ^ (codes >> np.uint64(31))

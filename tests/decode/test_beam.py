@@ -15,6 +15,11 @@ from hwr.text import Alphabet
 Array = NDArray[np.float64]
 
 
+def only_width(width: int, results: int = 1) -> BeamOptions:
+    """Options with which only the width prunes."""
+    return BeamOptions(width=width, results=results, certain_blank=2.0, least_probability=0.0)
+
+
 def random_log_probs(steps: int, classes: int, seed: int = 0, sharpness: float = 2.0) -> Array:
     scores = np.random.default_rng(seed).normal(0, sharpness, (steps, classes))
     return np.asarray(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))
@@ -38,8 +43,8 @@ class Bigrams:
         self.ends = np.random.default_rng(seed + 1).normal(0, 1.5, classes)
         self.start = 0
 
-    def scores(self, states: NDArray[np.int64]) -> Array:
-        return np.asarray(self.table[states])
+    def scores(self, states: NDArray[np.int64], labels: NDArray[np.int64]) -> Array:
+        return np.asarray(self.table[states[:, None], labels])
 
     def advance(self, states: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
         return labels
@@ -52,7 +57,9 @@ class Bigrams:
         return float(sums + self.ends[text[-1] if text else 0])
 
 
-def twin(log_probs: Array, width: int, scorer: Bigrams | None = None) -> dict[tuple[int, ...], float]:
+def twin(
+    log_probs: Array, width: int, scorer: Bigrams | None = None, least: float = 0.0
+) -> dict[tuple[int, ...], float]:
     """The same search with a dictionary of prefixes, written to be read: text -> log-probability."""
 
     def added(text: tuple[int, ...]) -> float:
@@ -72,6 +79,8 @@ def twin(log_probs: Array, width: int, scorer: Bigrams | None = None) -> dict[tu
                     reached = in_blank
                 else:
                     reached = total
+                if step[label] < np.log(max(least, 1e-300)):
+                    continue
                 longer = following[(*text, label)]
                 longer[1] = np.logaddexp(longer[1], reached + step[label])
         ranked = sorted(following, key=lambda text: np.logaddexp(*following[text]) + added(text), reverse=True)
@@ -83,7 +92,7 @@ def twin(log_probs: Array, width: int, scorer: Bigrams | None = None) -> dict[tu
 def test_a_wide_beam_finds_every_text_with_its_probability(seed: int) -> None:
     log_probs = random_log_probs(5, 3, seed)
     texts = every_text(log_probs)
-    (found,) = beam_search([log_probs], BeamOptions(width=80, results=80))
+    (found,) = beam_search([log_probs], only_width(80, 80))
     assert {hypothesis.labels for hypothesis in found} == {text for text in texts if np.isfinite(texts[text])}
     for hypothesis in found:
         assert hypothesis.log_probability == pytest.approx(texts[hypothesis.labels])
@@ -95,7 +104,7 @@ def test_with_a_scorer_the_best_text_is_the_best_of_all(seed: int) -> None:
     log_probs, scorer = random_log_probs(5, 4, seed), Bigrams(4, seed)
     texts = every_text(log_probs)
     best = max(texts, key=lambda text: texts[text] + scorer.of(text))
-    (found,) = beam_search([log_probs], BeamOptions(width=400), scorer)
+    (found,) = beam_search([log_probs], only_width(400), scorer)
     assert found[0].labels == best
     assert found[0].score == pytest.approx(texts[best] + scorer.of(best))
 
@@ -106,16 +115,113 @@ def test_equal_to_the_twin(width: int, with_scorer: bool) -> None:
     for seed, steps in enumerate((0, 1, 12, 30)):
         log_probs = random_log_probs(steps, 9, seed)
         scorer = Bigrams(9, seed) if with_scorer else None
-        (found,) = beam_search([log_probs], BeamOptions(width=width, results=width), scorer)
+        (found,) = beam_search([log_probs], only_width(width, width), scorer)
         expected = twin(log_probs, width, scorer)
         assert {one.labels for one in found} == set(expected)
         for one in found:
             assert one.log_probability == pytest.approx(expected[one.labels])
 
 
+@pytest.mark.parametrize("least", [0.003, 0.03, 0.2])
+def test_unlikely_labels_are_not_tried(least: float) -> None:
+    for seed in range(4):
+        lines, scorer = [random_log_probs(steps, 9, seed + steps) for steps in (25, 14)], Bigrams(9, seed)
+        options = BeamOptions(width=8, results=8, certain_blank=2.0, least_probability=least)
+        for line, found in zip(lines, beam_search(lines, options, scorer), strict=True):
+            expected = twin(line, 8, scorer, least)
+            assert {one.labels: one.log_probability for one in found} == pytest.approx(expected)
+
+
+def test_scores_are_those_of_the_text_and_its_end() -> None:
+    log_probs, scorer = random_log_probs(5, 3, 7), Bigrams(3, 7)
+    texts = every_text(log_probs)
+    (found,) = beam_search([log_probs], only_width(80, 80), scorer)
+    assert len(found) == len(texts)
+    for one in found:
+        assert one.score == pytest.approx(texts[one.labels] + scorer.of(one.labels))
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+
+
+def with_blanks(log_probs: Array, certain: float, seed: int) -> Array:
+    """About half of the steps with a blank of at least the probability `certain`."""
+    chosen = np.random.default_rng(seed).random(len(log_probs)) < 0.5
+    log_probs[chosen, 0] = np.log(certain / (1 - certain)) + np.logaddexp.reduce(log_probs[chosen, 1:], axis=1) + 0.1
+    return np.asarray(log_probs - np.logaddexp.reduce(log_probs, axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("blank_scale", [1.0, 0.7])
+def test_certain_blanks_are_steps_without_labels(seed: int, blank_scale: float) -> None:
+    """Leaving a step out equals a search in which only its blank is possible; alone and beside longer lines."""
+    scorer = Bigrams(7, seed)
+    lines = [with_blanks(random_log_probs(steps, 7, seed + steps), 0.9, seed) for steps in (22, 40, 1, 9)]
+    forced = []
+    for line in lines:
+        copy = line.copy()
+        copy[np.exp(copy[:, 0]) >= 0.9, 1:] = -np.inf
+        copy[:, 0] *= blank_scale
+        forced.append(copy)
+    options = BeamOptions(8, 8, certain_blank=0.9, least_probability=0.0, blank_scale=blank_scale)
+    shorter = beam_search(lines, options, scorer)
+    for found, expected in zip(shorter, beam_search(forced, only_width(8, 8), scorer), strict=True):
+        assert [one.labels for one in found] == [one.labels for one in expected]
+        for field in ("log_probability", "score"):
+            assert [getattr(one, field) for one in found] == pytest.approx([getattr(one, field) for one in expected])
+
+
+def test_blanks_of_any_certainty_stay_when_none_is_certain() -> None:
+    line = np.log(np.array([[1.0 - 1e-12, 1e-12]] * 3))
+    (found,) = beam_search([line], only_width(4, 4))
+    assert {one.labels: one.log_probability for one in found} == pytest.approx(every_text(line))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_impossible_classes(seed: int) -> None:
+    log_probs = random_log_probs(5, 3, seed)
+    log_probs[np.random.default_rng(seed).random(log_probs.shape) < 0.4] = -np.inf
+    possible = {text: value for text, value in every_text(log_probs).items() if value > -np.inf}
+    (found,) = beam_search([log_probs], only_width(80, 80))
+    assert {one.labels: one.log_probability for one in found if one.score > -np.inf} == pytest.approx(possible)
+    assert len(found) == max(1, len(possible))
+
+
+class Alternating(Bigrams):
+    """Forbids a label after itself."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__(classes, 0)
+        self.table[:] = np.where(np.eye(classes, dtype=bool), -np.inf, 0.0)
+        self.ends[:] = 0.0
+
+
+def test_a_scorer_may_forbid() -> None:
+    log_probs = random_log_probs(6, 3, 1)
+    allowed = {
+        text: value for text, value in every_text(log_probs).items() if all(a != b for a, b in itertools.pairwise(text))
+    }
+    (found,) = beam_search([log_probs], only_width(200, 200), Alternating(3))
+    assert {one.labels: one.score for one in found} == pytest.approx(allowed)
+
+
+def test_a_scorer_is_asked_for_labels_only() -> None:
+    class Watched(Bigrams):
+        def scores(self, states: NDArray[np.int64], labels: NDArray[np.int64]) -> Array:
+            assert states.shape == labels.shape[:1]
+            assert labels.min() >= 1 and labels.max() < len(self.table)
+            return super().scores(states, labels)
+
+        def advance(self, states: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+            assert states.shape == labels.shape
+            assert labels.min() >= 1 and labels.max() < len(self.table)
+            return super().advance(states, labels)
+
+    lines = [random_log_probs(steps, 9, steps, sharpness=5.0) for steps in (20, 3, 11)]
+    beam_search(lines, BeamOptions(width=5), Watched(9, 0))
+
+
 def test_lines_are_read_together_as_alone() -> None:
     lines = [random_log_probs(steps, 12, seed) for seed, steps in enumerate((30, 0, 7, 30, 18))]
-    options = BeamOptions(width=6, results=3)
+    options = only_width(6, 3)
     together = beam_search(lines, options)
     for line, found in zip(lines, together, strict=True):
         (alone,) = beam_search([line], options)
@@ -136,7 +242,7 @@ def test_doubled_letters_stay_double() -> None:
 
 def test_blanks_and_empty_lines_read_nothing() -> None:
     blank = np.log(np.array([[0.98, 0.01, 0.01]] * 20))
-    found = beam_search([blank, np.zeros((0, 3))], BeamOptions(width=4))
+    found = beam_search([blank, np.zeros((0, 3))], only_width(4))
     assert [hypotheses[0].labels for hypotheses in found] == [(), ()]
     assert found[0][0].log_probability == pytest.approx(text_log_probability(blank, ()))
     assert found[1][0].log_probability == 0.0
@@ -149,14 +255,15 @@ def test_certain_blanks_and_unlikely_labels_may_be_left_out() -> None:
         line = random_log_probs(60, 40, seed, sharpness=6.0)
         line[::2, 0] += 14
         line -= np.logaddexp.reduce(line, axis=1, keepdims=True)
-        (exact,) = beam_search([line], BeamOptions(width=16))
+        (exact,) = beam_search([line], only_width(16))
         (pruned,) = beam_search([line], BeamOptions(width=16, certain_blank=0.9999, least_probability=1e-4))
         assert pruned[0].labels == exact[0].labels
         assert pruned[0].log_probability == pytest.approx(exact[0].log_probability, abs=0.05)
 
 
 @pytest.mark.parametrize(
-    "settings", [{"width": 0}, {"results": 20}, {"least_probability": 1.0}, {"certain_blank": 0.2}]
+    "settings",
+    [{"width": 0}, {"results": 20}, {"least_probability": 1.0}, {"certain_blank": 0.2}, {"blank_scale": 0.0}],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"width|least_probability"):

@@ -1,0 +1,251 @@
+"""How fast the beam search is, what its pruning changes, and how it stands against fast-ctc-decode and flashlight.
+
+    python -m benchmarks.decoding_speed DATA... [-m MODEL] [--lines 64] [--steps 200] [--runs 5]
+    python -m benchmarks.decoding_speed DATA... --pruning [--text TEXT]      what pruning changes
+    python -m benchmarks.decoding_speed DATA... --profile                    where the time goes
+
+DATA are line stores (their `val` split) or Parquet files; those that are missing are left out. The model reads them
+once. Of its outputs the `--lines` that are nearest to `--steps` time steps long are timed: every decoder on one line
+after the other, and ours also on 16 together; in turns, so that other work on the machine slows all alike, and the
+medians are printed. Memory is the peak of a process of its own, after less that before. All beams are 16 wide.
+
+fast-ctc-decode has no language model, and its own pruning: labels below 0.1 % are not tried. flashlight runs without a
+language model too, adds up the paths of a text as ours does, drops hypotheses 50 below the best, and tries all labels or the 8
+likeliest of each time step. Ours is timed with a stand-in for a language model as well: a table with a number for every three
+labels, random or counted in TEXT.
+"""
+
+import argparse
+import cProfile
+import itertools
+import multiprocessing
+import pstats
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.decode.beam import BeamOptions, Scorer, beam_search
+from hwr.decode.greedy import decode_greedy
+from hwr.image import decode_image, normalise_line
+from hwr.linestore import LineFile, resolve_split
+from hwr.metrics import ErrorCounts, character_errors
+from hwr.recognize.models import DEFAULT_MODEL, load_model
+from hwr.text import Alphabet
+from hwr.textfiles import read_text
+
+Line = NDArray[np.float32]
+Decoder = Callable[[list[Line]], object]
+
+WIDTH = 16
+TOGETHER = 16
+
+
+class Trigrams:
+    """A stand-in for a language model: scores for every three labels (C, C, C); the state holds the last two labels."""
+
+    start = 0
+
+    def __init__(self, table: NDArray[np.float32]) -> None:
+        self.classes = len(table)
+        self.table = table.ravel()
+
+    def scores(self, states: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.table.take(states[:, None] * self.classes + labels).astype(np.float64)
+
+    def advance(self, states: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        return states % self.classes * self.classes + labels
+
+    def finish(self, states: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.zeros(len(states))
+
+
+def random_trigrams(classes: int) -> Trigrams:
+    """Random scores."""
+    return Trigrams(np.random.default_rng(0).normal(-1.5, 1.0, (classes,) * 3).astype(np.float32))
+
+
+def count_trigrams(alphabet: Alphabet, path: Path, weight: float = 0.4) -> Trigrams:
+    """Scores from a text, smoothed as by Witten and Bell (1991) and weighted as suits the shipped models."""
+    labels = np.zeros(0x110000, np.int64)
+    labels[[ord(character) for character in alphabet.characters]] = np.arange(1, alphabet.classes)
+    text = labels[np.frombuffer(read_text(path).decode().encode("utf-32-le"), np.uint32)]
+    text = text[text > 0]
+    keys = (text[:-2] * alphabet.classes + text[1:-1]) * alphabet.classes + text[2:]
+    counts = np.bincount(keys, minlength=alphabet.classes**3).reshape((alphabet.classes,) * 3).astype(np.float32)
+    smoothed = np.full(alphabet.classes, 1 / alphabet.classes, np.float32)
+    for level in (counts.sum(axis=(0, 1)), counts.sum(axis=0), counts):
+        kinds = (level > 0).sum(axis=-1, keepdims=True) + 1
+        smoothed = (level + kinds * smoothed) / (level.sum(axis=-1, keepdims=True) + kinds)
+    return Trigrams(weight * np.log(smoothed))
+
+
+def read_outputs(path: Path, model: str, limit: int | None) -> tuple[Alphabet, list[str], list[Line]]:
+    """Texts of a set and what the network says."""
+    runtime = load_model(model, threads=1)
+    stored = list(itertools.islice(LineFile(resolve_split(path, "val")), limit))
+    inks = [normalise_line(decode_image(line.image, line.id), runtime.info.height) for line in stored]
+    return runtime.info.make_alphabet(), [line.text for line in stored], runtime.log_probs(inks)
+
+
+def ours(together: int, scorer: Scorer | None, lines: list[Line]) -> object:
+    """Our search, `together` lines at a time."""
+    options = BeamOptions(width=WIDTH)
+    return [beam_search(lines[at : at + together], options, scorer) for at in range(0, len(lines), together)]
+
+
+def fast_ctc_decode(lines: list[Line]) -> object:
+    """fast-ctc-decode; it takes probabilities."""
+    from fast_ctc_decode import beam_search as search
+
+    characters = [chr(0x4E00 + label) for label in range(lines[0].shape[1])]
+    return [search(np.exp(line), characters, beam_size=WIDTH, beam_cut_threshold=1e-3) for line in lines]
+
+
+def flashlight(labels: int | None, lines: list[Line]) -> object:
+    """flashlight-text without a lexicon, with so many of the likeliest labels at each time step; None: all."""
+    from flashlight.lib.text import decoder
+
+    classes = lines[0].shape[1]
+    options = decoder.LexiconFreeDecoderOptions(
+        beam_size=WIDTH,
+        beam_size_token=labels or classes,
+        beam_threshold=50,
+        lm_weight=0,
+        sil_score=0,
+        log_add=True,
+        criterion_type=decoder.CriterionType.CTC,
+    )
+    search = decoder.LexiconFreeDecoder(options, decoder.ZeroLM(), 0, 0, [])
+    return [search.decode(line.ctypes.data, *line.shape)[0].tokens for line in map(np.ascontiguousarray, lines)]
+
+
+def decoders(classes: int) -> dict[str, Decoder]:
+    """All that are timed; the first is the one that others are compared with."""
+    scorer = random_trigrams(classes)
+    return {
+        f"ours, {TOGETHER} together": partial(ours, TOGETHER, None),
+        "ours, alone": partial(ours, 1, None),
+        f"ours with scorer, {TOGETHER} together": partial(ours, TOGETHER, scorer),
+        "ours with scorer, alone": partial(ours, 1, scorer),
+        "fast-ctc-decode": fast_ctc_decode,
+        "flashlight, all labels": partial(flashlight, None),
+        "flashlight, 8 labels a step": partial(flashlight, 8),
+    }
+
+
+def memory_of(name: str, lines: list[Line]) -> float:
+    """MiB by which a decoder raises the peak of a new process."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_growth, (name, lines))
+
+
+def _growth(name: str, lines: list[Line]) -> float:
+    decode = decoders(lines[0].shape[1])[name]
+    before = _peak()
+    decode(lines)
+    return (_peak() - before) / 1024
+
+
+def _peak() -> int:
+    """Peak of the resident memory in KiB, since this program was started (getrusage has that of its parent too)."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+
+
+def print_speed(lines: list[Line], runs: int) -> None:
+    """Median milliseconds a line, in turns."""
+    steps = statistics.mean(len(line) for line in lines)
+    print(f"{len(lines)} lines of {steps:.0f} time steps, {lines[0].shape[1]} classes, beam {WIDTH}")
+    every = decoders(lines[0].shape[1])
+    seconds: dict[str, list[float]] = {name: [] for name in every}
+    for _ in range(runs + 1):
+        for name, decode in every.items():
+            start = time.perf_counter()
+            decode(lines)
+            seconds[name].append(time.perf_counter() - start)
+    print(f"{'':32} {'ms a line':>10} {'ratio':>7} {'least':>7} {'memory':>10}")
+    first = None
+    for name, taken in seconds.items():
+        median, least = (1000 * value / len(lines) for value in (statistics.median(taken[1:]), min(taken[1:])))
+        first = first or median
+        print(f"{name:32} {median:10.2f} {median / first:7.2f} {least:7.2f} {memory_of(name, lines):6.1f} MiB")
+
+
+def decode_all(lines: list[Line], options: BeamOptions, scorer: Scorer | None) -> tuple[list[tuple[int, ...]], float]:
+    """The best text of each line as labels, and milliseconds a line; lines of like length are searched together."""
+    order = sorted(range(len(lines)), key=lambda index: len(lines[index]))
+    texts: list[tuple[int, ...]] = [()] * len(lines)
+    start = time.perf_counter()
+    for at in range(0, len(order), TOGETHER):
+        chosen = order[at : at + TOGETHER]
+        for index, found in zip(chosen, beam_search([lines[i] for i in chosen], options, scorer), strict=True):
+            texts[index] = found[0].labels
+    return texts, 1000 * (time.perf_counter() - start) / len(lines)
+
+
+def cer(texts: list[str], found: list[str]) -> float:
+    """CER over all lines."""
+    return sum((character_errors(*pair) for pair in zip(texts, found, strict=True)), ErrorCounts()).rate
+
+
+def print_pruning(trigrams: Scorer, alphabet: Alphabet, texts: list[str], lines: list[Line]) -> None:
+    """How many texts differ from those without pruning, CER and time, by certain_blank and least_probability."""
+    greedy = [decode_greedy(line, alphabet).text for line in lines]
+    print(f"{len(lines)} lines; CER of the best path {cer(texts, greedy):.2%}")
+    print(f"{'scorer':8} {'certain_blank':>13} {'least_probability':>18} {'changed':>8} {'CER':>7} {'ms a line':>10}")
+    for scorer in (None, trigrams):
+        reference = None
+        for blank, least in [(2.0, 0.0), *itertools.product((0.99, 0.999, 0.9999), (1e-2, 1e-3, 1e-4))]:
+            found, taken = decode_all(lines, BeamOptions(WIDTH, 1, blank, least), scorer)
+            reference = reference or found
+            changed = sum(a != b for a, b in zip(reference, found, strict=True))
+            rate = cer(texts, [alphabet.decode(labels) for labels in found])
+            name = "trigrams" if scorer else "none"
+            print(f"{name:8} {blank:13} {least:18} {changed:8} {rate:7.2%} {taken:10.2f}", flush=True)
+
+
+def print_profile(lines: list[Line]) -> None:
+    """The functions that take longest, with a scorer, 16 lines together."""
+    scorer = random_trigrams(lines[0].shape[1])
+    profile = cProfile.Profile()
+    profile.runcall(ours, TOGETHER, scorer, lines)
+    pstats.Stats(profile).strip_dirs().sort_stats("tottime").print_stats(20)
+
+
+def main() -> None:
+    """Read the sets and print what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="+", type=Path)
+    parser.add_argument("-m", "--model", default=DEFAULT_MODEL)
+    parser.add_argument("--limit", type=int, help="lines of a set that are read")
+    parser.add_argument("--lines", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--pruning", action="store_true")
+    parser.add_argument("--text", type=Path, help="text for the stand-in of --pruning; random scores without")
+    parser.add_argument("--profile", action="store_true")
+    arguments = parser.parse_args()
+    for path in arguments.data:
+        if not path.exists():
+            print(f"{path}: not there, left out")
+            continue
+        alphabet, texts, outputs = read_outputs(path, arguments.model, arguments.limit)
+        print(f"\n{path.name}, model {arguments.model}")
+        if arguments.pruning:
+            trigrams = count_trigrams(alphabet, arguments.text) if arguments.text else random_trigrams(alphabet.classes)
+            print_pruning(trigrams, alphabet, texts, outputs)
+            continue
+        nearest = sorted(outputs, key=lambda line: abs(len(line) - arguments.steps))[: arguments.lines]
+        if arguments.profile:
+            print_profile(nearest)
+        else:
+            print_speed(nearest, arguments.runs)
+
+
+if __name__ == "__main__":
+    main()
