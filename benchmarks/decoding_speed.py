@@ -7,12 +7,13 @@
 DATA are line stores (their `val` split) or Parquet files; those that are missing are left out. The model reads them
 once. Of its outputs the `--lines` that are nearest to `--steps` time steps long are timed: every decoder on one line
 after the other, and ours also on 16 together; in turns, so that other work on the machine slows all alike, and the
-medians are printed. Memory is the peak of a process of its own, after less that before. All beams are 16 wide.
+medians are printed. Memory is by how much a decoder raises the peak of a process of its own (Linux). All beams are 16
+wide.
 
 fast-ctc-decode has no language model, and its own pruning: labels below 0.1 % are not tried. flashlight runs without a
-language model too, adds up the paths of a text as ours does, drops hypotheses 50 below the best, and tries all labels or the 8
-likeliest of each time step. Ours is timed with a stand-in for a language model as well: a table with a number for every three
-labels, random or counted in TEXT.
+language model too, adds up the paths of a text as ours does, drops hypotheses 50 below the best, and tries all labels
+or the 8 likeliest of each time step. Ours is timed with a stand-in for a language model as well: a table with a number
+for every three labels, random or counted in TEXT.
 """
 
 import argparse
@@ -146,13 +147,15 @@ def memory_of(name: str, lines: list[Line]) -> float:
 
 def _growth(name: str, lines: list[Line]) -> float:
     decode = decoders(lines[0].shape[1])[name]
+    decode(lines[:1])  # imports and first use are not counted
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     before = _peak()
     decode(lines)
     return (_peak() - before) / 1024
 
 
 def _peak() -> int:
-    """Peak of the resident memory in KiB, since this program was started (getrusage has that of its parent too)."""
+    """Peak of the resident memory in KiB."""
     status = Path("/proc/self/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 
