@@ -7,35 +7,32 @@ import click
 
 from hwr.errors import OutputError, UsageError
 
-ARPA_SUFFIXES = (".arpa", ".arpa.gz", ".arpa.xz")
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
-class Size(click.ParamType):
-    """Bytes: 8000000, 8M or 8MB; 0 means no bound."""
+def size(text: str | int) -> int:
+    """Bytes: 8000000, 8M or 8MB; 0 means no bound.
 
-    name = "size"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", str(value).strip().upper())
-        if not found:
-            self.fail(f"{value!r} is not a size such as 8MB", param, ctx)
-        return int(float(found[1]) * UNITS[found[2]])
+    Raises:
+        UsageError: it is none of these.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", str(text).strip().upper())
+    if not found:
+        raise UsageError(f"--max-size {text}: a size such as 8MB is needed")
+    return int(float(found[1]) * UNITS[found[2]])
 
 
-class Counts(click.ParamType):
-    """Whole numbers with commas between them."""
+def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
+    """Whole numbers with commas between them.
 
-    name = "counts"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        if not re.fullmatch(r"\d+(,\d+)*", str(value)):
-            self.fail(f"{value!r} is not a list of numbers such as 1,1,2", param, ctx)
-        return tuple(int(part) for part in str(value).split(","))
+    Raises:
+        UsageError: it is no such list.
+    """
+    if isinstance(text, tuple):
+        return text
+    if not re.fullmatch(r"\d+(,\d+)*", text):
+        raise UsageError(f"--min-counts {text}: numbers such as 1,1,2 are needed")
+    return tuple(int(part) for part in text.split(","))
 
 
 @click.command("build")
@@ -50,10 +47,10 @@ class Counts(click.ParamType):
     metavar="TEXT N",
     help="A text each of whose lines counts N times; may be given again.",
 )
-@click.option("--order", type=click.IntRange(1, 8), default=7, show_default=True, help="Length of the longest n-grams.")
+@click.option("--order", type=click.IntRange(2, 8), default=7, show_default=True, help="Length of the longest n-grams.")
 @click.option(
     "--min-counts",
-    type=Counts(),
+    type=counts,
     default="1",
     show_default=True,
     metavar="N,N,...",
@@ -61,7 +58,7 @@ class Counts(click.ParamType):
 )
 @click.option(
     "--max-size",
-    type=Size(),
+    type=size,
     default="8MB",
     show_default=True,
     help="Leave out what says least until the .lm file is no larger; 0: keep all.",
@@ -112,7 +109,7 @@ def command(
     named = [(path, 1) for path in texts] + list(heavy)
     sources = [load_text(path, weight=weight, wrap=wrap, plain=plain) for path, weight in named]
     tables = build(sources, options, lambda text: click.echo(text, err=True))
-    facts = {
+    facts: dict[str, object] = {
         "licence": licence,
         "min_counts": list(min_counts),
         "texts": [{"name": s.name, "characters": s.characters, "weight": s.weight} for s in sources],

@@ -18,7 +18,7 @@ class BuildOptions:
     """How a model is made.
 
     Attributes:
-        order: length of the longest n-grams, 1 to 8.
+        order: length of the longest n-grams, 2 to 8.
         min_counts: n-grams of order 1, 2, ... with a smaller count are left out; the last holds for higher orders.
         max_bytes: n-grams that say least are left out until the binary file has at most this size; None: none is.
         bits: of a probability in the binary file, 8 or 16.
@@ -33,8 +33,8 @@ class BuildOptions:
     bits: int = 8
 
     def __post_init__(self) -> None:
-        if not 1 <= self.order <= MAX_ORDER:
-            raise UsageError(f"order {self.order}: 1 to {MAX_ORDER} are possible")
+        if not 2 <= self.order <= MAX_ORDER:
+            raise UsageError(f"order {self.order}: 2 to {MAX_ORDER} are possible")
         if not self.min_counts or min(self.min_counts) < 1 or list(self.min_counts) != sorted(self.min_counts):
             raise UsageError(f"minimum counts {self.min_counts}: numbers from 1 on that do not fall are needed")
         if self.max_bytes is not None and self.max_bytes < 10_000:

@@ -80,7 +80,8 @@ def _windows(codes: NDArray[np.uint8], order: int) -> Keys:
         before[back:] = codes[:-back]
         before[since < back] = 0
         keys |= before << np.uint64(8 * back)
-    return keys[codes != START]
+    result: Keys = keys[codes != START]
+    return result
 
 
 def _merge(parts: Sequence[tuple[Keys, Counts]]) -> tuple[Keys, Counts]:

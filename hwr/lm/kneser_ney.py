@@ -18,7 +18,7 @@ from hwr.lm.symbols import START, UNKNOWN
 
 Numbers = NDArray[np.float64]
 FALLBACK = (0.5, 1.0, 1.5)
-"""Discounts where too few n-grams occur once to four times to estimate them, as KenLM's --discount_fallback has them."""
+"""Discounts where too few n-grams occur once to four times to estimate them: those of KenLM's --discount_fallback."""
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,9 @@ class Quantised:
 
 def quantise(values: NDArray[np.float64], bits: int, floor: float) -> Quantised:
     """Round to `bits` (8 or 16) between the highest value and `floor`; what is lower becomes `floor`."""
-    dtype = {8: np.uint8, 16: np.uint16}[bits]
+    dtype = np.dtype(f"uint{bits}")
     top = float(values.max(initial=0.0))
-    step = max((top - floor) / np.iinfo(dtype).max, 1e-9)
+    step = max((top - floor) / (2**bits - 1), 1e-9)
     codes = np.rint((top - np.maximum(values, floor)) / step).astype(dtype)
     return Quantised(codes, top, step)
 
@@ -103,9 +103,10 @@ def make_model(tables: Tables, bits: int = 8, facts: dict[str, object] | None = 
     log_probs = np.concatenate([table.log_probs for table in tables.orders])
     followed, continuations = [], [np.array([len(tables.orders[0].keys)])]
     for table, upper in zip(tables.orders[:-1], tables.orders[1:], strict=True):
-        contexts, sizes = np.unique(context(upper.keys), return_counts=True)
-        followed.append(np.isin(table.keys, contexts, assume_unique=True))
-        continuations.append(sizes)
+        sizes = np.bincount(np.searchsorted(table.keys, context(upper.keys)), minlength=len(table.keys))
+        is_state = (sizes > 0) | (table.backoffs != 0)  # models from elsewhere have weights where nothing follows
+        followed.append(is_state)
+        continuations.append(sizes[is_state])
     followed.append(np.zeros(len(tables.orders[-1].keys), bool))
     states = np.concatenate(followed)
     backoffs = np.concatenate([table.backoffs for table in tables.orders])[states]

@@ -15,7 +15,10 @@ _SEARCH_STEPS = 40
 
 
 def keep_frequent(levels: Sequence[Level], least: Sequence[int]) -> None:
-    """Keep n-grams of order n with a count of at least `least[n - 1]` (the last holds for higher orders too), and their contexts."""
+    """Keep n-grams of order n with a count of at least `least[n - 1]`, and their contexts.
+
+    The last number holds for all higher orders too.
+    """
     for number, level in enumerate(levels):
         if number:
             level.kept = level.counts >= least[min(number, len(least) - 1)]
@@ -30,10 +33,15 @@ def _keep_contexts(levels: Sequence[Level]) -> None:
 def losses(levels: Sequence[Level], estimates: Sequence[Estimate]) -> list[Numbers]:
     """What is lost without each n-gram: the relative entropy of the model without it, in nats a symbol.
 
-    Without h w its share m goes to the lower order: w becomes p' = p - m (1 - p(w | h')), and every other symbol gains
-    m p(v | h'). To first order in m the relative entropy is P(h) (p ln(p / p') - (p - p')) (after Stolcke 1998,
-    "Entropy-based pruning of backoff language models", for an interpolated model). P(h) is the share of the text in
-    which h occurs: a Kneser-Ney model's own probability of h is no good estimate of it (Chelba et al. 2010).
+    Without h w its share m goes to the lower order, whose part g becomes g + m: w falls to p' = p - m (1 - p(w | h')),
+    and every other symbol v gains m p(v | h'). With L the sum of p(v | h') over the n-grams h v, the relative entropy
+    is
+
+        P(h) (p ln(p / p') - g (1 - L) ln(1 + m / g) - m (L - p(w | h')))
+
+    exactly for symbols without an n-gram, to first order for those with one (after Stolcke 1998, "Entropy-based
+    pruning of backoff language models", for an interpolated model). P(h) is the share of the text in which h occurs: a
+    Kneser-Ney model's own probability of h is no good estimate of it (Chelba et al. 2010).
 
     Returns:
         Of each level the losses; infinite for single symbols, minus infinity for what is not kept. A context's loss
@@ -44,9 +52,13 @@ def losses(levels: Sequence[Level], estimates: Sequence[Estimate]) -> list[Numbe
     for number in range(1, len(levels)):
         level, below = levels[number], levels[number - 1]
         p, m = estimates[number].probabilities, estimates[number].explicit
-        without = p - m * (1 - estimates[number - 1].probabilities[level.suffixes])
+        lower = estimates[number - 1].probabilities[level.suffixes]
+        covered = np.bincount(level.contexts, lower * level.kept, len(below.keys))[level.contexts]
+        g = estimates[number - 1].backoffs[level.contexts]
+        without = p - m * (1 - lower)
+        elsewhere = g * (1 - covered) * np.log1p(m / g) + m * (covered - lower)
         share = below.occurrences[level.contexts] / total
-        loss = share * (p * np.log(p / without) - (p - without))
+        loss = share * (p * np.log(p / without) - elsewhere)
         results.append(np.where(level.kept, loss, -np.inf))
     for number in range(len(levels) - 1, 1, -1):
         groups, highest = _group_maxima(levels[number].contexts, results[number])

@@ -38,8 +38,8 @@ class LineScorer:
         states = np.full(len(lines), self._scorer.start)
         totals = np.zeros(len(lines))
         for step in range(max(map(len, lines), default=0)):
-            active = np.flatnonzero([len(line) > step for line in lines])
-            labels = np.array([lines[index][step] for index in active])
+            active = np.array([index for index, line in enumerate(lines) if len(line) > step])
+            labels = np.array([line[step] for line in lines if len(line) > step])
             totals[active] += self._scorer.scores(states[active], labels[:, None])[:, 0]
             states[active] = self._scorer.advance(states[active], labels)
         return list(map(float, totals + self._scorer.finish(states))) if lines else []

@@ -8,7 +8,7 @@ from hwr.lm.symbols import END, START, UNKNOWN
 from hwr.text import Alphabet
 
 Integers = NDArray[np.int64]
-Numbers = NDArray[np.float64]
+Numbers = NDArray[np.float32]
 ROWS = 16_384
 """States whose scores are held at once: about 20 MB with 133 classes."""
 

@@ -23,7 +23,7 @@ MAX_CHARACTERS = 256 - FIRST_CHARACTER
 MAX_ORDER = 8
 
 Keys = NDArray[np.uint64]
-"""n-grams w1 ... wn as integers: w1 is the highest byte, so that n-grams with one context stand together when sorted."""
+"""n-grams w1 ... wn as integers, w1 in the highest byte: sorted, the n-grams of one context stand together."""
 
 
 @dataclass(frozen=True)

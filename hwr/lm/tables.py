@@ -1,4 +1,4 @@
-"""The n-grams of a finished model with their logarithms: what ARPA files hold, and what a model for reading is made of."""
+"""The n-grams of a finished model with their logarithms: what ARPA files hold and reading needs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Tables:
         return len(self.orders)
 
     def log_probability(self, symbols: Sequence[int]) -> float:
-        """ln p(last symbol | those before it), by backing off as an ARPA model says; one at a time, for tests and tools."""
+        """ln p(last symbol | those before it), by backing off as an ARPA model says; one at a time."""
         symbols = tuple(symbols)[-self.order :]
         weight = 0.0
         while len(symbols) > 1:
