@@ -8,14 +8,15 @@ Nothing is stored that follows from the rest. An n-gram takes two bytes and a bi
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.lm.symbols import Symbols, context, last_symbols
+from hwr.lm.symbols import Symbols, context, last_symbols, suffix
 from hwr.lm.tables import Table, Tables, unknown_log_probability
 
-Places = NDArray[np.int64]
+Places = NDArray[np.integer]
 ROOT = 0
 """The state of the empty context."""
 
@@ -85,12 +86,35 @@ class Model:
 
     def state_of_ngram(self, places: Places) -> Places:
         """The state that each of these n-grams is; -1 where nothing follows it. Single symbols begin at n-gram 0."""
+        places = places.astype(np.int32, copy=False)  # of another type, NumPy would convert all of `ngrams`
         found = np.minimum(np.searchsorted(self.ngrams, places), self.states - 1)
         return np.where(self.ngrams[found] == places, found, -1)
 
-    def parents(self, states: Places) -> Places:
-        """The states without their last symbols; not for the root."""
-        return np.searchsorted(self.first, self.ngrams[states], side="right") - 1
+    @cached_property
+    def levels(self) -> NDArray[np.int64]:
+        """The first state of each length 0, 1, 2, ..., and the end of the last."""
+        bounds = [0, 1]
+        while bounds[-1] < self.states:
+            bounds.append(int(np.searchsorted(self.ngrams, self.first[bounds[-1]])))
+        return np.array(bounds)
+
+    @cached_property
+    def suffixes(self) -> NDArray[np.int32]:
+        """The state that each state backs off to: the longest that it ends in, not itself; the root to the root."""
+        result = np.zeros(self.states, np.int32)
+        last = self.labels[self.ngrams]
+        keys = [np.zeros(1, np.uint64)]  # of the states of each length
+        for length, (begin, end) in enumerate(pairwise(self.levels[1:].tolist()), start=1):
+            parents = np.searchsorted(self.first, self.ngrams[begin:end], side="right") - 1 - self.levels[length - 1]
+            keys.append((keys[-1][parents] << np.uint64(8)) | last[begin:end].astype(np.uint64))
+            rest, places = keys[-1], np.arange(begin, end)  # those whose suffix is not found yet
+            for shorter in range(length - 1, 0, -1):
+                rest = suffix(rest, shorter + 1)
+                found = np.minimum(np.searchsorted(keys[shorter], rest), len(keys[shorter]) - 1)
+                hit = keys[shorter][found] == rest
+                result[places[hit]] = self.levels[shorter] + found[hit]
+                rest, places = rest[~hit], places[~hit]
+        return result
 
 
 FLOOR = -16.0

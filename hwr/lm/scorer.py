@@ -1,5 +1,8 @@
 """A language model as a scorer of the beam search: what each next character adds after the prefixes of a beam."""
 
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,10 +10,10 @@ from hwr.lm.model import ROOT, Model
 from hwr.lm.symbols import END, START, UNKNOWN
 from hwr.text import Alphabet
 
-Integers = NDArray[np.int64]
+Integers = NDArray[np.integer]
 Numbers = NDArray[np.float32]
-ROWS = 16_384
-"""States whose scores are held at once: about 20 MB with 133 classes."""
+ROWS = 32_768
+"""States whose scores are held at once: at most about 70 MB with 133 classes."""
 
 
 class NgramScorer:
@@ -35,10 +38,11 @@ class NgramScorer:
         self._column_of_symbol = np.full(256, self._other_column)
         self._column_of_symbol[symbols] = np.arange(self._classes)
         self._column_of_symbol[UNKNOWN] = self._unknown_column
+        self._bonus_of_column = np.full(self._classes + 2, insertion_bonus, np.float32)
+        self._bonus_of_column[0] = 0.0
         self._unknown_labels = np.flatnonzero(symbols == UNKNOWN)
         self._row_of_state = np.full(model.states, -1, np.int32)
-        self._suffix_of_state = np.full(model.states, -1, np.int32)
-        self._suffix_of_state[ROOT] = ROOT
+        self._columns = self._classes + 2
         self._clear()
         self.start = int(self._next_of_symbol(START))
 
@@ -61,79 +65,64 @@ class NgramScorer:
         return result
 
     def _clear(self) -> None:
-        columns = self._classes + 2
-        self._scores = np.empty((64, columns), np.float32)
-        self._next = np.empty((64, columns), np.int32)
+        self._scores = np.empty((1024, self._columns), np.float32)
+        self._next = np.empty((1024, self._columns), np.int32)
         self._row_of_state[:] = -1
-        self._used = 0
-        self._add(np.array([ROOT]))
+        self._row_of_state[ROOT] = 0
+        self._used = 1
+        self._scores[0] = self.weight * self.model.unknown + self.insertion_bonus
+        self._next[0] = ROOT
+        self._write(_Continuations(self, np.array([ROOT]), np.zeros(1, np.int64)), 0, 1)
 
     def _rows(self, states: Integers) -> NDArray[np.int32]:
-        rows = self._row_of_state[states]
-        if (rows < 0).any():
+        rows = self._row_of_state.take(states)
+        if rows.min(initial=0) < 0:
             if self._used > ROWS:
                 self._clear()
-            self._fill(np.unique(states[self._row_of_state[states] < 0]))
-            rows = self._row_of_state[states]
+            self._fill(states)
+            rows = self._row_of_state.take(states)
         return rows
 
+    def _missing(self, states: Integers) -> Integers:
+        """Those of the states that have no row, ascending, each once."""
+        missing = np.sort(states[self._row_of_state.take(states) < 0])
+        return missing[np.concatenate(([True], missing[1:] != missing[:-1]))] if len(missing) > 1 else missing
+
     def _fill(self, states: Integers) -> None:
-        """Make rows of states that have none, after those of what they back off to."""
-        suffixes = self._suffixes(states)
-        missing = np.unique(suffixes[self._row_of_state[suffixes] < 0])
-        if len(missing):
-            self._fill(missing)
-        self._add(states[self._row_of_state[states] < 0])
+        """Make rows of the states that have none, and of what they back off to, the shortest first.
 
-    def _suffixes(self, states: Integers) -> Integers:
-        """The states that these back off to: the longest that are states of what is left without the first symbol.
-
-        It is where the suffix of the state's parent goes with the state's last symbol.
+        A row is that of the suffix with the backoff weight added, and with the state's own continuations in it.
         """
-        unknown = np.unique(states[self._suffix_of_state[states] < 0])
-        if len(unknown):
-            parents = self.model.parents(unknown)
-            short = parents == ROOT
-            self._suffix_of_state[unknown[short]] = ROOT
-            long, parents = unknown[~short], parents[~short]
-            if len(long):
-                columns = self._column_of_symbol[self.model.labels[self.model.ngrams[long]]]
-                rows = self._rows(self._suffixes(parents))
-                self._suffix_of_state[long] = self._next[rows, columns]
-        return self._suffix_of_state[states].astype(np.int64)
-
-    def _add(self, states: Integers) -> None:
-        model = self.model
+        chain = [self._missing(states)]
+        while len(chain[-1]):
+            chain.append(self._missing(self.model.suffixes[chain[-1]]))
+        states = self._missing(np.concatenate(chain))
         rows = np.arange(self._used, self._used + len(states))
-        self._grow(self._used + len(states))
         self._used += len(states)
+        if self._used > len(self._scores):
+            self._scores, self._next = _enlarged(self._scores, self._used), _enlarged(self._next, self._used)
         self._row_of_state[states] = rows
-        if states[0] == ROOT:
-            unknown = self.weight * model.unknown + self.insertion_bonus
-            self._scores[rows], self._next[rows] = unknown, ROOT
-        else:
-            lower = self._row_of_state[self._suffix_of_state[states]]
-            self._scores[rows] = self._scores[lower] + (self.weight * model.backoffs[states])[:, None]
-            self._next[rows] = self._next[lower]
-        counts = model.continuations[states].astype(np.int64)
-        begins = np.cumsum(counts) - counts
-        places = np.repeat(model.first[states] - begins, counts) + np.arange(counts.sum())
-        row = np.repeat(rows, counts)
-        column = self._column_of_symbol[model.labels[places]]
-        bonus = np.where(column == 0, 0.0, self.insertion_bonus)
-        self._scores[row, column] = self.weight * model.log_probs[places] + bonus
-        following = model.state_of_ngram(places)
-        known = following >= 0
-        self._next[row[known], column[known]] = following[known]
-        if len(self._unknown_labels):
+        lower = self._row_of_state[self.model.suffixes[states]]
+        backoffs = self.weight * self.model.backoffs[states][:, None]
+        continuations = _Continuations(self, states, rows)
+        bounds = np.searchsorted(states, self.model.levels)
+        for begin, end in pairwise(bounds.tolist()):
+            if begin < end:
+                self._scores[rows[begin:end]] = self._scores[lower[begin:end]] + backoffs[begin:end]
+                self._next[rows[begin:end]] = self._next[lower[begin:end]]
+                self._write(continuations, begin, end)
+
+    def _write(self, continuations: "_Continuations", begin: int, end: int) -> None:
+        """Put the continuations of the states `begin` to before `end` into their rows."""
+        first, last = continuations.ends[begin], continuations.ends[end]
+        self._scores.ravel()[continuations.cells[first:last]] = continuations.scores[first:last]
+        following = continuations.following[first:last]
+        known = np.flatnonzero(following >= 0)
+        self._next.ravel()[continuations.cells[first:last][known]] = following[known]
+        if len(self._unknown_labels) and continuations.unknown:
+            rows = continuations.rows[begin:end]
             self._scores[rows[:, None], self._unknown_labels] = self._scores[rows, self._unknown_column][:, None]
             self._next[rows[:, None], self._unknown_labels] = self._next[rows, self._unknown_column][:, None]
-
-    def _grow(self, rows: int) -> None:
-        if rows > len(self._scores):
-            size = max(rows, 2 * len(self._scores))
-            self._scores = np.resize(self._scores, (size, self._scores.shape[1]))
-            self._next = np.resize(self._next, (size, self._next.shape[1]))
 
     def _next_of_symbol(self, symbol: int) -> int:
         """The state of the single symbol, the root if it is none."""
@@ -141,3 +130,26 @@ class NgramScorer:
         places = np.flatnonzero(model.labels[: int(model.first[1])] == symbol)
         state = int(model.state_of_ngram(places)[0]) if len(places) else -1
         return state if state >= 0 else ROOT
+
+
+class _Continuations:
+    """All continuations of some states, one behind the other, with their cells in the tables of a scorer."""
+
+    def __init__(self, scorer: NgramScorer, states: Integers, rows: Integers) -> None:
+        model = scorer.model
+        counts = model.continuations[states].astype(np.int64)
+        self.rows = rows
+        self.ends = np.concatenate(([0], np.cumsum(counts)))
+        places = (model.first[states] - self.ends[:-1]).repeat(counts) + np.arange(self.ends[-1])
+        column = scorer._column_of_symbol[model.labels[places]]
+        self.cells = (rows * scorer._columns).repeat(counts) + column
+        self.scores = scorer.weight * model.log_probs[places] + scorer._bonus_of_column[column]
+        self.following = model.state_of_ngram(places)
+        self.unknown = bool((column == scorer._unknown_column).any())
+
+
+def _enlarged(table: NDArray[Any], rows: int) -> NDArray[Any]:
+    """A table with room for `rows` rows and as many again."""
+    larger = np.empty((2 * rows, table.shape[1]), table.dtype)
+    larger[: len(table)] = table
+    return larger
