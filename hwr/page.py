@@ -3,7 +3,7 @@
 All coordinates are pixels of the upright input image, x to the right, y downwards.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -22,11 +22,12 @@ class Character:
 
 @dataclass(frozen=True)
 class Word:
-    """A run of characters between blanks."""
+    """A run of characters between blanks; `uncertain` where its confidence is below what was asked for."""
 
     text: str
     confidence: float
     box: Box
+    uncertain: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,13 @@ class Page:
     def text(self) -> str:
         """The lines' texts, one a line."""
         return "\n".join(line.text for line in self.lines)
+
+
+def mark_uncertain(page: Page, min_confidence: float) -> Page:
+    """The page with its words of a lower confidence marked as uncertain."""
+
+    def marked(line: Line) -> Line:
+        words = tuple(replace(word, uncertain=word.confidence < min_confidence) for word in line.words)
+        return replace(line, words=words)
+
+    return replace(page, lines=tuple(marked(line) for line in page.lines))

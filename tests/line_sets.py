@@ -28,16 +28,28 @@ def numbered_image(number: int) -> bytes:
 
 @dataclass
 class NumberReader:
-    """Reads numbered images: line `n` is `readings[n]`. `batches` keeps the sizes of the calls."""
+    """Reads numbered images: line `n` is `readings[n]`. `batches` keeps the sizes of the calls.
+
+    With `confidences`, line `n` and its words have that of index `n`; before calibration words had half as much.
+    """
 
     readings: dict[int, str] = field(default_factory=dict)
     alphabet: Alphabet = field(default_factory=lambda: Alphabet("".join(map(chr, range(32, 256)))))
     batches: list[int] = field(default_factory=list)
+    confidences: Sequence[float] = ()
 
     def read_lines(self, lines: Sequence[NDArray[np.uint8]]) -> list[Reading]:
         self.batches.append(len(lines))
         numbers = [struct.unpack("<I", bytes(line[0, :4]))[0] for line in lines]
-        return [Reading(self.readings[number], 0.5, ()) for number in numbers]
+        return [self.reading(number) for number in numbers]
+
+    def reading(self, number: int) -> Reading:
+        """What is read on the image of this number."""
+        text = self.readings[number]
+        if not self.confidences:
+            return Reading(text, 0.5, ())
+        value, count = self.confidences[number], len(text.split())
+        return Reading(text, value, (), (value,) * count, (value / 2,) * count)
 
     def lines(
         self,

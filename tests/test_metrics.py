@@ -1,5 +1,6 @@
 """Edit distance and error rates against jiwer, rapidfuzz and a textbook matrix."""
 
+import functools
 import random
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from rapidfuzz.distance import Levenshtein
 
 from hwr import metrics
-from hwr.metrics import ErrorCounts, character_errors, edit_distance, word_errors
+from hwr.metrics import ErrorCounts, character_errors, edit_distance, right_words, word_errors
 from hwr.text import normalise_text
 
 ALPHABETS = ("ab", "abcdefghij .,'", "éèêàçœŒß«»—’ aeiou", "的一是不了人我在", "👍🏽👩‍👩‍👧́̀a e", "אבגד שלום")
@@ -151,3 +152,55 @@ def test_works_without_the_library_torch_and_pyarrow() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout == "3\n"
+
+
+def most_right_words(words: tuple[str, ...], read: tuple[str, ...]) -> tuple[int, int]:
+    """Fewest edits, and the most right words of all alignments with so few: by trying every first step."""
+
+    @functools.cache
+    def best(i: int, j: int) -> tuple[int, int]:
+        if i == len(words) or j == len(read):
+            return len(words) - i + len(read) - j, 0
+        equal = int(words[i] == read[j])
+        steps = [(best(i + 1, j + 1), 1 - equal, equal), (best(i + 1, j), 1, 0), (best(i, j + 1), 1, 0)]
+        edits, wrong = min((edits + cost, -(right + hit)) for (edits, right), cost, hit in steps)
+        return edits, -wrong
+
+    return best(0, 0)
+
+
+class TestRightWords:
+    def test_examples(self) -> None:
+        assert right_words("the old mill", "the old mill") == (True, True, True)
+        assert right_words("the old mill", "tho  old mill, ") == (False, True, False)
+        assert right_words("the old mill", "old mill") == (True, True)
+        assert right_words("the old mill", "the o ld mill") == (True, False, False, True)
+        assert right_words("e\u0301te\u0301", "\u00e9t\u00e9") == (True,)
+        assert right_words("", "ghost") == (False,)
+        assert right_words("unread", "") == ()
+
+    def test_as_many_as_in_the_best_of_all_alignments(self) -> None:
+        generator = random.Random(5)
+        for _ in range(400):
+            words = tuple(generator.choices("abc", k=generator.randint(0, 7)))
+            read = tuple(generator.choices("abcd", k=generator.randint(0, 7)))
+            found = right_words(" ".join(words), " ".join(read))
+            edits, right = most_right_words(words, read)
+            assert len(found) == len(read) and sum(found) == right
+            assert edits == word_errors(" ".join(words), " ".join(read)).edits
+
+    def test_right_words_stand_in_the_reference_in_this_order(self) -> None:
+        generator = random.Random(6)
+        for _ in range(200):
+            words = generator.choices("abcd", k=8)
+            read = generator.choices("abcd", k=8)
+            marks = right_words(" ".join(words), " ".join(read))
+            right = [word for word, is_right in zip(read, marks, strict=True) if is_right]
+            rest = iter(words)
+            assert all(word in rest for word in right), "a subsequence of the reference"
+
+    def test_never_fewer_than_jiwer_hits(self) -> None:
+        for truth, reading in REAL_LINES:
+            if normalise_text(truth) and normalise_text(reading):
+                hits = jiwer.process_words(normalise_text(truth), normalise_text(reading)).hits
+                assert sum(right_words(truth, reading)) >= hits

@@ -63,7 +63,9 @@ def test_it_holds_neither_torch_nor_onnx(environment: Environment) -> None:
     assert environment.run("python", "-c", code).stdout.strip() == "[None, None, None]"
 
 
-@pytest.mark.parametrize("command", [[], ["prepare"], ["train"], ["recognize"], ["eval"], ["models"], ["export"]])
+@pytest.mark.parametrize(
+    "command", [[], ["prepare"], ["train"], ["recognize"], ["eval"], ["calibrate"], ["models"], ["export"]]
+)
 def test_every_command_has_help(environment: Environment, command: list[str]) -> None:
     done = environment.hwr(*command, "--help")
     assert done.returncode == 0, done.stderr

@@ -110,7 +110,7 @@ def test_help(process: Process) -> None:
     assert not done.imported & {"numpy", "cv2", "onnxruntime", "pyarrow", "rich"}
 
 
-@pytest.mark.parametrize("command", ["prepare", "train", "recognize", "eval", "synth", "models", "export"])
+@pytest.mark.parametrize("command", ["prepare", "train", "recognize", "eval", "calibrate", "synth", "models", "export"])
 def test_help_of_a_command(process: Process, command: str) -> None:
     done = process.hwr(command, "--help")
     assert done.code == 0, done.err

@@ -18,6 +18,7 @@ COMMANDS = {
     "synth": "Make lines of handwriting from fonts, pen strokes and words.",
     "lm": "Build, tune and look at language models.",
     "models": "List the models that are installed.",
+    "calibrate": "Fit the confidences of a model to data.",
     "export": "Write the ONNX file of a model.",
 }
 """Each command lives in the module `hwr.cli.NAME` as the click command `command`; it is imported when it is called."""

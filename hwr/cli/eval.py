@@ -53,6 +53,8 @@ def column_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--max-wer", type=Rate(0, 1), metavar="RATE", help="Exit 1 if a set's WER is higher.")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the figures as JSON; - prints them, not the table.")
 @click.option("--per-line", metavar="FILE", help="Write edits, truth and reading of each line (TSV).")
+@click.option("--reject", is_flag=True, help="Show the CER of the surest lines, for shares from 100 % to 5 %.")
+@click.option("--reject-curve", metavar="FILE.svg", help="Draw the CER of the surest lines of each set (SVG).")
 @click.option("--worst", type=click.IntRange(0), default=0, metavar="N", help="Show the N lines with the most edits.")
 @column_options
 @click.pass_context
@@ -68,6 +70,8 @@ def command(
     max_wer: float | None,
     json_file: str | None,
     per_line: str | None,
+    reject: bool,
+    reject_curve: str | None,
     worst: int,
     **columns: str,
 ) -> None:
@@ -78,18 +82,23 @@ def command(
     """
     from hwr.evaluate.evaluation import EvaluationOptions
     from hwr.evaluate.gate import Gate, check_gate
-    from hwr.evaluate.report import Setting, WorstLines, as_json, print_table, print_worst
+    from hwr.evaluate.report import Setting, WorstLines, as_json, print_reject_curve, print_table, print_worst
     from hwr.linecolumns import Columns
     from hwr.recognize.models import DEFAULT_MODEL
 
     model = model or DEFAULT_MODEL
     names = Columns(**{option.removesuffix("_column"): name for option, name in columns.items()})
     options = EvaluationOptions(limit, names)
+    if reject_curve is not None and Path(reject_curve).suffix.lower() != ".svg":
+        raise UsageError(f"--reject-curve {reject_curve}: the drawing is an SVG file; name it FILE.svg")
+    if reject and json_file == STDOUT:
+        raise UsageError("--reject shows a table; with --json - the curve lies in the JSON, as reject_curve")
     found, missing = find(data, split)
     worst_lines = WorstLines(worst)
     with ExitStack() as stack:
         write_line = stack.enter_context(line_writer(per_line))
         json_target = stack.enter_context(output_file(json_file))
+        drawing = stack.enter_context(output_file(reject_curve))
         progress = stack.enter_context(progress_bar(found, options))
 
         def on_line(line: "ReadLine") -> None:
@@ -104,10 +113,14 @@ def command(
         text = json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
         if json_target is not None:
             json_target.write_text(text, encoding="utf-8")
+        if drawing is not None:
+            drawing.write_text(draw(evaluation, f"{model}, {decoder}"), encoding="utf-8")
     if json_file == STDOUT:
         click.echo(text, nl=False)
     else:
         print_table(evaluation, setting, sys.stdout)
+        if reject:
+            print_reject_curve(evaluation.total.confidence, sys.stdout)
         print_worst(worst_lines.lines(), sys.stdout)
     context.exit(exit_code(evaluation, gate))
 
@@ -136,6 +149,16 @@ def measure(
     for item in evaluation.failed:
         complain(item.error)
     return evaluation
+
+
+def draw(evaluation: "Evaluation", title: str) -> str:
+    """The reject curves of all sets, and of them together where there are several."""
+    from hwr.evaluate.curve import draw_reject_curves
+
+    curves = [(item.source.name, item.figures.confidence.reject_curve) for item in evaluation.sets]
+    if len(curves) > 1:
+        curves.append(("all", evaluation.total.confidence.reject_curve))
+    return draw_reject_curves(title, curves)
 
 
 def exit_code(evaluation: "Evaluation", gate: "Sequence[GateResult]") -> int:

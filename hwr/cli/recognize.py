@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hwr.errors import EXIT_ERROR, EXIT_OK, EXIT_PARTIAL, HwrError
+from hwr.cli.eval import Rate
+from hwr.errors import EXIT_ERROR, EXIT_OK, EXIT_PARTIAL, HwrError, UsageError
 from hwr.files import atomic_write
 from hwr.formats import FORMATS, Format, find_format
+from hwr.page import mark_uncertain
 
 if TYPE_CHECKING:
     from hwr.page import Page
@@ -29,6 +31,12 @@ LINES_AT_ONCE = 64
 @click.option("--format", "format_name", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE|DIR", help="Write here instead of on the standard output.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@click.option(
+    "--min-confidence",
+    type=Rate(0, 1),
+    metavar="P",
+    help="Mark words that are right with a lower probability: [word?] in text, uncertain in JSON.",
+)
 @click.option("--decoder", type=click.Choice(["greedy"]), default="greedy", show_default=True)
 @click.pass_context
 def command(
@@ -40,6 +48,7 @@ def command(
     format_name: str,
     output: str | None,
     force: bool,
+    min_confidence: float | None,
     decoder: str,
 ) -> None:
     """Read the handwriting on images: files, or folders with all images in them.
@@ -53,6 +62,9 @@ def command(
     # Pillow warns of odd tags in images that it reads well
     warnings.filterwarnings("ignore", module=r"PIL\.")
     form = find_format(format_name)
+    if min_confidence is not None and not form.marks:
+        able = ", ".join(name for name, entry in FORMATS.items() if entry.marks)
+        raise UsageError(f"--min-confidence: {format_name} has no mark for uncertain words; these have: {able}")
     inputs = find_inputs(sources)
     if not inputs.several and inputs.failed:
         raise inputs.failed[0]
@@ -78,6 +90,8 @@ def command(
                 try:
                     if isinstance(result, HwrError):
                         raise result
+                    if min_confidence is not None:
+                        result = mark_uncertain(result, min_confidence)
                     put(result, form, targets.get(file), inputs.several)
                 except HwrError as error:
                     if not inputs.several:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from hwr.errors import DataError
+from hwr.evaluate.confidence import ConfidenceFigures, ConfidenceTallies
 from hwr.evaluate.intervals import (
     REPLICATES,
     SEED,
@@ -50,6 +51,7 @@ class Figures:
         cer_interval, wer_interval: 95 % intervals; None with fewer than two clusters.
         outside_alphabet: characters of the references that the model cannot write, with their counts.
         seconds: time of decoding, reading and scoring.
+        confidence: what the confidences are worth.
     """
 
     lines: int
@@ -60,6 +62,7 @@ class Figures:
     wer_interval: Interval | None
     outside_alphabet: Mapping[str, int]
     seconds: float
+    confidence: ConfidenceFigures
 
     @property
     def lines_per_second(self) -> float:
@@ -93,10 +96,11 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Measured:
-    """A set's result and its bootstrapped counts, which the total needs."""
+    """A set's result with its bootstrapped counts and its confidences, which the total needs."""
 
     result: SetResult
     replicates: Totals
+    confidences: ConfidenceTallies
 
 
 def evaluate(
@@ -144,7 +148,7 @@ def _measure(
     observe: Callable[[ReadLine], None],
 ) -> _Measured:
     started = perf_counter()
-    tallies = LineTallies()
+    tallies, confidences = LineTallies(), ConfidenceTallies()
     characters, words = ErrorCounts(), ErrorCounts()
     outside: Counter[str] = Counter()
     lines = unreadable = 0
@@ -159,6 +163,7 @@ def _measure(
             words += line.words
             outside.update(alphabet.missing([line.truth]))
             tallies.add(line.characters, line.words, line.writer, line.page)
+            confidences.add(line)
         observe(line)
     seconds = perf_counter() - started
     if not lines:
@@ -168,8 +173,8 @@ def _measure(
     clusters, totals = tallies.clustered()
     replicates = bootstrap_totals(totals, options.replicates, options.seed)
     cer, wer = _intervals(replicates, clusters.effective)
-    figures = Figures(lines, unreadable, characters, words, cer, wer, dict(outside), seconds)
-    return _Measured(SetResult(source, figures, clusters), replicates)
+    figures = Figures(lines, unreadable, characters, words, cer, wer, dict(outside), seconds, confidences.figures())
+    return _Measured(SetResult(source, figures, clusters), replicates, confidences)
 
 
 def _intervals(replicates: Totals, effective_clusters: float) -> tuple[Interval | None, Interval | None]:
@@ -185,6 +190,9 @@ def _total(measured: Sequence[_Measured]) -> Figures:
         cer = wer = None
     else:
         cer, wer = _intervals(sum((item.replicates for item in measured[1:]), measured[0].replicates), sum(degrees) + 1)
+    confidences = ConfidenceTallies()
+    for item in measured:
+        confidences.extend(item.confidences)
     return Figures(
         lines=sum(item.lines for item in figures),
         unreadable=sum(item.unreadable for item in figures),
@@ -194,4 +202,5 @@ def _total(measured: Sequence[_Measured]) -> Figures:
         wer_interval=wer,
         outside_alphabet=dict(sum((Counter(item.outside_alphabet) for item in figures), Counter())),
         seconds=sum(item.seconds for item in figures),
+        confidence=confidences.figures(),
     )

@@ -7,13 +7,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.greedy import Reading
+from hwr.decode.reading import Reading
 from hwr.errors import DataError, InputError
 from hwr.evaluate.sets import EvaluationSet
 from hwr.image import decode_image
 from hwr.linecolumns import DEFAULT_COLUMNS, Columns
 from hwr.linestore import LineFile, LineGroup, StoredLine
-from hwr.metrics import ErrorCounts, character_errors, word_errors
+from hwr.metrics import ErrorCounts, character_errors, right_words, word_errors
 from hwr.text import normalise_text
 
 BATCH_PIXELS = 64_000_000
@@ -32,7 +32,11 @@ class LineReader(Protocol):
 
 @dataclass(frozen=True)
 class ScoredLine:
-    """One line of a set with its reading; both texts are those after the text rules."""
+    """One line of a set with its reading; both texts are those after the text rules.
+
+    `word_confidences`, the same before calibration, and `right_words` (`hwr.metrics.right_words`) go with the words of
+    the reading.
+    """
 
     set: str
     id: str
@@ -43,6 +47,9 @@ class ScoredLine:
     words: ErrorCounts
     writer: str | None
     page: str | None
+    word_confidences: tuple[float, ...] = ()
+    raw_word_confidences: tuple[float, ...] = ()
+    right_words: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,4 +142,7 @@ def _score(source: EvaluationSet, lines: Sequence[StoredLine], readings: Sequenc
             words=word_errors(line.text, reading.text),
             writer=line.writer,
             page=line.page,
+            word_confidences=reading.words,
+            raw_word_confidences=reading.raw_words,
+            right_words=right_words(line.text, reading.text),
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from hwr import __version__
+from hwr.evaluate.confidence import CalibrationError, ConfidenceFigures
 from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, Figures, SetResult
 from hwr.evaluate.gate import GateResult
 from hwr.evaluate.intervals import LEVEL, Clusters, Interval
@@ -55,7 +56,7 @@ def write_line(file: TextIO, line: ReadLine) -> None:
     """One row of the table of lines; a line without a reading has the reason in its last column instead."""
     if isinstance(line, ScoredLine):
         counts = line.characters
-        numbers = [str(counts.edits), str(counts.reference_length), f"{line.confidence:.4f}"]
+        numbers = [str(counts.edits), str(counts.reference_length), f"{line.confidence:.4g}"]
         row = [line.set, line.id, *numbers, line.truth, line.reading, ""]
     else:
         row = [line.set, line.id, "", "", "", line.truth, "", line.error]
@@ -132,7 +133,26 @@ def _figures_as_json(figures: Figures) -> dict[str, Any]:
         "outside_alphabet": dict(sorted(figures.outside_alphabet.items())),
         "seconds": figures.seconds,
         "lines_per_second": figures.lines_per_second,
+        "confidence": _confidence_as_json(figures.confidence),
     }
+
+
+def _confidence_as_json(figures: ConfidenceFigures) -> dict[str, Any]:
+    return {
+        "words_read": figures.words,
+        "words_right": figures.right,
+        "word_ece": _error_as_json(figures.word_error),
+        "word_ece_uncalibrated": _error_as_json(figures.raw_word_error),
+        "line_ece": _error_as_json(figures.line_error),
+        "reject_area": figures.reject_area,
+        "reject_curve": [
+            {"kept": point.kept, "min_confidence": point.confidence, "cer": point.cer} for point in figures.reject_curve
+        ],
+    }
+
+
+def _error_as_json(error: CalibrationError | None) -> dict[str, float] | None:
+    return None if error is None else {"equal_width": error.equal_width, "equal_mass": error.equal_mass}
 
 
 def print_table(evaluation: Evaluation, setting: Setting, file: TextIO) -> None:
@@ -142,7 +162,18 @@ def print_table(evaluation: Evaluation, setting: Setting, file: TextIO) -> None:
 
     table = Table(title=f"{setting.model}, {setting.decoder}", title_justify="left")
     table.add_column("set", overflow="fold")
-    for name in ("lines", "characters", "CER", "95 % interval", "WER", "95 % interval", "clusters", "lines/s"):
+    for name in (
+        "lines",
+        "characters",
+        "CER",
+        "95 % interval",
+        "WER",
+        "95 % interval",
+        "ECE",
+        "uncal.",
+        "clusters",
+        "lines/s",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     for item in evaluation.sets:
         label = item.source.name + (f" ({item.source.split})" if item.source.split else "")
@@ -168,6 +199,8 @@ def _row(label: str, figures: Figures, clusters: Clusters | None) -> list[Any]:
         _format_interval(figures.cer_interval),
         f"{figures.words.rate:.4f}",
         _format_interval(figures.wer_interval),
+        _format_error(figures.confidence.word_error),
+        _format_error(figures.confidence.raw_word_error),
         f"{clusters.count:,} {clusters.by}{'s' if clusters.count != 1 else ''}" if clusters else "",
         f"{figures.lines_per_second:.1f}",
     ]
@@ -175,6 +208,10 @@ def _row(label: str, figures: Figures, clusters: Clusters | None) -> list[Any]:
 
 def _format_interval(interval: Interval | None) -> str:
     return "-" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
+
+
+def _format_error(error: CalibrationError | None) -> str:
+    return "-" if error is None else f"{error.equal_width:.4f}"
 
 
 def _notes(evaluation: Evaluation) -> Iterator[str]:
@@ -191,6 +228,13 @@ def _format_characters(counts: Mapping[str, int]) -> str:
     more = f", and {len(ordered) - SHOWN_CHARACTERS} others" if len(ordered) > SHOWN_CHARACTERS else ""
     total = sum(counts.values())
     return f"{total:,} character{'s' if total != 1 else ''} of the texts ({shown}{more})"
+
+
+def print_reject_curve(figures: ConfidenceFigures, file: TextIO) -> None:
+    """The CER of the surest lines, as a table."""
+    print("\nlines kept  confidence at least     CER", file=file)
+    for point in figures.reject_curve:
+        print(f"{point.kept:10.0%}  {point.confidence:19.4g}  {point.cer:.4f}", file=file)
 
 
 def print_worst(lines: Sequence[ScoredLine], file: TextIO) -> None:

@@ -17,6 +17,7 @@ class Format:
         name: what `hwr recognize --format` calls it.
         suffix: ending of its files, with the dot.
         write: the page as the content of a file, ending in a newline unless it is empty.
+        marks: uncertain words (`hwr.page.mark_uncertain`) are told from the others.
         headed: on the terminal, the page's name stands before it when there are several pages.
     """
 
@@ -24,13 +25,14 @@ class Format:
     suffix: str
     write: Callable[[Page], str]
     headed: bool
+    marks: bool = False
 
 
 FORMATS = {
     entry.name: entry
     for entry in (
-        Format("text", ".txt", write_text, headed=True),
-        Format("json", ".json", write_json, headed=False),
+        Format("text", ".txt", write_text, headed=True, marks=True),
+        Format("json", ".json", write_json, headed=False, marks=True),
     )
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hwr.page import Line, Page, Point
+from hwr.page import Line, Page, Point, Word
 
 SCHEMA = Path(__file__).with_name("page.schema.json")
 """The JSON Schema of what `write_json` writes."""
@@ -41,18 +41,25 @@ def _line_object(line: Line) -> dict[str, Any]:
         "region": line.region,
         "type": line.type,
         "text": line.text,
-        "confidence": round(line.confidence, CONFIDENCE_DIGITS),
+        "confidence": _probability(line.confidence),
         "baseline": _pixels(line.baseline),
         "polygon": _pixels(line.polygon),
-        "words": [
-            {
-                "text": word.text,
-                "confidence": round(word.confidence, CONFIDENCE_DIGITS),
-                "box": [round(value, PIXEL_DIGITS) for value in word.box],
-            }
-            for word in line.words
-        ],
+        "words": [_word_object(word) for word in line.words],
     }
+
+
+def _word_object(word: Word) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "text": word.text,
+        "confidence": _probability(word.confidence),
+        "box": [round(value, PIXEL_DIGITS) for value in word.box],
+    }
+    return data | {"uncertain": True} if word.uncertain else data
+
+
+def _probability(value: float) -> float:
+    """With so many digits that matter: the probabilities of two long lines may be small and far apart."""
+    return float(f"{value:.{CONFIDENCE_DIGITS}g}")
 
 
 def _pixels(points: Sequence[Point]) -> list[list[float]]:

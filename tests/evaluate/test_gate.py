@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hwr.evaluate.confidence import CalibrationError, ConfidenceFigures
 from hwr.evaluate.evaluation import Figures, SetResult
 from hwr.evaluate.gate import Gate, GateResult, check_gate
 from hwr.evaluate.intervals import Clusters
@@ -12,7 +13,9 @@ from hwr.metrics import ErrorCounts
 
 
 def result(name: str, characters: ErrorCounts, words: ErrorCounts) -> SetResult:
-    figures = Figures(1, 0, characters, words, None, None, {}, 1.0)
+    none = CalibrationError(0.0, 0.0)
+    confidence = ConfidenceFigures(0, 0, None, None, none, (), 0.0)
+    figures = Figures(1, 0, characters, words, None, None, {}, 1.0, confidence)
     return SetResult(EvaluationSet(name, Path(name), None), figures, Clusters("line", 1, 1.0, 0))
 
 

@@ -16,6 +16,7 @@ from hwr.evaluate.report import (
     Setting,
     WorstLines,
     as_json,
+    print_reject_curve,
     print_table,
     print_worst,
     write_line,
@@ -78,6 +79,7 @@ def test_json_without_a_gate_neither_passed_nor_failed(evaluation: Evaluation) -
 
 def test_every_key_of_the_json_is_documented(evaluation: Evaluation) -> None:
     report = as_json(evaluation, SETTING, check_gate(Gate(0.1, 0.1), evaluation.sets), [scored("x", 1, 2)])
+    report["total"]["confidence"]["word_ece"] = {"equal_width": 0.1, "equal_mass": 0.1}
     text = DOCUMENTATION.read_text(encoding="utf-8")
     found = {key.rsplit(".", 1)[-1] for key in keys(report) if "outside_alphabet." not in key}
     assert len(found) > 30
@@ -92,6 +94,34 @@ def test_table_shows_each_set_and_all(evaluation: Evaluation) -> None:
     assert "0.3000" in text and "0.2308" in text
     assert "1 character of the texts ('ß' 1)" in text
     assert "…" not in text
+
+
+def test_confidences_in_json_and_table(tmp_path: Path) -> None:
+    reader = NumberReader(alphabet=Alphabet(" abcdefghij"), confidences=[0.9, 0.2, 0.6])
+    path = reader.store(tmp_path / "set", [("ab cd", "ab cd"), ("ab cd", "xb cx"), ("ab", "a")])
+    evaluation = evaluate(reader, reader.alphabet, find_sets([path], "val")[0])
+    figures = as_json(evaluation, SETTING, [], [])["sets"][0]["confidence"]
+    # two right words at 0.9, two wrong ones at 0.2, a wrong one at 0.6: (2 * 0.1 + 2 * 0.2 + 0.6) / 5
+    assert (figures["words_read"], figures["words_right"]) == (5, 2)
+    assert figures["word_ece"]["equal_width"] == pytest.approx(0.24)
+    assert figures["word_ece_uncalibrated"]["equal_width"] == pytest.approx((2 * 0.55 + 2 * 0.1 + 0.3) / 5)
+    assert figures["line_ece"]["equal_width"] == pytest.approx((0.1 + 0.2 + 0.6) / 3)
+    assert figures["reject_curve"][0] == {"kept": 1.0, "min_confidence": 0.2, "cer": pytest.approx(3 / 12)}
+    assert figures["reject_curve"][-1] == {"kept": 0.05, "min_confidence": 0.9, "cer": 0.0}
+    assert figures["reject_area"] == pytest.approx((0 + 1 / 7 + 3 / 12) / 3)
+    file = io.StringIO()
+    print_table(evaluation, SETTING, file)
+    assert "0.2400" in file.getvalue() and "0.3200" in file.getvalue()
+    file = io.StringIO()
+    print_reject_curve(evaluation.total.confidence, file)
+    rows = [line.split() for line in file.getvalue().splitlines()]
+    assert ["100%", "0.2", "0.2500"] in rows and ["65%", "0.6", "0.1429"] in rows and len(rows) == 22
+
+
+def test_without_word_confidences_there_is_no_calibration_error(evaluation: Evaluation) -> None:
+    figures = as_json(evaluation, SETTING, [], [])["total"]["confidence"]
+    assert (figures["words_read"], figures["word_ece"], figures["word_ece_uncalibrated"]) == (0, None, None)
+    assert figures["line_ece"]["equal_width"] == pytest.approx(abs(0.5 - 1 / 3))
 
 
 def test_worst_lines_are_those_of_a_full_sort() -> None:
@@ -131,6 +161,6 @@ def test_line_table_is_read_back_by_csv() -> None:
         write_line(file, line)
     rows = list(csv.DictReader(io.StringIO(file.getvalue()), delimiter="\t", quoting=csv.QUOTE_NONE))
     assert tuple(rows[0]) == LINE_COLUMNS
-    assert rows[0]["truth"] == 'he said "no"' and rows[0]["edits"] == "2" and rows[0]["confidence"] == "0.5000"
+    assert rows[0]["truth"] == 'he said "no"' and rows[0]["edits"] == "2" and rows[0]["confidence"] == "0.5"
     assert (rows[1]["id"], rows[1]["edits"], rows[1]["reading"]) == ("broken id", "", "")
     assert (rows[1]["truth"], rows[1]["error"]) == ("truth", "image is empty")

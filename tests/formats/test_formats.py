@@ -8,7 +8,7 @@ import pytest
 from hwr.errors import UsageError
 from hwr.formats import FORMATS, find_format
 from hwr.formats.json import SCHEMA, write_json
-from hwr.page import Line, Page, Region, Word
+from hwr.page import Line, Page, Region, Word, mark_uncertain
 
 BOX = ((0.0, 0.0), (100.0, 0.0), (100.0, 40.04), (0.0, 40.0))
 PAGE = Page(
@@ -25,7 +25,7 @@ PAGE = Page(
 )  # fmt: skip
 EMPTY = Page("blank.png", 10, 10, "small", (), ())
 
-KINDS = {"object": dict, "array": list, "string": str, "number": (int, float), "integer": int}
+KINDS = {"object": dict, "array": list, "string": str, "number": (int, float), "integer": int, "boolean": bool}
 LIMITS = {
     "minimum": lambda value, limit: value >= limit,
     "maximum": lambda value, limit: value <= limit,
@@ -42,7 +42,7 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str 
     assert set(schema) <= KNOWN, f"keyword unknown to this test: {set(schema) - KNOWN}"
     if "$ref" in schema:
         return faults(value, root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root, where)
-    if not isinstance(value, KINDS[schema["type"]]) or isinstance(value, bool):
+    if not isinstance(value, KINDS[schema["type"]]) or isinstance(value, bool) != (schema["type"] == "boolean"):
         return [f"{where}: not a {schema['type']}"]
     found = [f"{where}: {key}" for key, holds in LIMITS.items() if key in schema and not holds(value, schema[key])]
     if schema["type"] == "object":
@@ -79,6 +79,23 @@ def test_json_keeps_the_contract(schema: dict[str, Any]) -> None:
     assert line["baseline"] == [[1, 30], [99, 31.3]]
     assert line["words"][1] == {"text": "est-ce", "confidence": 0.8, "box": [34, 2, 99, 33]}
     assert "Où" in write_json(PAGE), "letters stand as they are"
+
+
+def test_uncertain_words_are_marked(schema: dict[str, Any]) -> None:
+    marked = mark_uncertain(PAGE, 0.85)
+    assert find_format("text").write(marked) == "Où [est-ce?]\n\u201cla\u201d\n"
+    data = json.loads(write_json(marked))
+    assert faults(data, schema, schema) == []
+    assert [word.get("uncertain") for word in data["lines"][0]["words"]] == [None, True]
+    assert data["lines"][0]["text"] == "Où est-ce", "the text itself stays as it was read"
+    assert mark_uncertain(PAGE, 0.8) == PAGE, "a word of just this confidence is not below it"
+    assert mark_uncertain(marked, 0.0) == PAGE
+
+
+def test_small_probabilities_stay_apart() -> None:
+    lines = [Line("l1", "r1", "default", "a", value, BOX[:2], BOX) for value in (1.23456e-7, 1.23466e-9, 0.0, 1.0)]
+    data = json.loads(write_json(Page("a", 1, 1, "m", (), tuple(lines))))
+    assert [line["confidence"] for line in data["lines"]] == [1.235e-7, 1.235e-9, 0.0, 1.0]
 
 
 def test_the_schema_refuses_what_is_wrong(schema: dict[str, Any]) -> None:

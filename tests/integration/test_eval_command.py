@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import jiwer
 import numpy as np
@@ -293,3 +294,28 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     command = f'"{sys.executable}" -m hwr eval "{tmp_path}/set.parquet" -m "{model}" --worst 15 | head -n 1'
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.stdout and "Traceback" not in done.stderr
+
+
+def test_reject_curve_as_table_and_drawing(run: Run, reader: NumberReader, tmp_path: Path) -> None:
+    reader.confidences = [0.9, 0.3] * 2
+    store = reader.store(tmp_path / "set", GOOD)
+    outcome = run(store, "--reject", "--reject-curve", tmp_path / "out" / "curve.svg")
+    assert outcome.code == 0
+    assert [line.split() for line in outcome.out.splitlines() if "50%" in line] == [["50%", "0.9", "0.0000"]]
+    drawing = ElementTree.fromstring((tmp_path / "out" / "curve.svg").read_text(encoding="utf-8"))
+    assert len([element for element in drawing.iter() if element.tag.endswith("polyline")]) == 1
+    both = run(store, reader.store(tmp_path / "other", GOOD), "--reject-curve", tmp_path / "curve.svg")
+    assert both.code == 0 and (tmp_path / "curve.svg").read_text(encoding="utf-8").count("<polyline") == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--reject-curve", "curve.png"], "name it FILE.svg"),
+        (["--reject", "--json", "-"], "lies in the JSON"),
+    ],
+)
+def test_reject_options_that_cannot_be(run: Run, good: Path, arguments: list[str], says: str) -> None:
+    outcome = run(good, *arguments)
+    assert outcome.code == 2 and outcome.out == "" and says in outcome.err
+    assert not Path("curve.png").exists()

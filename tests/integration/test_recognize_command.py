@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from PIL import Image
 from tiny_model import write_tiny_model
 
 from hwr import cli
+from hwr.formats import FORMATS
 from hwr.recognize.recognizer import Recognizer
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
@@ -229,3 +230,33 @@ def test_a_closed_pipe_is_no_error_message(model: Path) -> None:
     command = f"{sys.executable} -m hwr recognize -m {model} --line {SAMPLES}/line-*.png | head -n 1"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.startswith("==> ") and done.stderr == ""
+
+
+def test_uncertain_words_are_marked_as_the_format_can(run: Run, model: Path) -> None:
+    path = SAMPLES / "page.png"
+    lines = Recognizer(model).read(path).lines
+    words = [word for line in lines for word in line.words]
+    limit = sorted(word.confidence for word in words)[len(words) // 2]
+    marked = [
+        " ".join(f"[{word.text}?]" if word.confidence < limit else word.text for word in line.words) for line in lines
+    ]
+    assert run(path, "--min-confidence", limit).out == "".join(f"{text}\n" for text in marked)
+    data = json.loads(run(path, "--format", "json", "--min-confidence", limit).out)
+    uncertain = [word.get("uncertain", False) for line in data["lines"] for word in line["words"]]
+    assert uncertain == [word.confidence < limit for word in words] and 0 < sum(uncertain) < len(uncertain)
+    assert run(path, "--min-confidence", 0).out == run(path).out
+
+
+def test_a_format_without_marks_refuses_them(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORMATS, "text", replace(FORMATS["text"], marks=False))
+    done = run(SAMPLES / "line-1.png", "--min-confidence", 0.5)
+    assert done.code == 2 and done.err == [
+        "hwr: error: --min-confidence: text has no mark for uncertain words; these have: json"
+    ]
+    assert run("--line", SAMPLES / "line-1.png").code == 0
+
+
+@pytest.mark.parametrize("value", ["1.1", "-0.1", "nan", "often"])
+def test_a_confidence_that_is_none(run: Run, value: str) -> None:
+    done = run(SAMPLES / "line-1.png", "--min-confidence", value)
+    assert done.code == 2 and len(done.err) == 1 and "--min-confidence" in done.err[0]

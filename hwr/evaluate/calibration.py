@@ -1,0 +1,310 @@
+"""Fit a model's calibration to lines whose truth is known.
+
+The temperature is the one that makes the likelihood of what was right and wrong greatest (Guo et al. 2017, section
+4.2), over words. Where that leaves a calibration error of more than `GOOD_ENOUGH`, a sigmoid of the logit is fitted
+behind it (Platt 1999, with his targets; Newton's method), for words and for lines.
+
+Scores are computed on a grid of temperatures while the lines are read, and interpolated between: so lines need not be
+kept.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.decode.confidence import (
+    IDENTITY,
+    UNCALIBRATED,
+    Calibration,
+    Sigmoid,
+    correct,
+    logit,
+    read_spans,
+    score_lines,
+    score_words,
+    temper,
+)
+from hwr.decode.lattice import LabelSpan
+from hwr.decode.reading import Reading
+from hwr.errors import DataError
+from hwr.evaluate.confidence import CalibrationError, calibration_error
+from hwr.evaluate.halves import halves
+from hwr.evaluate.lines import ReadLine, UnreadableLines, read_set
+from hwr.evaluate.sets import EvaluationSet
+from hwr.linecolumns import DEFAULT_COLUMNS, Columns
+from hwr.text import Alphabet
+
+Numbers = NDArray[np.float64]
+Grey = NDArray[np.uint8]
+
+TEMPERATURES: Numbers = np.geomspace(0.5, 3.0, 25)
+GOOD_ENOUGH = 0.03
+"""A calibration error that needs no sigmoid."""
+LEAST = -1e6
+"""Log-probabilities are at least this, so that they can be interpolated."""
+NEWTON_STEPS = 50
+RATIO = (5**0.5 - 1) / 2
+DIGITS = 5
+"""Digits of the numbers that are kept."""
+
+
+class Decoder(Protocol):
+    """What calibrating needs of a recogniser."""
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The characters that it can write."""
+        ...
+
+    def decode_lines(
+        self, lines: Sequence[Grey], /
+    ) -> tuple[Sequence[NDArray[np.float32]], Sequence[Sequence[LabelSpan]]]:
+        """Log-probabilities of each line and the labels that the decoder chose."""
+        ...
+
+
+@dataclass(frozen=True)
+class ReadScores:
+    """A line that was read, with log-probabilities at the temperatures of the grid.
+
+    Attributes:
+        set, id, writer, page: whose it is.
+        line: of the whole line, shape (temperatures,).
+        line_right: whether it was read without an edit.
+        words: shape (words, temperatures).
+        words_right: shape (words,).
+    """
+
+    set: str
+    id: str
+    writer: str | None
+    page: str | None
+    line: Numbers
+    line_right: bool
+    words: Numbers
+    words_right: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Confidences:
+    """Confidences of words and of lines, and which of them are right."""
+
+    words: Numbers
+    words_right: NDArray[np.bool_]
+    lines: Numbers
+    lines_right: NDArray[np.bool_]
+
+
+def read_scores(
+    source: EvaluationSet,
+    decoder: Decoder,
+    columns: Columns = DEFAULT_COLUMNS,
+    limit: int | None = None,
+    on_line: Callable[[ReadLine], None] | None = None,
+) -> Iterator[ReadScores]:
+    """Read the lines of a set, at most the first `limit`; lines that do not open go to `on_line` alone.
+
+    Raises:
+        DataError: see `hwr.evaluate.lines.read_set`.
+    """
+    reader = _GridReader(decoder)
+    for line in read_set(source, reader, columns, limit):
+        if on_line is not None:
+            on_line(line)
+        if isinstance(line, UnreadableLines):
+            continue
+        whole, words = reader.scores.popleft()
+        right = np.array(line.right_words, dtype=bool)
+        edits = line.characters.edits
+        yield ReadScores(line.set, line.id, line.writer, line.page, whole, edits == 0, words, right)
+
+
+class _GridReader:
+    """Reads lines, and keeps what they score at every temperature until it is taken."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.decoder = decoder
+        self.scores: deque[tuple[Numbers, Numbers]] = deque()
+
+    def read_lines(self, lines: Sequence[Grey], /) -> list[Reading]:
+        log_probs, spans = self.decoder.decode_lines(lines)
+        alphabet = self.decoder.alphabet
+        whole, words = [], []
+        for temperature in TEMPERATURES:
+            tempered = [temper(line, float(temperature)) for line in log_probs]
+            whole.append(np.maximum(score_lines(tempered, spans), LEAST))
+            words.append([np.maximum(scores, LEAST) for scores in score_words(tempered, spans, alphabet)])
+        for index in range(len(lines)):
+            of_words = np.stack([line_words[index] for line_words in words], axis=1)
+            self.scores.append((np.array([values[index] for values in whole]), of_words))
+        return read_spans(log_probs, spans, alphabet)
+
+
+def split(lines: Iterable[ReadScores]) -> tuple[list[ReadScores], list[ReadScores]]:
+    """The lines in two halves, each set cut by writer or page (`hwr.evaluate.halves`)."""
+    known = list(lines)
+    first = set()
+    for name in dict.fromkeys(line.set for line in known):
+        first |= {(name, id) for id in halves([line for line in known if line.set == name])[0]}
+    return [line for line in known if (line.set, line.id) in first], [
+        line for line in known if (line.set, line.id) not in first
+    ]
+
+
+def confidences(lines: Sequence[ReadScores], calibration: Calibration) -> Confidences:
+    """Confidences of lines under a calibration; its temperature lies within the grid."""
+    words, lines_scores = _at(lines, calibration.temperature)
+    return Confidences(
+        correct(words, calibration.word),
+        np.concatenate([line.words_right for line in lines]),
+        correct(lines_scores, calibration.line),
+        np.array([line.line_right for line in lines]),
+    )
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Calibration errors of a set before and after calibrating; `name` is empty for all sets together."""
+
+    name: str
+    words: int
+    right: int
+    word_before: CalibrationError
+    word_after: CalibrationError
+    lines: int
+    line_before: CalibrationError
+    line_after: CalibrationError
+
+
+def measure_in_halves(lines: Sequence[ReadScores]) -> list[Trust]:
+    """Calibration errors of each set and of all, each half of the lines with the calibration of the other half.
+
+    Sets in which no word was read are left out.
+
+    Raises:
+        DataError: a half cannot be fitted to, see `fit`.
+    """
+    first, second = split(lines)
+    fitted = [(second, fit(first)), (first, fit(second))]
+    reports = []
+    for name in [*dict.fromkeys(line.set for line in lines), ""]:
+        parts = [([line for line in half if name in (line.set, "")], calibration) for half, calibration in fitted]
+        parts = [(half, calibration) for half, calibration in parts if half]
+        before = _joined([confidences(half, UNCALIBRATED) for half, _ in parts])
+        after = _joined([confidences(half, calibration) for half, calibration in parts])
+        if len(before.words):
+            reports.append(
+                Trust(
+                    name,
+                    len(before.words),
+                    int(before.words_right.sum()),
+                    calibration_error(before.words, before.words_right),
+                    calibration_error(after.words, after.words_right),
+                    len(before.lines),
+                    calibration_error(before.lines, before.lines_right),
+                    calibration_error(after.lines, after.lines_right),
+                )
+            )
+    return reports
+
+
+def _joined(parts: Sequence[Confidences]) -> Confidences:
+    return Confidences(
+        np.concatenate([part.words for part in parts]),
+        np.concatenate([part.words_right for part in parts]),
+        np.concatenate([part.lines for part in parts]),
+        np.concatenate([part.lines_right for part in parts]),
+    )
+
+
+def _at(lines: Sequence[ReadScores], temperature: float) -> tuple[Numbers, Numbers]:
+    """Log-probabilities of words and lines between two temperatures of the grid, linear in the logarithm."""
+    words = np.concatenate([line.words for line in lines])
+    whole = np.stack([line.line for line in lines])
+    grid = np.log(TEMPERATURES)
+    upper = int(np.clip(np.searchsorted(grid, np.log(temperature)), 1, len(grid) - 1))
+    share = (np.log(temperature) - grid[upper - 1]) / (grid[upper] - grid[upper - 1])
+    words, whole = ((1 - share) * scores[:, upper - 1] + share * scores[:, upper] for scores in (words, whole))
+    return words, whole
+
+
+def fit(lines: Sequence[ReadScores]) -> Calibration:
+    """The calibration under which what was right and wrong is likeliest.
+
+    Raises:
+        DataError: there are not both right and wrong words.
+    """
+    right = np.concatenate([line.words_right for line in lines]) if lines else np.zeros(0, bool)
+    if right.all() or not right.any():
+        raise DataError("to calibrate, both right and wrong words are needed")
+    grid = np.log(TEMPERATURES)
+    best = _golden_section(
+        lambda value: negative_log_likelihood(_at(lines, np.exp(value))[0], right), grid[0], grid[-1]
+    )
+    temperature = round(float(np.exp(best)), DIGITS)
+    words, whole = _at(lines, temperature)
+    lines_right = np.array([line.line_right for line in lines])
+    return Calibration(temperature, _sigmoid_if_needed(words, right), _sigmoid_if_needed(whole, lines_right))
+
+
+def negative_log_likelihood(log_probabilities: Numbers, right: NDArray[np.bool_]) -> float:
+    """Mean over -log p of what is right and -log(1 - p) of what is wrong."""
+    logits = logit(np.minimum(log_probabilities, 0.0))
+    return float(np.logaddexp(0.0, np.where(right, -logits, logits)).mean())
+
+
+def _golden_section(function: Callable[[float], float], low: float, high: float, tolerance: float = 1e-4) -> float:
+    """Where a function with one minimum has it (Kiefer 1953)."""
+    left, right = high - RATIO * (high - low), low + RATIO * (high - low)
+    at_left, at_right = function(left), function(right)
+    while high - low > tolerance:
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - RATIO * (high - low)
+            at_left = function(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + RATIO * (high - low)
+            at_right = function(right)
+    return (low + high) / 2
+
+
+def _sigmoid_if_needed(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Sigmoid:
+    plain = np.exp(np.minimum(log_probabilities, 0.0))
+    if calibration_error(plain, right).equal_width <= GOOD_ENOUGH or right.all() or not right.any():
+        return IDENTITY
+    slope, shift = fit_sigmoid(logit(np.minimum(log_probabilities, 0.0)), right)
+    # A slope below 0 would turn the order round: then the confidences say nothing, and no sigmoid helps.
+    return (round(slope, DIGITS), round(shift, DIGITS)) if slope > 10**-DIGITS else IDENTITY
+
+
+def fit_sigmoid(logits: Numbers, right: NDArray[np.bool_]) -> Sigmoid:
+    """Slope and shift under which the outcomes are likeliest, by Newton's method with halved steps.
+
+    The targets are those of Platt (1999), a little inside 0 and 1, so that there always is a best slope.
+    """
+    positive = int(right.sum())
+    targets = np.where(right, (positive + 1) / (positive + 2), 1 / (len(right) - positive + 2))
+    design = np.stack([logits, np.ones_like(logits)], axis=1)
+
+    def loss(weights: Numbers) -> float:
+        values = design @ weights
+        return float((np.logaddexp(0.0, values) - targets * values).sum())
+
+    weights = np.array([1.0, 0.0])
+    for _ in range(NEWTON_STEPS):
+        fitted = np.exp(-np.logaddexp(0.0, -(design @ weights)))
+        gradient = design.T @ (fitted - targets)
+        curvature = (design * (fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        before = loss(weights)
+        while loss(weights - step) > before and np.abs(step).max() > 1e-10:
+            step /= 2
+        weights = weights - step
+        if np.abs(step).max() < 1e-8:
+            break
+    return float(weights[0]), float(weights[1])

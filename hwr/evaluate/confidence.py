@@ -1,0 +1,144 @@
+"""How far confidences can be trusted: calibration error and reject curve.
+
+Calibration error: confidences are put into bins, and in each the mean confidence is compared with the share that is
+right; the differences are averaged over the bins, by their counts (Guo et al. 2017, "On calibration of modern neural
+networks", equation 3). Bins of equal width are the usual choice; in bins of equal mass none is nearly empty.
+
+Reject curve: the lines with the lowest confidence are left to a person, and the CER of the rest is measured. Its mean
+over all shares is the area under the risk-coverage curve (Geifman and El-Yaniv 2017, "Selective classification for
+deep neural networks").
+"""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.evaluate.lines import ScoredLine
+
+Numbers = NDArray[np.float64]
+
+BINS = 15
+SHARES = tuple(round(1 - 0.05 * number, 2) for number in range(20))
+"""Shares of lines at which the reject curve is stated: 1, 0.95, ..., 0.05."""
+
+
+@dataclass(frozen=True)
+class CalibrationError:
+    """Expected calibration error with bins of equal width and of equal mass."""
+
+    equal_width: float
+    equal_mass: float
+
+
+@dataclass(frozen=True)
+class RejectPoint:
+    """The lines that are kept: their share, the lowest confidence among them, their CER."""
+
+    kept: float
+    confidence: float
+    cer: float
+
+
+@dataclass(frozen=True)
+class ConfidenceFigures:
+    """What confidences of a set are worth.
+
+    Attributes:
+        words: words that were read, with a confidence.
+        right: how many of them are right.
+        word_error, raw_word_error: calibration error of words, with the model's calibration and without; None where
+            there is no word with a confidence.
+        line_error: calibration error of lines; a line is right without any edit.
+        reject_curve: at the shares `SHARES`.
+        reject_area: mean CER over all shares of lines kept.
+    """
+
+    words: int
+    right: int
+    word_error: CalibrationError | None
+    raw_word_error: CalibrationError | None
+    line_error: CalibrationError
+    reject_curve: tuple[RejectPoint, ...]
+    reject_area: float
+
+
+class ConfidenceTallies:
+    """Confidences of lines and words with what became of them, in some 20 bytes a word and 40 a line."""
+
+    def __init__(self) -> None:
+        self.words, self.raw_words, self.right = array("d"), array("d"), array("b")
+        self.lines, self.edits, self.lengths = array("d"), array("l"), array("l")
+
+    def add(self, line: ScoredLine) -> None:
+        """Add a line; its words only where each of them has a confidence."""
+        self.lines.append(line.confidence)
+        self.edits.append(line.characters.edits)
+        self.lengths.append(line.characters.reference_length)
+        if len(line.word_confidences) == len(line.raw_word_confidences) == len(line.right_words):
+            self.words.extend(line.word_confidences)
+            self.raw_words.extend(line.raw_word_confidences)
+            self.right.extend(line.right_words)
+
+    def extend(self, other: "ConfidenceTallies") -> None:
+        """Add all lines of another set."""
+        for name, values in vars(other).items():
+            getattr(self, name).extend(values)
+
+    def figures(self) -> ConfidenceFigures:
+        """The figures of all lines; there must be one."""
+        right = np.array(self.right, dtype=bool)
+        edits, lengths = np.array(self.edits), np.array(self.lengths)
+        lines = np.array(self.lines)
+        found = len(right) > 0
+        return ConfidenceFigures(
+            words=len(right),
+            right=int(right.sum()),
+            word_error=calibration_error(np.array(self.words), right) if found else None,
+            raw_word_error=calibration_error(np.array(self.raw_words), right) if found else None,
+            line_error=calibration_error(lines, edits == 0),
+            reject_curve=reject_curve(lines, edits, lengths),
+            reject_area=reject_area(lines, edits, lengths),
+        )
+
+
+def calibration_error(confidence: Numbers, right: NDArray[np.bool_], bins: int = BINS) -> CalibrationError:
+    """Expected calibration error of confidences (n,), n > 0, with what was right (n,)."""
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(place, weights=confidence - right, minlength=bins)
+    order = np.argsort(confidence, kind="stable")
+    parts = np.array_split((confidence - right)[order], bins)
+    total = len(confidence)
+    return CalibrationError(float(np.abs(gaps).sum() / total), float(sum(abs(part.sum()) for part in parts) / total))
+
+
+def reject_curve(
+    confidence: Numbers, edits: NDArray[np.int64], lengths: NDArray[np.int64], shares: Sequence[float] = SHARES
+) -> tuple[RejectPoint, ...]:
+    """CER of the surest lines, at shares of the lines.
+
+    Args:
+        confidence, edits, lengths: of each line (n,), n > 0; lengths are those of the truths in characters.
+    """
+    order, rates = _kept_rates(confidence, edits, lengths)
+    points = []
+    for share in shares:
+        count = max(1, ceil(share * len(order) - 1e-9))
+        points.append(RejectPoint(share, float(confidence[order[count - 1]]), float(rates[count - 1])))
+    return tuple(points)
+
+
+def reject_area(confidence: Numbers, edits: NDArray[np.int64], lengths: NDArray[np.int64]) -> float:
+    """Mean CER of the surest 1, 2, ..., n lines; arguments as in `reject_curve`."""
+    return float(_kept_rates(confidence, edits, lengths)[1].mean())
+
+
+def _kept_rates(
+    confidence: Numbers, edits: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Numbers]:
+    """Lines from the surest on, and the CER of the first 1, 2, ..., n of them (edits, where they have no character)."""
+    order = np.argsort(-confidence, kind="stable")
+    return order, np.cumsum(edits[order]) / np.maximum(1, np.cumsum(lengths[order]))

@@ -1,0 +1,179 @@
+"""Fitting against data whose calibration is known, torch's optimiser and a grid."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from line_sets import NumberReader
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from hwr.decode.confidence import IDENTITY, Calibration, logit, read_spans
+from hwr.decode.greedy import best_path
+from hwr.decode.lattice import LabelSpan
+from hwr.errors import DataError
+from hwr.evaluate.calibration import (
+    TEMPERATURES,
+    ReadScores,
+    confidences,
+    fit,
+    fit_sigmoid,
+    measure_in_halves,
+    negative_log_likelihood,
+    read_scores,
+    split,
+)
+from hwr.evaluate.confidence import calibration_error
+from hwr.evaluate.sets import find_sets
+from hwr.text import Alphabet
+
+Numbers = NDArray[np.float64]
+
+
+def made_lines(
+    count: int = 400, true_temperature: float = 1.4, seed: int = 0, sigmoid: tuple[float, float] = IDENTITY
+) -> list[ReadScores]:
+    """Lines of 5 words whose log-probability at temperature T is -s / T for some s, right as often as at the true T."""
+    random = np.random.default_rng(seed)
+    lines = []
+    for number in range(count):
+        hardness = random.exponential(0.7, 5) * true_temperature
+        scores = -hardness[:, None] / TEMPERATURES
+        slope, shift = sigmoid
+        chance = 1 / (1 + np.exp(-(slope * logit(-hardness / true_temperature) + shift)))
+        right = random.random(5) < chance
+        lines.append(
+            ReadScores(
+                "set", str(number), f"w{number % 20}", None, scores.sum(axis=0), bool(right.all()), scores, right
+            )
+        )
+    return lines
+
+
+def test_the_true_temperature_is_found() -> None:
+    for true in (0.8, 1.0, 1.9):
+        found = fit(made_lines(4000, true))
+        assert found.temperature == pytest.approx(true, rel=0.05)
+        assert found.word == found.line == IDENTITY
+
+
+def test_no_other_temperature_is_likelier() -> None:
+    lines = made_lines(300, 1.3, seed=1)
+    found = fit(lines)
+    right = np.concatenate([line.words_right for line in lines])
+
+    def loss(temperature: float) -> float:
+        words = confidences(lines, Calibration(temperature)).words
+        return negative_log_likelihood(np.log(words), right)
+
+    assert loss(found.temperature) <= min(loss(float(t)) for t in np.linspace(0.55, 2.9, 200)) + 1e-7
+
+
+def test_likelihood_by_its_definition() -> None:
+    p, right = np.array([0.2, 0.7, 0.9]), np.array([True, False, True])
+    assert negative_log_likelihood(np.log(p), right) == pytest.approx(-np.mean(np.log([0.2, 0.3, 0.9])))
+
+
+def test_a_sigmoid_is_fitted_only_where_it_is_needed() -> None:
+    lines = made_lines(6000, 1.2, seed=2, sigmoid=(1.0, 1.5))
+    found = fit(lines)
+    assert found.word != IDENTITY
+    result = confidences(lines, found)
+    assert calibration_error(result.words, result.words_right).equal_width < 0.02
+    plain = confidences(lines, replace(found, word=IDENTITY))
+    assert calibration_error(plain.words, plain.words_right).equal_width > 0.03
+
+
+def test_the_sigmoid_equals_logistic_regression_by_torch() -> None:
+    random = np.random.default_rng(3)
+    logits = random.normal(0, 3, 500)
+    right = random.random(500) < 1 / (1 + np.exp(-(0.6 * logits - 0.8)))
+    found = fit_sigmoid(logits, right)
+    positive = int(right.sum())
+    targets = torch.where(
+        torch.from_numpy(right),
+        torch.tensor((positive + 1) / (positive + 2), dtype=torch.float64),
+        torch.tensor(1 / (502 - positive), dtype=torch.float64),
+    )
+    weights = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([weights], lr=1, max_iter=200, line_search_fn="strong_wolfe", tolerance_grad=1e-12)
+
+    def closure() -> torch.Tensor:
+        optimiser.zero_grad()
+        values = weights[0] * torch.from_numpy(logits) + weights[1]
+        loss = functional.binary_cross_entropy_with_logits(values, targets, reduction="sum")
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    assert found == pytest.approx(weights.tolist(), abs=1e-4)
+
+
+def test_the_sigmoid_of_what_can_be_told_apart_is_finite() -> None:
+    slope, shift = fit_sigmoid(np.array([-30.0, -9.0, 8.0, 40.0]), np.array([False, False, True, True]))
+    assert np.isfinite([slope, shift]).all() and slope > 0
+
+
+def test_nothing_to_fit_to() -> None:
+    lines = made_lines(5)
+    for right in (np.ones(5, bool), np.zeros(5, bool)):
+        with pytest.raises(DataError, match="both right and wrong words"):
+            fit([replace(line, words_right=right) for line in lines])
+    with pytest.raises(DataError, match="both right and wrong words"):
+        fit([])
+
+
+def test_halves_share_no_writer_and_sets_are_cut_each() -> None:
+    lines = [replace(line, set=name) for name in ("a", "b") for line in made_lines(60)]
+    first, second = split(lines)
+    assert len(first) + len(second) == 120
+    for name in ("a", "b"):
+        writers = [{line.writer for line in half if line.set == name} for half in (first, second)]
+        assert writers[0].isdisjoint(writers[1]) and all(writers)
+
+
+def test_each_half_is_measured_with_the_calibration_of_the_other() -> None:
+    lines = made_lines(800, 1.5, seed=4)
+    (alone, together) = measure_in_halves(lines)
+    assert (alone.name, together.name) == ("set", "") and replace(alone, name="") == together
+    first, second = split(lines)
+    by_hand = [confidences(half, fit(other)) for half, other in ((second, first), (first, second))]
+    words = np.concatenate([part.words for part in by_hand])
+    right = np.concatenate([part.words_right for part in by_hand])
+    assert together.word_after == calibration_error(words, right)
+    assert together.word_after.equal_width < together.word_before.equal_width
+    assert (together.words, together.right, together.lines) == (4000, right.sum(), 800)
+
+
+class NoisyDecoder:
+    """Answers every image with log-probabilities drawn for its number."""
+
+    alphabet = Alphabet(" abc")
+
+    def decode_lines(
+        self, lines: Sequence[NDArray[np.uint8]], /
+    ) -> tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]:
+        log_probs = [self.log_probs(int(line[0, 0])) for line in lines]
+        return log_probs, [best_path(line) for line in log_probs]
+
+    def log_probs(self, number: int) -> NDArray[np.float32]:
+        scores = np.random.default_rng(number).normal(0, 3, (20 + number, 5))
+        return np.asarray(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True), np.float32)
+
+
+def test_scores_between_temperatures_are_those_of_readings(tmp_path: Path) -> None:
+    decoder = NoisyDecoder()
+    store = NumberReader().store(tmp_path / "set", [("ab c", "")] * 12)
+    (source,) = find_sets([store], "val")[0]
+    lines = list(read_scores(source, decoder))
+    assert [line.id for line in lines] == [f"line-{number}" for number in range(12)]
+    for calibration in (Calibration(), Calibration(1.23, (0.9, 0.2), (1.1, -0.1)), Calibration(2.9)):
+        for number, line in enumerate(lines):
+            log_probs = decoder.log_probs(number)
+            (reading,) = read_spans([log_probs], [best_path(log_probs)], decoder.alphabet, calibration)
+            found = confidences([line], calibration)
+            assert found.words == pytest.approx(reading.words, rel=0.02, abs=1e-6)
+            assert found.lines == pytest.approx([reading.confidence], rel=0.02, abs=1e-6)
