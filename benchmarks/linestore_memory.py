@@ -78,7 +78,7 @@ def read_for_training(path: Path) -> int:
 
 def read_for_eval(path: Path) -> int:
     """What `hwr eval` does with a store, the network replaced by a reader of nothing."""
-    from hwr.decode.greedy import Reading
+    from hwr.decode.reading import Reading
     from hwr.evaluate.evaluation import EvaluationOptions, evaluate
     from hwr.evaluate.sets import find_sets
     from hwr.text import Alphabet

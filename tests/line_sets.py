@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hwr.decode.greedy import Reading
+from hwr.decode.reading import Reading
 from hwr.linestore import StoredLine, write_lines
 from hwr.text import Alphabet
 

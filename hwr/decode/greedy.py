@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from hwr.decode.confidence import UNCALIBRATED, Calibration, read_spans
 from hwr.decode.lattice import LabelSpan
-from hwr.decode.reading import CharacterSpan as CharacterSpan
-from hwr.decode.reading import Reading as Reading
-from hwr.decode.reading import line_confidence as line_confidence
+from hwr.decode.reading import Reading
 from hwr.text import BLANK, Alphabet, normalise_text
 
 

@@ -72,14 +72,6 @@ def find_characters(
     return apply_text_rules(characters)
 
 
-def line_confidence(characters: Sequence[CharacterSpan]) -> float:
-    """Geometric mean of the characters' confidences; 1 if there are none, 0 if one of them is 0."""
-    values = np.array([span.confidence for span in characters], dtype=np.float64)
-    if values.size == 0:
-        return 1.0
-    return float(np.exp(np.log(values).mean())) if values.min() > 0 else 0.0
-
-
 def apply_text_rules(spans: Sequence[CharacterSpan]) -> list[CharacterSpan]:
     """The text rules of `hwr.text` on spans: NFC, runs of whitespace become one blank, none at the ends.
 

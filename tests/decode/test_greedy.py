@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from hwr.decode.greedy import decode_greedy, greedy_text
 from hwr.decode.lattice import text_log_probability
-from hwr.decode.reading import CharacterSpan, line_confidence
 from hwr.text import Alphabet, normalise_text
 
 ABC = Alphabet(" abc")
@@ -108,8 +107,6 @@ def test_confidence_never_leaves_zero_to_one() -> None:
     rounded_up = np.array([[-20.0, 1e-6, -20, -20, -20]], np.float32)
     reading = decode_greedy(rounded_up, ABC)
     assert reading.confidence == 1.0 or 0.999 < reading.confidence <= 1.0
-    assert line_confidence([CharacterSpan("a", 0.0, 0, 1), CharacterSpan("b", 1.0, 1, 2)]) == 0.0
-    assert line_confidence([CharacterSpan("a", 0.25, 0, 1), CharacterSpan("b", 1.0, 1, 2)]) == pytest.approx(0.5)
 
 
 def test_wrong_number_of_classes_is_refused() -> None:
