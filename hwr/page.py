@@ -12,22 +12,25 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Character:
-    """One character of a line with the part of the line that CTC gave it."""
+    """One character with the box of its ink; in joined writing neighbours are parted where the ink is thin."""
 
     text: str
     confidence: float
-    x0: float
-    x1: float
+    box: Box
 
 
 @dataclass(frozen=True)
 class Word:
-    """A run of characters between blanks; `uncertain` where its confidence is below what was asked for."""
+    """A run of characters between blanks, with the box of its ink.
+
+    `uncertain` where its confidence is below what was asked for; `characters` only of an aligned text.
+    """
 
     text: str
     confidence: float
     box: Box
     uncertain: bool = False
+    characters: tuple[Character, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,32 @@ class Page:
     def text(self) -> str:
         """The lines' texts, one a line."""
         return "\n".join(line.text for line in self.lines)
+
+
+@dataclass(frozen=True)
+class AlignedLine:
+    """The image of one line and where each word of its known text stands on it.
+
+    Attributes:
+        image: what the image is called.
+        width, height: of the upright image.
+        model: what aligned them.
+        text: by the text rules.
+        confidence: probability of the text given the image.
+        score: natural logarithm of the text's probability given the image, divided by its number of characters.
+        words: in the order of the text.
+        id: of the line in its data set.
+    """
+
+    image: str
+    width: int
+    height: int
+    model: str
+    text: str
+    confidence: float
+    score: float
+    words: tuple[Word, ...]
+    id: str | None = None
 
 
 def mark_uncertain(page: Page, min_confidence: float) -> Page:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 MODULES_OF_LIBRARIES = {"cv2": "opencv-python-headless", "PIL": "pillow"}
 """Libraries that are imported by another name than they are installed by."""
 
-WITH_TORCH = ("model", "train", "cli/train.py", "cli/export.py")
+WITH_TORCH = ("model", "train", "recognize/runtimes/torch.py", "cli/train.py", "cli/export.py")
 """Files and folders of the package that may need torch ..."""
 WITHOUT_TORCH = ("model/info.py", "model/__init__.py")
 """... but for these."""

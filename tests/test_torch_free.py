@@ -13,9 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_model
+from line_images import stored_line
 from line_sets import NumberReader
 from PIL import Image
 from synth_sources import write_font, write_text
+
+from hwr.linestore import write_lines
 
 SITE = """
 import atexit, importlib.abc, os, sys
@@ -57,7 +60,8 @@ class Process:
     def python(self, *arguments: object) -> Done:
         noted = self.folder / "imported"
         noted.unlink(missing_ok=True)
-        variables = os.environ | {"PYTHONPATH": str(self.folder / "site"), "IMPORTED": str(noted)}
+        paths = [str(self.folder / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        variables = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "IMPORTED": str(noted)}
         done = subprocess.run(
             [sys.executable, *map(str, arguments)],
             capture_output=True,
@@ -110,7 +114,10 @@ def test_help(process: Process) -> None:
     assert not done.imported & {"numpy", "cv2", "onnxruntime", "pyarrow", "rich"}
 
 
-@pytest.mark.parametrize("command", ["prepare", "train", "recognize", "eval", "calibrate", "synth", "models", "export"])
+COMMANDS = ["prepare", "train", "recognize", "eval", "calibrate", "align", "synth", "models", "export"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command(process: Process, command: str) -> None:
     done = process.hwr(command, "--help")
     assert done.code == 0, done.err
@@ -148,6 +155,26 @@ def test_eval(process: Process, model: Path) -> None:
     assert done.code == 0, done.err
     assert "CER" in done.out
     assert {"onnxruntime", "pyarrow"} <= done.imported
+
+
+def test_align(process: Process, model: Path, line_image: Path) -> None:
+    done = process.hwr("align", line_image, "--text", "abc", "-m", model)
+    assert done.code == 0, done.err
+    assert '"text": "abc"' in done.out
+    assert "onnxruntime" in done.imported
+    assert "pyarrow" not in done.imported
+
+
+def test_align_a_set(process: Process, model: Path, line_image: Path) -> None:
+    folder = process.folder / "lines"
+    folder.mkdir()
+    write_lines(folder / "val.parquet", [stored_line(1, "abc", line_image.read_bytes())])
+    done = process.hwr("align", folder, "-m", model)
+    assert done.code == 0, done.err
+    assert '"id": "line-1"' in done.out
+    refused = process.hwr("align", folder, "-m", model, "--backend", "torch")
+    assert refused.code == 2 and refused.err.count("\n") == 1
+    assert "torch" in refused.err and "leave out --backend torch" in refused.err
 
 
 def test_synth(process: Process) -> None:

@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "Train a model on line stores or bundles.",
     "recognize": "Read pages or lines of handwriting.",
     "eval": "Measure CER and WER, and fail a build on them.",
+    "align": "Find the words of a known text on the image of its line.",
     "synth": "Make lines of handwriting from fonts, pen strokes and words.",
     "lm": "Build, tune and look at language models.",
     "models": "List the models that are installed.",

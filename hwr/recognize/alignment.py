@@ -1,0 +1,280 @@
+"""Known texts on images of lines: where each word and each character stands.
+
+from hwr.recognize.alignment import Aligner
+
+for word in Aligner().align_line("line.png", "what it says").words:
+    print(word.text, word.box)
+"""
+
+import importlib
+import unicodedata
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.decode.confidence import score_lines, score_words
+from hwr.decode.lattice import LabelSpan, alignments
+from hwr.decode.reading import find_characters
+from hwr.errors import DataError, InputError, MissingDependency
+from hwr.geometry import bounding_box, clip_box
+from hwr.image import NormalisedLine, decode_image, normalise_with_places, time_steps
+from hwr.linecolumns import DEFAULT_COLUMNS, Columns
+from hwr.linestore import LineFile
+from hwr.model.info import ModelInfo
+from hwr.page import AlignedLine, Box, Character, Word
+from hwr.recognize.images import Source, name_of, to_grey
+from hwr.recognize.models import DEFAULT_MODEL, load_model
+from hwr.recognize.runtimes.onnx import OnnxRuntime, available_cores
+from hwr.recognize.words import PlacedWord, find_words
+from hwr.text import normalise_text, steps_needed
+
+Grey = NDArray[np.uint8]
+Aligned = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
+
+BACKENDS = ("auto", "onnx", "torch")
+TORCH_RUNTIME = "hwr.recognize.runtimes.torch"
+LINES_AT_ONCE = 256
+PIXELS_AT_ONCE = 64_000_000
+"""Lines and pixels (bytes) of decoded images of a data set that are held at once."""
+
+
+@dataclass(frozen=True)
+class KnownLine:
+    """The image of a line, shape (H, W), 0 black to 255 white, and what it says.
+
+    `name` and `id` go into the result; `where` stands before the reason when the line cannot be aligned.
+    """
+
+    name: str
+    image: Grey
+    text: str
+    where: str
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class FailedLine:
+    """A line that could not be aligned, and why, in one line that names it."""
+
+    error: str
+
+
+class Engine(Protocol):
+    """A network that aligns."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """The facts of the model file."""
+        ...
+
+    def align(self, lines: Sequence[Grey], labels: Sequence[Sequence[int]]) -> Aligned:
+        """Of each normalised line the log-probabilities (T, classes) and the time steps of its labels."""
+        ...
+
+
+@dataclass(frozen=True)
+class OnnxEngine:
+    """The network in ONNX Runtime, the alignment in NumPy."""
+
+    runtime: OnnxRuntime
+
+    @property
+    def info(self) -> ModelInfo:
+        """The facts of the model file."""
+        return self.runtime.info
+
+    def align(self, lines: Sequence[Grey], labels: Sequence[Sequence[int]]) -> Aligned:
+        """See `Engine.align`."""
+        log_probs = self.runtime.log_probs(lines)
+        return log_probs, alignments(log_probs, labels)
+
+
+class Aligner:
+    """A loaded model that finds a known text on the image of a line.
+
+    Attributes:
+        info: the facts of the model file.
+        alphabet: the characters that it can find.
+        name: what the results call the model.
+    """
+
+    def __init__(self, model: str | Path = DEFAULT_MODEL, *, threads: int | None = None, backend: str = "onnx") -> None:
+        """Load a model.
+
+        Args:
+            model: the name of a shipped model, or a `.safetensors` or `.onnx` file.
+            threads: lines that are worked on side by side; as many as there are available cores if not given.
+            backend: `onnx`; `torch`, on a CUDA card if there is one; `auto`, torch where there is such a card.
+
+        Raises:
+            InputError, ModelError, UsageError, MissingDependency: see `hwr.recognize.models.load_model`; torch was
+                asked for and is not installed.
+        """
+        self._threads = threads or available_cores()
+        self._engine = load_engine(model, self._threads, backend)
+        self.info = self._engine.info
+        self.alphabet = self.info.make_alphabet()
+        self.name = self.info.name or Path(model).stem
+
+    def align_line(self, source: Source, text: str) -> AlignedLine:
+        """Find a text on the image of one line.
+
+        Args:
+            source: a path, a file's bytes, a grey or BGR array, or a PIL image.
+            text: what the line says; the text rules are applied.
+
+        Raises:
+            InputError: the image cannot be used.
+            DataError: the text is empty, has characters that the model lacks, or is too long for the line.
+        """
+        name = name_of(source)
+        (result,) = self.align_lines([KnownLine(name, to_grey(source), text, name)])
+        if isinstance(result, FailedLine):
+            raise DataError(result.error)
+        return result
+
+    def align_lines(self, lines: Sequence[KnownLine]) -> list[AlignedLine | FailedLine]:
+        """Find the texts of many lines, each on its own image; the results are in the order of the lines."""
+        with ThreadPoolExecutor(self._threads) as pool:
+            normalised = list(pool.map(lambda line: normalise_with_places(line.image, self.info.height), lines))
+            errors = [self._find_error(line, places) for line, places in zip(lines, normalised, strict=True)]
+            good = [index for index, error in enumerate(errors) if error is None]
+            aligned = self._align([lines[index] for index in good], [normalised[index] for index in good], pool)
+        return [next(aligned) if error is None else FailedLine(error) for error in errors]
+
+    def _align(
+        self, lines: Sequence[KnownLine], normalised: Sequence[NormalisedLine], pool: ThreadPoolExecutor
+    ) -> Iterator[AlignedLine]:
+        labels = [self.alphabet.encode(line.text) for line in lines]
+        log_probs, spans = self._engine.align([line.ink for line in normalised], labels)
+        characters = map(partial(find_characters, alphabet=self.alphabet), log_probs, spans)
+        words = pool.map(partial(find_words, stride=self.info.stride), characters, normalised)
+        line_scores = np.minimum(score_lines(log_probs, spans), 0.0).tolist()
+        word_scores = score_words(log_probs, spans, self.alphabet)
+        return iter(list(map(self._result, lines, line_scores, word_scores, words)))
+
+    def _find_error(self, line: KnownLine, normalised: NormalisedLine) -> str | None:
+        """Why a line cannot be aligned; None if it can."""
+        text = normalise_text(line.text)
+        if not text:
+            return f"{line.where}: the text is empty"
+        if missing := self.alphabet.missing([text]):
+            named = ", ".join(describe(character) for character in sorted(missing))
+            return (
+                f"{line.where}: the model {self.name} does not know {named}; write the text without, or use a model "
+                f"that was trained with it"
+            )
+        if not normalised.ink.any():
+            return f"{line.where}: no writing found on the image"
+        needed, steps = steps_needed(text), time_steps(normalised.ink.shape[1], self.info.stride)
+        if needed > steps:
+            return (
+                f"{line.where}: the text is too long for the line: {len(text)} characters need {needed} time steps, "
+                f"the line has {steps}; does the image show all of the text?"
+            )
+        return None
+
+    def _result(
+        self, line: KnownLine, line_score: float, word_scores: NDArray[np.float64], found: Sequence[PlacedWord]
+    ) -> AlignedLine:
+        """The result of one line from the log-probabilities of its text and of its words."""
+        height, width = line.image.shape
+        text = normalise_text(line.text)
+        words = tuple(
+            Word(
+                word.text,
+                min(confidence, 1.0),
+                _box(word.outline, line.image),
+                characters=_characters(word, line.image),
+            )
+            for word, confidence in zip(found, np.exp(word_scores).tolist(), strict=True)
+        )
+        return AlignedLine(
+            image=line.name,
+            width=width,
+            height=height,
+            model=self.name,
+            text=text,
+            confidence=float(np.exp(line_score)),
+            score=line_score / len(text),
+            words=words,
+            id=line.id,
+        )
+
+
+def _characters(word: PlacedWord, image: Grey) -> tuple[Character, ...]:
+    return tuple(Character(item.text, item.confidence, _box(item.outline, image)) for item in word.characters)
+
+
+def _box(outline: NDArray[np.float64], image: Grey) -> Box:
+    return clip_box(bounding_box(outline), (image.shape[1], image.shape[0]))
+
+
+def describe(character: str) -> str:
+    """A character with its code point and name."""
+    return f"{character!r} (U+{ord(character):04X} {unicodedata.name(character, 'without name')})"
+
+
+def load_engine(model: str | Path, threads: int, backend: str) -> Engine:
+    """The network that aligns; arguments and errors as for `Aligner`."""
+    if backend not in BACKENDS:
+        raise ValueError(f"backend {backend!r} is none of {', '.join(BACKENDS)}")
+    if backend != "onnx":
+        try:
+            runtime = importlib.import_module(TORCH_RUNTIME)
+        except ImportError as error:
+            if backend == "torch":
+                raise MissingDependency(
+                    f"aligning in torch needs {error.name}, which is not installed; leave out --backend torch"
+                ) from None
+        else:
+            if backend == "torch" or runtime.has_card():
+                engine: Engine = runtime.load_torch(model)
+                return engine
+    return OnnxEngine(load_model(model, threads))
+
+
+def align_set(
+    path: Path, aligner: Aligner, columns: Columns = DEFAULT_COLUMNS, limit: int | None = None
+) -> Iterator[AlignedLine | FailedLine]:
+    """Align each line of a data set with its own text, as a stream: memory does not grow with the set.
+
+    Args:
+        path: a Parquet file of lines.
+        columns: names of its columns.
+        limit: align at most the first so many lines.
+
+    Raises:
+        DataError: the file is missing, not Parquet, empty, or lacks the columns.
+    """
+    batch: list[KnownLine | FailedLine] = []
+    pixels = 0
+    for row, line in LineFile(path, columns).rows():
+        if limit is not None and row >= limit:
+            break
+        if isinstance(line, str):
+            batch.append(FailedLine(f"{path}: row {row}: {line}"))
+        else:
+            name = f"{path}: {line.id}"
+            try:
+                image = decode_image(line.image, name)
+                batch.append(KnownLine(line.path or line.id, image, line.text, name, line.id))
+                pixels += image.size
+            except InputError as error:
+                batch.append(FailedLine(str(error)))
+        if len(batch) >= LINES_AT_ONCE or pixels >= PIXELS_AT_ONCE:
+            yield from _align_batch(aligner, batch)
+            batch, pixels = [], 0
+    yield from _align_batch(aligner, batch)
+
+
+def _align_batch(aligner: Aligner, batch: Sequence[KnownLine | FailedLine]) -> Iterator[AlignedLine | FailedLine]:
+    aligned = iter(aligner.align_lines([line for line in batch if isinstance(line, KnownLine)]))
+    for line in batch:
+        yield line if isinstance(line, FailedLine) else next(aligned)

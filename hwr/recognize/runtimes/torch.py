@@ -1,0 +1,125 @@
+"""The network in torch, on a CUDA card where there is one: for aligning whole data sets.
+
+Only `hwr.recognize.alignment` imports this module, and only when it is asked to.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchaudio.functional import forced_align
+
+from hwr.decode.lattice import LabelSpan
+from hwr.errors import UsageError
+from hwr.image import time_steps
+from hwr.model.checkpoint import load_model
+from hwr.model.info import ModelInfo
+from hwr.model.network import Network
+from hwr.recognize.batches import plan_batches
+from hwr.recognize.models import find_model
+from hwr.recognize.runtimes.onnx import check_normalisation
+from hwr.text import BLANK
+
+Grey = NDArray[np.uint8]
+
+MAX_LINES = 64
+MAX_PIXELS = 4_000_000
+"""Pixels a batch with its padding: some gigabytes in the first layers."""
+
+
+@dataclass(frozen=True)
+class TorchRuntime:
+    """A network loaded in torch; see `hwr.recognize.runtimes.Runtime`."""
+
+    info: ModelInfo
+    network: Network
+    device: torch.device
+
+    def log_probs(self, lines: Sequence[Grey]) -> list[NDArray[np.float32]]:
+        """Run the network on normalised lines; see `hwr.recognize.runtimes.Runtime.log_probs`."""
+        results: list[NDArray[np.float32]] = [np.empty((0, self.info.classes), np.float32)] * len(lines)
+        for index, tensor in self._run_all(lines):
+            results[index] = tensor.cpu().numpy()
+        return results
+
+    def align(
+        self, lines: Sequence[Grey], labels: Sequence[Sequence[int]]
+    ) -> tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]:
+        """The log-probabilities of normalised lines, and the time steps of the labels of each.
+
+        Args:
+            lines: as in `log_probs`.
+            labels: of each line at least one, and no more than its time steps can hold.
+        """
+        log_probs: list[NDArray[np.float32]] = [np.empty((0, self.info.classes), np.float32)] * len(lines)
+        spans: list[tuple[LabelSpan, ...]] = [()] * len(lines)
+        for index, tensor in self._run_all(lines):
+            spans[index] = align_tensor(tensor, labels[index])
+            log_probs[index] = tensor.cpu().numpy()
+        return log_probs, spans
+
+    def _run_all(self, lines: Sequence[Grey]) -> Iterator[tuple[int, Tensor]]:
+        """The number of each line with its log-probabilities (T, classes), float32, on the device."""
+        widths = [line.shape[1] for line in lines]
+        for batch in plan_batches(widths, self.info.height, max_lines=MAX_LINES, max_pixels=MAX_PIXELS):
+            for index, result in zip(batch, self._run([lines[index] for index in batch]), strict=True):
+                yield index, result[: time_steps(widths[index], self.info.stride)]
+
+    @torch.inference_mode()
+    def _run(self, lines: Sequence[Grey]) -> Tensor:
+        """One batch, padded with paper to the widest line: (B, T, classes)."""
+        widths = torch.tensor([line.shape[1] for line in lines], dtype=torch.int64)
+        ink = torch.zeros((len(lines), 1, self.info.height, int(widths.max())), dtype=torch.uint8)
+        for row, line in zip(ink, lines, strict=True):
+            row[0, :, : line.shape[1]] = torch.from_numpy(line)
+        result: Tensor = self.network(ink.to(self.device).float() / 255, widths.to(self.device))
+        return result
+
+
+def align_tensor(log_probs: Tensor, labels: Sequence[int]) -> tuple[LabelSpan, ...]:
+    """The time steps of each label on the likeliest path, as `hwr.decode.lattice.align` finds them.
+
+    Args:
+        log_probs: natural logarithms, shape (T, classes), float32, on any device.
+        labels: at least one; not more than T time steps can hold.
+    """
+    targets = torch.tensor([labels], dtype=torch.int32, device=log_probs.device)
+    # torchaudio aligns one line a call
+    paths, _ = forced_align(log_probs[None].contiguous(), targets, blank=BLANK)
+    spans: list[LabelSpan] = []
+    step = 0
+    for label, run in groupby(paths[0].tolist()):
+        stop = step + sum(1 for _ in run)
+        if label != BLANK:
+            spans.append(LabelSpan(label, step, stop))
+        step = stop
+    return tuple(spans)
+
+
+def has_card() -> bool:
+    """Whether torch finds a CUDA card."""
+    return torch.cuda.is_available()
+
+
+def load_torch(name_or_path: str | Path) -> TorchRuntime:
+    """Load a model in torch, on the first CUDA card, or on the processor.
+
+    Args:
+        name_or_path: as in `hwr.recognize.models.find_model`.
+
+    Raises:
+        InputError, ModelError, UsageError: see `find_model` and `hwr.model.checkpoint.load_model`; the model is there
+            as an ONNX file only, or was made for another line normalisation.
+    """
+    path = find_model(name_or_path).safetensors
+    if path is None:
+        raise UsageError(f"{name_or_path}: torch needs the weights (.safetensors), which are not there")
+    network, info = load_model(path)
+    check_normalisation(info, path)
+    device = torch.device("cuda" if has_card() else "cpu")
+    return TorchRuntime(info, network.to(device), device)
