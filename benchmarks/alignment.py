@@ -7,7 +7,7 @@ random gaps, then sheared and scaled, on grey paper with grain. As each word is 
 the extent of its ink. Compared with it, in pixels on a line image that is 64 rows high:
 
     aligned   what `hwr align` gives with the true text
-    read      what `hwr recognize` gives, for the words of lines that are read right up to the blanks' places
+    read      what `hwr recognize` gives, for words that are read right in lines with as many words as the truth
     spread    those words by the time steps alone, spread evenly over the image
 
 The models were trained on lines and words of these hands: that makes reading easier than it is on other hands, and
@@ -151,7 +151,7 @@ def print_errors(name: str, found: list[tuple[float, float]]) -> None:
 
 
 def print_time(aligner: Aligner, lines: Sequence[ComposedLine]) -> None:
-    """Median milliseconds of aligning a line, one at a time, and of its parts."""
+    """Median milliseconds of processor time of aligning a line, one at a time, and of its parts."""
     known = [KnownLine("line", line.image, line.text, "line") for line in lines]
     info = aligner.info
     runtime = load_model(info.name, threads=1)
@@ -167,11 +167,11 @@ def print_time(aligner: Aligner, lines: Sequence[ComposedLine]) -> None:
     for name, work in parts.items():
         seconds = []
         for number in range(len(lines)):
-            start = time.perf_counter()
+            start = time.process_time()
             work(number)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(time.process_time() - start)
         figures.append(f"{name} {1000 * statistics.median(seconds):.1f}")
-    print(f"milliseconds, one line after the other on one thread (median): {', '.join(figures)}")
+    print(f"milliseconds of processor time, line by line on one thread (median): {', '.join(figures)}")
 
 
 def measure(model: str, lines: Sequence[ComposedLine]) -> None:
