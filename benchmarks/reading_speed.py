@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.greedy import decode_greedy
+from hwr.decode.confidence import Calibration, read_spans
+from hwr.decode.greedy import best_path
 from hwr.geometry import cut_line
 from hwr.image import load_image, normalise_line
 from hwr.recognize.models import DEFAULT_MODEL, load_model
@@ -93,12 +94,15 @@ def print_parts(model: str, path: Path, runs: int) -> None:
         "cut them out": lambda: [cut_line(page, line.baseline, line.polygon) for line in found],
         "normalise": lambda: [normalise_line(cut, runtime.info.height) for cut in cuts],
         "network": lambda: runtime.log_probs(ink),
-        "decode": lambda: [decode_greedy(output, alphabet) for output in outputs],
+        "decode": lambda: read_spans(outputs, [best_path(output) for output in outputs], alphabet),
+        "decode, calibrated": lambda: read_spans(
+            outputs, [best_path(output) for output in outputs], alphabet, Calibration(1.1)
+        ),
     }
     columns = sum(line.shape[1] for line in ink) / max(1, len(ink))
     print(f"\nparts of {path.name}, {page.shape[1]} x {page.shape[0]}, {len(found)} lines of {columns:.0f} columns")
     for name, work in parts.items():
-        print(f"{name:16} {1000 * time_call(work, runs):8.1f} ms")
+        print(f"{name:20} {1000 * time_call(work, runs):8.1f} ms")
 
 
 def main() -> None:

@@ -1,13 +1,16 @@
 """The Python API on a hand-made network."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_model import ALPHABET, expected_log_probs, write_tiny_model
+from tiny_model import ALPHABET, INFO, expected_log_probs, write_tiny_model
 
+from hwr.decode.confidence import Calibration
 from hwr.decode.greedy import decode_greedy
+from hwr.errors import ModelError
 from hwr.geometry import bounding_box
 from hwr.image import load_image, normalise_line
 from hwr.page import Page
@@ -116,3 +119,33 @@ def test_a_line_image_is_a_page_of_one_line(recognizer: Recognizer) -> None:
     pixel = grey.shape[0] / recognizer.info.height
     assert line.words[0].box[0] == pytest.approx(dark[0], abs=pixel)
     assert line.words[-1].box[2] == pytest.approx(dark[-1] + 1, abs=pixel)
+
+
+def test_confidences_follow_the_calibration_in_the_model_file(tmp_path: Path, recognizer: Recognizer) -> None:
+    calibration = Calibration(1.5, (0.8, 0.1), (1.2, -0.1))
+    settings = {"calibration": {"greedy": calibration.settings()}}
+    model = write_tiny_model(tmp_path, info=replace(INFO, decoder=settings))
+    line = load_image(SAMPLES / "line-2.png")
+    log_probs = expected_log_probs(normalise_line(line, recognizer.info.height))
+    expected = decode_greedy(log_probs, Alphabet(ALPHABET), calibration)
+    found = Recognizer(model, threads=1).read_line(line)
+    assert found.text == recognizer.read_line(line).text
+    assert found.confidence == pytest.approx(expected.confidence, rel=1e-4)
+    assert found.words == pytest.approx(expected.words, rel=1e-4)
+    assert found.raw_words == pytest.approx(recognizer.read_line(line).words)
+    (page,) = Recognizer(model, threads=1).read_line_pages([("", line)])
+    assert [word.confidence for word in page.lines[0].words] == pytest.approx(expected.words, rel=1e-4)
+
+
+def test_a_broken_calibration_is_one_line(tmp_path: Path) -> None:
+    model = write_tiny_model(tmp_path, info=replace(INFO, decoder={"calibration": {"greedy": {"temperature": -1}}}))
+    with pytest.raises(ModelError, match=r"tiny.safetensors: the calibration of decoder 'greedy' cannot be used"):
+        Recognizer(model)
+
+
+def test_log_probabilities_and_labels_of_lines(recognizer: Recognizer) -> None:
+    line = load_image(SAMPLES / "line-1.png")
+    (log_probs,), (spans,) = recognizer.decode_lines([line])
+    expected = expected_log_probs(normalise_line(line, recognizer.info.height))
+    np.testing.assert_allclose(log_probs, expected, atol=1e-4)
+    assert recognizer.alphabet.decode([span.label for span in spans]).strip() == recognizer.read_line(line).text
