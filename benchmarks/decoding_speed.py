@@ -197,19 +197,21 @@ def cer(texts: list[str], found: list[str]) -> float:
 
 
 def print_pruning(trigrams: Scorer, alphabet: Alphabet, texts: list[str], lines: list[Line]) -> None:
-    """How many texts differ from those without pruning, CER and time, by certain_blank and least_probability."""
+    """How many texts differ from those without pruning, CER and time, by the options that prune."""
     greedy = [decode_greedy(line, alphabet).text for line in lines]
     print(f"{len(lines)} lines; CER of the best path {cer(texts, greedy):.2%}")
-    print(f"{'scorer':8} {'certain_blank':>13} {'least_probability':>18} {'changed':>8} {'CER':>7} {'ms a line':>10}")
+    print(f"{'scorer':8} {'blank':>6} {'least':>6} {'labels':>6} {'changed':>8} {'CER':>7} {'ms a line':>10}")
+    settings = [(2.0, 0.0, alphabet.classes), *itertools.product((0.99, 0.999, 2.0), (1e-2, 1e-3, 1e-4), (16,))]
+    settings += [(0.999, 1e-3, labels) for labels in (8, alphabet.classes)]
     for scorer in (None, trigrams):
         reference = None
-        for blank, least in [(2.0, 0.0), *itertools.product((0.99, 0.999, 0.9999), (1e-2, 1e-3, 1e-4))]:
-            found, taken = decode_all(lines, BeamOptions(WIDTH, 1, blank, least), scorer)
+        for blank, least, labels in settings:
+            found, taken = decode_all(lines, BeamOptions(WIDTH, 1, blank, least, labels), scorer)
             reference = reference or found
             changed = sum(a != b for a, b in zip(reference, found, strict=True))
-            rate = cer(texts, [alphabet.decode(labels) for labels in found])
+            rate = cer(texts, [alphabet.decode(text) for text in found])
             name = "trigrams" if scorer else "none"
-            print(f"{name:8} {blank:13} {least:18} {changed:8} {rate:7.2%} {taken:10.2f}", flush=True)
+            print(f"{name:8} {blank:6} {least:6} {labels:6} {changed:8} {rate:7.2%} {taken:10.2f}", flush=True)
 
 
 def print_profile(lines: list[Line]) -> None:

@@ -53,7 +53,11 @@ class Steps:
 
 
 def prepare_steps(
-    log_probs: Sequence[NDArray[np.floating]], certain_blank: float, least_probability: float, blank_scale: float
+    log_probs: Sequence[NDArray[np.floating]],
+    certain_blank: float,
+    least_probability: float,
+    most_labels: int,
+    blank_scale: float,
 ) -> Steps:
     """Leave out certain blanks and list the labels to try.
 
@@ -61,6 +65,7 @@ def prepare_steps(
         log_probs: natural logarithms, each of shape (T_i, C); at least one line.
         certain_blank: steps whose blank has at least this probability are left out; above 1: none.
         least_probability: labels less likely than this at a time step are no candidates there.
+        most_labels: no more than these likeliest labels are candidates at a time step (more where some are equal).
         blank_scale: factor of the blanks' logarithms, after certain blanks were looked for.
 
     Raises:
@@ -83,18 +88,22 @@ def prepare_steps(
         if len(steps) < len(line):
             left_out[row] = np.delete(line[:, BLANK], steps).sum(dtype=np.float64) * blank_scale
     again[:, :, BLANK] = -np.inf
-    counts, labels, candidates, places = _candidates(again, least_probability)
+    counts, labels, candidates, places = _candidates(again, least_probability, most_labels)
     again[parted] = -np.inf
     repeats = np.where(parted[:, :, None], NO_LABEL, labels)
     return Steps(shape[1], classes, blank, again, counts, labels, candidates, repeats, places, left_out)
 
 
-def _candidates(log_probs: Numbers, least: float) -> tuple[list[int], Integers, Numbers, NDArray[np.int16]]:
+def _candidates(log_probs: Numbers, least: float, most: int) -> tuple[list[int], Integers, Numbers, NDArray[np.int16]]:
     """`counts`, `labels`, `candidates` and `places` of `Steps`."""
     steps, lines, classes = log_probs.shape
     flat = log_probs.reshape(-1, classes)
     threshold = np.log(least) if least > 0 else -np.inf
-    rows, found = np.nonzero((flat >= threshold) & (flat > -np.inf))
+    likely = (flat >= threshold) & (flat > -np.inf)
+    many = np.flatnonzero(likely.sum(axis=1) > most)
+    if len(many):
+        likely[many] &= flat[many] >= np.partition(flat[many], classes - most, axis=1)[:, classes - most, None]
+    rows, found = np.nonzero(likely)
     number = np.bincount(rows, minlength=len(flat))
     order = np.arange(len(rows)) - np.repeat(np.cumsum(number) - number, number)
     counts = number.reshape(steps, lines).max(axis=1, initial=0) + 1

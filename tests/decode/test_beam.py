@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 def only_width(width: int, results: int = 1) -> BeamOptions:
     """Options with which only the width prunes."""
-    return BeamOptions(width=width, results=results, certain_blank=2.0, least_probability=0.0)
+    return BeamOptions(width, results, certain_blank=2.0, least_probability=0.0, most_labels=1000)
 
 
 def random_log_probs(steps: int, classes: int, seed: int = 0, sharpness: float = 2.0) -> Array:
@@ -58,7 +58,7 @@ class Bigrams:
 
 
 def twin(
-    log_probs: Array, width: int, scorer: Bigrams | None = None, least: float = 0.0
+    log_probs: Array, width: int, scorer: Bigrams | None = None, least: float | Array = 0.0
 ) -> dict[tuple[int, ...], float]:
     """The same search with a dictionary of prefixes, written to be read: text -> log-probability."""
 
@@ -68,7 +68,7 @@ def twin(
         return float(sum(scorer.table[one, other] for one, other in itertools.pairwise((0, *text))))
 
     beam = {(): (0.0, -np.inf)}
-    for step in log_probs:
+    for step, limit in zip(log_probs, np.broadcast_to(least, len(log_probs)), strict=True):
         following: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [-np.inf, -np.inf])
         for text, (in_blank, in_label) in beam.items():
             total = np.logaddexp(in_blank, in_label)
@@ -79,7 +79,7 @@ def twin(
                     reached = in_blank
                 else:
                     reached = total
-                if step[label] < np.log(max(least, 1e-300)):
+                if step[label] < np.log(max(limit, 1e-300)):
                     continue
                 longer = following[(*text, label)]
                 longer[1] = np.logaddexp(longer[1], reached + step[label])
@@ -130,6 +130,27 @@ def test_unlikely_labels_are_not_tried(least: float) -> None:
         for line, found in zip(lines, beam_search(lines, options, scorer), strict=True):
             expected = twin(line, 8, scorer, least)
             assert {one.labels: one.log_probability for one in found} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("most", [1, 3, 8, 20])
+def test_only_the_likeliest_labels_are_tried(most: int) -> None:
+    """Equal to the twin that leaves out what is less likely than the last of them."""
+    for seed in range(4):
+        line, scorer = random_log_probs(20, 9, seed), Bigrams(9, seed)
+        options = BeamOptions(width=8, results=8, certain_blank=2.0, least_probability=0.0, most_labels=most)
+        least = np.sort(line[:, 1:], axis=1)[:, -min(most, 8)]
+        expected = twin(line, 8, scorer, np.exp(least) * (1 - 1e-12))
+        (found,) = beam_search([line], options, scorer)
+        assert {one.labels: one.log_probability for one in found} == pytest.approx(expected)
+
+
+def test_labels_beyond_the_width_never_matter_without_a_scorer() -> None:
+    for seed in range(6):
+        line, width = random_log_probs(30, 40, seed, sharpness=1.0), 6
+        (found,) = beam_search([line], BeamOptions(width, width, 2.0, 0.0, most_labels=width + 1))
+        (expected,) = beam_search([line], only_width(width, width))
+        assert [one.labels for one in found] == [one.labels for one in expected]
+        assert [one.score for one in found] == pytest.approx([one.score for one in expected])
 
 
 def test_scores_are_those_of_the_text_and_its_end() -> None:
@@ -263,10 +284,17 @@ def test_certain_blanks_and_unlikely_labels_may_be_left_out() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"width": 0}, {"results": 20}, {"least_probability": 1.0}, {"certain_blank": 0.2}, {"blank_scale": 0.0}],
+    [
+        {"width": 0},
+        {"results": 20},
+        {"least_probability": 1.0},
+        {"certain_blank": 0.2},
+        {"blank_scale": 0.0},
+        {"most_labels": 0},
+    ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"width|least_probability"):
+    with pytest.raises(ValueError, match=r"width|least_probability|most_labels"):
         BeamOptions(**settings)  # type: ignore[arg-type]
 
 

@@ -43,7 +43,7 @@ def sample_lines() -> list[Line]:
 
 
 def ours(line: Line, width: int) -> Texts:
-    options = BeamOptions(width, width, certain_blank=2.0, least_probability=0.0)
+    options = BeamOptions(width, width, certain_blank=2.0, least_probability=0.0, most_labels=1000)
     return {one.labels: one.log_probability for one in beam_search([line], options)[0]}
 
 
