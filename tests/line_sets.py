@@ -12,6 +12,7 @@ from PIL import Image
 
 from hwr.decode.reading import Reading
 from hwr.linestore import StoredLine, write_lines
+from hwr.recognize.decoding import GreedyDecoder
 from hwr.text import Alphabet
 
 HEIGHT, WIDTH = 6, 20
@@ -37,6 +38,9 @@ class NumberReader:
     alphabet: Alphabet = field(default_factory=lambda: Alphabet("".join(map(chr, range(32, 256)))))
     batches: list[int] = field(default_factory=list)
     confidences: Sequence[float] = ()
+
+    decoder = GreedyDecoder()
+    """Stands for the one that a recogniser has; nothing is decoded here."""
 
     def read_lines(self, lines: Sequence[NDArray[np.uint8]]) -> list[Reading]:
         self.batches.append(len(lines))

@@ -123,7 +123,7 @@ def test_reading_requirements_are_those_of_the_package_without_torch(
     package = requirements(project["dependencies"])
     assert package["torch"] == package["torchaudio"] == "==2.11.0"
     package["opencv-python-headless"] = package.pop("opencv-python")
-    training = {"torch", "torchaudio", "onnx", "safetensors"}
+    training = {"torch", "torchaudio", "onnx"}
     assert for_reading == {name: versions for name, versions in package.items() if name not in training}
     assert all("<" in versions for versions in for_reading.values())
 

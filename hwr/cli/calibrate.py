@@ -5,10 +5,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from hwr.cli.decoder_options import decoder_options, make_options
 from hwr.cli.eval import column_options, complain, find, name_unreadable, progress_bar
 from hwr.errors import EXIT_OK, EXIT_PARTIAL, DataError, MissingDependency, UsageError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hwr.evaluate.calibration import ReadScores
     from hwr.evaluate.evaluation import EvaluationOptions
     from hwr.evaluate.sets import EvaluationSet
+    from hwr.recognize.decoding import DecoderOptions
 
 SUFFIXES = (".safetensors", ".onnx")
 
@@ -34,7 +36,7 @@ class Scored:
 @click.option("-m", "--model", metavar="NAME|FILE", help="Installed model or model file.  [default: small]")
 @click.option("--split", default="val", show_default=True, help="The part of a folder: FOLDER/SPLIT.parquet.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Read the first N lines of each set only.")
-@click.option("--decoder", type=click.Choice(["greedy"]), default="greedy", show_default=True)
+@decoder_options
 @click.option("--write", is_flag=True, help="Store the calibration in the model's files.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Store it in copies of the files, of this name.")
 @column_options
@@ -46,7 +48,7 @@ def command(
     model: str | None,
     split: str,
     limit: int | None,
-    decoder: str,
+    decoding: dict[str, Any],
     write: bool,
     output: Path | None,
     **columns: str,
@@ -67,7 +69,7 @@ def command(
     check_output(source, write, output)
     names = Columns(**{option.removesuffix("_column"): name for option, name in columns.items()})
     found, missing = find(data, split)
-    scored = read(model, found, EvaluationOptions(limit, names))
+    scored, decoder = read(model, make_options(decoding), found, EvaluationOptions(limit, names))
     calibration = fit(scored.lines)
     print_report(scored.lines)
     click.echo(describe(calibration))
@@ -97,13 +99,15 @@ def check_output(source: Path, write: bool, output: Path | None) -> None:
         raise MissingDependency("to change an ONNX file, onnx is needed, which is not installed; run: pip install onnx")
 
 
-def read(model: str, sets: "Sequence[EvaluationSet]", options: "EvaluationOptions") -> Scored:
-    """Read all lines; those and the sets that cannot be read are named."""
+def read(
+    model: str, decoder: "DecoderOptions", sets: "Sequence[EvaluationSet]", options: "EvaluationOptions"
+) -> tuple[Scored, str]:
+    """Read all lines; those and the sets that cannot be read are named. Also the name of the decoder."""
     from hwr.evaluate.calibration import read_scores
     from hwr.evaluate.lines import ReadLine, UnreadableLines
     from hwr.recognize.recognizer import Recognizer
 
-    reader = Recognizer(model)
+    reader = Recognizer(model, decoder=decoder)
     scored = Scored([], True)
     with progress_bar(sets, options) as advance:
 
@@ -121,7 +125,7 @@ def read(model: str, sets: "Sequence[EvaluationSet]", options: "EvaluationOption
                 scored.complete = False
     if not scored.lines:
         raise DataError("no line could be read")
-    return scored
+    return scored, reader.decoder.name
 
 
 def print_report(lines: "Sequence[ReadScores]") -> None:

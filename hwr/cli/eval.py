@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hwr.cli.decoder_options import decoder_options, make_options
 from hwr.errors import EXIT_GATE_FAILED, EXIT_OK, EXIT_PARTIAL, DataError, OutputError, UsageError
 from hwr.files import atomic_write
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hwr.evaluate.gate import GateResult
     from hwr.evaluate.lines import ReadLine
     from hwr.evaluate.sets import EvaluationSet, FailedSet
+    from hwr.recognize.decoding import DecoderOptions
 
     OnLine = Callable[[ReadLine], None]
 
@@ -48,7 +50,7 @@ def column_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("-m", "--model", metavar="NAME|FILE", help="Installed model or model file.  [default: small]")
 @click.option("--split", default="val", show_default=True, help="The part of a folder: FOLDER/SPLIT.parquet.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Read the first N lines of each set only.")
-@click.option("--decoder", type=click.Choice(["greedy"]), default="greedy", show_default=True)
+@decoder_options
 @click.option("--max-cer", type=Rate(0, 1), metavar="RATE", help="Exit 1 if a set's CER is higher; 0.05 is 5 %.")
 @click.option("--max-wer", type=Rate(0, 1), metavar="RATE", help="Exit 1 if a set's WER is higher.")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the figures as JSON; - prints them, not the table.")
@@ -65,7 +67,7 @@ def command(
     model: str | None,
     split: str,
     limit: int | None,
-    decoder: str,
+    decoding: dict[str, Any],
     max_cer: float | None,
     max_wer: float | None,
     json_file: str | None,
@@ -105,7 +107,7 @@ def command(
             for observe in (name_unreadable, worst_lines.add, write_line, progress):
                 observe(line)
 
-        evaluation = measure(model, found, options, on_line)
+        evaluation, decoder = measure(model, make_options(decoding), found, options, on_line)
         evaluation = replace(evaluation, failed=(*missing, *evaluation.failed))
         gate = check_gate(Gate(max_cer, max_wer), evaluation.sets)
         setting = Setting(model, decoder, options)
@@ -138,17 +140,21 @@ def find(data: Sequence[Path], split: str) -> "tuple[list[EvaluationSet], list[F
 
 
 def measure(
-    model: str, sets: "Sequence[EvaluationSet]", options: "EvaluationOptions", on_line: "OnLine"
-) -> "Evaluation":
-    """Load the model and read the sets; sets that turn out unusable are named."""
+    model: str,
+    decoder: "DecoderOptions",
+    sets: "Sequence[EvaluationSet]",
+    options: "EvaluationOptions",
+    on_line: "OnLine",
+) -> "tuple[Evaluation, str]":
+    """Load the model and read the sets; sets that turn out unusable are named. Also the name of the decoder."""
     from hwr.evaluate.evaluation import evaluate
     from hwr.recognize.recognizer import Recognizer
 
-    reader = Recognizer(model)
+    reader = Recognizer(model, decoder=decoder)
     evaluation = evaluate(reader, reader.alphabet, sets, options, on_line)
     for item in evaluation.failed:
         complain(item.error)
-    return evaluation
+    return evaluation, reader.decoder.name
 
 
 def draw(evaluation: "Evaluation", title: str) -> str:

@@ -16,16 +16,14 @@ def command(model: str, texts: tuple[Path, ...], wrap: int, plain: bool, per_lin
     import math
 
     from hwr.lm.corpus import load_text
-    from hwr.lm.score import LineScorer, score_lines
+    from hwr.lm.score import score_lines, text_log_probabilities
     from hwr.recognize.language_models import find_language_model
-    from hwr.text import Alphabet
 
     loaded = find_language_model(model)
     for path in texts:
         text = load_text(path, wrap=wrap, plain=plain)
         if per_line:
-            alphabet = Alphabet.of(text.lines)
-            values = LineScorer(loaded, alphabet).log_probabilities([alphabet.encode(line) for line in text.lines])
+            values = text_log_probabilities(loaded, text.lines)
             for value, line in zip(values, text.lines, strict=True):
                 click.echo(f"{value / math.log(10.0):.4f}\t{line}")
         else:

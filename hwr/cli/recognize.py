@@ -5,10 +5,11 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from hwr.cli.decoder_options import decoder_options, make_options
 from hwr.cli.eval import Rate
 from hwr.errors import EXIT_ERROR, EXIT_OK, EXIT_PARTIAL, HwrError, UsageError
 from hwr.files import atomic_write
@@ -17,6 +18,7 @@ from hwr.page import mark_uncertain
 
 if TYPE_CHECKING:
     from hwr.page import Page
+    from hwr.recognize.decoding import DecoderOptions
     from hwr.recognize.inputs import InputFile
     from hwr.recognize.recognizer import Recognizer
 
@@ -37,7 +39,7 @@ LINES_AT_ONCE = 64
     metavar="P",
     help="Mark words that are right with a lower probability: [word?] in text, uncertain in JSON.",
 )
-@click.option("--decoder", type=click.Choice(["greedy"]), default="greedy", show_default=True)
+@decoder_options
 @click.pass_context
 def command(
     context: click.Context,
@@ -49,7 +51,7 @@ def command(
     output: str | None,
     force: bool,
     min_confidence: float | None,
-    decoder: str,
+    decoding: dict[str, Any],
 ) -> None:
     """Read the handwriting on images: files, or folders with all images in them.
 
@@ -62,6 +64,7 @@ def command(
     # Pillow warns of odd tags in images that it reads well
     warnings.filterwarnings("ignore", module=r"PIL\.")
     form = find_format(format_name)
+    decoder = make_options(decoding)
     if min_confidence is not None and not form.marks:
         able = ", ".join(name for name, entry in FORMATS.items() if entry.marks)
         raise UsageError(f"--min-confidence: {format_name} has no mark for uncertain words; these have: {able}")
@@ -83,7 +86,7 @@ def command(
                 raise
             failed += complain(error)
     if files:
-        recognizer = load(model or DEFAULT_MODEL)
+        recognizer = load(model or DEFAULT_MODEL, decoder)
         results = read_lines(recognizer, files) if as_lines else read_pages(recognizer, files)
         with progress_bar(len(files), on=output is not None or not sys.stdout.isatty()) as advance:
             for file, result in results:
@@ -101,11 +104,11 @@ def command(
     context.exit(exit_code(failed, len(inputs.files) + len(inputs.failed)))
 
 
-def load(model: str) -> "Recognizer":
+def load(model: str, decoder: "DecoderOptions") -> "Recognizer":
     """Load the model."""
     from hwr.recognize.recognizer import Recognizer
 
-    return Recognizer(model)
+    return Recognizer(model, decoder=decoder)
 
 
 def read_pages(recognizer: "Recognizer", files: "list[InputFile]") -> "Iterator[tuple[InputFile, Page | HwrError]]":

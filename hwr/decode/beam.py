@@ -44,7 +44,7 @@ class Scorer(Protocol):
         """The state of the empty prefix."""
         ...
 
-    def scores(self, states: Integers, labels: Integers, /) -> Numbers:
+    def scores(self, states: Integers, labels: Integers, /) -> NDArray[np.floating]:
         """What each of the labels (M, K) adds after a prefix in state (M,): shape (M, K)."""
         ...
 
@@ -52,7 +52,7 @@ class Scorer(Protocol):
         """The states (M,) after one more label (M,) each."""
         ...
 
-    def finish(self, states: Integers, /) -> Numbers:
+    def finish(self, states: Integers, /) -> NDArray[np.floating]:
         """What the end of the line adds (M,)."""
         ...
 

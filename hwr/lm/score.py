@@ -25,33 +25,30 @@ class Score:
         return -self.log_probability / self.characters / float(np.log(2.0))
 
 
-class LineScorer:
-    """Scores whole lines of text with one model, many at a time."""
+def line_log_probabilities(scorer: NgramScorer, lines: Sequence[Sequence[int]]) -> list[float]:
+    """What a scorer adds to whole lines of labels, ends included: ln p where its weight is 1 and its bonus 0."""
+    states = np.full(len(lines), scorer.start)
+    totals = np.zeros(len(lines))
+    for step in range(max(map(len, lines), default=0)):
+        active = np.array([index for index, line in enumerate(lines) if len(line) > step])
+        labels = np.array([line[step] for line in lines if len(line) > step])
+        totals[active] += scorer.scores(states[active], labels[:, None])[:, 0]
+        states[active] = scorer.advance(states[active], labels)
+    return list(map(float, totals + scorer.finish(states))) if lines else []
 
-    def __init__(self, model: Model, alphabet: Alphabet) -> None:
-        """Prepare for texts of `alphabet`; characters that the model lacks are unknown to it."""
-        self.alphabet = alphabet
-        self._scorer = NgramScorer(model, alphabet, weight=1.0)
 
-    def log_probabilities(self, lines: Sequence[Sequence[int]]) -> list[float]:
-        """ln p of each line, from its start to its end, given as labels of the alphabet."""
-        states = np.full(len(lines), self._scorer.start)
-        totals = np.zeros(len(lines))
-        for step in range(max(map(len, lines), default=0)):
-            active = np.array([index for index, line in enumerate(lines) if len(line) > step])
-            labels = np.array([line[step] for line in lines if len(line) > step])
-            totals[active] += self._scorer.scores(states[active], labels[:, None])[:, 0]
-            states[active] = self._scorer.advance(states[active], labels)
-        return list(map(float, totals + self._scorer.finish(states))) if lines else []
+def text_log_probabilities(model: Model, lines: Sequence[str]) -> list[float]:
+    """ln p of each normalised line, from its start to its end."""
+    alphabet = Alphabet.of(lines)
+    return line_log_probabilities(NgramScorer(model, alphabet, weight=1.0), [alphabet.encode(line) for line in lines])
 
 
 def score_lines(model: Model, lines: Sequence[str]) -> Score:
     """The cross-entropy of normalised lines."""
     alphabet = Alphabet.of(lines)
-    scorer = LineScorer(model, alphabet)
     unknown = {c for c in alphabet.characters if model.symbols.symbol(c) == UNKNOWN}
     return Score(
-        sum(scorer.log_probabilities([alphabet.encode(line) for line in lines])),
+        sum(text_log_probabilities(model, lines)),
         sum(len(line) + 1 for line in lines),
         sum(character in unknown for line in lines for character in line),
     )

@@ -46,19 +46,19 @@ class NgramScorer:
         self._clear()
         self.start = int(self._next_of_symbol(START))
 
-    def scores(self, states: Integers, labels: Integers) -> Numbers:
+    def scores(self, states: Integers, labels: Integers, /) -> Numbers:
         """What labels (M, K) add after states (M,): shape (M, K)."""
         rows = self._rows(states)  # first: it may move the table
         result: Numbers = self._scores[rows[:, None], labels]
         return result
 
-    def advance(self, states: Integers, labels: Integers) -> Integers:
+    def advance(self, states: Integers, labels: Integers, /) -> NDArray[np.int64]:
         """The states (M,) after one more label each."""
         rows = self._rows(states)
-        result: Integers = self._next[rows, labels].astype(np.int64)
+        result: NDArray[np.int64] = self._next[rows, labels].astype(np.int64)
         return result
 
-    def finish(self, states: Integers) -> Numbers:
+    def finish(self, states: Integers, /) -> Numbers:
         """What the end of the line adds (M,); it is no character and has no bonus."""
         rows = self._rows(states)
         result: Numbers = self._scores[rows, 0]

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.confidence import find_calibration, read_spans
-from hwr.decode.greedy import best_path
 from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
 from hwr.geometry import LineCut, bounding_box, clip_box, cut_line
 from hwr.image import NormalisedLine, normalise_line, normalise_with_places
 from hwr.page import Box, Line, Page, Point, Region, Word
+from hwr.recognize.decoding import DecoderOptions, make_decoder
 from hwr.recognize.images import Source, name_of, to_grey
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.words import find_words
@@ -27,6 +27,7 @@ from hwr.segment import find_lines
 Grey = NDArray[np.uint8]
 Decoded = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
 
+AS_THE_MODEL_SAYS = DecoderOptions()
 LINE_TYPE = "default"
 REGION_TYPE = "text"
 BASELINE_AT = 0.75
@@ -40,23 +41,34 @@ class Recognizer:
         info: the facts of the model file.
         alphabet: the characters that it can write.
         name: what pages call the model.
+        decoder: chooses the labels.
+        calibration: of the decoder's confidences.
     """
 
-    def __init__(self, model: str | Path = DEFAULT_MODEL, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path = DEFAULT_MODEL,
+        *,
+        threads: int | None = None,
+        decoder: DecoderOptions = AS_THE_MODEL_SAYS,
+    ) -> None:
         """Load a model.
 
         Args:
             model: the name of a shipped model, or a `.safetensors` or `.onnx` file.
             threads: batches that are computed side by side; as many as there are available cores if not given.
+            decoder: how its output becomes text; as the model file says if not given.
 
         Raises:
-            InputError, ModelError, UsageError, MissingDependency: see `hwr.recognize.models.load_model`.
+            InputError, ModelError, UsageError, MissingDependency: see `hwr.recognize.models.load_model` and
+                `hwr.recognize.decoding.make_decoder`.
         """
         self._runtime = load_model(model, threads)
         self.info = self._runtime.info
         self.alphabet = self.info.make_alphabet()
         self.name = self.info.name or Path(model).stem
-        self.calibration = find_calibration(self.info.decoder, "greedy", model)
+        self.decoder = make_decoder(decoder, self.info.decoder, self.alphabet, self.name)
+        self.calibration = find_calibration(self.info.decoder, self.decoder.name, model)
 
     def read(self, source: Source) -> Page:
         """Find the lines of a page and read them.
@@ -162,7 +174,7 @@ class Recognizer:
 
     def _decode(self, normalised: Sequence[Grey]) -> Decoded:
         log_probs = self._runtime.log_probs(normalised)
-        return log_probs, [best_path(line) for line in log_probs]
+        return log_probs, self.decoder.decode(log_probs)
 
 
 def _rectangle(box: Box) -> tuple[Point, ...]:

@@ -80,11 +80,12 @@ def test_nothing_is_stored_unless_asked_for(run: Run, model: Path, store: Path) 
 def test_other_settings_are_kept(run: Run, tmp_path: Path, store: Path) -> None:
     from dataclasses import replace
 
-    settings = {"beam": {"width": 4}, "calibration": {"beam": {"temperature": 2.0}}}
+    kept = {"temperature": 2.0, "word": [1.0, 0.0], "line": [1.0, 0.0]}
+    settings = {"beam": {"width": 4}, "calibration": {"beam": kept}}
     model = tiny_model.write_tiny_model(tmp_path / "other", info=replace(tiny_model.INFO, decoder=settings))
-    assert run("calibrate", store, "-m", model, "--write").code == 0
+    assert run("calibrate", store, "-m", model, "--decoder", "greedy", "--write").code == 0
     decoder = read_info(model).decoder
-    assert decoder["beam"] == {"width": 4} and decoder["calibration"]["beam"] == {"temperature": 2.0}
+    assert decoder["beam"] == {"width": 4} and decoder["calibration"]["beam"] == kept
     assert "greedy" in decoder["calibration"]
 
 

@@ -10,7 +10,7 @@ from hwr.lm import scorer as scorer_module
 from hwr.lm.arpa import read_arpa, write_arpa
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.model import make_model, tables_of
-from hwr.lm.score import LineScorer, score_lines
+from hwr.lm.score import score_lines, text_log_probabilities
 from hwr.lm.scorer import NgramScorer
 from hwr.lm.symbols import END, START
 from hwr.lm.tables import Tables
@@ -115,8 +115,7 @@ def test_kenlm_gives_the_same_scores(order, size, package, score, tmp_path) -> N
     lines = [line for line in NEW_LINES if line]
     expected = score(path, lines)
     assert [backed_off(tables, line) / math.log(10) for line in lines] == pytest.approx(expected, abs=1e-3)
-    alphabet = Alphabet.of(lines)
-    found = LineScorer(make_model(tables, 16), alphabet).log_probabilities([alphabet.encode(line) for line in lines])
+    found = text_log_probabilities(make_model(tables, 16), lines)
     assert [value / math.log(10) / (len(line) + 1) for value, line in zip(found, lines, strict=True)] == pytest.approx(
         [value / (len(line) + 1) for value, line in zip(expected, lines, strict=True)], abs=1e-3
     )

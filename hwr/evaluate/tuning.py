@@ -1,0 +1,276 @@
+"""Find the best settings of a beam search for a model: many settings on the same lines, then a choice.
+
+Every line is read by the network once; the searches run on what it said. The edits of each setting on each line are
+kept, so that a choice on one half of the lines can be judged on the other.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.decode.confidence import read_spans
+from hwr.decode.lattice import LabelSpan
+from hwr.decode.reading import Reading
+from hwr.evaluate.halves import split_lines
+from hwr.evaluate.lines import ReadLine, UnreadableLines, read_set
+from hwr.evaluate.sets import EvaluationSet
+from hwr.linecolumns import DEFAULT_COLUMNS, Columns
+from hwr.metrics import character_errors, word_errors
+from hwr.recognize.decoding import BeamSettings, Decoder, GreedyDecoder
+from hwr.text import Alphabet, normalise_text
+
+Grey = NDArray[np.uint8]
+Counts = NDArray[np.int64]
+
+WEIGHTS = (0.35, 0.5, 0.65, 0.8)
+BONUSES = (0.5, 1.0, 1.5, 2.0)
+WIDTHS = (8, 16, 32)
+BLANK_SCALES = (1.0, 0.9, 1.1, 0.8)
+"""Both in the order of preference: a wide beam costs time, scaled blanks are odd."""
+WORTH = 0.005
+"""An earlier value is taken if its CER is relatively higher by no more than this."""
+LINES_AT_ONCE = 64
+
+MakeDecoder = Callable[[BeamSettings], Decoder]
+
+
+class Network(Protocol):
+    """What tuning needs of a recogniser; its own decoder is not used."""
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The characters that it can write."""
+        ...
+
+    def decode_lines(
+        self, lines: Sequence[Grey], /
+    ) -> tuple[Sequence[NDArray[np.float32]], Sequence[Sequence[LabelSpan]]]:
+        """Log-probabilities of each line and the labels that its decoder chose."""
+        ...
+
+
+@dataclass(frozen=True)
+class NetworkLine:
+    """A line of a set and what the network says of it."""
+
+    set: str
+    id: str
+    writer: str | None
+    page: str | None
+    truth: str
+    log_probs: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Edits:
+    """Edits of one decoder on each line, and the lengths of the references: arrays of shape (lines,)."""
+
+    characters: Counts
+    character_lengths: Counts
+    words: Counts
+    word_lengths: Counts
+
+    def __getitem__(self, lines: NDArray[np.integer]) -> "Edits":
+        return Edits(self.characters[lines], self.character_lengths[lines], self.words[lines], self.word_lengths[lines])
+
+    @property
+    def cer(self) -> float:
+        """Pooled over the lines."""
+        return float(self.characters.sum() / max(self.character_lengths.sum(), 1))
+
+    @property
+    def wer(self) -> float:
+        """Pooled over the lines."""
+        return float(self.words.sum() / max(self.word_lengths.sum(), 1))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A setting and what it came to."""
+
+    settings: BeamSettings
+    edits: Edits
+
+
+def read_network_lines(
+    source: EvaluationSet,
+    network: Network,
+    columns: Columns = DEFAULT_COLUMNS,
+    limit: int | None = None,
+    on_line: Callable[[ReadLine], None] | None = None,
+) -> Iterator[NetworkLine]:
+    """Run the network over a set, at most the first `limit` lines; lines that do not open go to `on_line` alone.
+
+    Raises:
+        DataError: see `hwr.evaluate.lines.read_set`.
+    """
+    reader = _Keeper(network)
+    for line in read_set(source, reader, columns, limit):
+        if on_line is not None:
+            on_line(line)
+        if not isinstance(line, UnreadableLines):
+            yield NetworkLine(line.set, line.id, line.writer, line.page, line.truth, reader.kept.popleft())
+
+
+class _Keeper:
+    """Reads lines, and keeps what the network said until it is taken."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.kept: deque[NDArray[np.float32]] = deque()
+
+    def read_lines(self, lines: Sequence[Grey], /) -> list[Reading]:
+        log_probs, spans = self.network.decode_lines(lines)
+        self.kept.extend(log_probs)
+        return read_spans(log_probs, spans, self.network.alphabet)
+
+
+def measure(lines: Sequence[NetworkLine], decoder: Decoder, alphabet: Alphabet) -> Edits:
+    """Decode all lines and count the edits of each."""
+    rows = np.zeros((len(lines), 4), np.int64)
+    order = sorted(range(len(lines)), key=lambda index: len(lines[index].log_probs))
+    for start in range(0, len(order), LINES_AT_ONCE):
+        chunk = order[start : start + LINES_AT_ONCE]
+        for index, spans in zip(chunk, decoder.decode([lines[index].log_probs for index in chunk]), strict=True):
+            text = normalise_text(alphabet.decode([span.label for span in spans]))
+            characters, words = character_errors(lines[index].truth, text), word_errors(lines[index].truth, text)
+            rows[index] = (characters.edits, characters.reference_length, words.edits, words.reference_length)
+    return Edits(*rows.T)
+
+
+def by_set(lines: Sequence[NetworkLine]) -> dict[str, NDArray[np.int64]]:
+    """The places of the lines of each set, in the order in which the sets come."""
+    names = np.array([line.set for line in lines])
+    return {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
+
+
+def half_places(lines: Sequence[NetworkLine]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The places of the lines in two halves without a common writer, each set cut by itself (`hwr.evaluate.halves`)."""
+    first: set[tuple[str, str]] = set()
+    for places in by_set(lines).values():
+        one, _ = split_lines([lines[place] for place in places])
+        first.update((line.set, line.id) for line in one)
+    inside = np.array([(line.set, line.id) in first for line in lines])
+    return np.flatnonzero(inside), np.flatnonzero(~inside)
+
+
+def objective(trial: Edits, greedy: Edits, sets: Sequence[NDArray[np.integer]]) -> float:
+    """Mean over the sets of the CER against that of the greedy decoder: every set counts the same, below 1 is better.
+
+    Sets that the greedy decoder reads without an edit count as 1 and the CER.
+    """
+    ratios = []
+    for places in sets:
+        reference, found = greedy[places].cer, trial[places].cer
+        ratios.append(found / reference if reference > 0 else 1 + found)
+    return float(np.mean(ratios))
+
+
+def best(
+    trials: Sequence[Trial],
+    greedy: Edits,
+    lines: Sequence[NetworkLine],
+    places: NDArray[np.integer] | None = None,
+) -> Trial:
+    """The trial with the lowest objective on the lines at `places` (on all, if none are given)."""
+    chosen = np.arange(len(lines)) if places is None else places
+    sets = [np.intersect1d(members, chosen) for members in by_set(lines).values()]
+    sets = [members for members in sets if len(members)]
+    return min(trials, key=lambda trial: objective(trial.edits, greedy, sets))
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """All that was tried.
+
+    Attributes:
+        greedy: edits of the best path.
+        surface: trials of language-model weights and insertion bonuses.
+        others: trials of beam widths and blank scales at the best of these.
+        chosen: the settings that were best on all lines.
+    """
+
+    lines: tuple[NetworkLine, ...]
+    greedy: Edits
+    surface: tuple[Trial, ...]
+    others: tuple[Trial, ...]
+    chosen: Trial
+
+
+def tune(
+    lines: Sequence[NetworkLine],
+    start: BeamSettings,
+    make: MakeDecoder,
+    alphabet: Alphabet,
+    *,
+    weights: Sequence[float] = WEIGHTS,
+    bonuses: Sequence[float] = BONUSES,
+    on_trial: Callable[[Trial, float], None] = lambda trial, value: None,
+) -> Tuning:
+    """Try all weights with all bonuses, then widths and blank scales at the best of them.
+
+    Args:
+        start: its language models and the other settings that are not tried.
+        make: a decoder with these settings.
+        on_trial: is told each trial with its objective.
+    """
+    greedy = measure(lines, GreedyDecoder(), alphabet)
+    sets = list(by_set(lines).values())
+
+    def attempt(settings: BeamSettings) -> Trial:
+        trial = Trial(settings, measure(lines, make(settings), alphabet))
+        on_trial(trial, objective(trial.edits, greedy, sets))
+        return trial
+
+    surface = [attempt(replace(start, weight=w, insertion_bonus=b)) for w, b in product(weights, bonuses)]
+    chosen = best(surface, greedy, lines)
+    others: list[Trial] = []
+    for name, values in (("width", WIDTHS), ("blank_scale", BLANK_SCALES)):
+        present = getattr(chosen.settings, name)
+        tried = [chosen if value == present else attempt(_changed(chosen.settings, name, value)) for value in values]
+        others.extend(trial for trial in tried if trial is not chosen)
+        bound = min(objective(trial.edits, greedy, sets) for trial in tried) * (1 + WORTH)
+        chosen = next(trial for trial in tried if objective(trial.edits, greedy, sets) <= bound)
+    return Tuning(tuple(lines), greedy, tuple(surface), tuple(others), chosen)
+
+
+def _changed(settings: BeamSettings, name: str, value: float) -> BeamSettings:
+    changes: dict[str, Any] = {name: value}
+    return replace(settings, **changes)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A set as it is read with settings that were chosen on lines of other writers."""
+
+    name: str
+    lines: int
+    greedy: Edits
+    beam: Edits
+
+
+def judge_in_halves(tuning: Tuning) -> tuple[list[Judged], list[BeamSettings]]:
+    """What the beam search is worth on lines that it was not tuned on: each half with the best setting of the other.
+
+    Returns:
+        The sets, both halves pooled, and the settings that were chosen on the first and on the second half.
+    """
+    halves = half_places(tuning.lines)
+    trials = [*tuning.surface, *tuning.others]
+    chosen = [best(trials, tuning.greedy, tuning.lines, half) if len(half) else tuning.chosen for half in halves]
+    judged = []
+    for name, members in by_set(tuning.lines).items():
+        parts = [np.intersect1d(members, half) for half in halves]
+        beam = _joined([trial.edits[part] for trial, part in zip(reversed(chosen), parts, strict=True)])
+        judged.append(Judged(name, len(members), tuning.greedy[members], beam))
+    return judged, [trial.settings for trial in chosen]
+
+
+def _joined(parts: Sequence[Edits]) -> Edits:
+    names = ("characters", "character_lengths", "words", "word_lengths")
+    return Edits(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
