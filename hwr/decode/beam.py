@@ -62,7 +62,7 @@ class BeamOptions:
     """Width and pruning of a search.
 
     The defaults change hardly a text against those with which only the width prunes (`certain_blank` above 1,
-    `least_probability` 0, `most_labels` the number of classes), and take a tenth of the time: docs/decoding.md.
+    `least_probability` 0, `most_labels` the number of classes), and take a third of the time or less: docs/decoding.md.
 
     Attributes:
         width: prefixes that go on at each time step.
