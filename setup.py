@@ -12,7 +12,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 
-SHIPPED = {"checkpoints": (".safetensors", ".onnx", ".md"), "recipes": (".toml",)}
+SHIPPED = {"checkpoints": (".safetensors", ".onnx", ".lm", ".md"), "recipes": (".toml",)}
 """Folders of the repository, and the endings of the files in them that are installed."""
 
 

@@ -1,0 +1,83 @@
+"""What beam search and language models are worth on lines that they were not tuned on.
+
+    python -m benchmarks.decoding DATA... [-m MODEL]... [--limit N]
+
+For each model: weights and bonuses are tried on all lines, each set is cut in two by writer (by page where there is one
+writer), and each half is read with the settings that were best on the other. CER and WER, greedy and beam, and beam
+without a language model. It takes as long as `hwr lm tune`, which stores what it finds; this stores nothing.
+
+    python -m benchmarks.decoding --leaks TEXT... --validation DATA...
+
+How many validation lines of 25 characters or more occur, as a whole, in the texts of a language model.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from hwr.cli.lm_tune import change, print_halves, read
+from hwr.evaluate.evaluation import EvaluationOptions
+from hwr.evaluate.sets import find_sets
+from hwr.evaluate.tuning import by_set, measure, tune
+from hwr.linecolumns import open_parquet
+from hwr.linestore import resolve_split
+from hwr.lm.corpus import clean, load_text
+from hwr.recognize.decoding import BEAM, BeamSettings, DecoderOptions, make_decoder
+from hwr.recognize.language_models import language_model_names
+from hwr.recognize.recognizer import Recognizer
+
+LONG = 25
+"""Characters of a line that is looked for: shorter ones occur by chance."""
+
+
+def measure_model(data: Sequence[Path], model: str, limit: int | None) -> None:
+    """Print what tuning on one half brings on the other."""
+    recognizer = Recognizer(model, decoder=DecoderOptions("greedy"))
+    sets, _ = find_sets(data, "val")
+    lines, _ = read(recognizer, sets, EvaluationOptions(limit))
+    start = BeamSettings(language_models=tuple(language_model_names()))
+
+    def make(settings: BeamSettings):  # type: ignore[no-untyped-def]
+        return make_decoder(DecoderOptions(BEAM), {BEAM: settings.as_json()}, recognizer.alphabet, model)
+
+    tuning = tune(lines, start, make, recognizer.alphabet)
+    print(f"\n{model}, language models {', '.join(start.language_models)}")
+    print_halves(tuning)
+    alone = measure(lines, make(BeamSettings(weight=0.0, insertion_bonus=0.0)), recognizer.alphabet)
+    for name, members in by_set(lines).items():
+        greedy, beam = tuning.greedy[members].cer, alone[members].cer
+        print(f"{name}: beam without a language model {beam:.4f} ({change(greedy, beam)})")
+
+
+def count_leaks(texts: Sequence[Path], validation: Sequence[Path]) -> None:
+    """Print the validation lines that occur in the texts."""
+    corpus = "\n".join(" ".join(load_text(path, wrap=0).lines) for path in texts if not path.is_dir())
+    corpus += "\n".join("\n".join(load_text(path).lines) for path in texts if path.is_dir())
+    for path in validation:
+        column = open_parquet(resolve_split(path, "val")).read(columns=["text"])["text"]
+        lines = [clean(text or "", plain=True) for text in column.to_pylist()]
+        long = [line for line in lines if len(line) >= LONG]
+        found = sum(line in corpus for line in long)
+        print(f"{path.name}: {found} of {len(long)} long lines occur in the texts")
+
+
+def main() -> None:
+    """Parse and run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="*", type=Path)
+    parser.add_argument("-m", "--model", action="append", dest="models")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--leaks", nargs="+", type=Path, metavar="TEXT")
+    parser.add_argument("--validation", nargs="+", type=Path, default=[], metavar="DATA")
+    arguments = parser.parse_args()
+    if arguments.leaks:
+        count_leaks(arguments.leaks, arguments.validation)
+        return
+    if not arguments.data:
+        parser.error("name the sets to measure on")
+    for model in arguments.models or ["small"]:
+        measure_model(arguments.data, model, arguments.limit)
+
+
+if __name__ == "__main__":
+    main()
