@@ -10,6 +10,8 @@ from hwr.lm.model import ROOT, Model
 from hwr.lm.symbols import END, START, UNKNOWN
 from hwr.text import Alphabet
 
+SPARE_ROWS = 4_096
+"""Rows that one time step of 16 lines may add before the table is emptied at the next."""
 Integers = NDArray[np.integer]
 Numbers = NDArray[np.float32]
 ROWS = 32_768
@@ -65,8 +67,9 @@ class NgramScorer:
         return result
 
     def _clear(self) -> None:
-        self._scores = np.empty((1024, self._columns), np.float32)
-        self._next = np.empty((1024, self._columns), np.int32)
+        # Room for all: the system gives memory to a part of an array when it is written to, not before.
+        self._scores = np.empty((ROWS + SPARE_ROWS, self._columns), np.float32)
+        self._next = np.empty((ROWS + SPARE_ROWS, self._columns), np.int32)
         self._row_of_state[:] = -1
         self._row_of_state[ROOT] = 0
         self._used = 1
