@@ -60,6 +60,8 @@ class BeamSettings:
     def __post_init__(self) -> None:
         if not (0 <= self.weight < np.inf and abs(self.insertion_bonus) < np.inf):
             raise ValueError(f"weight {self.weight} (from 0 on), insertion bonus {self.insertion_bonus} (finite)")
+        if not isinstance(self.width, int):
+            raise ValueError(f"width {self.width}: a whole number is needed")
         self.options()  # raises if one of the numbers is out of its range
 
     def options(self) -> BeamOptions:
@@ -131,6 +133,8 @@ class DecoderOptions:
             raise UsageError(f"the greedy decoder has no {given[0].replace('_', ' ')}; use the decoder beam")
         if self.unknown_cost is not None and self.lexicon is None:
             raise UsageError("a cost of unknown words needs a lexicon")
+        if self.unknown_cost is not None and not self.unknown_cost >= 0:
+            raise UsageError(f"a cost of unknown words of {self.unknown_cost}: 0 or more is needed")
 
     def settings(self, own: BeamSettings | None) -> BeamSettings:
         """Those of the search, where the model's own are `own`.
