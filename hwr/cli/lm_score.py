@@ -20,8 +20,8 @@ def command(model: str, texts: tuple[Path, ...], wrap: int, plain: bool, per_lin
     from hwr.recognize.language_models import find_language_model
 
     loaded = find_language_model(model)
-    for path in texts:
-        text = load_text(path, wrap=wrap, plain=plain)
+    # all are opened before the first figure is printed: an error leaves no half of an output
+    for path, text in [(path, load_text(path, wrap=wrap, plain=plain)) for path in texts]:
         if per_line:
             values = text_log_probabilities(loaded, text.lines)
             for value, line in zip(values, text.lines, strict=True):

@@ -94,6 +94,9 @@ def _read(path: Path, file: TextIO) -> Tables:
     sections = [_read_section(path, lines, n, count) for n, count in enumerate(counts, start=1)]
     if not any(line == "\\end\\" for _, line in lines):
         raise ModelError(f"{path}: truncated: the line \\end\\ is missing")
+    for words, _, _ in sections[0]:
+        if len(words[0]) > 1 and words[0] not in _RESERVED:
+            raise ModelError(f"{path}: not a model of characters: it has the word {words[0]!r}")
     characters = sorted({name for name in (words[0] for words, _, _ in sections[0]) if name not in _RESERVED})
     blank = [" "] if any(words[0] in SPACES for words, _, _ in sections[0]) else []
     if len(characters) + len(blank) > MAX_CHARACTERS:
@@ -159,10 +162,6 @@ def _read_section(path: Path, lines: _Lines, order: int, count: int) -> _Section
 
 
 def _table(path: Path, order: int, section: _Section, codes: dict[str, int]) -> Table:
-    if order == 1:
-        for words, _, _ in section:
-            if words[0] not in codes or (len(words[0]) > 1 and words[0] not in _RESERVED):
-                raise ModelError(f"{path}: not a model of characters: it has the word {words[0]!r}")
     keys = np.zeros(len(section), np.uint64)
     try:
         for n in range(order):

@@ -70,6 +70,8 @@ def read_model(path: Path) -> Model:
             backoffs=Quantised(arrays["backoffs"], *map(float, facts["backoffs"])),
             facts=dict(facts["facts"]),
         )
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: the language model's metadata is incomplete ({error})") from None
     _check(model, path)

@@ -1,0 +1,368 @@
+"""`hwr lm` and the options of the decoder as a user runs them."""
+
+import json
+import lzma
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_model
+from commands import Outcome, Run, run_command
+from line_images import stored_line
+from PIL import Image
+
+from hwr.linestore import StoredLine, write_lines
+from hwr.lm.formats import read
+from hwr.lm.score import score_lines, text_log_probabilities
+from hwr.model.info import read_info
+from hwr.recognize.decoding import BeamSettings, DecoderOptions
+from hwr.recognize.recognizer import Recognizer
+from tests.lm.texts import sentences
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> Outcome:
+        return Outcome(*run_command(monkeypatch, capsys, *arguments))
+
+    return run
+
+
+def write_text(path: Path, lines: list[str]) -> Path:
+    data = ("\n".join(lines) + "\n").encode()
+    path.write_bytes(lzma.compress(data) if path.suffix == ".xz" else data)
+    return path
+
+
+@pytest.fixture
+def prose(tmp_path: Path) -> Path:
+    return write_text(tmp_path / "prose.txt", sentences(200))
+
+
+@pytest.fixture
+def lm(run: Run, prose: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "prose.lm"
+    assert run("lm", "build", prose, "-o", path, "--order", "4", "--max-size", "0", "--bits", "16").code == 0
+    return path
+
+
+def refused(outcome: Outcome, says: str) -> None:
+    """Exit code 2, one line that says so, nothing on stdout."""
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("hwr: error: ") and outcome.err.count("\n") == 1 and says in outcome.err
+
+
+# ---- build
+
+
+def test_the_same_text_gives_the_same_model_however_it_comes(run: Run, prose: Path, tmp_path: Path) -> None:
+    lines = sentences(200)
+    store = tmp_path / "store"
+    store.mkdir()
+    write_lines(store / "train.parquet", [stored_line(number, line) for number, line in enumerate(lines)])
+    write_lines(store / "val.parquet", [stored_line(0, "zzz")])
+    sources = {"txt": prose, "xz": write_text(tmp_path / "prose.txt.xz", lines), "store": store}
+    values = []
+    for name, source in sources.items():
+        outcome = run("lm", "build", source, "-o", tmp_path / f"{name}.lm", "--licence", "CC0")
+        assert (outcome.code, outcome.out) == (0, "") and f"{name}.lm: order 7" in outcome.err
+        model = read(tmp_path / f"{name}.lm")
+        assert model.facts["licence"] == "CC0" and "z" not in model.symbols.characters
+        values.append(text_log_probabilities(model, sentences(20, seed=5)))
+    assert values[0] == values[1] == values[2]
+
+
+def test_a_text_that_counts_often(run: Run, prose: Path, tmp_path: Path) -> None:
+    other = write_text(tmp_path / "other.txt", ["quick brown foxes", "lazy dogs"])
+    made = {}
+    for name, texts in (
+        ("once", [prose, other]),
+        ("often", [prose, "--often", other, 20]),
+        ("copies", [prose, write_text(tmp_path / "copies.txt", ["quick brown foxes", "lazy dogs"] * 20)]),
+    ):
+        assert run("lm", "build", *texts, "-o", tmp_path / f"{name}.lm", "--max-size", "0").code == 0
+        made[name] = score_lines(read(tmp_path / f"{name}.lm"), ["quick brown foxes"]).log_probability
+    assert made["often"] == made["copies"] > made["once"]
+    assert run("lm", "build", "--often", other, 2, "-o", tmp_path / "alone.lm").code == 0
+
+
+def ngrams(path: Path) -> list[int]:
+    return [int(count) for count in re.findall(r"^ngram \d+=(\d+)$", path.read_text(), re.MULTILINE)]
+
+
+def test_size_and_counts_are_kept_to(run: Run, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    text = write_text(tmp_path / "noise.txt", ["".join(random.choice(list("abcdefgh "), 50)) for _ in range(300)])
+    for size in ("20KB", "0.03M", "0"):
+        assert run("lm", "build", text, "-o", tmp_path / "a.lm", "--force", "--max-size", size).code == 0
+        bytes_of = (tmp_path / "a.lm").stat().st_size
+        bound = {"20KB": 20_000, "0.03M": 30_000}.get(size)
+        assert bytes_of > 60_000 if bound is None else 0.7 * bound < bytes_of <= bound
+    arguments = ["lm", "build", text, "-o", tmp_path / "a.arpa", "--force", "--max-size", "0", "--order", "4"]
+    assert run(*arguments).code == 0
+    everything = ngrams(tmp_path / "a.arpa")
+    assert run(*arguments, "--min-counts", "1,1,4").code == 0
+    frequent = ngrams(tmp_path / "a.arpa")
+    assert frequent[:2] == everything[:2]
+    assert frequent[2] < everything[2] and frequent[3] < everything[3]
+
+
+def test_what_exists_is_not_overwritten(run: Run, prose: Path, tmp_path: Path) -> None:
+    target = tmp_path / "mine.lm"
+    target.write_text("mine")
+    refused(run("lm", "build", prose, "-o", target), "--force overwrites it")
+    assert target.read_text() == "mine"
+    assert run("lm", "build", prose, "-o", target, "--force").code == 0
+    refused(run("lm", "convert", target, target), "--force overwrites it")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--max-size", "5X"], "a size such as 8MB"),
+        (["--max-size", "1KB"], "10,000 at least"),
+        (["--min-counts", "1,a"], "numbers such as 1,1,2"),
+        (["--min-counts", "0"], "minimum counts"),
+        (["--min-counts", "2,1"], "do not fall"),
+        (["--order", "9"], "--order"),
+        (["--bits", "4"], "--bits"),
+        (["--often", "prose.txt", "0"], "--often"),
+        (["-o", "model.txt"], "NAME.lm"),
+        (["none.txt"], "none.txt: no such text file"),
+        (["blank.txt"], "blank.txt: the file holds no text"),
+        (["empty.txt"], "empty.txt"),
+        (["binary.txt"], "binary.txt: not UTF-8 text"),
+        (["folder"], "train.parquet"),
+    ],
+)
+def test_wrong_values(
+    run: Run, prose: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("blank.txt").write_text(" \n\n")
+    Path("empty.txt").write_text("")
+    Path("binary.txt").write_bytes(b"\xff\xfe\x00")
+    Path("folder").mkdir()
+    before = sorted(tmp_path.iterdir())
+    refused(run("lm", "build", prose, "-o", "new.lm", *arguments), says)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_no_text_is_named(run: Run, tmp_path: Path) -> None:
+    refused(run("lm", "build", "-o", tmp_path / "a.lm"), "no text is named")
+
+
+# ---- convert and score
+
+
+def bits(outcome: Outcome) -> list[float]:
+    assert (outcome.code, outcome.err) == (0, "")
+    return [float(line.split("\t")[1].removesuffix(" bits a character")) for line in outcome.out.splitlines()]
+
+
+def test_both_formats_have_the_same_scores(run: Run, lm: Path, tmp_path: Path) -> None:
+    text = write_text(tmp_path / "new.txt", sentences(30, seed=9))
+    for source, target in ((lm, "a.arpa"), (tmp_path / "a.arpa", "b.lm"), (tmp_path / "b.lm", "c.arpa.gz")):
+        outcome = run("lm", "convert", source, tmp_path / target)
+        assert (outcome.code, outcome.out) == (0, "") and f"{target}: order 4" in outcome.err
+    first, *others = [
+        bits(run("lm", "score", path, text))[0]
+        for path in (lm, *(tmp_path / n for n in ("a.arpa", "b.lm", "c.arpa.gz")))
+    ]
+    assert others == pytest.approx([first] * 3, abs=0.001)
+
+
+def test_scores_are_bits_and_logarithms_of_lines(run: Run, lm: Path, tmp_path: Path) -> None:
+    lines = [*sentences(10, seed=9), "Qq"]
+    text = write_text(tmp_path / "new.txt", lines)
+    expected = np.array(text_log_probabilities(read(lm), lines))
+    outcome = run("lm", "score", lm, text, text)
+    count = sum(map(len, lines)) + len(lines)
+    assert bits(outcome) == pytest.approx([-expected.sum() / np.log(2) / count] * 2, abs=1e-4)
+    assert f"{count} characters and line ends" in outcome.out and "2 unknown" in outcome.out
+    rows = [row.split("\t") for row in run("lm", "score", lm, text, "--per-line").out.splitlines()]
+    assert [row[1] for row in rows] == lines
+    assert [float(row[0]) for row in rows] == pytest.approx(expected / np.log(10), abs=1e-4)
+
+
+def twice(data: bytes) -> bytes:
+    """A .lm file, of the same length, in whose list of characters one stands in the place of another."""
+    place = data.index(b"abcdefghi")
+    return data[:place] + b"aacdefghi" + data[place + 9 :]
+
+
+def test_broken_models(run: Run, lm: Path, prose: Path, tmp_path: Path) -> None:
+    assert run("lm", "convert", lm, tmp_path / "whole.arpa").code == 0
+    arpa, data = (tmp_path / "whole.arpa").read_text(), lm.read_bytes()
+    bad = {
+        "truncated.lm": data[: len(data) // 2],
+        "head.lm": data[:20],
+        "empty.lm": b"",
+        "truncated.arpa": arpa[: len(arpa) // 2].encode(),
+        "number.arpa": re.sub(r"^-\d\.\d+", "much", arpa, count=1, flags=re.MULTILINE).encode(),
+        "words.arpa": arpa.replace("\ta\t", "\tword\t", 1).encode(),
+        "long.arpa": arpa.replace("\ta\t", "\tzzz\t", 1).encode(),
+        "empty.arpa": b"",
+        "twice.lm": twice(data),
+        "packed.arpa.xz": b"no xz",
+    }
+    for name, content in bad.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        for arguments in (["score", path, prose], ["convert", path, tmp_path / "new.lm"]):
+            refused(run("lm", *arguments), str(path))
+    assert not (tmp_path / "new.lm").exists()
+    refused(run("lm", "convert", tmp_path / "none.arpa", tmp_path / "new.lm"), "none.arpa")
+    refused(run("lm", "convert", lm, tmp_path / "new.bin"), "NAME.arpa")
+    refused(run("lm", "score", "nobody", prose), "no language model named 'nobody'")
+    refused(run("lm", "score", lm, prose, tmp_path / "none.txt"), "none.txt: no such text file")
+
+
+# ---- tune, and what recognize and eval make of it
+
+TRUE = BeamSettings(weight=0.65, insertion_bonus=1.5)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return tiny_model.write_tiny_model(tmp_path / "model")
+
+
+@pytest.fixture
+def letters(run: Run, tmp_path: Path) -> Path:
+    """A language model of the few words of the tiny network's letters."""
+    random = np.random.default_rng(0)
+    words = [" ".join(random.choice(["ab", "cab", "bac", "abba"], 6)) for _ in range(100)]
+    path = tmp_path / "letters.lm"
+    assert run("lm", "build", write_text(tmp_path / "letters.txt", words), "-o", path, "--order", "4").code == 0
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path, model: Path, letters: Path) -> Path:
+    """Lines of two writers whose truth is what the beam search with the settings `TRUE` reads."""
+    random = np.random.default_rng(0)
+    options = DecoderOptions("beam", (str(letters),), weight=TRUE.weight, insertion_bonus=TRUE.insertion_bonus)
+    recognizer = Recognizer(model, threads=1, decoder=options)
+    lines = []
+    for number in range(24):
+        image = random.integers(30, 180, (1, 12)).astype(np.uint8).repeat(24, axis=0).repeat(12, axis=1)
+        image[:, ::12] = image[:, 1::12] = 0
+        grey = 255 - image
+        path = tmp_path / "line.png"
+        Image.fromarray(grey).save(path)
+        truth = recognizer.read_line(grey).text or "a"
+        lines.append(StoredLine(path.read_bytes(), "", truth, str(number), *grey.shape[::-1], writer=str(number % 2)))
+    folder = tmp_path / "lines"
+    folder.mkdir()
+    write_lines(folder / "val.parquet", lines)
+    return folder
+
+
+def evaluated(run: Run, *arguments: object) -> tuple[str, float]:
+    """The decoder and the CER."""
+    outcome = run("eval", *arguments, "--json", "-")
+    assert outcome.code == 0, outcome.err
+    report = json.loads(outcome.out)
+    return report["decoder"], report["total"]["cer"]
+
+
+def test_settings_are_tuned_and_then_used(run: Run, model: Path, letters: Path, store: Path, tmp_path: Path) -> None:
+    before = model.read_bytes(), model.with_suffix(".onnx").read_bytes()
+    target = tmp_path / "tuned" / "tiny.safetensors"
+    tune = ["lm", "tune", store, "-m", model, "--lm", letters]
+    outcome = run(*tune, "-o", target, "--plot", tmp_path / "plot.svg")
+    assert outcome.code == 0 and f"stored in {target}" in outcome.out and "chosen on half 2" in outcome.out
+    assert (model.read_bytes(), model.with_suffix(".onnx").read_bytes()) == before
+    assert (tmp_path / "plot.svg").read_text().startswith("<svg")
+    stored = read_info(target).decoder["beam"]
+    assert stored["language_models"] == [str(letters)] and set(stored) == set(TRUE.as_json())
+    assert (
+        f"best on all lines: weight {stored['weight']:g}, insertion bonus {stored['insertion_bonus']:g}" in outcome.out
+    )
+
+    greedy = evaluated(run, store, "-m", model)
+    assert greedy[0] == "greedy" and greedy[1] > 0.02
+    assert evaluated(run, store, "-m", target, "--decoder", "greedy") == greedy
+    tuned = evaluated(run, store, "-m", target)
+    assert tuned[0] == "beam" and tuned[1] < 0.5 * greedy[1]
+    exact = ["--lm-weight", TRUE.weight, "--insertion-bonus", TRUE.insertion_bonus, "--beam-width", TRUE.width]
+    assert evaluated(run, store, "-m", model, "--lm", letters, *exact) == ("beam", 0.0)
+    without = evaluated(run, store, "-m", target, "--lm", "none")
+    assert without[0] == "beam" and without[1] > tuned[1]
+
+    assert run(*tune, "--limit", 4, "--write").code == 0
+    assert "beam" in read_info(model).decoder and model.read_bytes() != before[0]
+
+
+def test_nothing_is_stored_unless_asked_for(run: Run, model: Path, letters: Path, store: Path) -> None:
+    before = model.read_bytes()
+    outcome = run("lm", "tune", store, "-m", model, "--lm", letters, "--limit", 4)
+    assert outcome.code == 0 and "stored" not in outcome.out and model.read_bytes() == before
+
+
+def test_wrong_use_of_tune(run: Run, model: Path, letters: Path, store: Path, tmp_path: Path) -> None:
+    for arguments, says in (
+        (["--write", "-o", tmp_path / "a.safetensors"], "give one of them"),
+        (["-o", tmp_path / "a.txt"], "name a model file"),
+        (["-m", tmp_path / "none.onnx"], "no such model file"),
+        (["--lm", "nobody"], "no language model named 'nobody'"),
+        (["--lm", tmp_path / "none.lm"], "none.lm: no such language model"),
+    ):
+        refused(run("lm", "tune", store, "-m", model, "--lm", letters, *arguments), says)
+    refused(run("lm", "tune", tmp_path / "nothing", "-m", model, "--lm", letters), "nothing")
+    partial = run("lm", "tune", store, tmp_path / "nothing", "-m", model, "--lm", letters, "--limit", 2)
+    assert partial.code == 3 and "nothing" in partial.err
+
+
+@pytest.fixture
+def image(store: Path, tmp_path: Path) -> Path:
+    return tmp_path / "line.png"
+
+
+def test_recognize_reads_with_what_is_asked_for(
+    run: Run, model: Path, letters: Path, image: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    grey = np.array(Image.open(image))
+    words = write_text(tmp_path / "words.txt", ["ab", "cab", "bac", "abba", "Ωb"])
+    for arguments, options in (
+        ([], DecoderOptions()),
+        (["--lm", letters], DecoderOptions(language_models=(str(letters),))),
+        (["--lm", "none"], DecoderOptions(language_models=())),
+        (["--lm", letters, "--lm-weight", 2], DecoderOptions(language_models=(str(letters),), weight=2.0)),
+        (["--lexicon", words, "--unknown-cost", "20"], DecoderOptions(lexicon=words, unknown_cost=20.0)),
+    ):
+        caplog.clear()
+        outcome = run("recognize", "--line", image, "-m", model, *arguments)
+        warnings = [record.getMessage() for record in caplog.records]
+        assert [("Ωb" in warning) for warning in warnings] == ([True] if "--lexicon" in arguments else [])
+        expected = Recognizer(model, threads=1, decoder=options).read_line(grey).text
+        assert (outcome.code, outcome.out.strip()) == (0, expected)
+
+
+def test_wrong_use_of_the_decoder(
+    run: Run, model: Path, letters: Path, store: Path, image: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.txt").write_text("")
+    strange = write_text(tmp_path / "strange.txt", ["ΩΩ"])
+    russian = tmp_path / "russian.lm"
+    assert run("lm", "build", write_text(tmp_path / "russian.txt", ["и вот река"]), "-o", russian).code == 0
+    for arguments, says in (
+        (["--decoder", "greedy", "--lm", "en"], "greedy decoder has no language models"),
+        (["--decoder", "greedy", "--lm", "none"], "greedy decoder has no language models"),
+        (["--decoder", "greedy", "--beam-width", 4], "greedy decoder has no width"),
+        (["--unknown-cost", 4], "needs a lexicon"),
+        (["--lexicon", strange, "--unknown-cost", "nan"], "0 or more"),
+        (["--lm-weight", "nan"], "weight nan"),
+        (["--lm-weight", "-1"], "--lm-weight"),
+        (["--beam-width", "0"], "--beam-width"),
+        (["--lexicon", tmp_path / "empty.txt"], "empty.txt"),
+        (["--lexicon", tmp_path / "none.txt"], "none.txt: no such"),
+        (["--lexicon", strange], "none of its words"),
+        (["--lm", tmp_path / "none.lm"], "none.lm: no such language model"),
+        (["--lm", "nobody"], "no language model named 'nobody'"),
+        (["--lm", russian], "same script"),
+    ):
+        for command in (["recognize", "--line", image], ["eval", store]):
+            refused(run(*command, "-m", model, *arguments), says)
