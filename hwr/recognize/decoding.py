@@ -198,15 +198,18 @@ class BeamDecoder:
 
     def decode(self, log_probs: Sequence[LogProbs], /) -> list[Spans]:
         """See `Decoder.decode`."""
-        labels: list[tuple[int, ...]] = [()] * len(log_probs)
+        spans: list[Spans] = [()] * len(log_probs)
         for scorer, members in self._by_scorer(log_probs):
             members = sorted(members, key=lambda index: len(log_probs[index]))
             for start in range(0, len(members), LINES_TOGETHER):
                 chunk = members[start : start + LINES_TOGETHER]
-                found = beam_search([log_probs[index] for index in chunk], self.settings.options(), scorer)
-                for index, hypotheses in zip(chunk, found, strict=True):
-                    labels[index] = hypotheses[0].labels
-        return alignments(log_probs, labels)
+                lines = [log_probs[index] for index in chunk]
+                found = beam_search(lines, self.settings.options(), scorer)
+                # Aligned chunk by chunk: the lattices of all lines at once would take gigabytes.
+                aligned = alignments(lines, [hypotheses[0].labels for hypotheses in found])
+                for index, line_spans in zip(chunk, aligned, strict=True):
+                    spans[index] = tuple(line_spans)
+        return spans
 
     def _by_scorer(self, log_probs: Sequence[LogProbs]) -> list[tuple[Scorer | None, list[int]]]:
         if self.languages is None:
