@@ -15,10 +15,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from hwr.cli.lm_tune import change, print_halves, read
+from hwr.cli.lm_tune import change, print_halves
+from hwr.cli.sets import read_sets
 from hwr.evaluate.evaluation import EvaluationOptions
 from hwr.evaluate.sets import find_sets
-from hwr.evaluate.tuning import by_set, measure, tune
+from hwr.evaluate.tuning import by_set, measure, read_network_lines, tune
 from hwr.linecolumns import open_parquet
 from hwr.linestore import resolve_split
 from hwr.lm.corpus import clean, load_text
@@ -34,7 +35,11 @@ def measure_model(data: Sequence[Path], model: str, limit: int | None) -> None:
     """Print what tuning on one half brings on the other."""
     recognizer = Recognizer(model, decoder=DecoderOptions("greedy"))
     sets, _ = find_sets(data, "val")
-    lines, _ = read(recognizer, sets, EvaluationOptions(limit))
+    lines, _ = read_sets(
+        lambda one, on_line: read_network_lines(one, recognizer, limit=limit, on_line=on_line),
+        sets,
+        EvaluationOptions(limit),
+    )
     start = BeamSettings(language_models=tuple(language_model_names()))
 
     def make(settings: BeamSettings):  # type: ignore[no-untyped-def]

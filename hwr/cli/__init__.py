@@ -1,6 +1,5 @@
 """The command line: one thin module a command; nothing is computed here."""
 
-import importlib
 import os
 import sys
 import traceback
@@ -8,6 +7,7 @@ import traceback
 import click
 
 from hwr import __version__
+from hwr.cli.lazy import LazyGroup
 from hwr.errors import EXIT_ERROR, EXIT_INTERRUPTED, HwrError
 
 COMMANDS = {
@@ -25,25 +25,9 @@ COMMANDS = {
 """Each command lives in the module `hwr.cli.NAME` as the click command `command`; it is imported when it is called."""
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command's module only when that command runs, so that `--help` stays fast."""
-
-    def list_commands(self, context: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"hwr.cli.{name}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, members=COMMANDS, prefix="hwr.cli.", context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="hwr")
 @click.option("--verbose", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context

@@ -3,32 +3,21 @@
 import importlib.util
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hwr.cli.decoder_options import decoder_options, make_options
-from hwr.cli.eval import column_options, complain, find, name_unreadable, progress_bar
+from hwr.cli.eval import column_options, complain, find
+from hwr.cli.sets import read_sets
 from hwr.errors import EXIT_OK, EXIT_PARTIAL, DataError, MissingDependency, UsageError
 
 if TYPE_CHECKING:
     from hwr.decode.confidence import Calibration
     from hwr.evaluate.calibration import ReadScores
-    from hwr.evaluate.evaluation import EvaluationOptions
-    from hwr.evaluate.sets import EvaluationSet
-    from hwr.recognize.decoding import DecoderOptions
 
 SUFFIXES = (".safetensors", ".onnx")
-
-
-@dataclass
-class Scored:
-    """What was read, and whether anything could not be."""
-
-    lines: "list[ReadScores]"
-    complete: bool
 
 
 @click.command(name="calibrate")
@@ -59,24 +48,29 @@ def command(
     fitted to: each set is cut in two by writer (by page, where there is one writer), and each half is measured with
     the calibration of the other. What is stored is fitted to all lines.
     """
-    from hwr.evaluate.calibration import fit
+    from hwr.evaluate.calibration import fit, read_scores
     from hwr.evaluate.evaluation import EvaluationOptions
     from hwr.linecolumns import Columns
     from hwr.recognize.models import DEFAULT_MODEL
+    from hwr.recognize.recognizer import Recognizer
 
     model = model or DEFAULT_MODEL
     source = model_file(model)
     check_output(source, write, output)
     names = Columns(**{option.removesuffix("_column"): name for option, name in columns.items()})
     found, missing = find(data, split)
-    scored, decoder = read(model, make_options(decoding), found, EvaluationOptions(limit, names))
-    calibration = fit(scored.lines)
-    print_report(scored.lines)
+    options = EvaluationOptions(limit, names)
+    reader = Recognizer(model, decoder=make_options(decoding))
+    lines, complete = read_sets(
+        lambda source, on_line: read_scores(source, reader, options.columns, options.limit, on_line), found, options
+    )
+    calibration = fit(lines)
+    print_report(lines)
     click.echo(describe(calibration))
     if write or output is not None:
-        store(source, decoder, calibration, output)
+        store(source, reader.decoder.name, calibration, output)
         click.echo(f"stored in {output or source}")
-    context.exit(EXIT_OK if scored.complete and not missing else EXIT_PARTIAL)
+    context.exit(EXIT_OK if complete and not missing else EXIT_PARTIAL)
 
 
 def model_file(model: str) -> Path:
@@ -97,35 +91,6 @@ def check_output(source: Path, write: bool, output: Path | None) -> None:
         raise UsageError(f"{output}: name a model file, {' or '.join(SUFFIXES)}")
     if (write or output) and source.with_suffix(".onnx").exists() and importlib.util.find_spec("onnx") is None:
         raise MissingDependency("to change an ONNX file, onnx is needed, which is not installed; run: pip install onnx")
-
-
-def read(
-    model: str, decoder: "DecoderOptions", sets: "Sequence[EvaluationSet]", options: "EvaluationOptions"
-) -> tuple[Scored, str]:
-    """Read all lines; those and the sets that cannot be read are named. Also the name of the decoder."""
-    from hwr.evaluate.calibration import read_scores
-    from hwr.evaluate.lines import ReadLine, UnreadableLines
-    from hwr.recognize.recognizer import Recognizer
-
-    reader = Recognizer(model, decoder=decoder)
-    scored = Scored([], True)
-    with progress_bar(sets, options) as advance:
-
-        def on_line(line: ReadLine) -> None:
-            advance(line)
-            name_unreadable(line)
-            if isinstance(line, UnreadableLines):
-                scored.complete = False
-
-        for source in sets:
-            try:
-                scored.lines.extend(read_scores(source, reader, options.columns, options.limit, on_line))
-            except DataError as error:
-                complain(str(error))
-                scored.complete = False
-    if not scored.lines:
-        raise DataError("no line could be read")
-    return scored, reader.decoder.name
 
 
 def print_report(lines: "Sequence[ReadScores]") -> None:

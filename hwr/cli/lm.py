@@ -1,8 +1,8 @@
 """`hwr lm`: build, tune and look at language models."""
 
-import importlib
-
 import click
+
+from hwr.cli.lazy import LazyGroup
 
 COMMANDS = {
     "build": "Build a character n-gram model from texts.",
@@ -13,24 +13,7 @@ COMMANDS = {
 """Each subcommand is the click command `command` of `hwr.cli.lm_NAME`."""
 
 
-class LazyGroup(click.Group):
-    """A group that imports a subcommand's module only when it runs."""
-
-    def list_commands(self, context: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"hwr.cli.lm_{name}").command
-        return command
-
-    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group("lm", cls=LazyGroup)
+@click.group("lm", cls=LazyGroup, members=COMMANDS, prefix="hwr.cli.lm_")
 def command() -> None:
     """Language models: what a language's next character is likely to be.
 

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from hwr.cli.calibrate import check_output, model_file
-from hwr.cli.eval import column_options, complain, find, name_unreadable, progress_bar
-from hwr.errors import EXIT_OK, EXIT_PARTIAL, DataError
+from hwr.cli.eval import column_options, find
+from hwr.cli.sets import read_sets
+from hwr.errors import EXIT_OK, EXIT_PARTIAL
 from hwr.files import atomic_write
 
 if TYPE_CHECKING:
-    from hwr.evaluate.evaluation import EvaluationOptions
-    from hwr.evaluate.sets import EvaluationSet
-    from hwr.evaluate.tuning import NetworkLine, Trial, Tuning
-    from hwr.recognize.recognizer import Recognizer
+    from hwr.evaluate.tuning import Trial, Tuning
 
 
 @click.command("tune")
@@ -62,7 +60,7 @@ def command(
     other. What is stored is tuned on all lines; `hwr recognize` and `hwr eval` then use it by themselves.
     """
     from hwr.evaluate.evaluation import EvaluationOptions
-    from hwr.evaluate.tuning import tune
+    from hwr.evaluate.tuning import read_network_lines, tune
     from hwr.linecolumns import Columns
     from hwr.model.metadata import update_decoder
     from hwr.recognize.decoding import BEAM, BeamSettings, DecoderOptions, make_decoder
@@ -78,7 +76,11 @@ def command(
     start = BeamSettings(language_models=names or tuple(language_model_names()))
     make_decoder(DecoderOptions(BEAM), {BEAM: start.as_json()}, recognizer.alphabet, model)  # are the models usable?
     options = EvaluationOptions(limit, Columns(**{key.removesuffix("_column"): name for key, name in columns.items()}))
-    lines, complete = read(recognizer, found, options)
+    lines, complete = read_sets(
+        lambda one, on_line: read_network_lines(one, recognizer, options.columns, options.limit, on_line),
+        found,
+        options,
+    )
     tuning = tune(
         lines,
         start,
@@ -99,34 +101,6 @@ def command(
         update_decoder(source, {BEAM: chosen.as_json()}, output)
         click.echo(f"stored in {output or source}")
     context.exit(EXIT_OK if complete and not missing else EXIT_PARTIAL)
-
-
-def read(
-    recognizer: "Recognizer", sets: "list[EvaluationSet]", options: "EvaluationOptions"
-) -> "tuple[list[NetworkLine], bool]":
-    """All lines, and whether there are all; what cannot be read is named."""
-    from hwr.evaluate.lines import ReadLine, UnreadableLines
-    from hwr.evaluate.tuning import read_network_lines
-
-    lines: list[NetworkLine] = []
-    complete = True
-    with progress_bar(sets, options) as advance:
-
-        def on_line(line: ReadLine) -> None:
-            nonlocal complete
-            advance(line)
-            name_unreadable(line)
-            complete = complete and not isinstance(line, UnreadableLines)
-
-        for source in sets:
-            try:
-                lines.extend(read_network_lines(source, recognizer, options.columns, options.limit, on_line))
-            except DataError as error:
-                complain(str(error))
-                complete = False
-    if not lines:
-        raise DataError("no line could be read")
-    return lines, complete
 
 
 def report(trial: "Trial", value: float) -> None:

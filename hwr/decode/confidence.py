@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.lattice import LabelSpan, alignments, text_log_probabilities
+from hwr.decode.lattice import LabelSpan, text_log_probabilities
 from hwr.decode.reading import Reading, find_characters
 from hwr.errors import ModelError
 from hwr.text import Alphabet
@@ -88,9 +88,9 @@ def find_calibration(settings: Mapping[str, Any], decoder: str, where: object) -
         ) from None
 
 
-def read_labels(
+def read_spans(
     log_probs: Sequence[NDArray[np.floating]],
-    labels: Sequence[Sequence[int]],
+    spans: Sequence[Sequence[LabelSpan]],
     alphabet: Alphabet,
     calibration: Calibration = UNCALIBRATED,
 ) -> list[Reading]:
@@ -98,21 +98,7 @@ def read_labels(
 
     Args:
         log_probs: of each line natural logarithms of shape (T, classes), T >= 0; class 0 is the blank.
-        labels: of each line, without CTC's blanks.
-
-    Raises:
-        ValueError: a shape or label does not fit, or labels need more time steps than there are.
-    """
-    return read_spans(log_probs, alignments(log_probs, labels), alphabet, calibration)
-
-
-def read_spans(
-    log_probs: Sequence[NDArray[np.floating]],
-    spans: Sequence[Sequence[LabelSpan]],
-    alphabet: Alphabet,
-    calibration: Calibration = UNCALIBRATED,
-) -> list[Reading]:
-    """As `read_labels`, with the time steps of each label known, as those of the best path are.
+        spans: of each line its labels with their time steps, without CTC's blanks.
 
     Raises:
         ValueError: a shape or label does not fit.

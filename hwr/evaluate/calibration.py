@@ -11,7 +11,6 @@ kept.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,18 +27,15 @@ from hwr.decode.confidence import (
     score_words,
     temper,
 )
-from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
 from hwr.errors import DataError
 from hwr.evaluate.confidence import CalibrationError, calibration_error
 from hwr.evaluate.halves import halves
-from hwr.evaluate.lines import ReadLine, UnreadableLines, read_set
+from hwr.evaluate.lines import Grey, LineDecoder, ReadLine, UnreadableLines, read_set
 from hwr.evaluate.sets import EvaluationSet
 from hwr.linecolumns import DEFAULT_COLUMNS, Columns
-from hwr.text import Alphabet
 
 Numbers = NDArray[np.float64]
-Grey = NDArray[np.uint8]
 
 TEMPERATURES: Numbers = np.geomspace(0.5, 3.0, 25)
 GOOD_ENOUGH = 0.03
@@ -50,21 +46,6 @@ NEWTON_STEPS = 50
 RATIO = (5**0.5 - 1) / 2
 DIGITS = 5
 """Digits of the numbers that are kept."""
-
-
-class Decoder(Protocol):
-    """What calibrating needs of a recogniser."""
-
-    @property
-    def alphabet(self) -> Alphabet:
-        """The characters that it can write."""
-        ...
-
-    def decode_lines(
-        self, lines: Sequence[Grey], /
-    ) -> tuple[Sequence[NDArray[np.float32]], Sequence[Sequence[LabelSpan]]]:
-        """Log-probabilities of each line and the labels that the decoder chose."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -101,7 +82,7 @@ class Confidences:
 
 def read_scores(
     source: EvaluationSet,
-    decoder: Decoder,
+    decoder: LineDecoder,
     columns: Columns = DEFAULT_COLUMNS,
     limit: int | None = None,
     on_line: Callable[[ReadLine], None] | None = None,
@@ -126,7 +107,7 @@ def read_scores(
 class _GridReader:
     """Reads lines, and keeps what they score at every temperature until it is taken."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: LineDecoder) -> None:
         self.decoder = decoder
         self.scores: deque[tuple[Numbers, Numbers]] = deque()
 

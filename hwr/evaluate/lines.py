@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
 from hwr.errors import DataError, InputError
 from hwr.evaluate.sets import EvaluationSet
@@ -14,7 +15,7 @@ from hwr.image import decode_image
 from hwr.linecolumns import DEFAULT_COLUMNS, Columns
 from hwr.linestore import LineFile, LineGroup, StoredLine
 from hwr.metrics import ErrorCounts, character_errors, right_words, word_errors
-from hwr.text import normalise_text
+from hwr.text import Alphabet, normalise_text
 
 BATCH_PIXELS = 64_000_000
 """Most pixels (bytes) of decoded images that are held at once: 256 lines of a good scan, or a few giant ones."""
@@ -27,6 +28,21 @@ class LineReader(Protocol):
 
     def read_lines(self, lines: Sequence[Grey], /) -> Sequence[Reading]:
         """Read grey images of lines, (H, W) each; the readings come in their order."""
+        ...
+
+
+class LineDecoder(Protocol):
+    """What calibrating and tuning need of a recogniser."""
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The characters that it can write."""
+        ...
+
+    def decode_lines(
+        self, lines: Sequence[Grey], /
+    ) -> tuple[Sequence[NDArray[np.float32]], Sequence[Sequence[LabelSpan]]]:
+        """Log-probabilities of each line and the labels that the decoder chose."""
         ...
 
 

@@ -8,23 +8,21 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.confidence import read_spans
-from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
 from hwr.evaluate.halves import split_lines
-from hwr.evaluate.lines import ReadLine, UnreadableLines, read_set
+from hwr.evaluate.lines import Grey, LineDecoder, ReadLine, UnreadableLines, read_set
 from hwr.evaluate.sets import EvaluationSet
 from hwr.linecolumns import DEFAULT_COLUMNS, Columns
 from hwr.metrics import character_errors, word_errors
 from hwr.recognize.decoding import BeamSettings, Decoder, GreedyDecoder
 from hwr.text import Alphabet, normalise_text
 
-Grey = NDArray[np.uint8]
 Counts = NDArray[np.int64]
 
 WEIGHTS = (0.35, 0.5, 0.65, 0.8)
@@ -37,21 +35,6 @@ WORTH = 0.005
 LINES_AT_ONCE = 64
 
 MakeDecoder = Callable[[BeamSettings], Decoder]
-
-
-class Network(Protocol):
-    """What tuning needs of a recogniser; its own decoder is not used."""
-
-    @property
-    def alphabet(self) -> Alphabet:
-        """The characters that it can write."""
-        ...
-
-    def decode_lines(
-        self, lines: Sequence[Grey], /
-    ) -> tuple[Sequence[NDArray[np.float32]], Sequence[Sequence[LabelSpan]]]:
-        """Log-probabilities of each line and the labels that its decoder chose."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -99,7 +82,7 @@ class Trial:
 
 def read_network_lines(
     source: EvaluationSet,
-    network: Network,
+    network: LineDecoder,
     columns: Columns = DEFAULT_COLUMNS,
     limit: int | None = None,
     on_line: Callable[[ReadLine], None] | None = None,
@@ -120,7 +103,7 @@ def read_network_lines(
 class _Keeper:
     """Reads lines, and keeps what the network said until it is taken."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: LineDecoder) -> None:
         self.network = network
         self.kept: deque[NDArray[np.float32]] = deque()
 

@@ -15,12 +15,11 @@ from hwr.decode.confidence import (
     Calibration,
     correct,
     find_calibration,
-    read_labels,
     read_spans,
     temper,
 )
 from hwr.decode.greedy import best_path, decode_greedy
-from hwr.decode.lattice import text_log_probability
+from hwr.decode.lattice import LabelSpan, alignments, text_log_probability
 from hwr.errors import ModelError
 from hwr.text import Alphabet
 
@@ -110,14 +109,14 @@ def test_labels_of_the_best_path_give_its_reading() -> None:
     alphabet = Alphabet(" abc\u0301")
     lines = [random_log_probs(steps, 6, seed=steps) for steps in (15, 31, 64)]
     labels = [[span.label for span in best_path(line)] for line in lines]
-    assert read_labels(lines, labels, alphabet) == [decode_greedy(line, alphabet) for line in lines]
+    assert read_spans(lines, alignments(lines, labels), alphabet) == [decode_greedy(line, alphabet) for line in lines]
 
 
 def test_other_labels_follow_the_text_rules() -> None:
     alphabet = Alphabet(" e\u0301x\u00a0")
     log_probs = random_log_probs(30, 6, seed=4, sharpness=0.5)
     labels = [1, 2, 3, 1, 5, 1, 4, 4, 1]
-    (reading,) = read_labels([log_probs], [labels], alphabet)
+    (reading,) = read_spans([log_probs], alignments([log_probs], [labels]), alphabet)
     assert reading.text == "\u00e9 xx" == "".join(span.character for span in reading.characters)
     assert len(reading.words) == 2
     assert reading.confidence == pytest.approx(math.exp(text_log_probability(log_probs, labels)))
@@ -199,4 +198,4 @@ class TestCalibration:
 
 def test_wrong_number_of_classes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\(T, 4\)"):
-        read_labels([np.zeros((3, 5))], [[1]], AB)
+        read_spans([np.zeros((3, 5))], [[LabelSpan(1, 0, 1)]], AB)

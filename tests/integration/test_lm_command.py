@@ -151,6 +151,7 @@ def test_wrong_values(
 
 def test_no_text_is_named(run: Run, tmp_path: Path) -> None:
     refused(run("lm", "build", "-o", tmp_path / "a.lm"), "no text is named")
+    assert not list(tmp_path.iterdir())
 
 
 # ---- convert and score
