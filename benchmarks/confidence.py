@@ -1,4 +1,4 @@
-"""Which number says best whether a word or a line is right?
+"""Which number says best whether a word or a line, read greedily, is right?
 
     python benchmarks/confidence.py DATA... [-m MODEL] [--every N] [--beam W]
 
@@ -24,6 +24,7 @@ from hwr.evaluate.confidence import calibration_error, reject_area
 from hwr.image import decode_image
 from hwr.linestore import LineFile, resolve_split
 from hwr.metrics import character_errors, right_words
+from hwr.recognize.decoding import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 
 Numbers = NDArray[np.float64]
@@ -152,7 +153,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take each N-th line")
     parser.add_argument("--beam", type=int, default=0, help="with shares of the W best texts")
     options = parser.parse_args()
-    recognizer = Recognizer(options.model, threads=1)
+    recognizer = Recognizer(options.model, threads=1, decoder=DecoderOptions("greedy"))
     lines = [line for path in options.data for line in read(path, recognizer, options.every, options.beam)]
     right = np.array([is_right for line in lines for is_right in line.right])
     print(f"{options.model}: {len(lines):,} lines, {len(right):,} words, {right.mean():.1%} of them right\n")

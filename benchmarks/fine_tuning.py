@@ -27,6 +27,7 @@ from hwr.evaluate.sets import find_sets
 from hwr.linestore import LineFile, StoredLine, resolve_split, write_lines
 from hwr.metrics import ErrorCounts
 from hwr.model.info import read_info
+from hwr.recognize.decoding import DecoderOptions
 from hwr.recognize.models import find_model
 from hwr.recognize.recognizer import Recognizer
 
@@ -90,9 +91,10 @@ def hands(options: argparse.Namespace) -> Iterator[Hand]:
 
 
 def measure(model: str | Path, lines: Sequence[StoredLine], folder: Path) -> ErrorCounts:
-    """Character errors of a model, as `hwr eval` counts them."""
+    """Character errors of a model, as `hwr eval --decoder greedy` counts them."""
     write_lines(folder / "test.parquet", lines)
-    reader = Recognizer(str(model))
+    # Only shipped models carry settings of a beam search: all are read in the same way.
+    reader = Recognizer(str(model), decoder=DecoderOptions("greedy"))
     sets, _ = find_sets([folder / "test.parquet"], "val")
     return evaluate(reader, reader.alphabet, sets).total.characters
 

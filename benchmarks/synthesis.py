@@ -105,9 +105,10 @@ def paper_milliseconds(inks: list[InkLine]) -> float:
 
 def reading(data: Path, lines: int, model: str) -> None:
     """The CER of a model on each kind of paper."""
+    from hwr.recognize.decoding import DecoderOptions
     from hwr.recognize.recognizer import Recognizer
 
-    recognizer = Recognizer(model, threads=1)
+    recognizer = Recognizer(model, threads=1, decoder=DecoderOptions("greedy"))
     english = replace(sources(data)["fonts"], texts=(data / "text" / "english.txt.xz",))
     generator = LineGenerator(english, recognizer.info.alphabet)
     inks = [generator.ink(SEED, index) for index in range(lines)]

@@ -123,9 +123,10 @@ def describe(calibration: "Calibration") -> str:
     from hwr.decode.confidence import IDENTITY
 
     parts = [f"temperature {calibration.temperature:.4f}"]
-    for name, (slope, shift) in (("words", calibration.word), ("lines", calibration.line)):
-        if (slope, shift) != IDENTITY:
-            parts.append(f"{name}: logit * {slope:.4f} {shift:+.4f}")
+    for name, curve in (("words", calibration.word), ("lines", calibration.line)):
+        if curve != IDENTITY:
+            low, high, shift = curve
+            parts.append(f"{name}: {low:.4f} log p - {high:.4f} log(1 - p) {shift:+.4f}")
     return "; ".join(parts)
 
 

@@ -7,12 +7,14 @@
             covers that the word ends where it was ended: without its blanks, half of what is unsure would be missing.
 
 A network is not as sure as it should be, or surer (Guo et al. 2017, "On calibration of modern neural networks"): its
-log-probabilities are divided by a temperature before the sum, and normalised again. A sigmoid of the logit, a * logit
-p + b (Platt 1999), can correct words and lines further. Both are fitted on validation data for each decoder
-(`hwr.evaluate.calibration`) and lie in the model file.
+log-probabilities are divided by a temperature before the sum, and normalised again. A curve of three numbers can
+correct words and lines further: logit p' = a log p - b log(1 - p) + c (Kull, Silva Filho and Flach 2017, "Beta
+calibration"); with a = b it is Platt's sigmoid. Language models need it: words that they chose against the ink are
+right more often by far than the ink says, and a curve that lifts these with one slope would make the sure words unsure.
+All is fitted on validation data for each decoder (`hwr.evaluate.calibration`) and lies in the model file.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -26,12 +28,12 @@ from hwr.errors import ModelError
 from hwr.text import Alphabet
 
 Numbers = NDArray[np.float64]
-Sigmoid = tuple[float, float]
-"""a, b of the probability 1 / (1 + exp(-(a logit(p) + b)))."""
+Curve = tuple[float, float, float]
+"""a, b, c of logit p' = a log p - b log(1 - p) + c."""
 
 SETTINGS_KEY = "calibration"
 """The key of `ModelInfo.decoder` under which calibrations lie, by decoder."""
-IDENTITY: Sigmoid = (1.0, 0.0)
+IDENTITY: Curve = (1.0, 1.0, 0.0)
 CERTAIN = -1e-12
 """Log-probabilities are at most this, so that they have a logit."""
 
@@ -49,14 +51,14 @@ class Calibration:
     """
 
     temperature: float = 1.0
-    word: Sigmoid = IDENTITY
-    line: Sigmoid = IDENTITY
+    word: Curve = IDENTITY
+    line: Curve = IDENTITY
 
     def __post_init__(self) -> None:
         numbers = (self.temperature, *self.word, *self.line)
         if not all(isfinite(number) for number in numbers):
             raise ValueError(f"not a finite number in {numbers}")
-        if min(self.temperature, self.word[0], self.line[0]) <= 0:
+        if min(self.temperature, *self.word[:2], *self.line[:2]) <= 0:
             raise ValueError("the temperature and the slopes are above 0")
 
     def settings(self) -> dict[str, Any]:
@@ -78,14 +80,17 @@ def find_calibration(settings: Mapping[str, Any], decoder: str, where: object) -
     if entry is None:
         return UNCALIBRATED
     try:
-        word, line = (tuple(map(float, entry[name])) for name in ("word", "line"))
-        if len(word) != 2 or len(line) != 2:
-            raise ValueError("a sigmoid has two numbers")
+        word, line = (_curve(entry[name]) for name in ("word", "line"))
         return Calibration(float(entry["temperature"]), word, line)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{where}: the calibration of decoder {decoder!r} cannot be used ({error}); `hwr calibrate` makes a new one"
         ) from None
+
+
+def _curve(numbers: Iterable[float]) -> Curve:
+    low, high, shift = map(float, numbers)
+    return low, high, shift
 
 
 def read_spans(
@@ -171,18 +176,24 @@ def find_word_labels(spans: Sequence[LabelSpan], blanks: frozenset[int]) -> Iter
         yield max(0, first - 1), len(spans) - 1
 
 
-def correct(log_probabilities: Numbers, sigmoid: Sigmoid) -> Numbers:
-    """Probabilities from 0 to 1, corrected by a sigmoid of their logits."""
+def correct(log_probabilities: Numbers, curve: Curve) -> Numbers:
+    """Probabilities from 0 to 1, corrected by a curve."""
     values = np.minimum(log_probabilities, 0.0)
-    if sigmoid == IDENTITY:
+    if curve == IDENTITY:
         return np.exp(values)
-    slope, shift = sigmoid
-    corrected: Numbers = np.exp(-np.logaddexp(0.0, -(slope * logit(values) + shift)))
+    low, high, shift = curve
+    of_right, of_wrong = both(values)
+    corrected: Numbers = np.exp(-np.logaddexp(0.0, -(low * of_right - high * of_wrong + shift)))
     return corrected
 
 
 def logit(log_probabilities: Numbers) -> Numbers:
     """log p - log(1 - p), with p not quite 1."""
+    of_right, of_wrong = both(log_probabilities)
+    return of_right - of_wrong
+
+
+def both(log_probabilities: Numbers) -> tuple[Numbers, Numbers]:
+    """log p and log(1 - p), with p not quite 1."""
     values = np.minimum(log_probabilities, CERTAIN)
-    logits: Numbers = values - np.log(-np.expm1(values))
-    return logits
+    return values, np.log(-np.expm1(values))

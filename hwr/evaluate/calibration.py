@@ -1,8 +1,8 @@
 """Fit a model's calibration to lines whose truth is known.
 
 The temperature is the one that makes the likelihood of what was right and wrong greatest (Guo et al. 2017, section
-4.2), over words. Where that leaves a calibration error of more than `GOOD_ENOUGH`, a sigmoid of the logit is fitted
-behind it (Platt 1999, with his targets; Newton's method), for words and for lines.
+4.2), over words. Where that leaves a calibration error of more than `GOOD_ENOUGH`, a curve is fitted behind
+it (Kull et al. 2017; with the targets of Platt 1999, by Newton's method), for words and for lines.
 
 Scores are computed on a grid of temperatures while the lines are read, and interpolated between: so lines need not be
 kept.
@@ -19,7 +19,8 @@ from hwr.decode.confidence import (
     IDENTITY,
     UNCALIBRATED,
     Calibration,
-    Sigmoid,
+    Curve,
+    both,
     correct,
     logit,
     read_spans,
@@ -39,7 +40,7 @@ Numbers = NDArray[np.float64]
 
 TEMPERATURES: Numbers = np.geomspace(0.5, 3.0, 25)
 GOOD_ENOUGH = 0.03
-"""A calibration error that needs no sigmoid."""
+"""A calibration error that needs no curve."""
 LEAST = -1e6
 """Log-probabilities are at least this, so that they can be interpolated."""
 NEWTON_STEPS = 50
@@ -229,7 +230,7 @@ def fit(lines: Sequence[ReadScores]) -> Calibration:
     temperature = round(float(np.exp(best)), DIGITS)
     words, whole = _at(lines, temperature)
     lines_right = np.array([line.line_right for line in lines])
-    return Calibration(temperature, _sigmoid_if_needed(words, right), _sigmoid_if_needed(whole, lines_right))
+    return Calibration(temperature, _curve_if_needed(words, right), _curve_if_needed(whole, lines_right))
 
 
 def negative_log_likelihood(log_probabilities: Numbers, right: NDArray[np.bool_]) -> float:
@@ -254,33 +255,49 @@ def _golden_section(function: Callable[[float], float], low: float, high: float,
     return (low + high) / 2
 
 
-def _sigmoid_if_needed(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Sigmoid:
+def _curve_if_needed(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Curve:
     plain = np.exp(np.minimum(log_probabilities, 0.0))
     if calibration_error(plain, right).equal_width <= GOOD_ENOUGH or right.all() or not right.any():
         return IDENTITY
-    slope, shift = fit_sigmoid(logit(np.minimum(log_probabilities, 0.0)), right)
-    # A slope below 0 would turn the order round: then the confidences say nothing, and no sigmoid helps.
-    return (round(slope, DIGITS), round(shift, DIGITS)) if slope > 10**-DIGITS else IDENTITY
+    low, high, shift = fit_curve(np.minimum(log_probabilities, 0.0), right)
+    # A slope below 0 would turn the order round: then the confidences say nothing, and no curve helps.
+    if min(low, high) <= 10**-DIGITS:
+        return IDENTITY
+    return round(low, DIGITS), round(high, DIGITS), round(shift, DIGITS)
 
 
-def fit_sigmoid(logits: Numbers, right: NDArray[np.bool_]) -> Sigmoid:
-    """Slope and shift under which the outcomes are likeliest, by Newton's method with halved steps.
+def fit_curve(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Curve:
+    """The curve under which the outcomes are likeliest.
 
-    The targets are those of Platt (1999), a little inside 0 and 1, so that there always is a best slope.
+    Where one of its slopes would fall below 0, both are the same, as in Platt's sigmoid.
+    """
+    of_right, of_wrong = both(log_probabilities)
+    low, high, shift = logistic_regression(np.stack([of_right, -of_wrong], axis=1), right)
+    if min(low, high) > 0:
+        return low, high, shift
+    slope, shift = logistic_regression((of_right - of_wrong)[:, None], right)
+    return slope, slope, shift
+
+
+def logistic_regression(features: Numbers, right: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Weights of the features (N, F), and a shift, under which the outcomes are likeliest: Newton, with halved steps.
+
+    The targets are those of Platt (1999), a little inside 0 and 1, so that there always are best weights.
     """
     positive = int(right.sum())
     targets = np.where(right, (positive + 1) / (positive + 2), 1 / (len(right) - positive + 2))
-    design = np.stack([logits, np.ones_like(logits)], axis=1)
+    design = np.column_stack([features, np.ones(len(features))])
 
     def loss(weights: Numbers) -> float:
         values = design @ weights
         return float((np.logaddexp(0.0, values) - targets * values).sum())
 
-    weights = np.array([1.0, 0.0])
+    weights = np.ones(design.shape[1])
+    weights[-1] = 0.0
     for _ in range(NEWTON_STEPS):
         fitted = np.exp(-np.logaddexp(0.0, -(design @ weights)))
         gradient = design.T @ (fitted - targets)
-        curvature = (design * (fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(2)
+        curvature = (design * (fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(len(weights))
         step = np.linalg.solve(curvature, gradient)
         before = loss(weights)
         while loss(weights - step) > before and np.abs(step).max() > 1e-10:
@@ -288,4 +305,4 @@ def fit_sigmoid(logits: Numbers, right: NDArray[np.bool_]) -> Sigmoid:
         weights = weights - step
         if np.abs(step).max() < 1e-8:
             break
-    return float(weights[0]), float(weights[1])
+    return tuple(weights.tolist())

@@ -97,7 +97,7 @@ def test_no_text_and_no_time_steps() -> None:
 def test_many_lines_equal_one_by_one() -> None:
     alphabet = Alphabet(" abcdefgh")
     lines = [random_log_probs(steps, 10, seed=steps) for steps in (40, 3, 77, 0, 20, 20)]
-    calibration = Calibration(1.3, (0.8, 0.1), (1.2, -0.3))
+    calibration = Calibration(1.3, (0.8, 0.6, 0.1), (1.2, 1.1, -0.3))
     together = read_spans(lines, [best_path(line) for line in lines], alphabet, calibration)
     for line, reading in zip(lines, together, strict=True):
         alone = decode_greedy(line, alphabet, calibration)
@@ -154,22 +154,21 @@ class TestCalibration:
         assert hot.raw_words == decode_greedy(log_probs, AB).words
         assert hot.characters == decode_greedy(log_probs, AB).characters
 
-    def test_the_sigmoid_by_its_formula(self) -> None:
+    def test_the_curve_by_its_formula(self) -> None:
         probabilities = np.array([1e-9, 0.2, 0.5, 0.9, 1 - 1e-9])
-        slope, shift = 0.7, -0.4
-        logits = np.log(probabilities / (1 - probabilities))
-        np.testing.assert_allclose(
-            correct(np.log(probabilities), (slope, shift)), 1 / (1 + np.exp(-(slope * logits + shift))), rtol=1e-6
-        )
+        for low, high, shift in ((0.7, 0.7, -0.4), (0.2, 0.9, 0.8)):
+            odds = np.exp(shift) * probabilities**low / (1 - probabilities) ** high
+            found = correct(np.log(probabilities), (low, high, shift))
+            np.testing.assert_allclose(found, odds / (1 + odds), rtol=1e-6)
 
-    def test_the_sigmoid_keeps_order_and_range(self) -> None:
+    def test_the_curve_keeps_order_and_range(self) -> None:
         values = np.array([-np.inf, -1e4, -700.0, -3.0, -1e-3, -1e-9, 0.0, 1e-7])
-        for sigmoid in ((1.0, 0.0), (0.5, 1.0), (3.0, -2.0)):
-            found = correct(values, sigmoid)
+        for curve in ((1.0, 1.0, 0.0), (0.5, 0.5, 1.0), (3.0, 3.0, -2.0), (0.2, 0.9, 0.8)):
+            found = correct(values, curve)
             assert np.isfinite(found).all() and (np.diff(found) >= 0).all() and found.min() == 0 <= found.max() <= 1
 
     def test_settings_and_back(self) -> None:
-        calibration = Calibration(1.25, (0.9, 0.1), (1.1, -0.2))
+        calibration = Calibration(1.25, (0.9, 0.5, 0.1), (1.1, 1.0, -0.2))
         settings = {"calibration": {"greedy": calibration.settings()}, "beam": {"width": 3}}
         assert find_calibration(settings, "greedy", "m") == calibration
         assert find_calibration(settings, "beam", "m") == find_calibration({}, "greedy", "m") == UNCALIBRATED
@@ -180,9 +179,9 @@ class TestCalibration:
             3,
             {},
             {"temperature": 1.0},
-            {"temperature": "hot", "word": [1, 0], "line": [1, 0]},
-            {"temperature": 0, "word": [1, 0], "line": [1, 0]},
-            {"temperature": float("nan"), "word": [1, 0], "line": [1, 0]},
+            {"temperature": "hot", "word": [1, 1, 0], "line": [1, 1, 0]},
+            {"temperature": 0, "word": [1, 1, 0], "line": [1, 1, 0]},
+            {"temperature": float("nan"), "word": [1, 1, 0], "line": [1, 1, 0]},
             {"temperature": 1, "word": [1], "line": [1, 0]},
             {"temperature": 1, "word": [-1, 0], "line": [1, 0]},
             {"temperature": 1, "word": 1, "line": [1, 0]},

@@ -11,7 +11,7 @@ from line_sets import NumberReader
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from hwr.decode.confidence import IDENTITY, Calibration, logit, read_spans
+from hwr.decode.confidence import IDENTITY, Calibration, Curve, read_spans
 from hwr.decode.greedy import best_path
 from hwr.decode.lattice import LabelSpan
 from hwr.errors import DataError
@@ -20,7 +20,8 @@ from hwr.evaluate.calibration import (
     ReadScores,
     confidences,
     fit,
-    fit_sigmoid,
+    fit_curve,
+    logistic_regression,
     measure_in_halves,
     negative_log_likelihood,
     read_scores,
@@ -34,7 +35,7 @@ Numbers = NDArray[np.float64]
 
 
 def made_lines(
-    count: int = 400, true_temperature: float = 1.4, seed: int = 0, sigmoid: tuple[float, float] = IDENTITY
+    count: int = 400, true_temperature: float = 1.4, seed: int = 0, curve: Curve = IDENTITY
 ) -> list[ReadScores]:
     """Lines of 5 words whose log-probability at temperature T is -s / T for some s, right as often as at the true T."""
     random = np.random.default_rng(seed)
@@ -42,8 +43,9 @@ def made_lines(
     for number in range(count):
         hardness = random.exponential(0.7, 5) * true_temperature
         scores = -hardness[:, None] / TEMPERATURES
-        slope, shift = sigmoid
-        chance = 1 / (1 + np.exp(-(slope * logit(-hardness / true_temperature) + shift)))
+        low, high, shift = curve
+        p = np.exp(-hardness / true_temperature)
+        chance = 1 / (1 + np.exp(-shift) * p**-low * (1 - p) ** high)
         right = random.random(5) < chance
         lines.append(
             ReadScores(
@@ -77,8 +79,8 @@ def test_likelihood_by_its_definition() -> None:
     assert negative_log_likelihood(np.log(p), right) == pytest.approx(-np.mean(np.log([0.2, 0.3, 0.9])))
 
 
-def test_a_sigmoid_is_fitted_only_where_it_is_needed() -> None:
-    lines = made_lines(6000, 1.2, seed=2, sigmoid=(1.0, 1.5))
+def test_a_curve_is_fitted_only_where_it_is_needed() -> None:
+    lines = made_lines(6000, 1.2, seed=2, curve=(0.3, 1.0, 1.5))
     found = fit(lines)
     assert found.word != IDENTITY
     result = confidences(lines, found)
@@ -87,11 +89,11 @@ def test_a_sigmoid_is_fitted_only_where_it_is_needed() -> None:
     assert calibration_error(plain.words, plain.words_right).equal_width > 0.03
 
 
-def test_the_sigmoid_equals_logistic_regression_by_torch() -> None:
+def test_the_weights_equal_logistic_regression_by_torch() -> None:
     random = np.random.default_rng(3)
     logits = random.normal(0, 3, 500)
     right = random.random(500) < 1 / (1 + np.exp(-(0.6 * logits - 0.8)))
-    found = fit_sigmoid(logits, right)
+    found = logistic_regression(logits[:, None], right)
     positive = int(right.sum())
     targets = torch.where(
         torch.from_numpy(right),
@@ -112,9 +114,25 @@ def test_the_sigmoid_equals_logistic_regression_by_torch() -> None:
     assert found == pytest.approx(weights.tolist(), abs=1e-4)
 
 
-def test_the_sigmoid_of_what_can_be_told_apart_is_finite() -> None:
-    slope, shift = fit_sigmoid(np.array([-30.0, -9.0, 8.0, 40.0]), np.array([False, False, True, True]))
-    assert np.isfinite([slope, shift]).all() and slope > 0
+def test_the_true_curve_is_found() -> None:
+    random = np.random.default_rng(5)
+    values = -random.exponential(2.0, 40_000)
+    p = np.exp(values)
+    right = random.random(len(p)) < 1 / (1 + np.exp(-0.8) * p**-0.2 * (1 - p) ** 0.9)
+    assert fit_curve(values, right) == pytest.approx((0.2, 0.9, 0.8), abs=0.05)
+
+
+def test_a_curve_never_turns_the_order_round() -> None:
+    values = np.array([-4.0, -3.0, -2.0, -0.5, -0.1, -0.01] * 20)
+    right = np.array([True, False, False, True, True, True] * 20)  # the least likely are right
+    low, high, _ = fit_curve(values, right)
+    assert low == high > 0
+
+
+def test_the_curve_of_what_can_be_told_apart_is_finite() -> None:
+    values = np.array([-30.0, -9.0, -3e-4, -1e-12])
+    low, high, shift = fit_curve(values, np.array([False, False, True, True]))
+    assert np.isfinite([low, high, shift]).all() and min(low, high) > 0
 
 
 def test_nothing_to_fit_to() -> None:
@@ -170,7 +188,7 @@ def test_scores_between_temperatures_are_those_of_readings(tmp_path: Path) -> No
     (source,) = find_sets([store], "val")[0]
     lines = list(read_scores(source, decoder))
     assert [line.id for line in lines] == [f"line-{number}" for number in range(12)]
-    for calibration in (Calibration(), Calibration(1.23, (0.9, 0.2), (1.1, -0.1)), Calibration(2.9)):
+    for calibration in (Calibration(), Calibration(1.23, (0.9, 0.7, 0.2), (1.1, 1.2, -0.1)), Calibration(2.9)):
         for number, line in enumerate(lines):
             log_probs = decoder.log_probs(number)
             (reading,) = read_spans([log_probs], [best_path(log_probs)], decoder.alphabet, calibration)

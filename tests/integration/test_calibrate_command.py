@@ -80,7 +80,7 @@ def test_nothing_is_stored_unless_asked_for(run: Run, model: Path, store: Path) 
 def test_other_settings_are_kept(run: Run, tmp_path: Path, store: Path) -> None:
     from dataclasses import replace
 
-    kept = {"temperature": 2.0, "word": [1.0, 0.0], "line": [1.0, 0.0]}
+    kept = {"temperature": 2.0, "word": [1.0, 1.0, 0.0], "line": [1.0, 1.0, 0.0]}
     settings = {"beam": {"width": 4}, "calibration": {"beam": kept}}
     model = tiny_model.write_tiny_model(tmp_path / "other", info=replace(tiny_model.INFO, decoder=settings))
     assert run("calibrate", store, "-m", model, "--decoder", "greedy", "--write").code == 0
