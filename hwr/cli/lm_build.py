@@ -19,7 +19,10 @@ def size(text: str | int) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", str(text).strip().upper())
     if not found:
         raise UsageError(f"--max-size {text}: a size such as 8MB is needed")
-    return int(float(found[1]) * UNITS[found[2]])
+    value = float(found[1]) * UNITS[found[2]]
+    if 0 < value < 1:  # not to be taken for 0, which means no bound
+        raise UsageError(f"--max-size {text}: less than a byte")
+    return int(value)
 
 
 def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:

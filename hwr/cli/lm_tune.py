@@ -73,7 +73,9 @@ def command(
     check_output(source, write, output)
     found, missing = find(data, split)
     recognizer = Recognizer(model, decoder=DecoderOptions("greedy"))
-    start = BeamSettings(language_models=names or tuple(language_model_names()))
+    # A file is stored with its whole path: the model is used from other folders too.
+    files = tuple(str(Path(name).resolve()) if Path(name).is_file() else name for name in names)
+    start = BeamSettings(language_models=files or tuple(language_model_names()))
     make_decoder(DecoderOptions(BEAM), {BEAM: start.as_json()}, recognizer.alphabet, model)  # are the models usable?
     options = EvaluationOptions(limit, Columns(**{key.removesuffix("_column"): name for key, name in columns.items()}))
     lines, complete = read_sets(

@@ -121,6 +121,7 @@ def test_what_exists_is_not_overwritten(run: Run, prose: Path, tmp_path: Path) -
     ("arguments", "says"),
     [
         (["--max-size", "5X"], "a size such as 8MB"),
+        (["--max-size", "0.5"], "less than a byte"),
         (["--max-size", "1KB"], "10,000 at least"),
         (["--min-counts", "1,a"], "numbers such as 1,1,2"),
         (["--min-counts", "0"], "minimum counts"),
