@@ -10,6 +10,7 @@ import pytest
 import tiny_model
 from commands import Outcome, Run, run_command
 from line_images import stored_line
+from lm_texts import sentences
 from PIL import Image
 
 from hwr.linestore import StoredLine, write_lines
@@ -18,7 +19,6 @@ from hwr.lm.score import score_lines, text_log_probabilities
 from hwr.model.info import read_info
 from hwr.recognize.decoding import BeamSettings, DecoderOptions
 from hwr.recognize.recognizer import Recognizer
-from tests.lm.texts import sentences
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lm_texts import text
 
 from hwr.errors import ModelError
 from hwr.lm.arpa import read_arpa, write_arpa
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.symbols import pack
-from tests.lm.texts import text
 
 SMALL = """
 \\data\\

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lm_texts import sentences, text
 from safetensors.numpy import load_file, save_file
 
 from hwr.errors import ModelError, UsageError
@@ -14,7 +15,6 @@ from hwr.lm.file import METADATA_KEY, read_model, write_model
 from hwr.lm.formats import check_suffix, read
 from hwr.lm.model import Model, make_model
 from hwr.lm.score import score_lines
-from tests.lm.texts import sentences, text
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from kneser_ney_twin import Twin
+from lm_texts import sentences, text
 
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.corpus import Text
@@ -9,8 +11,6 @@ from hwr.lm.counts import count_levels
 from hwr.lm.kneser_ney import FALLBACK, discounts
 from hwr.lm.symbols import END, FIRST_CHARACTER, START, UNKNOWN, Symbols, unpack
 from hwr.lm.tables import Tables
-from tests.lm.kneser_ney_twin import Twin
-from tests.lm.texts import sentences, text
 
 
 def contexts(tables: Tables, count: int, seed: int) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from lm_texts import sentences, text
 
 from hwr.errors import UsageError
 from hwr.lm.build import BuildOptions, build
@@ -12,7 +13,6 @@ from hwr.lm.model import make_model
 from hwr.lm.prune import losses
 from hwr.lm.score import score_lines
 from hwr.lm.symbols import FIRST_CHARACTER, Symbols, context
-from tests.lm.texts import sentences, text
 
 
 @pytest.mark.parametrize("max_bytes", [10_000, 12_000, 14_000])

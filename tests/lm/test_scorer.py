@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lm_texts import sentences, text
 
 from hwr.lm import scorer as scorer_module
 from hwr.lm.arpa import read_arpa, write_arpa
@@ -15,7 +16,6 @@ from hwr.lm.scorer import NgramScorer
 from hwr.lm.symbols import END, START
 from hwr.lm.tables import Tables
 from hwr.text import Alphabet
-from tests.lm.texts import sentences, text
 
 NEW_LINES = [*sentences(40, seed=77), "zebra ßx quartz", "Mary Mary.,!", "", " ".join("12345")]
 

@@ -11,13 +11,13 @@ import onnx
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+from tiny_model import INFO, painted_line, write_tiny_model
 
 from hwr.errors import InputError, ModelError
 from hwr.model.info import METADATA_KEY, WEIGHTS_KEY, read_info, weights_hash
 from hwr.model.metadata import merge, update_decoder
 from hwr.recognize.models import load_model
 from hwr.recognize.runtimes.onnx import load_onnx
-from tests.tiny_model import INFO, painted_line, write_tiny_model
 
 SETTINGS = {"calibration": {"greedy": {"temperature": 1.25}}, "note": "é😀"}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lm_texts import sentences, text
 from numpy.typing import NDArray
 
 from hwr.decode.beam import Scorer, beam_search
@@ -30,7 +31,6 @@ from hwr.recognize.decoding import (
 )
 from hwr.recognize.language_models import find_language_model
 from hwr.text import Alphabet
-from tests.lm.texts import sentences, text
 
 SENTENCES = sentences(300)
 BACKWARDS = tuple(line[::-1] for line in SENTENCES)

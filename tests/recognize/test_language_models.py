@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from lm_texts import sentences, text
 
 from hwr.errors import ModelError, UsageError
 from hwr.lm.build import BuildOptions, build
@@ -10,7 +11,6 @@ from hwr.lm.formats import write
 from hwr.lm.score import text_log_probabilities
 from hwr.recognize import language_models
 from hwr.recognize.language_models import find_language_model, language_model_names
-from tests.lm.texts import sentences, text
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def test_a_line_image_is_a_page_of_one_line(recognizer: Recognizer) -> None:
 
 
 def test_confidences_follow_the_calibration_in_the_model_file(tmp_path: Path, recognizer: Recognizer) -> None:
-    calibration = Calibration(1.5, (0.8, 0.1), (1.2, -0.1))
+    calibration = Calibration(1.5, (0.8, 0.8, 0.1), (1.2, 1.2, -0.1))
     settings = {"calibration": {"greedy": calibration.settings()}}
     model = write_tiny_model(tmp_path, info=replace(INFO, decoder=settings))
     line = load_image(SAMPLES / "line-2.png")
