@@ -10,6 +10,7 @@ no process waits for another that has left.
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -142,6 +143,10 @@ class Processes:
         return together[0].item() / total, characters * self.count / total, means
 
 
+THREADS_END = 0.2
+"""Seconds in which gloo's threads let go of Python's objects. A thread that does so while Python shuts down ends the
+process with "terminate called without an active exception"; a network that somebody still holds keeps them alive."""
+
 ALONE = Processes()
 
 
@@ -183,6 +188,7 @@ def join_processes() -> Iterator[Processes]:
         raise TrainingError("another process of this run has ended; its own message says why") from None
     finally:
         dist.destroy_process_group()
+        time.sleep(THREADS_END)
 
 
 def _connection_lost(error: RuntimeError) -> bool:
