@@ -13,7 +13,7 @@ from hwr.cli.decoder_options import decoder_options, make_options
 from hwr.cli.eval import Rate
 from hwr.errors import EXIT_ERROR, EXIT_OK, EXIT_PARTIAL, HwrError, UsageError
 from hwr.files import atomic_write
-from hwr.formats import FORMATS, Format, find_format
+from hwr.formats import FORMATS, Format, find_format, to_bytes
 from hwr.page import mark_uncertain
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ LINES_AT_ONCE = 64
     "--min-confidence",
     type=Rate(0, 1),
     metavar="P",
-    help="Mark words that are right with a lower probability: [word?] in text, uncertain in JSON.",
+    help="Mark words that are right with a lower probability: [word?] in text.",
 )
 @decoder_options
 @click.pass_context
@@ -55,7 +55,8 @@ def command(
 ) -> None:
     """Read the handwriting on images: files, or folders with all images in them.
 
-    Several inputs on the standard output: a header stands before each page's text; JSON is one object a line.
+    Several inputs on the standard output: a header stands before each page's text; JSON is one object a line. Other
+    formats need -o then, and what is no text is not written to a terminal.
     With -o, one input goes to a file, several go to a folder, one file a page at the same relative path.
     """
     from hwr.recognize.inputs import check_free, find_inputs, find_targets
@@ -71,6 +72,8 @@ def command(
     inputs = find_inputs(sources)
     if not inputs.several and inputs.failed:
         raise inputs.failed[0]
+    if output is None:
+        check_stdout(form, inputs.several)
     targets = dict(zip(inputs.files, find_targets(inputs, output, form.suffix), strict=True)) if output else {}
     failed = 0
     for error in inputs.failed:
@@ -95,7 +98,7 @@ def command(
                         raise result
                     if min_confidence is not None:
                         result = mark_uncertain(result, min_confidence)
-                    put(result, form, targets.get(file), inputs.several)
+                    put(file, result, form, targets.get(file), inputs.several)
                 except HwrError as error:
                     if not inputs.several:
                         raise
@@ -137,21 +140,35 @@ def read_lines(recognizer: "Recognizer", files: "list[InputFile]") -> "Iterator[
             yield file, errors[file] if file in errors else next(pages)
 
 
-def put(page: "Page", form: Format, target: Path | None, several: bool) -> None:
+def check_stdout(form: Format, several: bool) -> None:
+    """Refuse what the standard output cannot take.
+
+    Raises:
+        UsageError: a picture on a terminal, or several documents of a format whose files cannot be joined so.
+    """
+    if several and not (form.headed or form.streams):
+        raise UsageError(f"several inputs as {form.name} do not fit on the standard output; give a folder with -o")
+    if form.binary and sys.stdout.isatty():
+        raise UsageError(f"{form.name} is not for a terminal; give a file with -o")
+
+
+def put(file: "InputFile", page: "Page", form: Format, target: Path | None, several: bool) -> None:
     """Write a page to its file, or to the standard output with a header where there are several.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    content = form.write(page)
+    from hwr.recognize.images import to_grey
+
+    content = to_bytes(form, page, to_grey(file.path) if form.needs_pixels else None)
     if not page.lines:
         click.echo(f"hwr: {page.image}: no writing found", err=True)
     if target is not None:
         with atomic_write(target) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+            temporary.write_bytes(content)
         return
     header = f"==> {page.image} <==\n" if several and form.headed else ""
-    click.echo(header + content, nl=False)
+    click.echo(header.encode() + content, nl=False)
 
 
 def complain(error: HwrError) -> int:

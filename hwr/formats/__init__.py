@@ -1,38 +1,42 @@
-"""Page -> text, JSON and other formats: each a function of a page, found by its name."""
+"""Page -> text, JSON, TSV, hOCR, ALTO, PAGE, PDF and a drawing: writers of pages, found by their format's name."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import BinaryIO
 
 from hwr.errors import UsageError
+from hwr.formats.document import DocumentWriter, Format, Pixels, TextWriter, to_bytes
 from hwr.formats.json import write_json
-from hwr.formats.text import write_text
-from hwr.page import Page
+from hwr.formats.text import PAGE_BREAK, write_text
+
+__all__ = ["FORMATS", "DocumentWriter", "Format", "Pixels", "find_format", "to_bytes"]
 
 
-@dataclass(frozen=True)
-class Format:
-    """A way to write a page.
+def _open_text(file: BinaryIO) -> DocumentWriter:
+    return TextWriter(file, write_text, between=PAGE_BREAK)
 
-    Attributes:
-        name: what `hwr recognize --format` calls it.
-        suffix: ending of its files, with the dot.
-        write: the page as the content of a file, ending in a newline unless it is empty.
-        marks: uncertain words (`hwr.page.mark_uncertain`) are told from the others.
-        headed: on the terminal, the page's name stands before it when there are several pages.
-    """
 
-    name: str
-    suffix: str
-    write: Callable[[Page], str]
-    headed: bool
-    marks: bool = False
+def _open_json(file: BinaryIO) -> DocumentWriter:
+    return TextWriter(file, write_json)
+
+
+def _open_tsv(file: BinaryIO) -> DocumentWriter:
+    from hwr.formats.tsv import TsvWriter
+
+    return TsvWriter(file)
+
+
+def _open_overlay(file: BinaryIO) -> DocumentWriter:
+    from hwr.formats.overlay import OverlayWriter
+
+    return OverlayWriter(file)
 
 
 FORMATS = {
     entry.name: entry
     for entry in (
-        Format("text", ".txt", write_text, headed=True, marks=True),
-        Format("json", ".json", write_json, headed=False, marks=True),
+        Format("text", ".txt", _open_text, joins=True, headed=True, marks=True),
+        Format("json", ".json", _open_json, joins=True, streams=True, marks=True),
+        Format("tsv", ".tsv", _open_tsv, joins=True),
+        Format("overlay", ".overlay.png", _open_overlay, needs_pixels=True, binary=True, marks=True),
     )
 }
 

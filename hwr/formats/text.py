@@ -2,6 +2,9 @@
 
 from hwr.page import Line, Page
 
+PAGE_BREAK = "\f"
+"""Between the pages of a document: a form feed, as tesseract and pdftotext write it."""
+
 
 def write_text(page: Page) -> str:
     """The lines' texts, each ended by a newline; nothing for a page without lines. Uncertain words are `[word?]`."""

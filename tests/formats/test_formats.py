@@ -1,12 +1,15 @@
 """Text and JSON of a page; the JSON against its schema, by a small validator of the keywords that the schema uses."""
 
 import json
+import os
+from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import pytest
 
 from hwr.errors import UsageError
-from hwr.formats import FORMATS, find_format
+from hwr.formats import FORMATS, find_format, to_bytes
 from hwr.formats.json import SCHEMA, write_json
 from hwr.page import Line, Page, Region, Word, mark_uncertain
 
@@ -24,6 +27,11 @@ PAGE = Page(
     ),
 )  # fmt: skip
 EMPTY = Page("blank.png", 10, 10, "small", (), ())
+
+
+def to_text(page: Page) -> str:
+    return to_bytes(find_format("text"), page).decode()
+
 
 KINDS = {"object": dict, "array": list, "string": str, "number": (int, float), "integer": int, "boolean": bool}
 LIMITS = {
@@ -62,8 +70,8 @@ def schema() -> dict[str, Any]:
 
 
 def test_text_is_a_line_a_line() -> None:
-    assert find_format("text").write(PAGE) == "Où est-ce\n\u201cla\u201d\n"
-    assert find_format("text").write(EMPTY) == ""
+    assert to_text(PAGE) == "Où est-ce\n\u201cla\u201d\n"
+    assert to_text(EMPTY) == ""
 
 
 def test_json_keeps_the_contract(schema: dict[str, Any]) -> None:
@@ -83,7 +91,7 @@ def test_json_keeps_the_contract(schema: dict[str, Any]) -> None:
 
 def test_uncertain_words_are_marked(schema: dict[str, Any]) -> None:
     marked = mark_uncertain(PAGE, 0.85)
-    assert find_format("text").write(marked) == "Où [est-ce?]\n\u201cla\u201d\n"
+    assert to_text(marked) == "Où [est-ce?]\n\u201cla\u201d\n"
     data = json.loads(write_json(marked))
     assert faults(data, schema, schema) == []
     assert [word.get("uncertain") for word in data["lines"][0]["words"]] == [None, True]
@@ -114,6 +122,30 @@ def test_a_confidence_that_is_no_number_is_never_written() -> None:
 
 
 def test_formats_are_found_by_name() -> None:
-    assert {name: entry.suffix for name, entry in FORMATS.items()} == {"text": ".txt", "json": ".json"}
+    assert find_format("text") is FORMATS["text"] and all(name == entry.name for name, entry in FORMATS.items())
     with pytest.raises(UsageError, match=r"'docx'; there are text, json"):
         find_format("docx")
+
+
+def test_no_result_is_named_like_an_input() -> None:
+    suffixes = [entry.suffix for entry in FORMATS.values()]
+    assert len(set(suffixes)) == len(suffixes)
+    for suffix in suffixes:
+        assert suffix.startswith(".") and suffix not in (".png", ".xml")
+
+
+def test_the_pages_of_a_document_follow_each_other() -> None:
+    file = BytesIO()
+    for name in ("text", "json"):
+        writer = find_format(name).open(file)
+        for page in (PAGE, EMPTY, PAGE):
+            writer.add(page, None, None)
+        writer.close()
+    text = "Où est-ce\n\u201cla\u201d\n"
+    joined = "".join(write_json(page) for page in (PAGE, EMPTY, PAGE))
+    assert file.getvalue().decode() == f"{text}\f\f{text}{joined}"
+
+
+def test_a_file_name_that_is_no_text() -> None:
+    page = replace(PAGE, image=os.fsdecode(b"\xff.png"))
+    assert json.loads(to_bytes(find_format("json"), page).decode())["image"] == page.image

@@ -251,9 +251,37 @@ def test_a_format_without_marks_refuses_them(run: Run, monkeypatch: pytest.Monke
     monkeypatch.setitem(FORMATS, "text", replace(FORMATS["text"], marks=False))
     done = run(SAMPLES / "line-1.png", "--min-confidence", 0.5)
     assert done.code == 2 and done.err == [
-        "hwr: error: --min-confidence: text has no mark for uncertain words; these have: json"
+        "hwr: error: --min-confidence: text has no mark for uncertain words; "
+        f"these have: {', '.join(name for name, entry in FORMATS.items() if entry.marks)}"
     ]
     assert run("--line", SAMPLES / "line-1.png").code == 0
+
+
+def test_the_standard_output_takes_one_document_of_a_format_that_does_not_stream(run: Run, tmp_path: Path) -> None:
+    lines = (SAMPLES / "line-1.png", SAMPLES / "line-2.png")
+    done = run("--line", "--format", "tsv", *lines)
+    assert (done.code, done.out, done.err) == (
+        2,
+        "",
+        ["hwr: error: several inputs as tsv do not fit on the standard output; give a folder with -o"],
+    )
+    done = run("--line", "--format", "overlay", *lines, "-o", tmp_path / "out")
+    assert (done.code, sorted(path.name for path in (tmp_path / "out").iterdir())) == (
+        0,
+        ["line-1.overlay.png", "line-2.overlay.png"],
+    )
+    with Image.open(tmp_path / "out" / "line-1.overlay.png") as drawn, Image.open(lines[0]) as line:
+        assert drawn.size == line.size and drawn.mode == "RGB"
+
+
+def test_a_picture_is_not_for_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hwr.cli.recognize.sys.stdout.isatty", lambda: True)
+    done = run("--format", "overlay", SAMPLES / "line-1.png")
+    assert (done.code, done.out, done.err) == (
+        2,
+        "",
+        ["hwr: error: overlay is not for a terminal; give a file with -o"],
+    )
 
 
 @pytest.mark.parametrize("value", ["1.1", "-0.1", "nan", "often"])

@@ -1,0 +1,125 @@
+"""Where writing stands on a page: boxes of lines, words on their baselines, heights. What several writers need."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+import numpy as np
+
+from hwr.geometry import Points, as_points, bounding_box, resample
+from hwr.page import Box, Line, Page, Point, Region, Word
+
+ASCENT_PERCENTILE = 90
+"""Of the outline's heights over the baseline: near the tops of the tall letters, below single flourishes."""
+
+
+def line_box(line: Line) -> Box:
+    """Smallest upright box around the line: its polygon, or its words or baseline where it has none."""
+    points = line.polygon or [corner for word in line.words for corner in _corners(word.box)] or line.baseline
+    return bounding_box(points) if points else (0.0, 0.0, 0.0, 0.0)
+
+
+def blocks(page: Page) -> Iterator[tuple[Region | None, list[Line]]]:
+    """Runs of lines of one region, in reading order; None for a region that the page does not list."""
+    regions = {region.id: region for region in page.regions}
+    for name, lines in groupby(page.lines, key=lambda line: line.region):
+        yield regions.get(name), list(lines)
+
+
+def block_box(region: Region | None, lines: list[Line]) -> Box:
+    """Smallest upright box around a region, or around the lines where there is none."""
+    if region is not None and region.polygon:
+        return bounding_box(region.polygon)
+    return bounding_box([corner for line in lines for corner in _corners(line_box(line))])
+
+
+def placed_words(line: Line) -> tuple[Word, ...]:
+    """The line's words; where only its text is known, that in words with estimated boxes and the line's confidence.
+
+    The line's box is then shared out by the number of characters.
+    """
+    if line.words or not line.text:
+        return line.words
+    x0, y0, x1, y1 = line_box(line)
+    step = (x1 - x0) / len(line.text)
+    words, start = [], 0
+    for text in line.text.split(" "):
+        box = (x0 + start * step, y0, x0 + (start + len(text)) * step, y1)
+        words.append(Word(text, line.confidence, box))
+        start += len(text) + 1
+    return tuple(word for word in words if word.text)
+
+
+def ascent(line: Line) -> float:
+    """How far the writing rises above its baseline, in pixels: from the outline, since words may be flat dashes.
+
+    Without an outline it is three quarters of the height of the tallest word. At least 1.
+    """
+    if len(line.polygon) < 3 or len(line.baseline) < 2:
+        return max([1.0] + [0.75 * (word.box[3] - word.box[1]) for word in line.words])
+    outline = resample([*line.polygon, line.polygon[0]], 2.0)
+    course = _Course(line.baseline)
+    heights = course.heights(outline)
+    above = heights[heights > 0]
+    return max(1.0, float(np.percentile(above, ASCENT_PERCENTILE))) if above.size else 1.0
+
+
+def on_baseline(line: Line, box: Box) -> tuple[Point, Point]:
+    """Where a word with this box begins and ends on the line's baseline, in reading direction.
+
+    A baseline of fewer than two points is a level one; without any, it is the box's lower edge.
+    """
+    baseline = line.baseline
+    if len(baseline) < 2 or baseline[0] == baseline[-1]:
+        y = baseline[0][1] if baseline else box[3]
+        return (box[0], y), (box[2], y)
+    return _Course(baseline).between(box)
+
+
+def slope_and_offset(line: Line) -> tuple[float, float]:
+    """The straight line through the baseline as hOCR has it: slope, and offset from the lower left corner of the
+    line's box (negative is up), both by least squares."""
+    x0, _, x1, y1 = line_box(line)
+    points = as_points(resample(line.baseline, max(1.0, (x1 - x0) / 100))) if line.baseline else np.array([[x0, y1]])
+    x, y = points[:, 0] - x0, points[:, 1] - y1
+    if np.ptp(x) < 1:
+        return 0.0, float(y.mean())
+    slope, offset = np.polyfit(x, y, 1)
+    return float(slope), float(offset)
+
+
+class _Course:
+    """A baseline as a function of the axis that it runs along: x, or y for writing that goes up or down the page."""
+
+    def __init__(self, baseline: tuple[Point, ...]) -> None:
+        points = as_points(baseline)
+        direction = points[-1] - points[0]
+        self.axis = int(abs(direction[1]) > abs(direction[0]))
+        self.forward = bool(direction[self.axis] >= 0)
+        order = np.argsort(points[:, self.axis], kind="stable")
+        self.along, self.across = points[order, self.axis], points[order, 1 - self.axis]
+        self.cosine = abs(direction[self.axis]) / float(np.hypot(*direction))
+        self.slope = direction[1 - self.axis] / direction[self.axis]
+
+    def at(self, along: Points) -> Points:
+        """The other coordinate at these places; past its ends the baseline goes on straight."""
+        inside = np.clip(along, self.along[0], self.along[-1])
+        course: Points = np.interp(inside, self.along, self.across) + (along - inside) * self.slope
+        return course
+
+    def heights(self, points: Points) -> Points:
+        """Distances of points (n, 2) above the baseline; above is left of the reading direction."""
+        drop = (points[:, 1 - self.axis] - self.at(points[:, self.axis])) * self.cosine
+        above: Points = drop if self.forward == bool(self.axis) else -drop
+        return above
+
+    def between(self, box: Box) -> tuple[Point, Point]:
+        ends = np.array([box[self.axis], box[self.axis + 2]])
+        others = self.at(ends)
+        pair = [
+            (float(a), float(b)) if self.axis == 0 else (float(b), float(a)) for a, b in zip(ends, others, strict=True)
+        ]
+        return (pair[0], pair[1]) if self.forward else (pair[1], pair[0])
+
+
+def _corners(box: Box) -> tuple[Point, Point]:
+    return (box[0], box[1]), (box[2], box[3])

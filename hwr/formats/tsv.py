@@ -1,0 +1,52 @@
+"""Pages as a table of tab-separated values with the twelve columns of tesseract, which its readers expect.
+
+One row for each page (level 1), block (2), paragraph (3: one a block), line (4) and word (5), with its numbers and its
+box in whole pixels. `conf` is the word's confidence in per cent; it is -1 in the rows of other levels, which have no
+text either.
+"""
+
+from typing import BinaryIO
+
+from hwr.formats.document import Pixels
+from hwr.formats.places import block_box, blocks, line_box, placed_words
+from hwr.page import Box, Page
+
+COLUMNS = ("level", "page_num", "block_num", "par_num", "line_num", "word_num",
+           "left", "top", "width", "height", "conf", "text")  # fmt: skip
+NO_CONFIDENCE = "-1"
+
+
+class TsvWriter:
+    """Writes the head of the table and then the rows of each page."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._pages = 0
+        self._write("\t".join(COLUMNS))
+
+    def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
+        self._pages += 1
+        number = self._pages
+        self._row((1, number, 0, 0, 0, 0), (0, 0, page.width, page.height))
+        for block, (region, lines) in enumerate(blocks(page), start=1):
+            box = block_box(region, lines)
+            self._row((2, number, block, 0, 0, 0), box)
+            self._row((3, number, block, 1, 0, 0), box)
+            for row, line in enumerate(lines, start=1):
+                self._row((4, number, block, 1, row, 0), line_box(line))
+                for place, word in enumerate(placed_words(line), start=1):
+                    self._row((5, number, block, 1, row, place), word.box, _per_cent(word.confidence), word.text)
+
+    def close(self) -> None:
+        pass
+
+    def _row(self, numbers: tuple[int, ...], box: Box, conf: str = NO_CONFIDENCE, text: str = "") -> None:
+        x0, y0, x1, y1 = (round(value) for value in box)
+        self._write("\t".join([*map(str, (*numbers, x0, y0, x1 - x0, y1 - y0)), conf, text]))
+
+    def _write(self, row: str) -> None:
+        self._file.write(row.encode("utf-8", errors="backslashreplace") + b"\n")
+
+
+def _per_cent(confidence: float) -> str:
+    return f"{100 * confidence:.2f}"
