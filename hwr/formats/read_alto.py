@@ -1,0 +1,244 @@
+"""ALTO -> Page: versions 2 to 4, as eScriptorium, kraken, Transkribus and ABBYY's programs write them.
+
+    alto / Description / MeasurementUnit, sourceImageInformation / fileName
+         / Tags / OtherTag ID= LABEL=
+         / Layout / Page / PrintSpace and margins / ComposedBlock / TextBlock / TextLine / String, SP, HYP
+
+Schemas: https://github.com/altoxml/schema. The order is that of the element ReadingOrder (4.3), else of the file.
+
+Units: with MeasurementUnit mm10 (tenths of a millimetre) or inch1200 the page is returned in these units, its width and
+height too; `hwr.lineshape.fit_lines` scales it to its image, so that nobody has to know the resolution. A file in such
+units that does not state the size of its page is refused.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from hwr.errors import InputError
+from hwr.formats.read_xml import (
+    as_baseline,
+    as_polygon,
+    child,
+    children,
+    content,
+    local_name,
+    number,
+    numbers,
+    place,
+    points,
+    probability,
+)
+from hwr.lineshape import complete_lines, complete_regions, rectangle
+from hwr.page import Box, Line, Page, Point, Region, Word
+
+REGION_TYPE, LINE_TYPE = "text", "default"
+"""Types where the file says none."""
+
+SPACES = ("TopMargin", "LeftMargin", "RightMargin", "BottomMargin", "PrintSpace")
+
+
+def read_alto(root: Element, where: str) -> Page:
+    """The page of an ALTO file.
+
+    The text of a line is what stands on the paper: of a word that is parted at the end of a line its first part and
+    the hyphen, not the whole word (SUBS_CONTENT). Confidences that are missing are 1; a line's is the product of its
+    strings'. A string with blanks in it, as eScriptorium writes whole lines, is no word. Baselines and polygons that
+    are missing are derived (`hwr.lineshape`).
+
+    Args:
+        root: the element alto.
+        where: the file, for errors.
+
+    Raises:
+        InputError: no page or several, a coordinate that is no number, a unit that cannot be turned into pixels.
+    """
+    layout = child(root, "Layout")
+    pages = list(children(layout, "Page")) if layout is not None else []
+    if len(pages) != 1:
+        raise InputError(f"{where}: ALTO with {len(pages)} pages; one is expected")
+    width, height = (round(number(pages[0], name, where) or 0) for name in ("WIDTH", "HEIGHT"))
+    _check_unit(root, width * height > 0, where)
+    labels = _labels(root)
+    regions: list[Region] = []
+    lines: list[Line] = []
+    for block in _in_order(root, pages[0]):
+        kind = _type(block.element, labels) or block.type(labels) or REGION_TYPE
+        region = Region(block.element.get("ID") or f"r{len(regions) + 1}", kind, _outline(block.element, where))
+        regions.append(region)
+        for element in block.lines:
+            lines.append(_line(element, region.id, labels, where, f"l{len(lines) + 1}"))
+    complete = complete_lines(lines)
+    image = content(child(root, "Description", "sourceImageInformation", "fileName")).strip()
+    return Page(image, width, height, _model(root), complete_regions(regions, complete), complete)
+
+
+def _check_unit(root: Element, has_size: bool, where: str) -> None:
+    unit = content(child(root, "Description", "MeasurementUnit")).strip() or "pixel"
+    if unit not in ("pixel", "mm10", "inch1200"):
+        raise InputError(f"{where}: MeasurementUnit {unit!r}; known are pixel, mm10, inch1200")
+    if unit != "pixel" and not has_size:
+        raise InputError(f"{where}: in {unit}, and the page has no WIDTH and HEIGHT: it cannot be turned into pixels")
+
+
+def _model(root: Element) -> str:
+    """What read the text, if it says so."""
+    for step in root.iter():
+        if local_name(step) in ("Processing", "ocrProcessingStep"):
+            for setting in content(child(step, "processingStepSettings")).splitlines():
+                name, _, value = setting.partition(":")
+                if name.strip() == "model":
+                    return value.strip()
+    return ""
+
+
+# --- types -------------------------------------------------------------------------------------------------------
+
+
+def _labels(root: Element) -> dict[str, str]:
+    """Id of a tag -> its label; tags of languages and of names in the text are no types."""
+    tags = child(root, "Tags")
+    return {
+        tag.get("ID", ""): tag.get("LABEL", "")
+        for tag in (children(tags) if tags is not None else ())
+        if local_name(tag) != "NamedEntityTag" and tag.get("TYPE") != "language"
+    }
+
+
+def _type(element: Element, labels: dict[str, str]) -> str:
+    """The label of the first tag that an element refers to, else its attribute TYPE; empty where there is none."""
+    found = (labels[id] for id in element.get("TAGREFS", "").split() if labels.get(id))
+    return next(found, "") or element.get("TYPE", "")
+
+
+# --- blocks ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A block, the composed blocks around it, the innermost last, and its lines in order."""
+
+    element: Element
+    around: tuple[Element, ...]
+    lines: tuple[Element, ...]
+
+    def type(self, labels: dict[str, str]) -> str:
+        """That of the innermost composed block that has one."""
+        return next((kind for element in reversed(self.around) if (kind := _type(element, labels))), "")
+
+
+def _in_order(root: Element, page: Element) -> list[_Block]:
+    """The text blocks in reading order."""
+    blocks = [block for space in children(page, *SPACES) for block in _blocks(space, ())]
+    ranks: dict[str, int] = {}
+    for id in _reading_order(child(root, "ReadingOrder")):
+        ranks.setdefault(id, len(ranks))
+    if not ranks:
+        return blocks
+
+    def rank(element: Element) -> int:
+        return ranks.get(element.get("ID", ""), len(ranks))
+
+    def block_rank(block: _Block) -> int:
+        around = (rank(element) for element in (block.element, *reversed(block.around), *block.lines))
+        return next((value for value in around if value < len(ranks)), len(ranks))
+
+    ordered = [_Block(block.element, block.around, tuple(sorted(block.lines, key=rank))) for block in blocks]
+    return sorted(ordered, key=block_rank)
+
+
+def _blocks(parent: Element, around: tuple[Element, ...]) -> Iterator[_Block]:
+    for element in children(parent, "TextBlock", "ComposedBlock"):
+        if local_name(element) == "ComposedBlock":
+            yield from _blocks(element, (*around, element))
+        else:
+            yield _Block(element, around, tuple(children(element, "TextLine")))
+
+
+def _reading_order(element: Element | None) -> Iterator[str]:
+    """Ids in the order of the element ReadingOrder."""
+    return (ref for entry in (element.iter() if element is not None else ()) if (ref := entry.get("REF")))
+
+
+# --- lines -------------------------------------------------------------------------------------------------------
+
+
+def _line(element: Element, region: str, labels: dict[str, str], where: str, id: str) -> Line:
+    strings = list(children(element, "String"))
+    confidence = 1.0
+    for string in strings:
+        confidence *= _confidence(string, where)
+    polygon = _outline(element, where)
+    return Line(
+        id=element.get("ID") or id,
+        region=region,
+        type=_type(element, labels) or LINE_TYPE,
+        text=_text(element),
+        confidence=confidence,
+        baseline=_baseline(element, polygon, where),
+        polygon=polygon,
+        words=_words(strings, where),
+    )
+
+
+def _text(line: Element) -> str:
+    """Strings, blanks and the hyphen as they follow each other; without any SP, a blank between strings."""
+    parts = []
+    blank = "" if child(line, "SP") is not None else " "
+    for element in children(line, "String", "SP", "HYP"):
+        name = local_name(element)
+        if name == "SP":
+            parts.append(" ")
+        elif name == "String":
+            parts.append((blank if parts else "") + element.get("CONTENT", ""))
+        elif not "".join(parts[-1:]).endswith(element.get("CONTENT", "-")):
+            parts.append(element.get("CONTENT", "-"))
+    return "".join(parts).strip()
+
+
+def _confidence(string: Element, where: str) -> float:
+    value = probability(string, "WC", where)
+    return 1.0 if value is None else value
+
+
+def _words(strings: list[Element], where: str) -> tuple[Word, ...]:
+    """The strings that are words with a place; none at all where one of them is no word or lacks its place."""
+    words = []
+    for string in strings:
+        text = string.get("CONTENT", "").strip()
+        box = _box(string, where)
+        if not text:
+            continue
+        if box is None or len(text.split()) != 1:
+            return ()
+        words.append(Word(text, _confidence(string, where), box))
+    return tuple(words)
+
+
+def _baseline(line: Element, polygon: tuple[Point, ...], where: str) -> tuple[Point, ...]:
+    """Points (version 4), or the height of a level baseline (versions 2 and 3), which then is as wide as the line."""
+    text = line.get("BASELINE", "")
+    what = f"{place(line, where)}: BASELINE"
+    values = numbers(text, what)
+    if len(values) != 1:
+        return as_baseline(points(text, what))
+    columns = [x for x, _ in polygon]
+    return ((min(columns), values[0]), (max(columns), values[0])) if columns else ()
+
+
+def _outline(element: Element, where: str) -> tuple[Point, ...]:
+    """The polygon of a block or a line, else its box; empty where it has neither."""
+    polygon = child(element, "Shape", "Polygon")
+    if polygon is not None:
+        corners = as_polygon(points(polygon.get("POINTS", ""), f"{place(element, where)}: POINTS"))
+        if corners:
+            return corners
+    box = _box(element, where)
+    return () if box is None else rectangle(box)
+
+
+def _box(element: Element, where: str) -> Box | None:
+    x, y, width, height = (number(element, name, where) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT"))
+    if x is None or y is None or not width or not height or width < 0 or height < 0:
+        return None
+    return x, y, x + width, y + height

@@ -1,0 +1,50 @@
+"""A file with the lines of a page -> Page, whether it is PAGE XML or ALTO."""
+
+import re
+
+from hwr.errors import InputError
+from hwr.formats.read_alto import read_alto
+from hwr.formats.read_page import read_page_xml
+from hwr.formats.read_xml import local_name, parse_xml
+from hwr.page import Page
+
+ROOTS = {"PcGts": "page", "alto": "alto"}
+"""Root element -> what `page_kind` calls the format."""
+
+HEAD = 4096
+"""Bytes at the beginning of a file in which its root element stands."""
+
+_ROOT = re.compile(r"<(?:[\w.-]+:)?(\w[\w.-]*)")
+
+
+def page_kind(head: bytes) -> str | None:
+    """`page` or `alto` by the root element, from the first `HEAD` bytes of a file; None: something else.
+
+    Raises nothing: what is broken shows when the file is read.
+    """
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    text = re.sub(r"<!--.*?(-->|$)|<\?.*?(\?>|$)", "", head.decode(encoding, "replace"), flags=re.DOTALL)
+    root = _ROOT.search(text)
+    return ROOTS.get(root[1]) if root else None
+
+
+def read_page_file(data: bytes, where: str) -> Page:
+    """The lines of a page from PAGE XML (2010 to 2019) or ALTO (2 to 4).
+
+    `image` is the name of the image in the file, `model` what its metadata says, or empty. Lines are in reading order,
+    with their ids, regions, types, texts, confidences and words, as far as the file has them; see `read_page_xml` and
+    `read_alto`. The size of the page is 0 x 0 where the file does not state it.
+
+    Args:
+        data: the content of the file.
+        where: its name, for errors.
+
+    Raises:
+        InputError: not XML, broken, truncated, too large, with entities of its own, of another format, or with
+            coordinates that are no numbers; names the place in the file.
+    """
+    root = parse_xml(data, where)
+    kind = ROOTS.get(local_name(root))
+    if kind is None:
+        raise InputError(f"{where}: the root element is {local_name(root)!r}; PAGE XML (PcGts) or ALTO is expected")
+    return read_page_xml(root, where) if kind == "page" else read_alto(root, where)

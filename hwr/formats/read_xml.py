@@ -1,0 +1,182 @@
+"""XML from elsewhere, read within bounds, and the numbers in it.
+
+Entities are never expanded and nothing is fetched (defusedxml). Size, depth and number of elements are bounded, so that
+a file can't eat the memory. Errors name the file and the line in it.
+"""
+
+import math
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from hwr.errors import InputError
+from hwr.page import Point
+
+MAX_BYTES = 32 * 2**20
+"""A page of a newspaper with a box for each letter has up to 20 MiB."""
+MAX_DEPTH = 100
+MAX_ELEMENTS = 1_000_000
+MAX_POINTS = 100_000
+"""Points of one polygon or baseline."""
+
+LINE_NUMBER = "\0line"
+"""Attribute under which an element keeps its line in the file; no attribute in XML can be called so."""
+
+
+def parse_xml(data: bytes, where: str) -> Element:
+    """The root element of an XML file.
+
+    Args:
+        where: the file, for errors.
+
+    Raises:
+        InputError: empty, too large, too deep, not well-formed, truncated, or with entities of its own.
+    """
+    from defusedxml.common import DefusedXmlException
+    from defusedxml.ElementTree import DefusedXMLParser
+
+    if not data.strip():
+        raise InputError(f"{where}: the file is empty")
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{where}: more than {MAX_BYTES // 2**20} MiB of XML are not read")
+    builder = _Builder(where)
+    parser = DefusedXMLParser(target=builder)
+    builder.parser = parser.parser
+    try:
+        parser.feed(data)
+        root: Element = parser.close()
+    except DefusedXmlException:
+        line = parser.parser.CurrentLineNumber
+        raise InputError(f"{where}, line {line}: defines entities of its own, which are not read") from None
+    except ElementTree.ParseError as error:
+        line, column = error.position
+        reason = str(error).partition(":")[0]
+        raise InputError(f"{where}, line {line}, column {column + 1}: broken XML: {reason}") from None
+    except (LookupError, ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not XML that can be read: {error}") from None
+    return root
+
+
+class _Builder:
+    """Builds the tree within the bounds; each element keeps its line in the file."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.parser: Any = None
+        self._tree = ElementTree.TreeBuilder()
+        self._depth = 0
+        self._count = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> Element:
+        self._depth += 1
+        self._count += 1
+        line = self.parser.CurrentLineNumber
+        if self._depth > MAX_DEPTH:
+            raise InputError(f"{self.where}, line {line}: more than {MAX_DEPTH} elements inside one another")
+        if self._count > MAX_ELEMENTS:
+            raise InputError(f"{self.where}, line {line}: more than {MAX_ELEMENTS:,} elements are not read")
+        return self._tree.start(tag, {**attributes, LINE_NUMBER: str(line)})
+
+    def end(self, tag: str) -> Element:
+        self._depth -= 1
+        return self._tree.end(tag)
+
+    def data(self, data: str) -> None:
+        self._tree.data(data)
+
+    def close(self) -> Element:
+        return self._tree.close()
+
+
+def local_name(element: Element) -> str:
+    """The name without its namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def children(element: Element, *names: str) -> Iterator[Element]:
+    """Children with one of the names, whatever their namespace; all of them without names."""
+    return (child for child in element if not names or local_name(child) in names)
+
+
+def child(element: Element, *path: str) -> Element | None:
+    """The first child with this name, its first child with the next name, and so on."""
+    found: Element | None = element
+    for name in path:
+        found = next(children(found, name), None) if found is not None else None
+    return found
+
+
+def content(element: Element | None) -> str:
+    """The text in an element, all its parts joined; empty where there is none."""
+    return "" if element is None else "".join(element.itertext())
+
+
+def place(element: Element, where: str) -> str:
+    """Where an element stands: `page.xml, line 12, TextLine 'l1'`."""
+    name = element.get("id") or element.get("ID")
+    return f"{where}, line {element.get(LINE_NUMBER)}, {local_name(element)}" + (f" {name!r}" if name else "")
+
+
+def number(element: Element, name: str, where: str) -> float | None:
+    """The number in an attribute; None where it is missing or empty.
+
+    Raises:
+        InputError: it is no finite number.
+    """
+    text = element.get(name, "").strip()
+    return _number(text, f"{place(element, where)}: {name}") if text else None
+
+
+def numbers(text: str, what: str) -> list[float]:
+    """Numbers parted by blanks or commas.
+
+    Raises:
+        InputError: one of them is no finite number; `what` names the place.
+    """
+    return [_number(part, what) for part in text.replace(",", " ").split()]
+
+
+def points(text: str, what: str) -> tuple[Point, ...]:
+    """Points as `x,y x,y`, as `x y x y` or mixed; of equal points in a row one is kept.
+
+    Raises:
+        InputError: something is no number, or the last y is missing; `what` names the place.
+    """
+    values = numbers(text, what)
+    if len(values) % 2:
+        raise InputError(f"{what}: an odd number of coordinates ({len(values)})")
+    if len(values) > 2 * MAX_POINTS:
+        raise InputError(f"{what}: more than {MAX_POINTS:,} points")
+    pairs = list(zip(values[::2], values[1::2], strict=True))
+    return tuple(pair for before, pair in zip([None, *pairs], pairs, strict=False) if pair != before)
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or "_" in text:
+        raise InputError(f"{what}: {text[:40]!r} is no number")
+    return value
+
+
+def probability(element: Element, name: str, where: str) -> float | None:
+    """The number in an attribute that holds a confidence, put between 0 and 1; None where it is missing."""
+    value = number(element, name, where)
+    return None if value is None else min(max(value, 0.0), 1.0)
+
+
+def as_polygon(corners: tuple[Point, ...]) -> tuple[Point, ...]:
+    """The corners if they enclose something, else nothing; a last corner that repeats the first goes."""
+    from hwr.geometry import polygon_area
+
+    if len(corners) > 1 and corners[0] == corners[-1]:
+        corners = corners[:-1]
+    return corners if len(corners) > 2 and polygon_area(corners) > 0 else ()
+
+
+def as_baseline(polyline: tuple[Point, ...]) -> tuple[Point, ...]:
+    """The polyline if it has a length, else nothing."""
+    return polyline if len(polyline) > 1 else ()

@@ -1,0 +1,190 @@
+"""PAGE XML of several versions and programs."""
+
+import pytest
+from page_files import page_line, page_region, page_xml
+
+from hwr.errors import InputError
+from hwr.formats.read_file import read_page_file
+from hwr.page import Page
+
+
+def read(body: str, **options: object) -> Page:
+    return read_page_file(page_xml(body, **options), "a.xml")  # type: ignore[arg-type]
+
+
+def texts(page: Page) -> list[str]:
+    return [line.text for line in page.lines]
+
+
+def test_a_line_with_everything() -> None:
+    words = (
+        '<Word id="w1"><Coords points="20,5 90,5 90,38 20,38"/>'
+        '<TextEquiv conf="0.75"><Unicode>ab</Unicode></TextEquiv></Word>'
+        '<Word id="w2"><Coords points="100,8 200,9 200,40"/><TextEquiv><Unicode>cd</Unicode></TextEquiv></Word>'
+    )
+    line = (
+        '<TextLine id="t1" custom="readingOrder {index:0;} structure {type:heading\\u0020big;}">'
+        '<Coords points="20,0 380,0 380,40.5 20,40"/><Baseline points="20,30 200,32 380,30"/>'
+        f'{words}<TextEquiv index="1"><Unicode>worse</Unicode></TextEquiv>'
+        '<TextEquiv index="0" conf="0.5"><PlainText>no</PlainText><Unicode>ab &amp; cd</Unicode></TextEquiv></TextLine>'
+    )
+    page = read(page_region("r7", line, 'type="paragraph" custom="structure {type:marginalia;}"'), size=(400, 300))
+    assert (page.image, page.width, page.height, page.model) == ("scan.png", 400, 300, "")
+    assert [(region.id, region.type, len(region.polygon)) for region in page.regions] == [("r7", "marginalia", 4)]
+    (found,) = page.lines
+    assert (found.id, found.region, found.type) == ("t1", "r7", "heading big")
+    assert (found.text, found.confidence) == ("ab & cd", 0.5)
+    assert found.baseline == ((20, 30), (200, 32), (380, 30))
+    assert found.polygon == ((20, 0), (380, 0), (380, 40.5), (20, 40))
+    assert [(word.text, word.confidence, word.box) for word in found.words] == [
+        ("ab", 0.75, (20, 5, 90, 38)),
+        ("cd", 1.0, (100, 8, 200, 40)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "namespace",
+    [
+        "http://schema.primaresearch.org/PAGE/gts/pagecontent/2010-03-19",
+        "http://schema.primaresearch.org/PAGE/gts/pagecontent/2017-07-15",
+        "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15",
+    ],
+)
+def test_versions(namespace: str) -> None:
+    page = read(page_region("r", page_line("l", 0, "text"), 'type="caption"'), version=namespace)
+    assert (texts(page), page.regions[0].type, page.lines[0].type) == (["text"], "caption", "default")
+
+
+def test_points_as_elements_as_in_2010() -> None:
+    corners = "".join(f'<Point x="{x}" y="{y}"/>' for x, y in ((5, 6), (90, 6), (90, 30), (5, 30)))
+    line = f'<TextLine id="l"><Coords>{corners}</Coords><TextEquiv><Unicode>x</Unicode></TextEquiv></TextLine>'
+    page = read(f'<TextRegion id="r"><Coords>{corners}</Coords>{line}</TextRegion>')
+    assert page.lines[0].polygon == page.regions[0].polygon == ((5, 6), (90, 6), (90, 30), (5, 30))
+
+
+def test_reading_order_of_nested_groups_then_the_rest() -> None:
+    order = (
+        '<ReadingOrder><OrderedGroup id="g"><RegionRefIndexed index="2" regionRef="a"/>'
+        '<UnorderedGroupIndexed id="u" index="1"><RegionRef regionRef="c"/></UnorderedGroupIndexed>'
+        '<OrderedGroupIndexed id="h" index="0"><RegionRefIndexed index="1" regionRef="d"/>'
+        '<RegionRefIndexed index="0" regionRef="b"/></OrderedGroupIndexed></OrderedGroup></ReadingOrder>'
+    )
+    regions = "".join(page_region(id, page_line(f"l{id}", 0, id)) for id in "eabcd")
+    assert texts(read(order + regions)) == ["b", "d", "c", "a", "e"]
+
+
+def test_order_by_custom_where_there_is_no_other() -> None:
+    regions = "".join(
+        page_region(id, page_line(f"l{id}", 0, id), f'custom="readingOrder {{index:{rank};}}"')
+        for id, rank in (("a", 10), ("b", 9), ("c", 1))
+    )
+    assert texts(read(regions)) == ["c", "b", "a"]
+    lines = "".join(
+        page_line(str(rank), 50 * rank, str(rank), more=f'custom="readingOrder {{index:{rank};}}"')
+        for rank in (2, 0, 1)
+    )
+    assert texts(read(page_region("r", lines))) == ["0", "1", "2"]
+    assert texts(read(page_region("r", lines + page_line("x", 0, "x")))) == ["2", "0", "1", "x"]
+
+
+def test_nested_regions_come_with_the_region_around_them() -> None:
+    inner = page_region("inner", page_line("i", 50, "inner"))
+    order = (
+        '<ReadingOrder><OrderedGroup id="g"><RegionRefIndexed index="0" regionRef="z"/>'
+        '<RegionRefIndexed index="1" regionRef="outer"/></OrderedGroup></ReadingOrder>'
+    )
+    body = order + page_region("outer", page_line("o", 0, "outer") + inner) + page_region("z", page_line("z", 0, "z"))
+    page = read(body)
+    assert texts(page) == ["z", "outer", "inner"]
+    assert [line.region for line in page.lines] == ["z", "outer", "inner"]
+
+
+def test_tables_of_both_kinds_are_read_row_by_row() -> None:
+    def cell(row: int, column: int) -> str:
+        return (
+            f'<TableCell id="c{row}{column}" row="{row}" col="{column}"><Coords points="0,0 9,0 9,9 0,9"/>'
+            f"{page_line(f'l{row}{column}', 0, f'{row}{column}')}</TableCell>"
+        )
+
+    cells = "".join(cell(row, column) for column in (0, 1) for row in (0, 1, 10))
+    page = read(f'<TableRegion id="t"><Coords points="0,0 9,0 9,9"/>{cells}</TableRegion>')
+    assert texts(page) == ["00", "01", "10", "11", "100", "101"]
+    assert {region.type for region in page.regions} == {"cell"} and "t" not in {r.id for r in page.regions}
+
+    def region(row: int, column: int) -> str:
+        role = f'<Roles><TableCellRole rowIndex="{row}" columnIndex="{column}"/></Roles>'
+        return page_region(f"c{row}{column}", role + page_line(f"l{row}{column}", 0, f"{row}{column}"))
+
+    regions = "".join(region(row, column) for column in (0, 1) for row in (1, 0))
+    assert texts(read(f'<TableRegion id="t">{regions}</TableRegion>')) == ["00", "01", "10", "11"]
+
+
+def test_images_hold_no_lines_and_are_no_regions() -> None:
+    picture = '<ImageRegion id="i"><Coords points="0,0 9,0 9,9"/></ImageRegion>'
+    page = read(picture + page_region("empty", "") + page_region("r", page_line("l", 0, "x")))
+    assert [region.id for region in page.regions] == ["empty", "r"]
+
+
+def test_text_from_words_and_glyphs_as_kraken_has_it() -> None:
+    def word(text: str, glyphs: bool) -> str:
+        if glyphs:
+            inner = "".join(
+                f'<Glyph id="g"><TextEquiv conf="0.9"><Unicode>{letter}</Unicode></TextEquiv></Glyph>'
+                for letter in text
+            )
+        else:
+            inner = f"<TextEquiv><Unicode>{text}</Unicode></TextEquiv>"
+        return f'<Word id="w"><Coords points="0,0 9,0 9,9"/>{inner}</Word>'
+
+    def line(*words: str) -> str:
+        return page_region("r", f'<TextLine id="l"><Coords points="0,0 99,0 99,9"/>{"".join(words)}</TextLine>')
+
+    assert texts(read(line(word("ab", False), word("c", False)))) == ["ab c"]
+    with_blanks = read(line(word("ab", True), word(" ", True), word("c", True), word(".", True)))
+    assert texts(with_blanks) == ["ab c."]
+    assert [(w.text, w.confidence) for w in with_blanks.lines[0].words] == [("ab", 0.9), ("c", 0.9), (".", 0.9)]
+
+
+def test_a_word_without_a_place_leaves_no_words() -> None:
+    words = (
+        "<Word><TextEquiv><Unicode>a</Unicode></TextEquiv></Word>"
+        '<Word><Coords points="0,0 9,0 9,9"/><TextEquiv><Unicode>b</Unicode></TextEquiv></Word>'
+    )
+    body = f'<TextLine id="l"><Coords points="0,0 99,0 99,9"/>{words}</TextLine>'
+    (line,) = read(page_region("r", body)).lines
+    assert (line.text, line.words) == ("a b", ())
+
+
+def test_missing_ids_texts_and_places() -> None:
+    lines = (
+        '<TextLine><Coords points=""/><Baseline points="5,50 90,50"/></TextLine>'
+        '<TextLine><Coords points="0,0 90,0 90,40 0,40"/><TextEquiv><Unicode/></TextEquiv></TextLine>'
+        "<TextLine><TextEquiv><Unicode>nowhere</Unicode></TextEquiv></TextLine>"
+    )
+    page = read(f"<TextRegion>{lines}</TextRegion>")
+    assert [line.id for line in page.lines] == ["l1", "l2", "l3"] and texts(page) == ["", "", "nowhere"]
+    first, second, third = page.lines
+    assert len(first.polygon) > 3 and first.baseline == ((5, 50), (90, 50))
+    assert second.baseline == ((0, 28), (90, 28))
+    assert (third.baseline, third.polygon) == ((), ())
+    assert page.regions[0].id == first.region and page.regions[0].polygon
+
+
+@pytest.mark.parametrize(
+    ("points", "reason"),
+    [
+        ("1,2 3", "odd number of coordinates"),
+        ("1,2 x,4 5,6", "'x' is no number"),
+        ("1,2 nan,4 5,6", "'nan' is no number"),
+        ("1,2 1_0,4 5,6", "'1_0' is no number"),
+    ],
+)
+def test_broken_coordinates_name_file_line_and_element(points: str, reason: str) -> None:
+    body = page_region("r", f'\n<TextLine id="l4"><Coords points="{points}"/></TextLine>')
+    with pytest.raises(InputError, match=rf"^a\.xml, line 5, Coords: .*{reason}"):
+        read(body)
+
+
+def test_a_file_without_a_page() -> None:
+    with pytest.raises(InputError, match=r"^a\.xml: PAGE XML without a Page$"):
+        read_page_file(b"<PcGts/>", "a.xml")

@@ -1,0 +1,99 @@
+"""XML that is broken, hostile or of another kind: one clear line with file and place."""
+
+from pathlib import Path
+
+import pytest
+from page_files import alto_xml, page_line, page_region, page_xml
+
+from hwr.errors import InputError
+from hwr.formats import read_xml
+from hwr.formats.read_file import page_kind, read_page_file
+
+GOOD = page_xml(page_region("r", page_line("l", 0, "text")))
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(InputError) as caught:
+        read_page_file(data, "a.xml")
+    message = str(caught.value)
+    assert message.startswith("a.xml") and "\n" not in message and len(message) < 200
+    return message
+
+
+@pytest.mark.parametrize("cut", [50, 200, 400, len(GOOD) - 5])
+def test_truncated_at_any_place(cut: int) -> None:
+    assert "broken XML" in refusal(GOOD[:cut]) and "line " in refusal(GOOD[:cut])
+
+
+def test_empty_and_no_xml_at_all() -> None:
+    assert refusal(b"") == refusal(b" \n") == "a.xml: the file is empty"
+    assert "line 1, column 1: broken XML" in refusal(b"\x89PNG\r\n\x1a\n....")
+    assert "line 1, column 1: broken XML" in refusal(b"just text")
+
+
+def test_another_root() -> None:
+    assert "root element is 'html'; PAGE XML (PcGts) or ALTO is expected" in refusal(b"<html><body/></html>")
+
+
+ENTITIES = "".join(f'<!ENTITY a{k} "{f"&a{k - 1};" * 10}">' for k in range(1, 10))
+BOMB = f'<!DOCTYPE b [<!ENTITY a0 "dear">{ENTITIES}]><PcGts><Page>&a9;</Page></PcGts>'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        BOMB.encode(),
+        b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><PcGts><Page>&x;</Page></PcGts>',
+        b'<!DOCTYPE a [<!ENTITY % x SYSTEM "http://127.0.0.1/">%x;]><PcGts/>',
+    ],
+)
+def test_entities_are_refused_whatever_they_are(data: bytes) -> None:
+    assert refusal(data) == "a.xml, line 1: defines entities of its own, which are not read"
+
+
+def test_size_depth_and_number_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "more than 100 elements inside one another" in refusal(b"<PcGts>" + b"<a>" * 100_000)
+    monkeypatch.setattr(read_xml, "MAX_ELEMENTS", 1000)
+    assert "more than 1,000 elements" in refusal(b"<PcGts>" + b"<a/>" * 1001 + b"</PcGts>")
+    monkeypatch.setattr(read_xml, "MAX_BYTES", 2**20)
+    assert refusal(b"<PcGts>" + b" " * 2**20) == "a.xml: more than 1 MiB of XML are not read"
+    monkeypatch.setattr(read_xml, "MAX_POINTS", 10)
+    line = f'<TextLine id="l"><Coords points="{"1,2 3,4 " * 6}"/></TextLine>'
+    assert "more than 10 points" in refusal(page_xml(page_region("r", line)))
+
+
+def test_encodings() -> None:
+    text = GOOD.decode().replace(">text<", ">caf\u00e9<")
+    for encoding in ("utf-16", "latin-1", "utf-8-sig"):
+        declared = text.replace('encoding="UTF-8"', f'encoding="{encoding.removesuffix("-sig")}"')
+        data = declared.encode(encoding)
+        assert read_page_file(data, "a.xml").lines[0].text == "caf\u00e9"
+        assert page_kind(data[:4096]) == "page"
+    assert "not XML that can be read" in refusal(text.replace("UTF-8", "klingon").encode()) or "broken" in refusal(
+        text.replace("UTF-8", "klingon").encode()
+    )
+
+
+def test_the_kind_is_known_from_the_head() -> None:
+    assert page_kind(GOOD[:300]) == "page" and page_kind(alto_xml("")) == "alto"
+    assert page_kind(b"<?xml version='1.0'?><!-- <alto> --><!DOCTYPE x><pc:PcGts xmlns:pc='x'>") == "page"
+    assert page_kind(b"<mets:mets>") is None and page_kind(b"") is None and page_kind(b"<?xml <!-- ") is None
+
+
+def test_real_files_have_the_texts_that_stand_in_them(shared: Path) -> None:
+    """An obvious twin: the texts by regular expressions, in the order of the files."""
+    import html
+    import re
+
+    files = sorted((shared / "pages").glob("*/*.xml"))
+    assert len(files) == 10
+    for file in files:
+        source = file.read_text(encoding="utf-8")
+        if "<PcGts" in source:
+            lines = re.findall(r"<TextLine .*?</TextLine>", source, re.DOTALL)
+            expected = ["".join(re.findall(r"<Unicode>(.*?)</Unicode>", line, re.DOTALL)) for line in lines]
+        else:
+            expected = re.findall(r'<String\s[^>]*?CONTENT="(.*?)"', source, re.DOTALL)
+        page = read_page_file(file.read_bytes(), str(file))
+        assert [line.text for line in page.lines] == [html.unescape(text).strip() for text in expected], file
+        assert all(line.baseline and line.polygon for line in page.lines)
