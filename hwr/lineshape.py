@@ -19,6 +19,8 @@ BASELINE_AT = 0.7
 pages, 0.70 to 0.76 in letters (`python -m benchmarks.foreign_lines`)."""
 ABOVE, BELOW = 0.7, 0.3
 """How far a polygon reaches above and below its baseline, as shares of the distance between lines."""
+MANY_LINES = 2000
+"""The distance between lines is measured on the first lines; comparing all with all takes the square of their number."""
 SAMPLES = 64
 """Places along a polygon at which its height is taken."""
 SAME_ASPECT = 0.01
@@ -183,7 +185,7 @@ def complete_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
     lines = [_with_baseline(line) for line in lines]
     if all(line.polygon or not line.baseline for line in lines):
         return tuple(lines)
-    distance = line_distance([as_points(line.baseline) for line in lines if line.baseline])
+    distance = line_distance([as_points(line.baseline) for line in lines if line.baseline][:MANY_LINES])
     return tuple(
         line if line.polygon or not line.baseline else replace(line, polygon=derive_polygon(line.baseline, distance))
         for line in lines
@@ -204,14 +206,14 @@ def _around(words: Sequence[Word]) -> Box:
 
 def complete_regions(regions: Iterable[Region], lines: Sequence[Line]) -> tuple[Region, ...]:
     """The regions; one without a polygon gets the box of its lines, and is left out where it has none."""
-    complete = []
-    for region in regions:
-        corners = [point for line in lines if line.region == region.id for point in line.polygon]
-        if region.polygon:
-            complete.append(region)
-        elif corners:
-            complete.append(replace(region, polygon=rectangle(bounding_box(corners))))
-    return tuple(complete)
+    corners: dict[str, list[Point]] = {}
+    for line in lines:
+        corners.setdefault(line.region, []).extend(line.polygon)
+    return tuple(
+        region if region.polygon else replace(region, polygon=rectangle(bounding_box(corners[region.id])))
+        for region in regions
+        if region.polygon or corners.get(region.id)
+    )
 
 
 def derive_baseline(polygon: Sequence[Point]) -> tuple[Point, ...]:

@@ -108,8 +108,9 @@ def _regions(parent: Element, where: str, path: tuple[str, ...]) -> Iterator[_Fo
     """The regions below an element, each before those in it."""
     elements = [element for element in parent if local_name(element).endswith(("Region", "TableCell"))]
     in_table = local_name(parent) == "TableRegion"
+    numbers = {element: "_".join([*path, str(number)]) for number, element in enumerate(elements, start=1)}
     for element in _by_cell(elements, where) if in_table else _by_custom_index(elements):
-        region = _region(element, where, in_table, "r" + "_".join([*path, str(elements.index(element) + 1)]))
+        region = _region(element, where, in_table, f"r{numbers[element]}")
         kept = local_name(element) in ("TextRegion", "TableCell") or child(element, "TextLine") is not None
         yield _Found(element, region, path, kept)
         yield from _regions(element, where, (*path, region.id))
