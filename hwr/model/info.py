@@ -143,6 +143,18 @@ def read_info(path: Path) -> ModelInfo:
     return info_from_json(metadata[METADATA_KEY], path)
 
 
+def tensor_bytes(path: Path) -> bytes:
+    """The tensors of a safetensors file, as they lie in it behind the header.
+
+    Raises:
+        InputError, ModelError: see `read_safetensors_header`.
+    """
+    read_safetensors_header(path)
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    return data[8 + length :]
+
+
 def weights_hash(path: Path) -> str:
     """SHA-256 of the tensors of a safetensors file, without its metadata: a new card keeps the ONNX file valid.
 

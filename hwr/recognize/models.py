@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwr.delta import DELTA_SUFFIX
 from hwr.errors import InputError, MissingDependency, ModelError, UsageError
 from hwr.model.info import ModelInfo, read_info, read_safetensors_header, weights_hash
 from hwr.recognize.runtimes.onnx import OnnxRuntime, check_normalisation, load_onnx
@@ -26,7 +27,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """The files of one model. At least one path is set; `safetensors` is the truth where it exists."""
+    """The files of one model. At least one path is set; `safetensors` is the truth where it exists.
+
+    `onnx` is the ONNX file, or its delta (`hwr.delta`) where only that lies beside the weights.
+    """
 
     name: str
     safetensors: Path | None
@@ -94,7 +98,9 @@ def _pair(stem: Path) -> ModelFiles:
     """The files that exist of `stem`.safetensors and `stem`.onnx."""
     weights = stem.with_name(stem.name + WEIGHTS_SUFFIX)
     onnx = stem.with_name(stem.name + ONNX_SUFFIX)
-    return ModelFiles(stem.name, weights if weights.exists() else None, onnx if onnx.exists() else None)
+    delta = onnx.with_name(onnx.name + DELTA_SUFFIX)
+    network = next((path for path in (onnx, delta) if path.exists()), None)
+    return ModelFiles(stem.name, weights if weights.exists() else None, network)
 
 
 def load_model(name_or_path: str | Path, threads: int | None = None) -> OnnxRuntime:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.delta import DELTA_SUFFIX, restore
 from hwr.errors import InputError, ModelError
 from hwr.image import NORMALISATION, time_steps
-from hwr.model.info import METADATA_KEY, WEIGHTS_KEY, ModelInfo, info_from_json
+from hwr.model.info import METADATA_KEY, WEIGHTS_KEY, ModelInfo, info_from_json, tensor_bytes
 from hwr.recognize.batches import plan_batches
 from hwr.recognize.runtimes import Runtime as Runtime
 
@@ -73,7 +74,7 @@ def load_onnx(path: Path, threads: int | None = None) -> OnnxRuntime:
     """Load a network that `hwr export` or `hwr train` wrote.
 
     Args:
-        path: the `.onnx` file.
+        path: the `.onnx` file, or the `.onnx.delta` file that stands for it beside its `.safetensors` file.
         threads: batches that are computed side by side; as many as there are available cores if not given.
 
     Raises:
@@ -86,9 +87,10 @@ def load_onnx(path: Path, threads: int | None = None) -> OnnxRuntime:
         with path.open("rb") as file:
             if not file.read(1):
                 raise ModelError(f"{path}: the file is empty")
+        content = str(path) if path.suffix != DELTA_SUFFIX else _restored(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    session = _open_session(path)
+    session = _open_session(content, path)
     metadata = session.get_modelmeta().custom_metadata_map
     names = (tuple(i.name for i in session.get_inputs()), tuple(o.name for o in session.get_outputs()))
     if METADATA_KEY not in metadata or WEIGHTS_KEY not in metadata or names != (INPUTS, OUTPUTS):
@@ -101,6 +103,11 @@ def load_onnx(path: Path, threads: int | None = None) -> OnnxRuntime:
             f"{path}: {classes} network outputs, but an alphabet of {info.classes - 1} characters and blank"
         )
     return OnnxRuntime(info, metadata[WEIGHTS_KEY], session, threads or available_cores())
+
+
+def _restored(path: Path) -> bytes:
+    """The ONNX file of which `path` is the delta."""
+    return restore(path.read_bytes(), tensor_bytes(path.with_suffix("").with_suffix(".safetensors")), path)
 
 
 def check_normalisation(info: ModelInfo, where: object) -> None:
@@ -117,11 +124,14 @@ def check_normalisation(info: ModelInfo, where: object) -> None:
         )
 
 
-def _open_session(path: Path) -> Any:
+def _open_session(content: str | bytes, where: Path) -> Any:
     """An inference session in which each call computes on the thread that calls.
 
     Parallel calls use the cores better than parallel operators: an LSTM has little to share out at each step, and
     threads that wait for each other lose much where other work holds a core (`benchmarks/reading_speed.py`).
+
+    Args:
+        content: path of the ONNX file, or what is in it.
 
     Raises:
         ModelError: ONNX Runtime cannot read the file, for whatever reason.
@@ -134,7 +144,7 @@ def _open_session(path: Path) -> Any:
     options.log_severity_level = 3  # warnings about the graph are of no use to a reader
     options.enable_mem_pattern = False  # plans are kept for each input shape, and every batch has another width
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the classes that ONNX Runtime raises have no public common base
         reason = " ".join(str(error).split())[:160]
-        raise ModelError(f"{path}: not an ONNX model, or truncated ({reason})") from None
+        raise ModelError(f"{where}: not an ONNX model, or truncated ({reason})") from None
