@@ -1,18 +1,34 @@
-"""How well the line finder finds the lines of real pages.
+"""How well the line finder finds the lines of real pages, and how long it takes.
 
     python -m benchmarks.line_finding ../shared/data/page-geometry/val.parquet
     python -m benchmarks.line_finding ../shared/data/page-geometry/val.parquet --draw FOLDER
+    python -m benchmarks.line_finding ../shared/data/page-geometry/val.parquet --kraken VENV --kraken-lines FILE
 
 The file has a page a row: `image`, `id`, and `lines` with a `baseline` each. Printed are, a page, F1, precision and
-recall as the cBAD competitions measure them (`hwr.baselines`), and the milliseconds; then the same of all lines pooled,
-and of the pages' mean precision and recall, which is cBAD's own figure for a collection. `whole` is a stricter F1
-(`hwr.geometry.match_baselines`): a line is right when it and one true baseline cover each other to at least 70 % of
-their points within a quarter of the page's distance between lines; a line in two pieces, two lines in one, and a cut
-end of a third of the line are all wrong.
+recall as the cBAD competitions measure them (`hwr.baselines`); then the same of all lines pooled, and of the pages'
+mean precision and recall, which is cBAD's own figure for a collection.
+
+`whole` is a stricter F1 (`hwr.geometry.match_baselines`): a line is right when it and one true baseline cover each
+other to at least 70 % of their points within a quarter of the page's distance between lines; a line in two pieces, two
+lines in one, and a cut end of a third of the line are all wrong.
+
+`apart` are found lines in stamps, seals and printed heads that the truth leaves out: on no true line, and to at least
+70 % in a box of `benchmarks/unmarked.toml`. All figures leave them out but F1 `all`, which counts them as wrong.
+
+`core s` are seconds of processor time, over all cores, which other work on the machine hardly changes; `ms` is the
+time that passed.
+
+With `--kraken` the default segmenter of kraken (the Python package, with the model in it, in an environment VENV of its
+own) finds the lines of the same pages on one core, in one process: what loading the model took stands apart. FILE keeps
+its lines; with FILE alone they are printed again.
 """
 
 import argparse
+import json
+import subprocess
+import tempfile
 import time
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,33 +39,77 @@ import numpy as np
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from hwr.baselines import BaselineScores, harmonic_mean, score_baselines
+from hwr.baselines import BaselineScores, even_points, harmonic_mean, score_baselines
 from hwr.geometry import BaselineMatch, match_baselines
 from hwr.image import decode_image
+from hwr.page import Point
 from hwr.segment import Layout, find_lines
+
+Polyline = Sequence[Point]
+HERE = Path(__file__).parent
+INSIDE = 0.7
+"""Least share of a line in a box of `unmarked.toml`."""
+HEAD = f"{'F1':>6} {'prec.':>6} {'recall':>6} {'all':>6} {'whole':>6} {'found':>5} {'apart':>5} {'core s':>6} {'ms':>6}"
 
 
 @dataclass(frozen=True)
 class PageResult:
-    """How well the lines of one page were found, by both measures."""
+    """How well the lines of one page were found.
 
-    name: str
+    Attributes:
+        scores: without the lines apart.
+        every: with them.
+        whole: by the stricter measure, without the lines apart.
+        apart: number of lines found in what the truth leaves out.
+        core_seconds, seconds: processor time and time passed.
+    """
+
     scores: BaselineScores
+    every: BaselineScores
     whole: BaselineMatch
+    apart: int
+    core_seconds: float
     seconds: float
 
 
-def measure(row: dict[str, Any], draw: Path | None) -> PageResult:
-    """Find the lines of one page and compare them with the truth."""
+def compare(
+    true: Sequence[Polyline], found: Sequence[Polyline], unmarked: Sequence[Sequence[float]], times: tuple[float, float]
+) -> PageResult:
+    """Compare found baselines with true ones.
+
+    Args:
+        unmarked: boxes of what the truth leaves out.
+        times: processor time and time passed.
+    """
+    every = score_baselines(true, found)
+    counted = [
+        line for line, score in zip(found, every.precisions, strict=True) if score > 0 or not is_inside(line, unmarked)
+    ]
+    apart = len(found) - len(counted)
+    return PageResult(score_baselines(true, counted), every, match_baselines(true, counted), apart, *times)
+
+
+def is_inside(line: Polyline, boxes: Sequence[Sequence[float]]) -> bool:
+    """Whether most of the line lies in one of the boxes."""
+    points = even_points(line)
+    return any(((points >= (x0, y0)) & (points <= (x1, y1))).all(axis=1).mean() >= INSIDE for x0, y0, x1, y1 in boxes)
+
+
+def unmarked_boxes() -> dict[str, list[list[float]]]:
+    """What the truth leaves out, by page."""
+    with (HERE / "unmarked.toml").open("rb") as file:
+        return {page["id"]: page["boxes"] for page in tomllib.load(file)["page"]}
+
+
+def find(row: dict[str, Any], draw: Path | None) -> tuple[list[Polyline], tuple[float, float]]:
+    """The baselines found on one page, processor time and time passed."""
     page = decode_image(row["image"]["bytes"], row["id"])
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     layout = find_lines(page)
-    seconds = time.perf_counter() - start
+    times = time.process_time() - used, time.perf_counter() - start
     if draw is not None:
         cv2.imwrite(str(draw / (row["id"].replace("/", "_") + ".png")), picture(page, layout))
-    true = [line["baseline"] for line in row["lines"] if line["baseline"] and len(line["baseline"]) > 1]
-    found = [line.baseline for line in layout.lines]
-    return PageResult(row["id"], score_baselines(true, found), match_baselines(true, found), seconds)
+    return [line.baseline for line in layout.lines], times
 
 
 def picture(page: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
@@ -65,32 +125,80 @@ def picture(page: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
     return np.asarray(drawn, np.uint8)
 
 
-def print_row(name: str, rates: Sequence[float], counts: str, tail: str) -> None:
-    """One line of the table: F1, precision, recall and F1 of whole lines."""
-    f1, precision, recall, whole = rates
-    print(f"{name[-60:]:60} {f1:6.3f} {precision:9.3f} {recall:6.3f} {whole:6.3f} {counts} {tail}", flush=True)
+# --- kraken ------------------------------------------------------------------------------------------------------
 
 
-def print_result(result: PageResult, tail: str) -> None:
-    """The line of a page, or of all."""
-    scores, whole = result.scores, result.whole
-    rates = (scores.f1, scores.precision, scores.recall, whole.f1)
-    print_row(result.name, rates, f"{whole.reference:5} {whole.found:6}", tail)
+def run_kraken(venv: Path, rows: Sequence[dict[str, Any]], keep: Path | None) -> list[dict[str, Any]]:
+    """What `benchmarks/kraken_lines.py` says of each page, after what it says of loading the model."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for number, row in enumerate(rows):
+            pixels = cv2.imdecode(np.frombuffer(row["image"]["bytes"], np.uint8), cv2.IMREAD_COLOR)
+            files.append(str(Path(folder) / f"{number:04}.png"))
+            cv2.imwrite(files[-1], pixels)
+        command = [str(venv / "bin" / "python"), str(HERE / "kraken_lines.py"), *files]
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    if keep is not None:
+        keep.write_text(output)
+    return [json.loads(line) for line in output.splitlines()]
 
 
-def print_totals(results: Sequence[PageResult]) -> None:
-    """All lines pooled, and means of the pages."""
-    median = float(np.median([result.seconds for result in results]))
-    scores = sum((result.scores for result in results), BaselineScores((), ()))
-    whole = sum((result.whole for result in results), BaselineMatch(0, 0, 0))
-    print_result(PageResult("all lines pooled", scores, whole, median), f"{1000 * median:6.0f} (median)")
-    precision, recall, strict = (
-        float(np.mean(values))
-        for values in zip(*((r.scores.precision, r.scores.recall, r.whole.f1) for r in results), strict=True)
+def kraken_lines(
+    arguments: argparse.Namespace, rows: Sequence[dict[str, Any]]
+) -> list[tuple[list[Polyline], tuple[float, float]]]:
+    """Baselines and times of each page; none if kraken was not asked for."""
+    if arguments.kraken is not None:
+        load, *pages = run_kraken(arguments.kraken, rows, arguments.kraken_lines)
+    elif arguments.kraken_lines is not None:
+        load, *pages = map(json.loads, arguments.kraken_lines.read_text().splitlines())
+    else:
+        return []
+    print(f"kraken: importing it and loading its model took {load['load']:.1f} s, not counted below")
+    return [(page["lines"], (page["cpu"], page["seconds"])) for page in pages]
+
+
+# --- the table ---------------------------------------------------------------------------------------------------
+
+
+def cells(result: PageResult) -> str:
+    """The figures of a page, or of all."""
+    scores = result.scores
+    rates = (scores.f1, scores.precision, scores.recall, result.every.f1, result.whole.f1)
+    counts = f"{result.whole.found + result.apart:5} {result.apart:5}"
+    return (
+        " ".join(f"{rate:6.3f}" for rate in rates)
+        + f" {counts} {result.core_seconds:6.2f} {1000 * result.seconds:6.0f}"
     )
-    print_row("mean of the pages", (harmonic_mean(precision, recall), precision, recall, strict), 12 * " ", "")
-    worst = min(results, key=lambda result: result.scores.f1)
-    print(f"worst page {worst.scores.f1:.3f}")
+
+
+def pooled(results: Sequence[PageResult]) -> PageResult:
+    """All lines of all pages, with the median of the times."""
+    return PageResult(
+        sum((result.scores for result in results), BaselineScores((), ())),
+        sum((result.every for result in results), BaselineScores((), ())),
+        sum((result.whole for result in results), BaselineMatch(0, 0, 0)),
+        sum(result.apart for result in results),
+        float(np.median([result.core_seconds for result in results])),
+        float(np.median([result.seconds for result in results])),
+    )
+
+
+def mean_cells(results: Sequence[PageResult]) -> str:
+    """F1, precision, recall, F1 of every line and F1 of whole lines from means of the pages."""
+    precision, recall, every_precision, every_recall, whole = np.mean(
+        [(r.scores.precision, r.scores.recall, r.every.precision, r.every.recall, r.whole.f1) for r in results],
+        axis=0,
+    )
+    rates = (harmonic_mean(precision, recall), precision, recall, harmonic_mean(every_precision, every_recall), whole)
+    return " ".join(f"{rate:6.3f}" for rate in rates) + 26 * " "
+
+
+def print_totals(columns: Sequence[Sequence[PageResult]]) -> None:
+    """All lines pooled, means and worst of the pages; times are medians."""
+    print(f"{'all lines pooled, median times':51}" + " | ".join(cells(pooled(results)) for results in columns))
+    print(f"{'mean of the pages':51}" + " | ".join(mean_cells(results) for results in columns))
+    worst = [f"{min(result.scores.f1 for result in results):6.3f}" + 54 * " " for results in columns]
+    print(f"{'worst page':51}" + " | ".join(worst))
 
 
 def main() -> None:
@@ -98,18 +206,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parquet", type=Path)
     parser.add_argument("--draw", type=Path, metavar="FOLDER", help="write each page with its found lines")
+    parser.add_argument("--kraken", type=Path, metavar="VENV", help="compare with kraken in this environment")
+    parser.add_argument("--kraken-lines", type=Path, metavar="FILE", help="keep what kraken found, or print it again")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     cv2.setNumThreads(arguments.threads)
     if arguments.draw is not None:
         arguments.draw.mkdir(parents=True, exist_ok=True)
-    print(f"{'page':60} {'F1':>6} {'precision':>9} {'recall':>6} {'whole':>6} {'true':>5} {'found':>6}     ms")
-    results: list[PageResult] = []
-    for batch in pyarrow.parquet.ParquetFile(arguments.parquet).iter_batches(batch_size=4):
-        for row in batch.to_pylist():
-            results.append(measure(row, arguments.draw))
-            print_result(results[-1], f"{1000 * results[-1].seconds:6.0f}")
-    print_totals(results)
+    boxes = unmarked_boxes()
+    rows = pyarrow.parquet.read_table(arguments.parquet).to_pylist()
+    peers = kraken_lines(arguments, rows)
+    print(f"{'page':45} {'true':>5} {HEAD}" + (f" | {HEAD} kraken" if peers else ""), flush=True)
+    ours: list[PageResult] = []
+    theirs: list[PageResult] = []
+    for number, row in enumerate(rows):
+        true = [line["baseline"] for line in row["lines"] if line["baseline"] and len(line["baseline"]) > 1]
+        unmarked = boxes.get(row["id"], [])
+        lines, times = find(row, arguments.draw)
+        ours.append(compare(true, lines, unmarked, times))
+        text = f"{row['id'][-45:]:45} {len(true):5} {cells(ours[-1])}"
+        if peers:
+            lines, times = peers[number]
+            theirs.append(compare(true, lines, unmarked, times))
+            text += f" | {cells(theirs[-1])}"
+        print(text, flush=True)
+    print_totals([ours, theirs] if peers else [ours])
 
 
 if __name__ == "__main__":
