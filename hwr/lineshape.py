@@ -20,7 +20,7 @@ pages, 0.70 to 0.76 in letters (`python -m benchmarks.foreign_lines`)."""
 ABOVE, BELOW = 0.7, 0.3
 """How far a polygon reaches above and below its baseline, as shares of the distance between lines."""
 MANY_LINES = 2000
-"""The distance between lines is measured on the first lines; comparing all with all takes the square of their number."""
+"""The distance between lines is measured on the first lines: comparing all takes the square of their number."""
 SAMPLES = 64
 """Places along a polygon at which its height is taken."""
 SAME_ASPECT = 0.01

@@ -16,7 +16,7 @@ from hwr.page import Point
 MAX_BYTES = 32 * 2**20
 """A page of a newspaper with a box for each letter has up to 20 MiB."""
 MAX_DEPTH = 100
-MAX_ELEMENTS = 1_000_000
+MAX_ELEMENTS = 500_000
 MAX_POINTS = 100_000
 """Points of one polygon or baseline."""
 
