@@ -19,6 +19,7 @@ from hwr.page import mark_uncertain
 if TYPE_CHECKING:
     from hwr.page import Page
     from hwr.recognize.decoding import DecoderOptions
+    from hwr.recognize.given_lines import GivenLines
     from hwr.recognize.inputs import InputFile
     from hwr.recognize.recognizer import Recognizer
 
@@ -29,6 +30,13 @@ LINES_AT_ONCE = 64
 @click.command("recognize")
 @click.argument("sources", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--line", "as_lines", is_flag=True, help="Each image is one line, not a page.")
+@click.option(
+    "--lines",
+    "lines_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE.xml|DIR",
+    help="Read just the lines of this ALTO or PAGE XML; DIR: for each image the file of its name.",
+)
 @click.option("-m", "--model", metavar="NAME|FILE", help="A shipped model or a model file.  [default: small]")
 @click.option("--format", "format_name", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE|DIR", help="Write here instead of on the standard output.")
@@ -46,6 +54,7 @@ def command(
     /,
     sources: tuple[Path, ...],
     as_lines: bool,
+    lines_path: Path | None,
     model: str | None,
     format_name: str,
     output: str | None,
@@ -69,6 +78,8 @@ def command(
     if min_confidence is not None and not form.marks:
         able = ", ".join(name for name, entry in FORMATS.items() if entry.marks)
         raise UsageError(f"--min-confidence: {format_name} has no mark for uncertain words; these have: {able}")
+    if as_lines and lines_path is not None:
+        raise UsageError("--line and --lines exclude each other: an image is one line, or a page with lines")
     inputs = find_inputs(sources)
     if not inputs.several and inputs.failed:
         raise inputs.failed[0]
@@ -88,9 +99,10 @@ def command(
             if not inputs.several:
                 raise
             failed += complain(error)
+    given = find_given(lines_path, inputs.several)
     if files:
         recognizer = load(model or DEFAULT_MODEL, decoder)
-        results = read_lines(recognizer, files) if as_lines else read_pages(recognizer, files)
+        results = read_lines(recognizer, files) if as_lines else read_pages(recognizer, files, given)
         with progress_bar(len(files), on=output is not None or not sys.stdout.isatty()) as advance:
             for file, result in results:
                 try:
@@ -114,11 +126,32 @@ def load(model: str, decoder: "DecoderOptions") -> "Recognizer":
     return Recognizer(model, decoder=decoder)
 
 
-def read_pages(recognizer: "Recognizer", files: "list[InputFile]") -> "Iterator[tuple[InputFile, Page | HwrError]]":
+def find_given(path: Path | None, several: bool) -> "GivenLines | None":
+    """The lines that --lines names."""
+    from hwr.recognize.given_lines import GivenLines
+
+    if path is None:
+        return None
+    given = GivenLines(path)
+    given.check(several)
+    return given
+
+
+def read_pages(
+    recognizer: "Recognizer", files: "list[InputFile]", given: "GivenLines | None"
+) -> "Iterator[tuple[InputFile, Page | HwrError]]":
     """Each page, or why it could not be read."""
+    from hwr.recognize.given_lines import read_given
+
     for file in files:
         try:
-            yield file, recognizer.read(file.path)
+            if given is None:
+                yield file, recognizer.read(file.path)
+                continue
+            page, notes = read_given(recognizer, file.path, file.relative, given)
+            for note in notes:
+                click.echo(f"hwr: {note}", err=True)
+            yield file, page
         except HwrError as error:
             yield file, error
 

@@ -7,6 +7,8 @@ print(recognizer.read("page.png").text)
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,13 @@ from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
 from hwr.geometry import LineCut, bounding_box, clip_box, cut_line
 from hwr.image import NormalisedLine, normalise_line, normalise_with_places
-from hwr.page import Box, Line, Page, Point, Region, Word
+from hwr.lineshape import fit_lines, rectangle
+from hwr.page import Line, Page, Region, Word
 from hwr.recognize.decoding import DecoderOptions, make_decoder
 from hwr.recognize.images import Source, name_of, to_grey
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.words import find_words
-from hwr.segment import find_lines
+from hwr.segment import Layout, find_lines
 
 Grey = NDArray[np.uint8]
 Decoded = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
@@ -70,43 +73,51 @@ class Recognizer:
         self.decoder = make_decoder(decoder, self.info.decoder, self.alphabet, self.name)
         self.calibration = find_calibration(self.info.decoder, self.decoder.name, model)
 
-    def read(self, source: Source) -> Page:
-        """Find the lines of a page and read them.
+    def read(self, source: Source, *, lines: Layout | Page | None = None) -> Page:
+        """Find the lines of a page and read them, or read the lines that are given.
 
-        Lines in which nothing was read are left out.
+        Lines in which nothing was read are left out, unless a page gave them: its lines keep their order, ids, regions
+        and types, and get new texts and words. Of those, the ones that lie outside the image, have no place or are too
+        large for a line are left out; `hwr.lineshape.fit_lines` says why.
 
         Args:
             source: a path, a file's bytes, a grey or BGR array, or a PIL image.
+            lines: baselines and polygons to read along: of `hwr.segment.find_lines`, or a page such as
+                `hwr.formats.read_file.read_page_file` makes of ALTO or PAGE XML, also for a larger or smaller image.
 
         Raises:
-            InputError: the image cannot be used.
+            InputError: the image cannot be used, or the page in `lines` has another aspect.
         """
         grey = to_grey(source)
         height, width = grey.shape
-        layout = find_lines(grey)
-        cuts = [cut_line(grey, line.baseline, line.polygon) for line in layout.lines]
-        lines: list[Line] = []
-        for found, cut, (reading, normalised) in zip(
-            layout.lines, cuts, self._read([cut.image for cut in cuts]), strict=True
-        ):
-            if reading.text:
-                words = self._words(reading, normalised, cut, (width, height))
-                number, region = f"l{len(lines) + 1}", f"r{found.region + 1}"
-                line = Line(
-                    number,
-                    region,
-                    LINE_TYPE,
-                    reading.text,
-                    reading.confidence,
-                    found.baseline,
-                    found.polygon,
-                    words,
-                )
-                lines.append(line)
-        used = {line.region for line in lines}
+        if isinstance(lines, Page):
+            given = fit_lines(lines, width, height, "lines").page
+            found = self._read_along(grey, given.lines)
+            return replace(given, image=name_of(source), model=self.name, lines=tuple(found))
+        layout = find_lines(grey) if lines is None else lines
+        found = [line for line in self._read_along(grey, _blank_lines(layout)) if line.text]
+        used = {line.region for line in found}
         boxes = {f"r{number}": box for number, box in enumerate(layout.regions, start=1)}
-        regions = tuple(Region(id, REGION_TYPE, _rectangle(box)) for id, box in boxes.items() if id in used)
-        return Page(name_of(source), width, height, self.name, regions, tuple(lines))
+        regions = tuple(Region(id, REGION_TYPE, rectangle(box)) for id, box in boxes.items() if id in used)
+        numbered = tuple(replace(line, id=f"l{number}") for number, line in enumerate(found, start=1))
+        return Page(name_of(source), width, height, self.name, regions, numbered)
+
+    def _read_along(self, grey: Grey, lines: Sequence[Line]) -> list[Line]:
+        """The lines with what is written along them; without those that cannot be cut out."""
+        cuts: list[tuple[Line, LineCut]] = []
+        for line in lines:
+            with suppress(ValueError):
+                cuts.append((line, cut_line(grey, line.baseline, line.polygon)))
+        size = grey.shape[1], grey.shape[0]
+        return [
+            replace(
+                line,
+                text=reading.text,
+                confidence=reading.confidence,
+                words=self._words(reading, normalised, cut, size),
+            )
+            for (line, cut), (reading, normalised) in zip(cuts, self._read([cut.image for _, cut in cuts]), strict=True)
+        ]
 
     def read_line(self, source: Source) -> Reading:
         """Read the image of one line.
@@ -135,7 +146,7 @@ class Recognizer:
         pages = []
         for (name, grey), (reading, normalised) in zip(images, self._read([grey for _, grey in images]), strict=True):
             height, width = grey.shape
-            outline = _rectangle((0.0, 0.0, float(width), float(height)))
+            outline = rectangle((0.0, 0.0, float(width), float(height)))
             row = BASELINE_AT * height
             baseline = ((0.0, row), (float(width), row))
             cut = LineCut(grey, (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), np.zeros(width))
@@ -177,6 +188,6 @@ class Recognizer:
         return log_probs, self.decoder.decode(log_probs)
 
 
-def _rectangle(box: Box) -> tuple[Point, ...]:
-    x0, y0, x1, y1 = box
-    return ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
+def _blank_lines(layout: Layout) -> list[Line]:
+    """The lines of a layout, without text."""
+    return [Line("", f"r{line.region + 1}", LINE_TYPE, "", 0.0, line.baseline, line.polygon) for line in layout.lines]

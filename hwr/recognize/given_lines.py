@@ -1,0 +1,106 @@
+"""Lines that the user gives in ALTO or PAGE XML: which file belongs to which image, and what of it can be read."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hwr.errors import InputError, UsageError
+from hwr.formats.read_file import read_page_file
+from hwr.formats.read_xml import MAX_BYTES
+from hwr.lineshape import FittedLines, fit_lines
+from hwr.page import Page
+from hwr.recognize.images import to_grey
+from hwr.recognize.recognizer import Recognizer
+
+TOO_LARGE = "it is too large for a line"
+
+SUFFIXES = (".xml", ".page.xml", ".alto.xml")
+SUBFOLDERS = (".", "page", "alto")
+"""Where Transkribus puts the XML of images beside them."""
+
+
+@dataclass(frozen=True)
+class GivenLines:
+    """A file for one image, or a folder with a file of the same stem for each image.
+
+    Attributes:
+        path: the file or folder that the user named.
+    """
+
+    path: Path
+
+    def check(self, several: bool) -> None:
+        """Refuse what cannot work, before anything is read.
+
+        Raises:
+            UsageError: one file for several images.
+            InputError: there is no such file or folder.
+        """
+        if not self.path.exists():
+            raise InputError(f"--lines {self.path}: no such file or folder")
+        if several and not self.path.is_dir():
+            raise UsageError(f"--lines {self.path}: one file for several images; name the folder that holds their XML")
+
+    def file_of(self, relative: Path) -> Path:
+        """The file for an image.
+
+        Args:
+            relative: path of the image below the folder that the user named, or its name.
+
+        Raises:
+            InputError: there is none.
+        """
+        if not self.path.is_dir():
+            return self.path
+        for folder in dict.fromkeys((self.path / relative.parent, self.path)):
+            for sub in SUBFOLDERS:
+                for suffix in SUFFIXES:
+                    file = folder / sub / (relative.stem + suffix)
+                    if file.is_file():
+                        return file
+        raise InputError(f"{relative}: no {relative.stem}.xml for it in {self.path}")
+
+    def fit(self, relative: Path, width: int, height: int) -> tuple[FittedLines, Path]:
+        """The lines for an image of `width` x `height` pixels, laid on it, and the file that they are from.
+
+        Raises:
+            InputError: there is no file for it, the file cannot be read, or it is for another image.
+        """
+        file = self.file_of(relative)
+        return fit_lines(read_lines_file(file), width, height, str(file)), file
+
+
+def read_given(recognizer: Recognizer, image: Path, relative: Path, given: GivenLines) -> tuple[Page, list[str]]:
+    """Read the lines of an image that are given; also what is to be said of them: scaling, lines left out.
+
+    Args:
+        relative: see `GivenLines.file_of`.
+
+    Raises:
+        InputError: as `GivenLines.fit`, or the image cannot be used.
+    """
+    grey = to_grey(image)
+    fitted, file = given.fit(relative, grey.shape[1], grey.shape[0])
+    page = recognizer.read(grey, lines=fitted.page)
+    notes = [] if fitted.scale == 1 else [f"{file}: made for another size; coordinates times {fitted.scale:.4g}"]
+    read = {line.id for line in page.lines}
+    left_out = dict(fitted.left_out)
+    left_out |= {line.id: TOO_LARGE for line in fitted.page.lines if line.id not in read}
+    notes += [f"{file}: line {id!r} left out: {reason}" for id, reason in left_out.items()]
+    if left_out:
+        count = len(fitted.page.lines) + len(fitted.left_out)
+        notes.append(f"{file}: {count - len(page.lines)} of {count} lines left out")
+    return replace(page, image=str(image)), notes
+
+
+def read_lines_file(path: Path) -> Page:
+    """Read ALTO or PAGE XML from a file.
+
+    Raises:
+        InputError: it cannot be read; and as `hwr.formats.read_file.read_page_file`.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return read_page_file(data, str(path))
