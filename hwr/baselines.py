@@ -75,14 +75,23 @@ def score_baselines(true: Sequence[Polyline], found: Sequence[Polyline]) -> Base
     Args:
         true, found: polylines of at least one point each.
     """
+    covered, recalls = _compare(true, found)
+    return BaselineScores(_align(covered), tuple(map(float, recalls)))
+
+
+def coverage(true: Sequence[Polyline], found: Sequence[Polyline]) -> Values:
+    """Share of each found line's points that lie on each true line, shape (found, true)."""
+    return _compare(true, found)[0]
+
+
+def _compare(true: Sequence[Polyline], found: Sequence[Polyline]) -> tuple[Values, Values]:
+    """What `coverage` says, and the share of each true line's points that lie on any found line, shape (true,)."""
+    covered, recalls = np.zeros((len(found), len(true))), np.zeros(len(true))
     if not true or not found:
-        return BaselineScores((0.0,) * len(found), (0.0,) * len(true))
+        return covered, recalls
     lines, guesses = [even_points(line) for line in true], [even_points(line) for line in found]
-    limits = tolerances(lines)
     boxes = np.array([[*line.min(axis=0), *line.max(axis=0)] for line in guesses])
-    covered = np.zeros((len(guesses), len(lines)))
-    recalls = []
-    for t, (line, limit) in enumerate(zip(lines, limits, strict=True)):
+    for t, (line, limit) in enumerate(zip(lines, tolerances(lines), strict=True)):
         reach = FALL * limit
         (x0, y0), (x1, y1) = line.min(axis=0) - reach, line.max(axis=0) + reach
         near = (boxes[:, 0] <= x1) & (boxes[:, 2] >= x0) & (boxes[:, 1] <= y1) & (boxes[:, 3] >= y0)
@@ -92,8 +101,8 @@ def score_baselines(true: Sequence[Polyline], found: Sequence[Polyline]) -> Base
             distances = np.abs(guesses[g][:, None, :] - line[None, :, :]).sum(axis=2)
             covered[g, t] = _counts(distances.min(axis=1), limit).mean()
             nearest = np.minimum(nearest, distances.min(axis=0))
-        recalls.append(float(_counts(nearest, limit).mean()))
-    return BaselineScores(_align(covered), tuple(recalls))
+        recalls[t] = _counts(nearest, limit).mean()
+    return covered, recalls
 
 
 def _counts(distances: Values, limit: float) -> Values:
@@ -105,7 +114,7 @@ def _counts(distances: Values, limit: float) -> Values:
 def _align(covered: Values) -> tuple[float, ...]:
     """Greedy alignment, one to one, of found lines (rows) with true lines: what each row keeps."""
     left, kept = covered.copy(), np.zeros(len(covered))
-    while left.max() > 0:
+    while left.max(initial=0) > 0:
         g, t = np.unravel_index(int(left.argmax()), left.shape)
         kept[g] = left[g, t]
         left[g, :] = 0

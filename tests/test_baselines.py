@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hwr.baselines import BaselineScores, even_points, score_baselines, tolerances
+from hwr.baselines import BaselineScores, coverage, even_points, score_baselines, tolerances
 
 Pixel = tuple[int, int]
 
@@ -169,6 +169,14 @@ def test_a_short_line_counts_by_its_length_in_recall_and_in_full_in_precision() 
     assert scores.precision == 1
     # 101 points of the first line, two more within the tolerance, and 0.75, 0.5, 0.25 of the next; none of the second
     assert scores.recall == pytest.approx((101 + 2 + 0.75 + 0.5 + 0.25) / 201 / 2)
+
+
+def test_coverage_says_on_which_true_line_a_found_one_lies() -> None:
+    true = [level(100), level(140), level(180)]
+    covered = coverage(true, [level(141), level(100, 400, 500), level(600)])
+    assert covered.shape == (3, 3) and covered[0, 1] == covered[1, 0] == 1
+    assert covered[2].max() == 0 and covered.sum() == pytest.approx(2)
+    assert coverage([], [level(1)]).shape == (1, 0) and coverage([level(1)], []).shape == (0, 1)
 
 
 def test_nothing_found_nothing_there_and_pooling() -> None:

@@ -1,0 +1,133 @@
+"""How well whole pages are read, and at what cost: finding the lines, reading them, putting them in order.
+
+    python -m benchmarks.page_reading ../shared/data/page-geometry/val.parquet
+    python -m benchmarks.page_reading ../shared/data/page-geometry/val.parquet -m small --size 2500 3500 --threads 2
+
+Printed are, a page and pooled, the character error rates of
+
+    page     what `Recognizer.read` reads: found lines in its reading order
+    ordered  the same lines in the order of the truth, so that the difference is what order costs
+    true     the lines cut along their true outlines, in the order of the truth
+
+each against the true lines in the order of their file, all lines of a page joined and whitespace collapsed; and
+`ratio`, page over true. What is done to the texts stands in `benchmarks/true_pages.py`. Pages in English and French.
+
+Then the milliseconds of finding the lines and of all that `Recognizer.read` does, from the pixels on, and the greatest
+memory of the process, this benchmark's own needs included. `--size` makes the pages larger first.
+"""
+
+import argparse
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.true_pages import Grey, TrueLine, TruePage, in_true_order, joined_errors, read_pages, read_true_lines
+from hwr.image import decode_image
+from hwr.metrics import ErrorCounts
+from hwr.recognize.decoding import DECODERS, DecoderOptions
+from hwr.recognize.models import DEFAULT_MODEL
+from hwr.recognize.recognizer import Recognizer
+from hwr.segment import find_lines
+
+
+@dataclass(frozen=True)
+class PageResult:
+    """Errors and seconds of one page."""
+
+    page: ErrorCounts
+    ordered: ErrorCounts
+    true: ErrorCounts
+    finding: float
+    reading: float
+
+
+def enlarged(grey: Grey, page: TruePage, size: tuple[int, int]) -> tuple[Grey, TruePage]:
+    """The page stretched to a width and height."""
+    across, down = size[0] / grey.shape[1], size[1] / grey.shape[0]
+    lines = tuple(
+        TrueLine(
+            tuple((x * across, y * down) for x, y in line.baseline),
+            tuple((x * across, y * down) for x, y in line.polygon),
+            line.text,
+        )
+        for line in page.lines
+    )
+    image = cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(image, np.uint8), TruePage(page.id, page.image, lines)
+
+
+def measure(recognizer: Recognizer, page: TruePage, grey: Grey) -> PageResult:
+    """Read one page in both ways."""
+    start = time.perf_counter()
+    find_lines(grey)
+    finding = time.perf_counter() - start
+    start = time.perf_counter()
+    read = recognizer.read(grey)
+    reading = time.perf_counter() - start
+    texts = [line.text for line in read.lines]
+    return PageResult(
+        joined_errors(page, texts),
+        joined_errors(page, in_true_order(page, [line.baseline for line in read.lines], texts)),
+        joined_errors(page, read_true_lines(recognizer, grey, page.lines)),
+        finding,
+        reading,
+    )
+
+
+def print_row(name: str, page: ErrorCounts, ordered: ErrorCounts, true: ErrorCounts, tail: str) -> None:
+    """One line of the table."""
+    ratio = page.rate / true.rate if true.rate else float("nan")
+    rates = f"{page.rate:7.4f} {ordered.rate:7.4f} {true.rate:7.4f} {ratio:6.2f}"
+    print(f"{name[-50:]:50} {true.reference_length:6} {rates} {tail}", flush=True)
+
+
+def print_totals(results: Sequence[PageResult]) -> None:
+    """All pages pooled, and the medians and greatest of the times."""
+    errors = [sum((getattr(result, kind) for result in results), ErrorCounts()) for kind in ("page", "ordered", "true")]
+    print_row("all pages pooled", *errors, "")
+    for name, seconds in (
+        ("finding the lines", [result.finding for result in results]),
+        ("whole page", [result.reading for result in results]),
+    ):
+        print(f"{name:18} median {np.median(seconds):6.2f} s   greatest {max(seconds):6.2f} s")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"greatest memory of the process {memory / 1024:.0f} MiB")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parquet", type=Path)
+    parser.add_argument("-m", "--model", default=DEFAULT_MODEL)
+    parser.add_argument("--decoder", choices=DECODERS, help="as the model says if not given")
+    parser.add_argument("--languages", nargs="+", default=["en", "fr"])
+    parser.add_argument("--pages", type=int, help="only so many")
+    parser.add_argument("--size", type=int, nargs=2, metavar=("WIDTH", "HEIGHT"), help="pixels of the pages")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(arguments.threads)
+    options = DecoderOptions(decoder=arguments.decoder)
+    recognizer = Recognizer(arguments.model, threads=arguments.threads, decoder=options)
+    print(f"model {recognizer.name}, decoder {recognizer.decoder.name}, {arguments.threads} threads")
+    print(f"{'page':50} {'chars':>6} {'page':>7} {'ordered':>7} {'true':>7} {'ratio':>6} {'find':>6} {'read':>6} ms")
+    results: list[PageResult] = []
+    for page in read_pages(arguments.parquet, arguments.languages):
+        if arguments.pages is not None and len(results) == arguments.pages:
+            break
+        grey = decode_image(page.image, page.id)
+        if arguments.size:
+            grey, page = enlarged(grey, page, tuple(arguments.size))
+        result = measure(recognizer, page, grey)
+        results.append(result)
+        times = f"{1000 * result.finding:6.0f} {1000 * result.reading:6.0f}"
+        print_row(page.id, result.page, result.ordered, result.true, times)
+    print_totals(results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Pages with the true geometry and text of their lines, and how well they are read. For the benchmarks of pages.
+
+The Parquet file has a page a row: `image` (`bytes`), `id`, `lang`, and `lines` with `baseline`, `polygon` and `text`.
+
+Texts are cleaned as those of the line sets were: raised letters lose their `^`, `¬` becomes `-`, `’` becomes `'`. Lines
+with editors' marks (crossed out, inserted, unreadable), which the line sets leave out, cannot be left out of a page:
+the marks `< > [ ] # ¥ ⟦ ⟧` go, the words within them stay. Lines without text are no part of the reference.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from hwr.baselines import coverage
+from hwr.geometry import cut_line
+from hwr.metrics import ErrorCounts, character_errors
+from hwr.page import Point
+from hwr.recognize.recognizer import Recognizer
+from hwr.text import normalise_text
+
+Grey = NDArray[np.uint8]
+CLEAN = str.maketrans({"’": "'", "¬": "-"} | dict.fromkeys("^<>[]#¥⟦⟧"))
+
+
+@dataclass(frozen=True)
+class TrueLine:
+    """A line as the truth has it, its text cleaned."""
+
+    baseline: tuple[Point, ...]
+    polygon: tuple[Point, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class TruePage:
+    """A page: the bytes of its image and its lines in the order of the file."""
+
+    id: str
+    image: bytes
+    lines: tuple[TrueLine, ...]
+
+    @property
+    def text(self) -> str:
+        """The texts of the lines, one after the other."""
+        return " ".join(line.text for line in self.lines)
+
+
+def read_pages(path: Path, languages: Sequence[str]) -> Iterator[TruePage]:
+    """The pages in these languages, one at a time."""
+    for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=1):
+        for row in batch.to_pylist():
+            if row["lang"] in languages:
+                lines = [
+                    TrueLine(_points(line["baseline"]), _points(line["polygon"]), text)
+                    for line in row["lines"]
+                    if (text := clean_text(line["text"] or "")) and line["baseline"] and line["polygon"]
+                ]
+                yield TruePage(row["id"], row["image"]["bytes"], tuple(lines))
+
+
+def _points(points: Sequence[Sequence[float]]) -> tuple[Point, ...]:
+    return tuple((float(x), float(y)) for x, y in points)
+
+
+def clean_text(text: str) -> str:
+    """The text as the line sets would have it."""
+    return normalise_text(text.replace("&amp;", "&").translate(CLEAN))
+
+
+def read_true_lines(recognizer: Recognizer, grey: Grey, lines: Sequence[TrueLine]) -> list[str]:
+    """What a model reads in lines that are cut along their true outlines; nothing in outlines that are none."""
+    cuts = {}
+    for number, line in enumerate(lines):
+        try:
+            cuts[number] = cut_line(grey, line.baseline, line.polygon).image
+        except ValueError:
+            continue
+    readings = dict(zip(cuts, recognizer.read_lines(list(cuts.values())), strict=True))
+    return [readings[number].text if number in readings else "" for number in range(len(lines))]
+
+
+def joined_errors(page: TruePage, texts: Sequence[str]) -> ErrorCounts:
+    """Character errors of the lines' texts, joined in this order, whitespace collapsed."""
+    return character_errors(page.text, " ".join(texts))
+
+
+def in_true_order(page: TruePage, baselines: Sequence[Sequence[Point]], texts: Sequence[str]) -> list[str]:
+    """The texts of found lines in the order of the true lines on which they lie; those on none come last.
+
+    Several found lines on one true line are put from left to right.
+    """
+    covered = coverage([line.baseline for line in page.lines], baselines)
+    places = [int(row.argmax()) if row.max(initial=0) > 0 else len(page.lines) for row in covered]
+    order = sorted(range(len(texts)), key=lambda index: (places[index], baselines[index][0][0]))
+    return [texts[index] for index in order]
