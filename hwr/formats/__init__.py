@@ -24,6 +24,30 @@ def _open_tsv(file: BinaryIO) -> DocumentWriter:
     return TsvWriter(file)
 
 
+def _open_hocr(file: BinaryIO) -> DocumentWriter:
+    from hwr.formats.hocr import HocrWriter
+
+    return HocrWriter(file)
+
+
+def _open_alto(file: BinaryIO) -> DocumentWriter:
+    from hwr.formats.alto import AltoWriter
+
+    return AltoWriter(file)
+
+
+def _open_page(file: BinaryIO) -> DocumentWriter:
+    from hwr.formats.pagexml import PageXmlWriter
+
+    return PageXmlWriter(file)
+
+
+def _open_pdf(file: BinaryIO) -> DocumentWriter:
+    from hwr.formats.pdf import PdfWriter
+
+    return PdfWriter(file)
+
+
 def _open_overlay(file: BinaryIO) -> DocumentWriter:
     from hwr.formats.overlay import OverlayWriter
 
@@ -36,6 +60,10 @@ FORMATS = {
         Format("text", ".txt", _open_text, joins=True, headed=True, marks=True),
         Format("json", ".json", _open_json, joins=True, streams=True, marks=True),
         Format("tsv", ".tsv", _open_tsv, joins=True),
+        Format("hocr", ".hocr", _open_hocr, joins=True, marks=True),
+        Format("alto", ".alto.xml", _open_alto, marks=True),
+        Format("page", ".page.xml", _open_page, marks=True),
+        Format("pdf", ".pdf", _open_pdf, joins=True, needs_pixels=True, binary=True),
         Format("overlay", ".overlay.png", _open_overlay, needs_pixels=True, binary=True, marks=True),
     )
 }

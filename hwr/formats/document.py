@@ -3,21 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 from hwr.page import Page
 
-Pixels = NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Pixels: TypeAlias = "NDArray[np.uint8]"
 """The upright page: grey, shape (H, W), or blue, green, red, shape (H, W, 3)."""
 
 
 class DocumentWriter(Protocol):
     """Writes the pages of one document to a file as they come, so that memory does not grow with their number."""
 
-    def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
+    def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
         """Write a page.
 
         Args:
@@ -64,7 +65,7 @@ class TextWriter:
         self._file, self._write, self._between = file, write, between
         self._pages = 0
 
-    def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
+    def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
         text = (self._between if self._pages else "") + self._write(page)
         # bytes of a file's name that are not UTF-8 stand as lone surrogates in it
         self._file.write(text.encode("utf-8", errors="backslashreplace"))
@@ -74,7 +75,7 @@ class TextWriter:
         pass
 
 
-def to_bytes(form: Format, page: Page, pixels: Pixels | None = None, dpi: float | None = None) -> bytes:
+def to_bytes(form: Format, page: Page, pixels: "Pixels | None" = None, dpi: float | None = None) -> bytes:
     """The content of a file with this one page; the arguments are those of `DocumentWriter.add`."""
     file = BytesIO()
     writer = form.open(file)

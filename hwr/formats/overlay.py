@@ -28,7 +28,7 @@ class OverlayWriter:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
-    def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
+    def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
         """Write the page.
 
         Raises:
@@ -44,7 +44,7 @@ class OverlayWriter:
         pass
 
 
-def draw_page(page: Page, pixels: Pixels) -> NDArray[np.uint8]:
+def draw_page(page: Page, pixels: "Pixels") -> NDArray[np.uint8]:
     """The page, shape (H, W, 3), blue, green, red, paled, with lines and regions on it."""
     colour = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.ndim == 2 else pixels
     canvas = np.asarray(cv2.addWeighted(colour, 1 - PAPER_SHARE, np.full_like(colour, 255), PAPER_SHARE, 0), np.uint8)

@@ -8,6 +8,8 @@ import numpy as np
 from hwr.geometry import Points, as_points, bounding_box, resample
 from hwr.page import Box, Line, Page, Point, Region, Word
 
+ASCENT = 0.75
+"""Share of a font's size that lies above the baseline."""
 ASCENT_PERCENTILE = 90
 """Of the outline's heights over the baseline: near the tops of the tall letters, below single flourishes."""
 
@@ -61,6 +63,11 @@ def ascent(line: Line) -> float:
     heights = course.heights(outline)
     above = heights[heights > 0]
     return max(1.0, float(np.percentile(above, ASCENT_PERCENTILE))) if above.size else 1.0
+
+
+def font_size(line: Line) -> float:
+    """Pixels from the tops of the tall letters to the feet of the long ones, if a quarter of it lies below."""
+    return ascent(line) / ASCENT
 
 
 def on_baseline(line: Line, box: Box) -> tuple[Point, Point]:

@@ -24,7 +24,7 @@ class TsvWriter:
         self._pages = 0
         self._write("\t".join(COLUMNS))
 
-    def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
+    def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
         self._pages += 1
         number = self._pages
         self._row((1, number, 0, 0, 0, 0), (0, 0, page.width, page.height))

@@ -1,0 +1,182 @@
+"""ALTO 4.2, one file a page, as eScriptorium, kraken and libraries read it.
+
+Schema: https://github.com/altoxml/schema; what is written is valid as 4.2 to 4.4. Version 4.2 is named because
+eScriptorium takes no later one, and points are `x y x y` because it reads no others. The first reference in TAGREFS is
+the type. ALTO has no place for the confidence of a line: those stand in a tag of their own, to which nothing refers.
+"""
+
+from collections.abc import Sequence
+from typing import BinaryIO
+from xml.etree.ElementTree import Element
+
+import hwr
+from hwr.formats.document import Pixels
+from hwr.formats.places import block_box, line_box
+from hwr.formats.xml import (
+    LINE_TYPE,
+    REGION_TYPE,
+    SCHEMA_INSTANCE,
+    Ids,
+    add,
+    base_name,
+    decimal,
+    document,
+    now,
+    probability,
+    regions_with_lines,
+)
+from hwr.page import Box, Line, Page, Point, Region, Word
+
+NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
+SCHEMA = "http://www.loc.gov/standards/alto/v4/alto-4-2.xsd"
+VERSION = "4.2"
+CONFIDENCES = "urn:hwr:confidences"
+"""Namespace of the confidences of lines."""
+UNCERTAIN = "uncertain"
+"""Label of the tag of uncertain words."""
+
+
+class AltoWriter:
+    """Writes one page."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
+        self._file.write(document(alto_element(page)))
+
+    def close(self) -> None:
+        pass
+
+
+def alto_element(page: Page) -> Element:
+    """The element alto of a page."""
+    root = Element("alto", {"xmlns": NAMESPACE, "xmlns:xsi": SCHEMA_INSTANCE})
+    root.set("xsi:schemaLocation", f"{NAMESPACE} {SCHEMA}")
+    root.set("SCHEMAVERSION", VERSION)
+    ids = Ids()
+    regions = [(region, ids.claim(region.id), lines) for region, lines in regions_with_lines(page)]
+    line_ids = [[ids.claim(line.id) for line in lines] for _, _, lines in regions]
+    _add_description(root, page, ids)
+    tags = _Tags(page, ids)
+    confidences = [
+        (name, line.confidence)
+        for (_, _, lines), names in zip(regions, line_ids, strict=True)
+        for line, name in zip(lines, names, strict=True)
+        if _spelled(line)
+    ]
+    tags.add_to(root, confidences)
+    size = [("WIDTH", str(page.width)), ("HEIGHT", str(page.height))]
+    body = add(add(root, "Layout"), "Page", [("ID", ids.claim("page")), *size, ("PHYSICAL_IMG_NR", "1")])
+    space = add(body, "PrintSpace", [("HPOS", "0"), ("VPOS", "0"), *size])
+    for (region, id, lines), names in zip(regions, line_ids, strict=True):
+        element = _add_shaped(space, "TextBlock", id, block_box(region, lines), region.polygon, tags.block(region))
+        for line, name in zip(lines, names, strict=True):
+            _add_line(element, line, name, tags, ids)
+    return root
+
+
+def _add_description(root: Element, page: Page, ids: Ids) -> None:
+    description = add(root, "Description")
+    add(description, "MeasurementUnit", text="pixel")
+    add(add(description, "sourceImageInformation"), "fileName", text=base_name(page.image))
+    step = add(description, "Processing", [("ID", ids.claim("processing"))])
+    add(step, "processingCategory", text="contentGeneration")
+    add(step, "processingDateTime", text=now())
+    add(step, "processingStepDescription", text="text recognition")
+    if page.model:
+        add(step, "processingStepSettings", text=f"model: {page.model}")
+    software = add(step, "processingSoftware")
+    add(software, "softwareName", text="hwr")
+    add(software, "softwareVersion", text=hwr.__version__)
+
+
+class _Tags:
+    """The tags of a page: one for each type of block and of line that says something, and one of uncertain words."""
+
+    def __init__(self, page: Page, ids: Ids) -> None:
+        self._blocks = {kind: "" for region in page.regions if (kind := region.type) != REGION_TYPE}
+        self._lines = {kind: "" for line in page.lines if (kind := line.type) != LINE_TYPE}
+        for number, kind in enumerate(self._blocks, start=1):
+            self._blocks[kind] = ids.claim(f"BT{number}")
+        for number, kind in enumerate(self._lines, start=1):
+            self._lines[kind] = ids.claim(f"LT{number}")
+        marked = any(word.uncertain for line in page.lines for word in line.words)
+        self.uncertain = ids.claim(UNCERTAIN) if marked else ""
+        self._confidences = ids.claim("confidences")
+
+    def block(self, region: Region) -> str:
+        """Id of the tag of the region's type, or nothing."""
+        return self._blocks.get(region.type, "")
+
+    def line(self, line: Line) -> str:
+        """Id of the tag of the line's type, or nothing."""
+        return self._lines.get(line.type, "")
+
+    def add_to(self, root: Element, confidences: Sequence[tuple[str, float]]) -> None:
+        """The element Tags, where there is a tag; `confidences` are those of lines, by their ids."""
+        if not (self._blocks or self._lines or self.uncertain or confidences):
+            return
+        tags = add(root, "Tags")
+        for what, kinds in (("block", self._blocks), ("line", self._lines)):
+            for kind, id in kinds.items():
+                add(tags, "OtherTag", [("ID", id), ("LABEL", kind), ("DESCRIPTION", f"{what} type {kind}")])
+        if self.uncertain:
+            about = "word of low confidence"
+            add(tags, "OtherTag", [("ID", self.uncertain), ("LABEL", UNCERTAIN), ("DESCRIPTION", about)])
+        if confidences:
+            about = "confidences of the lines"
+            tag = add(tags, "OtherTag", [("ID", self._confidences), ("LABEL", "confidences"), ("DESCRIPTION", about)])
+            data = add(tag, "XmlData")
+            for id, value in confidences:
+                add(data, "line", [("xmlns", CONFIDENCES), ("id", id), ("confidence", probability(value))])
+
+
+def _add_line(block: Element, line: Line, id: str, tags: _Tags, ids: Ids) -> None:
+    baseline = [("BASELINE", _joined(line.baseline))] if len(line.baseline) > 1 else []
+    element = _add_shaped(block, "TextLine", id, line_box(line), line.polygon, tags.line(line), baseline)
+    words = _spelled(line)
+    if not words:
+        # the whole text in one, as eScriptorium writes it; without a place of its own it is no word
+        known = [("WC", probability(line.confidence))] if line.text else []
+        add(element, "String", [("CONTENT", line.text), *known])
+    before: Word | None = None
+    for number, word in enumerate(words, start=1):
+        if before is not None:
+            x, width = before.box[2], max(0.0, word.box[0] - before.box[2])
+            add(element, "SP", [("HPOS", decimal(x)), ("VPOS", decimal(before.box[1])), ("WIDTH", decimal(width))])
+        marks = [("TAGREFS", tags.uncertain)] if word.uncertain else []
+        place = [("ID", ids.claim(f"{id}_w{number}")), *_place(word.box), ("CONTENT", word.text), *marks]
+        add(element, "String", [*place, ("WC", probability(word.confidence))])
+        before = word
+
+
+def _spelled(line: Line) -> tuple[Word, ...]:
+    """The line's words, if its text is just them with blanks between."""
+    return line.words if line.text == " ".join(word.text for word in line.words) else ()
+
+
+def _add_shaped(
+    parent: Element,
+    name: str,
+    id: str,
+    box: Box,
+    polygon: Sequence[Point],
+    tag: str,
+    more: Sequence[tuple[str, str]] = (),
+) -> Element:
+    tags = [("TAGREFS", tag)] if tag else []
+    element = add(parent, name, [("ID", id), *tags, *_place(box), *more])
+    if len(polygon) > 2:
+        add(add(element, "Shape"), "Polygon", [("POINTS", _joined(polygon))])
+    return element
+
+
+def _place(box: Box) -> list[tuple[str, str]]:
+    x0, y0, x1, y1 = (round(value, 1) for value in box)
+    place = (("HPOS", x0), ("VPOS", y0), ("WIDTH", x1 - x0), ("HEIGHT", y1 - y0))
+    return [(name, decimal(value)) for name, value in place]
+
+
+def _joined(points: Sequence[Point]) -> str:
+    return " ".join(f"{decimal(x)} {decimal(y)}" for x, y in points)

@@ -1,0 +1,165 @@
+"""PAGE XML of 2019-07-15, one file a page, as Transkribus, eScriptorium and OCR-D read it.
+
+Schema: https://github.com/PRImA-Research-Lab/PAGE-XML. Coordinates are whole pixels there, so they are rounded. What it
+has no element for stands in the attribute `custom` in the way of Transkribus: `readingOrder {index:0;}`,
+`unclear {offset:4; length:3;}` for uncertain words, `structure {type:heading;}` for types; the last stands last because
+eScriptorium takes all up to the last semicolon for the type.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import BinaryIO
+from xml.etree.ElementTree import Element
+
+from hwr.formats.document import Pixels
+from hwr.formats.places import block_box, line_box
+from hwr.formats.xml import (
+    LINE_TYPE,
+    REGION_TYPE,
+    SCHEMA_INSTANCE,
+    SOFTWARE,
+    Ids,
+    add,
+    base_name,
+    clean,
+    document,
+    now,
+    probability,
+    regions_with_lines,
+    whole_box,
+    whole_points,
+)
+from hwr.page import Box, Line, Page, Point, Region, Word
+
+NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
+TYPES = frozenset(
+    ("paragraph", "heading", "caption", "header", "footer", "page-number", "drop-capital", "credit", "floating",
+     "signature-mark", "catch-word", "marginalia", "footnote", "footnote-continued", "endnote", "TOC-entry",
+     "list-label", "other")
+)  # fmt: skip
+"""Types of text regions that the schema has."""
+_RESERVED = re.compile(r"[;{}\\\s]")
+
+
+class PageXmlWriter:
+    """Writes one page."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
+        self._file.write(document(page_element(page, dpi)))
+
+    def close(self) -> None:
+        pass
+
+
+def page_element(page: Page, dpi: float | None) -> Element:
+    """The element PcGts of a page; `dpi` are its image's pixels per inch, where known."""
+    root = Element("PcGts", {"xmlns": NAMESPACE, "xmlns:xsi": SCHEMA_INSTANCE})
+    root.set("xsi:schemaLocation", f"{NAMESPACE} {NAMESPACE}/pagecontent.xsd")
+    _add_metadata(root, page)
+    size = [
+        ("imageFilename", base_name(page.image)),
+        ("imageWidth", str(page.width)),
+        ("imageHeight", str(page.height)),
+    ]
+    if dpi:
+        size += [("imageXResolution", f"{dpi:g}"), ("imageYResolution", f"{dpi:g}"), ("imageResolutionUnit", "PPI")]
+    body = add(root, "Page", size)
+    ids = Ids()
+    regions = [(region, ids.claim(region.id), lines) for region, lines in regions_with_lines(page)]
+    line_ids = [[ids.claim(line.id) for line in lines] for _, _, lines in regions]
+    if regions:
+        group = add(add(body, "ReadingOrder"), "OrderedGroup", [("id", ids.claim("reading_order"))])
+        for index, (_, id, _) in enumerate(regions):
+            add(group, "RegionRefIndexed", [("index", str(index)), ("regionRef", id)])
+    for (region, id, lines), names in zip(regions, line_ids, strict=True):
+        element = _add_region(body, region, id, lines, page)
+        for index, (line, name) in enumerate(zip(lines, names, strict=True)):
+            _add_line(element, line, name, index, page, ids)
+        if any(line.text for line in lines):
+            _add_text(element, "\n".join(line.text for line in lines), None)
+    return root
+
+
+def _add_metadata(root: Element, page: Page) -> None:
+    metadata = add(root, "Metadata")
+    add(metadata, "Creator", text=SOFTWARE)
+    time = now()
+    add(metadata, "Created", text=time)
+    add(metadata, "LastChange", text=time)
+    if page.model:
+        add(metadata, "MetadataItem", [("type", "processingStep"), ("name", "model"), ("value", page.model)])
+
+
+def _add_region(body: Element, region: Region, id: str, lines: list[Line], page: Page) -> Element:
+    attributes = [("id", id)]
+    if region.type in TYPES:
+        attributes.append(("type", region.type))
+    if region.type != REGION_TYPE:
+        attributes.append(("custom", _custom("structure", type=region.type)))
+    element = add(body, "TextRegion", attributes)
+    _add_coords(element, region.polygon, block_box(region, lines), page)
+    return element
+
+
+def _add_line(region: Element, line: Line, id: str, index: int, page: Page, ids: Ids) -> None:
+    notes = [_custom("readingOrder", index=index), *_unclear_places(line)]
+    if line.type != LINE_TYPE:
+        notes.append(_custom("structure", type=line.type))
+    element = add(region, "TextLine", [("id", id), ("custom", " ".join(notes))])
+    _add_coords(element, line.polygon, line_box(line), page)
+    if len(line.baseline) > 1:
+        add(element, "Baseline", [("points", _joined(whole_points(line.baseline, page)))])
+    for number, word in enumerate(line.words):
+        _add_word(element, word, ids.claim(f"{id}_w{number + 1}"), number, page)
+    if line.text:
+        _add_text(element, line.text, line.confidence)
+
+
+def _add_word(line: Element, word: Word, id: str, index: int, page: Page) -> None:
+    notes = [_custom("readingOrder", index=index)]
+    if word.uncertain:
+        notes.append(_custom("unclear", offset=0, length=len(word.text)))
+    element = add(line, "Word", [("id", id), ("custom", " ".join(notes))])
+    _add_coords(element, (), word.box, page)
+    _add_text(element, word.text, word.confidence)
+
+
+def _add_coords(parent: Element, polygon: Sequence[Point], box: Box, page: Page) -> None:
+    """The polygon, or where there is none, the box."""
+    x0, y0, x1, y1 = whole_box(box)
+    corners = polygon if len(polygon) > 2 else ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
+    add(parent, "Coords", [("points", _joined(whole_points(corners, page)))])
+
+
+def _add_text(parent: Element, text: str, confidence: float | None) -> None:
+    known = [] if confidence is None else [("conf", probability(confidence))]
+    add(add(parent, "TextEquiv", known), "Unicode", text=text)
+
+
+def _unclear_places(line: Line) -> list[str]:
+    """Notes of where the uncertain words stand in the line's text: its editors mark them by these."""
+    notes, start = [], 0
+    for word in line.words:
+        place = line.text.find(word.text, start)
+        if place >= 0:
+            if word.uncertain:
+                notes.append(_custom("unclear", offset=place, length=len(word.text)))
+            start = place + len(word.text)
+    return notes
+
+
+def _custom(name: str, **values: object) -> str:
+    """A note in the attribute `custom`; signs that part its parts are written as escapes, as Transkribus does."""
+    pairs = (f"{key}:{_RESERVED.sub(_escape, clean(str(value)))};" for key, value in values.items())
+    return f"{name} {{{' '.join(pairs)}}}"
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def _joined(points: Sequence[tuple[int, int]]) -> str:
+    return " ".join(f"{x},{y}" for x, y in points)
