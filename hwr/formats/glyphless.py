@@ -1,4 +1,4 @@
-"""A font without a drawing: every character is an empty box half as wide as it is high, and can be searched and copied.
+"""A font without a drawing: every character is a bare box half as wide as it is high, and can be searched and copied.
 
 The idea is tesseract's. Text set in it shows nothing, needs no real font for any script, and is as wide as one likes by
 scaling. Characters get numbers as they come (CIDs); a table in the PDF says which is which (ToUnicode, ISO 32000-1,
@@ -72,24 +72,28 @@ class GlyphlessFont:
 
 
 def font_file() -> bytes:
-    """A TrueType font with two empty glyphs and the tables that a PDF asks for (ISO 32000-1, 9.9, table 126).
+    """A TrueType font with the tables that a PDF asks for (ISO 32000-1, 9.9, table 126), and two glyphs.
 
+    The first is empty. The second, for all characters, is a stroke across its box and back: it has no area, so that
+    nothing is painted, but an extent, without which pdfium (Chrome) passes over words of one letter.
     Format: https://learn.microsoft.com/typography/opentype/spec/otff
     """
-    glyphs = 2
+    glyphs, version, on_curve = 2, 0x00010000, 1
+    stroke = struct.pack(">hhhhh", 1, 0, DESCENT, WIDTH, ASCENT)
+    stroke += struct.pack(">HHBBhhhh", 1, 0, on_curve, on_curve, 0, WIDTH, DESCENT, ASCENT - DESCENT)
     tables = {
-        b"glyf": b"\0\0\0\0",
+        b"glyf": stroke,
         b"head": struct.pack(
             ">IIIIHHQQhhhhHHhhh",
-            0x00010000, 0x00010000, 0, 0x5F0F3CF5, 3, UNITS, 0, 0, 0, DESCENT, WIDTH, ASCENT, 0, 8, 2, 0, 0,
+            version, version, 0, 0x5F0F3CF5, 3, UNITS, 0, 0, 0, DESCENT, WIDTH, ASCENT, 0, 8, 2, 0, 0,
         ),
         b"hhea": struct.pack(
             ">IhhhHhhhhhhhhhhhH",
-            0x00010000, ASCENT, DESCENT, 0, WIDTH, 0, 0, WIDTH, 1, 0, 0, 0, 0, 0, 0, 0, glyphs,
+            version, ASCENT, DESCENT, 0, WIDTH, 0, 0, WIDTH, 1, 0, 0, 0, 0, 0, 0, 0, glyphs,
         ),
         b"hmtx": struct.pack(">HhHh", WIDTH, 0, WIDTH, 0),
-        b"loca": struct.pack(">HHH", 0, 0, 0),
-        b"maxp": struct.pack(">IHHHHHHHHHHHHHH", 0x00010000, glyphs, *[0] * 4, 1, *[0] * 8),
+        b"loca": struct.pack(">HHH", 0, 0, len(stroke) // 2),
+        b"maxp": struct.pack(">IHHHHHHHHHHHHHH", version, glyphs, 2, 1, 0, 0, 1, *[0] * 8),
     }  # fmt: skip
     offset = 12 + 16 * len(tables)
     directory, body = b"", b""
@@ -98,5 +102,5 @@ def font_file() -> bytes:
         total = sum(struct.unpack(f">{len(padded) // 4}I", padded)) & 0xFFFFFFFF
         directory += tag + struct.pack(">III", total, offset + len(body), len(data))
         body += padded
-    head = struct.pack(">IHHHH", 0x00010000, len(tables), 64, 2, 16 * len(tables) - 64)
+    head = struct.pack(">IHHHH", version, len(tables), 64, 2, 16 * len(tables) - 64)
     return head + directory + body

@@ -66,8 +66,8 @@ def _add_block(root: Element, number: str, region: Region | None, lines: list[Li
         place = [
             _bbox(line_box(line)),
             *_poly(line.polygon, page),
-            f"baseline {slope:.4g} {offset:.4g}",
-            f"x_size {font_size(line):.4g}",
+            f"baseline {round(slope, 4) + 0.0:.4f} {round(offset, 1) + 0.0:.1f}",
+            f"x_size {font_size(line):.1f}",
             f"x_wconf {round(100 * line.confidence)}",
         ]
         kind = _type(line.type, LINE_TYPE)

@@ -8,16 +8,20 @@ import numpy as np
 from hwr.geometry import Points, as_points, bounding_box, resample
 from hwr.page import Box, Line, Page, Point, Region, Word
 
+NOWHERE: Box = (0.0, 0.0, 0.0, 0.0)
+"""The box of what has no place."""
 ASCENT = 0.75
 """Share of a font's size that lies above the baseline."""
 ASCENT_PERCENTILE = 90
-"""Of the outline's heights over the baseline: near the tops of the tall letters, below single flourishes."""
+"""Of the outline's heights over the baseline, column by column: near the tops of the tall letters, below single
+flourishes."""
+MAX_COLUMNS = 100
 
 
 def line_box(line: Line) -> Box:
     """Smallest upright box around the line: its polygon, or its words or baseline where it has none."""
     points = line.polygon or [corner for word in line.words for corner in _corners(word.box)] or line.baseline
-    return bounding_box(points) if points else (0.0, 0.0, 0.0, 0.0)
+    return bounding_box(points) if points else NOWHERE
 
 
 def blocks(page: Page) -> Iterator[tuple[Region | None, list[Line]]]:
@@ -31,7 +35,8 @@ def block_box(region: Region | None, lines: list[Line]) -> Box:
     """Smallest upright box around a region, or around the lines where there is none."""
     if region is not None and region.polygon:
         return bounding_box(region.polygon)
-    return bounding_box([corner for line in lines for corner in _corners(line_box(line))])
+    corners = [corner for line in lines for corner in _corners(line_box(line))]
+    return bounding_box(corners) if corners else NOWHERE
 
 
 def placed_words(line: Line) -> tuple[Word, ...]:
@@ -61,8 +66,11 @@ def ascent(line: Line) -> float:
     outline = resample([*line.polygon, line.polygon[0]], 2.0)
     course = _Course(line.baseline)
     heights = course.heights(outline)
-    above = heights[heights > 0]
-    return max(1.0, float(np.percentile(above, ASCENT_PERCENTILE))) if above.size else 1.0
+    along = outline[:, course.axis]
+    columns = np.linspace(along.min(), along.max(), int(np.clip(np.ptp(along) / 4, 1, MAX_COLUMNS)) + 1)
+    tops = np.zeros(len(columns) - 1)
+    np.maximum.at(tops, np.clip(np.searchsorted(columns, along, side="right") - 1, 0, len(tops) - 1), heights)
+    return max(1.0, float(np.percentile(tops, ASCENT_PERCENTILE)))
 
 
 def font_size(line: Line) -> float:

@@ -22,10 +22,10 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 """Whatever is no Char of XML 1.0 (section 2.2): control characters, lone surrogates, U+FFFE and U+FFFF."""
 _START = (
     "A-Z_a-z\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef"
-    "\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
+    "\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd"
 )
 _NAME = re.compile(f"[{_START}][{_START}0-9.\xb7\u0300-\u036f\u203f-\u2040-]*")
-"""NCName of "Namespaces in XML": what an id may be."""
+"""NCName of "Namespaces in XML": what an id may be; without letters beyond U+FFFF, which libxml2 refuses."""
 _NOT_IN_NAME = re.compile(f"[^{_START}0-9.\xb7\u0300-\u036f\u203f-\u2040-]+")
 
 

@@ -1,0 +1,200 @@
+"""Searchable PDF: pdfium and poppler find the words, in order and in their places."""
+
+import ctypes
+import html
+import math
+import re
+import shutil
+import subprocess
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from written_pages import EMPTY, ODD, RICH, rectangle
+
+from hwr.formats import find_format, to_bytes
+from hwr.formats.pdf import points_per_pixel
+from hwr.page import Line, Page, Word
+
+pdfium = pytest.importorskip("pypdfium2")
+
+PDF = find_format("pdf")
+PIXELS = np.full((RICH.height, RICH.width), 230, np.uint8)
+WORDS = [word for line in RICH.lines for word in line.words]
+
+
+def document(page: Page, pixels: np.ndarray, dpi: float | None = None):  # type: ignore[no-untyped-def]
+    return pdfium.PdfDocument(to_bytes(PDF, page, pixels, dpi))
+
+
+def poppler(data: bytes, folder: Path, *options: str) -> str:
+    """What pdftotext says of the file."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext (poppler-utils) is not installed")
+    (folder / "a.pdf").write_bytes(data)
+    command = ["pdftotext", *options, "-enc", "UTF-8", str(folder / "a.pdf"), "-"]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert done.stderr == b""
+    return done.stdout.decode()
+
+
+def boxes(data: bytes, folder: Path) -> list[tuple[str, list[float]]]:
+    """Words and boxes x0, y0, x1, y1 in pixels of a page of 72 dpi, as pdftotext finds them."""
+    words = re.findall(r'<word xMin="(.+?)" yMin="(.+?)" xMax="(.+?)" yMax="(.+?)">(.*?)</word>',
+                       poppler(data, folder, "-bbox"))  # fmt: skip
+    return [(html.unescape(text), [float(value) for value in box]) for *box, text in words]
+
+
+def test_poppler_finds_the_words_in_order(tmp_path: Path) -> None:
+    text = poppler(to_bytes(PDF, RICH, PIXELS), tmp_path, "-raw")
+    assert text.split() == [word for line in RICH.lines for word in line.text.split()]
+    assert text.splitlines()[0] == "Dear <friends> & “co”"
+
+
+def test_poppler_finds_them_in_their_places(tmp_path: Path) -> None:
+    found = dict(boxes(to_bytes(PDF, RICH, PIXELS, 72.0), tmp_path))
+    for word in RICH.lines[0].words:
+        x0, y0, x1, y1 = found[word.text]
+        assert (x0, x1) == pytest.approx((word.box[0], word.box[2]), abs=0.5)
+        assert y0 == pytest.approx(50, abs=1) and y1 > 100, "from the top of the line to below the baseline"
+
+
+def test_a_dash_is_no_smaller_writing(tmp_path: Path) -> None:
+    words = (
+        Word("one", 1.0, (100.0, 60.0, 190.0, 100.0)),
+        Word("—", 1.0, (210.0, 80.0, 260.0, 82.0)),
+        Word("two", 1.0, (280.0, 60.0, 380.0, 100.0)),
+    )
+    line = Line("l", "r", "default", "one — two", 1.0, ((100.0, 100.0), (380.0, 100.0)),
+                rectangle(100, 60, 380, 110), words)  # fmt: skip
+    page = replace(RICH, lines=(line,))
+    found = boxes(to_bytes(PDF, page, PIXELS, 72.0), tmp_path)
+    assert [text for text, _ in found] == ["one", "—", "two"]
+    for _, (_, y0, _, y1) in found:
+        assert (y0, y1) == pytest.approx((60, 60 + 40 / 0.75), abs=1)
+
+
+def origins(page) -> list[tuple[str, float, float]]:  # type: ignore[no-untyped-def]
+    """Each character with the point on which it stands, from the upper left corner, as pdfium has it."""
+    raw, text = pdfium.raw, page.get_textpage()
+    found = []
+    for index in range(text.count_chars()):
+        x, y = ctypes.c_double(), ctypes.c_double()
+        if raw.FPDFText_GetCharOrigin(text, index, x, y) and not raw.FPDFText_IsGenerated(text, index):
+            character = chr(raw.FPDFText_GetUnicode(text, index))
+            found.append((character, x.value, page.get_height() - y.value))
+    return found
+
+
+@pytest.mark.parametrize("degrees", [0, 4, -7, 30, 90, -90, 180])
+def test_words_stand_on_slanted_baselines(degrees: float) -> None:
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+
+    def turn(x: float, y: float) -> tuple[float, float]:
+        return 400 + c * (x - 400) - s * (y - 300), 300 + s * (x - 400) + c * (y - 300)
+
+    spans = [("first", 250.0, 330.0), ("—", 350.0, 380.0), ("last", 400.0, 500.0)]
+    along = 0 if abs(c) > abs(s) else 1
+    words = []
+    for text, start, end in spans:
+        low, high = sorted((turn(start, 300), turn(end, 300)), key=lambda point: point[along])
+        box = [low[0], low[1] - 5, high[0], high[1] + 5] if along == 0 else [low[0] - 5, low[1], high[0] + 5, high[1]]
+        words.append(Word(text, 1.0, (box[0], box[1], box[2], box[3])))
+    outline = tuple(turn(x, y) for x, y in rectangle(240, 270, 510, 310))
+    line = Line("l", "r", "default", "first — last", 1.0, (turn(240, 300), turn(510, 300)), outline, tuple(words))
+    page = document(replace(RICH, lines=(line,)), PIXELS, 72.0)[0]
+    found = origins(page)
+    expected = []
+    for text, start, end in spans:
+        step = (end - start) / len(text)
+        expected += [(character, *turn(start + k * step, 300)) for k, character in enumerate(text)]
+    letters = [entry for entry in found if entry[0] != " "]
+    if degrees == 180:  # pdfium turns lines over that stand on their heads
+        letters, expected = sorted(letters), sorted(expected)
+    assert [character for character, *_ in letters] == [character for character, *_ in expected]
+    for (_, x, y), (_, true_x, true_y) in zip(letters, expected, strict=True):
+        assert (x, y) == pytest.approx((true_x, true_y), abs=0.1)
+
+
+def test_any_character_can_be_copied() -> None:
+    found = document(RICH, PIXELS)[0].get_textpage().get_text_range()
+    assert found.split() == [word for line in RICH.lines for word in line.text.split()]
+    assert "".join(character for character, *_ in origins(document(RICH, PIXELS)[0])).startswith("Dear <friends> &")
+
+
+def test_the_page_is_what_one_sees() -> None:
+    for shape in ((600, 800), (600, 800, 3)):
+        pixels = np.full(shape, 230, np.uint8)
+        pixels[100:140, 60:300] = 20
+        if len(shape) == 3:
+            pixels[300:400, 500:600] = (200, 40, 40)
+        seen = document(RICH, pixels, 72.0)[0].render(scale=1).to_numpy()
+        wanted = pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
+        assert seen.shape[:2] == shape[:2]
+        difference = np.abs(seen[:, :, :3].astype(int) - wanted)
+        assert np.median(difference) <= 1 and difference.mean() < 1.5
+
+
+def test_nothing_is_drawn_even_where_invisible_text_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = document(replace(RICH, lines=()), PIXELS)[0].render(scale=3).to_numpy()
+    monkeypatch.setattr("hwr.formats.pdf.INVISIBLE", "0 Tr")
+    assert (document(RICH, PIXELS)[0].render(scale=3).to_numpy() == plain).all()
+
+
+@pytest.mark.parametrize(
+    ("dpi", "inches"),
+    [(None, 800 / 150), (300.0, 800 / 300), (72.0, 800 / 72), (0.0, 800 / 150), (math.nan, 800 / 150)],
+)
+def test_the_size_of_the_paper(dpi: float | None, inches: float) -> None:
+    width, height = document(RICH, PIXELS, dpi)[0].get_size()
+    assert (width, height) == pytest.approx((72 * inches, 54 * inches), rel=1e-3)
+
+
+def test_no_page_is_too_large_for_readers() -> None:
+    assert points_per_pixel(60000, 200, 150.0) * 60000 == 14400
+    long = np.full((4, 70000), 255, np.uint8)
+    page = document(replace(EMPTY, width=70000, height=4), long)[0]
+    assert page.get_size()[0] == pytest.approx(14400), "too long for JPEG"
+    assert page.render(scale=0.1).to_numpy().min() == 255
+
+
+def test_documents_of_several_pages(tmp_path: Path) -> None:
+    with (tmp_path / "a.pdf").open("wb") as file:
+        writer = PDF.open(file)
+        for number in (1, 2, 3):
+            name = f"folder/book.pdf#{number}"
+            page = replace(RICH, lines=RICH.lines[number - 1 : number]) if number != 2 else EMPTY
+            writer.add(replace(page, image=name, model="small"), PIXELS if number != 2 else PIXELS[:20, :30], 100.0)
+        writer.close()
+    opened = pdfium.PdfDocument(tmp_path / "a.pdf")
+    assert [opened[k].get_textpage().get_text_range().split() for k in range(3)] == [
+        RICH.lines[0].text.split(),
+        [],
+        RICH.lines[2].text.split(),
+    ]
+    assert opened[1].get_size() == pytest.approx((30 * 0.72, 20 * 0.72), abs=0.01)
+    facts = opened.get_metadata_dict()
+    assert facts["Title"] == "book.pdf" and re.fullmatch(r"hwr \S+, model small", facts["Creator"])
+
+
+def test_memory_does_not_grow_with_the_pages(tmp_path: Path) -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (400, 500), np.uint8)
+    with (tmp_path / "a.pdf").open("wb") as file:
+        writer = PDF.open(file)
+        writer.add(RICH, noise, None)
+        tracemalloc.start()
+        for _ in range(30):
+            writer.add(RICH, noise, None)
+        grown, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        writer.close()
+    size = (tmp_path / "a.pdf").stat().st_size
+    assert size > 3_000_000 and grown < 50_000 and peak < 1_000_000
+
+
+def test_whatever_is_odd_makes_a_good_file(tmp_path: Path) -> None:
+    text = poppler(to_bytes(PDF, ODD, np.zeros((50, 100), np.uint8)), tmp_path, "-raw")
+    assert "]]>" in text and "z" in text
+    assert poppler(to_bytes(PDF, EMPTY, PIXELS[:20, :30]), tmp_path).strip() == ""
