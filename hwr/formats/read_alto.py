@@ -12,10 +12,11 @@ units that does not state the size of its page is refused.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
 from hwr.errors import InputError
+from hwr.formats.alto import CONFIDENCES, UNCERTAIN
 from hwr.formats.read_xml import (
     as_baseline,
     as_polygon,
@@ -42,9 +43,9 @@ def read_alto(root: Element, where: str) -> Page:
     """The page of an ALTO file.
 
     The text of a line is what stands on the paper: of a word that is parted at the end of a line its first part and
-    the hyphen, not the whole word (SUBS_CONTENT). Confidences that are missing are 1; a line's is the product of its
-    strings'. A string with blanks in it, as eScriptorium writes whole lines, is no word. Baselines and polygons that
-    are missing are derived (`hwr.lineshape`).
+    the hyphen, not the whole word (SUBS_CONTENT). Confidences that are missing are 1; a line's is what
+    `hwr.formats.alto` noted of it, else the product of its strings'. A string with blanks in it, as eScriptorium
+    writes whole lines, is no word. Baselines and polygons that are missing are derived (`hwr.lineshape`).
 
     Args:
         root: the element alto.
@@ -60,6 +61,9 @@ def read_alto(root: Element, where: str) -> Page:
     width, height = (round(number(pages[0], name, where) or 0) for name in ("WIDTH", "HEIGHT"))
     _check_unit(root, width * height > 0, where)
     labels = _labels(root)
+    confidences = {
+        note.get("id", ""): probability(note, "confidence", where) for note in root.iter(f"{{{CONFIDENCES}}}line")
+    }
     regions: list[Region] = []
     lines: list[Line] = []
     for block in _in_order(root, pages[0]):
@@ -67,7 +71,9 @@ def read_alto(root: Element, where: str) -> Page:
         region = Region(block.element.get("ID") or f"r{len(regions) + 1}", kind, _outline(block.element, where))
         regions.append(region)
         for element in block.lines:
-            lines.append(_line(element, region.id, labels, where, f"l{len(lines) + 1}"))
+            line = _line(element, region.id, labels, where, f"l{len(lines) + 1}")
+            noted = confidences.get(line.id)
+            lines.append(line if noted is None else replace(line, confidence=noted))
     complete = complete_lines(lines)
     image = content(child(root, "Description", "sourceImageInformation", "fileName")).strip()
     return Page(image, width, height, _model(root), complete_regions(regions, complete), complete)
@@ -177,7 +183,7 @@ def _line(element: Element, region: str, labels: dict[str, str], where: str, id:
         confidence=confidence,
         baseline=_baseline(element, polygon, where),
         polygon=polygon,
-        words=_words(strings, where),
+        words=_words(strings, labels, where),
     )
 
 
@@ -201,7 +207,7 @@ def _confidence(string: Element, where: str) -> float:
     return 1.0 if value is None else value
 
 
-def _words(strings: list[Element], where: str) -> tuple[Word, ...]:
+def _words(strings: list[Element], labels: dict[str, str], where: str) -> tuple[Word, ...]:
     """The strings that are words with a place; none at all where one of them is no word or lacks its place."""
     words = []
     for string in strings:
@@ -211,7 +217,8 @@ def _words(strings: list[Element], where: str) -> tuple[Word, ...]:
             continue
         if box is None or len(text.split()) != 1:
             return ()
-        words.append(Word(text, _confidence(string, where), box))
+        uncertain = UNCERTAIN in (labels.get(id) for id in string.get("TAGREFS", "").split())
+        words.append(Word(text, _confidence(string, where), box, uncertain))
     return tuple(words)
 
 
@@ -241,4 +248,5 @@ def _box(element: Element, where: str) -> Box | None:
     x, y, width, height = (number(element, name, where) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT"))
     if x is None or y is None or not width or not height or width < 0 or height < 0:
         return None
-    return x, y, x + width, y + height
+    # numbers with one digit behind the point stay such numbers
+    return x, y, round(x + width, 6), round(y + height, 6)
