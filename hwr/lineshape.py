@@ -55,10 +55,10 @@ def fit_lines(page: Page, width: int, height: int, where: str) -> FittedLines:
     Raises:
         InputError: the file states a size of another aspect.
     """
-    scale = _scale(page, width, height, where)
+    scale = page_scale(page, width, height, where)
     lines, left_out = [], []
     for line in page.lines:
-        fitted = _fit_line(line, scale, width, height)
+        fitted = fit_line(line, scale, width, height)
         if isinstance(fitted, Line):
             lines.append(fitted)
         else:
@@ -68,7 +68,12 @@ def fit_lines(page: Page, width: int, height: int, where: str) -> FittedLines:
     return FittedLines(fitted_page, scale, tuple(left_out))
 
 
-def _scale(page: Page, width: int, height: int, where: str) -> float:
+def page_scale(page: Page, width: int, height: int, where: str) -> float:
+    """Pixels of an image of `width` x `height` for a unit of the file; 1.0 where the file states no size.
+
+    Raises:
+        InputError: the file states a size of another aspect; `where` names it.
+    """
     if page.width <= 0 or page.height <= 0:
         return 1.0
     across, down = width / page.width, height / page.height
@@ -80,8 +85,8 @@ def _scale(page: Page, width: int, height: int, where: str) -> float:
     return 1.0 if (page.width, page.height) == (width, height) else (across + down) / 2
 
 
-def _fit_line(line: Line, scale: float, width: int, height: int) -> Line | str:
-    """The line on the image, or why it cannot be read."""
+def fit_line(line: Line, scale: float, width: int, height: int) -> Line | str:
+    """A line on an image of `width` x `height`, its coordinates times `scale`; or why it cannot be read there."""
     if not line.polygon and not line.baseline:
         return "it has neither a polygon nor a baseline"
     polygon = _fit_outline(line.polygon, scale, width, height)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ LISTED = 10
 """Skipped items of one reason that are named on stderr; `skipped.tsv` has them all."""
 
 IAM_OPTIONS = {"words", "tokens", "segmentation", "keep_crossed_out"}
+PAGE_OPTIONS = {"regions", "line_types"}
 NO_COLUMNS = "fits tables and Parquet only"
 
 UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -50,8 +52,13 @@ def column_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the line store.")
 @click.option("--bundle", type=click.Path(path_type=Path), metavar="DIR", help="Pack line stores into shards in DIR.")
 @click.option(
-    "--from", "kind", type=click.Choice(["iam", "sidecar", "table", "parquet"]), help="Format of the sources."
+    "--from",
+    "kind",
+    type=click.Choice(["iam", "sidecar", "table", "parquet", "page", "alto"]),
+    help="Format of the sources.  [default: found out]",
 )
+@click.option("--regions", multiple=True, metavar="TYPE,...", help="Pages: lines in regions of these types only.")
+@click.option("--line-types", multiple=True, metavar="TYPE,...", help="Pages: lines of these types only.")
 @click.option("--split", metavar="NAME|DIR", help="train, val, test; aachen, lwitlrt; a folder with lists of ids.")
 @click.option("--whole-pages", is_flag=True, help="All lines of the pages of an IAM split, not only the listed ones.")
 @click.option("--val-share", type=float, default=0.0, metavar="SHARE", help="Put this share aside for validation.")
@@ -88,11 +95,14 @@ def column_options(command: Callable[..., None]) -> Callable[..., None]:
 def command(context: click.Context, /, **values: Any) -> None:
     """Read SOURCES, check every line, write a line store (-o DIR) or a bundle for training (--bundle DIR).
 
-    A source is a raw IAM tree, a folder of images with .gt.txt files, a TSV, CSV or JSONL table, or Parquet with images
-    and texts; which of them is found out. docs/data.md describes them. Counts go to stdout; every item that is left out
+    A source is a raw IAM tree, a folder of images with .gt.txt files, a TSV, CSV or JSONL table, Parquet with images
+    and texts, or pages with PAGE XML or ALTO, in a folder or in the zip that eScriptorium or Transkribus exports; which
+    of them is found out. docs/data.md describes them. Counts go to stdout; every item that is left out
     is named on stderr and in DIR/skipped.tsv. Exit codes: 0 all done; 2 nothing usable; 3 done, but items are missing
     or broken.
     """
+    # Pillow warns of odd tags in images that it reads well
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     if (values["output"] is None) == (values["bundle"] is None):
         raise UsageError("one of -o DIR (a line store) and --bundle DIR (shards of line stores) is needed")
     given = {name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
@@ -119,11 +129,11 @@ def make_store(values: dict[str, Any], given: set[str]) -> int:
     options = store_options(values)
     sources = [open_source(path, options.reading, values["kind"]) for path in values["sources"]]
     kinds = {source.kind for source in sources}
+    columns = {option for option in given if option.endswith("_column")}
     refuse(given & IAM_OPTIONS if "iam" not in kinds else set(), "fits IAM only")
+    refuse(given & PAGE_OPTIONS if kinds.isdisjoint({"page", "alto"}) else set(), "fits PAGE XML and ALTO only")
     refuse(given & {"header", "split_column"} if "table" not in kinds else set(), "fits tables only")
-    refuse(
-        {option for option in given if option.endswith("_column")} if kinds <= {"iam", "sidecar"} else set(), NO_COLUMNS
-    )
+    refuse(columns if kinds.isdisjoint({"table", "parquet"}) else set(), NO_COLUMNS)
     prepared = prepare(sources, values["output"], options, values["force"], show_progress)
     name_skipped(prepared.skipped, values["output"] / "skipped.tsv")
     if prepared.outside_alphabet:
@@ -140,14 +150,16 @@ def store_options(values: dict[str, Any]) -> "PrepareOptions":
     """The options of a run from those of the command line."""
     from hwr.prepare.checks import CheckOptions
     from hwr.prepare.iam import IamOptions
+    from hwr.prepare.pages import PageOptions
     from hwr.prepare.pipeline import PrepareOptions
     from hwr.prepare.sources import ReaderOptions
     from hwr.prepare.splitting import SplitOptions
 
     iam = IamOptions(values["words"], values["tokens"], values["segmentation"], values["keep_crossed_out"])
     columns = tuple((name, values[f"{name}_column"]) for name in COLUMNS if values[f"{name}_column"] is not None)
+    pages = PageOptions(*(tuple(split_names(values[name])) for name in ("regions", "line_types")))
     return PrepareOptions(
-        ReaderOptions(iam, columns, values["header"]),
+        ReaderOptions(iam, columns, values["header"], pages),
         SplitOptions(
             values["split"],
             values["whole_pages"],
@@ -166,6 +178,11 @@ def store_options(values: dict[str, Any]) -> "PrepareOptions":
             values["licence"],
         ),
     )
+
+
+def split_names(values: Sequence[str]) -> list[str]:
+    """Names that were given one by one, or several with commas between them."""
+    return [name for value in values for part in value.split(",") if (name := part.strip())]
 
 
 def find_alphabet(name: str | None) -> "Alphabet | None":

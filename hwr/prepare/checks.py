@@ -9,7 +9,7 @@ from typing import Any
 from hwr.errors import InputError
 from hwr.image import Grey, decode_image, normalise_line, time_steps
 from hwr.linestore import StoredLine
-from hwr.prepare.samples import Reason, Sample, Skipped
+from hwr.prepare.samples import Reason, Sample, Skipped, Unusable
 from hwr.text import Alphabet, normalise_text, steps_needed
 
 KEPT_FORMATS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 92}, "WEBP": {"quality": 90, "method": 4}}
@@ -56,6 +56,8 @@ def check_sample(sample: Sample, options: CheckOptions) -> StoredLine | Skipped:
     try:
         image = sample.load()
         grey = decode_image(image, sample.where)
+    except Unusable as error:
+        return Skipped(sample.where, error.reason, str(error))
     except InputError as error:
         return Skipped(sample.where, Reason.BROKEN_IMAGE, _without(sample.where, str(error)))
     too_long = _too_long(text, grey, options)

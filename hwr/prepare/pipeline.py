@@ -29,6 +29,7 @@ from hwr.prepare.manifest import (
     to_bytes,
     without_versions,
 )
+from hwr.prepare.pages import PageOptions
 from hwr.prepare.samples import SPLITS, Sample, Skipped, Source
 from hwr.prepare.sources import ReaderOptions
 from hwr.prepare.splitting import Plan, SplitOptions, make_plan
@@ -51,6 +52,8 @@ class PrepareOptions:
         alphabet = self.checks.alphabet
         options["checks"]["alphabet"] = None if alphabet is None else alphabet.characters
         options["reading"]["columns"] = dict(self.reading.columns)
+        if self.reading.pages == PageOptions():  # stores made before there was such a source say nothing of it
+            del options["reading"]["pages"]
         return options
 
 

@@ -44,6 +44,8 @@ class Reason(StrEnum):
     KNOWN_BROKEN = "known to be broken in every copy"
     BROKEN_FONT = "font cannot be used"
     NOT_MADE = "no text that can be written"
+    NO_PLACE = "no place on the image"
+    OTHER_TYPE = "type not asked for"
 
     @property
     def deliberate(self) -> bool:
@@ -54,7 +56,16 @@ class Reason(StrEnum):
             Reason.SEGMENTATION,
             Reason.NOT_IN_SPLIT,
             Reason.KNOWN_BROKEN,
+            Reason.OTHER_TYPE,
         )
+
+
+class Unusable(InputError):
+    """An image that is there and cannot be used, for another reason than being broken."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 @dataclass(frozen=True)

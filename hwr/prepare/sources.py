@@ -5,14 +5,15 @@ from pathlib import Path
 
 from hwr.errors import DataError, UsageError
 from hwr.linestore import Columns
-from hwr.prepare import iam, sidecar, table
+from hwr.prepare import iam, pages, sidecar, table
 from hwr.prepare.iam import IamOptions, IamTree
+from hwr.prepare.pages import PageFiles, PageOptions
 from hwr.prepare.parquet import ParquetLines, parquet_files
 from hwr.prepare.samples import Source
 from hwr.prepare.sidecar import SidecarFolder
 from hwr.prepare.table import Table, TableColumns
 
-KINDS = ("iam", "sidecar", "table", "parquet")
+KINDS = ("iam", "sidecar", "table", "parquet", *pages.KINDS)
 
 FOLDER_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.tsv")
 """Tables by which Hugging Face image folders are known."""
@@ -25,6 +26,7 @@ class ReaderOptions:
     iam: IamOptions = field(default_factory=IamOptions)
     columns: tuple[tuple[str, str], ...] = ()
     header: bool | None = None
+    pages: PageOptions = field(default_factory=PageOptions)
 
 
 def detect_kind(path: Path) -> str:
@@ -42,16 +44,22 @@ def detect_kind(path: Path) -> str:
             return "parquet"
         if path.suffix.lower() in table.SUFFIXES:
             return "table"
-        raise DataError(f"{path}: unknown kind of file; .parquet, .tsv, .csv, .jsonl are known, or say --from KIND")
+        kind = pages.find_kind(path) if path.suffix.lower() in (".xml", ".zip") else None
+        if kind:
+            return kind
+        known = ".parquet, .tsv, .csv, .jsonl, and .xml or .zip with PAGE XML or ALTO"
+        raise DataError(f"{path}: unknown kind of file; {known} are known, or say --from KIND")
     if parquet_files(path):
         return "parquet"
     if _folder_table(path):
         return "table"
     if sidecar.is_folder(path):
         return "sidecar"
-    raise DataError(
-        f"{path}: no data set found: neither ascii/lines.txt (IAM), *.parquet, metadata.csv or .jsonl, nor *.gt.txt"
-    )
+    kind = pages.find_kind(path)
+    if kind:
+        return kind
+    looked_for = "ascii/lines.txt (IAM), *.parquet, metadata.csv or .jsonl, *.gt.txt, PAGE XML or ALTO"
+    raise DataError(f"{path}: no data set found; looked for {looked_for}")
 
 
 def open_source(path: Path, options: ReaderOptions = ReaderOptions(), kind: str | None = None) -> Source:
@@ -69,6 +77,8 @@ def open_source(path: Path, options: ReaderOptions = ReaderOptions(), kind: str 
         return IamTree(path, options.iam)
     if kind == "sidecar":
         return SidecarFolder(path)
+    if kind in pages.KINDS:
+        return PageFiles(path, kind, options.pages)
     if kind == "parquet":
         return ParquetLines(path, Columns(**_known(columns, Columns, "Parquet")))
     if kind == "table":

@@ -29,8 +29,8 @@ class SplitOptions:
         whole_pages: with lists, every line of a page that has a line in the list.
         val_share, test_share: shares of lines that chance puts aside, 0 to 1; they win over what a source says.
         seed: of the chance.
-        group: what is never torn apart by chance: lines of a `writer`, a `page`; `auto`: writer where all are known,
-            else page where all are known, else the line.
+        group: what is never torn apart by chance: lines of a `writer`, a `page`; `auto`: writer where all are known
+            and enough for the splits, else page where all are known, else the line.
     """
 
     split: str | None = None
@@ -149,7 +149,7 @@ def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
     for lists in used.values():
         plan.missing += _not_in_source(lists, listed.get(lists.name, set()))
     if options.by_chance:
-        _assign_by_chance(plan, _group_keys(facts, options.group), options)
+        _assign_by_chance(plan, _group_keys(facts, options), options)
     return plan
 
 
@@ -188,11 +188,14 @@ def _not_in_source(lists: IdLists, listed: set[str]) -> list[Skipped]:
     ]
 
 
-def _group_keys(facts: list[tuple[str | None, str | None, str]], group: str) -> list[str]:
+def _group_keys(facts: list[tuple[str | None, str | None, str]], options: SplitOptions) -> list[str]:
     """What each sample is kept together by."""
+    group = options.group
     if group == "auto":
-        writers, pages = (all(fact[k] is not None for fact in facts) for k in (0, 1))
-        group = "writer" if writers else "page" if pages else "line"
+        writers, pages = ({fact[column] for fact in facts} for column in (0, 1))
+        enough = len(writers) > (options.val_share > 0) + (options.test_share > 0)
+        by_page = None not in pages and (None in writers or not enough)
+        group = "page" if by_page else "line" if None in writers else "writer"
     column = GROUPINGS.index(group) - 1
     missing = sum(fact[column] is None for fact in facts)
     if missing:

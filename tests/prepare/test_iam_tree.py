@@ -101,6 +101,7 @@ def test_only_rules_are_deliberate() -> None:
         Reason.NOT_IN_SPLIT,
         Reason.KNOWN_BROKEN,
         Reason.OUTSIDE_ALPHABET,
+        Reason.OTHER_TYPE,
     }
 
 

@@ -1,0 +1,293 @@
+"""Lines cut out of pages: folders, exports of Transkribus and eScriptorium, and what cannot be used."""
+
+import io
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from line_images import strokes
+from page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
+from PIL import Image
+
+from hwr.errors import DataError, InputError
+from hwr.geometry import cut_line
+from hwr.image import decode_image
+from hwr.prepare.checks import CheckOptions, check_sample
+from hwr.prepare.pages import PageFiles, PageOptions, find_kind
+from hwr.prepare.samples import Reason, Sample, Skipped
+from hwr.prepare.sources import detect_kind, open_source
+
+SIZE = (400, 300)
+
+
+def scan(kind: str = "PNG") -> bytes:
+    """A page of 400 x 300 pixels with strokes in three lines."""
+    grey = np.full((300, 400), 255, np.uint8)
+    for number, top in enumerate((0, 60, 120)):
+        grey[top : top + 40, 50:350] = strokes(seed=number)
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def lines(*texts: str, prefix: str = "l") -> str:
+    return "".join(page_line(f"{prefix}{k}", 60 * k, text) for k, text in enumerate(texts))
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def pack(folder: Path) -> Path:
+    with zipfile.ZipFile(folder.with_suffix(".zip"), "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
+    return folder.with_suffix(".zip")
+
+
+def read(path: Path, kind: str = "page", **options: tuple[str, ...]) -> tuple[list[Sample], list[Skipped]]:
+    items = list(PageFiles(path, kind, PageOptions(**options)).items())
+    assert [type(item) for item in PageFiles(path, kind, PageOptions(**options)).items(images=False)] == [
+        type(item) for item in items
+    ]
+    return [item for item in items if isinstance(item, Sample)], [item for item in items if isinstance(item, Skipped)]
+
+
+def test_a_folder_with_images_and_xml_side_by_side(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "export",
+        {
+            "b.png": scan(),
+            "b.xml": page_xml(page_region("r", lines("one", "two")), SIZE, "b.png"),
+            "a.jpg": scan("JPEG"),
+            "a.xml": alto_xml(alto_block("b", alto_line("x", 0, "three")), SIZE, "a.jpg"),
+            "mets.xml": b"<mets/>",
+        },
+    )
+    samples, skipped = read(folder)
+    assert skipped == []
+    assert [(s.id, s.text, s.page, s.writer, s.split) for s in samples] == [
+        ("export/a/x", "three", "export/a", "export", None),
+        ("export/b/l0", "one", "export/b", "export", None),
+        ("export/b/l1", "two", "export/b", "export", None),
+    ]
+    assert samples[1].path == "b_l0.png" and samples[1].where == f"{folder}/b.xml, line l0"
+    cut = decode_image(samples[2].load(), "cut")
+    page = decode_image(scan(), "page")
+    expected = cut_line(page, ((20, 90), (380, 90)), ((20, 60), (380, 60), (380, 100), (20, 100)))
+    assert np.array_equal(cut, expected.image) and (cut < 128).any()
+
+
+def test_an_export_of_transkribus_takes_page_and_not_alto_as_well(tmp_path: Path) -> None:
+    files = {"mets.xml": b"<mets/>", "metadata.xml": b"<trpDocMetadata/>"}
+    for name in ("0001_p", "0002_p"):
+        files[f"{name}.jpg"] = scan("JPEG")
+        files[f"page/{name}.xml"] = page_xml(page_region("r", lines("from page")), SIZE, f"{name}.jpg")
+        files[f"alto/{name}.xml"] = alto_xml(alto_block("b", alto_line("x", 0, "from alto")), SIZE, f"{name}.jpg")
+    write(tmp_path / "job" / "12" / "Letters", files)
+    for source in (tmp_path / "job", pack(tmp_path / "job")):
+        samples, skipped = read(source)
+        assert skipped == [] and [s.text for s in samples] == ["from page"] * 2
+        assert [s.page for s in samples] == ["job/12/Letters/0001_p", "job/12/Letters/0002_p"]
+        assert {s.writer for s in samples} == {"job/12/Letters"}
+        assert samples[0].load()
+        assert [s.text for s in read(source, "alto")[0]] == ["from alto"] * 2
+    single = tmp_path / "job" / "12" / "Letters" / "page" / "0001_p.xml"
+    (sample,) = read(single)[0]
+    assert (sample.id, sample.text) == ("Letters/0001_p/l0", "from page") and sample.load()
+
+
+def test_a_zip_of_escriptorium_is_read_as_it_comes(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "export_doc3",
+        {
+            "one.jpg": scan("JPEG"),
+            "one.xml": alto_xml(alto_block("b", alto_line("x", 0, "text")), SIZE, "one.jpg"),
+        },
+    )
+    source = pack(folder)
+    shutil.rmtree(folder)
+    (sample,) = read(source, "alto")[0]
+    assert (sample.id, sample.text, sample.where) == (
+        "export_doc3/one/x",
+        "text",
+        f"{source}/one.xml, line x",
+    )
+    assert decode_image(sample.load(), "cut").shape[0] > 30
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["export_doc3.zip"]
+
+
+@pytest.mark.parametrize(
+    ("named", "there"),
+    [
+        ("p.png", "p.png"),
+        ("P.PNG", "p.png"),
+        ("C:\\scans\\p.png", "p.png"),
+        ("https://example.org/iiif/p.png", "p.png"),
+        ("p.tif", "p.png"),
+        ("other.png", "x.png"),
+        ("", "x.png"),
+        ("p.png", "images/p.png"),
+        ("../../p.png", "images/deep/p.png"),
+    ],
+)
+def test_the_image_is_found_by_the_name_in_the_xml_or_by_that_of_the_xml(
+    tmp_path: Path, named: str, there: str
+) -> None:
+    folder = write(tmp_path / "d", {"sub/x.xml": page_xml(page_region("r", lines("t")), SIZE, named)})
+    write(folder if "/" in there else folder / "sub", {there: scan()})
+    (sample,) = read(folder)[0]
+    assert sample.load()
+
+
+def test_results_of_recognize_beside_the_image(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "d",
+        {
+            "a.png": scan(),
+            "a.page.xml": page_xml(page_region("r", lines("page")), SIZE, ""),
+            "a.alto.xml": alto_xml(alto_block("b", alto_line("x", 0, "alto")), SIZE, ""),
+        },
+    )
+    assert [s.id for s in read(folder)[0]] == ["d/a/l0"] and [s.id for s in read(folder, "alto")[0]] == ["d/a/x"]
+
+
+def test_folders_that_name_splits(tmp_path: Path) -> None:
+    for split in ("train", "dev", "other"):
+        xml = page_xml(page_region("r", lines("t")), SIZE, "a.png")
+        write(tmp_path / "d" / split / "page", {"../a.png": scan(), "a.xml": xml})
+    assert [(s.writer, s.split) for s in read(tmp_path / "d")[0]] == [
+        ("d/dev", "val"),
+        ("d/other", None),
+        ("d/train", "train"),
+    ]
+
+
+def test_only_some_types(tmp_path: Path) -> None:
+    body = (
+        page_region("r1", lines("main"), 'custom="structure {type:MainZone:column#1;}"')
+        + page_region("r2", page_line("m", 60, "margin"), 'custom="structure {type:MarginTextZone;}"')
+        + page_region("r3", page_line("h", 120, "head", more='custom="structure {type:HeadingLine;}"'))
+    )
+    folder = write(tmp_path / "d", {"a.png": scan(), "a.xml": page_xml(body, SIZE, "a.png")})
+    assert [s.text for s in read(folder, regions=("mainzone",))[0]] == ["main"]
+    assert [s.text for s in read(folder, regions=("MainZone:column#1", "text"))[0]] == ["main", "head"]
+    samples, skipped = read(folder, line_types=("HeadingLine",))
+    assert [s.text for s in samples] == ["head"]
+    assert {item.reason for item in skipped} == {Reason.OTHER_TYPE} and Reason.OTHER_TYPE.deliberate
+    assert skipped[1].detail == "region 'MarginTextZone', line 'default'"
+    assert read(folder, regions=("Main",))[0] == []
+
+
+def test_what_cannot_be_used_is_named_and_the_rest_is_kept(tmp_path: Path) -> None:
+    body = page_region(
+        "r",
+        lines("good", "")
+        + page_line("outside", 1000, "x")
+        + page_line("partly", 120, "cut off", x0=200, x1=900)
+        + '<TextLine id="nowhere"><TextEquiv><Unicode>x</Unicode></TextEquiv></TextLine>'
+        + '<TextLine id="flat"><Coords points="5,5 90,5"/><TextEquiv><Unicode>x</Unicode></TextEquiv></TextLine>',
+    )
+    good = page_xml(page_region("r", lines("text")), SIZE, "a.png")
+    folder = write(
+        tmp_path / "d",
+        {
+            "a.png": scan(),
+            "a.xml": page_xml(body, SIZE, "a.png"),
+            "b.xml": good[:-30],
+            "c.xml": good.replace(b"a.png", b"c.png"),
+            "e.png": scan()[:300],
+            "e.xml": good.replace(b"a.png", b"e.png"),
+            "f.xml": page_xml(page_region("r", lines("turned")), (300, 400), "a.png"),
+        },
+    )
+    samples, skipped = read(folder)
+    assert [(Path(item.where).name, item.reason) for item in skipped] == [
+        ("a.xml, line l1", Reason.NO_TEXT),
+        ("a.xml, line nowhere", Reason.NO_PLACE),
+        ("a.xml, line flat", Reason.NO_PLACE),
+        ("b.xml", Reason.BAD_ROW),
+        ("c.xml", Reason.NO_IMAGE),
+    ]
+    assert "broken XML" in skipped[3].detail and skipped[3].detail.startswith("line ")
+    checked = [check_sample(sample, CheckOptions()) for sample in samples]
+    found = [(item.reason, item.detail) if isinstance(item, Skipped) else item.text for item in checked]
+    assert found[:3] == ["good", (Reason.NO_PLACE, "its polygon is outside the image"), "cut off"]
+    assert found[3][0] == Reason.BROKEN_IMAGE
+    assert found[4] == (
+        Reason.BROKEN_IMAGE,
+        "made for a page of 300 x 400, the image is 400 x 300: another aspect, so another image or a turned one",
+    )
+    partly = checked[2]
+    assert not isinstance(partly, Skipped) and partly.width == pytest.approx(200 + 4, abs=2)
+
+
+def test_an_image_of_another_size_is_cut_at_the_same_places(tmp_path: Path) -> None:
+    big = Image.open(io.BytesIO(scan())).resize((800, 600))
+    xml = page_xml(page_region("r", lines("one", "two")), SIZE, "a.png")
+    write(tmp_path / "d", {"a.xml": xml})
+    big.save(tmp_path / "d" / "a.png")
+    for sample in read(tmp_path / "d")[0]:
+        cut = decode_image(sample.load(), "cut")
+        assert cut.shape == pytest.approx((84, 724), abs=3) and (cut < 128).mean() > 0.05
+
+
+def test_kinds_are_found_out(tmp_path: Path) -> None:
+    page = write(tmp_path / "p", {"a.xml": page_xml(""), "z.txt": b""})
+    alto = write(tmp_path / "q", {"a.xml": b"<mets/>", "s/b.xml": alto_xml("")})
+    other = write(tmp_path / "o", {"a.xml": b"<mets/>"})
+    assert [find_kind(path) for path in (page, page / "a.xml", alto, pack(alto), other)] == [
+        *("page", "page", "alto", "alto"),
+        None,
+    ]
+    assert detect_kind(page) == "page" and detect_kind(alto / "s" / "b.xml") == "alto"
+    assert open_source(pack(page)).kind == "page"
+    for path in (other, other / "a.xml", pack(other)):
+        with pytest.raises(DataError):
+            detect_kind(path)
+        with pytest.raises(DataError, match="no PAGE XML and no ALTO in it"):
+            PageFiles(path)
+
+
+def test_a_folder_of_line_images_is_still_one(tmp_path: Path) -> None:
+    folder = write(tmp_path / "d", {"a.png": scan(), "a.gt.txt": b"text", "a.xml": page_xml("")})
+    assert detect_kind(folder) == "sidecar"
+
+
+def test_a_page_is_decoded_once_for_all_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hwr.prepare import pages
+
+    decoded: list[str] = []
+
+    def count(data: bytes, where: str) -> object:
+        decoded.append(where)
+        return decode_image(data, where)
+
+    monkeypatch.setattr(pages, "decode_image", count)
+    files = {"bad.png": scan()[:300], "bad.xml": page_xml(page_region("r", lines("a", "b")), SIZE, "bad.png")}
+    for name in "ab":
+        files |= {f"{name}.png": scan(), f"{name}.xml": page_xml(page_region("r", lines("x", "y")), SIZE, "")}
+    failed = 0
+    for sample in read(write(tmp_path / "d", files))[0]:
+        try:
+            sample.load()
+        except InputError:
+            failed += 1
+    assert failed == 2 and [Path(where).name for where in decoded] == ["a.png", "b.png", "bad.png"]
+
+
+def test_real_pages_give_the_texts_that_stand_in_them(shared: Path) -> None:
+    from hwr.formats.read_file import read_page_file
+
+    samples, skipped = read(shared / "pages")
+    texts = {}
+    for file in (shared / "pages").glob("*/*.xml"):
+        for line in read_page_file(file.read_bytes(), "").lines:
+            texts[f"pages/{file.parent.name}/{file.stem}/{line.id}"] = line.text
+    assert {s.id: s.text for s in samples} == {id: text for id, text in texts.items() if text}
+    assert len(samples) == 329 and [item.reason for item in skipped] == [Reason.NO_TEXT]
