@@ -38,7 +38,8 @@ TYPES = frozenset(
      "list-label", "other")
 )  # fmt: skip
 """Types of text regions that the schema has."""
-_RESERVED = re.compile(r"[;{}\\\s]")
+_RESERVED = re.compile(r"[;{}\\]|[^\S ]|^ | $")
+"""What would end a value in `custom`; blanks in it may stand, and must for eScriptorium and kraken."""
 
 
 class PageXmlWriter:
@@ -152,7 +153,7 @@ def _unclear_places(line: Line) -> list[str]:
 
 
 def _custom(name: str, **values: object) -> str:
-    """A note in the attribute `custom`; signs that part its parts are written as escapes, as Transkribus does."""
+    """A note in the attribute `custom`; what would end a value is written as an escape of Transkribus."""
     pairs = (f"{key}:{_RESERVED.sub(_escape, clean(str(value)))};" for key, value in values.items())
     return f"{name} {{{' '.join(pairs)}}}"
 

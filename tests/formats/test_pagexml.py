@@ -65,10 +65,10 @@ def test_types_as_the_editors_read_them() -> None:
     assert [region.get("type") for region in regions] == [None, "marginalia", None, None]
     assert regions[0].get("custom") is None
     assert regions[2].get("custom") == "structure {type:MainZone:column#1;}"
-    assert regions[3].get("custom") == r"structure {type:GraphicZone\u003b\u0020of\u0020\u007btwo\u007d;}"
+    assert regions[3].get("custom") == r"structure {type:GraphicZone\u003b of \u007btwo\u007d;}"
     custom = root.findall(".//pc:TextLine", PC)[1].get("custom")
     # eScriptorium takes all from `type:` to the last semicolon
-    assert custom[custom.index("type:") + 5 : custom.rindex(";")] == r"heading\u0020two"
+    assert custom[custom.index("type:") + 5 : custom.rindex(";")] == "heading two"
 
 
 def test_uncertain_words_are_unclear_in_line_and_word() -> None:
