@@ -1,8 +1,8 @@
 """Searchable PDF: the image of each page, and over it the text, invisible, each word in its place.
 
-Words lie on the line's baseline, along its slant, and are stretched to their width on the page; the size of the font
-comes from the line's outline, for a dash is no smaller writing. Blanks fill the gaps between words, so that a copied
-line has them. Lines stand in reading order.
+Words begin on the line's baseline, run along its slant, and are stretched to their width on the page; the size of the
+font comes from the line's outline, for a dash is no smaller writing. Blanks fill the gaps between words, so that a
+copied line has them. Lines stand in reading order.
 """
 
 import math
@@ -31,6 +31,8 @@ JPEG_QUALITY = 85
 MAX_JPEG_SIDE = 65500
 EM_WIDTH = glyphless.WIDTH / glyphless.UNITS
 INVISIBLE = "3 Tr"
+STEADY = math.radians(3)
+"""Words that run by less than this off their line's direction are set in it."""
 MIN_GAP = 0.1
 """Of a blank's own width: the least that a blank between words is wide."""
 
@@ -120,9 +122,10 @@ def text_operators(line: Line, font: GlyphlessFont, scale: float, height: int) -
     size = font_size(line) * scale
     operators = [f"/F {size:.3f} Tf"]
     spans = [on_baseline(line, word.box) for word in words]
+    course = _direction(spans[0][0], spans[-1][1])
     for number, (word, (start, end)) in enumerate(zip(words, spans, strict=True)):
         length = max(math.dist(start, end), 1.0) * scale
-        cosine, sine = _direction(start, end)
+        cosine, sine = _steady(_direction(start, end), course)
         x, y = start[0] * scale, (height - start[1]) * scale
         stretch = 100 * length / (len(word.text) * EM_WIDTH * size)
         operators.append(f"{cosine:.5f} {sine:.5f} {-sine:.5f} {cosine:.5f} {x:.3f} {y:.3f} Tm")
@@ -132,6 +135,12 @@ def text_operators(line: Line, font: GlyphlessFont, scale: float, height: int) -
             gap = ((following[0] - end[0]) * cosine - (following[1] - end[1]) * sine) * scale
             operators.append(f"{100 * max(gap / (EM_WIDTH * size), MIN_GAP):.3f} Tz {font.encode(' ')} Tj")
     return operators
+
+
+def _steady(word: tuple[float, float], line: tuple[float, float]) -> tuple[float, float]:
+    """The line's direction, if the word's is nearly the same: readers take a change of direction for a new line."""
+    same = word[0] * line[0] + word[1] * line[1]
+    return line if same > math.cos(STEADY) else word
 
 
 def _direction(start: Point, end: Point) -> tuple[float, float]:

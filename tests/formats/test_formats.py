@@ -6,7 +6,9 @@ from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pytest
+from written_pages import ODD, RICH
 
 from hwr.errors import UsageError
 from hwr.formats import FORMATS, find_format, to_bytes
@@ -144,6 +146,17 @@ def test_the_pages_of_a_document_follow_each_other() -> None:
     text = "Où est-ce\n\u201cla\u201d\n"
     joined = "".join(write_json(page) for page in (PAGE, EMPTY, PAGE))
     assert file.getvalue().decode() == f"{text}\f\f{text}{joined}"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_takes_every_page(name: str) -> None:
+    form = find_format(name)
+    for page in (RICH, EMPTY, ODD, replace(RICH, image=os.fsdecode(b"\xff.png")), replace(RICH, lines=())):
+        pixels = np.full((page.height, page.width), 255, np.uint8) if form.needs_pixels else None
+        data = to_bytes(form, page, pixels, 300.0)
+        assert data or (name == "text" and not page.lines)
+        if not form.binary:
+            assert data == b"" or data.decode().endswith("\n")
 
 
 def test_a_file_name_that_is_no_text() -> None:

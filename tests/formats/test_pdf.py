@@ -118,6 +118,29 @@ def test_words_stand_on_slanted_baselines(degrees: float) -> None:
         assert (x, y) == pytest.approx((true_x, true_y), abs=0.1)
 
 
+def directions(page) -> list[tuple[str, float]]:  # type: ignore[no-untyped-def]
+    """Each character with the angle of its baseline in degrees, upwards positive."""
+    raw, text, found = pdfium.raw, page.get_textpage(), []
+    for index in range(text.count_chars()):
+        matrix = raw.FS_MATRIX()
+        if raw.FPDFText_GetMatrix(text, index, matrix) and not raw.FPDFText_IsGenerated(text, index):
+            character = chr(raw.FPDFText_GetUnicode(text, index))
+            found.append((character, math.degrees(math.atan2(matrix.b, matrix.a))))
+    return found
+
+
+def test_an_uneven_baseline_makes_one_line_and_a_bent_one_bends() -> None:
+    uneven = ((100.0, 100.0), (200.0, 103.0), (300.0, 100.0), (400.0, 98.0), (500.0, 100.0))
+    bent = ((100.0, 100.0), (300.0, 100.0), (500.0, 140.0))
+    for baseline, expected in ((uneven, {0.0}), (bent, {0.0, -11.3})):
+        words = (Word("ab", 1.0, (110.0, 70.0, 190.0, 110.0)), Word("cd", 1.0, (410.0, 70.0, 490.0, 140.0)))
+        outline = rectangle(100, 60, 500, 150)
+        line = Line("l", "r", "default", "ab cd", 1.0, baseline, outline, words)
+        page = document(replace(RICH, lines=(line,)), PIXELS, 72.0)[0]
+        angles = {round(angle, 1) + 0.0 for character, angle in directions(page) if character != " "}
+        assert angles == expected if baseline is bent else len(angles) == 1 and abs(angles.pop()) < 1
+
+
 def test_any_character_can_be_copied() -> None:
     found = document(RICH, PIXELS)[0].get_textpage().get_text_range()
     assert found.split() == [word for line in RICH.lines for word in line.text.split()]
