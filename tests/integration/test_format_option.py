@@ -1,0 +1,92 @@
+"""`hwr recognize --format`: every format says the same of a page."""
+
+import csv
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from commands import run_command
+from PIL import Image
+from tiny_model import write_tiny_model
+
+from hwr import cli
+from hwr.formats import FORMATS
+from hwr.formats.read_file import read_page_file
+
+PAGE = Path(__file__).parent.parent.parent / "data" / "samples" / "page.png"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the tiny model reads on the sample page, in each format."""
+    folder = tmp_path_factory.mktemp("written")
+    model = write_tiny_model(folder)
+    contents = {}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, form in FORMATS.items():
+            arguments = ["hwr", "recognize", str(PAGE), "-m", str(model), "--format", name, "-o", f"{folder}/out/"]
+            marks = ["--min-confidence", "0.5"] if form.marks else []
+            patch.setattr(sys, "argv", arguments + marks)
+            with pytest.raises(SystemExit) as left:
+                cli.main()
+            assert left.value.code == 0
+            contents[name] = (folder / "out" / f"page{form.suffix}").read_bytes()
+    return contents
+
+
+@pytest.fixture(scope="module")
+def page(written: dict[str, bytes]) -> dict:  # type: ignore[type-arg]
+    """The JSON."""
+    found = json.loads(written["json"])
+    assert len(found["lines"]) > 10
+    return dict(found)
+
+
+@pytest.mark.parametrize("name", ["alto", "page"])
+def test_xml_has_what_json_has(name: str, written: dict[str, bytes], page: dict) -> None:  # type: ignore[type-arg]
+    read = read_page_file(written[name], name)
+    assert (read.image, read.width, read.height, read.model) == ("page.png", page["width"], page["height"], "tiny")
+    assert [region.id for region in read.regions] == [region["id"] for region in page["regions"]]
+    for line, expected in zip(read.lines, page["lines"], strict=True):
+        keys = ("id", "region", "type", "text", "confidence")
+        assert [getattr(line, key) for key in keys] == [expected[key] for key in keys]
+        assert len(line.words) == len(expected["words"])
+        for word, other in zip(line.words, expected["words"], strict=True):
+            assert (word.text, word.confidence, word.uncertain) == (
+                other["text"],
+                other["confidence"],
+                other.get("uncertain", False),
+            )
+            assert word.box == pytest.approx(other["box"], abs=0.6)
+
+
+def test_tables_and_web_pages_have_all_words(written: dict[str, bytes], page: dict) -> None:  # type: ignore[type-arg]
+    words = [word["text"] for line in page["lines"] for word in line["words"]]
+    rows = list(csv.reader(written["tsv"].decode().splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert [row[11] for row in rows[1:] if row[0] == "5"] == words
+    assert re.findall(r'class="ocrx_word"[^>]*>([^<]*)<', written["hocr"].decode()) == words
+    plain = re.sub(r"\[(\S+)\?\]", r"\1", written["text"].decode())
+    assert plain.split() == words
+
+
+def test_the_pdf_has_all_words(written: dict[str, bytes], page: dict) -> None:  # type: ignore[type-arg]
+    pdfium = pytest.importorskip("pypdfium2")
+    text = pdfium.PdfDocument(written["pdf"])[0].get_textpage().get_text_range()
+    assert text.split() == [word["text"] for line in page["lines"] for word in line["words"]]
+
+
+def test_the_overlay_is_as_large_as_the_page(written: dict[str, bytes], tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(written["overlay"])
+    with Image.open(tmp_path / "a.png") as drawn, Image.open(PAGE) as original:
+        assert drawn.size == original.size
+
+
+def test_pictures_have_no_marks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run_command(monkeypatch, capsys, "recognize", "--format", "pdf", "--min-confidence", 0.5, PAGE)
+    assert (code, out) == (2, "")
+    assert err == (
+        "hwr: error: --min-confidence: pdf has no mark for uncertain words; "
+        "these have: text, json, hocr, alto, page, overlay\n"
+    )
