@@ -1,12 +1,14 @@
 """ALTO: valid, and what is read from it without our own reader."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from written_pages import EMPTY, ODD, RICH
 
 import hwr
 from hwr.formats import find_format, to_bytes
+from hwr.formats.read_file import read_page_file
 from hwr.page import Page
 
 etree = pytest.importorskip("lxml.etree")
@@ -33,6 +35,15 @@ def test_valid(alto_faults) -> None:  # type: ignore[no-untyped-def]
     for page in (RICH, EMPTY, ODD):
         assert alto_faults(to_bytes(find_format("alto"), page)) == []
     assert alto_faults(to_bytes(find_format("alto"), RICH).replace(b' CONTENT="Dear"', b""))
+
+
+def test_valid_for_pages_from_elsewhere(alto_faults, shared: Path) -> None:  # type: ignore[no-untyped-def]
+    paths = sorted((shared / "pages").glob("*/*.xml"))
+    if not paths:
+        pytest.skip("no pages found in ../shared/data/pages")
+    for path in paths:
+        page = read_page_file(path.read_bytes(), path.name)
+        assert alto_faults(to_bytes(find_format("alto"), page)) == [], path.name
 
 
 def test_lines_with_all_that_belongs_to_them() -> None:

@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from written_pages import EMPTY, ODD, RICH
 
 import hwr
 from hwr.formats import find_format, to_bytes
+from hwr.formats.read_file import read_page_file
 from hwr.page import Page
 
 etree = pytest.importorskip("lxml.etree")
@@ -27,6 +29,15 @@ def test_valid(page_faults) -> None:  # type: ignore[no-untyped-def]
     for page in (RICH, EMPTY, ODD):
         assert page_faults(to_bytes(find_format("page"), page, None, 300.0)) == []
     assert page_faults(to_bytes(find_format("page"), RICH).replace(b'id="l1"', b'id="r1"'))
+
+
+def test_valid_for_pages_from_elsewhere(page_faults, shared: Path) -> None:  # type: ignore[no-untyped-def]
+    paths = sorted((shared / "pages").glob("*/*.xml"))
+    if not paths:
+        pytest.skip("no pages found in ../shared/data/pages")
+    for path in paths:
+        page = read_page_file(path.read_bytes(), path.name)
+        assert page_faults(to_bytes(find_format("page"), page)) == [], path.name
 
 
 def test_lines_with_all_that_belongs_to_them() -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -15,18 +16,27 @@ from hwr import cli
 from hwr.formats import FORMATS
 from hwr.formats.read_file import read_page_file
 
-PAGE = Path(__file__).parent.parent.parent / "data" / "samples" / "page.png"
+SAMPLE = Path(__file__).parent.parent.parent / "data" / "samples" / "page.png"
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What the tiny model reads on the sample page, in each format."""
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The upper part of the sample page, in half its size."""
+    path = tmp_path_factory.mktemp("image") / "page.png"
+    with Image.open(SAMPLE) as page:
+        page.crop((0, 0, 1650, 1000)).resize((825, 500), Image.Resampling.LANCZOS).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def written(image: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the tiny model reads on the page, in each format."""
     folder = tmp_path_factory.mktemp("written")
     model = write_tiny_model(folder)
     contents = {}
     with pytest.MonkeyPatch.context() as patch:
         for name, form in FORMATS.items():
-            arguments = ["hwr", "recognize", str(PAGE), "-m", str(model), "--format", name, "-o", f"{folder}/out/"]
+            arguments = ["hwr", "recognize", str(image), "-m", str(model), "--format", name, "-o", f"{folder}/out/"]
             marks = ["--min-confidence", "0.5"] if form.marks else []
             patch.setattr(sys, "argv", arguments + marks)
             with pytest.raises(SystemExit) as left:
@@ -40,7 +50,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def page(written: dict[str, bytes]) -> dict:  # type: ignore[type-arg]
     """The JSON."""
     found = json.loads(written["json"])
-    assert len(found["lines"]) > 10
+    assert len(found["lines"]) > 5
     return dict(found)
 
 
@@ -77,14 +87,13 @@ def test_the_pdf_has_all_words(written: dict[str, bytes], page: dict) -> None:  
     assert text.split() == [word["text"] for line in page["lines"] for word in line["words"]]
 
 
-def test_the_overlay_is_as_large_as_the_page(written: dict[str, bytes], tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(written["overlay"])
-    with Image.open(tmp_path / "a.png") as drawn, Image.open(PAGE) as original:
-        assert drawn.size == original.size
+def test_the_overlay_is_as_large_as_the_page(written: dict[str, bytes]) -> None:
+    with Image.open(BytesIO(written["overlay"])) as drawn:
+        assert drawn.size == (825, 500)
 
 
 def test_pictures_have_no_marks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = run_command(monkeypatch, capsys, "recognize", "--format", "pdf", "--min-confidence", 0.5, PAGE)
+    code, out, err = run_command(monkeypatch, capsys, "recognize", "--format", "pdf", "--min-confidence", 0.5, SAMPLE)
     assert (code, out) == (2, "")
     assert err == (
         "hwr: error: --min-confidence: pdf has no mark for uncertain words; "
