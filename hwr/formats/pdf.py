@@ -24,6 +24,8 @@ from hwr.page import Line, Page, Point
 
 DEFAULT_DPI = 150.0
 """Where the image does not say how large a pixel is."""
+PLAUSIBLE_DPI = (20.0, 10_000.0)
+"""Other figures in a file say nothing: 1 is common."""
 POINTS_PER_INCH = 72.0
 MAX_POINTS = 14400.0
 """The longest side of a page that readers open."""
@@ -103,7 +105,8 @@ class PdfWriter:
 
 def points_per_pixel(width: int, height: int, dpi: float | None) -> float:
     """How large a pixel is on paper, in points; a page that would be too large for readers is made smaller."""
-    scale = POINTS_PER_INCH / (dpi if dpi and math.isfinite(dpi) and dpi > 0 else DEFAULT_DPI)
+    low, high = PLAUSIBLE_DPI
+    scale = POINTS_PER_INCH / (dpi if dpi and low <= dpi <= high else DEFAULT_DPI)
     return min(scale, MAX_POINTS / max(width, height))
 
 
@@ -116,7 +119,7 @@ def text_operators(line: Line, font: GlyphlessFont, scale: float, height: int) -
         scale: points per pixel.
         height: of the page, in pixels.
     """
-    words = placed_words(line)
+    words = [word for word in placed_words(line) if word.text]
     if not words:
         return []
     size = font_size(line) * scale

@@ -59,9 +59,9 @@ def placed_words(line: Line) -> tuple[Word, ...]:
 def ascent(line: Line) -> float:
     """How far the writing rises above its baseline, in pixels: from the outline, since words may be flat dashes.
 
-    Without an outline it is three quarters of the height of the tallest word. At least 1.
+    Without an outline or a baseline it is three quarters of the height of the tallest word. At least 1.
     """
-    if len(line.polygon) < 3 or len(line.baseline) < 2:
+    if len(line.polygon) < 3 or not _leads_on(line.baseline):
         return max([1.0] + [0.75 * (word.box[3] - word.box[1]) for word in line.words])
     outline = resample([*line.polygon, line.polygon[0]], 2.0)
     course = _Course(line.baseline)
@@ -81,10 +81,10 @@ def font_size(line: Line) -> float:
 def on_baseline(line: Line, box: Box) -> tuple[Point, Point]:
     """Where a word with this box begins and ends on the line's baseline, in reading direction.
 
-    A baseline of fewer than two points is a level one; without any, it is the box's lower edge.
+    A baseline that leads nowhere is a level one; without any, it is the box's lower edge.
     """
     baseline = line.baseline
-    if len(baseline) < 2 or baseline[0] == baseline[-1]:
+    if not _leads_on(baseline):
         y = baseline[0][1] if baseline else box[3]
         return (box[0], y), (box[2], y)
     return _Course(baseline).between(box)
@@ -100,6 +100,11 @@ def slope_and_offset(line: Line) -> tuple[float, float]:
         return 0.0, float(y.mean())
     slope, offset = np.polyfit(x, y, 1)
     return float(slope), float(offset)
+
+
+def _leads_on(baseline: tuple[Point, ...]) -> bool:
+    """Whether a baseline has a direction: its ends are two points."""
+    return len(baseline) > 1 and baseline[0] != baseline[-1]
 
 
 class _Course:

@@ -168,7 +168,14 @@ def test_nothing_is_drawn_even_where_invisible_text_is_shown(monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("dpi", "inches"),
-    [(None, 800 / 150), (300.0, 800 / 300), (72.0, 800 / 72), (0.0, 800 / 150), (math.nan, 800 / 150)],
+    [
+        (None, 800 / 150),
+        (300.0, 800 / 300),
+        (72.0, 800 / 72),
+        (0.0, 800 / 150),
+        (math.nan, 800 / 150),
+        (1.0, 800 / 150),
+    ],
 )
 def test_the_size_of_the_paper(dpi: float | None, inches: float) -> None:
     width, height = document(RICH, PIXELS, dpi)[0].get_size()

@@ -52,6 +52,7 @@ def test_the_ascent_without_an_outline_is_that_of_the_tallest_word() -> None:
     words = (Word("a", 1, (0, 0, 10, 40)), Word("-", 1, (20, 20, 30, 22)))
     assert ascent(replace(LEVEL, polygon=(), words=words)) == 30
     assert ascent(replace(LEVEL, polygon=(), baseline=())) == 1
+    assert ascent(replace(LEVEL, baseline=((5.0, 5.0), (9.0, 5.0), (5.0, 5.0)), words=words)) == 30
 
 
 def test_words_stand_on_the_baseline() -> None:
@@ -66,6 +67,7 @@ def test_words_stand_on_the_baseline() -> None:
     assert on_baseline(downwards, (50, 200, 90, 300)) == ((80, 200), (80, 300))
     overhead = replace(LEVEL, baseline=LEVEL.baseline[::-1])
     assert on_baseline(overhead, (120, 60, 200, 62)) == ((200, 80), (120, 80))
+    assert on_baseline(replace(LEVEL, baseline=((0.0, 7.0), (9.0, 9.0), (0.0, 7.0))), (1, 2, 3, 4)) == ((1, 7), (3, 7))
     assert on_baseline(replace(LEVEL, baseline=()), (1, 2, 3, 4)) == ((1, 4), (3, 4))
     assert on_baseline(replace(LEVEL, baseline=((0.0, 7.0),)), (1, 2, 3, 4)) == ((1, 7), (3, 7))
 
