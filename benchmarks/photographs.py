@@ -1,0 +1,122 @@
+"""How much worse pages are read from a phone's photograph than from their scan.
+
+    python -m benchmarks.photographs ../shared/data/page-geometry/val.parquet
+    python -m benchmarks.photographs ../shared/data/page-geometry/val.parquet --seeds 3 --write FOLDER
+
+Each page is photographed as `benchmarks/phone.py` says, once a seed: curled and waved, at an angle, on a table, in
+uneven light with a shadow, a little blurred, with noise, as JPEG. Printed are, a page and pooled, from the scan and
+from the photograph, whose true lines are moved along: the character error rate of the whole page (as in
+`benchmarks.page_reading`), that of the lines cut along their true outlines, and F1 of the baselines by the cBAD
+measure; `grows` is the ratio of the two error rates. Pages in English and French.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.phone import Phone, Photograph, photograph
+from benchmarks.true_pages import TrueLine, TruePage, joined_errors, read_pages, read_true_lines
+from hwr.baselines import BaselineScores, score_baselines
+from hwr.geometry import resample
+from hwr.image import decode_image
+from hwr.metrics import ErrorCounts
+from hwr.page import Point
+from hwr.recognize.decoding import DECODERS, DecoderOptions
+from hwr.recognize.models import DEFAULT_MODEL
+from hwr.recognize.recognizer import Recognizer
+
+POINTS_APART = 20.0
+"""Pixels between the points of lines that are moved: straight lines become bent ones."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one image of a page was read: the whole page, its lines by the true geometry, and its baselines."""
+
+    page: ErrorCounts
+    true: ErrorCounts
+    scores: BaselineScores
+
+    def __add__(self, other: "Result") -> "Result":
+        return Result(self.page + other.page, self.true + other.true, self.scores + other.scores)
+
+
+def read(recognizer: Recognizer, page: TruePage) -> Result:
+    """Read an image of a page, whose lines are those of the image."""
+    found = recognizer.read(page.image)
+    lines = read_true_lines(recognizer, decode_image(page.image, page.id), page.lines)
+    return Result(
+        joined_errors(page, [line.text for line in found.lines]),
+        joined_errors(page, lines),
+        score_baselines([line.baseline for line in page.lines], [line.baseline for line in found.lines]),
+    )
+
+
+def moved(page: TruePage, photo: Photograph) -> TruePage:
+    """The page as it is on the photograph."""
+
+    def place(points: Sequence[Point]) -> tuple[Point, ...]:
+        return tuple((float(x), float(y)) for x, y in photo.move(resample(points, POINTS_APART)))
+
+    lines = tuple(
+        TrueLine(place(line.baseline), place((*line.polygon, line.polygon[0])), line.text) for line in page.lines
+    )
+    return TruePage(page.id, photo.jpeg, lines)
+
+
+def draw(path: Path, photo: Photograph, lines: Sequence[TrueLine]) -> None:
+    """Write a photograph with its true baselines in red."""
+    points = [np.array(line.baseline).round().astype(np.int32) for line in lines]
+    cv2.imwrite(str(path), cv2.polylines(photo.pixels.copy(), points, False, (0, 0, 255), 2))
+
+
+def print_row(name: str, scan: Result, photo: Result) -> None:
+    """One line of the table."""
+    pairs = ((scan.page.rate, photo.page.rate), (scan.true.rate, photo.true.rate))
+    cells = [f"{a:7.4f} {b:7.4f} {b / a if a else float('nan'):6.2f}" for a, b in pairs]
+    print(f"{name[-50:]:50} {' | '.join(cells)} | {scan.scores.f1:6.3f} {photo.scores.f1:6.3f}", flush=True)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parquet", type=Path)
+    parser.add_argument("-m", "--model", default=DEFAULT_MODEL)
+    parser.add_argument("--decoder", choices=DECODERS, help="as the model says if not given")
+    parser.add_argument("--languages", nargs="+", default=["en", "fr"])
+    parser.add_argument("--pages", type=int, help="only so many")
+    parser.add_argument("--seeds", type=int, default=1, help="photographs of each page")
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the photographs, true baselines in red")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(arguments.threads)
+    if arguments.write is not None:
+        arguments.write.mkdir(parents=True, exist_ok=True)
+    options = DecoderOptions(decoder=arguments.decoder)
+    recognizer = Recognizer(arguments.model, threads=arguments.threads, decoder=options)
+    print(f"{'':50} {'CER of the page':22} | {'by the true geometry':22} | {'F1':13}")
+    names = f"{'scan':>7} {'photo':>7} {'grows':>6}"
+    print(f"{'page':50} {names} | {names} | {'scan':>6} {'photo':>6}")
+    scans = photos = Result(ErrorCounts(), ErrorCounts(), BaselineScores((), ()))
+    for number, page in enumerate(read_pages(arguments.parquet, arguments.languages)):
+        if number == arguments.pages:
+            break
+        pixels = np.asarray(cv2.imdecode(np.frombuffer(page.image, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+        scan = read(recognizer, page)
+        for seed in range(arguments.seeds):
+            photo = photograph(pixels, Phone(), 1000 * number + seed)
+            there = moved(page, photo)
+            if arguments.write is not None:
+                draw(arguments.write / f"{number:02}-{seed}.jpg", photo, there.lines)
+            result = read(recognizer, there)
+            print_row(page.id, scan, result)
+            scans, photos = scans + scan, photos + result
+    print_row("all pages pooled", scans, photos)
+
+
+if __name__ == "__main__":
+    main()
