@@ -233,7 +233,7 @@ def derive_baseline(polygon: Sequence[Point]) -> tuple[Point, ...]:
         return ((x0, y0 + BASELINE_AT * (y1 - y0)), (x0 + 1, y0 + BASELINE_AT * (y1 - y0)))
     places = np.linspace(x0, x1, SAMPLES + 1)
     centres = (places[1:] + places[:-1]) / 2
-    top, bottom = _edges(points, centres)
+    top, bottom = polygon_edges(points, centres)
     height = float(np.median(bottom - top))
     middle = (top + bottom) / 2 + (BASELINE_AT - 0.5) * height
     straight = np.polynomial.Polynomial.fit(centres, middle, 1)
@@ -248,7 +248,7 @@ def derive_baseline(polygon: Sequence[Point]) -> tuple[Point, ...]:
     return tuple((float(x), float(y)) for x, y in zip(corners.round(1), rows.round(1), strict=True))
 
 
-def _edges(points: Points, places: Points) -> tuple[Points, Points]:
+def polygon_edges(points: Points, places: Points) -> tuple[Points, Points]:
     """Upper and lower edge of a polygon at each x."""
     nexts = np.roll(points, -1, axis=0)
     top, bottom = np.full(len(places), np.inf), np.full(len(places), -np.inf)

@@ -17,6 +17,8 @@ MAX_BYTES = 32 * 2**20
 """A page of a newspaper with a box for each letter has up to 20 MiB."""
 MAX_DEPTH = 100
 MAX_ELEMENTS = 500_000
+MAX_NUMBER = 10_000_000
+"""Larger coordinates belong to no image."""
 MAX_POINTS = 100_000
 """Points of one polygon or baseline."""
 
@@ -122,7 +124,7 @@ def number(element: Element, name: str, where: str) -> float | None:
     """The number in an attribute; None where it is missing or empty.
 
     Raises:
-        InputError: it is no finite number.
+        InputError: it is no number, or above `MAX_NUMBER`.
     """
     text = element.get(name, "").strip()
     return _number(text, f"{place(element, where)}: {name}") if text else None
@@ -132,7 +134,7 @@ def numbers(text: str, what: str) -> list[float]:
     """Numbers parted by blanks or commas.
 
     Raises:
-        InputError: one of them is no finite number; `what` names the place.
+        InputError: one of them is no number, or above `MAX_NUMBER`; `what` names the place.
     """
     return [_number(part, what) for part in text.replace(",", " ").split()]
 
@@ -157,8 +159,8 @@ def _number(text: str, what: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or "_" in text:
-        raise InputError(f"{what}: {text[:40]!r} is no number")
+    if not abs(value) <= MAX_NUMBER or "_" in text:
+        raise InputError(f"{what}: {text[:40]!r} is no number, or too large")
     return value
 
 
