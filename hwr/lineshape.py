@@ -17,10 +17,12 @@ from hwr.page import Box, Line, Page, Point, Region, Word
 BASELINE_AT = 0.7
 """Where a baseline lies in its polygon, as a share of the height from the top: 0.67 in the median over many kinds of
 pages, 0.70 to 0.76 in letters (`python -m benchmarks.foreign_lines`)."""
-ABOVE, BELOW = 0.7, 0.3
+ABOVE, BELOW = 0.65, 0.3
 """How far a polygon reaches above and below its baseline, as shares of the distance between lines."""
 MANY_LINES = 2000
 """The distance between lines is measured on the first lines: comparing all takes the square of their number."""
+LOCAL = (0.7, 2.0)
+"""Bounds of a line's own distance to its neighbours, in what is usual on the page."""
 SAMPLES = 64
 """Places along a polygon at which its height is taken."""
 SAME_ASPECT = 0.01
@@ -184,17 +186,40 @@ def _clip_segment(start: Point, end: Point, width: int, height: int) -> tuple[Po
 def complete_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
     """The lines with the baselines derived where they have only a polygon, and the other way round.
 
-    See `derive_baseline` and `derive_polygon`. Polygons of baselines alone reach as far as the distance between the
-    page's lines says. A line that has neither stays without; its words' boxes, where it has them, are its polygon.
+    See `derive_baseline` and `derive_polygon`. A line that has neither stays without; its words' boxes, where it has
+    them, are its polygon.
     """
     lines = [_with_baseline(line) for line in lines]
     if all(line.polygon or not line.baseline for line in lines):
         return tuple(lines)
-    distance = line_distance([as_points(line.baseline) for line in lines if line.baseline][:MANY_LINES])
-    return tuple(
-        line if line.polygon or not line.baseline else replace(line, polygon=derive_polygon(line.baseline, distance))
-        for line in lines
-    )
+    distances = iter(line_distances([line.baseline for line in lines if line.baseline]))
+    complete = []
+    for line in lines:
+        if line.baseline:
+            distance = next(distances)
+            line = line if line.polygon else replace(line, polygon=derive_polygon(line.baseline, distance))
+        complete.append(line)
+    return tuple(complete)
+
+
+def line_distances(baselines: Sequence[Sequence[Point]]) -> list[float]:
+    """How far each line is from its neighbours: to the next one above or below with which it overlaps.
+
+    It is kept within `LOCAL` of what is usual on the page, the lower quartile of the drops to the next line below: gaps
+    between paragraphs and empty cells of a table say nothing about the height of the writing.
+    """
+    lines = [as_points(line) for line in baselines]
+    boxes = np.array([bounding_box(line) for line in lines])
+    middles = np.array([np.median(line[:, 1]) for line in lines])
+    nearest, drops = np.full(len(lines), np.nan), []
+    for index, (x0, _, x1, _) in enumerate(boxes[:MANY_LINES]):
+        below = middles - middles[index]
+        below = below[(np.minimum(boxes[:, 2], x1) > np.maximum(boxes[:, 0], x0)) & (np.abs(below) > 2)]
+        nearest[index] = np.abs(below).min(initial=np.inf)
+        drops += [below[below > 0].min()] if (below > 0).any() else []
+    usual = float(np.percentile(drops, 25)) if drops else line_distance(lines[:MANY_LINES])
+    nearest[~np.isfinite(nearest)] = usual
+    return [float(value) for value in np.clip(nearest, LOCAL[0] * usual, LOCAL[1] * usual)]
 
 
 def _with_baseline(line: Line) -> Line:

@@ -122,9 +122,23 @@ def test_a_polygon_reaches_as_far_as_the_lines_are_apart() -> None:
         assert y1 - y0 == pytest.approx(50 + 10, abs=3)
 
 
+def test_gaps_do_not_make_polygons_higher() -> None:
+    rows = [100, 140, 180, 500, 540, 900, 940, 2000]
+    heights = []
+    for found in complete_lines([line(str(k), (), ((100, row), (500, row))) for k, row in enumerate(rows)]):
+        _, top, _, bottom = bounding_box(found.polygon)
+        heights.append(bottom - top)
+    assert heights[:-1] == pytest.approx([38] * 7) and heights[-1] == pytest.approx(76)
+    columns = [line(f"{x}{y}", (), ((x, y), (x + 90, y))) for x in (0, 100) for y in (50, 100, 150 + x // 4)]
+    heights = [bounding_box(found.polygon)[3] - bounding_box(found.polygon)[1] for found in complete_lines(columns)]
+    assert heights == pytest.approx([47.5] * 5 + [71.25], abs=0.1)
+    (alone,) = complete_lines([line("a", (), ((0, 50), (1000, 50)))])
+    assert bounding_box(alone.polygon)[3] - bounding_box(alone.polygon)[1] == pytest.approx(0.95 * 50)
+
+
 def test_polygons_turn_with_their_baselines() -> None:
     up = as_points(derive_polygon(((100, 500), (100, 100)), 50))
-    assert bounding_box(up) == pytest.approx((65, 95, 115, 505))
+    assert bounding_box(up) == pytest.approx((67.5, 95, 115, 505))
 
 
 def test_boxes_of_words_are_a_last_resort() -> None:
