@@ -8,9 +8,10 @@ Printed are, a page and pooled, the character error rates of
     page     what `Recognizer.read` reads: found lines in its reading order
     ordered  the same lines in the order of the truth, so that the difference is what order costs
     true     the lines cut along their true outlines, in the order of the truth
+    file     as page, against the order of the file: differs on two pages
 
-each against the true lines in the order of their file, all lines of a page joined and whitespace collapsed; and
-`ratio`, page over true. What is done to the texts stands in `benchmarks/true_pages.py`. Pages in English and French.
+each against the true lines, all lines of a page joined and whitespace collapsed; and `ratio`, page over true. What is
+done to the texts stands in `benchmarks/true_pages.py`. Pages in English and French.
 
 Then the milliseconds of finding the lines and of all that `Recognizer.read` does, from the pixels on, and the greatest
 memory of the process, this benchmark's own needs included. `--size` makes the pages larger first.
@@ -20,7 +21,7 @@ import argparse
 import resource
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -28,11 +29,13 @@ import numpy as np
 
 from benchmarks.true_pages import Grey, TrueLine, TruePage, in_true_order, joined_errors, read_pages, read_true_lines
 from hwr.image import decode_image
-from hwr.metrics import ErrorCounts
+from hwr.metrics import ErrorCounts, character_errors
 from hwr.recognize.decoding import DECODERS, DecoderOptions
 from hwr.recognize.models import DEFAULT_MODEL
 from hwr.recognize.recognizer import Recognizer
 from hwr.segment import find_lines
+
+KINDS = ("page", "ordered", "true", "file")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class PageResult:
     page: ErrorCounts
     ordered: ErrorCounts
     true: ErrorCounts
+    file: ErrorCounts
     finding: float
     reading: float
 
@@ -58,7 +62,7 @@ def enlarged(grey: Grey, page: TruePage, size: tuple[int, int]) -> tuple[Grey, T
         for line in page.lines
     )
     image = cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC)
-    return np.asarray(image, np.uint8), TruePage(page.id, page.image, lines)
+    return np.asarray(image, np.uint8), replace(page, lines=lines)
 
 
 def measure(recognizer: Recognizer, page: TruePage, grey: Grey) -> PageResult:
@@ -74,22 +78,24 @@ def measure(recognizer: Recognizer, page: TruePage, grey: Grey) -> PageResult:
         joined_errors(page, texts),
         joined_errors(page, in_true_order(page, [line.baseline for line in read.lines], texts)),
         joined_errors(page, read_true_lines(recognizer, grey, page.lines)),
+        character_errors(page.file_text, " ".join(texts)),
         finding,
         reading,
     )
 
 
-def print_row(name: str, page: ErrorCounts, ordered: ErrorCounts, true: ErrorCounts, tail: str) -> None:
-    """One line of the table."""
+def print_row(name: str, errors: Sequence[ErrorCounts], tail: str) -> None:
+    """One line of the table, from the errors of page, ordered, true and file."""
+    page, _, true, _ = errors
     ratio = page.rate / true.rate if true.rate else float("nan")
-    rates = f"{page.rate:7.4f} {ordered.rate:7.4f} {true.rate:7.4f} {ratio:6.2f}"
-    print(f"{name[-50:]:50} {true.reference_length:6} {rates} {tail}", flush=True)
+    rates = " ".join(f"{error.rate:7.4f}" for error in errors)
+    print(f"{name[-50:]:50} {true.reference_length:6} {rates} {ratio:6.2f} {tail}", flush=True)
 
 
 def print_totals(results: Sequence[PageResult]) -> None:
     """All pages pooled, and the medians and greatest of the times."""
-    errors = [sum((getattr(result, kind) for result in results), ErrorCounts()) for kind in ("page", "ordered", "true")]
-    print_row("all pages pooled", *errors, "")
+    errors = [sum((getattr(result, kind) for result in results), ErrorCounts()) for kind in KINDS]
+    print_row("all pages pooled", errors, "")
     for name, seconds in (
         ("finding the lines", [result.finding for result in results]),
         ("whole page", [result.reading for result in results]),
@@ -114,7 +120,8 @@ def main() -> None:
     options = DecoderOptions(decoder=arguments.decoder)
     recognizer = Recognizer(arguments.model, threads=arguments.threads, decoder=options)
     print(f"model {recognizer.name}, decoder {recognizer.decoder.name}, {arguments.threads} threads")
-    print(f"{'page':50} {'chars':>6} {'page':>7} {'ordered':>7} {'true':>7} {'ratio':>6} {'find':>6} {'read':>6} ms")
+    names = " ".join(f"{kind:>7}" for kind in KINDS)
+    print(f"{'page':50} {'chars':>6} {names} {'ratio':>6} {'find':>6} {'read':>6} ms")
     results: list[PageResult] = []
     for page in read_pages(arguments.parquet, arguments.languages):
         if arguments.pages is not None and len(results) == arguments.pages:
@@ -125,7 +132,7 @@ def main() -> None:
         result = measure(recognizer, page, grey)
         results.append(result)
         times = f"{1000 * result.finding:6.0f} {1000 * result.reading:6.0f}"
-        print_row(page.id, result.page, result.ordered, result.true, times)
+        print_row(page.id, [getattr(result, kind) for kind in KINDS], times)
     print_totals(results)
 
 

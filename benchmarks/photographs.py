@@ -12,7 +12,7 @@ measure; `grows` is the ratio of the two error rates. Pages in English and Frenc
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -65,7 +65,7 @@ def moved(page: TruePage, photo: Photograph) -> TruePage:
     lines = tuple(
         TrueLine(place(line.baseline), place((*line.polygon, line.polygon[0])), line.text) for line in page.lines
     )
-    return TruePage(page.id, photo.jpeg, lines)
+    return replace(page, image=photo.jpeg, lines=lines)
 
 
 def draw(path: Path, photo: Photograph, lines: Sequence[TrueLine]) -> None:

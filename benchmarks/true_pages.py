@@ -4,9 +4,14 @@ The Parquet file has a page a row: `image` (`bytes`), `id`, `lang`, and `lines` 
 
 Texts are cleaned as those of the line sets were: raised letters lose their `^`, `¬` becomes `-`, `’` becomes `'`. Lines
 with editors' marks (crossed out, inserted, unreadable), which the line sets leave out, cannot be left out of a page:
-the marks `< > [ ] # ¥ ⟦ ⟧` go, the words within them stay. Lines without text are no part of the reference.
+the marks `< > [ ] # ¥ ⟦ ⟧` go, the words within them stay. Syllabics that stand for the small capitals A, C and D of a
+printed letterhead become these. Lines without text are no part of the reference.
+
+The order of the lines is that of the file, but for two pages whose order was put right by eye
+(`benchmarks/page_order.toml`).
 """
 
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +28,7 @@ from hwr.recognize.recognizer import Recognizer
 from hwr.text import normalise_text
 
 Grey = NDArray[np.uint8]
-CLEAN = str.maketrans({"’": "'", "¬": "-"} | dict.fromkeys("^<>[]#¥⟦⟧"))
+CLEAN = str.maketrans({"’": "'", "¬": "-", "ᗅ": "A", "ᑕ": "C", "ᗞ": "D"} | dict.fromkeys("^<>[]#¥⟦⟧"))
 
 
 @dataclass(frozen=True)
@@ -37,29 +42,47 @@ class TrueLine:
 
 @dataclass(frozen=True)
 class TruePage:
-    """A page: the bytes of its image and its lines in the order of the file."""
+    """A page: the bytes of its image and its lines in reading order.
+
+    `file_order`: indices into `lines`, in the order of the file.
+    """
 
     id: str
     image: bytes
     lines: tuple[TrueLine, ...]
+    file_order: tuple[int, ...]
 
     @property
     def text(self) -> str:
         """The texts of the lines, one after the other."""
         return " ".join(line.text for line in self.lines)
 
+    @property
+    def file_text(self) -> str:
+        """The same in the order of the file."""
+        return " ".join(self.lines[index].text for index in self.file_order)
+
 
 def read_pages(path: Path, languages: Sequence[str]) -> Iterator[TruePage]:
     """The pages in these languages, one at a time."""
+    orders = _reading_orders()
     for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=1):
         for row in batch.to_pylist():
             if row["lang"] in languages:
-                lines = [
-                    TrueLine(_points(line["baseline"]), _points(line["polygon"]), text)
-                    for line in row["lines"]
+                lines = {
+                    number: TrueLine(_points(line["baseline"]), _points(line["polygon"]), text)
+                    for number, line in enumerate(row["lines"], start=1)
                     if (text := clean_text(line["text"] or "")) and line["baseline"] and line["polygon"]
-                ]
-                yield TruePage(row["id"], row["image"]["bytes"], tuple(lines))
+                }
+                order = [number for number in orders.get(row["id"], lines) if number in lines]
+                file_order = tuple(order.index(number) for number in lines)
+                yield TruePage(row["id"], row["image"]["bytes"], tuple(lines[number] for number in order), file_order)
+
+
+def _reading_orders() -> dict[str, list[int]]:
+    """Lines in reading order, of pages where that is not the file's."""
+    with (Path(__file__).parent / "page_order.toml").open("rb") as file:
+        return {page["id"]: page["order"] for page in tomllib.load(file)["page"]}
 
 
 def _points(points: Sequence[Sequence[float]]) -> tuple[Point, ...]:
