@@ -1,32 +1,19 @@
-"""Open, decode and normalise images of lines.
+"""Normalise images of lines; `hwr.imagefiles` opens them.
 
 Line normalisation is one function for training and for reading, `normalise_line`. A model file states its name and
 version, and a model is never run with another.
 """
 
-import io
-import struct
-import threading
-import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.errors import InputError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from hwr.imagefiles import decode_image as decode_image
+from hwr.imagefiles import image_size as image_size
+from hwr.imagefiles import load_image as load_image
 
 Grey = NDArray[np.uint8]
-
-MAX_PIXELS = 100_000_000
-"""Larger images are refused: at one byte a pixel and a few working copies they would need over a gigabyte."""
 
 
 @dataclass(frozen=True)
@@ -75,113 +62,6 @@ class NormalisedLine:
     def image_points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Points (x, y) of the normalised line, shape (n, 2), on the image; they may lie a little outside of it."""
         return np.asarray(points @ self.to_image[:, :2].T + self.to_image[:, 2], dtype=np.float64)
-
-
-def image_size(data: bytes, where: str) -> tuple[int, int]:
-    """Width and height in pixels, from the header alone.
-
-    Raises:
-        InputError: empty, or not an image that can be opened, or so large (above 178 megapixels) that Pillow refuses.
-    """
-    if not data:
-        raise InputError(f"{where}: the file is empty")
-    with _opened(data, where) as image:
-        return image.size
-
-
-def decode_image(data: bytes, where: str) -> Grey:
-    """Decode an image file's bytes to grey, shape (H, W), 0 black to 255 white.
-
-    EXIF orientation is applied; transparent parts become white paper; 16 bits are scaled to 8.
-
-    Raises:
-        InputError: empty, truncated, not an image, of zero size, over 100 megapixels.
-    """
-    from PIL import ImageOps
-
-    width, height = image_size(data, where)
-    if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS // 1_000_000
-        raise InputError(f"{where}: {width} x {height} pixels are more than {limit} megapixels; make it smaller first")
-    with _opened(data, where) as image:
-        try:
-            image.load()
-            grey = _to_grey(ImageOps.exif_transpose(image))
-        except _BROKEN as error:
-            raise InputError(f"{where}: the image is broken or truncated ({error})") from None
-    if grey.size == 0:
-        raise InputError(f"{where}: the image has no pixels")
-    return grey
-
-
-def load_image(path: Path) -> Grey:
-    """Read an image file as grey, shape (H, W).
-
-    Raises:
-        InputError: missing, a folder, unreadable; and as `decode_image`.
-    """
-    if path.is_dir():
-        raise InputError(f"{path}: a folder; an image file is expected")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    return decode_image(data, str(path))
-
-
-# What Pillow's decoders raise on bytes that are not what they claim to be.
-_BROKEN = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    struct.error,
-    zlib.error,
-)
-_opening = threading.Lock()
-
-
-@contextmanager
-def _opened(data: bytes, where: str) -> Iterator["Image"]:
-    """An image whose header alone has been read.
-
-    Pillow warns of images between its limit (89 megapixels) and twice that; ours is MAX_PIXELS, and an error. The lock
-    keeps the filter of one thread from being undone by another.
-    """
-    from PIL import Image
-
-    with _opening, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            image = Image.open(io.BytesIO(data))
-        except Image.DecompressionBombError:
-            limit = MAX_PIXELS // 1_000_000
-            raise InputError(f"{where}: more than {limit} megapixels; make it smaller first") from None
-        except _BROKEN:
-            raise InputError(f"{where}: not an image, or broken") from None
-    with image:
-        yield image
-
-
-def _to_grey(image: "Image") -> Grey:
-    """A PIL image of any mode as 8-bit grey on white paper."""
-    from PIL import Image
-
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.nan_to_num(np.asarray(image, dtype=np.float32))
-        top = 65535.0 if image.mode.startswith("I") and values.max(initial=0) > 255 else 255.0
-        scaled: Grey = np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)
-        return scaled
-    if "A" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(paper, image)
-    return np.ascontiguousarray(image.convert("L"), dtype=np.uint8)
 
 
 def time_steps(width: int, stride: int) -> int:

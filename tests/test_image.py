@@ -1,37 +1,17 @@
-"""Opening and normalising line images, against Pillow, analytic drawings and invariances."""
+"""Normalising line images, against Pillow, analytic drawings and invariances."""
 
-import io
 import statistics
 import time
-import warnings
-import zlib
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
-from hwr.errors import InputError
-from hwr.image import (
-    MAX_PIXELS,
-    decode_image,
-    image_size,
-    load_image,
-    normalise_line,
-    normalise_with_places,
-    time_steps,
-)
+from hwr.image import normalise_line, normalise_with_places, time_steps
 
 Grey = NDArray[np.uint8]
 HEIGHT = 48
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def strokes(
@@ -99,156 +79,6 @@ def box_height(grey: Grey) -> int:
 def slants(ink: Grey) -> list[float]:
     """Columns a row of each separate stroke, by least squares."""
     return [float(np.polyfit(y, x, 1)[0]) for y, x in components(ink)]
-
-
-class TestDecoding:
-    levels = np.arange(0, 256, dtype=np.uint8).reshape(8, 32)
-
-    def test_grey_is_exact(self) -> None:
-        np.testing.assert_array_equal(decode_image(encoded(Image.fromarray(self.levels)), "x"), self.levels)
-
-    def test_bilevel(self) -> None:
-        bits = self.levels > 100
-        np.testing.assert_array_equal(decode_image(encoded(Image.fromarray(bits)), "x"), bits * np.uint8(255))
-
-    def test_palette(self) -> None:
-        image = Image.fromarray(self.levels % 3, "P")
-        image.putpalette([10, 10, 10, 200, 200, 200, 90, 90, 90])
-        np.testing.assert_array_equal(
-            decode_image(encoded(image), "x"), np.array([10, 200, 90], np.uint8)[self.levels % 3]
-        )
-
-    def test_colour_has_the_weights_of_bt601(self) -> None:
-        rgb = np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8)
-        expected = rgb @ np.array([0.299, 0.587, 0.114])
-        np.testing.assert_allclose(decode_image(encoded(Image.fromarray(rgb)), "x"), expected, atol=1.01)
-
-    def test_transparent_is_white_paper(self) -> None:
-        rgba = np.zeros((4, 6, 4), np.uint8)  # black, but unseen
-        rgba[:, 3:] = (0, 0, 0, 255)
-        rgba[:, 5] = (0, 0, 0, 128)
-        grey = decode_image(encoded(Image.fromarray(rgba)), "x")
-        assert (grey[:, :3] == 255).all() and (grey[:, 3:5] == 0).all()
-        assert np.abs(grey[:, 5].astype(int) - 127).max() <= 1
-
-    def test_transparent_palette_entry_and_grey_with_alpha(self) -> None:
-        image = Image.new("P", (4, 2), 0)
-        image.putpalette([0, 0, 0, 50, 50, 50])
-        image.putpixel((1, 1), 1)
-        grey = decode_image(encoded(image, transparency=0), "x")
-        assert grey[1, 1] == 50 and np.delete(grey.ravel(), 5).min() == 255
-        two = Image.merge("LA", (Image.new("L", (3, 2), 30), Image.new("L", (3, 2), 0)))
-        assert (decode_image(encoded(two), "x") == 255).all()
-
-    @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-    def test_16_bits_are_scaled(self, kind: str) -> None:
-        deep = np.array([[0, 257, 32768, 65535]], np.uint16)
-        np.testing.assert_array_equal(decode_image(encoded(Image.fromarray(deep), kind), "x"), [[0, 1, 127, 255]])
-
-    def test_floating_point(self) -> None:
-        image = Image.fromarray(np.array([[0.0, 128.0, 255.0, np.nan, 900.0]], np.float32))
-        np.testing.assert_array_equal(decode_image(encoded(image, "TIFF"), "x"), [[0, 128, 255, 0, 255]])
-
-    def test_cmyk(self) -> None:
-        ink = Image.merge("CMYK", [Image.new("L", (4, 3), value) for value in (0, 0, 0, 200)])
-        np.testing.assert_allclose(decode_image(encoded(ink, "TIFF"), "x"), 55, atol=1)
-
-    def test_exif_orientation_is_applied(self) -> None:
-        exif = Image.Exif()
-        exif[0x0112] = 6  # to be turned clockwise by 90 degrees
-        data = encoded(Image.fromarray(self.levels), exif=exif)
-        np.testing.assert_array_equal(decode_image(data, "x"), np.rot90(self.levels, -1))
-
-    def test_result_can_be_written_to_and_is_contiguous(self) -> None:
-        grey = decode_image(encoded(Image.fromarray(self.levels)), "x")
-        assert grey.dtype == np.uint8 and grey.flags.c_contiguous
-
-    def test_file(self, tmp_path: Path) -> None:
-        path = tmp_path / "é ü.png"
-        path.write_bytes(encoded(Image.fromarray(self.levels)))
-        np.testing.assert_array_equal(load_image(path), self.levels)
-        assert image_size(path.read_bytes(), "x") == (32, 8)
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims a size and has no pixels."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
-
-    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 0, 0, 0, 0])
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-
-
-class TestBadInput:
-    noise = Image.fromarray(np.random.default_rng(5).integers(0, 256, (40, 60, 3), dtype=np.uint8))
-
-    @pytest.mark.parametrize(
-        ("data", "says"),
-        [
-            (b"", "empty"),
-            (b"not an image at all", "not an image"),
-            (b"\x89PNG\r\n\x1a\n", "not an image"),
-            (b"P5 0 10 255\n", "not an image|broken|no pixels"),
-            (png_header(0, 10), "not an image|broken|no pixels"),
-            (png_header(50, 50), "broken or truncated"),
-        ],
-    )
-    def test_one_line_that_names_the_file(self, data: bytes, says: str) -> None:
-        with pytest.raises(InputError, match=says) as caught:
-            decode_image(data, "scan 7.png")
-        assert str(caught.value).startswith("scan 7.png: ") and "\n" not in str(caught.value)
-
-    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF"])
-    def test_truncated(self, kind: str) -> None:
-        data = encoded(self.noise, kind)
-        for share in (0.02, 0.5, 0.9):
-            with pytest.raises(InputError):
-                decode_image(data[: int(len(data) * share)], "x")
-
-    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "ICO", "TGA"])
-    def test_broken_bytes_never_raise_anything_else(self, kind: str) -> None:
-        data = encoded(self.noise, kind)
-        rng = np.random.default_rng(3)
-        refused = 0
-        for _ in range(60):
-            broken = bytearray(data)
-            for place in rng.integers(0, min(len(data), 200), 6):
-                broken[place] = rng.integers(0, 256)
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of Pillow about odd TIFF tags
-                    assert decode_image(bytes(broken), "x").dtype == np.uint8
-            except InputError:
-                refused += 1
-        assert refused > 0
-
-    @pytest.mark.parametrize(("width", "height"), [(10_001, 10_000), (15_000, 11_900), (40_000, 40_000)])
-    def test_over_100_megapixels(self, width: int, height: int, recwarn: pytest.WarningsRecorder) -> None:
-        warnings.simplefilter("always")
-        with pytest.raises(InputError, match="megapixels"):
-            decode_image(png_header(width, height), "x")
-        assert not recwarn.list
-
-    def test_between_the_limit_of_pillow_and_ours_nothing_is_printed(self, recwarn: pytest.WarningsRecorder) -> None:
-        warnings.simplefilter("always")
-        width, height = 9_900, 10_000
-        assert Image.MAX_IMAGE_PIXELS is not None and Image.MAX_IMAGE_PIXELS < width * height < MAX_PIXELS
-        assert image_size(png_header(width, height), "x") == (width, height)
-        assert not recwarn.list
-
-    def test_limit_of_pillow_stays_for_others(self) -> None:
-        before = Image.MAX_IMAGE_PIXELS
-        image_size(png_header(9_900, 10_000), "x")
-        assert before == Image.MAX_IMAGE_PIXELS
-        with pytest.warns(Image.DecompressionBombWarning):
-            Image.open(io.BytesIO(png_header(9_900, 10_000)))
-
-    def test_missing_file_and_folder(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="no such file"):
-            load_image(tmp_path / "nothing.png")
-        with pytest.raises(InputError, match="a folder"):
-            load_image(tmp_path)
 
 
 class TestNormalisation:

@@ -1,0 +1,351 @@
+"""Image files -> pixels: upright, 8 bits, transparent parts on white paper, in bounded memory.
+
+Pillow opens the files. Images above `LEAN_PIXELS` are decoded by OpenCV as grey alone, row by row: Pillow would hold
+them in full colour at four bytes a pixel.
+"""
+
+import io
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.errors import InputError, MissingDependency
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Grey = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
+"""Grey, shape (H, W), 0 black to 255 white; or blue, green, red, shape (H, W, 3)."""
+
+MAX_PIXELS = 500_000_000
+"""Larger images are refused: they would need more than 1.5 GiB."""
+LEAN_PIXELS = 100_000_000
+"""Larger images are decoded as grey alone, by OpenCV."""
+LEAN_FORMATS = frozenset({"JPEG", "MPO", "PNG", "TIFF", "WEBP"})
+"""What OpenCV decodes with about a byte of memory for each pixel."""
+LEAN_COLOUR_PNG = 180_000_000
+"""Pixels of colour or 16-bit PNG at most: OpenCV decodes them with five bytes a pixel."""
+BAND_PIXELS = 4_000_000
+"""Pixels that are converted at once."""
+ORIENTATION = 0x0112
+"""The EXIF tag that says how the image is to be turned."""
+LOST_FRAME = -1
+REDUCED = 0xFE
+"""The TIFF tag whose first bit marks a smaller copy of another image in the file (NewSubfileType)."""
+HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+# What Pillow's decoders raise on bytes that are not what they claim to be.
+BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+)
+_limit = threading.Lock()
+
+
+def image_size(data: bytes, where: str) -> tuple[int, int]:
+    """Width and height in pixels, from the header alone.
+
+    Raises:
+        InputError: empty, or not an image that can be opened.
+    """
+    with opened_image(io.BytesIO(data), where) as image:
+        return image.size
+
+
+def decode_image(data: bytes, where: str) -> Grey:
+    """Decode an image file's bytes to grey, shape (H, W), 0 black to 255 white.
+
+    EXIF orientation is applied; transparent parts become white paper; 16 bits are scaled to 8.
+
+    Raises:
+        InputError: empty, truncated, not an image, of zero size, over 500 megapixels, or over 100 in a format that
+            cannot be decoded in bounded memory.
+    """
+    with opened_image(io.BytesIO(data), where) as image:
+        return decode_frame(image, data, where)
+
+
+def load_image(path: Path) -> Grey:
+    """Read an image file as grey, shape (H, W); of a file with several images, the first.
+
+    Raises:
+        InputError: missing, a folder, unreadable; and as `decode_image`.
+    """
+    with opened_file(path) as file, opened_image(file, str(path)) as image:
+        return decode_frame(image, path, str(path))
+
+
+@contextmanager
+def opened_file(path: Path) -> Iterator[BinaryIO]:
+    """A regular file, open for reading.
+
+    Raises:
+        InputError: missing, a folder, a device, unreadable.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; an image file is expected")
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: not a regular file; copy it to one, or pipe it into -")
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    with file:
+        yield file
+
+
+@contextmanager
+def opened_image(file: BinaryIO, where: str) -> Iterator["Image"]:
+    """An image whose header alone has been read.
+
+    Raises:
+        InputError: the file is empty, or not an image that can be opened.
+        MissingDependency: HEIC, and pillow-heif is not installed.
+    """
+    from PIL import Image
+
+    head = file.read(16)
+    file.seek(0)
+    if not head:
+        raise InputError(f"{where}: the file is empty")
+    if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
+        _register_heif(where)
+    with _no_limit():
+        try:
+            image = Image.open(file)
+        except BROKEN:
+            raise InputError(f"{where}: not an image, or broken") from None
+    if image.format == "EPS":  # a program, which Pillow would have run
+        raise InputError(f"{where}: PostScript is not read; make a PDF or an image of it")
+    # The file belongs to the caller, so the image is not closed here.
+    yield image
+
+
+@contextmanager
+def _no_limit() -> Iterator[None]:
+    """Pillow warns of images above 89 megapixels and refuses them above 179; ours is `MAX_PIXELS`.
+
+    The lock keeps one thread from putting back the limit under another one.
+    """
+    from PIL import Image
+
+    with _limit:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _register_heif(where: str) -> None:
+    """Let Pillow open HEIC.
+
+    Raises:
+        MissingDependency: there is no library for it.
+    """
+    try:
+        import pillow_heif
+    except ModuleNotFoundError:
+        raise MissingDependency(
+            f"{where}: HEIC needs pillow-heif, which is not installed; run: pip install pillow-heif"
+        ) from None
+    pillow_heif.register_heif_opener()
+
+
+def find_frames(image: "Image") -> list[int]:
+    """The frames of a file that are pages: all of a TIFF but its smaller copies, the first of other formats.
+
+    Where a broken file ends early, `LOST_FRAME` stands for what cannot be found any more.
+    """
+    if image.format != "TIFF":
+        return [0]
+    frames = []
+    for frame in range(1 << 16):
+        try:
+            with _no_limit():
+                image.seek(frame)
+        except EOFError:
+            break
+        except BROKEN:
+            frames.append(LOST_FRAME)
+            break
+        if not getattr(image, "tag_v2", {}).get(REDUCED, 0) & 1 or not frames:
+            frames.append(frame)
+    return frames
+
+
+def go_to_frame(image: "Image", frame: int, where: str) -> None:
+    """Choose a frame of a file with several.
+
+    Raises:
+        InputError: it cannot be found.
+    """
+    if frame == LOST_FRAME:
+        raise InputError(f"{where}: the file is broken or truncated: here and behind it no image can be found")
+    try:
+        with _no_limit():
+            image.seek(frame)
+    except BROKEN as error:
+        raise InputError(f"{where}: the image is broken or truncated ({error})") from None
+
+
+def image_dpi(image: "Image") -> float | None:
+    """Pixels per inch, where the file says it; 72 and less is what files say whose makers did not know."""
+    try:
+        across, down = (float(value) for value in image.info.get("dpi", (0, 0)))
+    except BROKEN:
+        return None
+    dpi = (across + down) / 2
+    return dpi if 72.5 < dpi < 10_000 and abs(across - down) < 0.02 * dpi else None
+
+
+def decode_frame(image: "Image", source: bytes | Path, where: str, colour: bool = False) -> Pixels:
+    """The chosen frame of an opened image.
+
+    Args:
+        image: see `opened_image`.
+        source: the file's bytes or its path.
+        where: what messages call it.
+        colour: keep colours, where the image has any and at most 100 megapixels.
+
+    Raises:
+        InputError: see `decode_image`.
+    """
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        limit = MAX_PIXELS // 1_000_000
+        raise InputError(f"{where}: {width} x {height} pixels are more than {limit} megapixels; make it smaller first")
+    if width * height == 0:
+        raise InputError(f"{where}: the image has no pixels")
+    if width * height > LEAN_PIXELS:
+        return _decode_lean(image, source, where)
+    try:
+        image.load()
+        pixels = to_pixels(image, colour)
+        return turn_upright(pixels, image.getexif().get(ORIENTATION, 1))
+    except BROKEN as error:
+        raise InputError(f"{where}: the image is broken or truncated ({_one_line(error)})") from None
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
+
+
+def _decode_lean(image: "Image", source: bytes | Path, where: str) -> Grey:
+    """Decode a large image as grey with about a byte of memory for each pixel.
+
+    Raises:
+        InputError: the format cannot be decoded so; broken or truncated.
+    """
+    import cv2
+
+    width, height = image.size
+    limit = MAX_PIXELS if image.format in LEAN_FORMATS else LEAN_PIXELS
+    if image.format == "PNG" and image.mode not in ("1", "L"):
+        limit = LEAN_COLOUR_PNG
+    if width * height > limit:
+        raise InputError(
+            f"{where}: {width} x {height} pixels are more than the {limit // 1_000_000} megapixels that {image.format} "
+            f"of mode {image.mode} can have: more need too much memory; store it as JPEG, TIFF or grey PNG"
+        )
+    frame = image.tell()
+    try:
+        data = np.memmap(source, np.uint8, "r") if isinstance(source, Path) else np.frombuffer(source, np.uint8)
+        _check_whole(image.format, data)
+        orientation = image.getexif().get(ORIENTATION, 1)
+        flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
+        if image.format == "TIFF":
+            found, frames = cv2.imdecodemulti(data, flags, range=(frame, frame + 1))
+            grey = frames[0] if found and frames else None
+            orientation = 1  # OpenCV turns TIFF upright whatever the flags say
+        else:
+            grey = cv2.imdecode(data, flags)
+    except (*BROKEN, cv2.error) as error:
+        raise InputError(f"{where}: the image is broken or truncated ({_one_line(error)})") from None
+    # Pillow gives the size of some files as it is when they have been turned.
+    if grey is None or grey.shape not in ((height, width), (width, height)):
+        raise InputError(f"{where}: the image is broken or truncated, or too large for its kind; store it as grey PNG")
+    return turn_upright(np.asarray(grey, np.uint8), orientation)
+
+
+def _check_whole(form: str | None, data: NDArray[np.uint8]) -> None:
+    """OpenCV returns what it found of a truncated file, so the end is looked for.
+
+    Raises:
+        ValueError: it is missing.
+    """
+    ends = {"PNG": b"IEND", "JPEG": b"\xff\xd9", "MPO": b"\xff\xd9"}
+    if form in ends and ends[form] not in data[-65536:].tobytes():
+        raise ValueError("its end is missing")
+
+
+def to_pixels(image: "Image", colour: bool = False) -> Pixels:
+    """A loaded PIL image of any mode as 8 bits on white paper, not turned; band by band, so that memory stays low."""
+    width, height = image.size
+    colour = colour and image.mode not in ("1", "L", "LA", "La", "F") and not image.mode.startswith("I")
+    pixels = np.empty((height, width, 3) if colour else (height, width), np.uint8)
+    rows = max(1, BAND_PIXELS // max(1, width))
+    bands = [(top, min(height, top + rows)) for top in range(0, height, rows)]
+    if image.mode == "F" or image.mode.startswith("I"):
+        top_value = _top_of_range(image, bands)
+        for top, bottom in bands:
+            values = _numbers(image, top, bottom)
+            pixels[top:bottom] = np.clip(values * (255.0 / top_value), 0, 255).astype(np.uint8)
+        return pixels
+    for top, bottom in bands:
+        part = image.crop((0, top, width, bottom)) if len(bands) > 1 else image
+        pixels[top:bottom] = _band(part, colour)
+    return pixels
+
+
+def _band(image: "Image", colour: bool) -> Pixels:
+    from PIL import Image
+
+    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        paper = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(paper, image)
+    if colour:
+        return np.asarray(image.convert("RGB"), np.uint8)[:, :, ::-1]
+    return np.asarray(image.convert("L"), np.uint8)
+
+
+def _numbers(image: "Image", top: int, bottom: int) -> NDArray[np.float32]:
+    return np.nan_to_num(np.asarray(image.crop((0, top, image.width, bottom)), np.float32))
+
+
+def _top_of_range(image: "Image", bands: list[tuple[int, int]]) -> float:
+    """The number that means white: the least usual one that the numbers of the image do not go beyond.
+
+    Floating point may go a little beyond what is white.
+    """
+    greatest = max(float(_numbers(image, top, bottom).max(initial=0)) for top, bottom in bands)
+    usual = {255.0: 255.0, 65535.0: 65535.0}
+    if image.mode == "F":
+        usual = {1.0: 1.0, 4 * 255.0: 255.0, 65535.0: 65535.0}
+    return next((white for limit, white in usual.items() if greatest <= limit), greatest)
+
+
+def turn_upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Undo an EXIF orientation, 1 to 8; other values change nothing (EXIF 2.32, tag 0x0112)."""
+    if orientation in (2, 4, 5, 7):
+        pixels = pixels[:, ::-1]
+    turns = {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation, 0)
+    return np.ascontiguousarray(np.rot90(pixels, turns))
