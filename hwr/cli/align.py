@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from hwr.cli.recognize import progress_bar
+from hwr.cli.recognize_display import progress_bar
 from hwr.errors import EXIT_OK, EXIT_PARTIAL, DataError, InputError, UsageError
 from hwr.files import atomic_write
 
@@ -94,7 +94,7 @@ def check_target(target: Path | None, force: bool) -> None:
     Raises:
         OutputError: it exists and `force` is not set.
     """
-    from hwr.recognize.inputs import check_free
+    from hwr.recognize.outputs import check_free
 
     if target is not None:
         check_free(target, force)

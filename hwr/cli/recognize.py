@@ -2,8 +2,6 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,20 +9,14 @@ import click
 
 from hwr.cli.decoder_options import decoder_options, make_options
 from hwr.cli.eval import Rate
-from hwr.errors import EXIT_ERROR, EXIT_OK, EXIT_PARTIAL, HwrError, UsageError
-from hwr.files import atomic_write
-from hwr.formats import FORMATS, Format, find_format, to_bytes
-from hwr.page import mark_uncertain
+from hwr.errors import EXIT_ERROR, EXIT_OK, EXIT_PARTIAL, UsageError
+from hwr.formats import FORMATS, Format, find_format
 
 if TYPE_CHECKING:
-    from hwr.page import Page
-    from hwr.recognize.decoding import DecoderOptions
     from hwr.recognize.given_lines import GivenLines
-    from hwr.recognize.inputs import InputFile
-    from hwr.recognize.recognizer import Recognizer
-
-LINES_AT_ONCE = 64
-"""Line images that are read together: enough to fill batches of like width."""
+    from hwr.recognize.inputs import Inputs
+    from hwr.recognize.outputs import Output
+    from hwr.recognize.run import Counts
 
 
 @click.command("recognize")
@@ -37,10 +29,13 @@ LINES_AT_ONCE = 64
     metavar="FILE.xml|DIR",
     help="Read just the lines of this ALTO or PAGE XML; DIR: for each image the file of its name.",
 )
+@click.option("--pages", "page_numbers", metavar="LIST", help="Of documents, read these pages only, such as 1-3,7.")
+@click.option("--password", metavar="TEXT", help="Of encrypted PDFs.")
 @click.option("-m", "--model", metavar="NAME|FILE", help="A shipped model or a model file.  [default: small]")
 @click.option("--format", "format_name", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE|DIR", help="Write here instead of on the standard output.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@click.option("--skip-existing", is_flag=True, help="Leave out pages and documents whose result exists.")
 @click.option(
     "--min-confidence",
     type=Rate(0, 1),
@@ -55,21 +50,30 @@ def command(
     sources: tuple[Path, ...],
     as_lines: bool,
     lines_path: Path | None,
+    page_numbers: str | None,
+    password: str | None,
     model: str | None,
     format_name: str,
     output: str | None,
     force: bool,
+    skip_existing: bool,
     min_confidence: float | None,
     decoding: dict[str, Any],
 ) -> None:
-    """Read the handwriting on images: files, or folders with all images in them.
+    """Read the handwriting on images and PDFs: files, folders, patterns such as 'scans/*.jpg', or - for the standard
+    input.
 
-    Several inputs on the standard output: a header stands before each page's text; JSON is one object a line. Other
+    Several pages on the standard output: a header stands before each page's text; JSON is one object a line. Other
     formats need -o then, and what is no text is not written to a terminal.
-    With -o, one input goes to a file, several go to a folder, one file a page at the same relative path.
+    With -o, one input goes to a file, several go to a folder at the same relative paths. A document of several pages
+    (PDF, TIFF) becomes one file; as alto, page and overlay, a file for each page.
     """
-    from hwr.recognize.inputs import check_free, find_inputs, find_targets
+    from hwr.cli.recognize_display import Display
+    from hwr.recognize.documents import parse_pages
+    from hwr.recognize.inputs import find_inputs
     from hwr.recognize.models import DEFAULT_MODEL
+    from hwr.recognize.recognizer import Recognizer
+    from hwr.recognize.run import Run, RunOptions
 
     # Pillow warns of odd tags in images that it reads well
     warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -80,50 +84,42 @@ def command(
         raise UsageError(f"--min-confidence: {format_name} has no mark for uncertain words; these have: {able}")
     if as_lines and lines_path is not None:
         raise UsageError("--line and --lines exclude each other: an image is one line, or a page with lines")
+    if skip_existing and (force or output is None):
+        raise UsageError("--skip-existing goes with -o and without --force")
+    pages = parse_pages(page_numbers) if page_numbers is not None else ()
     inputs = find_inputs(sources)
     if not inputs.several and inputs.failed:
         raise inputs.failed[0]
-    if output is None:
-        check_stdout(form, inputs.several)
-    targets = dict(zip(inputs.files, find_targets(inputs, output, form.suffix), strict=True)) if output else {}
-    failed = 0
-    for error in inputs.failed:
-        failed += complain(error)
-    files = []
-    for file in inputs.files:
-        try:
-            if file in targets:
-                check_free(targets[file], force)
-            files.append(file)
-        except HwrError as error:
-            if not inputs.several:
-                raise
-            failed += complain(error)
+    target = find_output(form, inputs, output, force)
     given = find_given(lines_path, inputs.several)
-    if files:
-        recognizer = load(model or DEFAULT_MODEL, decoder)
-        results = read_lines(recognizer, files) if as_lines else read_pages(recognizer, files, given)
-        with progress_bar(len(files), on=output is not None or not sys.stdout.isatty()) as advance:
-            for file, result in results:
-                try:
-                    if isinstance(result, HwrError):
-                        raise result
-                    if min_confidence is not None:
-                        result = mark_uncertain(result, min_confidence)
-                    put(file, result, form, targets.get(file), inputs.several)
-                except HwrError as error:
-                    if not inputs.several:
-                        raise
-                    failed += complain(error)
-                advance()
-    context.exit(exit_code(failed, len(inputs.files) + len(inputs.failed)))
+    options = RunOptions(as_lines, form.needs_pixels, pages, password, skip_existing, min_confidence, given)
+    bar = output is not None or not sys.stdout.isatty()
+    verbose = bool(context.obj and context.obj["verbose"])
+    with Display(len(inputs.files), bar and (len(inputs.files) > 1 or output is not None), verbose) as display:
+        for error in inputs.failed:
+            display.failed(error)
+        run = Run(lambda: Recognizer(model or DEFAULT_MODEL, decoder=decoder), target, options, display)
+        run.counts.failed += len(inputs.failed)
+        counts = run.read(inputs.files)
+    context.exit(exit_code(counts, len(inputs.files) + len(inputs.failed)))
 
 
-def load(model: str, decoder: "DecoderOptions") -> "Recognizer":
-    """Load the model."""
-    from hwr.recognize.recognizer import Recognizer
+def find_output(form: Format, inputs: "Inputs", output: str | None, force: bool) -> "Output":
+    """Where the results go.
 
-    return Recognizer(model, decoder=decoder)
+    Raises:
+        UsageError: they do not fit there.
+    """
+    from hwr.recognize.outputs import FileOutput, StreamOutput, find_targets
+
+    if output is not None:
+        targets = find_targets(inputs, output, form.suffix)
+        return FileOutput(form, dict(zip(inputs.files, targets, strict=True)), force)
+    if inputs.several and not (form.headed or form.streams):
+        raise UsageError(f"several inputs as {form.name} do not fit on the standard output; give a folder with -o")
+    if form.binary and sys.stdout.isatty():
+        raise UsageError(f"{form.name} is not for a terminal; give a file with -o")
+    return StreamOutput(form, sys.stdout.buffer, inputs.several)
 
 
 def find_given(path: Path | None, several: bool) -> "GivenLines | None":
@@ -137,96 +133,13 @@ def find_given(path: Path | None, several: bool) -> "GivenLines | None":
     return given
 
 
-def read_pages(
-    recognizer: "Recognizer", files: "list[InputFile]", given: "GivenLines | None"
-) -> "Iterator[tuple[InputFile, Page | HwrError]]":
-    """Each page, or why it could not be read."""
-    from hwr.recognize.given_lines import read_given
-
-    for file in files:
-        try:
-            if given is None:
-                yield file, recognizer.read(file.path)
-                continue
-            page, notes = read_given(recognizer, file.path, file.relative, given)
-            for note in notes:
-                click.echo(f"hwr: {note}", err=True)
-            yield file, page
-        except HwrError as error:
-            yield file, error
-
-
-def read_lines(recognizer: "Recognizer", files: "list[InputFile]") -> "Iterator[tuple[InputFile, Page | HwrError]]":
-    """Each line image as a page of one line, or why it could not be read."""
-    from hwr.recognize.images import to_grey
-
-    for start in range(0, len(files), LINES_AT_ONCE):
-        chunk = files[start : start + LINES_AT_ONCE]
-        images, errors = [], {}
-        for file in chunk:
-            try:
-                images.append((str(file.path), to_grey(file.path)))
-            except HwrError as error:
-                errors[file] = error
-        pages = iter(recognizer.read_line_pages(images))
-        for file in chunk:
-            yield file, errors[file] if file in errors else next(pages)
-
-
-def check_stdout(form: Format, several: bool) -> None:
-    """Refuse what the standard output cannot take.
-
-    Raises:
-        UsageError: a picture on a terminal, or several documents of a format whose files cannot be joined so.
-    """
-    if several and not (form.headed or form.streams):
-        raise UsageError(f"several inputs as {form.name} do not fit on the standard output; give a folder with -o")
-    if form.binary and sys.stdout.isatty():
-        raise UsageError(f"{form.name} is not for a terminal; give a file with -o")
-
-
-def put(file: "InputFile", page: "Page", form: Format, target: Path | None, several: bool) -> None:
-    """Write a page to its file, or to the standard output with a header where there are several.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    from hwr.recognize.images import to_grey
-
-    content = to_bytes(form, page, to_grey(file.path) if form.needs_pixels else None)
-    if not page.lines:
-        click.echo(f"hwr: {page.image}: no writing found", err=True)
-    if target is not None:
-        with atomic_write(target) as temporary:
-            temporary.write_bytes(content)
-        return
-    header = f"==> {page.image} <==\n" if several and form.headed else ""
-    click.echo(header.encode() + content, nl=False)
-
-
-def complain(error: HwrError) -> int:
-    """Name a failure on stderr; returns 1, to be counted."""
-    click.echo(f"hwr: error: {error}", err=True)
-    return 1
-
-
-def exit_code(failed: int, count: int) -> int:
-    """The exit code for `failed` of `count` inputs; their number goes to stderr."""
-    if not failed:
+def exit_code(counts: "Counts", inputs: int) -> int:
+    """The exit code; how many pages were skipped and how many failed goes to stderr."""
+    kind = "inputs" if counts.total == inputs else "pages"
+    if counts.skipped:
+        click.echo(f"hwr: {counts.skipped} of {counts.total} {kind} skipped: their results exist", err=True)
+    if not counts.failed:
         return EXIT_OK
-    click.echo(f"hwr: {failed} of {count} inputs failed", err=True)
-    return EXIT_ERROR if failed == count else EXIT_PARTIAL
-
-
-@contextmanager
-def progress_bar(count: int, on: bool) -> Iterator[Callable[[], None]]:
-    """A bar on stderr where that is a terminal and the results go elsewhere."""
-    if not (on and count > 1 and sys.stderr.isatty()):
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("reading", total=count)
-        yield lambda: progress.advance(task)
+    if counts.total > 1:
+        click.echo(f"hwr: {counts.failed} of {counts.total} {kind} failed", err=True)
+    return EXIT_ERROR if counts.failed == counts.total else EXIT_PARTIAL

@@ -1,6 +1,6 @@
 """Lines that the user gives in ALTO or PAGE XML: which file belongs to which image, and what of it can be read."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from hwr.errors import InputError, UsageError
@@ -8,7 +8,7 @@ from hwr.formats.read_file import read_page_file
 from hwr.formats.read_xml import MAX_BYTES
 from hwr.lineshape import FittedLines, fit_lines
 from hwr.page import Page
-from hwr.recognize.images import to_grey
+from hwr.recognize.images import Source, page_of
 from hwr.recognize.recognizer import Recognizer
 
 TOO_LARGE = "it is too large for a line"
@@ -69,18 +69,20 @@ class GivenLines:
         return fit_lines(read_lines_file(file), width, height, str(file)), file
 
 
-def read_given(recognizer: Recognizer, image: Path, relative: Path, given: GivenLines) -> tuple[Page, list[str]]:
+def read_given(recognizer: Recognizer, image: Source, relative: Path, given: GivenLines) -> tuple[Page, list[str]]:
     """Read the lines of an image that are given; also what is to be said of them: scaling, lines left out.
 
     Args:
+        image: see `hwr.recognize.images.Source`.
         relative: see `GivenLines.file_of`.
 
     Raises:
         InputError: as `GivenLines.fit`, or the image cannot be used.
     """
-    grey = to_grey(image)
-    fitted, file = given.fit(relative, grey.shape[1], grey.shape[0])
-    page = recognizer.read(grey, lines=fitted.page)
+    source = page_of(image)
+    height, width = source.pixels.shape[:2]
+    fitted, file = given.fit(relative, width, height)
+    page = recognizer.read(source, lines=fitted.page)
     notes = [] if fitted.scale == 1 else [f"{file}: made for another size; coordinates times {fitted.scale:.4g}"]
     read = {line.id for line in page.lines}
     left_out = dict(fitted.left_out)
@@ -89,7 +91,7 @@ def read_given(recognizer: Recognizer, image: Path, relative: Path, given: Given
     if left_out:
         count = len(fitted.page.lines) + len(fitted.left_out)
         notes.append(f"{file}: {count - len(page.lines)} of {count} lines left out")
-    return replace(page, image=str(image)), notes
+    return page, notes
 
 
 def read_lines_file(path: Path) -> Page:

@@ -1,12 +1,12 @@
 """The Python API of reading: images of lines and pages in, text with its places out.
 
-from hwr.recognize.recognizer import Recognizer
+import hwr
 
-recognizer = Recognizer()
+recognizer = hwr.Recognizer()
 print(recognizer.read("page.png").text)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from hwr.decode.confidence import find_calibration, read_spans
 from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
+from hwr.errors import HwrError
 from hwr.geometry import LineCut, bounding_box, clip_box, cut_line
 from hwr.image import NormalisedLine, normalise_line, normalise_with_places
 from hwr.lineshape import fit_lines, rectangle
 from hwr.page import Line, Page, Region, Word
 from hwr.recognize.decoding import DecoderOptions, make_decoder
-from hwr.recognize.images import Source, name_of, to_grey
+from hwr.recognize.documents import open_document
+from hwr.recognize.images import Source, grey_of, page_of, to_grey
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.words import find_words
 from hwr.segment import Layout, find_lines
@@ -73,7 +75,7 @@ class Recognizer:
         self.decoder = make_decoder(decoder, self.info.decoder, self.alphabet, self.name)
         self.calibration = find_calibration(self.info.decoder, self.decoder.name, model)
 
-    def read(self, source: Source, *, lines: Layout | Page | None = None) -> Page:
+    def read(self, source: Source, *, name: str | None = None, lines: Layout | Page | None = None) -> Page:
         """Find the lines of a page and read them, or read the lines that are given.
 
         Lines in which nothing was read are left out, unless a page gave them: its lines keep their order, ids, regions
@@ -81,26 +83,51 @@ class Recognizer:
         large for a line are left out; `hwr.lineshape.fit_lines` says why.
 
         Args:
-            source: a path, a file's bytes, a grey or BGR array, or a PIL image.
+            source: a path or a file's bytes (of an image or a PDF); an array, grey (H, W), BGR (H, W, 3) or BGRA
+                (H, W, 4), uint8, uint16 or bool; a PIL image; a `hwr.recognize.images.PageImage`.
+            name: what the page is called (`Page.image`); its path, or "image", if not given.
             lines: baselines and polygons to read along: of `hwr.segment.find_lines`, or a page such as
                 `hwr.formats.read_file.read_page_file` makes of ALTO or PAGE XML, also for a larger or smaller image.
 
         Raises:
-            InputError: the image cannot be used, or the page in `lines` has another aspect.
+            InputError: the image cannot be used, the source is a document of several pages (see `read_pages`), or
+                the page in `lines` has another aspect.
+            MissingDependency: HEIC, and pillow-heif is not installed.
         """
-        grey = to_grey(source)
+        image = page_of(source, name)
+        grey, called = grey_of(image.pixels), name or image.name
         height, width = grey.shape
         if isinstance(lines, Page):
             given = fit_lines(lines, width, height, "lines").page
             found = self._read_along(grey, given.lines)
-            return replace(given, image=name_of(source), model=self.name, lines=tuple(found))
+            return replace(given, image=called, model=self.name, lines=tuple(found))
         layout = find_lines(grey) if lines is None else lines
         found = [line for line in self._read_along(grey, _blank_lines(layout)) if line.text]
         used = {line.region for line in found}
         boxes = {f"r{number}": box for number, box in enumerate(layout.regions, start=1)}
         regions = tuple(Region(id, REGION_TYPE, rectangle(box)) for id, box in boxes.items() if id in used)
         numbered = tuple(replace(line, id=f"l{number}") for number, line in enumerate(found, start=1))
-        return Page(name_of(source), width, height, self.name, regions, numbered)
+        return Page(called, width, height, self.name, regions, numbered)
+
+    def read_pages(self, source: Source, *, password: str | None = None) -> Iterator[Page | HwrError]:
+        """Read a document of one or several pages, such as a PDF or a TIFF, one page at a time.
+
+        Args:
+            source: see `read`.
+            password: of an encrypted PDF.
+
+        Yields:
+            Each page; for one that cannot be read, the error that says why.
+
+        Raises:
+            InputError, MissingDependency: the document cannot be opened.
+        """
+        with open_document(source, password=password) as document:
+            for number in range(1, document.count + 1):
+                try:
+                    yield self.read(document.page(number))
+                except HwrError as error:
+                    yield error
 
     def _read_along(self, grey: Grey, lines: Sequence[Line]) -> list[Line]:
         """The lines with what is written along them; without those that cannot be cut out."""

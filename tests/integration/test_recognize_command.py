@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -126,14 +127,16 @@ def bad_files(folder: Path) -> dict[str, bytes]:
     """Files that cannot be read, by name."""
     whole = (SAMPLES / "line-1.png").read_bytes()
     giant = io.BytesIO()
-    Image.new("1", (12_000, 9_000)).save(giant, "PNG")
+    Image.new("1", (2, 2)).save(giant, "PNG")
+    header = (30_000).to_bytes(4, "big") * 2 + giant.getvalue()[24:29]
+    checksum = zlib.crc32(b"IHDR" + header).to_bytes(4, "big")
     no_pixels = b"\x89PNG\r\n\x1a\n" + bytes.fromhex("0000000d49484452") + bytes(8) + b"\x08\x00\x00\x00\x00" + bytes(4)
     return {
         "empty.png": b"",
         "truncated.png": whole[: len(whole) // 2],
         "text.png": b"this is no image",
         "zero.png": no_pixels,
-        "giant.png": giant.getvalue(),
+        "giant.png": giant.getvalue()[:16] + header + checksum + giant.getvalue()[33:],
     }
 
 
@@ -163,7 +166,7 @@ def test_nothing_could_be_done(run: Run, tmp_path: Path) -> None:
     assert both.code == 2 and both.err[-1] == "hwr: 2 of 2 inputs failed"
     (tmp_path / "nothing").mkdir()
     done = run(tmp_path / "nothing")
-    assert done.code == 2 and done.err[0] == f"hwr: error: {tmp_path}/nothing: no images in this folder"
+    assert done.code == 2 and done.err[0] == f"hwr: error: {tmp_path}/nothing: no images or PDFs in this folder"
     assert run(tmp_path / "gone.png").code == 2
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from hwr.errors import InputError
-from hwr.recognize.images import name_of, to_grey
+from hwr.recognize.images import PageImage, name_of, page_of, to_grey
 
 PAGE = np.random.default_rng(10).integers(0, 256, (20, 30), dtype=np.uint8)
 
@@ -45,6 +45,25 @@ def test_pil_images_are_turned_upright(tmp_path: Path) -> None:
     assert to_grey(Image.open(buffer)).shape == (30, 20) == to_grey(buffer.getvalue()).shape
 
 
+def test_16_bits_and_booleans() -> None:
+    assert np.array_equal(to_grey(PAGE.astype(np.uint16) * 257), PAGE)
+    assert np.array_equal(to_grey(PAGE > 100), (PAGE > 100) * np.uint8(255))
+
+
+def test_a_page_of_a_document_is_taken_as_it_is() -> None:
+    page = PageImage("book.pdf#3", 3, 7, np.dstack([PAGE] * 3), 300)
+    assert page_of(page) is page and name_of(page) == "book.pdf#3"
+    assert np.array_equal(to_grey(page), PAGE)
+
+
+def test_a_broken_pil_image_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "half.png"
+    Image.fromarray(PAGE).save(path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with Image.open(path) as image, pytest.raises(InputError, match=r"half\.png: the image is broken or truncated"):
+        to_grey(image)
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -52,7 +71,7 @@ def test_pil_images_are_turned_upright(tmp_path: Path) -> None:
         (np.zeros((0, 5), np.uint8), "no pixels"),
         (np.zeros((4, 5, 2), np.uint8), "expected"),
         (np.zeros((4,), np.uint8), "expected"),
-        (np.zeros((10001, 10001), np.uint8), "megapixels"),
+        (np.broadcast_to(np.uint8(0), (25001, 20000)), "megapixels"),
         (b"", "empty"),
         (17, "int"),
     ],

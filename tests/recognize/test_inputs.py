@@ -1,11 +1,8 @@
-"""Which files are read, and where each result goes."""
+"""Which files are read."""
 
 from pathlib import Path
 
-import pytest
-
-from hwr.errors import OutputError, UsageError
-from hwr.recognize.inputs import check_free, find_inputs, find_targets
+from hwr.recognize.inputs import find_inputs
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -14,14 +11,28 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(b"x")
 
 
-def relative(paths: list[Path], folder: Path) -> list[str]:
-    return [str(path.relative_to(folder)) for path in paths]
-
-
 def test_folders_are_searched_in_order_for_images(tmp_path: Path) -> None:
-    touch(tmp_path, "b.png", "a.JPG", "notes.txt", "sub/c.tif", ".hidden.png", ".git/d.png", "sub/deep/e.webp")
+    touch(
+        tmp_path,
+        "b.png",
+        "a.JPG",
+        "notes.txt",
+        "sub/c.tif",
+        ".hidden.png",
+        ".git/d.png",
+        "sub/deep/e.webp",
+        "f.PDF",
+        "g.heic",
+    )
     inputs = find_inputs([tmp_path])
-    assert [str(file.relative) for file in inputs.files] == ["a.JPG", "b.png", "sub/c.tif", "sub/deep/e.webp"]
+    assert [str(file.relative) for file in inputs.files] == [
+        "a.JPG",
+        "b.png",
+        "f.PDF",
+        "g.heic",
+        "sub/c.tif",
+        "sub/deep/e.webp",
+    ]
     assert inputs.several and not inputs.failed
 
 
@@ -36,48 +47,36 @@ def test_missing_and_empty_are_named(tmp_path: Path) -> None:
     inputs = find_inputs([tmp_path / "gone.png", tmp_path / "nothing"])
     assert [str(error) for error in inputs.failed] == [
         f"{tmp_path}/gone.png: no such file or folder",
-        f"{tmp_path}/nothing: no images in this folder",
+        f"{tmp_path}/nothing: no images or PDFs in this folder",
     ]
     assert inputs.files == ()
 
 
-def test_one_input_goes_to_a_file_or_into_a_folder(tmp_path: Path) -> None:
-    touch(tmp_path, "in/a.png")
-    one = find_inputs([tmp_path / "in" / "a.png"])
-    assert not one.several
-    assert find_targets(one, str(tmp_path / "out.txt"), ".txt") == [tmp_path / "out.txt"]
-    assert find_targets(one, f"{tmp_path}/new/", ".txt") == [tmp_path / "new" / "a.txt"]
-    assert find_targets(one, str(tmp_path), ".json") == [tmp_path / "a.json"]
+def names(pattern: str, folder: Path) -> list[str]:
+    inputs = find_inputs([folder / pattern])
+    assert inputs.several and all(file.path.is_file() for file in inputs.files)
+    return [str(file.relative) for file in inputs.files]
 
 
-def test_several_go_to_the_same_relative_paths(tmp_path: Path) -> None:
-    touch(tmp_path, "in/a.png", "in/sub/a.png", "in/sub/b.jpg", "in/sub/b.png")
-    inputs = find_inputs([tmp_path / "in"])
-    targets = find_targets(inputs, str(tmp_path / "out"), ".txt")
-    assert relative(targets, tmp_path / "out") == ["a.txt", "sub/a.txt", "sub/b.jpg.txt", "sub/b.png.txt"]
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(UsageError, match="need a folder"):
-        find_targets(inputs, str(tmp_path / "file"), ".txt")
+def test_patterns_are_expanded_in_order(tmp_path: Path) -> None:
+    touch(tmp_path, "s/b.jpg", "s/a.jpg", "s/c.png", "s/.d.jpg", "s/x/e.jpg", "s/x/f.txt", "s/a[1].jpg", "g.png/h.jpg")
+    assert names("s/*.jpg", tmp_path) == ["a.jpg", "a[1].jpg", "b.jpg"]
+    assert names("s/**/*.jpg", tmp_path) == ["a.jpg", "a[1].jpg", "b.jpg", "x/e.jpg"]
+    assert names("*/x/e.*", tmp_path) == ["s/x/e.jpg"]
+    assert names("s/x*", tmp_path) == ["x/e.jpg"]  # a folder is searched for images
+    assert names("s/?.jpg", tmp_path) == ["a.jpg", "b.jpg"]
+    named = find_inputs([tmp_path / "s" / "a[1].jpg"])  # a file of that name is no pattern
+    assert [file.path.name for file in named.files] == ["a[1].jpg"] and not named.several
+    nothing = find_inputs([tmp_path / "*.gif"])
+    assert [str(error) for error in nothing.failed] == [f"{tmp_path}/*.gif: no file fits this pattern"]
 
 
-def test_two_inputs_never_share_a_target(tmp_path: Path) -> None:
-    touch(tmp_path, "one/a.png", "two/a.png")
-    inputs = find_inputs([tmp_path / "one", tmp_path / "two"])
-    with pytest.raises(UsageError, match=r"one/a\.png and .*two/a\.png would both be written to"):
-        find_targets(inputs, str(tmp_path / "out"), ".txt")
+def test_a_folder_with_the_name_of_an_image_is_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "x.png/a.png")
+    assert [str(file.relative) for file in find_inputs([tmp_path / "x.png"]).files] == ["a.png"]
+    assert [str(file.relative) for file in find_inputs([tmp_path]).files] == ["x.png/a.png"]
 
 
-def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
-    touch(tmp_path, "a.png")
-    with pytest.raises(UsageError, match="over an input"):
-        find_targets(find_inputs([tmp_path / "a.png"]), str(tmp_path / "a.png"), ".txt")
-
-
-def test_what_stands_there_is_kept_without_force(tmp_path: Path) -> None:
-    touch(tmp_path, "a.txt")
-    check_free(tmp_path / "new.txt", force=False)
-    check_free(tmp_path / "a.txt", force=True)
-    with pytest.raises(OutputError, match="--force"):
-        check_free(tmp_path / "a.txt", force=False)
-    with pytest.raises(OutputError, match="folder"):
-        check_free(tmp_path, force=True)
+def test_the_standard_input_is_named_as_one() -> None:
+    inputs = find_inputs([Path("-")])
+    assert [(str(file.path), str(file.relative)) for file in inputs.files] == [("-", "stdin")] and not inputs.several

@@ -1,0 +1,286 @@
+"""`hwr recognize` on documents of several pages, on streams and patterns, and on images that are odd."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from commands import Outcome, Run, run_command
+from pdf_files import scan_pdf, text_pdf, without_page
+from PIL import Image
+from tiny_model import write_tiny_model
+
+from hwr.recognize.recognizer import Recognizer
+
+ROOT = Path(__file__).parent.parent.parent
+SAMPLES = ROOT / "data" / "samples"
+SCAN = Image.open(SAMPLES / "page.png").convert("L")
+SIZE = (SCAN.width * 72 / 200, SCAN.height * 72 / 200)
+BLANK = Image.new("L", SCAN.size, 240)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def run(model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> Outcome:
+        return Outcome(*run_command(monkeypatch, capsys, "recognize", "-m", model, *arguments))
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def text(model: Path) -> str:
+    return Recognizer(model).read(SAMPLES / "page.png").text
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """A page of writing, a blank one and the first again."""
+    path = tmp_path / "in" / "book.tif"
+    path.parent.mkdir()
+    SCAN.copy().save(path, save_all=True, append_images=[BLANK.copy(), SCAN.copy()], compression="tiff_adobe_deflate")
+    return path
+
+
+def below(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_pages_on_the_standard_output_have_headers(run: Run, book: Path, text: str) -> None:
+    done = run(book)
+    assert done.out == f"==> {book}#1 <==\n{text}\n==> {book}#2 <==\n==> {book}#3 <==\n{text}\n"
+    assert (done.code, done.err) == (0, f"hwr: {book}#2: no writing found\n")
+    pages = [json.loads(line) for line in run(book, "--format", "json", "--pages", "2-").out.splitlines()]
+    assert [(page["image"], len(page["lines"]) > 0) for page in pages] == [(f"{book}#2", False), (f"{book}#3", True)]
+
+
+def test_a_document_becomes_one_file(run: Run, book: Path, tmp_path: Path, text: str) -> None:
+    done = run(book, "-o", tmp_path / "book.txt")
+    assert (done.code, done.out) == (0, "")
+    assert (tmp_path / "book.txt").read_text() == f"{text}\n\f\f{text}\n"
+    run(book.parent, "-o", tmp_path / "out", "--format", "json")
+    assert [json.loads(line)["image"] for line in below(tmp_path / "out")["book.json"].splitlines()] == [
+        f"{book}#{number}" for number in (1, 2, 3)
+    ]
+
+
+def test_a_document_becomes_a_file_a_page_in_formats_that_have_one(run: Run, book: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    assert run(book, "--format", "overlay", "-o", tmp_path / "out").code == 0
+    names = [f"book-000{number}.overlay.png" for number in (1, 2, 3)]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    with Image.open(tmp_path / "out" / names[0]) as drawn:
+        assert drawn.size == SCAN.size
+    done = run(book, "--format", "overlay", "-o", tmp_path / "out", "--skip-existing")
+    assert (done.code, done.err) == (0, "hwr: 3 of 3 pages skipped: their results exist\n")
+    (tmp_path / "out" / names[1]).unlink()
+    done = run(book, "--format", "overlay", "-o", tmp_path / "out", "--skip-existing")
+    assert done.err == f"hwr: {book}#2: no writing found\nhwr: 2 of 3 pages skipped: their results exist\n"
+    assert (tmp_path / "out" / names[1]).is_file()
+
+
+def test_a_pdf_reads_as_its_scans(run: Run, tmp_path: Path, text: str) -> None:
+    pdf = tmp_path / "book.pdf"
+    pdf.write_bytes(scan_pdf([SCAN, SCAN], SIZE))
+    pages = [json.loads(line) for line in run(pdf, "--format", "json").out.splitlines()]
+    assert [(page["image"], page["width"], page["height"]) for page in pages] == [
+        (f"{pdf}#{number}", *SCAN.size) for number in (1, 2)
+    ]
+    # PDFium samples the scan anew, which a hand-made network may notice
+    assert len(pages[0]["lines"]) == len(text.splitlines())
+
+
+def test_a_broken_page_is_named_and_the_others_are_read(run: Run, tmp_path: Path) -> None:
+    pdf = tmp_path / "book.pdf"
+    pdf.write_bytes(without_page(scan_pdf([SCAN, SCAN, SCAN], SIZE), 2))
+    done = run(pdf, "-o", tmp_path / "book.json", "--format", "json")
+    assert done.code == 3
+    assert done.err.splitlines() == [
+        f"hwr: error: {pdf}#2: the page is broken (Failed to load page.)",
+        "hwr: 1 of 3 pages failed",
+    ]
+    written = [json.loads(line)["image"] for line in (tmp_path / "book.json").read_text().splitlines()]
+    assert written == [f"{pdf}#1", f"{pdf}#3"]
+
+
+def test_encrypted_and_broken_pdfs_beside_good_ones(run: Run, tmp_path: Path, text: str) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.pdf").write_bytes(text_pdf(["secret"], password="sesame"))
+    (folder / "b.pdf").write_bytes(b"%PDF-1.7 but no more")
+    (folder / "c.pdf").write_bytes(b"")
+    SCAN.save(folder / "d.png")
+    done = run(folder, "-o", tmp_path / "out")
+    assert done.code == 3 and below(tmp_path / "out") == {"d.txt": text + "\n"}
+    assert done.err.splitlines() == [
+        f"hwr: error: {folder}/a.pdf: the PDF is encrypted; --password gives its password",
+        f"hwr: error: {folder}/b.pdf: the PDF is broken, truncated or has no pages",
+        f"hwr: error: {folder}/c.pdf: the file is empty",
+        "hwr: 3 of 4 inputs failed",
+    ]
+    assert run(folder / "a.pdf", "--password", "sesame").code == 0
+
+
+def test_what_was_read_is_not_read_again(run: Run, tmp_path: Path, text: str, book: Path) -> None:
+    SCAN.save(book.parent / "a.png")
+    SCAN.save(book.parent / "b.png")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.txt").write_text("mine")
+    done = run(book.parent, "-o", out, "--skip-existing")
+    assert done.code == 0
+    assert below(out) == {"a.txt": "mine", "b.txt": text + "\n", "book.txt": f"{text}\n\f\f{text}\n"}
+    assert done.err.splitlines()[-1] == "hwr: 1 of 5 pages skipped: their results exist"
+    again = run(book.parent, "-o", out, "--skip-existing")
+    assert (again.code, again.err) == (0, "hwr: 3 of 3 inputs skipped: their results exist\n")
+
+
+def test_where_nothing_is_left_to_read_no_model_is_loaded(run: Run, tmp_path: Path) -> None:
+    SCAN.save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text("mine")
+    assert run(tmp_path / "a.png", "-o", tmp_path / "a.txt", "--skip-existing", "-m", "no-such-model").code == 0
+
+
+def test_an_interrupted_document_leaves_nothing(
+    run: Run, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, calls = Recognizer.read, []
+
+    def interrupted(self: Recognizer, source: object, **options: object) -> object:
+        calls.append(source)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return read(self, source, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Recognizer, "read", interrupted)
+    out = tmp_path / "out"
+    assert run(book.parent, "-o", out).code == 130
+    assert list(out.rglob("*")) == []
+
+
+def test_patterns_in_quotes(run: Run, tmp_path: Path, text: str) -> None:
+    for name in ("b.png", "a.png", "c.gif"):
+        SCAN.save(tmp_path / name)
+    done = run(tmp_path / "*.png")
+    assert done.out == "".join(f"==> {tmp_path / name} <==\n{text}\n" for name in ("a.png", "b.png"))
+    done = run(tmp_path / "*.jpg")
+    assert (done.code, done.err) == (2, f"hwr: error: {tmp_path}/*.jpg: no file fits this pattern\n")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "PDF"])
+def test_the_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch, text: str, kind: str) -> None:
+    buffer = io.BytesIO()
+    SCAN.save(buffer, "PNG")
+    data = buffer.getvalue() if kind == "PNG" else scan_pdf([SCAN], SIZE)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data), isatty=lambda: False))
+    done = run("-", "--format", "json")
+    page = json.loads(done.out)
+    assert (done.code, page["image"], page["width"]) == (0, "stdin", SCAN.width)
+    assert len(page["lines"]) == len(text.splitlines())
+
+
+def test_lines_in_a_document(run: Run, tmp_path: Path) -> None:
+    lines = [Image.open(SAMPLES / f"line-{number}.png").convert("L") for number in (1, 2, 3)]
+    lines[0].save(tmp_path / "lines.tif", save_all=True, append_images=lines[1:])
+    alone = [run("--line", SAMPLES / f"line-{number}.png").out for number in (1, 2, 3)]
+    assert run("--line", tmp_path / "lines.tif", "-o", tmp_path / "lines.txt").code == 0
+    assert (tmp_path / "lines.txt").read_text() == "\f".join(alone)
+    several = run("--line", tmp_path / "lines.tif", SAMPLES / "line-1.png")
+    assert [line for line in several.out.splitlines() if not line.startswith("==>")] == [
+        text.strip() for text in (*alone, alone[0])
+    ]
+
+
+def odd_images() -> dict[str, Image.Image]:
+    """Images without writing, by what is odd about them."""
+    y, x = np.mgrid[0:600, 0:900]
+    hills = 128 + 60 * np.sin(x / 130) + 50 * np.cos(y / 90 + x / 300)
+    return {
+        "pixel": Image.new("L", (1, 1), 0),
+        "strip": Image.new("L", (30_000, 200), 250),
+        "tall": Image.new("L", (3, 9_000), 250),
+        "blank": Image.new("L", (1200, 1600), 245),
+        "black": Image.new("L", (1200, 1600), 0),
+        "picture": Image.fromarray(hills.astype(np.uint8)),
+    }
+
+
+@pytest.mark.parametrize("name", list(odd_images()))
+def test_images_without_writing_print_nothing(run: Run, tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.png"
+    odd_images()[name].save(path)
+    done = run(path)
+    assert (done.code, done.out, done.err) == (0, "", f"hwr: {path}: no writing found\n")
+
+
+def test_wrong_use(run: Run, book: Path, tmp_path: Path) -> None:
+    for arguments, reason in (
+        ((book, "--skip-existing"), "--skip-existing goes with -o"),
+        ((book, "--skip-existing", "--force", "-o", tmp_path / "x"), "--skip-existing goes with -o"),
+        ((book, "--pages", "3-1"), "--pages 3-1: 3-1 ends before it begins"),
+        ((book, "--pages", "7"), f"{book}: has 3 pages, none of those that --pages names"),
+        ((book, "--format", "overlay"), "its 3 pages as overlay do not fit on the standard output"),
+        ((book, "--lines", SAMPLES / "page.txt"), "3 pages, but --lines names one file"),
+    ):
+        done = run(*arguments)
+        assert (done.code, done.out) == (2, ""), arguments
+        assert done.err.startswith("hwr: error: ") and reason in done.err and done.err.count("\n") == 1, done.err
+
+
+PEAK = r"""
+import re, sys
+from hwr import cli
+sys.argv = ["hwr", "recognize", *sys.argv[1:]]
+try:
+    cli.main()
+finally:
+    print(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1], file=sys.stderr)
+"""
+
+
+def peak_megabytes(*arguments: object) -> float:
+    """The most memory that a run of `hwr recognize` had; `getrusage` would tell of the tests' own process, too."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("the most memory of a process is read from /proc")
+    command = [sys.executable, "-c", PEAK, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300, env=dict(os.environ))
+    return int(done.stderr.split()[-1]) / 1024
+
+
+def test_memory_does_not_grow_with_the_number_of_pages(model: Path, tmp_path: Path) -> None:
+    """Twenty-two pages more, of a megapixel each, need no more room than a few pages."""
+    page = Image.new("L", (1000, 1000), 235)
+    page.paste(SCAN.crop((100, 200, 700, 300)), (100, 100))
+    peaks = {}
+    for count in (2, 24):
+        path = tmp_path / f"{count}.tif"
+        copies = [page.copy() for _ in range(count)]
+        copies[0].save(path, save_all=True, append_images=copies[1:], compression="tiff_adobe_deflate")
+        peaks[count] = peak_megabytes("-m", model, path, "-o", tmp_path / f"{count}.txt")
+        assert (tmp_path / f"{count}.txt").read_text().count("\f") == count - 1
+    assert peaks[24] < peaks[2] + 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "RGB"), ("TIFF", "RGB"), ("PNG", "L")])
+def test_a_scan_of_400_megapixels_is_read_in_bounded_memory(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, mode: str
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    large = Image.new(mode, (20_000, 20_000), "white")
+    large.paste(SCAN.resize((13_000, 18_000)).convert(mode), (2_000, 1_000))
+    path = tmp_path / "large"
+    options = {"compression": "tiff_lzw"} if kind == "TIFF" else {"compress_level": 1} if kind == "PNG" else {}
+    large.save(path, kind, **options)
+    del large
+    assert peak_megabytes("-m", model, path, "-o", tmp_path / "x.json", "--format", "json") < 1536
+    assert len(json.loads((tmp_path / "x.json").read_text())["lines"]) > 15

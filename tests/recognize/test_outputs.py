@@ -1,0 +1,212 @@
+"""Where each result goes, and that a file is there as a whole or not at all."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwr.errors import OutputError, UsageError
+from hwr.formats import DocumentWriter, Format, find_format
+from hwr.page import Line, Page
+from hwr.recognize.images import PageImage
+from hwr.recognize.inputs import InputFile, find_inputs
+from hwr.recognize.outputs import FileOutput, StreamOutput, check_free, find_targets, numbered
+
+TEXT = find_format("text")
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+
+def relative(paths: list[Path], folder: Path) -> list[str]:
+    return [str(path.relative_to(folder)) for path in paths]
+
+
+def test_one_input_goes_to_a_file_or_into_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "in/a.png")
+    one = find_inputs([tmp_path / "in" / "a.png"])
+    assert not one.several
+    assert find_targets(one, str(tmp_path / "out.txt"), ".txt") == [tmp_path / "out.txt"]
+    assert find_targets(one, f"{tmp_path}/new/", ".txt") == [tmp_path / "new" / "a.txt"]
+    assert find_targets(one, str(tmp_path), ".json") == [tmp_path / "a.json"]
+
+
+def test_several_go_to_the_same_relative_paths(tmp_path: Path) -> None:
+    touch(tmp_path, "in/a.png", "in/sub/a.png", "in/sub/b.jpg", "in/sub/b.png")
+    inputs = find_inputs([tmp_path / "in"])
+    targets = find_targets(inputs, str(tmp_path / "out"), ".txt")
+    assert relative(targets, tmp_path / "out") == ["a.txt", "sub/a.txt", "sub/b.jpg.txt", "sub/b.png.txt"]
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError, match="need a folder"):
+        find_targets(inputs, str(tmp_path / "file"), ".txt")
+
+
+def test_two_inputs_never_share_a_target(tmp_path: Path) -> None:
+    touch(tmp_path, "one/a.png", "two/a.png")
+    inputs = find_inputs([tmp_path / "one", tmp_path / "two"])
+    with pytest.raises(UsageError, match=r"one/a\.png and .*two/a\.png would both be written to"):
+        find_targets(inputs, str(tmp_path / "out"), ".txt")
+
+
+def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png")
+    with pytest.raises(UsageError, match="over an input"):
+        find_targets(find_inputs([tmp_path / "a.png"]), str(tmp_path / "a.png"), ".txt")
+
+
+def test_what_stands_there_is_kept_without_force(tmp_path: Path) -> None:
+    touch(tmp_path, "a.txt")
+    check_free(tmp_path / "new.txt", force=False)
+    check_free(tmp_path / "a.txt", force=True)
+    with pytest.raises(OutputError, match="--force"):
+        check_free(tmp_path / "a.txt", force=False)
+    with pytest.raises(OutputError, match="folder"):
+        check_free(tmp_path, force=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "suffix", "number", "count", "expected"),
+    [
+        ("out/book.alto.xml", ".alto.xml", 3, 12, "out/book-0003.alto.xml"),
+        ("out/book.alto.xml", ".alto.xml", 1, 1, "out/book.alto.xml"),
+        ("book.png", ".overlay.png", 12, 12345, "book-00012.png"),
+        ("book", ".txt", 2, 2, "book-0002"),
+        ("book.txt", "", 2, 2, "book-0002.txt"),
+    ],
+)
+def test_numbers_in_names(path: str, suffix: str, number: int, count: int, expected: str) -> None:
+    assert numbered(Path(path), suffix, number, count) == Path(expected)
+
+
+class PagedWriter:
+    """A format that has a file a page: their names."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        self.file = file
+
+    def add(self, page: Page, pixels: object, dpi: object) -> None:
+        self.file.write(page.image.encode())
+
+    def close(self) -> None:
+        self.file.write(b".")
+
+
+PAGED = Format("paged", ".x.xml", PagedWriter)
+JOINED = Format("joined", ".joined", PagedWriter, joins=True)
+
+
+def page(number: int, count: int, name: str = "book.pdf") -> tuple[Page, PageImage]:
+    line = Line("l1", "r1", "default", f"text {number}", 1.0, (), ())
+    image = PageImage(f"{name}#{number}", number, count, np.zeros((2, 2), np.uint8))
+    return Page(image.name, 2, 2, "m", (), (line,)), image
+
+
+def files_below(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+BOOK = InputFile(Path("book.pdf"), Path("book.pdf"))
+OTHER = InputFile(Path("other.pdf"), Path("other.pdf"))
+
+
+def test_pages_of_a_document_are_joined_where_the_format_can(tmp_path: Path) -> None:
+    output = FileOutput(TEXT, {BOOK: tmp_path / "b" / "book.txt", OTHER: tmp_path / "other.txt"})
+    output.add(BOOK, *page(1, 2))
+    output.add(BOOK, *page(2, 2))
+    assert not (tmp_path / "b" / "book.txt").exists()
+    output.close()
+    output.add(OTHER, *page(1, 1))
+    output.close()
+    output.close()
+    assert files_below(tmp_path) == {"b/book.txt": "text 1\n\ftext 2\n", "other.txt": "text 1\n"}
+
+
+def test_pages_have_files_where_it_cannot(tmp_path: Path) -> None:
+    output = FileOutput(PAGED, {BOOK: tmp_path / "book.x.xml", OTHER: tmp_path / "other.x.xml"})
+    for number in (1, 2):
+        output.add(BOOK, *page(number, 2))
+    output.add(OTHER, *page(1, 1))
+    output.close()
+    assert files_below(tmp_path) == {
+        "book-0001.x.xml": "book.pdf#1.",
+        "book-0002.x.xml": "book.pdf#2.",
+        "other.x.xml": "book.pdf#1.",
+    }
+
+
+def test_what_exists_is_known_and_kept(tmp_path: Path) -> None:
+    touch(tmp_path, "book-0002.x.xml", "book.joined")
+    output = FileOutput(PAGED, {BOOK: tmp_path / "book.x.xml"})
+    assert [output.exists(BOOK, number, 3) for number in (0, 1, 2, 3)] == [False, False, True, False]
+    with pytest.raises(OutputError, match=r"book-0002\.x\.xml: exists already; --force"):
+        output.add(BOOK, *page(2, 3))
+    joined = FileOutput(JOINED, {BOOK: tmp_path / "book.joined"})
+    assert [joined.exists(BOOK, number, 3) for number in (0, 1)] == [True, True]
+    with pytest.raises(OutputError, match="--force"):
+        joined.check(BOOK, 3, 3)
+    forced = FileOutput(JOINED, {BOOK: tmp_path / "book.joined"}, force=True)
+    forced.check(BOOK, 3, 3)
+    forced.add(BOOK, *page(1, 1))
+    forced.close()
+    assert (tmp_path / "book.joined").read_text() == "book.pdf#1."
+
+
+def test_two_pages_never_share_a_file(tmp_path: Path) -> None:
+    single = InputFile(Path("book-0001.png"), Path("book-0001.png"))
+    output = FileOutput(PAGED, {BOOK: tmp_path / "book.x.xml", single: tmp_path / "book-0001.x.xml"}, force=True)
+    output.add(BOOK, *page(1, 2))
+    with pytest.raises(OutputError, match="another page was written there"):
+        output.add(single, *page(1, 1))
+
+
+def test_an_abandoned_document_leaves_nothing(tmp_path: Path) -> None:
+    touch(tmp_path, "book.joined")
+    output = FileOutput(JOINED, {BOOK: tmp_path / "book.joined"}, force=True)
+    output.add(BOOK, *page(1, 2))
+    output.abandon()
+    output.abandon()
+    assert files_below(tmp_path) == {"book.joined": "x"}
+
+
+def test_a_full_disk_is_one_error_a_page_and_no_file(tmp_path: Path) -> None:
+    class FullWriter(PagedWriter):
+        def add(self, page: Page, pixels: object, dpi: object) -> None:
+            if page.image.endswith("2"):
+                raise OSError(28, "No space left on device")
+
+    def opened(file: io.BytesIO) -> DocumentWriter:
+        return FullWriter(file)
+
+    output = FileOutput(Format("full", ".full", opened, joins=True), {BOOK: tmp_path / "book.full"})
+    output.add(BOOK, *page(1, 3))
+    for number in (2, 3):
+        with pytest.raises(OutputError, match=r"book\.full: cannot be written"):
+            output.add(BOOK, *page(number, 3))
+    output.close()
+    assert files_below(tmp_path) == {}
+
+
+def test_a_stream_has_headers_between_several_pages() -> None:
+    stream = io.BytesIO()
+    output = StreamOutput(TEXT, stream, several=False)
+    output.add(BOOK, *page(1, 1))
+    output.add(BOOK, *page(2, 3))
+    output.close()
+    assert stream.getvalue().decode() == "text 1\n==> book.pdf#2 <==\ntext 2\n"
+
+
+def test_a_stream_takes_one_document_of_a_format_that_joins() -> None:
+    stream = io.BytesIO()
+    output = StreamOutput(JOINED, stream, several=False)
+    output.check(BOOK, 2, 2)
+    for number in (1, 2):
+        output.add(BOOK, *page(number, 2))
+    output.close()
+    assert stream.getvalue() == b"book.pdf#1book.pdf#2."
+    with pytest.raises(UsageError, match=r"2 pages as paged do not fit .* --pages"):
+        StreamOutput(PAGED, stream, several=False).check(BOOK, 7, 2)
+    StreamOutput(PAGED, stream, several=False).check(BOOK, 7, 1)
