@@ -72,7 +72,7 @@ def imported_libraries(path: Path) -> set[str]:
 
 def requirements(lines: list[str]) -> dict[str, str]:
     """Requirement lines as name -> versions."""
-    parted = (re.fullmatch(r"([a-z-]+)(.*)", line) for line in lines if line and not line.startswith("#"))
+    parted = (re.fullmatch(r"([a-z0-9-]+)(.*)", line) for line in lines if line and not line.startswith("#"))
     return {match[1]: match[2] for match in parted if match}
 
 
