@@ -1,0 +1,1 @@
+"""Training of the network that finds the lines of a page: pages with baselines -> `hwr/segment/lines.onnx`."""

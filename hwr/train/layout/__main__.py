@@ -1,0 +1,30 @@
+"""Train the network that finds lines: `python -m hwr.train.layout PAGES.parquet... -o RUN --minutes 90`."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from hwr.train.layout.loop import LayoutRecipe, LayoutTrainer
+from hwr.train.layout.pages import read_pages
+
+
+def main() -> None:
+    """Train, or go on where a run was left."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pages", nargs="+", type=Path, help="Parquet files with a page a row: image, id, lines")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=LayoutRecipe.minutes)
+    parser.add_argument("--size", type=int, default=LayoutRecipe.size)
+    parser.add_argument("--batch", type=int, default=LayoutRecipe.batch)
+    parser.add_argument("--seed", type=int, default=LayoutRecipe.seed)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    pages = [page for path in options.pages for page in read_pages(path)]
+    recipe = LayoutRecipe(minutes=options.minutes, size=options.size, batch=options.batch, seed=options.seed)
+    LayoutTrainer(pages, recipe, options.output).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Random crops of pages, bent, turned, lit and blurred by chance, with the maps that the network shall draw."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.geometry import Points
+from hwr.model.line_finder import HEIGHT_UNIT, STRIDE
+from hwr.train.layout.pages import TrueLine, TruePage
+
+Generator = np.random.Generator
+Grey = NDArray[np.uint8]
+
+BAND = 0.07
+"""Half the width of the band drawn along a baseline, as a share of the line's height."""
+BAND_LIMITS = (2.0, 5.0)
+END_REACH = 0.3
+"""Half the height of the mark at a line's end, as a share of the line's height."""
+FIXED_POINT_STEPS = 4
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Grey (S, S), and the maps of `draw_maps`."""
+
+    grey: Grey
+    maps: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How a crop lies on its page: pixel u of the crop shows the page at `turn @ u + shift + waves(u)`."""
+
+    turn: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    amplitude: NDArray[np.float64]
+    frequency: NDArray[np.float64]
+    phase: NDArray[np.float64]
+
+    def waves(self, places: Points) -> Points:
+        """How far the paper is bent away at places (n, 2) of the crop, pixels of the page."""
+        angles = places @ self.frequency.T + self.phase
+        bent: Points = np.sin(angles) @ self.amplitude
+        return bent
+
+    def on_page(self, places: Points) -> Points:
+        """Places (n, 2) of the crop on the page."""
+        found: Points = places @ self.turn.T + self.shift + self.waves(places)
+        return found
+
+    def on_crop(self, points: Points) -> Points:
+        """Points (n, 2) of the page on the crop: `on_page` turned round by fixed-point iteration."""
+        inverse = np.linalg.inv(self.turn)
+        places = (points - self.shift) @ inverse.T
+        for _ in range(FIXED_POINT_STEPS):
+            places = (points - self.shift - self.waves(places)) @ inverse.T
+        return places
+
+
+def random_crop(page: TruePage, size: int, random: Generator) -> Crop:
+    """A crop of `size` x `size` pixels around a point of a random line, sometimes of anywhere."""
+    placement = _place(page, size, random)
+    coarse = np.arange(0, size + 16, 16, dtype=np.float64)
+    grid = np.stack(np.meshgrid(coarse, coarse), axis=2)
+    sources = placement.on_page(grid.reshape(-1, 2)).reshape(grid.shape).astype(np.float32)
+    maps = [_enlarge(sources[:, :, axis], size) for axis in (0, 1)]
+    border = cv2.BORDER_REPLICATE if random.random() < 0.7 else cv2.BORDER_CONSTANT
+    image = page.grey
+    factor = float(np.sqrt(abs(np.linalg.det(placement.turn))))
+    if factor > 1.3:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.35 * factor), np.uint8)
+    grey = cv2.remap(image, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=border, borderValue=int(random.integers(80)))
+    lines = _lines_on_crop(page, placement, factor)
+    return Crop(_light(np.asarray(grey, np.uint8), random), draw_maps(lines, size))
+
+
+def _lines_on_crop(page: TruePage, placement: Placement, factor: float) -> list[TrueLine]:
+    """The lines of a page in pixels of a crop that shows it smaller by a factor."""
+    if not page.lines:
+        return []
+    counts = [len(line.baseline) for line in page.lines]
+    points = placement.on_crop(np.concatenate([line.baseline for line in page.lines]))
+    parts = np.split(points, np.cumsum(counts)[:-1])
+    return [TrueLine(part, line.height / factor, line.printed) for part, line in zip(parts, page.lines, strict=True)]
+
+
+def _enlarge(coarse: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Values at every 16th pixel -> values at every pixel, shape (size, size)."""
+    steps = np.arange(size, dtype=np.float32) / 16
+    return np.asarray(cv2.remap(coarse, *np.meshgrid(steps, steps), cv2.INTER_LINEAR), np.float32)
+
+
+def _place(page: TruePage, size: int, random: Generator) -> Placement:
+    height, width = page.grey.shape
+    factor = float(np.exp(random.uniform(np.log(0.65), np.log(1.6))))
+    angle = np.radians(random.normal(0, 2) if random.random() < 0.8 else random.uniform(-15, 15))
+    stretch, lean = np.exp(random.normal(0, 0.06)), random.normal(0, 0.04)
+    turn = factor * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = turn @ np.array([[stretch, lean], [0, 1 / stretch]])
+    if page.lines and random.random() < 0.85:
+        line = page.lines[random.integers(len(page.lines))]
+        centre = line.baseline[random.integers(len(line.baseline))] + random.normal(0, size / 6, 2)
+    else:
+        centre = random.uniform((0, 0), (width, height))
+    shift = centre - turn @ np.array([size / 2, size / 2])
+    waves = 2
+    lengths = random.uniform(300, 1500, waves)
+    directions = random.uniform(0, 2 * np.pi, waves)
+    frequency = 2 * np.pi / lengths[:, None] * np.stack([np.cos(directions), np.sin(directions)], axis=1)
+    strength = 0.012 * lengths * factor * (random.random() < 0.6)
+    amplitude = strength[:, None] * random.uniform(-1, 1, (waves, 2))
+    return Placement(turn, shift, amplitude, frequency, random.uniform(0, 2 * np.pi, waves))
+
+
+def draw_maps(lines: list[TrueLine], size: int) -> NDArray[np.float32]:
+    """The maps of lines in pixels of a crop, shape (5, size / 2, size / 2): those of `MAPS`, and the band on which
+    the last two count."""
+    side = size // STRIDE
+    maps = np.zeros((5, side, side), np.float32)
+    for line in lines:
+        points = line.baseline / STRIDE
+        if points.max() < 0 or (points.min(axis=0) > side).any():
+            continue
+        half = float(np.clip(BAND * line.height, *BAND_LIMITS)) / STRIDE
+        thickness = max(1, round(2 * half))
+        path = [np.round(points * 16).astype(np.int32)]
+        cv2.polylines(maps[0], path, False, 1.0, thickness, shift=4)
+        wide = thickness + 2
+        cv2.polylines(maps[4], path, False, 1.0, wide, shift=4)
+        cv2.polylines(maps[2], path, False, float(line.printed), wide, shift=4)
+        cv2.polylines(maps[3], path, False, float(np.log(line.height / HEIGHT_UNIT)), wide, shift=4)
+        for end, inner in ((points[0], points[1]), (points[-1], points[-2])):
+            direction = (end - inner) / max(1e-6, float(np.hypot(*(end - inner))))
+            across = np.array([-direction[1], direction[0]]) * END_REACH * line.height / STRIDE
+            middle = end + direction * half
+            bar = np.round(np.stack([middle - across, middle + across]) * 16).astype(np.int32)
+            cv2.polylines(maps[1], [bar], False, 1.0, thickness + 1, shift=4)
+    return maps
+
+
+def _light(grey: Grey, random: Generator) -> Grey:
+    """Contrast, uneven light, blur, noise and compression by chance."""
+    image: NDArray[np.floating] = grey.astype(np.float32) / 255
+    side = len(image)
+    if random.random() < 0.5:
+        image = np.asarray(cv2.pow(image, float(np.exp(random.normal(0, 0.3)))), np.float32)
+    if random.random() < 0.5:
+        corners = random.uniform(0.45, 1.1, (3, 3)).astype(np.float32)
+        image = image * cv2.resize(corners, (side, side), interpolation=cv2.INTER_CUBIC)
+    if random.random() < 0.5:
+        low, high = random.uniform(0, 0.35), random.uniform(0.7, 1.0)
+        image = low + (high - low) * image
+    if random.random() < 0.25:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(random.uniform(0.5, 1.6))), np.float32)
+    if random.random() < 0.3:
+        image = image + random.uniform(0.01, 0.06) * random.standard_normal(image.shape, dtype=np.float32)
+    if random.random() < 0.06:
+        image = 1 - image
+    result: Grey = np.clip(image * 255, 0, 255).astype(np.uint8)
+    if random.random() < 0.3:
+        quality = int(random.integers(25, 80))
+        packed = cv2.imencode(".jpg", result, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        result = np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
+    return result

@@ -1,0 +1,72 @@
+"""Pages with the true geometry of their lines, as they lie in Parquet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from hwr.errors import DataError
+from hwr.geometry import Points, as_points, resample
+from hwr.image import decode_image
+
+PRINTED = ("print", "typewritten")
+"""A line is printed where its type holds one of these words."""
+STEP = 8.0
+"""Pixels between the points of a baseline."""
+
+
+@dataclass(frozen=True)
+class TrueLine:
+    """A baseline, points (n, 2) from its first letter to its last, the height of the line's outline in pixels."""
+
+    baseline: Points
+    height: float
+    printed: bool
+
+
+@dataclass(frozen=True)
+class TruePage:
+    """A page, grey (H, W), and its lines."""
+
+    id: str
+    grey: NDArray[np.uint8]
+    lines: tuple[TrueLine, ...]
+
+
+def read_pages(path: Path) -> list[TruePage]:
+    """All pages of a file.
+
+    Raises:
+        DataError: a column is missing.
+    """
+    try:
+        rows = pyarrow.parquet.read_table(path, columns=["image", "id", "lines"]).to_pylist()
+    except (OSError, pyarrow.ArrowException) as error:
+        raise DataError(f"{path}: no pages with lines: {error}") from None
+    pages = []
+    for row in rows:
+        lines = [
+            TrueLine(
+                resample(line["baseline"], STEP),
+                _height(line["baseline"], line["polygon"]),
+                any(word in (line["line_type"] or "").lower() for word in PRINTED),
+            )
+            for line in row["lines"]
+            if line["baseline"] and len(line["baseline"]) > 1
+        ]
+        pages.append(TruePage(row["id"], decode_image(row["image"]["bytes"], row["id"]), tuple(lines)))
+    return pages
+
+
+def _height(baseline: Sequence[Sequence[float]], polygon: Sequence[Sequence[float]] | None) -> float:
+    """Mean height of the outline over the length of the baseline; by the length alone where there is no outline."""
+    base = as_points(np.asarray(baseline))
+    length = max(1.0, float(np.hypot(*np.diff(base, axis=0).T).sum()))
+    if not polygon or len(polygon) < 3:
+        return min(40.0, length)
+    x, y = as_points(np.asarray(polygon)).T
+    area = abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
+    return float(np.clip(area / length, 8.0, 300.0))

@@ -1,0 +1,44 @@
+"""The network that marks lines: sizes, and ONNX Runtime beside torch."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hwr.model.line_finder import DEEPEST, HEIGHT_UNIT, MAPS, STRIDE, LineFinder, export, parameter_count
+from hwr.segment import maps as reading
+
+
+def test_maps_have_half_the_size_of_the_page() -> None:
+    network = LineFinder().eval()
+    for height, width in ((DEEPEST, 2 * DEEPEST), (96, 160)):
+        with torch.no_grad():
+            maps = network(torch.rand(2, 1, height, width))
+        assert maps.shape == (2, len(MAPS), height // STRIDE, width // STRIDE)
+
+
+def test_reading_knows_the_sizes_of_the_network() -> None:
+    assert (reading.STRIDE, reading.MULTIPLE, reading.HEIGHT_UNIT) == (STRIDE, DEEPEST, HEIGHT_UNIT)
+    assert tuple(reading.Maps.__dataclass_fields__) == MAPS
+
+
+def test_the_shipped_network_is_small() -> None:
+    assert reading.NETWORK.stat().st_size < 4_000_000
+    assert parameter_count(LineFinder()) < 1_000_000
+
+
+def test_onnx_runtime_marks_what_torch_marks(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    network = LineFinder()
+    network.train()(torch.rand(2, 1, 64, 64))  # statistics that are not those of a new network
+    export(network, str(tmp_path / "lines.onnx"))
+    grey = np.random.default_rng(5).integers(0, 256, (75, 130), dtype=np.uint8)
+    found = reading.mark_lines(grey, 1, tmp_path / "lines.onnx")
+    ink = torch.zeros(1, 1, 96, 160)
+    ink[0, 0, :75, :130] = 1 - torch.from_numpy(grey).float() / 255
+    with torch.no_grad():
+        true = network.eval()(ink)[0, :, :38, :65]
+    np.testing.assert_allclose(found.baseline, torch.sigmoid(true[0]), atol=1e-4)
+    np.testing.assert_allclose(found.ends, torch.sigmoid(true[1]), atol=1e-4)
+    np.testing.assert_allclose(found.printed, torch.sigmoid(true[2]), atol=1e-4)
+    np.testing.assert_allclose(found.height, HEIGHT_UNIT * torch.exp(true[3]), rtol=1e-3)
