@@ -1,7 +1,7 @@
 """Page image -> lines in reading order.
 
-Classical image processing for clean scans: the paper is evened out, the ink is found, blurred along the lines, and
-the ridges of the blur are the lines. See the modules in the order `clean`, `ridges`, `join`, `outline`, `order`.
+A small network marks baselines and the ends of lines (`maps`); `trace` follows the marks; `clean` finds the ink, and
+`outline` gives it to the lines; `order` sorts them.
 """
 
 from dataclasses import dataclass
@@ -11,20 +11,38 @@ from numpy.typing import NDArray
 
 from hwr.geometry import Points, bounding_box
 from hwr.page import Box, Point
-from hwr.segment.clean import find_ink, working_copy
-from hwr.segment.join import join, trim
+from hwr.segment.clean import dark_on_light, find_writing, paper_depth, scaled
+from hwr.segment.maps import mark_lines
 from hwr.segment.order import group_regions, reading_order
-from hwr.segment.outline import outline_lines
-from hwr.segment.ridges import find_fragments
+from hwr.segment.outline import outline_lines, written
+from hwr.segment.trace import Trace, trace_lines
+
+WORKING_SIDE = 1700
+"""Longer side in pixels of the copy on which lines are looked for."""
+USUAL_HEIGHTS = (22.0, 95.0)
+"""Heights of lines, in pixels of the copy, that the network knows well; a page of others is looked at once more."""
+BEST_HEIGHT = 40.0
+LARGEST_SIDE = 2400
+LEAST_SIDE = 400
+PRINTED = 0.5
+"""Probability from which a line counts as printed."""
 
 
 @dataclass(frozen=True)
 class FoundLine:
-    """A line on a page: baseline from left to right, polygon around its ink, the index of its region."""
+    """A line on a page.
+
+    Attributes:
+        baseline: from left to right.
+        polygon: around its ink.
+        region: index of its region.
+        printed: printed or typewritten, not handwritten.
+    """
 
     baseline: tuple[Point, ...]
     polygon: tuple[Point, ...]
     region: int
+    printed: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,41 +53,64 @@ class Layout:
     regions: tuple[Box, ...]
 
 
-def find_lines(grey: NDArray[np.uint8]) -> Layout:
+def find_lines(grey: NDArray[np.uint8], threads: int | None = None) -> Layout:
     """Find the lines of writing on a page.
 
     Args:
-        grey: the page, upright, shape (H, W), 0 black to 255 white, dark writing on light paper.
+        grey: the page, upright, shape (H, W), 0 black to 255 white.
+        threads: of the network; as many as there are available cores if not given.
 
     Returns:
         Lines in reading order, in pixels of `grey`; none on an empty page.
     """
-    small, factor = working_copy(grey)
-    ink = find_ink(small)
-    if ink is None:
+    grey = dark_on_light(grey)
+    traces, copy, factor = _trace(grey, threads or 0)
+    if not traces:
         return Layout((), ())
-    fragments, labels = find_fragments(ink)
-    chains = join(trim(fragments, labels, ink), ink)
-    outlines = outline_lines(chains, labels, ink)
-    boxes = [bounding_box(outline.polygon) for outline in outlines]
-    order = reading_order(boxes, [float(np.median(outline.baseline[:, 1])) for outline in outlines])
-    regions = group_regions([boxes[index] for index in order], ink.unit)
+    depth = paper_depth(copy)
+    writing = find_writing(depth, float(np.median([trace.height for trace in traces])))
+    outlines = outline_lines(traces, writing, depth)
+    kept = written(outlines, traces)
+    boxes = [bounding_box(outlines[number].polygon) for number in kept]
+    heights = [float(np.median(outlines[number].baseline[:, 1])) for number in kept]
+    order = reading_order(boxes, heights, [traces[number].printed > PRINTED for number in kept])
+    unit = float(np.median([traces[number].height for number in kept])) / 2 if kept else 1.0
+    regions = group_regions([boxes[index] for index in order], unit)
     height, width = grey.shape
     lines = tuple(
         FoundLine(
-            _on_page(outlines[index].baseline, factor, width, height),
-            _on_page(outlines[index].polygon, factor, width, height),
+            _on_page(outlines[kept[index]].baseline, factor, width, height),
+            _on_page(outlines[kept[index]].polygon, factor, width, height),
             region,
+            traces[kept[index]].printed > PRINTED,
         )
         for index, region in zip(order, regions, strict=True)
     )
     return Layout(lines, tuple(_region_box(lines, number) for number in range(max(regions, default=-1) + 1)))
 
 
+def _trace(grey: NDArray[np.uint8], threads: int) -> tuple[list[Trace], NDArray[np.uint8], float]:
+    """The baselines on a copy of the page, the copy, and the factor between the page and the copy.
+
+    A page whose lines are very small or very large on the copy is looked at a second time on a fitting one.
+    """
+    side = max(grey.shape)
+    factor = min(1.0, WORKING_SIDE / side)
+    copy = scaled(grey, factor)
+    traces = trace_lines(mark_lines(copy, threads))
+    if traces:
+        height = float(np.median([trace.height for trace in traces]))
+        if not USUAL_HEIGHTS[0] <= height <= USUAL_HEIGHTS[1]:
+            second = float(np.clip(factor * BEST_HEIGHT / height, LEAST_SIDE / side, LARGEST_SIDE / side))
+            copy, factor = scaled(grey, second), second
+            traces = trace_lines(mark_lines(copy, threads))
+    return traces, copy, factor
+
+
 def _on_page(points: Points, factor: float, width: int, height: int) -> tuple[Point, ...]:
     """Points of the working copy in pixels of the page, to a tenth, none outside it."""
-    scaled = np.clip(points / factor, 0, (width, height)).round(1)
-    return tuple((float(x), float(y)) for x, y in scaled)
+    scaled_points = np.clip(points / factor, 0, (width, height)).round(1)
+    return tuple((float(x), float(y)) for x, y in scaled_points)
 
 
 def _region_box(lines: tuple[FoundLine, ...], number: int) -> Box:

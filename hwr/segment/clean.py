@@ -1,15 +1,13 @@
 """From a page image to a mask of its writing: paper evened out, rules, frames and specks left out."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 Grey = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
 
-WORKING_SIDE = 1700
-"""Longer side in pixels of the copy on which lines are looked for: letters are still 10 pixels high there."""
+UNIT = 0.4
+"""Sizes of rules and specks are measured in this share of a line's height: about that of a small letter."""
 PAPER_CELL = 4
 """The paper is estimated on a copy smaller by this factor."""
 DARK_BED = 0.5
@@ -22,61 +20,50 @@ FAINT_INK = 0.3
 """Ink has at least this share of the depth of the page's usual ink: less is bleed-through or paper grain."""
 
 
-@dataclass(frozen=True)
-class Ink:
-    """The ink of a page.
-
-    Attributes:
-        writing: 1 where there is ink that can belong to letters, shape (H, W).
-        vertical_rules: 1 on long vertical lines, which part the columns of a table.
-        unit: half the distance of neighbouring lines in pixels, the measure of all that follows.
-        depth: grey levels by which each pixel is darker than its paper, shape (H, W).
-    """
-
-    writing: Mask
-    vertical_rules: Mask
-    unit: float
-    depth: Grey
-
-
-def working_copy(grey: Grey) -> tuple[Grey, float]:
-    """A copy with sides of at most `WORKING_SIDE`, and the factor (at most 1) by which it is smaller."""
+def scaled(grey: Grey, factor: float) -> Grey:
+    """A copy of the page, smaller or larger by a factor."""
     import cv2
 
-    factor = min(1.0, WORKING_SIDE / max(grey.shape))
     if factor == 1.0:
-        return grey, 1.0
+        return grey
     size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8), factor
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC), np.uint8)
 
 
-def find_ink(grey: Grey) -> Ink | None:
-    """The ink of a page that was made small by `working_copy`; None if there is none."""
-    depth = paper_depth(grey)
+def dark_on_light(grey: Grey) -> Grey:
+    """The page, turned round if its writing is light on dark."""
+    import cv2
+
+    step = max(1, min(grey.shape) // 300)
+    sample = grey[::step, ::step].astype(np.float32)
+    around = cv2.blur(sample, (31, 31))
+    lighter, darker = sample > around + 40, sample < around - 40
+    if np.median(sample) < 110 and lighter.sum() > 2 * darker.sum():
+        return np.asarray(255 - grey, np.uint8)
+    return grey
+
+
+def find_writing(depth: Grey, height: float) -> Mask:
+    """1 where there is ink that can belong to letters; rules, frames and specks are left out.
+
+    Args:
+        depth: from `paper_depth`, shape (H, W).
+        height: of the page's lines, from ascenders to descenders.
+    """
     ink = binarise(depth)
-    if not ink.any():
-        return None
-    unit = line_unit(ink)
+    unit = UNIT * height
     horizontal, vertical = find_rules(ink, unit)
     writing = ((ink > 0) & (horizontal == 0) & (vertical == 0)).astype(np.uint8)
-    if not writing.any():
-        return None
-    unit = line_unit(writing)
-    return Ink(drop_foreign(writing, unit), vertical, unit, depth)
+    return drop_foreign(writing, unit)
 
 
 def paper_depth(grey: Grey) -> Grey:
-    """How much darker each pixel is than its paper, 0 to 255; light writing on dark is turned round first.
+    """How much darker each pixel is than its paper, 0 to 255.
 
     The paper's level is the median of local maxima. Dark surroundings of the page get depth 0.
     """
     import cv2
 
-    sample = grey[::4, ::4].astype(np.float32)
-    around = cv2.blur(sample, (31, 31))
-    lighter, darker = sample > around + 40, sample < around - 40
-    if np.median(sample) < 110 and lighter.sum() > 2 * darker.sum():
-        grey = 255 - grey
     size = (max(1, grey.shape[1] // PAPER_CELL), max(1, grey.shape[0] // PAPER_CELL))
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     small = cv2.medianBlur(cv2.dilate(small, np.ones((9, 9), np.uint8)), 21)
@@ -105,35 +92,6 @@ def binarise(depth: Grey) -> Mask:
     local = light < mean * (1 + SAUVOLA_K * (deviation / 128 - 1))
     deep = depth > max(LEAST_DEPTH, FAINT_INK * float(strokes.mean()))
     return np.asarray(local & deep, np.uint8)
-
-
-def line_unit(ink: Mask) -> float:
-    """Half the distance between lines of writing, in pixels.
-
-    In narrow strips the autocorrelation of the row profile falls to its first minimum when lines lie over the gaps
-    between lines. The page's blocks vote with their ink, so that a small printed heading does not decide.
-    """
-    height, width = ink.shape
-    strip = max(1, min(80, width))
-    rows = min(height, 450)
-    votes: list[tuple[float, float]] = []
-    for top in range(0, max(1, height - rows // 2), rows):
-        block = ink[top : top + rows, : width // strip * strip]
-        profile = block.reshape(len(block), -1, strip).sum(axis=2, dtype=np.float32)
-        weight = float(profile.sum())
-        if weight == 0:
-            continue
-        profile -= profile.mean(axis=0)
-        spectrum = (np.abs(np.fft.rfft(profile, 1024, axis=0)) ** 2).sum(axis=1)
-        shape = np.convolve(np.fft.irfft(spectrum)[:200], [0.25, 0.5, 0.25], "same")
-        minima = np.flatnonzero((shape[4:-1] < shape[3:-2]) & (shape[4:-1] <= shape[5:])) + 4
-        if minima.size:
-            votes.append((float(minima[0]), weight))
-    if not votes:
-        return 20.0
-    votes.sort()
-    weights = np.cumsum([weight for _, weight in votes])
-    return votes[int(np.searchsorted(weights, weights[-1] / 2))][0]
 
 
 def find_rules(ink: Mask, unit: float) -> tuple[Mask, Mask]:

@@ -3,11 +3,25 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwr.page import Box
 
+Values = NDArray[np.float64]
 
-def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float]) -> list[int]:
+SAME_COLUMN = 0.5
+"""Two lines that share this part of the narrower one's width stand in one column."""
+BRIDGE = 0.1
+"""A line that shares this part of the narrower one's width with two others lies over both of their columns."""
+LEAST_HEAD, LEAST_COLUMNS = 5, 3
+"""Lines of a printed head, and of its longest row, at least."""
+NOTE = 2
+"""Written lines that may stand over a printed head."""
+ROW = 0.35
+"""Lines whose baselines are closer than this share of their height stand in one row."""
+
+
+def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float], printed: Sequence[bool] = ()) -> list[int]:
     """Indices in reading order, from top to bottom and column by column.
 
     Breuel's rules (2003, "High performance document layout analysis"): of two lines that overlap horizontally the
@@ -15,26 +29,71 @@ def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float]) -> list[in
     overlaps both, as a heading over two columns does. The rules give a partial order, which is sorted topologically;
     where slanting lines contradict each other, the upper line comes first.
 
+    A printed head over several columns, as of a form, is read first, row by row.
+
     Args:
         boxes: x0, y0, x1, y1 of each line.
         baselines_y: height of each line's baseline.
+        printed: whether each line is printed; none is if not given.
     """
     count = len(boxes)
     if count == 0:
         return []
-    x0, _, x1, _ = np.array(boxes, dtype=np.float64).T
+    x0, top, x1, bottom = np.array(boxes, dtype=np.float64).T
     y = np.asarray(baselines_y, dtype=np.float64)
     shared = np.minimum(x1[:, None], x1[None, :]) - np.maximum(x0[:, None], x0[None, :])
     narrower = np.minimum(x1 - x0, (x1 - x0)[:, None])
-    overlap = shared > 0.1 * narrower
-    above = y[:, None] < y[None, :]
-    before = overlap & above
-    left = ~overlap & (x0[:, None] < x0[None, :])
-    for first, second in zip(*np.nonzero(left), strict=True):
-        low, high = sorted((y[first], y[second]))
-        between = overlap[first] & overlap[second] & (y > low) & (y < high)
-        before[first, second] = not between.any()
-    waiting = set(range(count))
+    overlap = shared > SAME_COLUMN * narrower
+    touching = shared > BRIDGE * narrower
+    centre = (x0 + x1) / 2
+    before = overlap & (y[:, None] < y[None, :])
+    left = ~overlap & (centre[:, None] < centre[None, :])
+    for first in range(count):
+        low, high = np.minimum(y[first], y)[:, None], np.maximum(y[first], y)[:, None]
+        bridged = (touching[first] & touching & (y > low) & (y < high)).any(axis=1)
+        before[first] |= left[first] & ~bridged
+    head = _head(np.asarray(printed or [False] * count, dtype=np.bool_), touching, x0, y, bottom - top)
+    if head:
+        _put_head_first(before, head, y)
+    return _sorted(before, x0, y)
+
+
+def _head(printed: NDArray[np.bool_], touching: NDArray[np.bool_], x0: Values, y: Values, heights: Values) -> list[int]:
+    """The lines of a printed head over columns, row by row; none where no row has several lines.
+
+    They are the printed lines that have at most a note above them.
+    """
+    under_writing = (touching & (y[:, None] < y[None, :]) & ~printed[:, None]).sum(axis=0) > NOTE
+    members = np.flatnonzero(printed & ~under_writing)
+    if len(members) < LEAST_HEAD:
+        return []
+    near = ROW * float(np.median(heights[members]))
+    rows: list[list[int]] = []
+    for index in sorted(members.tolist(), key=lambda index: float(y[index])):
+        if rows and y[index] - y[rows[-1][0]] < near:
+            rows[-1].append(index)
+        else:
+            rows.append([index])
+    if max(map(len, rows)) < LEAST_COLUMNS:
+        return []
+    return [index for row in rows for index in sorted(row, key=lambda index: float(x0[index]))]
+
+
+def _put_head_first(before: NDArray[np.bool_], head: list[int], y: Values) -> None:
+    """Change the partial order: what stands above the head, the head in its own order, all other lines."""
+    members = np.array(head)
+    rest = np.setdiff1d(np.arange(len(y)), members)
+    is_above = y[rest] < y[members].min()
+    above, below = rest[is_above], rest[~is_above]
+    before[np.ix_(members, members)] = False
+    before[members[:-1], members[1:]] = True
+    for first, second in ((above, members), (members, below), (above, below)):
+        before[np.ix_(first, second)], before[np.ix_(second, first)] = True, False
+
+
+def _sorted(before: NDArray[np.bool_], x0: Values, y: Values) -> list[int]:
+    """Topological order; of the lines that may come next the leftmost does."""
+    waiting = set(range(len(y)))
     ordered: list[int] = []
     needed = before.sum(axis=0)
     while waiting:

@@ -1,164 +1,169 @@
-"""Ink -> lines: every piece of ink is given to a line; its ink gives the line a baseline and a polygon."""
+"""Baselines and ink -> polygons: every piece of ink is given to a line, and outlined with it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwr.geometry import Points
-from hwr.segment.clean import Ink
-from hwr.segment.ridges import Fragment
+from hwr.segment.clean import Grey, Mask
+from hwr.segment.trace import Trace
 
-REACH = 1.2
-"""Units: ink farther from every ridge belongs to no line."""
-TALLEST = 2.4
-"""Units above and below the ridge that a line's letters reach at most."""
+# All lengths below are shares of a line's height, from its ascenders to its descenders.
+CORE = 0.38
+"""Small letters reach from the baseline so far up."""
+REACH = 0.45
+"""Ink farther from the small letters of every line belongs to no line."""
+ABOVE, BELOW = 1.0, 0.6
+"""What a line's polygon takes in at most above and below its baseline."""
+LEAST_ABOVE, LEAST_BELOW = 0.42, 0.1
+"""What it takes in at least."""
+BESIDE = 0.6
+"""How far the ink of a line goes on beyond the ends of its baseline."""
+BIN = 0.15
+"""Distance between the corners of a polygon."""
+PAD = 0.05
+"""Paper around the ink."""
 SHARE = 0.15
 """A piece of ink that has at least this share of its core in a second line joins two lines, and is cut between them."""
-FAINTEST = 0.7
+
+FAINTEST = 0.45
 """A line whose ink is fainter than this share of the page's usual ink has shone through from the other side."""
-INTO_FEET = 0.1
-"""Units: a baseline runs through the feet of the letters, not along their lower edge."""
-BIN = 0.4
-"""Units between the corners of a polygon."""
+LEAST_INK = 0.006
+"""Ink of a line, as a share of the square of its height, below which nothing is written there."""
+
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Outline:
-    """A line in pixels of the working copy: baseline and polygon, arrays of shape (n, 2)."""
+    """A line.
+
+    Attributes:
+        baseline, polygon: points (n, 2) and (m, 2), in pixels.
+        depth: median grey levels by which its ink is darker than the paper; 0 if it has none.
+        ink: pixels of ink.
+    """
 
     baseline: Points
     polygon: Points
+    depth: float
+    ink: int
 
 
-def outline_lines(chains: list[list[Fragment]], labels: NDArray[np.int32], ink: Ink) -> list[Outline]:
-    """Baselines and polygons of the lines, in the order of the chains; lines that are no writing are left out.
+def outline_lines(traces: Sequence[Trace], writing: Mask, depth: Grey) -> list[Outline]:
+    """The polygon of each line, in the order of the lines.
 
     Args:
-        chains: fragments of each line; see `hwr.segment.join.join`.
-        labels: map of fragment labels, shape (H, W).
+        writing: 1 where there is ink of letters, shape (H, W).
+        depth: grey levels by which each pixel is darker than its paper, shape (H, W).
     """
-    line_of = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
-    for number, chain in enumerate(chains, start=1):
-        line_of[[fragment.label for fragment in chain]] = number
-    rows, columns = np.nonzero(ink.writing)
-    owners = _owners(rows, columns, line_of[labels], ink)
+    rows, columns = np.nonzero(writing)
+    owners = _owners(rows, columns, traces, writing)
     order = np.argsort(owners, kind="stable")
-    borders = np.searchsorted(owners[order], np.arange(1, len(chains) + 2))
-    usual = float(np.median(ink.depth[rows, columns][owners > 0])) if (owners > 0).any() else 0.0
+    borders = np.searchsorted(owners[order], np.arange(1, len(traces) + 2))
     outlines = []
-    for number, chain in enumerate(chains):
+    for number, trace in enumerate(traces):
         mine = order[borders[number] : borders[number + 1]]
-        line = _outline(chain, rows[mine], columns[mine], ink.unit)
-        if line is not None and np.median(ink.depth[rows[mine], columns[mine]]) > FAINTEST * usual:
-            outlines.append(line)
+        outlines.append(_outline(trace, rows[mine], columns[mine], depth))
     return outlines
 
 
-def _owners(
-    rows: NDArray[np.int64], columns: NDArray[np.int64], lines: NDArray[np.int64], ink: Ink
-) -> NDArray[np.int64]:
+def written(outlines: Sequence[Outline], traces: Sequence[Trace]) -> list[int]:
+    """Indices of the lines that have ink, and ink that has not shone through from the other side."""
+    usual = float(
+        np.average([outline.depth for outline in outlines], weights=[outline.ink + 1 for outline in outlines])
+    )
+    return [
+        number
+        for number, (outline, trace) in enumerate(zip(outlines, traces, strict=True))
+        if outline.ink > LEAST_INK * trace.height**2 and outline.depth > FAINTEST * usual
+    ]
+
+
+def _owners(rows: Indices, columns: Indices, traces: Sequence[Trace], writing: Mask) -> Indices:
     """The line, from 1 on, of every ink pixel; 0 for ink of no line.
 
-    A connected piece of ink goes to the line whose ridge it lies on; a piece on several ridges is cut half-way.
+    A connected piece of ink goes to the line in whose small letters it lies; a piece in several lines is cut half-way
+    between them.
     """
     import cv2
 
-    ridge = lines > 0
-    if not ridge.any():
+    cores = _cores(traces, writing.shape)
+    inside = cores > 0
+    if not inside.any() or not rows.size:
         return np.zeros(len(rows), np.int64)
     distance, nearest = cv2.distanceTransformWithLabels(
-        (~ridge).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        (~inside).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     line_at = np.zeros(int(nearest.max()) + 1, np.int64)
-    line_at[nearest[ridge]] = lines[ridge]
+    line_at[nearest[inside]] = cores[inside]
     closest = line_at[nearest[rows, columns]]
-    _, pieces = cv2.connectedComponents(ink.writing, connectivity=8)
+    _, pieces = cv2.connectedComponents(writing, connectivity=8)
     piece = pieces[rows, columns].astype(np.int64)
-    count, size = int(piece.max(initial=0)) + 1, int(lines.max()) + 1
-    core = lines[rows, columns]
+    count, size = int(piece.max()) + 1, len(traces) + 1
+    core = cores[rows, columns].astype(np.int64)
     in_core = np.bincount(piece * size + core, minlength=count * size).reshape(count, size)
     in_core[:, 0] = 0
     total = in_core.sum(axis=1)
-    main = in_core.argmax(axis=1)
     several = (in_core > SHARE * total[:, None]).sum(axis=1) > 1
-    near_piece = np.full(count, np.inf)
-    np.minimum.at(near_piece, piece, distance[rows, columns])
     by_place = np.bincount(piece * size + closest, minlength=count * size).reshape(count, size).argmax(axis=1)
-    owner = np.where(several[piece], closest, np.where(total[piece] > 0, main[piece], by_place[piece]))
-    return np.where(near_piece[piece] <= REACH * ink.unit, owner, 0)
+    whole = np.where(total > 0, in_core.argmax(axis=1), by_place)
+    owner = np.where(several[piece], closest, whole[piece])
+    near = np.full(count, np.inf)
+    np.minimum.at(near, piece, distance[rows, columns])
+    heights = np.array([0.0, *(trace.height for trace in traces)])
+    return np.where(near[piece] <= REACH * heights[owner], owner, 0)
 
 
-def _outline(chain: list[Fragment], rows: NDArray[np.int64], columns: NDArray[np.int64], unit: float) -> Outline | None:
-    """Baseline and polygon of one line from its ink; None if it is too little to be writing."""
-    ridge_x = np.concatenate([np.arange(fragment.start, fragment.stop) for fragment in chain])
-    ridge_y = np.concatenate([fragment.centre for fragment in chain])
-    order = np.argsort(ridge_x, kind="stable")
-    ridge_x, ridge_y = ridge_x[order], ridge_y[order]
-    centre = np.interp(columns, ridge_x, ridge_y)
-    near = np.abs(rows - centre) < TALLEST * unit
-    rows, columns, centre = rows[near], columns[near], centre[near]
-    if len(rows) < 0.1 * unit * unit or np.ptp(columns) < unit:
-        return None
-    if np.std(rows - centre) < 0.08 * unit:  # a stroke, no letters
-        return None
-    first, last = int(columns.min()), int(columns.max())
-    path = _smooth(np.interp(np.arange(first, last + 1), ridge_x, ridge_y), int(3 * unit))
-    drop = _foot(rows - path[columns - first], unit)
-    corners = np.unique(np.linspace(first, last, max(2, int((last - first) / unit) + 1)).round().astype(int))
-    baseline = np.stack([corners, path[corners - first] + drop], axis=1).astype(np.float64)
-    return Outline(baseline, _polygon(rows, columns, path + drop, first, unit))
+def _cores(traces: Sequence[Trace], shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """A map of where the small letters of each line stand: the line's number from 1 on, 0 elsewhere."""
+    import cv2
+
+    cores = np.zeros(shape, np.int32)
+    # small lines are written over large ones: an insertion stands in the space of the lines around it
+    for number in sorted(range(len(traces)), key=lambda index: -traces[index].height):
+        trace = traces[number]
+        top = trace.baseline - (0, CORE * trace.height)
+        corners = np.concatenate([trace.baseline, top[::-1]]).round().astype(np.int32)
+        cv2.fillPoly(cores, [corners], number + 1)
+    return cores
 
 
-def _smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """Moving average that keeps the length and the trend at the ends."""
-    window = min(window | 1, (len(values) - 1) | 1)
-    if window < 3:
-        return values
-    half = window // 2
-    padded = np.concatenate([2 * values[0] - values[half:0:-1], values, 2 * values[-1] - values[-2 : -half - 2 : -1]])
-    return np.asarray(np.convolve(padded, np.full(window, 1 / window), "valid"), np.float64)
-
-
-def _foot(offsets: NDArray[np.float64], unit: float) -> float:
-    """Where the letters stand, relative to the ridge: the row below it where the ink falls off most."""
-    span = int(np.ceil(1.2 * unit))
-    reach = max(2, int(0.3 * unit))
-    histogram = np.bincount(
-        np.clip(offsets.round().astype(int) + 2 * span, 0, 4 * span), minlength=4 * span + 1
-    ).astype(np.float64)
-    total = np.concatenate(([0.0], np.cumsum(histogram)))
-    places = np.arange(2 * span, 3 * span)  # borders from the ridge to 1.2 units below it
-    above = total[places] - total[places - reach]
-    below = total[np.minimum(places + reach, len(total) - 1)] - total[places]
-    return float(places[(above - below).argmax()] - 2 * span) - INTO_FEET * unit
-
-
-def _polygon(
-    rows: NDArray[np.int64], columns: NDArray[np.int64], base: NDArray[np.float64], first: int, unit: float
-) -> Points:
-    """Outline of the ink, at least as high as a small letter, a little wider than the ink."""
-    width = max(3, int(BIN * unit))
-    count = len(base) // width + 1
-    index = (columns - first) // width
-    middle = np.minimum(np.arange(count) * width + width // 2, len(base) - 1)
-    top = base[middle] - 0.8 * unit
-    bottom = base[middle] + 0.2 * unit
-    np.minimum.at(top, index, rows)
-    np.maximum.at(bottom, index, rows + 1)
-    pad = max(2.0, 0.08 * unit)
-    top = np.minimum(top, np.minimum(np.roll(top, 1), np.roll(top, -1)) + 0.3 * unit) - pad
-    bottom = np.maximum(bottom, np.maximum(np.roll(bottom, 1), np.roll(bottom, -1)) - 0.3 * unit) + pad
-    left, right = first - pad, first + len(base) - 1 + pad
-    edges = np.clip(np.concatenate(([left], first + np.arange(1, count) * width, [right])), left, right)
+def _outline(trace: Trace, rows: Indices, columns: Indices, depth: Grey) -> Outline:
+    """The polygon around the ink of one line, a corner every `BIN` of its height."""
+    height = trace.height
+    x, y = trace.baseline.T
+    base = np.interp(columns, x, y)
+    near = (rows > base - ABOVE * height) & (rows < base + BELOW * height)
+    near &= (columns > x[0] - BESIDE * height) & (columns < x[-1] + BESIDE * height)
+    rows, columns = rows[near], columns[near]
+    pad = max(2.0, PAD * height)
+    first = max(0.0, min(x[0], columns.min(initial=int(x[0]))) - pad)
+    last = min(float(depth.shape[1]), max(x[-1], columns.max(initial=int(x[-1]))) + 1 + pad)
+    count = max(1, round((last - first) / max(3.0, BIN * height)))
+    edges = np.linspace(first, last, count + 1)
+    middle = np.interp((edges[:-1] + edges[1:]) / 2, x, y)
+    top, bottom = middle - LEAST_ABOVE * height, middle + LEAST_BELOW * height
+    index = np.clip(((columns - first) / (last - first) * count).astype(int), 0, count - 1)
+    np.minimum.at(top, index, rows.astype(np.float64))
+    np.maximum.at(bottom, index, rows + 1.0)
+    top, bottom = _widened(top, -1, 0.2 * height) - pad, _widened(bottom, 1, 0.2 * height) + pad
     upper = np.stack([np.repeat(edges, 2)[1:-1], np.repeat(top, 2)], axis=1)
     lower = np.stack([np.repeat(edges, 2)[1:-1], np.repeat(bottom, 2)], axis=1)
-    return np.concatenate([_thin(upper), _thin(lower)[::-1]])
+    darkness = float(np.median(depth[rows, columns])) if rows.size else 0.0
+    return Outline(trace.baseline, np.concatenate([_thin(upper), _thin(lower)[::-1]]), darkness, int(rows.size))
+
+
+def _widened(edge: NDArray[np.float64], sign: int, slack: float) -> NDArray[np.float64]:
+    """An edge that reaches nearly as far out as its neighbours do: strokes lean into the next bins."""
+    padded = np.pad(sign * edge, 1, mode="edge")
+    return sign * np.maximum(sign * edge, np.maximum(padded[:-2], padded[2:]) - slack)
 
 
 def _thin(points: Points) -> Points:
-    """Leave out corners that lie on a straight line between their neighbours."""
-    inner = ((points[1:-1, 1] != points[:-2, 1]) | (points[1:-1, 1] != points[2:, 1])) & (
-        (points[1:-1, 0] != points[:-2, 0]) | (points[1:-1, 1] != points[:-2, 1])
-    )
+    """Leave out corners that lie on a level line between their neighbours."""
+    y = points[:, 1]
+    inner = (y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])
     return points[np.concatenate(([True], inner, [True]))]

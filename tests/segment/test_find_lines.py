@@ -11,7 +11,6 @@ from hwr.geometry import BaselineMatch, bounding_box, match_baselines
 from hwr.image import load_image
 from hwr.page import Point
 from hwr.segment import Layout, find_lines
-from hwr.segment.clean import WORKING_SIDE, find_ink, line_unit, working_copy
 
 ROOT = Path(__file__).parent.parent.parent
 Grey = NDArray[np.uint8]
@@ -161,16 +160,6 @@ def test_tiny_and_thin_images_are_survived(shape: tuple[int, int]) -> None:
         for line in find_lines(page).lines:
             x0, y0, x1, y1 = bounding_box(line.polygon)
             assert 0 <= x0 <= x1 <= shape[1] and 0 <= y0 <= y1 <= shape[0]
-
-
-def test_working_copy_and_line_unit() -> None:
-    page, _ = drawn_page(range(120, 1350, 60))
-    small, factor = working_copy(np.repeat(np.repeat(page, 3, axis=0), 3, axis=1))
-    assert max(small.shape) == WORKING_SIDE and factor == pytest.approx(WORKING_SIDE / 4200)
-    assert working_copy(page)[1] == 1
-    ink = find_ink(page)
-    assert ink is not None and 22 <= ink.unit <= 36  # half of 60
-    assert line_unit(np.zeros((50, 50), np.uint8)) > 0
 
 
 def test_sample_page_has_its_lines() -> None:

@@ -41,3 +41,22 @@ def test_regions_end_beside_above_and_far_below() -> None:
     far = [(0.0, 600.0, 180.0, 620.0)]
     assert group_regions([*left, *right, *far], unit=15) == [0] * 6 + [1] * 6 + [2]
     assert group_regions([], unit=15) == []
+
+
+def test_a_printed_head_over_columns_is_read_first_and_row_by_row() -> None:
+    head = [(10.0, 10.0, 90.0, 30.0), (110.0, 12.0, 190.0, 32.0), (210.0, 8.0, 290.0, 28.0)]
+    second = [(10.0, 40.0, 90.0, 60.0), (110.0, 42.0, 190.0, 62.0)]
+    columns = [(x, float(y), x + 70, y + 20.0) for x in (15.0, 115.0, 215.0) for y in range(80, 300, 40)]
+    folio = (250.0, -40.0, 290.0, -20.0)
+    boxes = [*columns, *second, folio, *head]
+    printed = [box in head + second for box in boxes]
+    order_of = reading_order(boxes, [box[3] for box in boxes], printed)
+    assert [boxes[index] for index in order_of] == [folio, *head, *second, *columns]
+    without = [boxes[index] for index in reading_order(boxes, [box[3] for box in boxes])]
+    assert without.index(second[0]) < without.index(head[1])
+
+
+def test_a_few_printed_lines_are_no_head() -> None:
+    boxes = [*column(0, 180, range(60, 240, 30)), *column(220, 400, range(60, 240, 30))]
+    printed = [index in (0, 6) for index in range(12)]
+    assert reading_order(boxes, [box[3] for box in boxes], printed) == list(range(12))

@@ -1,0 +1,220 @@
+"""Maps of a page -> baselines: the crests of the baseline map are followed, cut at the ends of lines, and joined."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.geometry import Points
+from hwr.segment.maps import STRIDE, Maps
+
+FAINTEST = 0.25
+"""A crest lower than this is no baseline."""
+SURE = 0.6
+"""Mean height of the crest of a line that counts."""
+SHORTEST = 0.5
+"""Heights: a shorter baseline is a speck."""
+END = 0.6
+"""A mark of a line's end is at least so high."""
+STUB = 0.8
+"""A piece of crest whose median mark of an end is higher lies beyond the end of a line."""
+WIDEST_GAP = 2.5
+"""Heights: the widest gap between two pieces of a line of which neither has a mark at its end there."""
+MARKED_GAP = 0.4
+"""Heights: the same where one of them has."""
+STEEPEST = 0.25
+"""Heights by which the ends of two pieces of a line may miss each other."""
+KNOT = 0.5
+"""Heights between the points of a baseline."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A baseline in pixels of the page that the network saw.
+
+    Attributes:
+        baseline: points (n, 2) from left to right.
+        height: of the line, from its ascenders to its descenders.
+        printed: probability that it is printed.
+        score: mean probability of the baseline.
+    """
+
+    baseline: Points
+    height: float
+    printed: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of crest: y of each column from `start` on, in pixels of the maps; the mark of an end beside it."""
+
+    start: int
+    y: NDArray[np.float64]
+    height: float
+    printed: float
+    score: float
+    left_mark: float
+    right_mark: float
+
+    @property
+    def stop(self) -> int:
+        """First column after the piece."""
+        return self.start + len(self.y)
+
+
+def trace_lines(maps: Maps) -> list[Trace]:
+    """All baselines, in no order."""
+    pieces = [piece for crest in find_crests(maps.baseline) for piece in cut(crest, maps)]
+    traces = []
+    for chain in join(pieces):
+        length = sum(len(piece.y) for piece in chain)
+        weights = np.array([len(piece.y) for piece in chain]) / length
+        height, printed, score = (
+            float(weights @ [getattr(piece, name) for piece in chain]) for name in ("height", "printed", "score")
+        )
+        extent = STRIDE * (chain[-1].stop - chain[0].start)
+        if score >= SURE and extent >= SHORTEST * height:
+            traces.append(Trace(_polyline(chain, height), height, printed, score))
+    return traces
+
+
+def find_crests(baseline: NDArray[np.float32]) -> list[tuple[int, NDArray[np.float64]]]:
+    """First column and y in each column of every crest: a run of columns whose maxima over the rows touch."""
+    import cv2
+
+    smooth = cv2.GaussianBlur(baseline, (0, 0), sigmaX=2.0, sigmaY=1.0)
+    highest = cv2.dilate(smooth, np.ones((5, 1), np.uint8))
+    crest = ((smooth >= highest) & (smooth > FAINTEST)).astype(np.uint8)
+    # a step of one row between columns touches; flat tops of two rows are one crest
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(crest, np.ones((3, 3), np.uint8)), connectivity=8)
+    labels = np.where(crest > 0, labels, 0)
+    found = []
+    for label in range(1, len(stats)):
+        left, top, width, height = (int(value) for value in stats[label, :4])
+        window = np.s_[top : top + height, left : left + width]
+        weight = np.where(labels[window] == label, smooth[window], 0.0)
+        columns = np.flatnonzero(weight.max(axis=0) > 0)
+        if columns.size < 2:
+            continue
+        best = weight[:, columns].argmax(axis=0) + top
+        every = np.arange(columns[0], columns[-1] + 1)
+        found.append((left + int(columns[0]), np.interp(every, columns, best)))
+    return found
+
+
+def cut(crest: tuple[int, NDArray[np.float64]], maps: Maps) -> list[Piece]:
+    """The pieces of a crest between marks of line ends."""
+    start, y = crest
+    columns = np.arange(start, start + len(y))
+    rows = np.clip(np.round(y).astype(int), 0, maps.baseline.shape[0] - 1)
+    marks = maps.ends[rows, columns]
+    borders = [0]
+    high = np.flatnonzero(np.diff(np.concatenate(([0], (marks > END).astype(np.int8), [0]))))
+    for first, stop in zip(high[::2], high[1::2], strict=True):
+        peak = int(first + marks[first:stop].argmax())
+        borders.append(peak)
+    borders.append(len(y))
+    pieces = []
+    for first, stop in pairwise(borders):
+        outermost = first == 0 or stop == len(y)
+        # what a crest has left beyond the mark of its end is no line
+        if stop - first < 2 or (outermost and len(borders) > 2 and np.median(marks[first:stop]) > STUB):
+            continue
+        at = rows[first:stop], columns[first:stop]
+        pieces.append(
+            Piece(
+                start + first,
+                y[first:stop],
+                float(np.median(maps.height[at])),
+                float(maps.printed[at].mean()),
+                _upper_half(maps.baseline[at]),
+                _mark(maps, start + first, rows[first]),
+                _mark(maps, start + stop - 1, rows[stop - 1]),
+            )
+        )
+    return [piece for piece in pieces if STRIDE * len(piece.y) > 0.25 * piece.height]
+
+
+def _upper_half(values: NDArray[np.float32]) -> float:
+    """Mean of the greater half: a short line is as sure in its middle as a long one, not at its ends."""
+    return float(np.sort(values)[len(values) // 2 :].mean())
+
+
+def _mark(maps: Maps, column: int, row: int) -> float:
+    """Highest mark of an end close to a place."""
+    reach = 4
+    return float(maps.ends[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1].max())
+
+
+def join(pieces: list[Piece]) -> list[list[Piece]]:
+    """Chains of pieces that make one line each: the closest pairs first."""
+    starts = np.array([piece.start for piece in pieces])
+    reach = WIDEST_GAP * np.array([piece.height for piece in pieces]) / STRIDE
+    pairs = []
+    for left, piece in enumerate(pieces):
+        gaps = starts - piece.stop
+        for right in np.flatnonzero((starts > piece.start) & (np.abs(gaps) <= reach[left])).tolist():
+            cost = _cost(piece, pieces[right])
+            if np.isfinite(cost):
+                pairs.append((cost, left, right))
+    after: dict[int, int] = {}
+    before: dict[int, int] = {}
+    for _, left, right in sorted(pairs):
+        if left not in after and right not in before:
+            after[left], before[right] = right, left
+    chains = []
+    for head in range(len(pieces)):
+        if head in before:
+            continue
+        chain = [head]
+        while chain[-1] in after:
+            chain.append(after[chain[-1]])
+        chains.append([pieces[index] for index in chain])
+    return chains
+
+
+def _cost(left: Piece, right: Piece) -> float:
+    """How badly two pieces fit as one line; infinite if they do not."""
+    height = min(left.height, right.height) / STRIDE
+    gap = right.start - left.stop
+    marked = max(left.right_mark, right.left_mark) > END
+    widest = MARKED_GAP if marked and min(left.right_mark, right.left_mark) > 0.5 * END else WIDEST_GAP
+    if marked and left.right_mark > END and right.left_mark > END:
+        return float("inf")
+    unlike = max(left.height, right.height) > 2 * min(left.height, right.height)
+    if unlike or not -0.5 * height <= gap <= widest * height:
+        return float("inf")
+    miss = abs(_ahead(left, gap / 2, True) - _ahead(right, gap / 2, False))
+    if miss > STEEPEST * height:
+        return float("inf")
+    return float(max(gap, 0) + 4 * miss)
+
+
+def _ahead(piece: Piece, distance: float, right: bool) -> float:
+    """y of a piece at a distance beyond its right or left end, along its trend there."""
+    span = min(len(piece.y), max(8, int(2 * piece.height / STRIDE)))
+    y = piece.y[-span:] if right else piece.y[:span][::-1]
+    if span < 8:
+        return float(y.mean())
+    places = np.arange(span) - (span - 1) / 2
+    slope = (places @ y) / (places @ places)
+    return float(y.mean() + slope * ((span - 1) / 2 + distance))
+
+
+def _polyline(chain: list[Piece], height: float) -> Points:
+    """The baseline of a chain in pixels of the page, a point every half of its height."""
+    columns = np.concatenate([np.arange(piece.start, piece.stop) for piece in chain])
+    y = np.concatenate([piece.y for piece in chain])
+    order = np.argsort(columns, kind="stable")
+    columns, y = columns[order], y[order]
+    window = max(1, int(KNOT * height / STRIDE))
+    first, last = int(columns[0]), int(columns[-1])
+    every = np.interp(np.arange(first, last + 1), columns, y)
+    half = window // 2
+    padded = np.pad(every, half, mode="reflect", reflect_type="odd") if 0 < half < len(every) else every
+    smooth = np.convolve(padded, np.full(2 * half + 1, 1 / (2 * half + 1)), "valid") if half < len(every) else every
+    knots = np.unique(np.linspace(first, last, max(2, (last - first) // window + 1)).round().astype(int))
+    points: Points = STRIDE * (np.stack([knots, smooth[knots - first]], axis=1) + 0.5)
+    return points
