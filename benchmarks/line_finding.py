@@ -28,7 +28,6 @@ import json
 import subprocess
 import tempfile
 import time
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +38,8 @@ import numpy as np
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from hwr.baselines import BaselineScores, even_points, harmonic_mean, score_baselines
+from benchmarks.true_pages import is_inside, unmarked_outlines
+from hwr.baselines import BaselineScores, harmonic_mean, score_baselines
 from hwr.geometry import BaselineMatch, match_baselines
 from hwr.image import decode_image
 from hwr.page import Point
@@ -47,8 +47,6 @@ from hwr.segment import Layout, find_lines
 
 Polyline = Sequence[Point]
 HERE = Path(__file__).parent
-INSIDE = 0.7
-"""Least share of a line in a box of `unmarked.toml`."""
 HEAD = f"{'F1':>6} {'prec.':>6} {'recall':>6} {'all':>6} {'whole':>6} {'found':>5} {'apart':>5} {'core s':>6} {'ms':>6}"
 
 
@@ -73,12 +71,12 @@ class PageResult:
 
 
 def compare(
-    true: Sequence[Polyline], found: Sequence[Polyline], unmarked: Sequence[Sequence[float]], times: tuple[float, float]
+    true: Sequence[Polyline], found: Sequence[Polyline], unmarked: Sequence[Sequence[Point]], times: tuple[float, float]
 ) -> PageResult:
     """Compare found baselines with true ones.
 
     Args:
-        unmarked: boxes of what the truth leaves out.
+        unmarked: outlines of what the truth leaves out.
         times: processor time and time passed.
     """
     every = score_baselines(true, found)
@@ -87,18 +85,6 @@ def compare(
     ]
     apart = len(found) - len(counted)
     return PageResult(score_baselines(true, counted), every, match_baselines(true, counted), apart, *times)
-
-
-def is_inside(line: Polyline, boxes: Sequence[Sequence[float]]) -> bool:
-    """Whether most of the line lies in one of the boxes."""
-    points = even_points(line)
-    return any(((points >= (x0, y0)) & (points <= (x1, y1))).all(axis=1).mean() >= INSIDE for x0, y0, x1, y1 in boxes)
-
-
-def unmarked_boxes() -> dict[str, list[list[float]]]:
-    """What the truth leaves out, by page."""
-    with (HERE / "unmarked.toml").open("rb") as file:
-        return {page["id"]: page["boxes"] for page in tomllib.load(file)["page"]}
 
 
 def find(row: dict[str, Any], draw: Path | None) -> tuple[list[Polyline], tuple[float, float]]:
@@ -213,7 +199,7 @@ def main() -> None:
     cv2.setNumThreads(arguments.threads)
     if arguments.draw is not None:
         arguments.draw.mkdir(parents=True, exist_ok=True)
-    boxes = unmarked_boxes()
+    outlines = unmarked_outlines()
     rows = pyarrow.parquet.read_table(arguments.parquet).to_pylist()
     peers = kraken_lines(arguments, rows)
     print(f"{'page':45} {'true':>5} {HEAD}" + (f" | {HEAD} kraken" if peers else ""), flush=True)
@@ -221,7 +207,7 @@ def main() -> None:
     theirs: list[PageResult] = []
     for number, row in enumerate(rows):
         true = [line["baseline"] for line in row["lines"] if line["baseline"] and len(line["baseline"]) > 1]
-        unmarked = boxes.get(row["id"], [])
+        unmarked = outlines.get(row["id"], [])
         lines, times = find(row, arguments.draw)
         ours.append(compare(true, lines, unmarked, times))
         text = f"{row['id'][-45:]:45} {len(true):5} {cells(ours[-1])}"

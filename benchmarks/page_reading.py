@@ -5,10 +5,11 @@
 
 Printed are, a page and pooled, the character error rates of
 
-    page     what `Recognizer.read` reads: found lines in its reading order
+    page     what `Recognizer.read` reads: found lines in its reading order, without those in stamps and printed heads
     ordered  the same lines in the order of the truth, so that the difference is what order costs
     true     the lines cut along their true outlines, in the order of the truth
-    file     as page, against the order of the file: differs on two pages
+    all      as page, with every found line
+    file     as all, against the order of the file: differs on two pages
 
 each against the true lines, all lines of a page joined and whitespace collapsed; and `ratio`, page over true. What is
 done to the texts stands in `benchmarks/true_pages.py`. Pages in English and French.
@@ -27,15 +28,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.true_pages import Grey, TrueLine, TruePage, in_true_order, joined_errors, read_pages, read_true_lines
+from benchmarks.true_pages import (
+    Grey,
+    TrueLine,
+    TruePage,
+    counted,
+    in_true_order,
+    joined_errors,
+    read_pages,
+    read_true_lines,
+)
 from hwr.image import decode_image
 from hwr.metrics import ErrorCounts, character_errors
+from hwr.page import Point
 from hwr.recognize.decoding import DECODERS, DecoderOptions
 from hwr.recognize.models import DEFAULT_MODEL
 from hwr.recognize.recognizer import Recognizer
 from hwr.segment import find_lines
 
-KINDS = ("page", "ordered", "true", "file")
+KINDS = ("page", "ordered", "true", "all", "file")
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ class PageResult:
     page: ErrorCounts
     ordered: ErrorCounts
     true: ErrorCounts
+    all: ErrorCounts
     file: ErrorCounts
     finding: float
     reading: float
@@ -53,16 +65,14 @@ class PageResult:
 def enlarged(grey: Grey, page: TruePage, size: tuple[int, int]) -> tuple[Grey, TruePage]:
     """The page stretched to a width and height."""
     across, down = size[0] / grey.shape[1], size[1] / grey.shape[0]
-    lines = tuple(
-        TrueLine(
-            tuple((x * across, y * down) for x, y in line.baseline),
-            tuple((x * across, y * down) for x, y in line.polygon),
-            line.text,
-        )
-        for line in page.lines
-    )
+
+    def scaled(points: Sequence[Point]) -> tuple[Point, ...]:
+        return tuple((x * across, y * down) for x, y in points)
+
+    lines = tuple(TrueLine(scaled(line.baseline), scaled(line.polygon), line.text) for line in page.lines)
     image = cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC)
-    return np.asarray(image, np.uint8), replace(page, lines=lines)
+    unmarked = tuple(scaled(outline) for outline in page.unmarked)
+    return np.asarray(image, np.uint8), replace(page, lines=lines, unmarked=unmarked)
 
 
 def measure(recognizer: Recognizer, page: TruePage, grey: Grey) -> PageResult:
@@ -73,20 +83,23 @@ def measure(recognizer: Recognizer, page: TruePage, grey: Grey) -> PageResult:
     start = time.perf_counter()
     read = recognizer.read(grey)
     reading = time.perf_counter() - start
-    texts = [line.text for line in read.lines]
+    every = [line.text for line in read.lines]
+    lines = [read.lines[index] for index in counted(page, [line.baseline for line in read.lines])]
+    texts = [line.text for line in lines]
     return PageResult(
         joined_errors(page, texts),
-        joined_errors(page, in_true_order(page, [line.baseline for line in read.lines], texts)),
+        joined_errors(page, in_true_order(page, [line.baseline for line in lines], texts)),
         joined_errors(page, read_true_lines(recognizer, grey, page.lines)),
-        character_errors(page.file_text, " ".join(texts)),
+        joined_errors(page, every),
+        character_errors(page.file_text, " ".join(every)),
         finding,
         reading,
     )
 
 
 def print_row(name: str, errors: Sequence[ErrorCounts], tail: str) -> None:
-    """One line of the table, from the errors of page, ordered, true and file."""
-    page, _, true, _ = errors
+    """One line of the table, from the errors in the order of `KINDS`."""
+    page, _, true, *_ = errors
     ratio = page.rate / true.rate if true.rate else float("nan")
     rates = " ".join(f"{error.rate:7.4f}" for error in errors)
     print(f"{name[-50:]:50} {true.reference_length:6} {rates} {ratio:6.2f} {tail}", flush=True)

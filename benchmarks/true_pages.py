@@ -7,6 +7,9 @@ with editors' marks (crossed out, inserted, unreadable), which the line sets lea
 the marks `< > [ ] # ¥ ⟦ ⟧` go, the words within them stay. Syllabics that stand for the small capitals A, C and D of a
 printed letterhead become these. Lines without text are no part of the reference.
 
+Stamps, seals and printed heads that the truth leaves out stand in `benchmarks/unmarked.toml`. Found lines that lie
+there, and on no true line, are counted apart.
+
 The order of the lines is that of the file, but for two pages whose order was put right by eye
 (`benchmarks/page_order.toml`).
 """
@@ -16,11 +19,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from hwr.baselines import coverage
+from hwr.baselines import coverage, even_points
 from hwr.geometry import cut_line
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.page import Point
@@ -28,6 +32,9 @@ from hwr.recognize.recognizer import Recognizer
 from hwr.text import normalise_text
 
 Grey = NDArray[np.uint8]
+HERE = Path(__file__).parent
+INSIDE = 0.7
+"""Least share of a line in what the truth leaves out."""
 CLEAN = str.maketrans({"’": "'", "¬": "-", "ᗅ": "A", "ᑕ": "C", "ᗞ": "D"} | dict.fromkeys("^<>[]#¥⟦⟧"))
 
 
@@ -44,13 +51,16 @@ class TrueLine:
 class TruePage:
     """A page: the bytes of its image and its lines in reading order.
 
-    `file_order`: indices into `lines`, in the order of the file.
+    Attributes:
+        file_order: indices into `lines`, in the order of the file.
+        unmarked: outlines of what the truth leaves out.
     """
 
     id: str
     image: bytes
     lines: tuple[TrueLine, ...]
     file_order: tuple[int, ...]
+    unmarked: tuple[tuple[Point, ...], ...]
 
     @property
     def text(self) -> str:
@@ -65,7 +75,7 @@ class TruePage:
 
 def read_pages(path: Path, languages: Sequence[str]) -> Iterator[TruePage]:
     """The pages in these languages, one at a time."""
-    orders = _reading_orders()
+    orders, unmarked = reading_orders(), unmarked_outlines()
     for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=1):
         for row in batch.to_pylist():
             if row["lang"] in languages:
@@ -76,13 +86,23 @@ def read_pages(path: Path, languages: Sequence[str]) -> Iterator[TruePage]:
                 }
                 order = [number for number in orders.get(row["id"], lines) if number in lines]
                 file_order = tuple(order.index(number) for number in lines)
-                yield TruePage(row["id"], row["image"]["bytes"], tuple(lines[number] for number in order), file_order)
+                ordered = tuple(lines[number] for number in order)
+                yield TruePage(
+                    row["id"], row["image"]["bytes"], ordered, file_order, tuple(unmarked.get(row["id"], ()))
+                )
 
 
-def _reading_orders() -> dict[str, list[int]]:
+def reading_orders() -> dict[str, list[int]]:
     """Lines in reading order, of pages where that is not the file's."""
-    with (Path(__file__).parent / "page_order.toml").open("rb") as file:
+    with (HERE / "page_order.toml").open("rb") as file:
         return {page["id"]: page["order"] for page in tomllib.load(file)["page"]}
+
+
+def unmarked_outlines() -> dict[str, list[tuple[Point, ...]]]:
+    """Outlines of what the truth leaves out, by page."""
+    with (HERE / "unmarked.toml").open("rb") as file:
+        pages = tomllib.load(file)["page"]
+    return {page["id"]: [((a, b), (c, b), (c, d), (a, d)) for a, b, c, d in page["boxes"]] for page in pages}
 
 
 def _points(points: Sequence[Sequence[float]]) -> tuple[Point, ...]:
@@ -104,6 +124,27 @@ def read_true_lines(recognizer: Recognizer, grey: Grey, lines: Sequence[TrueLine
             continue
     readings = dict(zip(cuts, recognizer.read_lines(list(cuts.values())), strict=True))
     return [readings[number].text if number in readings else "" for number in range(len(lines))]
+
+
+def is_inside(line: Sequence[Point], outlines: Sequence[Sequence[Point]]) -> bool:
+    """Whether most of the line lies in one of the outlines."""
+    points = even_points(line)
+    for outline in outlines:
+        polygon = np.array(outline, np.float32)
+        inside = [cv2.pointPolygonTest(polygon, (float(x), float(y)), False) >= 0 for x, y in points]
+        if np.mean(inside) >= INSIDE:
+            return True
+    return False
+
+
+def counted(page: TruePage, baselines: Sequence[Sequence[Point]]) -> list[int]:
+    """Indices of the found lines that are not apart: those on a true line, or not in what the truth leaves out."""
+    covered = coverage([line.baseline for line in page.lines], baselines)
+    return [
+        index
+        for index, baseline in enumerate(baselines)
+        if covered[index].max(initial=0) > 0 or not is_inside(baseline, page.unmarked)
+    ]
 
 
 def joined_errors(page: TruePage, texts: Sequence[str]) -> ErrorCounts:
