@@ -4,6 +4,7 @@ A small network marks baselines and the ends of lines (`maps`); `trace` follows 
 `outline` gives it to the lines; `order` sorts them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,8 @@ from hwr.geometry import Points, bounding_box
 from hwr.page import Box, Point
 from hwr.segment.clean import dark_on_light, find_writing, paper_depth, scaled
 from hwr.segment.maps import mark_lines
-from hwr.segment.order import group_regions, reading_order
-from hwr.segment.outline import outline_lines, written
+from hwr.segment.order import group_regions, reading_order, rows_of
+from hwr.segment.outline import Outline, outline_lines, written
 from hwr.segment.trace import Trace, trace_lines
 
 WORKING_SIDE = 1700
@@ -47,18 +48,23 @@ class FoundLine:
 
 @dataclass(frozen=True)
 class Layout:
-    """The lines of a page in reading order, and the boxes of the regions that they form."""
+    """The lines of a page in reading order, and the boxes of the regions that they form.
+
+    `rows`: the regions are the rows of a table.
+    """
 
     lines: tuple[FoundLine, ...]
     regions: tuple[Box, ...]
+    rows: bool = False
 
 
-def find_lines(grey: NDArray[np.uint8], threads: int | None = None) -> Layout:
+def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: bool = False) -> Layout:
     """Find the lines of writing on a page.
 
     Args:
         grey: the page, upright, shape (H, W), 0 black to 255 white.
         threads: of the network; as many as there are available cores if not given.
+        rows: read across the columns, as in a table; column by column if not.
 
     Returns:
         Lines in reading order, in pixels of `grey`; none on an empty page.
@@ -66,27 +72,44 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None) -> Layout:
     grey = dark_on_light(grey)
     traces, copy, factor = _trace(grey, threads or 0)
     if not traces:
-        return Layout((), ())
+        return Layout((), (), rows)
     depth = paper_depth(copy)
     writing = find_writing(depth, float(np.median([trace.height for trace in traces])))
     outlines = outline_lines(traces, writing, depth)
     kept = written(outlines, traces)
-    boxes = [bounding_box(outlines[number].polygon) for number in kept]
-    heights = [float(np.median(outlines[number].baseline[:, 1])) for number in kept]
-    order = reading_order(boxes, heights, [traces[number].printed > PRINTED for number in kept])
-    unit = float(np.median([traces[number].height for number in kept])) / 2 if kept else 1.0
-    regions = group_regions([boxes[index] for index in order], unit)
+    regions = _rows(outlines, traces, kept) if rows else _columns(outlines, traces, kept)
     height, width = grey.shape
     lines = tuple(
         FoundLine(
-            _on_page(outlines[kept[index]].baseline, factor, width, height),
-            _on_page(outlines[kept[index]].polygon, factor, width, height),
+            _on_page(outlines[index].baseline, factor, width, height),
+            _on_page(outlines[index].polygon, factor, width, height),
             region,
-            traces[kept[index]].printed > PRINTED,
+            traces[index].printed > PRINTED,
         )
-        for index, region in zip(order, regions, strict=True)
+        for region, members in enumerate(regions)
+        for index in members
     )
-    return Layout(lines, tuple(_region_box(lines, number) for number in range(max(regions, default=-1) + 1)))
+    return Layout(lines, tuple(_region_box(lines, number) for number in range(len(regions))), rows)
+
+
+def _columns(outlines: Sequence[Outline], traces: Sequence[Trace], kept: Sequence[int]) -> list[list[int]]:
+    """The kept lines by regions, in reading order."""
+    boxes = [bounding_box(outlines[index].polygon) for index in kept]
+    levels = [float(np.median(outlines[index].baseline[:, 1])) for index in kept]
+    order = reading_order(boxes, levels, [traces[index].printed > PRINTED for index in kept])
+    unit = float(np.median([traces[index].height for index in kept])) / 2 if kept else 1.0
+    regions: list[list[int]] = []
+    for place, region in zip(order, group_regions([boxes[place] for place in order], unit), strict=True):
+        if region == len(regions):
+            regions.append([])
+        regions[region].append(kept[place])
+    return regions
+
+
+def _rows(outlines: Sequence[Outline], traces: Sequence[Trace], kept: Sequence[int]) -> list[list[int]]:
+    """The kept lines by the rows of a table."""
+    baselines = [[(float(x), float(y)) for x, y in outlines[index].baseline] for index in kept]
+    return [[kept[place] for place in row] for row in rows_of(baselines, [traces[index].height for index in kept])]
 
 
 def _trace(grey: NDArray[np.uint8], threads: int) -> tuple[list[Trace], NDArray[np.uint8], float]:

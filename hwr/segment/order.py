@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.page import Box
+from hwr.page import Box, Point
 
 Values = NDArray[np.float64]
 
@@ -13,6 +13,8 @@ SAME_COLUMN = 0.5
 """Two lines that share this part of the narrower one's width stand in one column."""
 BRIDGE = 0.1
 """A line that shares this part of the narrower one's width with two others lies over both of their columns."""
+IN_ROW = 0.4
+"""Lines of a table whose baselines are closer than this share of their height stand in one row."""
 LEAST_HEAD, LEAST_COLUMNS = 5, 3
 """Lines of a printed head, and of its longest row, at least."""
 NOTE = 2
@@ -105,6 +107,35 @@ def _sorted(before: NDArray[np.bool_], x0: Values, y: Values) -> list[int]:
         needed = needed - before[chosen]
         needed[chosen] = 0
     return ordered
+
+
+def rows_of(baselines: Sequence[Sequence[Point]], heights: Sequence[float]) -> list[list[int]]:
+    """Indices of the lines of each row of a table, rows from top to bottom, a row's lines from left to right.
+
+    Lines stand in one row where their baselines are closer than half of their height, after the page's slope, the
+    median over its lines, is taken off.
+
+    Args:
+        baselines: of each line.
+        heights: of each line, from ascenders to descenders.
+    """
+    if not baselines:
+        return []
+    first = np.array([line[0] for line in baselines], dtype=np.float64)
+    last = np.array([line[-1] for line in baselines], dtype=np.float64)
+    long = last[:, 0] - first[:, 0] > 2 * np.asarray(heights)
+    slopes = ((last - first)[:, 1] / np.maximum(1.0, (last - first)[:, 0]))[long]
+    slope = float(np.median(slopes)) if slopes.size else 0.0
+    middle = (first + last) / 2
+    level = middle[:, 1] - slope * middle[:, 0]
+    near = IN_ROW * float(np.median(heights))
+    rows: list[list[int]] = []
+    for index in np.argsort(level, kind="stable").tolist():
+        if rows and level[index] - level[rows[-1]].mean() < near:
+            rows[-1].append(index)
+        else:
+            rows.append([index])
+    return [sorted(row, key=lambda index: float(middle[index, 0])) for row in rows]
 
 
 def group_regions(boxes: Sequence[Box], unit: float) -> list[int]:
