@@ -9,6 +9,9 @@ Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 with x0 < x1 and y0 < y1; the right and lower edges are exclusive."""
 
+ROW_REGION = "table-row"
+"""Type of a region that is a row of a table: its lines stand side by side."""
+
 
 @dataclass(frozen=True)
 class Character:

@@ -3,7 +3,7 @@
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     metavar="FILE.xml|DIR",
     help="Read just the lines of this ALTO or PAGE XML; DIR: for each image the file of its name.",
 )
+@click.option(
+    "--order",
+    type=click.Choice(["columns", "rows"]),
+    help="Column by column, or row by row across the columns of a table, with tabs in text.  [default: columns]",
+)
+@click.option("--only", type=click.Choice(["handwritten", "printed"]), help="Read these lines only.")
 @click.option("--pages", "page_numbers", metavar="LIST", help="Of documents, read these pages only, such as 1-3,7.")
 @click.option("--password", metavar="TEXT", help="Of encrypted PDFs.")
 @click.option("-m", "--model", metavar="NAME|FILE", help="A shipped model or a model file.  [default: small]")
@@ -50,6 +56,8 @@ def command(
     sources: tuple[Path, ...],
     as_lines: bool,
     lines_path: Path | None,
+    order: str | None,
+    only: Literal["handwritten", "printed"] | None,
     page_numbers: str | None,
     password: str | None,
     model: str | None,
@@ -72,7 +80,7 @@ def command(
     from hwr.recognize.documents import parse_pages
     from hwr.recognize.inputs import find_inputs
     from hwr.recognize.models import DEFAULT_MODEL
-    from hwr.recognize.recognizer import Recognizer
+    from hwr.recognize.recognizer import PageOptions, Recognizer
     from hwr.recognize.run import Run, RunOptions
 
     # Pillow warns of odd tags in images that it reads well
@@ -84,6 +92,9 @@ def command(
         raise UsageError(f"--min-confidence: {format_name} has no mark for uncertain words; these have: {able}")
     if as_lines and lines_path is not None:
         raise UsageError("--line and --lines exclude each other: an image is one line, or a page with lines")
+    if (order or only) and (as_lines or lines_path):
+        option = "--order" if order else "--only"
+        raise UsageError(f"{option} is for lines that are found, and goes neither with --line nor with --lines")
     if skip_existing and (force or output is None):
         raise UsageError("--skip-existing goes with -o and without --force")
     pages = parse_pages(page_numbers) if page_numbers is not None else ()
@@ -92,7 +103,16 @@ def command(
         raise inputs.failed[0]
     target = find_output(form, inputs, output, force)
     given = find_given(lines_path, inputs.several)
-    options = RunOptions(as_lines, form.needs_pixels, pages, password, skip_existing, min_confidence, given)
+    options = RunOptions(
+        as_lines,
+        form.needs_pixels,
+        pages,
+        password,
+        skip_existing,
+        min_confidence,
+        given,
+        PageOptions(order == "rows", only),
+    )
     bar = output is not None or not sys.stdout.isatty()
     verbose = bool(context.obj and context.obj["verbose"])
     with Display(len(inputs.files), bar and (len(inputs.files) > 1 or output is not None), verbose) as display:

@@ -1,14 +1,24 @@
 """A page as plain text: one line of writing a line, in reading order."""
 
-from hwr.page import Line, Page
+from itertools import zip_longest
+
+from hwr.page import ROW_REGION, Line, Page
 
 PAGE_BREAK = "\f"
 """Between the pages of a document: a form feed, as tesseract and pdftotext write it."""
 
 
 def write_text(page: Page) -> str:
-    """The lines' texts, each ended by a newline; nothing for a page without lines. Uncertain words are `[word?]`."""
-    return "".join(f"{_text(line)}\n" for line in page.lines)
+    """The lines' texts, each ended by a newline; nothing for a page without lines. Uncertain words are `[word?]`.
+
+    The lines of a table's row stand on one line, with tabs between them.
+    """
+    rows = {region.id for region in page.regions if region.type == ROW_REGION}
+    parts = []
+    for line, following in zip_longest(page.lines, page.lines[1:]):
+        same_row = following is not None and line.region in rows and following.region == line.region
+        parts.append(_text(line) + ("\t" if same_row else "\n"))
+    return "".join(parts)
 
 
 def _text(line: Line) -> str:

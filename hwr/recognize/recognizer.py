@@ -8,8 +8,9 @@ print(recognizer.read("page.png").text)
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from hwr.errors import HwrError
 from hwr.geometry import LineCut, bounding_box, clip_box, cut_line
 from hwr.image import NormalisedLine, normalise_line, normalise_with_places
 from hwr.lineshape import fit_lines, rectangle
-from hwr.page import Line, Page, Region, Word
+from hwr.page import ROW_REGION, Line, Page, Region, Word
 from hwr.recognize.decoding import DecoderOptions, make_decoder
 from hwr.recognize.documents import open_document
 from hwr.recognize.images import Source, grey_of, page_of, to_grey
@@ -33,10 +34,26 @@ Grey = NDArray[np.uint8]
 Decoded = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
 
 AS_THE_MODEL_SAYS = DecoderOptions()
-LINE_TYPE = "default"
+LINE_TYPE, PRINTED_TYPE = "default", "printed"
 REGION_TYPE = "text"
 BASELINE_AT = 0.75
 """Share of a line image's height at which its baseline is put: it is not looked for in single lines."""
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """How the lines of a page are chosen and put in order.
+
+    Attributes:
+        rows: read across the columns, as in a table, and make a region of each row; column by column if not.
+        only: read handwritten or printed lines only.
+    """
+
+    rows: bool = False
+    only: Literal["handwritten", "printed"] | None = None
+
+
+COLUMN_BY_COLUMN = PageOptions()
 
 
 class Recognizer:
@@ -69,13 +86,21 @@ class Recognizer:
                 `hwr.recognize.decoding.make_decoder`.
         """
         self._runtime = load_model(model, threads)
+        self._threads = threads
         self.info = self._runtime.info
         self.alphabet = self.info.make_alphabet()
         self.name = self.info.name or Path(model).stem
         self.decoder = make_decoder(decoder, self.info.decoder, self.alphabet, self.name)
         self.calibration = find_calibration(self.info.decoder, self.decoder.name, model)
 
-    def read(self, source: Source, *, name: str | None = None, lines: Layout | Page | None = None) -> Page:
+    def read(
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        lines: Layout | Page | None = None,
+        options: PageOptions = COLUMN_BY_COLUMN,
+    ) -> Page:
         """Find the lines of a page and read them, or read the lines that are given.
 
         Lines in which nothing was read are left out, unless a page gave them: its lines keep their order, ids, regions
@@ -88,6 +113,7 @@ class Recognizer:
             name: what the page is called (`Page.image`); its path, or "image", if not given.
             lines: baselines and polygons to read along: of `hwr.segment.find_lines`, or a page such as
                 `hwr.formats.read_file.read_page_file` makes of ALTO or PAGE XML, also for a larger or smaller image.
+            options: of the lines that are found; given lines are all read, in their order.
 
         Raises:
             InputError: the image cannot be used, the source is a document of several pages (see `read_pages`), or
@@ -101,11 +127,13 @@ class Recognizer:
             given = fit_lines(lines, width, height, "lines").page
             found = self._read_along(grey, given.lines)
             return replace(given, image=called, model=self.name, lines=tuple(found))
-        layout = find_lines(grey) if lines is None else lines
-        found = [line for line in self._read_along(grey, _blank_lines(layout)) if line.text]
+        layout = find_lines(grey, self._threads, rows=options.rows) if lines is None else lines
+        wanted = [line for line in _blank_lines(layout) if options.only in (None, _kind(line))]
+        found = [line for line in self._read_along(grey, wanted) if line.text]
         used = {line.region for line in found}
         boxes = {f"r{number}": box for number, box in enumerate(layout.regions, start=1)}
-        regions = tuple(Region(id, REGION_TYPE, rectangle(box)) for id, box in boxes.items() if id in used)
+        kind = ROW_REGION if layout.rows else REGION_TYPE
+        regions = tuple(Region(id, kind, rectangle(box)) for id, box in boxes.items() if id in used)
         numbered = tuple(replace(line, id=f"l{number}") for number, line in enumerate(found, start=1))
         return Page(called, width, height, self.name, regions, numbered)
 
@@ -217,4 +245,19 @@ class Recognizer:
 
 def _blank_lines(layout: Layout) -> list[Line]:
     """The lines of a layout, without text."""
-    return [Line("", f"r{line.region + 1}", LINE_TYPE, "", 0.0, line.baseline, line.polygon) for line in layout.lines]
+    return [
+        Line(
+            "",
+            f"r{line.region + 1}",
+            PRINTED_TYPE if line.printed else LINE_TYPE,
+            "",
+            0.0,
+            line.baseline,
+            line.polygon,
+        )
+        for line in layout.lines
+    ]
+
+
+def _kind(line: Line) -> str:
+    return "printed" if line.type == PRINTED_TYPE else "handwritten"

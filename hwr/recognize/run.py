@@ -12,7 +12,7 @@ from hwr.recognize.given_lines import GivenLines, read_given
 from hwr.recognize.images import PageImage, grey_of
 from hwr.recognize.inputs import InputFile
 from hwr.recognize.outputs import Output, numbered
-from hwr.recognize.recognizer import Recognizer
+from hwr.recognize.recognizer import COLUMN_BY_COLUMN, PageOptions, Recognizer
 
 LINES_AT_ONCE = 64
 """Line images that are read together: enough to fill batches of like width."""
@@ -32,6 +32,7 @@ class RunOptions:
         skip_existing: pages and documents whose result is there are left out.
         min_confidence: words below it are marked.
         given: the lines to read; they are found if it is None.
+        page: of the lines that are found.
     """
 
     as_lines: bool = False
@@ -41,6 +42,7 @@ class RunOptions:
     skip_existing: bool = False
     min_confidence: float | None = None
     given: GivenLines | None = None
+    page: PageOptions = COLUMN_BY_COLUMN
 
 
 class Watcher(Protocol):
@@ -185,7 +187,7 @@ class Run:
 
     def _read_page(self, file: InputFile, image: PageImage) -> Page:
         if self.options.given is None:
-            return self.recognizer.read(image)
+            return self.recognizer.read(image, options=self.options.page)
         relative = numbered(file.relative, file.relative.suffix, image.number, image.count)
         page, notes = read_given(self.recognizer, image, relative, self.options.given)
         for note in notes:

@@ -13,7 +13,7 @@ from written_pages import ODD, RICH
 from hwr.errors import UsageError
 from hwr.formats import FORMATS, find_format, to_bytes
 from hwr.formats.json import SCHEMA, write_json
-from hwr.page import Line, Page, Region, Word, mark_uncertain
+from hwr.page import ROW_REGION, Line, Page, Region, Word, mark_uncertain
 
 BOX = ((0.0, 0.0), (100.0, 0.0), (100.0, 40.04), (0.0, 40.0))
 PAGE = Page(
@@ -162,3 +162,11 @@ def test_every_format_takes_every_page(name: str) -> None:
 def test_a_file_name_that_is_no_text() -> None:
     page = replace(PAGE, image=os.fsdecode(b"\xff.png"))
     assert json.loads(to_bytes(find_format("json"), page).decode())["image"] == page.image
+
+
+def test_the_lines_of_a_tables_row_stand_on_one_line_of_text() -> None:
+    first, second = PAGE.lines
+    regions = tuple(Region(id, ROW_REGION, BOX) for id in ("r1", "r2"))
+    lines = (first, second, replace(second, region="r2"), replace(first, region="r2"))
+    text = to_text(replace(PAGE, regions=regions, lines=lines))
+    assert text == f"{first.text}\t{second.text}\n{second.text}\t{first.text}\n"

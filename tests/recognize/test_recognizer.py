@@ -14,7 +14,8 @@ from hwr.errors import ModelError
 from hwr.geometry import bounding_box
 from hwr.image import load_image, normalise_line
 from hwr.page import Page
-from hwr.recognize.recognizer import Recognizer
+from hwr.recognize.recognizer import PageOptions, Recognizer
+from hwr.segment import find_lines
 from hwr.text import Alphabet
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
@@ -149,3 +150,23 @@ def test_log_probabilities_and_labels_of_lines(recognizer: Recognizer) -> None:
     expected = expected_log_probs(normalise_line(line, recognizer.info.height))
     np.testing.assert_allclose(log_probs, expected, atol=1e-4)
     assert recognizer.alphabet.decode([span.label for span in spans]).strip() == recognizer.read_line(line).text
+
+
+def test_handwritten_or_printed_lines_alone(recognizer: Recognizer) -> None:
+    path = SAMPLES / "page.png"
+    found = find_lines(load_image(path))
+    marked = tuple(replace(line, printed=number % 3 == 0) for number, line in enumerate(found.lines))
+    layout = replace(found, lines=marked)
+    both, printed, handwritten = (
+        recognizer.read(path, lines=layout, options=PageOptions(only=only)) for only in (None, "printed", "handwritten")
+    )
+    assert {line.type for line in both.lines} == {"default", "printed"}
+    assert [line.text for line in printed.lines] == [line.text for line in both.lines if line.type == "printed"]
+    assert [line.text for line in handwritten.lines] == [line.text for line in both.lines if line.type == "default"]
+    assert printed.lines and handwritten.lines
+
+
+def test_rows_are_regions_of_their_own(recognizer: Recognizer) -> None:
+    page = recognizer.read(SAMPLES / "page.png", options=PageOptions(rows=True))
+    assert {region.type for region in page.regions} == {"table-row"}
+    assert len(page.regions) > 15

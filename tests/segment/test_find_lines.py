@@ -130,6 +130,20 @@ def test_two_columns_are_read_one_after_the_other() -> None:
     assert len(layout.regions) == 2
 
 
+def test_a_table_is_read_across_its_columns_when_asked() -> None:
+    page = np.full((1000, 1700), 235, np.uint8)
+    rows = range(150, 900, 80)
+    for y in rows:
+        write(page, 80, y, 4, y, 1.1)
+        write(page, 960, y + 5, 4, y + 1, 1.1)
+    page[:, 1640:] = 235
+    layout = find_lines(page, rows=True)
+    assert layout.rows and len(layout.regions) == len(rows)
+    assert [line.region for line in layout.lines] == [row for row in range(len(rows)) for _ in range(2)]
+    starts = [line.baseline[0][0] > 800 for line in layout.lines]
+    assert starts == [False, True] * len(rows)
+
+
 def test_light_writing_on_dark_and_other_sizes() -> None:
     page, lines = drawn_page(range(120, 1350, 60))
     assert found(find_lines(255 - page), lines).f1 == 1

@@ -1,6 +1,6 @@
 """Reading order of boxes whose order a person would not doubt."""
 
-from hwr.segment.order import group_regions, reading_order
+from hwr.segment.order import group_regions, reading_order, rows_of
 
 
 def order(*boxes: tuple[float, float, float, float]) -> list[int]:
@@ -60,3 +60,22 @@ def test_a_few_printed_lines_are_no_head() -> None:
     boxes = [*column(0, 180, range(60, 240, 30)), *column(220, 400, range(60, 240, 30))]
     printed = [index in (0, 6) for index in range(12)]
     assert reading_order(boxes, [box[3] for box in boxes], printed) == list(range(12))
+
+
+def test_rows_of_a_slanting_table() -> None:
+    """Cells of three columns on rows that fall by 3 %; some cells are empty, one is an insertion between two rows."""
+    cells = {
+        (row, column): [
+            (100 + 300 * column, 50 + 60 * row + 9 * column),
+            (340 + 300 * column, 57 + 60 * row + 9 * column),
+        ]
+        for row in range(5)
+        for column in range(3)
+        if (row, column) not in {(1, 1), (3, 0)}
+    }
+    cells[1.5, 1] = [(400, 147.0), (640, 154.0)]
+    names = sorted(cells, key=lambda place: (place[1], -place[0]))
+    rows = [[names[index] for index in row] for row in rows_of([cells[name] for name in names], [40.0] * len(names))]
+    expected = [[(row, column) for column in range(3) if (row, column) in cells] for row in (0, 1, 1.5, 2, 3, 4)]
+    assert rows == expected
+    assert rows_of([], []) == []
