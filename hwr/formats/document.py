@@ -16,7 +16,8 @@ Pixels: TypeAlias = "NDArray[np.uint8]"
 
 
 class DocumentWriter(Protocol):
-    """Writes the pages of one document to a file as they come, so that memory does not grow with their number."""
+    """Writes the pages of one document to a file as they come, or keeps them till the end, but never their images in
+    memory."""
 
     def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
         """Write a page.

@@ -1,4 +1,4 @@
-"""Searchable PDF: the image of each page, and over it the text, invisible, each word in its place.
+"""Searchable PDF: the image of each page, and over it the text, invisible, each word in its place. PDFium writes it.
 
 Words begin on the line's baseline, run along its slant, and are stretched to their width on the page; the size of the
 font comes from the line's outline, for a dash is no smaller writing. Blanks fill the gaps between words, so that a
@@ -6,20 +6,24 @@ copied line has them. Lines stand in reading order.
 """
 
 import math
+import os
 import re
-import zlib
-from typing import BinaryIO
+from collections.abc import Iterator
+from datetime import datetime
+from io import BufferedRandom, BytesIO, RawIOBase
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, NamedTuple
 
 import cv2
-import numpy as np
+import pypdfium2
+import pypdfium2.raw as pdfium
+from PIL import Image
 
 from hwr.errors import OutputError
-from hwr.formats import glyphless
 from hwr.formats.document import Pixels
 from hwr.formats.glyphless import GlyphlessFont
-from hwr.formats.pdf_objects import PdfObjects, text_string
 from hwr.formats.places import font_size, on_baseline, placed_words
-from hwr.formats.xml import SOFTWARE, base_name, now
+from hwr.formats.xml import SOFTWARE, base_name, clean, now
 from hwr.page import Line, Page, Point
 
 DEFAULT_DPI = 150.0
@@ -31,76 +35,137 @@ MAX_POINTS = 14400.0
 """The longest side of a page that readers open."""
 JPEG_QUALITY = 85
 MAX_JPEG_SIDE = 65500
-EM_WIDTH = glyphless.WIDTH / glyphless.UNITS
-INVISIBLE = "3 Tr"
+PDF_VERSION = 17
+INVISIBLE = pdfium.FPDF_TEXTRENDERMODE_INVISIBLE
 STEADY = math.radians(3)
 """Words that run by less than this off their line's direction are set in it."""
-MIN_GAP = 0.1
-"""Of a blank's own width: the least that a blank between words is wide."""
+MIN_GAP = 0.05
+"""Of the font's size: the least that a blank between words is wide."""
 
 
 class PdfWriter:
-    """Writes each page as it comes; what names them all stands at the end of the file."""
+    """Sets each page as it comes, and writes the file at the end. Until then the images wait in a temporary file."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._objects = PdfObjects(file)
-        self._tree = self._objects.reserve()
-        self._font_number = self._objects.reserve()
-        self._font = GlyphlessFont()
-        self._pages: list[int] = []
-        self._title = self._model = ""
+        self._file = file
+        self._document: Any = None
+        self._font: Any = None
+        self._images = TemporaryFile()  # noqa: SIM115
 
     def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
-        """Write a page.
+        """Set a page.
 
         Raises:
             OutputError: the image cannot be stored.
+            OSError: there is no room for it among the temporary files.
         """
         assert pixels is not None, "a PDF needs the page's pixels"
-        if not self._pages:
-            self._title, self._model = re.sub(r"#\d+$", "", base_name(page.image)), page.model
+        jpeg = to_jpeg(page, pixels)
+        self._start(page)
         height, width = pixels.shape[:2]
         scale = points_per_pixel(width, height, dpi)
-        image = self._add_image(page, pixels)
-        content = [f"q {width * scale:.3f} 0 0 {height * scale:.3f} 0 0 cm /Im Do Q", "BT", INVISIBLE]
-        for line in page.lines:
-            content += text_operators(line, self._font, scale, height)
-        stream = self._objects.add_stream("\n".join([*content, "ET"]).encode("ascii"))
-        self._pages.append(
-            self._objects.add(
-                f"<< /Type /Page /Parent {self._tree} 0 R /MediaBox [0 0 {width * scale:.3f} {height * scale:.3f}] "
-                f"/Resources << /XObject << /Im {image} 0 R >> /Font << /F {self._font_number} 0 R >> >> "
-                f"/Contents {stream} 0 R >>"
-            )
-        )
+        sheet = self._document.new_page(width * scale, height * scale)
+        image = pypdfium2.PdfImage.new(self._document)
+        image.load_jpeg(_Section(self._images, jpeg), autoclose=False)
+        image.set_matrix(pypdfium2.PdfMatrix().scale(width * scale, height * scale))
+        sheet.insert_obj(image)
+        pieces = [piece for line in page.lines for piece in place_text(line, scale, height)]
+        self._font.learn(piece.text for piece in pieces)
+        for piece in pieces:
+            text = self._font.text_object(piece.text, piece.size)
+            pdfium.FPDFTextObj_SetTextRenderMode(text, INVISIBLE)
+            pdfium.FPDFPageObj_SetMatrix(text, pdfium.FS_MATRIX(*piece.matrix))
+            pdfium.FPDFPage_InsertObject(sheet, text)
+        sheet.gen_content()
+        sheet.close()
 
     def close(self) -> None:
-        objects = self._objects
-        self._font.write(objects, self._font_number)
-        kids = " ".join(f"{number} 0 R" for number in self._pages)
-        objects.add(f"<< /Type /Pages /Kids [{kids}] /Count {len(self._pages)} >>", self._tree)
-        root = objects.add(f"<< /Type /Catalog /Pages {self._tree} 0 R >>")
-        creator = f"{SOFTWARE}, model {self._model}" if self._model else SOFTWARE
-        date = re.sub(r"[-:T]", "", now())
-        info = objects.add(
-            f"<< /Title {text_string(self._title)} /Creator {text_string(creator)} /Producer {text_string(SOFTWARE)} "
-            f"/CreationDate (D:{date}) >>"
-        )
-        objects.close(root, info)
+        """Write the file.
 
-    def _add_image(self, page: Page, pixels: "Pixels") -> int:
-        height, width = pixels.shape[:2]
-        space = "/DeviceGray" if pixels.ndim == 2 else "/DeviceRGB"
-        entries = (
-            f"/Type /XObject /Subtype /Image /Width {width} /Height {height} /ColorSpace {space} /BitsPerComponent 8"
-        )
-        if max(width, height) > MAX_JPEG_SIDE:
-            data = np.ascontiguousarray(pixels if pixels.ndim == 2 else pixels[:, :, ::-1]).tobytes()
-            return self._objects.add_stream(zlib.compress(data), f"{entries} /Filter /FlateDecode", packed=True)
-        stored, jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        if not stored:
-            raise OutputError(f"{page.image}: cannot be stored as JPEG")
-        return self._objects.add_stream(jpeg.tobytes(), f"{entries} /Filter /DCTDecode", packed=True)
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._start(None)
+        self._font.close()
+        sink = _Sink(self._file)
+        try:
+            self._document.save(sink, PDF_VERSION)
+        finally:
+            self._document.close()
+            self._images.close()
+            sink.check()
+
+    def _start(self, page: Page | None) -> None:
+        """Make the document, named after its first page."""
+        if self._document is None:
+            title = re.sub(r"#\d+$", "", base_name(page.image)) if page else ""
+            self._document = new_document(title, page.model if page else "")
+            self._font = GlyphlessFont(self._document)
+
+
+class _Section(RawIOBase):
+    """Data put at the end of a file, as a stream from which PDFium takes it when it writes the document."""
+
+    def __init__(self, file: BufferedRandom, data: bytes) -> None:
+        self._file = file
+        self._start = file.seek(0, os.SEEK_END)
+        self._length = file.write(data)
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        place = place if whence == os.SEEK_SET else self._length + place
+        return self._file.seek(self._start + place) - self._start
+
+    def readinto(self, buffer: Any) -> int:
+        return self._file.readinto(buffer)
+
+
+class _Sink:
+    """A file for PDFium, which goes on where writing fails: `check` raises the error afterwards."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._error: BaseException | None = None
+
+    def write(self, data: Any) -> None:
+        try:
+            if self._error is None:
+                self._file.write(data)
+        except BaseException as error:  # an exception cannot pass through C
+            self._error = error
+
+    def check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+
+def new_document(title: str, model: str) -> Any:
+    """A PDF without pages. PDFium cannot write what names a document: it comes from Pillow, with a page less."""
+    creator = f"{SOFTWARE}, model {model}" if model else SOFTWARE
+    date = datetime.fromisoformat(now()).timetuple()
+    named = BytesIO()
+    Image.new("1", (1, 1)).save(
+        named, "PDF", title=clean(title), creator=clean(creator), producer=SOFTWARE, creationDate=date, modDate=date
+    )
+    document = pypdfium2.PdfDocument(named.getvalue())
+    document.del_page(0)
+    return document
+
+
+def to_jpeg(page: Page, pixels: "Pixels") -> bytes:
+    """The image compressed; made smaller where it is too long for JPEG.
+
+    Raises:
+        OutputError: it cannot be stored.
+    """
+    height, width = pixels.shape[:2]
+    if max(width, height) > MAX_JPEG_SIDE:
+        factor = MAX_JPEG_SIDE / max(width, height)
+        size = (max(1, int(width * factor)), max(1, int(height * factor)))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(pixels.dtype)
+    stored, jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not stored:
+        raise OutputError(f"{page.image}: cannot be stored as JPEG")
+    return jpeg.tobytes()
 
 
 def points_per_pixel(width: int, height: int, dpi: float | None) -> float:
@@ -110,34 +175,51 @@ def points_per_pixel(width: int, height: int, dpi: float | None) -> float:
     return min(scale, MAX_POINTS / max(width, height))
 
 
-def text_operators(line: Line, font: GlyphlessFont, scale: float, height: int) -> list[str]:
-    """The operators of a content stream (ISO 32000-1, 9.4) that set a line.
+class Piece(NamedTuple):
+    """Text in its place: a word or a blank.
+
+    Attributes:
+        text: its characters.
+        size: of the font, in points.
+        matrix: a, b, c, d, e, f from the text's space to the page's (ISO 32000-1, 9.4.4).
+    """
+
+    text: str
+    size: float
+    matrix: tuple[float, float, float, float, float, float]
+
+
+def place_text(line: Line, scale: float, height: int) -> Iterator[Piece]:
+    """The words of a line and the blanks between them.
 
     Args:
         line: the line; words whose box is unknown share it out among them.
-        font: numbers the characters.
         scale: points per pixel.
         height: of the page, in pixels.
     """
     words = [word for word in placed_words(line) if word.text]
     if not words:
-        return []
+        return
     size = font_size(line) * scale
-    operators = [f"/F {size:.3f} Tf"]
     spans = [on_baseline(line, word.box) for word in words]
     course = _direction(spans[0][0], spans[-1][1])
     for number, (word, (start, end)) in enumerate(zip(words, spans, strict=True)):
         length = max(math.dist(start, end), 1.0) * scale
         cosine, sine = _steady(_direction(start, end), course)
         x, y = start[0] * scale, (height - start[1]) * scale
-        stretch = 100 * length / (len(word.text) * EM_WIDTH * size)
-        operators.append(f"{cosine:.5f} {sine:.5f} {-sine:.5f} {cosine:.5f} {x:.3f} {y:.3f} Tm")
-        operators.append(f"{stretch:.3f} Tz {font.encode(word.text)} Tj")
+        yield _piece(word.text, size, length, (cosine, sine), (x, y))
         if number + 1 < len(words):
             following = spans[number + 1][0]
             gap = ((following[0] - end[0]) * cosine - (following[1] - end[1]) * sine) * scale
-            operators.append(f"{100 * max(gap / (EM_WIDTH * size), MIN_GAP):.3f} Tz {font.encode(' ')} Tj")
-    return operators
+            behind = (x + length * cosine, y + length * sine)
+            yield _piece(" ", size, max(gap, MIN_GAP * size), (cosine, sine), behind)
+
+
+def _piece(text: str, size: float, width: float, direction: Point, place: Point) -> Piece:
+    """Text from this place on in this direction (cosine and sine), of this width; all in points."""
+    cosine, sine = direction
+    stretch = width / (len(text) * size)
+    return Piece(text, size, (stretch * cosine, stretch * sine, -sine, cosine, *place))
 
 
 def _steady(word: tuple[float, float], line: tuple[float, float]) -> tuple[float, float]:

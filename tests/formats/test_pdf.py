@@ -3,11 +3,13 @@
 import ctypes
 import html
 import math
+import os
 import re
 import shutil
 import subprocess
-import tracemalloc
+import unicodedata
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ import pytest
 from written_pages import EMPTY, ODD, RICH, rectangle
 
 from hwr.formats import find_format, to_bytes
-from hwr.formats.pdf import points_per_pixel
+from hwr.formats.pdf import points_per_pixel, to_jpeg
 from hwr.page import Line, Page, Word
 
 pdfium = pytest.importorskip("pypdfium2")
@@ -162,7 +164,7 @@ def test_the_page_is_what_one_sees() -> None:
 
 def test_nothing_is_drawn_even_where_invisible_text_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = document(replace(RICH, lines=()), PIXELS)[0].render(scale=3).to_numpy()
-    monkeypatch.setattr("hwr.formats.pdf.INVISIBLE", "0 Tr")
+    monkeypatch.setattr("hwr.formats.pdf.INVISIBLE", pdfium.raw.FPDF_TEXTRENDERMODE_FILL)
     assert (document(RICH, PIXELS)[0].render(scale=3).to_numpy() == plain).all()
 
 
@@ -209,19 +211,81 @@ def test_documents_of_several_pages(tmp_path: Path) -> None:
     assert facts["Title"] == "book.pdf" and re.fullmatch(r"hwr \S+, model small", facts["Creator"])
 
 
-def test_memory_does_not_grow_with_the_pages(tmp_path: Path) -> None:
-    noise = np.random.default_rng(5).integers(0, 256, (400, 500), np.uint8)
+def resident() -> int:
+    """Bytes of memory that this process holds."""
+    pages = Path("/proc/self/statm")
+    if not pages.exists():
+        pytest.skip("no /proc/self/statm")
+    return int(pages.read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (1600, 2000), np.uint8)
     with (tmp_path / "a.pdf").open("wb") as file:
         writer = PDF.open(file)
         writer.add(RICH, noise, None)
-        tracemalloc.start()
-        for _ in range(30):
+        before = resident()
+        for _ in range(20):
             writer.add(RICH, noise, None)
-        grown, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
+        added = resident()
         writer.close()
+        written = resident()
     size = (tmp_path / "a.pdf").stat().st_size
-    assert size > 3_000_000 and grown < 50_000 and peak < 1_000_000
+    assert size > 40_000_000 and added - before < 8_000_000 and written - before < 16_000_000
+
+
+def test_a_font_serves_until_a_page_has_more_characters(tmp_path: Path) -> None:
+    texts, file = ["ab", "ba", "abc", "𝔘c", "b"], BytesIO()
+    writer = PDF.open(file)
+    for text in texts:
+        line = replace(RICH.lines[0], text=text, words=())
+        writer.add(replace(RICH, lines=(line,)), PIXELS, 72.0)
+    writer.close()
+    opened = pdfium.PdfDocument(file.getvalue())
+    assert [opened[k].get_textpage().get_text_range() for k in range(len(texts))] == texts
+    assert poppler(file.getvalue(), tmp_path, "-raw").split() == texts
+    assert file.getvalue().count(b"/FontFile2") == 3
+
+
+def test_scripts_of_all_kinds_can_be_copied(tmp_path: Path) -> None:
+    text = "e\u0301t\u00e9 \U0001d518\U0001f600 \u6f22\u5b57 \u0928\u092e\u0938\u094d\u0924\u0947 \u0416 a\u0304\u0301"
+    line = replace(RICH.lines[0], text=text, words=())
+    data = to_bytes(PDF, replace(RICH, lines=(line,)), PIXELS, 72.0)
+    found = poppler(data, tmp_path, "-raw"), pdfium.PdfDocument(data)[0].get_textpage().get_text_range()
+    for copied in found:
+        assert unicodedata.normalize("NFC", copied.strip()) == unicodedata.normalize("NFC", text)
+
+
+def test_qpdf_finds_no_fault(tmp_path: Path) -> None:
+    if shutil.which("qpdf") is None:
+        pytest.skip("qpdf is not installed")
+    for page in (RICH, ODD, EMPTY):
+        pixels = np.full((page.height, page.width), 255, np.uint8)
+        (tmp_path / "a.pdf").write_bytes(to_bytes(PDF, page, pixels))
+        subprocess.run(["qpdf", "--check", tmp_path / "a.pdf"], check=True, capture_output=True, timeout=60)
+
+
+def test_the_jpeg_is_kept_as_it_is() -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (60, 80, 3), np.uint8)
+    assert to_jpeg(RICH, pixels) in to_bytes(PDF, replace(RICH, lines=()), pixels)
+
+
+def test_a_full_disk_is_an_error(capfd: pytest.CaptureFixture[str]) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full")
+    with full.open("wb", buffering=0) as file:
+        writer = PDF.open(file)
+        writer.add(RICH, PIXELS, None)
+        with pytest.raises(OSError, match="No space left"):
+            writer.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_without_pages() -> None:
+    file = BytesIO()
+    PDF.open(file).close()
+    assert file.getvalue().startswith(b"%PDF-1.7")
 
 
 def test_whatever_is_odd_makes_a_good_file(tmp_path: Path) -> None:
