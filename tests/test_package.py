@@ -169,6 +169,7 @@ def test_the_wheel_holds_the_code_the_data_and_the_models(wheel: Path) -> None:
     assert code <= names
     splits = {path.relative_to(ROOT).as_posix() for path in (ROOT / "hwr" / "prepare" / "splits").rglob("*.*")}
     assert {name for name in splits if "__pycache__" not in name} <= names
+    assert {"hwr/formats/glyphless.ttf", "hwr/formats/page.schema.json"} <= names
     assert {"hwr/py.typed", *(f"hwr/checkpoints/small.{kind}" for kind in ("safetensors", "onnx.delta", "md"))} <= names
     assert {f"hwr/recipes/{path.name}" for path in (ROOT / "recipes").glob("*.toml")} <= names
     assert [name for name in names if "trunk" in name or name.startswith(("tests", "data"))] == []

@@ -139,7 +139,7 @@ class _Sink:
 
 
 def new_document(title: str, model: str) -> Any:
-    """A PDF without pages. PDFium cannot write what names a document: it comes from Pillow, with a page less."""
+    """A PDF without pages. PDFium cannot write what names a document: it comes from Pillow, whose page goes."""
     creator = f"{SOFTWARE}, model {model}" if model else SOFTWARE
     date = datetime.fromisoformat(now()).timetuple()
     named = BytesIO()

@@ -282,6 +282,13 @@ def test_a_full_disk_is_an_error(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
+def test_the_same_page_gives_the_same_file_but_for_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    first, second = (to_bytes(PDF, RICH, PIXELS) for _ in range(2))
+    assert re.sub(rb"/ID\[.*?\]", b"", first) == re.sub(rb"/ID\[.*?\]", b"", second)
+    assert pdfium.PdfDocument(first).get_metadata_dict()["CreationDate"] == "D:19700102000000Z"
+
+
 def test_without_pages() -> None:
     file = BytesIO()
     PDF.open(file).close()
