@@ -146,17 +146,28 @@ class _InMemory:
 class _ImageFile:
     """An image file; a TIFF has a page for each of its images."""
 
-    def __init__(self, source: bytes | Path, name: str, image: "Image") -> None:
+    def __init__(self, file: BinaryIO, source: bytes | Path, name: str) -> None:
         self.name = name
-        self._image, self._source = image, source
-        self._frames = find_frames(image)
+        self._file, self._source = file, source
+        with opened_image(file, name) as image:
+            self._frames = find_frames(image)
         self.count = len(self._frames)
+        # What Pillow decodes stays in its image. That of a single page goes with it; one of many pages is kept, since
+        # finding the way to a page again takes time.
+        self._image = image if self.count > 1 else None
 
     def page(self, number: int, colour: bool = False) -> PageImage:
         name = page_name(self.name, number, self.count)
-        go_to_frame(self._image, self._frames[number - 1], name)
-        pixels = decode_frame(self._image, self._source, name, colour)
-        return PageImage(name, number, self.count, pixels, image_dpi(self._image))
+        if self._image is None:
+            self._file.seek(0)
+            with opened_image(self._file, name) as image:
+                return self._decode(image, name, 1, colour)
+        return self._decode(self._image, name, number, colour)
+
+    def _decode(self, image: "Image", name: str, number: int, colour: bool) -> PageImage:
+        go_to_frame(image, self._frames[number - 1], name)
+        pixels = decode_frame(image, self._source, name, colour)
+        return PageImage(name, number, self.count, pixels, image_dpi(image))
 
 
 @contextmanager
@@ -170,8 +181,7 @@ def _opened(file: BinaryIO, source: bytes | Path, name: str, password: str | Non
         with open_pdf(source, name, password) as document:
             yield document
         return
-    with opened_image(file, name) as image:
-        yield _ImageFile(source, name, image)
+    yield _ImageFile(file, source, name)
 
 
 def _read_stdin() -> bytes:
