@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -284,3 +285,32 @@ def test_a_scan_of_400_megapixels_is_read_in_bounded_memory(
     del large
     assert peak_megabytes("-m", model, path, "-o", tmp_path / "x.json", "--format", "json") < 1536
     assert len(json.loads((tmp_path / "x.json").read_text())["lines"]) > 15
+
+
+def test_the_bar_names_pages_and_counts_them(
+    run: Run, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "160")
+    assert run(book, SAMPLES / "page.png", "-o", tmp_path / "out").code == 0
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())
+    assert "0/2 pages" in shown and "4/4 pages" in shown
+    assert "book.tif#1" in shown and "page.png" in shown and f"{book}#2: no writing found" in shown.replace("\n", "")
+
+
+def test_a_file_that_may_not_be_read(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.png"
+    SCAN.save(path)
+    opened = Path.open
+
+    def refuse(self: Path, *arguments: object) -> object:
+        if self == path:
+            raise PermissionError(13, "Permission denied")
+        return opened(self, *arguments)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", refuse)
+    done = run(path)
+    assert (done.code, done.err) == (2, f"hwr: error: {path}: cannot be read: Permission denied\n")

@@ -10,7 +10,7 @@ from tiny_model import ALPHABET, INFO, expected_log_probs, write_tiny_model
 
 from hwr.decode.confidence import Calibration
 from hwr.decode.greedy import decode_greedy
-from hwr.errors import ModelError
+from hwr.errors import InputError, ModelError
 from hwr.geometry import bounding_box
 from hwr.image import load_image, normalise_line
 from hwr.page import Page
@@ -98,6 +98,30 @@ def test_path_array_and_pil_give_the_same_page(recognizer: Recognizer, page: Pag
     with Image.open(SAMPLES / "page.png") as image:
         assert recognizer.read(image).lines == page.lines
     assert recognizer.read(load_image(SAMPLES / "page.png")).lines == page.lines
+
+
+def test_a_page_can_be_given_a_name(recognizer: Recognizer, page: Page) -> None:
+    data = (SAMPLES / "page.png").read_bytes()
+    assert recognizer.read(data).image == "image"
+    named = recognizer.read(data, name="folio 3r")
+    assert (named.image, named.lines) == ("folio 3r", page.lines)
+    assert recognizer.read(load_image(SAMPLES / "page.png").astype(np.uint16) * 257).lines == page.lines
+
+
+def test_documents_are_read_page_by_page(recognizer: Recognizer, page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "book.tif"
+    with Image.open(SAMPLES / "page.png") as image:
+        scan = image.convert("L")
+    scan.save(path, save_all=True, append_images=[Image.new("L", (50, 60), 255), scan.copy()])
+    pages = list(recognizer.read_pages(path))
+    assert [(type(p), p.image) for p in pages if isinstance(p, Page)] == [
+        (Page, f"{path}#{number}") for number in (1, 2, 3)
+    ]
+    assert [p.lines for p in pages if isinstance(p, Page)] == [page.lines, (), page.lines]
+    (alone,) = recognizer.read_pages(SAMPLES / "page.png")
+    assert alone == page
+    with pytest.raises(InputError, match=r"book\.tif: a document of 3 pages; read_pages reads them all"):
+        recognizer.read(path)
 
 
 def test_blank_page_and_blank_line(recognizer: Recognizer) -> None:
