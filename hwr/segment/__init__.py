@@ -4,6 +4,7 @@ A small network marks baselines and the ends of lines (`maps`); `trace` follows 
 `outline` gives it to the lines; `order` sorts them.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,16 +16,16 @@ from hwr.page import Box, Point
 from hwr.segment.clean import dark_on_light, find_writing, paper_depth, scaled
 from hwr.segment.maps import mark_lines
 from hwr.segment.order import group_regions, reading_order, rows_of
-from hwr.segment.outline import Outline, outline_lines, written
+from hwr.segment.outline import Outline, outline_lines, without_cut_off, written
 from hwr.segment.trace import Trace, trace_lines
 
-WORKING_SIDE = 1700
-"""Longer side in pixels of the copy on which lines are looked for."""
+WORKING_PIXELS = 2_300_000
+"""Of the copy on which lines are looked for: a page of about 1300 x 1750."""
 USUAL_HEIGHTS = (22.0, 95.0)
 """Heights of lines, in pixels of the copy, that the network knows well; a page of others is looked at once more."""
 BEST_HEIGHT = 40.0
-LARGEST_SIDE = 2400
-LEAST_SIDE = 400
+MOST_PIXELS, LEAST_PIXELS = 4_600_000, 200_000
+"""Of the copy for the second look."""
 PRINTED = 0.5
 """Probability from which a line counts as printed."""
 
@@ -76,7 +77,7 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
     depth = paper_depth(copy)
     writing = find_writing(depth, float(np.median([trace.height for trace in traces])))
     outlines = outline_lines(traces, writing, depth)
-    kept = written(outlines, traces)
+    kept = without_cut_off(written(outlines, traces), outlines, copy.shape[1])
     regions = _rows(outlines, traces, kept) if rows else _columns(outlines, traces, kept)
     height, width = grey.shape
     lines = tuple(
@@ -117,15 +118,15 @@ def _trace(grey: NDArray[np.uint8], threads: int) -> tuple[list[Trace], NDArray[
 
     A page whose lines are very small or very large on the copy is looked at a second time on a fitting one.
     """
-    side = max(grey.shape)
-    factor = min(1.0, WORKING_SIDE / side)
+    factor = min(1.0, math.sqrt(WORKING_PIXELS / grey.size))
     copy = scaled(grey, factor)
     traces = trace_lines(mark_lines(copy, threads))
     if traces:
         height = float(np.median([trace.height for trace in traces]))
         if not USUAL_HEIGHTS[0] <= height <= USUAL_HEIGHTS[1]:
-            second = float(np.clip(factor * BEST_HEIGHT / height, LEAST_SIDE / side, LARGEST_SIDE / side))
-            copy, factor = scaled(grey, second), second
+            least, most = (math.sqrt(pixels / grey.size) for pixels in (LEAST_PIXELS, MOST_PIXELS))
+            factor = min(max(factor * BEST_HEIGHT / height, least), most)
+            copy = scaled(grey, factor)
             traces = trace_lines(mark_lines(copy, threads))
     return traces, copy, factor
 

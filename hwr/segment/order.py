@@ -8,15 +8,20 @@ from numpy.typing import NDArray
 from hwr.page import Box, Point
 
 Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 SAME_COLUMN = 0.5
 """Two lines that share this part of the narrower one's width stand in one column."""
-BRIDGE = 0.1
+BRIDGE = 0.3
 """A line that shares this part of the narrower one's width with two others lies over both of their columns."""
 IN_ROW = 0.4
 """Lines of a table whose baselines are closer than this share of their height stand in one row."""
+OWN, A_LITTLE = 0.5, 0.25
+"""Shares of the greatest width that a line shares with another: lines of its own column, and of one it reaches into."""
 LEAST_HEAD, LEAST_COLUMNS = 5, 3
 """Lines of a printed head, and of its longest row, at least."""
+LEAST_CELLS = 4
+"""Lines that a column of a table has at least."""
 NOTE = 2
 """Written lines that may stand over a printed head."""
 ROW = 0.35
@@ -45,8 +50,9 @@ def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float], printed: S
     y = np.asarray(baselines_y, dtype=np.float64)
     shared = np.minimum(x1[:, None], x1[None, :]) - np.maximum(x0[:, None], x0[None, :])
     narrower = np.minimum(x1 - x0, (x1 - x0)[:, None])
-    overlap = shared > SAME_COLUMN * narrower
-    touching = shared > BRIDGE * narrower
+    apart = _reach_over(shared)
+    overlap = (shared > SAME_COLUMN * narrower) & ~apart
+    touching = (shared > BRIDGE * narrower) & ~apart
     centre = (x0 + x1) / 2
     before = overlap & (y[:, None] < y[None, :])
     left = ~overlap & (centre[:, None] < centre[None, :])
@@ -54,16 +60,32 @@ def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float], printed: S
         low, high = np.minimum(y[first], y)[:, None], np.maximum(y[first], y)[:, None]
         bridged = (touching[first] & touching & (y > low) & (y < high)).any(axis=1)
         before[first] |= left[first] & ~bridged
-    head = _head(np.asarray(printed or [False] * count, dtype=np.bool_), touching, x0, y, bottom - top)
+    head = _head(np.asarray(printed or [False] * count, dtype=np.bool_), overlap, touching, x0, y, bottom - top)
     if head:
         _put_head_first(before, head, y)
     return _sorted(before, x0, y)
 
 
-def _head(printed: NDArray[np.bool_], touching: NDArray[np.bool_], x0: Values, y: Values, heights: Values) -> list[int]:
+def _reach_over(shared: Values) -> Flags:
+    """Pairs of which one line reaches a little into the column of the other, and stands in its own with others.
+
+    Args:
+        shared: widths that the lines share, below zero where they are apart, shape (n, n).
+    """
+    others = shared.copy()
+    np.fill_diagonal(others, 0)
+    most = others.max(axis=1, keepdims=True, initial=0)
+    own = (others >= OWN * most) & (others > 0)
+    conflict = own.astype(np.float32) @ (shared <= 0).astype(np.float32) > 0
+    reaching: Flags = conflict & (shared < A_LITTLE * most)
+    return reaching | reaching.T
+
+
+def _head(printed: Flags, overlap: Flags, touching: Flags, x0: Values, y: Values, heights: Values) -> list[int]:
     """The lines of a printed head over columns, row by row; none where no row has several lines.
 
-    They are the printed lines that have at most a note above them.
+    They are the printed lines that have at most a note above them. Where no columns stand under it, as under the head
+    of a letter, it is no such head.
     """
     under_writing = (touching & (y[:, None] < y[None, :]) & ~printed[:, None]).sum(axis=0) > NOTE
     members = np.flatnonzero(printed & ~under_writing)
@@ -76,9 +98,22 @@ def _head(printed: NDArray[np.bool_], touching: NDArray[np.bool_], x0: Values, y
             rows[-1].append(index)
         else:
             rows.append([index])
-    if max(map(len, rows)) < LEAST_COLUMNS:
+    under = np.flatnonzero(~printed & (y > y[members].min()))
+    if max(map(len, rows)) < LEAST_COLUMNS or _count_columns(overlap[np.ix_(under, under)]) < LEAST_COLUMNS:
         return []
     return [index for row in rows for index in sorted(row, key=lambda index: float(x0[index]))]
+
+
+def _count_columns(overlap: NDArray[np.bool_]) -> int:
+    """Groups of at least `LEAST_CELLS` lines of which each overlaps another of its group."""
+    group = np.arange(len(overlap))
+    for _ in range(len(overlap)):
+        joined = np.where(overlap, group[None, :], len(overlap)).min(axis=1, initial=len(overlap))
+        joined = np.minimum(group, joined)
+        if (joined == group).all():
+            break
+        group = joined
+    return int((np.bincount(group, minlength=1) >= LEAST_CELLS).sum())
 
 
 def _put_head_first(before: NDArray[np.bool_], head: list[int], y: Values) -> None:

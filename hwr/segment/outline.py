@@ -33,6 +33,11 @@ FAINTEST = 0.45
 LEAST_INK = 0.006
 """Ink of a line, as a share of the square of its height, below which nothing is written there."""
 
+AT_BORDER, RIM = 0.006, 0.12
+"""Shares of the width of the picture: lines closer to its border are cut off by it; the rim of a page beside."""
+CUT_OFF = 3
+"""Lines that a page beside has at least."""
+
 Indices = NDArray[np.int64]
 
 
@@ -80,6 +85,25 @@ def written(outlines: Sequence[Outline], traces: Sequence[Trace]) -> list[int]:
         for number, (outline, trace) in enumerate(zip(outlines, traces, strict=True))
         if outline.ink > LEAST_INK * trace.height**2 and outline.depth > FAINTEST * usual
     ]
+
+
+def without_cut_off(lines: Sequence[int], outlines: Sequence[Outline], width: int) -> list[int]:
+    """The lines without the rims of lines that the picture cut off: of the page beside, as in an opened book.
+
+    They are several, begin or end at the border of the picture, and are all short.
+
+    Args:
+        lines: indices into `outlines`.
+        width: of the picture.
+    """
+    cut_off: set[int] = set()
+    for near, far in ((0, -1), (-1, 0)):
+        border = 0 if near == 0 else width
+        there = [index for index in lines if abs(outlines[index].baseline[near, 0] - border) <= AT_BORDER * width]
+        lengths = [abs(outlines[index].baseline[far, 0] - border) for index in there]
+        if len(there) >= CUT_OFF and max(lengths) < RIM * width:
+            cut_off |= set(there)
+    return [index for index in lines if index not in cut_off]
 
 
 def _owners(rows: Indices, columns: Indices, traces: Sequence[Trace], writing: Mask) -> Indices:

@@ -85,8 +85,27 @@ def test_slanting_lines_are_followed(angle: float) -> None:
     matrix = cv2.getRotationMatrix2D((500, 700), angle, 1)
     turned = cv2.warpAffine(page, matrix, (1000, 1400), borderMode=cv2.BORDER_REPLICATE)
     moved = [[tuple(matrix @ (x, y, 1)) for x, y in line] for line in lines]
-    result = found(find_lines(turned), moved)
+    layout = find_lines(turned)
+    result = found(layout, moved)
     assert result.recall >= 0.95 and result.precision >= 0.9
+    assert abs(skew(layout) + angle) < 0.2
+
+
+def skew(layout: Layout) -> float:
+    """Degrees by which the lines of a page fall: the mean over the lines, weighed by their lengths."""
+    fits = []
+    for line in layout.lines:
+        x, y = np.array(line.baseline).T
+        inner = slice(len(x) // 10, len(x) - len(x) // 10)
+        fits.append((np.polyfit(x[inner], y[inner], 1)[0], np.ptp(x)))
+    slopes, lengths = np.array(fits).T
+    return float(np.degrees(np.arctan(np.average(slopes, weights=lengths))))
+
+
+def test_a_long_strip_is_not_made_too_small() -> None:
+    strip = np.full((200, 30000), 235, np.uint8)
+    lines = [write(strip, x, 120, 6, x, 2.0) for x in range(300, 29000, 2400)]
+    assert found(find_lines(strip), lines).f1 > 0.9
 
 
 def test_ruled_paper_margin_and_frame_are_no_lines() -> None:
@@ -115,6 +134,15 @@ def test_specks_and_a_stain_are_no_lines() -> None:
     for x, y in random.integers((0, 800), (1000, 1400), (60, 2)):
         cv2.circle(page, (int(x), int(y)), 1, 60, -1)
     assert found(find_lines(page), lines).f1 == 1
+
+
+def test_the_edge_of_the_page_beside_is_left_out() -> None:
+    page, lines = drawn_page(range(120, 1350, 60))
+    beside = page[:, 300:340]
+    spread = np.concatenate([beside, page], axis=1)
+    shifted = [[(x + 40, y) for x, y in line] for line in lines]
+    match = found(find_lines(spread), shifted)
+    assert (match.matched, match.found) == (len(lines), len(lines))
 
 
 def test_two_columns_are_read_one_after_the_other() -> None:

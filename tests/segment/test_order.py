@@ -79,3 +79,20 @@ def test_rows_of_a_slanting_table() -> None:
     expected = [[(row, column) for column in range(3) if (row, column) in cells] for row in (0, 1, 1.5, 2, 3, 4)]
     assert rows == expected
     assert rows_of([], []) == []
+
+
+def test_a_line_that_reaches_into_the_next_column_does_not_mix_the_columns() -> None:
+    left, right = column(0, 400, range(0, 300, 30)), column(420, 460, range(10, 310, 30))
+    left[4] = (0.0, 120.0, 445.0, 140.0)
+    left.insert(7, (280.0, 195.0, 445.0, 215.0))
+    mixed = [*right, *left]
+    assert [mixed[index] for index in order(*mixed)] == [*left, *right]
+
+
+def test_columns_under_a_letterhead_are_none() -> None:
+    """A printed head over a letter in one column is read column by column."""
+    head = [(x, float(y), x + 100, y + 20.0) for x in (0.0, 200.0, 400.0) for y in (0, 30, 60)]
+    letter = column(0, 500, range(120, 400, 40))
+    boxes = [*head, *letter]
+    printed = [box in head for box in boxes]
+    assert reading_order(boxes, [box[3] for box in boxes], printed) == list(range(len(boxes)))

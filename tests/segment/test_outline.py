@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.geometry import bounding_box
-from hwr.segment.outline import Outline, outline_lines, written
+from hwr.segment.outline import Outline, outline_lines, without_cut_off, written
 from hwr.segment.trace import Trace
 
 Mask = NDArray[np.uint8]
@@ -74,3 +74,17 @@ def test_faint_lines_and_lines_without_ink_are_not_written() -> None:
     depth[180:] = depth[180:] // 3  # the third line has shone through
     traces = [trace(50, 496, y) for y in (100, 150, 200, 300)]
     assert written(outline_lines(traces, page, depth), traces) == [0, 1]
+
+
+def test_rims_of_cut_off_lines_are_left_out_unless_a_long_line_begins_there() -> None:
+    def outline(x0: float, x1: float) -> Outline:
+        line = np.array([[x0, 50.0], [x1, 50.0]])
+        return Outline(line, line, 100.0, 500)
+
+    rims = [outline(1, 60), outline(0, 40), outline(2, 70), outline(100, 900), outline(120, 996)]
+    assert without_cut_off([0, 1, 2, 3, 4], rims, 1000) == [3, 4]
+    assert without_cut_off([0, 1, 3, 4], rims, 1000) == [0, 1, 3, 4]
+    full = [*rims, outline(3, 700)]
+    assert without_cut_off([0, 1, 2, 3, 5], full, 1000) == [0, 1, 2, 3, 5]
+    right = [outline(940, 999), outline(950, 1000), outline(930, 997), outline(100, 900)]
+    assert without_cut_off([0, 1, 2, 3], right, 1000) == [3]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hwr.geometry import Points
 from hwr.model.line_finder import HEIGHT_UNIT, STRIDE
 from hwr.train.layout.pages import TrueLine, TruePage
+from hwr.train.layout.scenery import draw_scenery
 
 Generator = np.random.Generator
 Grey = NDArray[np.uint8]
@@ -18,6 +19,8 @@ BAND = 0.07
 BAND_LIMITS = (2.0, 5.0)
 END_REACH = 0.3
 """Half the height of the mark at a line's end, as a share of the line's height."""
+SCENERY = 0.07
+"""Share of the crops that show no page but a picture without writing."""
 FIXED_POINT_STEPS = 4
 
 
@@ -60,7 +63,9 @@ class Placement:
 
 
 def random_crop(page: TruePage, size: int, random: Generator) -> Crop:
-    """A crop of `size` x `size` pixels around a point of a random line, sometimes of anywhere."""
+    """A crop of `size` x `size` pixels: around a point of a random line, of anywhere on the page, or of no page."""
+    if random.random() < SCENERY:
+        return Crop(_light(draw_scenery(size, random), random), draw_maps([], size))
     placement = _place(page, size, random)
     coarse = np.arange(0, size + 16, 16, dtype=np.float64)
     grid = np.stack(np.meshgrid(coarse, coarse), axis=2)

@@ -30,6 +30,7 @@ def test_places_on_the_crop_and_on_the_page_are_each_others_inverse() -> None:
 def test_the_maps_lie_where_the_picture_shows_the_lines(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page is black but for its baselines, which are bright: so are the pixels of a crop in the band alone."""
     monkeypatch.setattr(crops, "_light", lambda grey, random: grey)
+    monkeypatch.setattr(crops, "SCENERY", 0)
     lines = tuple(line(60, 900, y) for y in range(100, 1200, 60))
     grey = np.zeros((1300, 1000), np.uint8)
     for true in lines:
@@ -56,3 +57,12 @@ def test_maps_of_two_cells() -> None:
 def test_a_page_without_lines_gives_empty_maps() -> None:
     page = TruePage("empty", np.full((500, 400), 200, np.uint8), ())
     assert not random_crop(page, 128, np.random.default_rng(0)).maps.any()
+
+
+def test_scenery_has_no_lines_and_is_never_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crops, "SCENERY", 1)
+    page = TruePage("p", np.full((900, 900), 200, np.uint8), (line(100, 800, 400),))
+    made = [random_crop(page, 96, np.random.default_rng(seed)) for seed in range(20)]
+    assert not any(crop.maps.any() for crop in made)
+    assert len({crop.grey.tobytes() for crop in made}) == 20
+    assert np.mean([crop.grey.std() > 5 for crop in made]) > 0.8
