@@ -11,7 +11,7 @@ from hwr.segment.maps import STRIDE, Maps
 
 FAINTEST = 0.25
 """A crest lower than this is no baseline."""
-SURE = 0.6
+SURE = 0.7
 """Mean height of the crest of a line that counts."""
 SHORTEST = 0.5
 """Heights: a shorter baseline is a speck."""

@@ -203,7 +203,7 @@ def test_a_target_that_cannot_be_made(run: Run, tmp_path: Path) -> None:
 
 
 def test_interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Recognizer, "read", interrupt)
