@@ -35,8 +35,8 @@ LEAST_INK = 0.006
 
 AT_BORDER, RIM = 0.006, 0.12
 """Shares of the width of the picture: lines closer to its border are cut off by it; the rim of a page beside."""
-CUT_OFF = 3
-"""Lines that a page beside has at least."""
+CUT_OFF, MOST_CUT_OFF = 3, 0.75
+"""Lines that a page beside has at least, and their share of all lines at the border."""
 
 Indices = NDArray[np.int64]
 
@@ -90,7 +90,7 @@ def written(outlines: Sequence[Outline], traces: Sequence[Trace]) -> list[int]:
 def without_cut_off(lines: Sequence[int], outlines: Sequence[Outline], width: int) -> list[int]:
     """The lines without the rims of lines that the picture cut off: of the page beside, as in an opened book.
 
-    They are several, begin or end at the border of the picture, and are all short.
+    They are several, begin or end at the border of the picture, and are short, as nearly all lines are that do so.
 
     Args:
         lines: indices into `outlines`.
@@ -100,9 +100,9 @@ def without_cut_off(lines: Sequence[int], outlines: Sequence[Outline], width: in
     for near, far in ((0, -1), (-1, 0)):
         border = 0 if near == 0 else width
         there = [index for index in lines if abs(outlines[index].baseline[near, 0] - border) <= AT_BORDER * width]
-        lengths = [abs(outlines[index].baseline[far, 0] - border) for index in there]
-        if len(there) >= CUT_OFF and max(lengths) < RIM * width:
-            cut_off |= set(there)
+        rims = [index for index in there if abs(outlines[index].baseline[far, 0] - border) < RIM * width]
+        if len(rims) >= max(CUT_OFF, MOST_CUT_OFF * len(there)):
+            cut_off |= set(rims)
     return [index for index in lines if index not in cut_off]
 
 
