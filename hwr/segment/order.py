@@ -34,7 +34,8 @@ def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float], printed: S
     Breuel's rules (2003, "High performance document layout analysis"): of two lines that overlap horizontally the
     upper one comes first; a line wholly left of another comes first unless a third line between their heights
     overlaps both, as a heading over two columns does. The rules give a partial order, which is sorted topologically;
-    where slanting lines contradict each other, the upper line comes first.
+    where slanting lines contradict each other, the upper line comes first. In tables, which have three columns and
+    more, the lines are sorted by the number of lines before them: cells run into each other there.
 
     A printed head over several columns, as of a form, is read first, row by row.
 
@@ -63,7 +64,8 @@ def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float], printed: S
     head = _head(np.asarray(printed or [False] * count, dtype=np.bool_), overlap, touching, x0, y, bottom - top)
     if head:
         _put_head_first(before, head, y)
-    return _sorted(before, x0, y)
+    is_table = _count_columns(overlap) >= LEAST_COLUMNS
+    return _counted(before, x0, y) if is_table else _sorted(before, x0, y)
 
 
 def _reach_over(shared: Values) -> Flags:
@@ -122,13 +124,21 @@ def _put_head_first(before: NDArray[np.bool_], head: list[int], y: Values) -> No
     rest = np.setdiff1d(np.arange(len(y)), members)
     is_above = y[rest] < y[members].min()
     above, below = rest[is_above], rest[~is_above]
-    before[np.ix_(members, members)] = False
-    before[members[:-1], members[1:]] = True
+    before[np.ix_(members, members)] = np.triu(np.ones((len(members), len(members)), np.bool_), 1)
     for first, second in ((above, members), (members, below), (above, below)):
         before[np.ix_(first, second)], before[np.ix_(second, first)] = True, False
 
 
-def _sorted(before: NDArray[np.bool_], x0: Values, y: Values) -> list[int]:
+def _counted(before: Flags, x0: Values, y: Values) -> list[int]:
+    """The lines by the number of lines that come before each (Borda's count).
+
+    A line that was found in one piece over two columns contradicts the others. Here it moves them by one place; in a
+    topological order it would put off whole columns.
+    """
+    return [int(index) for index in np.lexsort((x0, y, before.sum(axis=0)))]
+
+
+def _sorted(before: Flags, x0: Values, y: Values) -> list[int]:
     """Topological order; of the lines that may come next the leftmost does."""
     waiting = set(range(len(y)))
     ordered: list[int] = []
