@@ -17,6 +17,8 @@ Grey = NDArray[np.uint8]
 
 MAX_CUT_PIXELS = 20_000_000
 """A cut larger than this belongs to no line of writing."""
+MAX_SIDE = 32_766
+"""Rows and columns that OpenCV samples at most."""
 
 
 def as_points(points: Sequence[Point] | Points) -> Points:
@@ -213,14 +215,14 @@ def cut_line(
     offsets = flat_outline[:, 1] - np.interp(flat_outline[:, 0], *drop_at)
     top, bottom = int(np.floor(offsets.min())) - margin, int(np.ceil(offsets.max())) + margin
     height, width = bottom - top + 1, len(columns)
-    if polygon_area(outline) < 1 or height * width > MAX_CUT_PIXELS:
+    if polygon_area(outline) < 1 or height * width > MAX_CUT_PIXELS or height > MAX_SIDE:
         raise ValueError(f"a polygon of {width} x {height} pixels cannot be a line")
     drop = np.interp(left + columns, *drop_at) + top
     rows = np.arange(height)[:, None] + drop[None, :]
     across = np.broadcast_to(left + columns, rows.shape)
     map_x = (across * along[0] + rows * down[0]).astype(np.float32)
     map_y = (across * along[1] + rows * down[1]).astype(np.float32)
-    image = cv2.remap(page, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    image = _sample(page, map_x, map_y)
     mask = np.zeros((height, width), np.uint8)
     corners = np.stack([flat_outline[:, 0] - left, offsets - top], axis=1)
     cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 1)
@@ -228,6 +230,32 @@ def cut_line(
     origin = left * along
     cut = _fill_outside(np.asarray(image, np.uint8), np.asarray(inside, np.bool_))
     return LineCut(cut, (origin[0], origin[1]), (along[0], along[1]), (down[0], down[1]), drop)
+
+
+def _sample(page: Grey, x: NDArray[np.float32], y: NDArray[np.float32]) -> Grey:
+    """The page at the places (x, y), each of shape (H, W); beyond its borders it goes on as it is there.
+
+    OpenCV takes and gives at most `MAX_SIDE` rows and columns: longer strips are sampled in halves.
+
+    Raises:
+        ValueError: a few columns reach over too much of the page.
+    """
+    import cv2
+
+    if max(*page.shape, *x.shape) <= MAX_SIDE:
+        sampled = cv2.remap(page, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(sampled, np.uint8)
+    # the part of the page that is needed, with a pixel more on each side
+    height, width = page.shape
+    left, top = (int(np.clip(at.min() - 1, 0, side - 1)) for at, side in ((x, width), (y, height)))
+    right, bottom = (int(np.clip(at.max() + 2, 1, side)) for at, side in ((x, width), (y, height)))
+    part = page[top : max(bottom, top + 1), left : max(right, left + 1)]
+    if max(*part.shape, *x.shape) <= MAX_SIDE:
+        return _sample(part, x - np.float32(left), y - np.float32(top))
+    half = x.shape[1] // 2
+    if half == 0:
+        raise ValueError("a polygon that is so high cannot be a line")
+    return np.concatenate([_sample(page, x[:, :half], y[:, :half]), _sample(page, x[:, half:], y[:, half:])], axis=1)
 
 
 def _fill_outside(image: Grey, inside: NDArray[np.bool_]) -> Grey:

@@ -138,6 +138,31 @@ def test_paper_outside_follows_the_paper_inside() -> None:
     assert abs(int(corner[:, 700].mean()) - int(page[0, 720])) < 15
 
 
+@pytest.mark.parametrize("upright", [False, True])
+def test_strips_longer_than_opencv_samples_are_cut(upright: bool) -> None:
+    strip = np.random.default_rng(0).integers(0, 256, (60, 70_000), dtype=np.uint8)
+    box = [(10.0, 5.0), (69_990.0, 5.0), (69_990.0, 54.0), (10.0, 54.0)]
+    baseline = [(10.0, 40.0), (69_990.0, 40.0)]
+    if not upright:
+        cut = cut_line(strip, baseline, box, margin=0)
+    else:  # the same strip, turned by a quarter: x, y -> -y, x
+        turned = np.ascontiguousarray(np.rot90(strip, -1))
+        cut = cut_line(turned, *([(59.0 - y, x) for x, y in points] for points in (baseline, box)), margin=0)
+    assert np.array_equal(cut.image, strip[5:55, 10:69_991])
+
+
+def test_a_cut_beside_a_long_strip_shows_its_border() -> None:
+    strip = np.full((40, 40_000), 90, np.uint8)
+    cut = cut_line(strip, [(-300, 20), (-200, 20)], [(-300, 5), (-200, 5), (-200, 30), (-300, 30)])
+    assert (cut.image == 90).all()
+
+
+def test_columns_over_too_much_of_a_strip_are_refused() -> None:
+    strip = np.zeros((20, 40_000), np.uint8)
+    with pytest.raises(ValueError, match="cannot be a line"):
+        cut_line(strip, [(20_000, 2), (20_000, 18)], [(5, 2), (39_990, 2), (39_990, 18), (5, 18)])
+
+
 def test_no_area_and_a_giant_are_refused() -> None:
     page = np.zeros((100, 100), np.uint8)
     with pytest.raises(ValueError, match="cannot be a line"):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hwr.geometry import Points, bounding_box
 from hwr.page import Box, Point
 from hwr.segment.clean import dark_on_light, find_writing, paper_depth, scaled
-from hwr.segment.maps import mark_lines
+from hwr.segment.maps import MULTIPLE, mark_lines
 from hwr.segment.order import group_regions, reading_order, rows_of
 from hwr.segment.outline import Outline, outline_lines, without_cut_off, written
 from hwr.segment.trace import Trace, trace_lines
@@ -118,14 +118,16 @@ def _trace(grey: NDArray[np.uint8], threads: int) -> tuple[list[Trace], NDArray[
 
     A page whose lines are very small or very large on the copy is looked at a second time on a fitting one.
     """
-    factor = min(1.0, math.sqrt(WORKING_PIXELS / grey.size))
+    # the network's picture is padded: a strip as thin as a hair must not become a broad and long one
+    longest = MOST_PIXELS / (MULTIPLE * max(grey.shape))
+    factor = min(1.0, math.sqrt(WORKING_PIXELS / grey.size), longest)
     copy = scaled(grey, factor)
     traces = trace_lines(mark_lines(copy, threads))
     if traces:
         height = float(np.median([trace.height for trace in traces]))
         if not USUAL_HEIGHTS[0] <= height <= USUAL_HEIGHTS[1]:
             least, most = (math.sqrt(pixels / grey.size) for pixels in (LEAST_PIXELS, MOST_PIXELS))
-            factor = min(max(factor * BEST_HEIGHT / height, least), most)
+            factor = min(max(factor * BEST_HEIGHT / height, least), most, longest)
             copy = scaled(grey, factor)
             traces = trace_lines(mark_lines(copy, threads))
     return traces, copy, factor

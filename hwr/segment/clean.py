@@ -1,5 +1,7 @@
 """From a page image to a mask of its writing: paper evened out, rules, frames and specks left out."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,8 @@ Mask = NDArray[np.uint8]
 
 UNIT = 0.4
 """Sizes of rules and specks are measured in this share of a line's height: about that of a small letter."""
+SAMPLE_PIXELS = 1_000_000
+"""The polarity of a page is found on a copy of not much more pixels."""
 PAPER_CELL = 4
 """The paper is estimated on a copy smaller by this factor."""
 DARK_BED = 0.5
@@ -34,7 +38,7 @@ def dark_on_light(grey: Grey) -> Grey:
     """The page, turned round if its writing is light on dark."""
     import cv2
 
-    step = max(1, min(grey.shape) // 300)
+    step = max(1, min(grey.shape) // 300, math.isqrt(grey.size // SAMPLE_PIXELS))
     sample = grey[::step, ::step].astype(np.float32)
     around = cv2.blur(sample, (31, 31))
     lighter, darker = sample > around + 40, sample < around - 40

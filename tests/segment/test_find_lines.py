@@ -11,6 +11,7 @@ from hwr.geometry import BaselineMatch, bounding_box, match_baselines
 from hwr.image import load_image
 from hwr.page import Point
 from hwr.segment import Layout, find_lines
+from hwr.segment.maps import MULTIPLE, Maps
 
 ROOT = Path(__file__).parent.parent.parent
 Grey = NDArray[np.uint8]
@@ -222,3 +223,18 @@ def test_real_letters(shared: Path) -> None:
             total += found(find_lines(page), [line["baseline"] for line in row["lines"]])
     assert total.reference == 90
     assert total.recall > 0.95 and total.precision > 0.9
+
+
+@pytest.mark.parametrize("shape", [(1, 3_000_000), (3_000_000, 1), (3, 200_000)])
+def test_strips_as_thin_as_a_hair_take_little_memory(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def nothing(copy: Grey, threads: int) -> Maps:
+        seen.append(copy.shape)
+        empty = np.zeros((-(-copy.shape[0] // 2), -(-copy.shape[1] // 2)), np.float32)
+        return Maps(empty, empty, empty, empty)
+
+    monkeypatch.setattr("hwr.segment.mark_lines", nothing)
+    assert find_lines(np.full(shape, 230, np.uint8)).lines == ()
+    for height, width in seen:
+        assert (height + MULTIPLE) * (width + MULTIPLE) < 8_000_000
