@@ -85,11 +85,14 @@ def model_file(model: str) -> Path:
 
 def check_output(source: Path, write: bool, output: Path | None) -> None:
     """Find what keeps the result from being stored before the reading, which takes minutes."""
+    from hwr.recognize.models import find_model
+
     if write and output is not None:
         raise UsageError("--write changes the model's own files, -o makes new ones: give one of them")
     if output is not None and output.suffix not in SUFFIXES:
         raise UsageError(f"{output}: name a model file, {' or '.join(SUFFIXES)}")
-    if (write or output) and source.with_suffix(".onnx").exists() and importlib.util.find_spec("onnx") is None:
+    network = find_model(str(source)).onnx
+    if (write or output) and network is not None and importlib.util.find_spec("onnx") is None:
         raise MissingDependency("to change an ONNX file, onnx is needed, which is not installed; run: pip install onnx")
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hwr.errors import OutputError
 from hwr.formats.document import Pixels
+from hwr.lineshape import fit_lines
 from hwr.page import Line, Page, Point
 
 POLYGON_COLOUR = (200, 140, 40)
@@ -17,6 +18,8 @@ BASELINE_COLOUR = (40, 40, 220)
 REGION_COLOUR = (60, 160, 60)
 UNCERTAIN_COLOUR = (0, 140, 255)
 NUMBER_COLOUR = (40, 40, 220)
+MOST_PIXELS = 25_000_000
+"""Larger pages are drawn on a smaller copy: the picture is for the eye."""
 PAPER_SHARE = 0.35
 """How much of white is mixed into the page, so that the colours stand out."""
 
@@ -45,7 +48,12 @@ class OverlayWriter:
 
 
 def draw_page(page: Page, pixels: "Pixels") -> NDArray[np.uint8]:
-    """The page, shape (H, W, 3), blue, green, red, paled, with lines and regions on it."""
+    """The page, shape (H, W, 3), blue, green, red, paled, with lines and regions on it; a large one is made smaller."""
+    factor = (MOST_PIXELS / (pixels.shape[0] * pixels.shape[1])) ** 0.5
+    if factor < 1:
+        size = (max(1, int(pixels.shape[1] * factor)), max(1, int(pixels.shape[0] * factor)))
+        page = fit_lines(page, *size, page.image).page
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     colour = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.ndim == 2 else pixels
     canvas = np.asarray(cv2.addWeighted(colour, 1 - PAPER_SHARE, np.full_like(colour, 255), PAPER_SHARE, 0), np.uint8)
     pen = max(1, round(max(page.width, page.height) / 1200))

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hwr.delta import DELTA_SUFFIX, restore
 from hwr.errors import InputError, MissingDependency, ModelError
 from hwr.files import atomic_write
 from hwr.model.info import (
@@ -32,6 +33,9 @@ ALIGNMENT = 8
 
 def update_decoder(path: Path, changes: Mapping[str, Any], output: Path | None = None) -> ModelInfo:
     """Change decoder settings (`ModelInfo.decoder`) in a model's files, in both where both exist.
+
+    Where an installed package has a delta in the place of the ONNX file (`hwr.delta`), the whole file is written: a
+    delta does not outlast its other half.
 
     Args:
         path: the `.safetensors` or the `.onnx` file of the model.
@@ -56,7 +60,7 @@ def update_decoder(path: Path, changes: Mapping[str, Any], output: Path | None =
             info = replace(info, decoder=merge(info.decoder, changes))
             written = stack.enter_context(atomic_write(target.with_suffix(".safetensors")))
             _copy_safetensors(weights, written, info)
-        if onnx_file.exists() or info is None:
+        if onnx_file.exists() or _delta_of(onnx_file).exists() or info is None:
             written = stack.enter_context(atomic_write(target.with_suffix(".onnx")))
             info = _copy_onnx(onnx_file, written, changes, weights if info else None, info)
     return info
@@ -106,7 +110,7 @@ def _copy_onnx(
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
-        model = onnx.load_model_from_string(source.read_bytes())
+        model = onnx.load_model_from_string(_read_onnx(source))
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from None
     except DecodeError:
@@ -123,3 +127,15 @@ def _copy_onnx(
             entry.value = changed.to_json()
     target.write_bytes(model.SerializeToString(deterministic=True))
     return info or changed
+
+
+def _delta_of(onnx_file: Path) -> Path:
+    return onnx_file.with_name(onnx_file.name + DELTA_SUFFIX)
+
+
+def _read_onnx(path: Path) -> bytes:
+    """The ONNX file, put together from its delta where only that is there."""
+    delta = _delta_of(path)
+    if path.exists() or not delta.exists():
+        return path.read_bytes()
+    return restore(delta.read_bytes(), path.with_suffix(".safetensors").read_bytes(), delta)

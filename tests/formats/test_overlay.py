@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from written_pages import EMPTY, ODD, RICH
 
-from hwr.formats import find_format, to_bytes
+from hwr.formats import find_format, overlay, to_bytes
 from hwr.formats.overlay import BASELINE_COLOUR, POLYGON_COLOUR, REGION_COLOUR, UNCERTAIN_COLOUR
 from hwr.page import Page
 
@@ -51,3 +51,14 @@ def test_grey_and_coloured_pages_of_any_size() -> None:
     assert draw(EMPTY, colour)[10, 10].tolist() == pytest.approx([89, 89, 219], abs=1)
     assert draw(EMPTY, np.zeros((1, 1), np.uint8)).shape == (1, 1, 3)
     assert draw(ODD, np.zeros((50, 100), np.uint8)).shape == (50, 100, 3)
+
+
+def test_a_large_page_is_drawn_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = draw(RICH, GREY)
+    monkeypatch.setattr(overlay, "MOST_PIXELS", GREY.size // 4)
+    half = draw(RICH, GREY)
+    assert half.shape == (GREY.shape[0] // 2, GREY.shape[1] // 2, 3)
+    whole = cv2.resize(full, half.shape[1::-1], interpolation=cv2.INTER_AREA)
+    drawn, expected = ((image != PAPER).any(axis=2) for image in (half, whole))
+    near = cv2.dilate(expected.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert near[drawn].mean() > 0.9, "at the same places"

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from tiny_model import INFO, painted_line, write_tiny_model
 
+from hwr.delta import DELTA_SUFFIX, make_delta
 from hwr.errors import InputError, ModelError
 from hwr.model.info import METADATA_KEY, WEIGHTS_KEY, read_info, weights_hash
 from hwr.model.metadata import merge, update_decoder
@@ -82,6 +83,24 @@ def test_one_file_alone(tmp_path: Path) -> None:
     assert update_decoder(weights.with_suffix(".onnx"), SETTINGS).decoder == SETTINGS
     assert load_model(weights.with_suffix(".onnx")).info.decoder == SETTINGS
     assert not weights.exists()
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_delta_becomes_a_whole_file(tmp_path: Path, elsewhere: bool) -> None:
+    weights = write_tiny_model(tmp_path)
+    network = weights.with_suffix(".onnx")
+    network.with_name(network.name + DELTA_SUFFIX).write_bytes(make_delta(network.read_bytes(), weights.read_bytes()))
+    network.unlink()
+    lines = [painted_line("ab")]
+    before = load_model(weights).log_probs(lines)
+    target = tmp_path / "other" / "new.safetensors" if elsewhere else weights
+    target.parent.mkdir(exist_ok=True)
+    update_decoder(weights, SETTINGS, target if elsewhere else None)
+    after = load_model(target)
+    assert after.info.decoder["note"] == SETTINGS["note"]
+    np.testing.assert_array_equal(after.log_probs(lines)[0], before[0])
+    if elsewhere:
+        np.testing.assert_array_equal(load_model(weights).log_probs(lines)[0], before[0])
 
 
 def test_elsewhere(tmp_path: Path) -> None:
