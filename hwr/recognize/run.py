@@ -196,7 +196,8 @@ class Run:
 
     def _write(self, file: InputFile, page: Page, image: PageImage) -> None:
         if not page.lines:
-            self.watcher.note(f"{page.image}: no writing found")
+            kind = f"{self.options.page.only} writing" if self.options.page.only else "writing"
+            self.watcher.note(f"{page.image}: no {kind} found")
         if self.options.min_confidence is not None:
             page = mark_uncertain(page, self.options.min_confidence)
         self.output.add(file, page, image)

@@ -25,7 +25,7 @@ LEAST_CELLS = 4
 NOTE = 2
 """Written lines that may stand over a printed head."""
 ROW = 0.35
-"""Lines whose baselines are closer than this share of their height stand in one row."""
+"""Lines of a printed head whose baselines are closer than this share of their height stand in one row."""
 
 
 def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float], printed: Sequence[bool] = ()) -> list[int]:
@@ -157,7 +157,7 @@ def _sorted(before: Flags, x0: Values, y: Values) -> list[int]:
 def rows_of(baselines: Sequence[Sequence[Point]], heights: Sequence[float]) -> list[list[int]]:
     """Indices of the lines of each row of a table, rows from top to bottom, a row's lines from left to right.
 
-    Lines stand in one row where their baselines are closer than half of their height, after the page's slope, the
+    Lines stand in one row where their baselines are closer than `IN_ROW` of their height, after the page's slope, the
     median over its lines, is taken off.
 
     Args:

@@ -314,3 +314,10 @@ def test_a_file_that_may_not_be_read(run: Run, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(Path, "open", refuse)
     done = run(path)
     assert (done.code, done.err) == (2, f"hwr: error: {path}: cannot be read: Permission denied\n")
+
+
+def test_what_only_leaves_nothing_of_is_named(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "blank.png"
+    Image.new("L", (400, 300), 255).save(path)
+    done = run(path, "--only", "printed")
+    assert (done.code, done.out, done.err) == (0, "", f"hwr: {path}: no printed writing found\n")
