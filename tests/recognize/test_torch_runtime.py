@@ -15,7 +15,7 @@ from hwr.decode.lattice import align
 from hwr.errors import MissingDependency, ModelError, UsageError
 from hwr.image import load_image, normalise_line
 from hwr.recognize.alignment import Aligner, OnnxEngine, load_engine
-from hwr.recognize.models import load_model, models_folder
+from hwr.recognize.models import load_model
 from hwr.recognize.runtimes.torch import TorchRuntime, align_tensor, load_torch
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
@@ -79,9 +79,10 @@ def test_models_without_usable_weights_are_refused(tmp_path: Path) -> None:
     weights = write_tiny_model(tmp_path / "other", info=replace(INFO, normalisation_version=99))
     with pytest.raises(ModelError):
         load_torch(weights)
-    lone = tmp_path / "small.onnx"
-    lone.write_bytes((models_folder() / "small.onnx").read_bytes())
-    with pytest.raises(UsageError, match=r"small\.onnx: torch needs the weights"):
+    paired = write_tiny_model(tmp_path / "paired")
+    paired.unlink()
+    lone = paired.with_suffix(".onnx")
+    with pytest.raises(UsageError, match=r"\.onnx: torch needs the weights"):
         load_torch(lone)
 
 
