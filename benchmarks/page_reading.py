@@ -19,12 +19,10 @@ passed and as processor time over all cores, which other work on the machine har
 the process, this benchmark's own needs included. `--size` makes the pages larger first.
 """
 
-import argparse
 import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeVar
 
 import cv2
@@ -37,14 +35,14 @@ from benchmarks.true_pages import (
     counted,
     in_true_order,
     joined_errors,
+    page_arguments,
     read_pages,
     read_true_lines,
 )
 from hwr.image import decode_image
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.page import Point
-from hwr.recognize.decoding import DECODERS, DecoderOptions
-from hwr.recognize.models import DEFAULT_MODEL
+from hwr.recognize.decoding import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 from hwr.segment import find_lines
 
@@ -139,14 +137,8 @@ def print_totals(results: Sequence[PageResult]) -> None:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parquet", type=Path)
-    parser.add_argument("-m", "--model", default=DEFAULT_MODEL)
-    parser.add_argument("--decoder", choices=DECODERS, help="as the model says if not given")
-    parser.add_argument("--languages", nargs="+", default=["en", "fr"])
-    parser.add_argument("--pages", type=int, help="only so many")
+    parser = page_arguments(__doc__)
     parser.add_argument("--size", type=int, nargs=2, metavar=("WIDTH", "HEIGHT"), help="pixels of the pages")
-    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     cv2.setNumThreads(arguments.threads)
     options = DecoderOptions(decoder=arguments.decoder)

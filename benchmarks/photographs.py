@@ -11,7 +11,6 @@ measure; `grows` is the ratio of the two error rates. Lines found in stamps and 
 English and French.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,14 +19,21 @@ import cv2
 import numpy as np
 
 from benchmarks.phone import Phone, Photograph, photograph
-from benchmarks.true_pages import TrueLine, TruePage, counted, joined_errors, read_pages, read_true_lines
+from benchmarks.true_pages import (
+    TrueLine,
+    TruePage,
+    counted,
+    joined_errors,
+    page_arguments,
+    read_pages,
+    read_true_lines,
+)
 from hwr.baselines import BaselineScores, score_baselines
 from hwr.geometry import resample
 from hwr.image import decode_image
 from hwr.metrics import ErrorCounts
 from hwr.page import Point
-from hwr.recognize.decoding import DECODERS, DecoderOptions
-from hwr.recognize.models import DEFAULT_MODEL
+from hwr.recognize.decoding import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 
 POINTS_APART = 20.0
@@ -86,15 +92,9 @@ def print_row(name: str, scan: Result, photo: Result) -> None:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parquet", type=Path)
-    parser.add_argument("-m", "--model", default=DEFAULT_MODEL)
-    parser.add_argument("--decoder", choices=DECODERS, help="as the model says if not given")
-    parser.add_argument("--languages", nargs="+", default=["en", "fr"])
-    parser.add_argument("--pages", type=int, help="only so many")
+    parser = page_arguments(__doc__)
     parser.add_argument("--seeds", type=int, default=1, help="photographs of each page")
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the photographs, true baselines in red")
-    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     cv2.setNumThreads(arguments.threads)
     if arguments.write is not None:

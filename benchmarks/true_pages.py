@@ -14,6 +14,7 @@ The order of the lines is that of the file, but for two pages whose order was pu
 (`benchmarks/page_order.toml`).
 """
 
+import argparse
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from hwr.baselines import coverage, even_points
 from hwr.geometry import cut_line
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.page import Point
+from hwr.recognize.decoding import DECODERS
+from hwr.recognize.models import DEFAULT_MODEL
 from hwr.recognize.recognizer import Recognizer
 from hwr.text import normalise_text
 
@@ -36,6 +39,18 @@ HERE = Path(__file__).parent
 INSIDE = 0.7
 """Least share of a line in what the truth leaves out."""
 CLEAN = str.maketrans({"’": "'", "¬": "-", "ᗅ": "A", "ᑕ": "C", "ᗞ": "D"} | dict.fromkeys("^<>[]#¥⟦⟧"))
+
+
+def page_arguments(description: str | None) -> argparse.ArgumentParser:
+    """The arguments of a benchmark that reads pages."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parquet", type=Path)
+    parser.add_argument("-m", "--model", default=DEFAULT_MODEL)
+    parser.add_argument("--decoder", choices=DECODERS, help="as the model says if not given")
+    parser.add_argument("--languages", nargs="+", default=["en", "fr"])
+    parser.add_argument("--pages", type=int, help="only so many")
+    parser.add_argument("--threads", type=int, default=1)
+    return parser
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from hwr.image import NormalisedLine, normalise_line, normalise_with_places
 from hwr.lineshape import fit_lines, rectangle
 from hwr.page import ROW_REGION, Line, Page, Region, Word
 from hwr.recognize.decoding import DecoderOptions, make_decoder
-from hwr.recognize.documents import open_document
+from hwr.recognize.documents import open_pages
 from hwr.recognize.images import Source, grey_of, page_of, to_grey
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.words import find_words
@@ -150,12 +150,8 @@ class Recognizer:
         Raises:
             InputError, MissingDependency: the document cannot be opened.
         """
-        with open_document(source, password=password) as document:
-            for number in range(1, document.count + 1):
-                try:
-                    yield self.read(document.page(number))
-                except HwrError as error:
-                    yield error
+        for page in open_pages(source, password=password):
+            yield page if isinstance(page, HwrError) else self.read(page)
 
     def _read_along(self, grey: Grey, lines: Sequence[Line]) -> list[Line]:
         """The lines with what is written along them; without those that cannot be cut out."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from hwr.errors import HwrError
 from hwr.train.layout.loop import LayoutRecipe, LayoutTrainer
 from hwr.train.layout.pages import read_pages
 
@@ -21,7 +22,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    pages = [page for path in options.pages for page in read_pages(path)]
+    try:
+        pages = [page for path in options.pages for page in read_pages(path)]
+    except HwrError as error:
+        parser.exit(error.exit_code, f"hwr: error: {error}\n")
     recipe = LayoutRecipe(minutes=options.minutes, size=options.size, batch=options.batch, seed=options.seed)
     LayoutTrainer(pages, recipe, options.output).run()
 

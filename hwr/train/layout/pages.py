@@ -9,7 +9,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from hwr.errors import DataError
-from hwr.geometry import Points, as_points, resample
+from hwr.geometry import Points, as_points, polygon_area, resample
 from hwr.image import decode_image
 
 PRINTED = ("print", "typewritten")
@@ -67,6 +67,4 @@ def _height(baseline: Sequence[Sequence[float]], polygon: Sequence[Sequence[floa
     length = max(1.0, float(np.hypot(*np.diff(base, axis=0).T).sum()))
     if not polygon or len(polygon) < 3:
         return min(40.0, length)
-    x, y = as_points(np.asarray(polygon)).T
-    area = abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
-    return float(np.clip(area / length, 8.0, 300.0))
+    return float(np.clip(polygon_area(np.asarray(polygon)) / length, 8.0, 300.0))
