@@ -36,11 +36,11 @@ from hwr.errors import UsageError
 from hwr.evaluate.intervals import MIN_CLUSTERS, effective_number, expanded_tail
 from hwr.evaluate.lines import ScoredLine, read_set
 from hwr.evaluate.sets import EvaluationSet, find_sets
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
 from hwr.recognize.recognizer import Recognizer
 from hwr.train.recipe import Recipe, load_recipe, recipe_from_dict, recipe_to_dict
 from hwr.train.reporters import PlainReporter
-from hwr.train.session import train
+from hwr.train.run import train
 
 REPLICATES = 2000
 FIGURES = "figures.json"

@@ -32,9 +32,9 @@ from numpy.typing import NDArray
 from hwr.decode.greedy import decode_greedy
 from hwr.decode.lattice import align
 from hwr.decode.reading import CharacterSpan
-from hwr.geometry import bounding_box
-from hwr.image import NormalisedLine, normalise_with_places
-from hwr.page import Box
+from hwr.line import NormalisedLine, normalise_with_places
+from hwr.page.geometry import bounding_box
+from hwr.page.page import Box
 from hwr.recognize.alignment import Aligner, KnownLine
 from hwr.recognize.models import load_model
 from hwr.recognize.words import find_words

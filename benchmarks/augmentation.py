@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hwr.train.augment import AugmentOptions, augment
-from hwr.train.augment_options import GEOMETRY
+from hwr.train.augment.augment import AugmentOptions, augment
+from hwr.train.augment.options import GEOMETRY
 
 HEIGHT, LINES, MEAN_WIDTH = 48, 24, 580
 
@@ -118,8 +118,8 @@ def print_share(repeats: int) -> None:
 
 def read_lines(path: Path, count: int, start: int) -> list[NDArray[np.uint8]]:
     """Some normalised lines of a Parquet file, spread over its first group after `start`."""
-    from hwr.image import decode_image, normalise_line
-    from hwr.linestore import LineFile
+    from hwr.line import decode_image, normalise_line
+    from hwr.store.lines import LineFile
 
     file = LineFile(path)
     stored = file.read_group(start % len(file.groups))

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from hwr.bundle import BundleHeader, BundleLine, BundleShard, write_bundle
 from hwr.decode.greedy import decode_greedy
-from hwr.image import NORMALISATION, decode_image, normalise_line
-from hwr.linestore import LineFile, StoredLine, resolve_split
+from hwr.line import NORMALISATION, decode_image, normalise_line
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.runtimes import Runtime
+from hwr.store.lines import LineFile, StoredLine, resolve_split
 
 
 def cer(runtime: Runtime, inks: list[NDArray[np.uint8]], texts: list[str]) -> float:

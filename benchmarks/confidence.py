@@ -21,11 +21,11 @@ from hwr.decode.lattice import LabelSpan, text_log_probabilities
 from hwr.decode.reading import Reading
 from hwr.evaluate.calibration import negative_log_likelihood
 from hwr.evaluate.confidence import calibration_error, reject_area
-from hwr.image import decode_image
-from hwr.linestore import LineFile, resolve_split
+from hwr.line import decode_image
 from hwr.metrics import character_errors, right_words
-from hwr.recognize.decoding import DecoderOptions
+from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
+from hwr.store.lines import LineFile, resolve_split
 
 Numbers = NDArray[np.float64]
 FLOOR = 1e-12

@@ -20,12 +20,12 @@ from hwr.cli.sets import read_sets
 from hwr.evaluate.evaluation import EvaluationOptions
 from hwr.evaluate.sets import find_sets
 from hwr.evaluate.tuning import by_set, measure, read_network_lines, tune
-from hwr.linecolumns import open_parquet
-from hwr.linestore import resolve_split
 from hwr.lm.corpus import clean, load_text
-from hwr.recognize.decoding import BEAM, BeamSettings, DecoderOptions, make_decoder
+from hwr.recognize.decoder import BEAM, BeamSettings, DecoderOptions, make_decoder
 from hwr.recognize.language_models import language_model_names
 from hwr.recognize.recognizer import Recognizer
+from hwr.store.columns import open_parquet
+from hwr.store.lines import resolve_split
 
 LONG = 25
 """Characters of a line that is looked for: shorter ones occur by chance."""

@@ -32,15 +32,15 @@ from numpy.typing import NDArray
 
 from hwr.decode.beam import BeamOptions, Scorer, beam_search
 from hwr.decode.greedy import decode_greedy
-from hwr.image import decode_image, normalise_line
-from hwr.linestore import LineFile, resolve_split
+from hwr.files.texts import read_text
+from hwr.line import decode_image, normalise_line
 from hwr.lm.model import Model
 from hwr.lm.scorer import NgramScorer
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.recognize.language_models import find_language_model
 from hwr.recognize.models import DEFAULT_MODEL, load_model
+from hwr.store.lines import LineFile, resolve_split
 from hwr.text import Alphabet
-from hwr.textfiles import read_text
 
 Line = NDArray[np.float32]
 Decoder = Callable[[list[Line]], object]

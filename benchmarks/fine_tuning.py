@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING
 
 from hwr.evaluate.evaluation import evaluate
 from hwr.evaluate.sets import find_sets
-from hwr.linestore import LineFile, StoredLine, resolve_split, write_lines
 from hwr.metrics import ErrorCounts
 from hwr.model.info import read_info
-from hwr.recognize.decoding import DecoderOptions
+from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.models import find_model
 from hwr.recognize.recognizer import Recognizer
+from hwr.store.lines import LineFile, StoredLine, resolve_split, write_lines
 
 if TYPE_CHECKING:
     from hwr.train.validate import SetResult
@@ -105,7 +105,7 @@ def tune(model: str, lines: Sequence[StoredLine], folder: Path, options: argpars
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from hwr.train.fine_tuning import fine_tuning
     from hwr.train.recipe import Recipe, TrainingSet, override
-    from hwr.train.session import train
+    from hwr.train.run import train
 
     data = folder / "tuning.parquet"
     write_lines(data, lines)

@@ -22,10 +22,10 @@ import numpy as np
 import pyarrow.parquet
 
 from hwr.formats.read_file import read_page_file
-from hwr.geometry import as_points, bounding_box, line_distance
-from hwr.lineshape import complete_lines, derive_baseline, polygon_edges
 from hwr.metrics import ErrorCounts, character_errors
-from hwr.page import Page
+from hwr.page.geometry import as_points, bounding_box, line_distance
+from hwr.page.page import Page
+from hwr.page.shapes import complete_lines, derive_baseline, polygon_edges
 from hwr.prepare.pages import PageFiles
 from hwr.prepare.samples import Sample
 from hwr.recognize.recognizer import Recognizer

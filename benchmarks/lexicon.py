@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from hwr.decode.beam import BeamOptions, Scorer, beam_search
 from hwr.decode.lexicon import Lexicon, LexiconScorer, make_lexicon
-from hwr.image import decode_image, normalise_line
-from hwr.linestore import LineFile, resolve_split
+from hwr.files.texts import read_text
+from hwr.line import decode_image, normalise_line
 from hwr.metrics import ErrorCounts, character_errors, word_errors
 from hwr.recognize.models import DEFAULT_MODEL, load_model
+from hwr.store.lines import LineFile, resolve_split
 from hwr.text import Alphabet, normalise_text
-from hwr.textfiles import read_text
 
 TOGETHER = 16
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")

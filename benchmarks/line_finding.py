@@ -5,10 +5,10 @@
     python -m benchmarks.line_finding ../shared/data/page-geometry/val.parquet --kraken VENV --kraken-lines FILE
 
 The file has a page a row: `image`, `id`, and `lines` with a `baseline` each. Printed are, a page, F1, precision and
-recall as the cBAD competitions measure them (`hwr.baselines`); then the same of all lines pooled, and of the pages'
-mean precision and recall, which is cBAD's own figure for a collection.
+recall as the cBAD competitions measure them (`benchmarks.baselines`); then the same of all lines pooled, and of the
+pages' mean precision and recall, which is cBAD's own figure for a collection.
 
-`whole` is a stricter F1 (`hwr.geometry.match_baselines`): a line is right when it and one true baseline cover each
+`whole` is a stricter F1 (`hwr.page.geometry.match_baselines`): a line is right when it and one true baseline cover each
 other to at least 70 % of their points within a quarter of the page's distance between lines; a line in two pieces, two
 lines in one, and a cut end of a third of the line are all wrong.
 
@@ -38,11 +38,11 @@ import numpy as np
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from benchmarks.baselines import BaselineScores, harmonic_mean, score_baselines
 from benchmarks.true_pages import is_inside, unmarked_outlines
-from hwr.baselines import BaselineScores, harmonic_mean, score_baselines
-from hwr.geometry import BaselineMatch, match_baselines
-from hwr.image import decode_image
-from hwr.page import Point
+from hwr.line import decode_image
+from hwr.page.geometry import BaselineMatch, match_baselines
+from hwr.page.page import Point
 from hwr.segment import Layout, find_lines
 
 Polyline = Sequence[Point]

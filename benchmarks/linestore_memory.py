@@ -26,7 +26,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from hwr.linestore import LineFile, StoredLine, write_lines
+from hwr.store.lines import LineFile, StoredLine, write_lines
 
 LIMIT_MIB = 300
 HEIGHT, WIDTH = 24, 240
@@ -59,10 +59,10 @@ def read_texts(path: Path) -> int:
 
 def read_for_training(path: Path) -> int:
     """What a training run does with a store: the alphabet from all texts, the order of the epoch, then batches."""
-    from hwr.image import NORMALISATION
+    from hwr.line import NORMALISATION
     from hwr.text import Alphabet
+    from hwr.train.batches import Planner
     from hwr.train.data import Normalised, StoreSource
-    from hwr.train.plan import Planner
     from hwr.train.recipe import Optimisation
 
     source = StoreSource(path, Normalised(NORMALISATION.name, NORMALISATION.version, 48), "train")

@@ -28,9 +28,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr import image
+from hwr import line as image
 from hwr.errors import InputError
-from hwr.linestore import LineFile, StoredLine, resolve_split
+from hwr.store.lines import LineFile, StoredLine, resolve_split
 
 SETS = ("iam-lines", "iam-ondb", "hooker", "copiste-fr", "french-archives", "stanford-memorials")
 RUNS = 41

@@ -39,10 +39,10 @@ from benchmarks.true_pages import (
     read_pages,
     read_true_lines,
 )
-from hwr.image import decode_image
+from hwr.line import decode_image
 from hwr.metrics import ErrorCounts, character_errors
-from hwr.page import Point
-from hwr.recognize.decoding import DecoderOptions
+from hwr.page.page import Point
+from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 from hwr.segment import find_lines
 

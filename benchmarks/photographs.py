@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.baselines import BaselineScores, score_baselines
 from benchmarks.phone import Phone, Photograph, photograph
 from benchmarks.true_pages import (
     TrueLine,
@@ -28,12 +29,11 @@ from benchmarks.true_pages import (
     read_pages,
     read_true_lines,
 )
-from hwr.baselines import BaselineScores, score_baselines
-from hwr.geometry import resample
-from hwr.image import decode_image
+from hwr.line import decode_image
 from hwr.metrics import ErrorCounts
-from hwr.page import Point
-from hwr.recognize.decoding import DecoderOptions
+from hwr.page.geometry import resample
+from hwr.page.page import Point
+from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 
 POINTS_APART = 20.0

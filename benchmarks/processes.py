@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
 from hwr.train.recipe import load_recipe, recipe_to_toml
 
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from hwr.decode.confidence import Calibration, read_spans
 from hwr.decode.greedy import best_path
-from hwr.geometry import cut_line
-from hwr.image import load_image, normalise_line
+from hwr.line import load_image, normalise_line
+from hwr.page.geometry import cut_line
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.runtimes import onnx
 from hwr.segment import find_lines

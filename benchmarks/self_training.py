@@ -29,12 +29,12 @@ from pathlib import Path
 
 from benchmarks.ablations import Errors, paired_interval, read_errors
 from hwr.evaluate.sets import find_sets
-from hwr.image import decode_image
-from hwr.linestore import LineFile, StoredLine, resolve_split, write_lines
+from hwr.line import decode_image
 from hwr.metrics import character_errors
 from hwr.model.info import read_info
-from hwr.recognize.decoding import DecoderOptions
+from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
+from hwr.store.lines import LineFile, StoredLine, resolve_split, write_lines
 
 LEAST_CHARACTERS = 8
 """Shorter readings are not kept: their confidence says little of the reader."""
@@ -88,7 +88,7 @@ def tune(start: Path, sets: Sequence[tuple[Path, float]], folder: Path, lines: i
     from hwr.train.fine_tuning import fine_tuning
     from hwr.train.recipe import Recipe, TrainingSet
     from hwr.train.reporters import SilentReporter
-    from hwr.train.session import train
+    from hwr.train.run import train
 
     model = folder / "last.safetensors"
     if not model.with_suffix(".onnx").exists():

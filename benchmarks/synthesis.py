@@ -105,7 +105,7 @@ def paper_milliseconds(inks: list[InkLine]) -> float:
 
 def reading(data: Path, lines: int, model: str) -> None:
     """The CER of a model on each kind of paper."""
-    from hwr.recognize.decoding import DecoderOptions
+    from hwr.recognize.decoder import DecoderOptions
     from hwr.recognize.recognizer import Recognizer
 
     recognizer = Recognizer(model, threads=1, decoder=DecoderOptions("greedy"))

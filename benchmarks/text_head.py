@@ -25,7 +25,7 @@ from hwr.train.feed import ReadyBatch
 from hwr.train.loop import Trainer
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 from hwr.train.reporters import SilentReporter
-from hwr.train.session import Session
+from hwr.train.run import Session
 
 BEFORE, EMBEDDED, HIDDEN = 3, 32, 128
 """Characters that the head sees, numbers that stand for each, and units of its hidden layer."""

@@ -19,14 +19,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from hwr.image import NORMALISATION
+from hwr.line import NORMALISATION
 from hwr.model.network import Network, build, count_parameters
 from hwr.model.presets import PRESETS, preset_spec
 from hwr.text import Alphabet
+from hwr.train.batches import Batch, Planner
 from hwr.train.data import Normalised, open_sources
 from hwr.train.device import Device, choose_device
 from hwr.train.loop import Trainer
-from hwr.train.plan import Batch, Planner
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 
 MATRIX = 2048

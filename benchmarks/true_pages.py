@@ -25,11 +25,11 @@ import numpy as np
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from hwr.baselines import coverage, even_points
-from hwr.geometry import cut_line
+from benchmarks.baselines import coverage, even_points
 from hwr.metrics import ErrorCounts, character_errors
-from hwr.page import Point
-from hwr.recognize.decoding import DECODERS
+from hwr.page.geometry import cut_line
+from hwr.page.page import Point
+from hwr.recognize.decoder import DECODERS
 from hwr.recognize.models import DEFAULT_MODEL
 from hwr.recognize.recognizer import Recognizer
 from hwr.text import normalise_text

@@ -9,12 +9,12 @@ print(page.text)
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hwr.page import Page as Page
+    from hwr.page.page import Page as Page
     from hwr.recognize.recognizer import Recognizer as Recognizer
 
 __version__ = "0.1.0"
 
-_LAZY = {"Page": "hwr.page", "Recognizer": "hwr.recognize.recognizer"}
+_LAZY = {"Page": "hwr.page.page", "Recognizer": "hwr.recognize.recognizer"}
 """Names that are imported when they are first asked for: `import hwr` alone takes no time."""
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.errors import DataError, InputError
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
 
 FORMAT = "hwr-bundle"
 VERSION = 1

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hwr.linestore import StoredLine
+from hwr.store.lines import StoredLine
 
 
 def strokes(width: int = 300, height: int = 40, seed: int = 0) -> NDArray[np.uint8]:

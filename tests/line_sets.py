@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hwr.decode.reading import Reading
-from hwr.linestore import StoredLine, write_lines
-from hwr.recognize.decoding import GreedyDecoder
+from hwr.recognize.decoder import GreedyDecoder
+from hwr.store.lines import StoredLine, write_lines
 from hwr.text import Alphabet
 
 HEIGHT, WIDTH = 6, 20

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hwr.linestore import LineFile, StoredLine
 from hwr.prepare.manifest import damage, read_manifest
+from hwr.store.lines import LineFile, StoredLine
 from hwr.text import Alphabet, normalise_text
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"

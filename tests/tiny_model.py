@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
-from hwr.image import NORMALISATION
+from hwr.line import NORMALISATION
 from hwr.model.info import METADATA_KEY, WEIGHTS_KEY, ModelInfo, weights_hash
 
 HEIGHT = 16

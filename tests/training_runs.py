@@ -11,13 +11,13 @@ import numpy as np
 from drawn_letters import CHARACTERS, HEIGHT, drawn_line
 
 from hwr.bundle import BundleHeader, BundleLine, write_bundle
-from hwr.image import NORMALISATION
-from hwr.train.augment import AugmentOptions
+from hwr.line import NORMALISATION
+from hwr.train.augment.augment import AugmentOptions
 from hwr.train.distributed import ALONE, Processes
 from hwr.train.loop import StepReport, Trainer
 from hwr.train.progress import Progress
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet
-from hwr.train.session import Session
+from hwr.train.run import Session
 from hwr.train.validate import SetResult
 
 SPEC = "[1,48,0,1 C3,3,8,2,2 Mp2,2 Mp0,1 Do0.1 Lbx16 O1c{classes}]"
@@ -140,7 +140,7 @@ def run(
     after: Callable[[Session, StepReport], None] = lambda session, report: None,
     processes: Processes = ALONE,
 ) -> Recorded:
-    """As `hwr.train.session.train`, with a record of every step; stops after step `stop_after` if that is given."""
+    """As `hwr.train.run.train`, with a record of every step; stops after step `stop_after` if that is given."""
     reporter = Recorder()
     session = Session(settings, folder, reporter, processes=processes)
     session.prepare(resume)

@@ -1,6 +1,6 @@
 """Pages with all that a format may have to say."""
 
-from hwr.page import Box, Line, Page, Point, Region, Word
+from hwr.page.page import Box, Line, Page, Point, Region, Word
 
 
 def rectangle(x0: float, y0: float, x1: float, y1: float) -> tuple[Point, ...]:

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from hwr.linestore import StoredLine, write_lines
 from hwr.prepare.manifest import MANIFEST, SKIPPED, SplitFacts, file_hash, make_manifest, skipped_table, to_bytes
+from hwr.store.lines import StoredLine, write_lines
 
 Ink = NDArray[np.float32]
 """Coverage by ink from 0 (paper) to 1, (height, width)."""

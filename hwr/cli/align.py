@@ -12,10 +12,10 @@ from click.core import ParameterSource
 
 from hwr.cli.recognize_display import progress_bar
 from hwr.errors import EXIT_OK, EXIT_PARTIAL, DataError, InputError, UsageError
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
 
 if TYPE_CHECKING:
-    from hwr.linecolumns import Columns
+    from hwr.store.columns import Columns
 
 PARQUET = ".parquet"
 OF_DATA = {"split": "--split", "limit": "--limit", "backend": "--backend"}
@@ -67,7 +67,7 @@ def command(
     IMAGE is one line of writing; its text is given with --text or --text-file. DATA is a folder with SPLIT.parquet, or
     a single .parquet file: each line is aligned with its own text. The result is JSON, one object a line.
     """
-    from hwr.linecolumns import Columns
+    from hwr.store.columns import Columns
 
     warnings.filterwarnings("ignore", module=r"PIL\.")
     for target in (output, overlay):
@@ -107,7 +107,7 @@ def known_text(text: str | None, text_file: Path | None) -> str:
         UsageError: none, or both.
         InputError: the file cannot be used, or has more than one line.
     """
-    from hwr.textfiles import read_text
+    from hwr.files.texts import read_text
 
     if text is not None and text_file is not None:
         raise UsageError("--text and --text-file exclude each other")
@@ -123,9 +123,9 @@ def known_text(text: str | None, text_file: Path | None) -> str:
 
 def align_image(source: Path, text: str, model: str | None, output: Path | None, overlay: Path | None) -> None:
     """Align one image and write what was asked for."""
+    from hwr.files.documents import to_grey
     from hwr.formats.aligned import draw_alignment, write_alignment
     from hwr.recognize.alignment import Aligner
-    from hwr.recognize.images import to_grey
     from hwr.recognize.models import DEFAULT_MODEL
 
     line = Aligner(model or DEFAULT_MODEL).align_line(source, text)
@@ -151,9 +151,9 @@ def align_data(
         DataError: the set cannot be used, or none of its lines could be aligned.
     """
     from hwr.formats.aligned import write_alignment
-    from hwr.linestore import LineFile, resolve_split
     from hwr.recognize.alignment import Aligner, FailedLine, align_set
     from hwr.recognize.models import DEFAULT_MODEL
+    from hwr.store.lines import LineFile, resolve_split
 
     path = resolve_split(source, split)
     count = LineFile(path, columns).count

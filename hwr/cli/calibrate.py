@@ -50,9 +50,9 @@ def command(
     """
     from hwr.evaluate.calibration import fit, read_scores
     from hwr.evaluate.evaluation import EvaluationOptions
-    from hwr.linecolumns import Columns
     from hwr.recognize.models import DEFAULT_MODEL
     from hwr.recognize.recognizer import Recognizer
+    from hwr.store.columns import Columns
 
     model = model or DEFAULT_MODEL
     source = model_file(model)

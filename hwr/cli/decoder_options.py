@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from hwr.recognize.decoding import DecoderOptions
+    from hwr.recognize.decoder import DecoderOptions
 
 NONE = "none"
 
@@ -62,7 +62,7 @@ def make_options(decoding: dict[str, Any]) -> "DecoderOptions":
     Raises:
         UsageError: they do not fit together.
     """
-    from hwr.recognize.decoding import DecoderOptions
+    from hwr.recognize.decoder import DecoderOptions
 
     names = decoding["language_models"]
     models = tuple(name for name in names if name != NONE) if names else None

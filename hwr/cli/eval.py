@@ -12,14 +12,14 @@ import click
 
 from hwr.cli.decoder_options import decoder_options, make_options
 from hwr.errors import EXIT_GATE_FAILED, EXIT_OK, EXIT_PARTIAL, DataError, OutputError, UsageError
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
 
 if TYPE_CHECKING:
     from hwr.evaluate.evaluation import Evaluation, EvaluationOptions
     from hwr.evaluate.gate import GateResult
     from hwr.evaluate.lines import ReadLine
     from hwr.evaluate.sets import EvaluationSet, FailedSet
-    from hwr.recognize.decoding import DecoderOptions
+    from hwr.recognize.decoder import DecoderOptions
 
     OnLine = Callable[[ReadLine], None]
 
@@ -85,8 +85,8 @@ def command(
     from hwr.evaluate.evaluation import EvaluationOptions
     from hwr.evaluate.gate import Gate, check_gate
     from hwr.evaluate.report import Setting, WorstLines, as_json, print_reject_curve, print_table, print_worst
-    from hwr.linecolumns import Columns
     from hwr.recognize.models import DEFAULT_MODEL
+    from hwr.store.columns import Columns
 
     model = model or DEFAULT_MODEL
     names = Columns(**{option.removesuffix("_column"): name for option, name in columns.items()})

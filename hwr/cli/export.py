@@ -53,7 +53,7 @@ def command(model: str, output: Path | None, force: bool, folder: Path | None, d
 
 
 def _export(weights: Path, target: Path, force: bool) -> None:
-    from hwr.files import atomic_write
+    from hwr.files.atomic import atomic_write
     from hwr.model.export import export_onnx, parity
 
     if target.is_dir():

@@ -10,7 +10,7 @@ from hwr.cli.calibrate import check_output, model_file
 from hwr.cli.eval import column_options, find
 from hwr.cli.sets import read_sets
 from hwr.errors import EXIT_OK, EXIT_PARTIAL
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
 
 if TYPE_CHECKING:
     from hwr.evaluate.tuning import Trial, Tuning
@@ -61,12 +61,12 @@ def command(
     """
     from hwr.evaluate.evaluation import EvaluationOptions
     from hwr.evaluate.tuning import read_network_lines, tune
-    from hwr.linecolumns import Columns
     from hwr.model.metadata import update_decoder
-    from hwr.recognize.decoding import BEAM, BeamSettings, DecoderOptions, make_decoder
+    from hwr.recognize.decoder import BEAM, BeamSettings, DecoderOptions, make_decoder
     from hwr.recognize.language_models import language_model_names
     from hwr.recognize.models import DEFAULT_MODEL
     from hwr.recognize.recognizer import Recognizer
+    from hwr.store.columns import Columns
 
     model = model or DEFAULT_MODEL
     source = model_file(model)

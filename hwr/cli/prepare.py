@@ -202,8 +202,8 @@ def find_alphabet(name: str | None) -> "Alphabet | None":
 
 def make_bundle(values: dict[str, Any]) -> int:
     """Write a bundle; the exit code."""
-    from hwr.linecolumns import Columns
     from hwr.prepare.bundling import BundleOptions, bundle, find_splits
+    from hwr.store.columns import Columns
 
     columns = {name: values[f"{name}_column"] for name in COLUMNS if values[f"{name}_column"] is not None}
     options = BundleOptions(values["height"], values["quality"], values["shard_size"], Columns(**columns))

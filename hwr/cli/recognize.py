@@ -15,8 +15,8 @@ from hwr.formats import FORMATS, Format, find_format
 if TYPE_CHECKING:
     from hwr.recognize.given_lines import GivenLines
     from hwr.recognize.inputs import Inputs
+    from hwr.recognize.job import Counts
     from hwr.recognize.outputs import Output
-    from hwr.recognize.run import Counts
 
 
 @click.command("recognize")
@@ -77,11 +77,11 @@ def command(
     (PDF, TIFF) becomes one file; as alto, page and overlay, a file for each page.
     """
     from hwr.cli.recognize_display import Display
-    from hwr.recognize.documents import parse_pages
+    from hwr.files.documents import parse_pages
     from hwr.recognize.inputs import find_inputs
+    from hwr.recognize.job import Run, RunOptions
     from hwr.recognize.models import DEFAULT_MODEL
     from hwr.recognize.recognizer import PageOptions, Recognizer
-    from hwr.recognize.run import Run, RunOptions
 
     # Pillow warns of odd tags in images that it reads well
     warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -16,7 +16,7 @@ NAME_WIDTH = 40
 
 
 class Display:
-    """Says what happens; see `hwr.recognize.run.Watcher`. As a context manager it shows a bar of pages."""
+    """Says what happens; see `hwr.recognize.job.Watcher`. As a context manager it shows a bar of pages."""
 
     def __init__(self, documents: int, bar: bool, verbose: bool = False) -> None:
         """Make a display.

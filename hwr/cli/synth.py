@@ -116,7 +116,7 @@ def _numbers(settings: tuple[str, ...], option: str) -> dict[str, float]:
 def _draw(options: "BatchOptions", path: Path, count: int, told: bool) -> int:
     """Write the contact sheet; the exit code. told: whether broken fonts are named here."""
     from hwr.cli.prepare import say
-    from hwr.files import atomic_write
+    from hwr.files.atomic import atomic_write
     from hwr.synth.batches import encode
     from hwr.synth.generator import LineGenerator
     from hwr.synth.sheet import draw_sheet

@@ -90,8 +90,8 @@ def command(
     try:
         from hwr.train.distributed import join_processes
         from hwr.train.reporters import stop_on_signal
-        from hwr.train.session import dry_run as what_it_costs
-        from hwr.train.session import train
+        from hwr.train.run import dry_run as what_it_costs
+        from hwr.train.run import train
         from hwr.train.tensorboard import tensorboard as with_tensorboard
     except ModuleNotFoundError as error:
         raise MissingDependency(f"training needs {error.name}, which is not installed; run: {INSTALL}") from None
@@ -130,8 +130,8 @@ def _settings(
 ) -> "tuple[Recipe, str]":
     """The recipe of the file, or of the run that goes on, with the options put in; and what to say of it."""
     from hwr.recognize.models import find_model
+    from hwr.train.folder import RECIPE
     from hwr.train.recipe import Recipe, load_recipe, moved, override
-    from hwr.train.run import RECIPE
 
     if resume and recipe is None:
         recipe = output / RECIPE

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from hwr.decode.wordtree import BETWEEN, DIGIT, LETTER, SIGN, WordTree, build_tree
 from hwr.errors import InputError
+from hwr.files.texts import read_text
 from hwr.text import Alphabet, normalise_text
-from hwr.textfiles import read_text
 
 Numbers = NDArray[np.float64]
 Integers = NDArray[np.int64]

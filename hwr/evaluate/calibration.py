@@ -34,7 +34,7 @@ from hwr.evaluate.confidence import CalibrationError, calibration_error
 from hwr.evaluate.halves import halves
 from hwr.evaluate.lines import Grey, LineDecoder, ReadLine, UnreadableLines, read_set
 from hwr.evaluate.sets import EvaluationSet
-from hwr.linecolumns import DEFAULT_COLUMNS, Columns
+from hwr.store.columns import DEFAULT_COLUMNS, Columns
 
 Numbers = NDArray[np.float64]
 

@@ -19,8 +19,8 @@ from hwr.evaluate.intervals import (
 )
 from hwr.evaluate.lines import LineReader, ReadLine, UnreadableLines, read_set
 from hwr.evaluate.sets import EvaluationSet, FailedSet
-from hwr.linecolumns import DEFAULT_COLUMNS, Columns
 from hwr.metrics import ErrorCounts
+from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.text import Alphabet
 
 

@@ -11,10 +11,10 @@ from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
 from hwr.errors import DataError, InputError
 from hwr.evaluate.sets import EvaluationSet
-from hwr.image import decode_image
-from hwr.linecolumns import DEFAULT_COLUMNS, Columns
-from hwr.linestore import LineFile, LineGroup, StoredLine
+from hwr.line import decode_image
 from hwr.metrics import ErrorCounts, character_errors, right_words, word_errors
+from hwr.store.columns import DEFAULT_COLUMNS, Columns
+from hwr.store.lines import LineFile, LineGroup, StoredLine
 from hwr.text import Alphabet, normalise_text
 
 BATCH_PIXELS = 64_000_000

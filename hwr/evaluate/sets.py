@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwr.errors import DataError
-from hwr.linecolumns import DEFAULT_COLUMNS, Columns
-from hwr.linestore import LineFile, resolve_split
+from hwr.store.columns import DEFAULT_COLUMNS, Columns
+from hwr.store.lines import LineFile, resolve_split
 
 SPLITS = ("train", "val", "test")
 DEFAULT_SPLIT = "val"

@@ -18,9 +18,9 @@ from hwr.decode.reading import Reading
 from hwr.evaluate.halves import split_lines
 from hwr.evaluate.lines import Grey, LineDecoder, ReadLine, UnreadableLines, read_set
 from hwr.evaluate.sets import EvaluationSet
-from hwr.linecolumns import DEFAULT_COLUMNS, Columns
 from hwr.metrics import character_errors, word_errors
-from hwr.recognize.decoding import BeamSettings, Decoder, GreedyDecoder
+from hwr.recognize.decoder import BeamSettings, Decoder, GreedyDecoder
+from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.text import Alphabet, normalise_text
 
 Counts = NDArray[np.int64]

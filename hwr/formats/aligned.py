@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.formats.json import CONFIDENCE_DIGITS, PIXEL_DIGITS
-from hwr.page import AlignedLine, Box
+from hwr.page.page import AlignedLine, Box
 
 WORD_COLOURS = ((40, 40, 220), (200, 90, 20))
 """Blue, green, red of the boxes of words, in turn."""

@@ -25,7 +25,7 @@ from hwr.formats.xml import (
     probability,
     regions_with_lines,
 )
-from hwr.page import Box, Line, Page, Point, Region, Word
+from hwr.page.page import Box, Line, Page, Point, Region, Word
 
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 SCHEMA = "http://www.loc.gov/standards/alto/v4/alto-4-2.xsd"

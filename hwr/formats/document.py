@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
-from hwr.page import Page
+from hwr.page.page import Page
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ class Format:
         binary: not for a terminal.
         headed: on the terminal, the page's name stands before it when there are several documents.
         streams: what is written of several documents, one after the other, is of the format too.
-        marks: uncertain words (`hwr.page.mark_uncertain`) are told from the others.
+        marks: uncertain words (`hwr.page.page.mark_uncertain`) are told from the others.
     """
 
     name: str

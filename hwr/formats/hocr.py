@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from hwr.formats.document import Pixels
 from hwr.formats.places import block_box, blocks, font_size, line_box, placed_words, slope_and_offset
 from hwr.formats.xml import LINE_TYPE, REGION_TYPE, SOFTWARE, Ids, add, clean, whole_box, whole_points
-from hwr.page import Box, Line, Page, Point, Region, Word
+from hwr.page.page import Box, Line, Page, Point, Region, Word
 
 CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_poly ocrp_wconf"
 

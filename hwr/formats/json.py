@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hwr.page import Line, Page, Point, Word
+from hwr.page.page import Line, Page, Point, Word
 
 SCHEMA = Path(__file__).with_name("page.schema.json")
 """The JSON Schema of what `write_json` writes."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from hwr.errors import OutputError
 from hwr.formats.document import Pixels
-from hwr.lineshape import fit_lines
-from hwr.page import Line, Page, Point
+from hwr.page.page import Line, Page, Point
+from hwr.page.shapes import fit_lines
 
 POLYGON_COLOUR = (200, 140, 40)
 """Blue, green, red, as all colours here."""

@@ -29,7 +29,7 @@ from hwr.formats.xml import (
     whole_box,
     whole_points,
 )
-from hwr.page import Box, Line, Page, Point, Region, Word
+from hwr.page.page import Box, Line, Page, Point, Region, Word
 
 NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 TYPES = frozenset(

@@ -24,7 +24,7 @@ from hwr.formats.document import Pixels
 from hwr.formats.glyphless import GlyphlessFont
 from hwr.formats.places import font_size, on_baseline, placed_words
 from hwr.formats.xml import SOFTWARE, base_name, clean, now
-from hwr.page import Line, Page, Point
+from hwr.page.page import Line, Page, Point
 
 DEFAULT_DPI = 150.0
 """Where the image does not say how large a pixel is."""

@@ -5,8 +5,8 @@ from itertools import groupby
 
 import numpy as np
 
-from hwr.geometry import Points, as_points, bounding_box, resample
-from hwr.page import Box, Line, Page, Point, Region, Word
+from hwr.page.geometry import Points, as_points, bounding_box, resample
+from hwr.page.page import Box, Line, Page, Point, Region, Word
 
 NOWHERE: Box = (0.0, 0.0, 0.0, 0.0)
 """The box of what has no place."""

@@ -7,8 +7,8 @@
 Schemas: https://github.com/altoxml/schema. The order is that of the element ReadingOrder (4.3), else of the file.
 
 Units: with MeasurementUnit mm10 (tenths of a millimetre) or inch1200 the page is returned in these units, its width and
-height too; `hwr.lineshape.fit_lines` scales it to its image, so that nobody has to know the resolution. A file in such
-units that does not state the size of its page is refused.
+height too; `hwr.page.shapes.fit_lines` scales it to its image, so that nobody has to know the resolution. A file in
+such units that does not state the size of its page is refused.
 """
 
 from collections.abc import Iterator
@@ -30,8 +30,8 @@ from hwr.formats.read_xml import (
     points,
     probability,
 )
-from hwr.lineshape import complete_lines, complete_regions, rectangle
-from hwr.page import Box, Line, Page, Point, Region, Word
+from hwr.page.page import Box, Line, Page, Point, Region, Word
+from hwr.page.shapes import complete_lines, complete_regions, rectangle
 
 REGION_TYPE, LINE_TYPE = "text", "default"
 """Types where the file says none."""
@@ -45,7 +45,7 @@ def read_alto(root: Element, where: str) -> Page:
     The text of a line is what stands on the paper: of a word that is parted at the end of a line its first part and
     the hyphen, not the whole word (SUBS_CONTENT). Confidences that are missing are 1; a line's is what
     `hwr.formats.alto` noted of it, else the product of its strings'. A string with blanks in it, as eScriptorium
-    writes whole lines, is no word. Baselines and polygons that are missing are derived (`hwr.lineshape`).
+    writes whole lines, is no word. Baselines and polygons that are missing are derived (`hwr.page.shapes`).
 
     Args:
         root: the element alto.

@@ -6,7 +6,7 @@ from hwr.errors import InputError
 from hwr.formats.read_alto import read_alto
 from hwr.formats.read_page import read_page_xml
 from hwr.formats.read_xml import local_name, parse_xml
-from hwr.page import Page
+from hwr.page.page import Page
 
 ROOTS = {"PcGts": "page", "alto": "alto"}
 """Root element -> what `page_kind` calls the format."""

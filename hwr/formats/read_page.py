@@ -30,9 +30,9 @@ from hwr.formats.read_xml import (
     points,
     probability,
 )
-from hwr.geometry import bounding_box
-from hwr.lineshape import complete_lines, complete_regions
-from hwr.page import Line, Page, Point, Region, Word
+from hwr.page.geometry import bounding_box
+from hwr.page.page import Line, Page, Point, Region, Word
+from hwr.page.shapes import complete_lines, complete_regions
 
 REGION_TYPE, LINE_TYPE, CELL_TYPE = "text", "default", "cell"
 """Types where the file says none."""
@@ -45,7 +45,7 @@ def read_page_xml(root: Element, where: str) -> Page:
     """The page of a PAGE XML file.
 
     Texts are those of the lines; where a line has none, those of its words. Confidences that are missing are 1: who
-    writes none vouches for the text. Baselines and polygons that are missing are derived (`hwr.lineshape`).
+    writes none vouches for the text. Baselines and polygons that are missing are derived (`hwr.page.shapes`).
 
     Args:
         root: the element PcGts.

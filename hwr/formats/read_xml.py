@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from hwr.errors import InputError
-from hwr.page import Point
+from hwr.page.page import Point
 
 MAX_BYTES = 32 * 2**20
 """A page of a newspaper with a box for each letter has up to 20 MiB."""
@@ -172,7 +172,7 @@ def probability(element: Element, name: str, where: str) -> float | None:
 
 def as_polygon(corners: tuple[Point, ...]) -> tuple[Point, ...]:
     """The corners if they enclose something, else nothing; a last corner that repeats the first goes."""
-    from hwr.geometry import polygon_area
+    from hwr.page.geometry import polygon_area
 
     if len(corners) > 1 and corners[0] == corners[-1]:
         corners = corners[:-1]

@@ -2,7 +2,7 @@
 
 from itertools import zip_longest
 
-from hwr.page import ROW_REGION, Line, Page
+from hwr.page.page import ROW_REGION, Line, Page
 
 PAGE_BREAK = "\f"
 """Between the pages of a document: a form feed, as tesseract and pdftotext write it."""

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from hwr.formats.document import Pixels
 from hwr.formats.places import block_box, blocks, line_box, placed_words
-from hwr.page import Box, Page
+from hwr.page.page import Box, Page
 
 COLUMNS = ("level", "page_num", "block_num", "par_num", "line_num", "word_num",
            "left", "top", "width", "height", "conf", "text")  # fmt: skip

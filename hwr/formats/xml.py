@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import hwr
-from hwr.page import Box, Line, Page, Point, Region
+from hwr.page.page import Box, Line, Page, Point, Region
 
 SOFTWARE = f"hwr {hwr.__version__}"
 SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"

@@ -16,7 +16,7 @@ from typing import TextIO
 import numpy as np
 
 from hwr.errors import ModelError
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
 from hwr.lm.symbols import (
     END,
     MARKS,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwr.errors import DataError, InputError
+from hwr.files.texts import plain_text, read_text
 from hwr.lm.symbols import MAX_CHARACTERS, Symbols
 from hwr.text import normalise_text
-from hwr.textfiles import plain_text, read_text
 
 TRAINING_FILE = "train.parquet"
 PARQUET = ".parquet"
@@ -61,7 +61,7 @@ def load_text(path: Path, *, weight: int = 1, wrap: int = WRAP, plain: bool = Tr
 
 
 def _transcripts(path: Path) -> list[str]:
-    from hwr.linecolumns import DEFAULT_COLUMNS, check_columns, open_parquet
+    from hwr.store.columns import DEFAULT_COLUMNS, check_columns, open_parquet
 
     file = path / TRAINING_FILE if path.is_dir() else path
     if not file.is_file():

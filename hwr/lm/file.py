@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.errors import ModelError
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
 from hwr.lm.model import Model, Quantised
 from hwr.lm.symbols import MAX_ORDER, Symbols
 

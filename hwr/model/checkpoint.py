@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from hwr.errors import ModelError
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
 from hwr.model.info import METADATA_KEY, ModelInfo, read_info
 from hwr.model.network import Network, build
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hwr.errors import ModelError
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
 from hwr.model.checkpoint import load_model
 from hwr.model.info import METADATA_KEY, WEIGHTS_KEY, ModelInfo, weights_hash
 from hwr.model.network import Network

@@ -16,7 +16,7 @@ from typing import Any
 
 from hwr.delta import DELTA_SUFFIX, restore
 from hwr.errors import InputError, MissingDependency, ModelError
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
 from hwr.model.info import (
     METADATA_KEY,
     WEIGHTS_KEY,

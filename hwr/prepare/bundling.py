@@ -6,10 +6,10 @@ from pathlib import Path
 
 from hwr.bundle import DEFAULT_QUALITY, BundleHeader, BundleLine, write_bundle
 from hwr.errors import DataError, InputError, OutputError
-from hwr.image import NORMALISATION, decode_image, normalise_line
-from hwr.linestore import DEFAULT_COLUMNS, Columns, LineFile, StoredLine
+from hwr.line import NORMALISATION, decode_image, normalise_line
 from hwr.prepare.parquet import parquet_files, split_of
 from hwr.prepare.samples import Reason, Skipped
+from hwr.store.lines import DEFAULT_COLUMNS, Columns, LineFile, StoredLine
 from hwr.text import normalise_text
 
 

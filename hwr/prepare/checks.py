@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import InputError
-from hwr.image import Grey, decode_image, normalise_line, time_steps
-from hwr.linestore import StoredLine
+from hwr.line import Grey, decode_image, normalise_line, time_steps
 from hwr.prepare.samples import Reason, Sample, Skipped, Unusable
+from hwr.store.lines import StoredLine
 from hwr.text import Alphabet, normalise_text, steps_needed
 
 KEPT_FORMATS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 92}, "WEBP": {"quality": 90, "method": 4}}

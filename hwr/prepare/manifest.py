@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError
-from hwr.linestore import StoredLine
 from hwr.prepare.samples import SPLITS, Skipped
+from hwr.store.lines import StoredLine
 
 FORMAT = "hwr line store"
 VERSION = 1

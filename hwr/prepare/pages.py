@@ -7,7 +7,7 @@
 
 A line is cut along its polygon and laid level along its baseline, as `hwr recognize` does it, and stored as a grey PNG.
 Baselines or polygons that are missing are derived, polygons cut off at the image's borders, coordinates scaled to an
-image of the same aspect (`hwr.lineshape`).
+image of the same aspect (`hwr.page.shapes`).
 
 The id of a line is `DOCUMENT/PAGE/LINE`, its page `DOCUMENT/PAGE`, its writer DOCUMENT: the folder that the page lies
 in, below the source's own name. A folder `train`, `val` or `test` at the top names the split.
@@ -21,10 +21,10 @@ from pathlib import Path, PurePosixPath
 from hwr.errors import DataError, InputError
 from hwr.formats.read_file import HEAD, page_kind, read_page_file
 from hwr.formats.read_xml import MAX_BYTES
-from hwr.geometry import cut_line
-from hwr.image import Grey, decode_image
-from hwr.lineshape import fit_line, page_scale
-from hwr.page import Line, Page
+from hwr.line import Grey, decode_image
+from hwr.page.geometry import cut_line
+from hwr.page.page import Line, Page
+from hwr.page.shapes import fit_line, page_scale
 from hwr.prepare.filetree import FileTree, FolderTree, ZipTree
 from hwr.prepare.samples import IMAGE_SUFFIXES, SPLIT_NAMES, Reason, Sample, Skipped, Unusable
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hwr.errors import DataError
-from hwr.linestore import DEFAULT_COLUMNS, Columns, LineFile, StoredLine
 from hwr.prepare.samples import SPLIT_NAMES, Reason, Sample, Skipped
+from hwr.store.lines import DEFAULT_COLUMNS, Columns, LineFile, StoredLine
 
 
 def parquet_files(path: Path) -> list[Path]:

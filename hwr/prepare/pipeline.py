@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError, OutputError
-from hwr.files import atomic_write, sync_folder
-from hwr.linestore import StoredLine, write_lines
+from hwr.files.atomic import atomic_write, sync_folder
 from hwr.prepare.checks import CheckOptions, check_sample
 from hwr.prepare.manifest import (
     MANIFEST,
@@ -33,6 +32,7 @@ from hwr.prepare.pages import PageOptions
 from hwr.prepare.samples import SPLITS, Sample, Skipped, Source
 from hwr.prepare.sources import ReaderOptions
 from hwr.prepare.splitting import Plan, SplitOptions, make_plan
+from hwr.store.lines import StoredLine, write_lines
 
 PARTIAL = ".partial"
 """Folder in the target where the store is built; a killed run leaves it behind and the next one removes it."""

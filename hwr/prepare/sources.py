@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from hwr.errors import DataError, UsageError
-from hwr.linestore import Columns
 from hwr.prepare import iam, pages, sidecar, table
 from hwr.prepare.iam import IamOptions, IamTree
 from hwr.prepare.pages import PageFiles, PageOptions
@@ -12,6 +11,7 @@ from hwr.prepare.parquet import ParquetLines, parquet_files
 from hwr.prepare.samples import Source
 from hwr.prepare.sidecar import SidecarFolder
 from hwr.prepare.table import Table, TableColumns
+from hwr.store.lines import Columns
 
 KINDS = ("iam", "sidecar", "table", "parquet", *pages.KINDS)
 

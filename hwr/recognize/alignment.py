@@ -22,16 +22,17 @@ from hwr.decode.confidence import score_lines, score_words
 from hwr.decode.lattice import LabelSpan, alignments
 from hwr.decode.reading import find_characters
 from hwr.errors import DataError, InputError, MissingDependency
-from hwr.geometry import bounding_box, clip_box
-from hwr.image import NormalisedLine, decode_image, normalise_with_places, time_steps
-from hwr.linecolumns import DEFAULT_COLUMNS, Columns
-from hwr.linestore import LineFile
+from hwr.files.documents import to_grey
+from hwr.files.pixels import Source, name_of
+from hwr.line import NormalisedLine, decode_image, normalise_with_places, time_steps
 from hwr.model.info import ModelInfo
-from hwr.page import AlignedLine, Box, Character, Word
-from hwr.recognize.images import Source, name_of, to_grey
+from hwr.page.geometry import bounding_box, clip_box
+from hwr.page.page import AlignedLine, Box, Character, Word
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.runtimes.onnx import OnnxRuntime, available_cores
 from hwr.recognize.words import PlacedWord, find_words
+from hwr.store.columns import DEFAULT_COLUMNS, Columns
+from hwr.store.lines import LineFile
 from hwr.text import normalise_text, steps_needed
 
 Grey = NDArray[np.uint8]

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwr.errors import InputError, UsageError
+from hwr.files.documents import page_of
+from hwr.files.pixels import Source
 from hwr.formats.read_file import read_page_file
 from hwr.formats.read_xml import MAX_BYTES
-from hwr.lineshape import FittedLines, fit_lines
-from hwr.page import Page
-from hwr.recognize.images import Source, page_of
+from hwr.page.page import Page
+from hwr.page.shapes import FittedLines, fit_lines
 from hwr.recognize.recognizer import Recognizer
 
 TOO_LARGE = "it is too large for a line"
@@ -73,7 +74,7 @@ def read_given(recognizer: Recognizer, image: Source, relative: Path, given: Giv
     """Read the lines of an image that are given; also what is to be said of them: scaling, lines left out.
 
     Args:
-        image: see `hwr.recognize.images.Source`.
+        image: see `hwr.files.pixels.Source`.
         relative: see `GivenLines.file_of`.
 
     Raises:

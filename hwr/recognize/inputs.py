@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwr.errors import HwrError, InputError
-from hwr.recognize.documents import STDIN, STDIN_NAME
+from hwr.files.documents import STDIN, STDIN_NAME
 
 IMAGE_SUFFIXES = frozenset(
     {

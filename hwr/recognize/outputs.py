@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from hwr.errors import OutputError, UsageError
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
+from hwr.files.pixels import PageImage
 from hwr.formats import DocumentWriter, Format, to_bytes
-from hwr.page import Page
-from hwr.recognize.images import PageImage
+from hwr.page.page import Page
 from hwr.recognize.inputs import InputFile, Inputs
 
 NUMBER_DIGITS = 4

@@ -19,13 +19,13 @@ from hwr.decode.confidence import find_calibration, read_spans
 from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
 from hwr.errors import HwrError
-from hwr.geometry import LineCut, bounding_box, clip_box, cut_line
-from hwr.image import NormalisedLine, normalise_line, normalise_with_places
-from hwr.lineshape import fit_lines, rectangle
-from hwr.page import ROW_REGION, Line, Page, Region, Word
-from hwr.recognize.decoding import DecoderOptions, make_decoder
-from hwr.recognize.documents import open_pages
-from hwr.recognize.images import Source, grey_of, page_of, to_grey
+from hwr.files.documents import open_pages, page_of, to_grey
+from hwr.files.pixels import Source, grey_of
+from hwr.line import NormalisedLine, normalise_line, normalise_with_places
+from hwr.page.geometry import LineCut, bounding_box, clip_box, cut_line
+from hwr.page.page import ROW_REGION, Line, Page, Region, Word
+from hwr.page.shapes import fit_lines, rectangle
+from hwr.recognize.decoder import DecoderOptions, make_decoder
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.words import find_words
 from hwr.segment import Layout, find_lines
@@ -83,7 +83,7 @@ class Recognizer:
 
         Raises:
             InputError, ModelError, UsageError, MissingDependency: see `hwr.recognize.models.load_model` and
-                `hwr.recognize.decoding.make_decoder`.
+                `hwr.recognize.decoder.make_decoder`.
         """
         self._runtime = load_model(model, threads)
         self._threads = threads
@@ -105,11 +105,11 @@ class Recognizer:
 
         Lines in which nothing was read are left out, unless a page gave them: its lines keep their order, ids, regions
         and types, and get new texts and words. Of those, the ones that lie outside the image, have no place or are too
-        large for a line are left out; `hwr.lineshape.fit_lines` says why.
+        large for a line are left out; `hwr.page.shapes.fit_lines` says why.
 
         Args:
             source: a path or a file's bytes (of an image or a PDF); an array, grey (H, W), BGR (H, W, 3) or BGRA
-                (H, W, 4), uint8, uint16 or bool; a PIL image; a `hwr.recognize.images.PageImage`.
+                (H, W, 4), uint8, uint16 or bool; a PIL image; a `hwr.files.pixels.PageImage`.
             name: what the page is called (`Page.image`); its path, or "image", if not given.
             lines: baselines and polygons to read along: of `hwr.segment.find_lines`, or a page such as
                 `hwr.formats.read_file.read_page_file` makes of ALTO or PAGE XML, also for a larger or smaller image.

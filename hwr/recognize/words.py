@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.reading import CharacterSpan
-from hwr.image import INKED, NormalisedLine
+from hwr.line import INKED, NormalisedLine
 
 Points = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.geometry import Points, bounding_box
-from hwr.page import Box, Point
+from hwr.page.geometry import Points, bounding_box
+from hwr.page.page import Box, Point
 from hwr.segment.clean import dark_on_light, find_writing, paper_depth, scaled
 from hwr.segment.maps import MULTIPLE, mark_lines
 from hwr.segment.order import group_regions, reading_order, rows_of

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.page import Box, Point
+from hwr.page.page import Box, Point
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]

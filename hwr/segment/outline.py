@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.geometry import Points
+from hwr.page.geometry import Points
 from hwr.segment.clean import Grey, Mask
 from hwr.segment.trace import Trace
 

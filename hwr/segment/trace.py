@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.geometry import Points
+from hwr.page.geometry import Points
 from hwr.segment.maps import STRIDE, Maps
 
 FAINTEST = 0.25

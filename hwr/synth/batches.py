@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.errors import DataError, HwrError
-from hwr.image import normalise_line, time_steps
-from hwr.linestore import StoredLine
+from hwr.line import normalise_line, time_steps
+from hwr.store.lines import StoredLine
 from hwr.synth.generator import LineGenerator, PassedOver, SynthLine, line_id
 from hwr.synth.options import SynthOptions
 from hwr.text import steps_needed

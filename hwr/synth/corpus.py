@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hwr.files.texts import read_text
 from hwr.text import normalise_text
-from hwr.textfiles import read_text
 
 MAX_CHARACTERS = 80
 """A piece ends with the word before this length: longer lines are not written by hand."""

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.image import SPREAD
+from hwr.line import SPREAD
 from hwr.synth import textures
 from hwr.synth.degrade import Colours, choose_colours, chosen, degrade, draw
 from hwr.synth.ink import InkLine
@@ -88,7 +88,7 @@ def clean(ink: InkLine) -> Grey:
 def _measure(ink: Grey) -> tuple[float, float]:
     """Baseline row and line height of a line of ink.
 
-    The height follows from the spread of the ink as in `hwr.image`; the baseline is where the profile of the rows
+    The height follows from the spread of the ink as in `hwr.line`; the baseline is where the profile of the rows
     falls most steeply below its middle.
     """
     profile = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_64F)[:, 0]

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from hwr.errors import InputError, UsageError
+from hwr.files.texts import plain_text
 from hwr.synth.corpus import MAX_CHARACTERS, TextCorpus
 from hwr.synth.grammar import Grammar
 from hwr.synth.grammar_common import COMMON
 from hwr.synth.grammar_english import ENGLISH
 from hwr.synth.grammar_french import FRENCH
 from hwr.text import normalise_text
-from hwr.textfiles import plain_text
 
 _RULES: Mapping[str, Mapping[str, Sequence[str]]] = {"english": ENGLISH, "french": FRENCH}
 

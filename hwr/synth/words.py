@@ -10,8 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from hwr.errors import DataError, InputError
-from hwr.image import decode_image
-from hwr.linestore import LineFile, StoredLine
+from hwr.line import decode_image
+from hwr.store.lines import LineFile, StoredLine
 from hwr.synth.crops import (
     LETTER_HEIGHT,
     Ink,

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     from hwr.train.distributed import join_processes
     from hwr.train.recipe import load_recipe, override
     from hwr.train.reporters import PlainReporter, SilentReporter, stop_on_signal
-    from hwr.train.session import dry_run, train
+    from hwr.train.run import dry_run, train
     from hwr.train.tensorboard import tensorboard
 
     changes = {name: getattr(options, name) for name in ("minutes", "lines", "patience", "threads")}

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from hwr.model.checkpoint import model_bytes
 from hwr.model.network import Network, count_parameters
+from hwr.train.batches import Batch
 from hwr.train.device import Device, hardware
+from hwr.train.folder import state_bytes
 from hwr.train.loop import Trainer
-from hwr.train.plan import Batch
 from hwr.train.recipe import Recipe
-from hwr.train.run import state_bytes
-from hwr.train.session import Session
+from hwr.train.run import Session
 
 WARM_UP_STEPS = 2
 """Steps that are not timed: kernels for new shapes are made, memory is taken."""

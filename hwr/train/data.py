@@ -105,8 +105,8 @@ class StoreSource:
     def __init__(
         self, path: Path, wanted: Normalised, split: str, report: Callable[[str], None] = lambda message: None
     ) -> None:
-        from hwr.image import NORMALISATION
-        from hwr.linestore import LineFile, resolve_split
+        from hwr.line import NORMALISATION
+        from hwr.store.lines import LineFile, resolve_split
 
         if (wanted.name, wanted.version) != (NORMALISATION.name, NORMALISATION.version):
             raise DataError(
@@ -126,7 +126,7 @@ class StoreSource:
         yield from map(normalise_text, self._file.texts())
 
     def read(self, group: int) -> list[TrainingLine]:
-        from hwr.image import decode_image, normalise_line
+        from hwr.line import decode_image, normalise_line
 
         stored = self._file.read_group(group)
 

@@ -26,7 +26,7 @@ from hwr.errors import HwrError, TrainingError, UsageError
 from hwr.model.network import Network
 
 if TYPE_CHECKING:
-    from hwr.train.plan import Batch
+    from hwr.train.batches import Batch
 
 Made = TypeVar("Made")
 

@@ -15,11 +15,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from hwr.train.augment import augment
-from hwr.train.augment_options import AugmentOptions
+from hwr.train.augment.augment import augment
+from hwr.train.augment.options import AugmentOptions
+from hwr.train.batches import Batch, Planner
 from hwr.train.distributed import Processes
 from hwr.train.graphs import recording
-from hwr.train.plan import Batch, Planner
 from hwr.train.progress import Progress
 from hwr.train.recipe import Recipe
 

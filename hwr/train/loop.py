@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from hwr.errors import TrainingError
 from hwr.model.network import Network
+from hwr.train.batches import Batch, Planner
 from hwr.train.device import Device, return_free_memory
 from hwr.train.distributed import ALONE, Processes
 from hwr.train.feed import EpochEnds, PoolBegins, PoolEnds, ReadyBatch, feed, prepare, take
 from hwr.train.graphs import GraphedPass
 from hwr.train.loss import ctc_loss, span_mask
 from hwr.train.optimiser import Optimiser
-from hwr.train.plan import Batch, Planner
 from hwr.train.progress import Progress
 from hwr.train.recipe import Recipe
 from hwr.train.schedule import in_decay, learning_rate

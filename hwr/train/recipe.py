@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import InputError, UsageError
-from hwr.train.augment import AugmentOptions
+from hwr.train.augment.augment import AugmentOptions
 from hwr.train.synthetic_options import Synthesis, synthesis_from_dict, synthesis_to_dict
 
 

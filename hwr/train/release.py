@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import UsageError
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
 from hwr.model.checkpoint import load_weights, save_model
 from hwr.model.export import export_onnx
 from hwr.model.info import ModelInfo, read_info
-from hwr.train.run import METRICS, TRUNK
+from hwr.train.folder import METRICS, TRUNK
 
 TRUNKS = "trunks"
 """Folder, beside the released models, of the weights from which longer runs go on."""

@@ -3,10 +3,10 @@
 from typing import Any
 
 from hwr.errors import InputError
+from hwr.train.folder import LAST, RESUME, TRUNK_RESUME, RunFolder
 from hwr.train.loop import Trainer
 from hwr.train.progress import Progress
 from hwr.train.recipe import Recipe
-from hwr.train.run import LAST, RESUME, TRUNK_RESUME, RunFolder
 from hwr.train.schedule import in_decay
 
 

@@ -1,151 +1,382 @@
-"""The run folder: models, resume state, log, recipe. Everything but the log is written aside and renamed."""
+"""One run from recipe to released model: opens the data, builds the network, validates, saves, resumes."""
 
-import io
-import json
-import os
-from contextlib import suppress
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 
-from hwr.errors import InputError, OutputError
-from hwr.files import atomic_write
-from hwr.train.recipe import Recipe, recipe_to_toml
+from hwr.line import NORMALISATION
+from hwr.model.export import export_onnx
+from hwr.model.info import ModelInfo
+from hwr.model.network import count_parameters
+from hwr.train.batches import Planner, Skipped
+from hwr.train.datasets import open_run_data, training_texts
+from hwr.train.device import Device, choose_device, hardware
+from hwr.train.distributed import ALONE, Processes
+from hwr.train.folder import BEST, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder
+from hwr.train.loop import StepReport, Trainer, seed_process
+from hwr.train.progress import Progress
+from hwr.train.recipe import Recipe
+from hwr.train.resume import go_on
+from hwr.train.saving import Saver
+from hwr.train.start import begin
+from hwr.train.validate import SetResult, validate
 
-BEST, LAST, TRUNK = "best.safetensors", "last.safetensors", "trunk.safetensors"
-RESUME, TRUNK_RESUME = "resume.pt", "trunk.pt"
-METRICS, RECIPE = "metrics.jsonl", "recipe.toml"
-STATE_VERSION = 2
+LOG_SECONDS = 20.0
+"""Seconds in steps between two lines of the log."""
 
-
-class RunFolder:
-    """Paths, reads and writes of one run. What is not in here lets a full disk pass; see `hwr.train.saving`."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def refuse_if_used(self) -> None:
-        """Raises:
-        OutputError: the folder holds a run already.
-        """
-        if (self.path / RESUME).exists():
-            raise OutputError(f"{self.path}: holds a run already; go on with --resume, or take another folder")
-
-    def start(self, recipe: Recipe) -> None:
-        """Make the folder, keep the recipe, and remove what a process that was killed in a save had left.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
-        with atomic_write(self.path / RECIPE) as temporary:
-            temporary.write_text(recipe_to_toml(recipe), encoding="utf-8")
-        for name in (BEST, LAST, TRUNK, RESUME, TRUNK_RESUME, RECIPE, METRICS):
-            for leftover in self.path.glob(f".{name}.*.tmp"):
-                with suppress(OSError):
-                    leftover.unlink()
-
-    def write(self, name: str, data: bytes) -> None:
-        """Write a file; the old one stays whole until the new one is.
-
-        Raises:
-            OutputError: the folder cannot be written, the disk is full.
-        """
-        with atomic_write(self.path / name) as temporary:
-            temporary.write_bytes(data)
-
-    def load_state(self, name: str) -> dict[str, Any]:
-        """Read a resume state, of this version or an earlier one.
-
-        Raises:
-            InputError: missing, damaged, or of a later version.
-        """
-        path = self.path / name
-        if not path.exists():
-            raise InputError(f"{path}: no such file; there is no run to go on with")
-        try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            version = state.get("version")
-        except Exception as error:  # torch names many kinds; each means that the file is not usable
-            raise InputError(
-                f"{path}: the resume state is damaged ({type(error).__name__}){self.way_on(name)}"
-            ) from None
-        if version not in range(1, STATE_VERSION + 1):
-            raise InputError(
-                f"{path}: resume state of version {version}; this hwr reads versions 1 to {STATE_VERSION}: "
-                f"install a newer hwr{self.way_on(name)}"
-            )
-        try:
-            return upgraded(state)
-        except KeyError as error:
-            raise InputError(f"{path}: the resume state lacks {error}{self.way_on(name)}") from None
-
-    def way_on(self, name: str) -> str:
-        """What can be done without the state `name`, as the end of a message."""
-        ways = []
-        if name != TRUNK_RESUME and (self.path / TRUNK_RESUME).exists():
-            ways.append(f"copy {TRUNK_RESUME} to {name} to go on from before the decay")
-        for weights in (LAST, TRUNK, BEST):
-            if (self.path / weights).exists():
-                ways.append(f"start a new run with --init-from {self.path / weights}")
-                break
-        return ("; " if ways else "") + ", or ".join(ways)
-
-    def append_log(self, lines: str) -> None:
-        """Append to metrics.jsonl: all of `lines` or nothing.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
-        path = self.path / METRICS
-        try:
-            with path.open("ab", buffering=0) as file:  # a buffer would try once more when it is closed
-                before = os.fstat(file.fileno()).st_size
-                rest = memoryview(lines.encode())
-                try:
-                    while rest:
-                        rest = rest[file.write(rest) :]
-                except OSError:
-                    file.truncate(before)
-                    raise
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
-
-    def cut_log(self, step: int) -> None:
-        """Drop events after `step`: work that a killed run had logged but not saved."""
-        path = self.path / METRICS
-        if not path.exists():
-            return
-        kept = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                if json.loads(line).get("step", 0) <= step:
-                    kept.append(line)
-            except json.JSONDecodeError:
-                continue
-        with atomic_write(path) as temporary:
-            temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+PLATEAU_BLANK_SHARE = 0.95
+"""This share of empty readings is the blank plateau."""
 
 
-def state_bytes(state: dict[str, Any]) -> bytes:
-    """A resume state as a file that `torch.load(weights_only=True)` reads."""
-    # Through memory: torch's own writer says of a full disk "unexpected pos" and hides the error of the system.
-    buffer = io.BytesIO()
-    torch.save(state | {"version": STATE_VERSION}, buffer)
-    return buffer.getvalue()
+class Reporter(Protocol):
+    """Where a run tells a person what it does."""
+
+    def message(self, text: str) -> None: ...
+
+    def progress(self, figures: dict[str, Any]) -> None: ...
+
+    def validation(self, results: Sequence[SetResult], figures: dict[str, Any]) -> None: ...
 
 
-def upgraded(state: dict[str, Any]) -> dict[str, Any]:
-    """A state of any version in the form of this one.
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended."""
 
-    Version 1 was of one process with one AdamW.
+    finished: bool
+    model: Path
+    progress: Progress
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    reporter: Reporter,
+    resume: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    command: str = "",
+    processes: Processes = ALONE,
+    note: str = "",
+    deadline: float | None = None,
+) -> RunResult:
+    """Train as `recipe` says and keep everything in `folder`. `note` is told to people once all is ready.
+
+    All steps are done after `deadline` minutes from now, whatever waiting, validation and saving cost: where less time
+    is left than the recipe has, the run is as far as the rest allows, and its learning rate falls in time.
+
+    `last.safetensors` is the running average of the weights at the end, `best.safetensors` the one with the lowest mean
+    validation CER, `trunk.safetensors` the one before the learning rate fell.
 
     Raises:
-        KeyError: it is not complete.
+        HwrError: data, recipe, model or folder cannot be used, or the loss stays non-finite.
     """
-    if state["version"] == 1:
-        cuda: list[Tensor] = state.get("random_cuda", [])
-        random = [{"cpu": state["random"], "cuda": cuda[0] if len(cuda) == 1 else None}]
-        state = state | {"optimiser": [state["optimiser"]], "random": random}
-    return state
+    ends = None if deadline is None else time.monotonic() + 60 * deadline
+    session = Session(recipe, folder, reporter, command, processes)
+    session.trainer.deadline = ends
+    try:
+        session.prepare(resume)
+        if note:
+            reporter.message(note)
+        session.validate_start()
+        finished = session.trainer.run(session, stop)
+        session.finish(finished)
+    finally:
+        session.close()
+    model = folder / (BEST if (folder / BEST).exists() else LAST)
+    if finished and processes.first and find_spec("onnx") is not None:
+        export_onnx(model, model.with_suffix(".onnx"))
+    return RunResult(finished, model, session.trainer.progress)
+
+
+def dry_run(
+    recipe: Recipe, folder: Path, reporter: Reporter, resume: bool = False, processes: Processes = ALONE
+) -> str:
+    """What the run would cost, as a table; nothing is written. See `hwr.train.cost`.
+
+    Raises:
+        HwrError: data, recipe, model or state cannot be used.
+    """
+    from hwr.train.cost import cost_table, measure_cost
+
+    session = Session(recipe, folder, reporter, "", processes)
+    try:
+        if resume:
+            for message in go_on(session.run, session.trainer, recipe, session.alphabet.characters):
+                reporter.message(message)
+        return cost_table(measure_cost(session), recipe)
+    finally:
+        session.close()
+
+
+class Session:
+    """Observes the loop: logs, validates, saves."""
+
+    def __init__(
+        self, recipe: Recipe, folder: Path, reporter: Reporter, command: str = "", processes: Processes = ALONE
+    ) -> None:
+        self.recipe, self.run, self.reporter, self.command = recipe, RunFolder(folder), reporter, command
+        self.processes = processes
+        self.files = Saver(self.run, reporter.message, processes.first)
+        self.device: Device = choose_device(recipe.precision, recipe.threads, processes)
+        torch.manual_seed(recipe.seed)
+        tell = reporter.message
+        self.start = begin(self._where_it_starts(), lambda height: training_texts(recipe, height, tell))
+        network, self.alphabet = self.start.network, self.start.alphabet
+        self.data = open_run_data(recipe, network.height, self.alphabet, tell, processes)
+        try:
+            self._trained_on = self.data.facts()
+            self.trainer = self._trainer()
+        except BaseException:
+            self.close()
+            raise
+        self._losses: deque[float] = deque(maxlen=100)
+        self._speed: deque[StepReport] = deque(maxlen=100)
+        self._logged = 0.0
+        self._before: float | None = None
+
+    def _trainer(self) -> Trainer:
+        """The network with its plan, before the first step."""
+        recipe, network, processes = self.recipe, self.start.network, self.processes
+        planner = Planner(
+            [item.source for item in self.data.training],
+            [item.weight for item in self.data.training],
+            self.alphabet,
+            network.stride,
+            recipe.optimisation,
+            recipe.seed,
+            recipe.exclude,
+            self.data.synthetic,
+            processes,
+        )
+        trainer = Trainer(network, planner, recipe, self.device, processes, self.reporter.message)
+        if processes.count > 1:
+            seed_process(recipe.seed, processes)  # not the same dropout in each
+        return trainer
+
+    def _where_it_starts(self) -> Recipe:
+        """The recipe; if the model that the run began with is gone, its own last model takes the place."""
+        last = self.run.path / LAST
+        if not self.recipe.init_from or Path(self.recipe.init_from).exists() or not (self.run.path / RESUME).exists():
+            return self.recipe
+        return replace(self.recipe, init_from=str(last), alphabet="keep") if last.exists() else self.recipe
+
+    def prepare(self, resume: bool) -> None:
+        """Make the run folder, or go on from its state; a lengthened run goes on from its trunk."""
+        told = []
+        if resume:
+            # First, so that a state or recipe that does not fit leaves the folder as it is.
+            told = go_on(self.run, self.trainer, self.recipe, self.alphabet.characters)
+        else:
+            self.run.refuse_if_used()
+        progress = self.trainer.progress
+        machine = hardware(self.device, self.processes)
+        if self.processes.first:
+            self.run.start(self.recipe)
+            self.run.cut_log(progress.step)
+        self.files.log({"event": "session", "step": progress.step, "lines": progress.lines} | self._versions())
+        for message in told:
+            self.reporter.message(message)
+        self.reporter.message(
+            f"{count_parameters(self.trainer.network):,} weights, {self.alphabet.classes} classes, "
+            f"{machine}, {self.device.precision}, "
+            f"{len(self.data.training)} training sets, {len(self.data.validation)} validation sets"
+            + (f"; going on at step {progress.step}, {progress.lines:,} lines seen" if progress.step else "")
+        )
+        if self.start.message:
+            self.reporter.message(self.start.message)
+        if not self.data.validation:
+            self.reporter.message(f"no validation data: no CER is measured, and {LAST} is the model; --val names some")
+
+    def close(self) -> None:
+        """End what goes on beside the run."""
+        self.data.close()
+
+    def _state(self) -> dict[str, Any]:
+        """The trainer's state, and the alphabet that its labels belong to."""
+        return self.trainer.state() | {"alphabet": self.alphabet.characters}
+
+    def validate_start(self) -> None:
+        """Say how well the model that this run starts from reads the validation sets."""
+        progress = self.trainer.progress
+        if self.start.base and self.data.validation and not progress.step:
+            self.reporter.message("before training:")
+            self.validate(0)
+            self._before = progress.best
+            if any(figures["lines"] > self.recipe.validation_lines for figures in progress.validation.values()):
+                progress.best = float("inf")  # what follows is measured on fewer lines
+
+    def _compare_with_start(self) -> None:
+        """At the end: what the training brought."""
+        after = self.trainer.progress.best
+        if self._before is not None:
+            self.reporter.message(
+                f"mean CER {self._before:.4f} before training, {after:.4f} after"
+                + ("" if after < self._before else ": nothing was gained; keep the old model, or add lines")
+            )
+
+    def step(self, report: StepReport, progress: Progress) -> None:
+        """Log now and then."""
+        self._losses.append(report.loss)
+        self._speed.append(report)
+        if progress.seconds - self._logged >= LOG_SECONDS or report.step == 1:
+            self._logged = progress.seconds
+            figures = self.figures()
+            self.files.log({"event": "step"} | figures)
+            self.reporter.progress(figures)
+
+    def figures(self) -> dict[str, Any]:
+        """Where the run stands, for the log and the screen."""
+        progress = self.trainer.progress
+        finite = [loss for loss in self._losses if loss == loss and loss != float("inf")]
+        seconds = sum(report.seconds for report in self._speed) or 1.0
+        share = min(1.0, progress.share(self.recipe))
+        return {
+            "step": progress.step,
+            "lines": progress.lines,
+            "epoch": progress.epoch,
+            "minutes": round(progress.seconds / 60, 3),
+            "share": round(share, 4),
+            **({"synthetic_share": round(progress.synthetic_share, 4)} if self.recipe.synthesis else {}),
+            "loss": round(sum(finite) / len(finite), 4) if finite else None,
+            "learning_rate": self._speed[-1].learning_rate if self._speed else 0.0,
+            "lines_per_second": round(sum(report.lines for report in self._speed) / seconds, 1),
+            "minutes_left": round(progress.seconds / 60 * (1 - share) / share, 1) if share else None,
+            "non_finite": progress.non_finite,
+        }
+
+    def due(self, trainer: Trainer) -> None:
+        """Validate and save when it is time."""
+        progress = trainer.progress
+        if progress.seconds - progress.last_validation >= 60 * self.recipe.validate_minutes:
+            self._watch(self.validate(self.recipe.validation_lines))
+        if progress.seconds - progress.last_save >= 60 * self.recipe.save_minutes:
+            self.save()
+
+    def _watch(self, cer: float | None) -> None:
+        """End the run early when validations bring no progress any more."""
+        progress, patience = self.trainer.progress, self.recipe.patience
+        if cer is None or progress.trunk_saved or not progress.stalls(cer, patience):
+            return
+        progress.end_early(self.recipe)
+        self.reporter.message(
+            f"{patience} validations without progress: the mean CER stays near {progress.stale_above:.4f}; "
+            + ("the learning rate falls from here" if self.recipe.optimisation.decay_share else "the run ends here")
+        )
+        self.files.log({"event": "early end"} | self.figures())
+
+    def trunk(self, trainer: Trainer) -> None:
+        """Keep the state before the decay."""
+        self.files.save_state(TRUNK_RESUME, self._state())
+        self.files.save_model(TRUNK, trainer.average.state_dict(), self.info(), with_shortcut=True)
+        self.reporter.message("the trunk is saved; the learning rate falls from here")
+
+    def validate(self, limit: int) -> float | None:
+        """CER of the running average on each validation set; keeps it when the mean is the best so far.
+
+        Returns:
+            The mean CER; None without validation sets, and on the blank plateau, where it says nothing.
+        """
+        progress = self.trainer.progress
+        progress.last_validation = progress.seconds
+        if not self.data.validation:
+            return None
+        network = self.trainer.average
+        autocast = self.device.autocast()
+        results = [
+            validate(network, source, self.alphabet, limit, autocast, self.processes) for source in self.data.validation
+        ]
+        mean = sum(result.errors.rate for result in results) / len(results)
+        progress.validation = {
+            result.name: {"cer": round(result.errors.rate, 5), "lines": result.lines} for result in results
+        }
+        figures = self.figures() | {"cer": {result.name: round(result.errors.rate, 5) for result in results}}
+        self.files.log({"event": "validation", "mean_cer": round(mean, 5), "limit": limit} | figures)
+        self.reporter.validation(results, figures)
+        if mean < progress.best:
+            progress.best = mean
+            self.files.save_model(BEST, network.state_dict(), self.info())
+        return None if self._on_plateau(results) else mean
+
+    def _on_plateau(self, results: Sequence[SetResult]) -> bool:
+        """True on the blank plateau, which is named."""
+        lines = sum(result.lines for result in results)
+        blank = sum(result.blank_lines for result in results)
+        found = lines > 0 and blank / lines >= PLATEAU_BLANK_SHARE
+        if found:
+            self.reporter.message(
+                f"{blank} of {lines} lines are read as empty: the blank plateau, which CTC passes through first. It "
+                "ends after about 5,000 to 15,000 lines; if it does not, lower the learning rate or start from a "
+                "model (--init-from)"
+            )
+        return found
+
+    def save(self) -> None:
+        """Write `last.safetensors` and the resume state."""
+        self.trainer.progress.last_save = self.trainer.progress.seconds
+        self.files.save_model(LAST, self.trainer.average.state_dict(), self.info(), with_shortcut=True)
+        self.files.save_state(RESUME, self._state())
+
+    def finish(self, finished: bool) -> None:
+        """The last validation, on all lines, and the last save."""
+        if finished and self.trainer.progress.step:
+            # Only figures on all lines compare with each other from here on.
+            self.trainer.progress.best = float("inf")
+            self.validate(0)
+            self._compare_with_start()
+        self.save()
+        self.files.log({"event": "end" if finished else "stopped"} | self.figures() | asdict(self.skipped))
+        self.files.finish()
+
+    def _versions(self) -> dict[str, str]:
+        """What the run computes on, and with."""
+        from hwr import __version__
+
+        return {
+            "hardware": hardware(self.device, self.processes),
+            "precision": self.device.precision,
+            "hwr": __version__,
+            "torch": torch.__version__,
+        }
+
+    @property
+    def skipped(self) -> Skipped:
+        """Counts of the lines that were passed over."""
+        return self.trainer.planner.skipped
+
+    def _synthetic_facts(self) -> dict[str, Any]:
+        """What the model states of synthetic lines."""
+        if self.recipe.synthesis is None:
+            return {}
+        facts = {"lines": self.trainer.progress.synthetic, "licence": self.recipe.synthesis.licence}
+        return {"synthetic lines": {name: value for name, value in facts.items() if value != ""}}
+
+    def info(self) -> ModelInfo:
+        """The facts for a model file, as of now."""
+        network, progress, recipe, base = self.trainer.network, self.trainer.progress, self.recipe, self.start.base
+        return ModelInfo(
+            spec=self.start.spec,
+            alphabet=self.alphabet.characters,
+            height=network.height,
+            normalisation=NORMALISATION.name,
+            normalisation_version=NORMALISATION.version,
+            stride=network.stride,
+            name=recipe.name,
+            # What a model learned before stays in it, with the bounds on its use.
+            licence=recipe.licence or (base.licence if base else ""),
+            trained_on=(base.trained_on if base else {}) | self._trained_on | self._synthetic_facts(),
+            validation=progress.validation,
+            training={
+                "command": self.command,
+                "seed": recipe.seed,
+                "steps": progress.step,
+                "lines_seen": progress.lines,
+                "minutes": round(progress.seconds / 60, 1),
+                "init_from": recipe.init_from,
+                **self._versions(),
+            },
+        )

@@ -9,7 +9,7 @@ from torch import Tensor
 from hwr.errors import OutputError
 from hwr.model.checkpoint import model_bytes
 from hwr.model.info import ModelInfo
-from hwr.train.run import RunFolder, state_bytes
+from hwr.train.folder import RunFolder, state_bytes
 
 
 class Saver:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwr.errors import DataError, InputError, UsageError
-from hwr.image import NORMALISATION
+from hwr.line import NORMALISATION
 from hwr.model import vgsl
 from hwr.model.checkpoint import load_model
 from hwr.model.info import ModelInfo

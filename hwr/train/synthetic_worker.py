@@ -22,7 +22,7 @@ from numpy import uint8
 from numpy.typing import NDArray
 
 from hwr.errors import HwrError, MissingDependency, TrainingError
-from hwr.image import normalise_line
+from hwr.line import normalise_line
 from hwr.synth.options import SynthOptions
 from hwr.text import normalise_text
 from hwr.train.data import TrainingLine

@@ -9,7 +9,7 @@ from hwr.errors import MissingDependency
 from hwr.train.validate import SetResult
 
 if TYPE_CHECKING:
-    from hwr.train.session import Reporter
+    from hwr.train.run import Reporter
 
 FOLDER = "tensorboard"
 """Of the run folder."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hwr.decode.greedy import greedy_text
-from hwr.image import time_steps
+from hwr.line import time_steps
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.model.network import Network
 from hwr.recognize.batches import plan_batches

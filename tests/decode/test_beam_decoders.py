@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hwr.decode.beam import BeamOptions, beam_search
 from hwr.decode.lattice import text_log_probability
-from hwr.image import load_image, normalise_line
+from hwr.line import load_image, normalise_line
 from hwr.recognize.models import load_model
 
 Line = NDArray[np.float32]

@@ -15,8 +15,8 @@ from hwr.evaluate import lines as lines_module
 from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, evaluate
 from hwr.evaluate.lines import ReadLine, ScoredLine, UnreadableLines
 from hwr.evaluate.sets import EvaluationSet, find_sets
-from hwr.linecolumns import Columns
-from hwr.linestore import write_lines
+from hwr.store.columns import Columns
+from hwr.store.lines import write_lines
 from hwr.text import Alphabet, normalise_text
 
 PAIRS = [

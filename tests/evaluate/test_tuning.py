@@ -32,9 +32,9 @@ from hwr.evaluate.tuning import (
     read_network_lines,
     tune,
 )
-from hwr.linestore import write_lines
 from hwr.metrics import character_errors, word_errors
-from hwr.recognize.decoding import BeamSettings, GreedyDecoder
+from hwr.recognize.decoder import BeamSettings, GreedyDecoder
+from hwr.store.lines import write_lines
 from hwr.text import Alphabet
 
 ALPHABET = Alphabet(" abcdefgh")

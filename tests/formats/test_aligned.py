@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from hwr.formats.aligned import CHARACTER_COLOUR, WORD_COLOURS, draw_alignment, write_alignment
-from hwr.page import AlignedLine, Character, Word
+from hwr.page.page import AlignedLine, Character, Word
 
 LINE = AlignedLine(
     image="a/é.png",

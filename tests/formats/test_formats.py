@@ -13,7 +13,7 @@ from written_pages import ODD, RICH
 from hwr.errors import UsageError
 from hwr.formats import FORMATS, find_format, to_bytes
 from hwr.formats.json import SCHEMA, write_json
-from hwr.page import ROW_REGION, Line, Page, Region, Word, mark_uncertain
+from hwr.page.page import ROW_REGION, Line, Page, Region, Word, mark_uncertain
 
 BOX = ((0.0, 0.0), (100.0, 0.0), (100.0, 40.04), (0.0, 40.0))
 PAGE = Page(

@@ -7,7 +7,7 @@ import pytest
 from written_pages import EMPTY, ODD, RICH
 
 from hwr.formats import find_format, to_bytes
-from hwr.page import Page
+from hwr.page.page import Page
 
 etree = pytest.importorskip("lxml.etree")
 html = pytest.importorskip("lxml.html")

@@ -9,7 +9,7 @@ from written_pages import EMPTY, ODD, RICH
 
 from hwr.formats import find_format, overlay, to_bytes
 from hwr.formats.overlay import BASELINE_COLOUR, POLYGON_COLOUR, REGION_COLOUR, UNCERTAIN_COLOUR
-from hwr.page import Page
+from hwr.page.page import Page
 
 GREY = np.full((RICH.height, RICH.width), 100, np.uint8)
 PAPER = 100 + round(0.35 * 155)

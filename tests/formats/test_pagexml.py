@@ -10,7 +10,7 @@ from written_pages import EMPTY, ODD, RICH
 import hwr
 from hwr.formats import find_format, to_bytes
 from hwr.formats.read_file import read_page_file
-from hwr.page import Page
+from hwr.page.page import Page
 
 etree = pytest.importorskip("lxml.etree")
 

@@ -18,7 +18,7 @@ from written_pages import EMPTY, ODD, RICH, rectangle
 
 from hwr.formats import find_format, to_bytes
 from hwr.formats.pdf import points_per_pixel, to_jpeg
-from hwr.page import Line, Page, Word
+from hwr.page.page import Line, Page, Word
 
 pdfium = pytest.importorskip("pypdfium2")
 

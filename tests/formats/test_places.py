@@ -17,7 +17,7 @@ from hwr.formats.places import (
     placed_words,
     slope_and_offset,
 )
-from hwr.page import Line, Point, Region, Word
+from hwr.page.page import Line, Point, Region, Word
 
 LEVEL = Line("l", "r", "default", "ab - cd", 0.5, ((100.0, 80.0), (500.0, 80.0)), rectangle(100, 20, 500, 100))
 

@@ -5,7 +5,7 @@ from page_files import alto_block, alto_line, alto_xml
 
 from hwr.errors import InputError
 from hwr.formats.read_file import read_page_file
-from hwr.page import Page
+from hwr.page.page import Page
 
 BOX = 'HPOS="20" VPOS="0" WIDTH="100" HEIGHT="40"'
 

@@ -5,7 +5,7 @@ from page_files import page_line, page_region, page_xml
 
 from hwr.errors import InputError
 from hwr.formats.read_file import read_page_file
-from hwr.page import Page
+from hwr.page.page import Page
 
 
 def read(body: str, **options: object) -> Page:

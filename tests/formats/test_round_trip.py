@@ -8,7 +8,7 @@ from written_pages import EMPTY, RICH, evenly, rectangle
 
 from hwr.formats import find_format, to_bytes
 from hwr.formats.read_file import read_page_file
-from hwr.page import Line, Page, Point, Region, Word
+from hwr.page.page import Line, Page, Point, Region, Word
 
 
 def again(name: str, page: Page) -> Page:

@@ -6,7 +6,7 @@ from io import BytesIO, StringIO
 from written_pages import EMPTY, ODD, RICH
 
 from hwr.formats import find_format, to_bytes
-from hwr.page import Page
+from hwr.page.page import Page
 
 TSV = find_format("tsv")
 

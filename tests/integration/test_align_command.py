@@ -10,9 +10,9 @@ import pytest
 from commands import run_command
 from line_images import image_file, stored_line
 
-from hwr.image import load_image
-from hwr.linestore import write_lines
+from hwr.line import load_image
 from hwr.recognize.alignment import Aligner
+from hwr.store.lines import write_lines
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
 LINE = SAMPLES / "line-2.png"

@@ -10,10 +10,10 @@ import tiny_model
 from commands import Outcome, Run, run_command
 from PIL import Image
 
-from hwr.linestore import StoredLine, write_lines
 from hwr.model.info import read_info
 from hwr.recognize.models import load_model
 from hwr.recognize.recognizer import Recognizer
+from hwr.store.lines import StoredLine, write_lines
 
 
 @pytest.fixture

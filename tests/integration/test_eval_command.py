@@ -20,8 +20,8 @@ from commands import run_command
 from line_sets import NumberReader
 from PIL import Image
 
-from hwr.image import decode_image
-from hwr.linestore import LineFile, StoredLine, write_lines
+from hwr.line import decode_image
+from hwr.store.lines import LineFile, StoredLine, write_lines
 from hwr.text import normalise_text
 
 GOOD = [("ten letters", "ten letters"), ("nine more", "nine mare")]  # CER 1/20, WER 1/4

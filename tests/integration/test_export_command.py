@@ -12,12 +12,12 @@ from commands import Outcome, Run, run_command
 from PIL import Image
 from training_runs import drawn_line, drawn_lines, plain, recipe
 
-from hwr.linestore import LineFile, StoredLine, write_lines
 from hwr.model.info import WEIGHTS_KEY, read_info, weights_hash
+from hwr.store.lines import LineFile, StoredLine, write_lines
+from hwr.train.folder import BEST
 from hwr.train.recipe import Optimisation
 from hwr.train.reporters import PlainReporter
-from hwr.train.run import BEST
-from hwr.train.session import train
+from hwr.train.run import train
 
 
 @pytest.fixture

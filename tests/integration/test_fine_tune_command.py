@@ -8,11 +8,11 @@ import pytest
 from commands import Outcome, Run, run_command
 from training_runs import SPEC, drawn_bundle
 
-from hwr.linestore import LineFile, write_lines
 from hwr.model.info import read_info
+from hwr.store.lines import LineFile, write_lines
 from hwr.train import fine_tuning
+from hwr.train.folder import BEST, LAST, METRICS, RECIPE
 from hwr.train.recipe import Optimisation, load_recipe
-from hwr.train.run import BEST, LAST, METRICS, RECIPE
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples" / "lines"
 

@@ -13,12 +13,12 @@ from line_images import stored_line
 from lm_texts import sentences
 from PIL import Image
 
-from hwr.linestore import StoredLine, write_lines
 from hwr.lm.formats import read
 from hwr.lm.score import score_lines, text_log_probabilities
 from hwr.model.info import read_info
-from hwr.recognize.decoding import BeamSettings, DecoderOptions
+from hwr.recognize.decoder import BeamSettings, DecoderOptions
 from hwr.recognize.recognizer import Recognizer
+from hwr.store.lines import StoredLine, write_lines
 
 
 @pytest.fixture

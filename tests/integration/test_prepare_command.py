@@ -13,7 +13,7 @@ from commands import run_command
 from line_images import image_file, stored_line, write_image
 
 from hwr.bundle import BundleShard, find_shards
-from hwr.linestore import LineFile, write_lines
+from hwr.store.lines import LineFile, write_lines
 
 
 @dataclass

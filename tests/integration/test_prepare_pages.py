@@ -8,10 +8,10 @@ import pytest
 from commands import Outcome, Run, run_command
 from page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 
-from hwr.image import decode_image
-from hwr.linestore import LineFile
+from hwr.line import decode_image
 from hwr.recognize.given_lines import read_lines_file
 from hwr.recognize.recognizer import Recognizer
+from hwr.store.lines import LineFile
 
 PAGE = Path(__file__).parent.parent.parent / "data" / "samples" / "page.png"
 SIZE = (1650, 2300)

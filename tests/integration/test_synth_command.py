@@ -9,8 +9,8 @@ import pytest
 from commands import Outcome, Run, run_command
 from synth_sources import PROSE, write_broken_font, write_font, write_text
 
-from hwr.image import load_image
-from hwr.linestore import LineFile
+from hwr.line import load_image
+from hwr.store.lines import LineFile
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_a_full_disk_leaves_nothing_broken(run: Run, sources: list[object], tmp_
 
 
 def test_a_store_is_what_training_and_evaluation_take(run: Run, sources: list[object], tmp_path: Path) -> None:
-    from hwr.linestore import resolve_split
+    from hwr.store.lines import resolve_split
 
     run(*sources, "-o", tmp_path / "out", "--lines", 3, "--val", 2, "--workers", 1)
     assert LineFile(resolve_split(tmp_path / "out", "val")).count == 2

@@ -15,10 +15,10 @@ import pytest
 from commands import Outcome, Run, run_command
 from training_runs import SPEC, drawn_bundle, recipe
 
-from hwr.linestore import LineFile, StoredLine, write_lines
 from hwr.model.info import read_info
+from hwr.store.lines import LineFile, StoredLine, write_lines
+from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet, load_recipe, recipe_to_toml
-from hwr.train.run import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = ROOT / "data" / "samples" / "lines"

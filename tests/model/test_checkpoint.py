@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-import hwr.files
+import hwr.files.atomic
 from hwr.errors import InputError, ModelError, OutputError
 from hwr.model.checkpoint import fill, load_model, load_weights, save_model
 from hwr.model.info import METADATA_KEY, ModelInfo, read_info
@@ -190,7 +190,7 @@ class TestInterruptedSave:
         def fail(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr(hwr.files.os, "fsync", fail)
+        monkeypatch.setattr(hwr.files.atomic.os, "fsync", fail)
         wanted = OutputError if isinstance(error, OSError) else type(error)
         with pytest.raises(wanted):
             save_model(path, network.state_dict(), replace(INFO, name="new"))

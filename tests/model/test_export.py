@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hwr.errors import ModelError
-from hwr.image import NORMALISATION, time_steps
+from hwr.line import NORMALISATION, time_steps
 from hwr.model.checkpoint import load_model as load_network
 from hwr.model.checkpoint import save_model
 from hwr.model.export import LARGE_WEIGHT, export_onnx, parity

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hwr.errors import ModelError
-from hwr.image import time_steps
+from hwr.line import time_steps
 from hwr.model.layers import MaskedBatchNorm
 from hwr.model.network import Network, build, count_parameters
 

@@ -8,10 +8,10 @@ from line_images import image_file, stored_line
 
 from hwr.bundle import BundleShard, find_shards
 from hwr.errors import DataError, OutputError
-from hwr.image import NORMALISATION, decode_image, normalise_line
-from hwr.linestore import StoredLine, write_lines
+from hwr.line import NORMALISATION, decode_image, normalise_line
 from hwr.prepare.bundling import BundleOptions, StoreSplit, bundle, find_splits
 from hwr.prepare.samples import Reason
+from hwr.store.lines import StoredLine, write_lines
 
 
 def make_store(folder: Path, count: int = 5) -> list[StoredLine]:

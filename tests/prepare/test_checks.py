@@ -11,14 +11,14 @@ import pytest
 from line_images import image_file, strokes
 from PIL import Image
 
-from hwr import imagefiles
 from hwr.errors import DataError, InputError
-from hwr.image import decode_image, normalise_line
-from hwr.linestore import StoredLine
+from hwr.files import images as imagefiles
+from hwr.line import decode_image, normalise_line
 from hwr.model.info import ModelInfo
 from hwr.prepare.alphabets import read_alphabet
 from hwr.prepare.checks import CheckOptions, check_sample, count_characters
 from hwr.prepare.samples import Reason, Sample, Skipped
+from hwr.store.lines import StoredLine
 from hwr.text import Alphabet
 
 

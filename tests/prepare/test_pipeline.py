@@ -10,12 +10,12 @@ import pytest
 from line_images import image_file, write_image
 
 from hwr.errors import DataError, OutputError
-from hwr.linestore import LineFile
 from hwr.prepare.checks import CheckOptions
 from hwr.prepare.pipeline import Prepared, PrepareOptions, prepare
 from hwr.prepare.samples import Reason
 from hwr.prepare.sources import open_source
 from hwr.prepare.splitting import SplitOptions
+from hwr.store.lines import LineFile
 from hwr.text import Alphabet
 
 

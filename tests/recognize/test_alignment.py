@@ -13,11 +13,11 @@ from tiny_model import write_tiny_model
 
 from hwr.decode.lattice import align, text_log_probability
 from hwr.errors import DataError, InputError
-from hwr.image import load_image, normalise_line
-from hwr.linestore import StoredLine, write_lines
-from hwr.page import AlignedLine
+from hwr.line import load_image, normalise_line
+from hwr.page.page import AlignedLine
 from hwr.recognize.alignment import Aligner, FailedLine, KnownLine, align_set
 from hwr.recognize.models import load_model
+from hwr.store.lines import StoredLine, write_lines
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
 LINES = {SAMPLES / f"line-{number}.png": (SAMPLES / f"line-{number}.txt").read_text().strip() for number in (1, 2, 3)}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from hwr.errors import OutputError, UsageError
+from hwr.files.pixels import PageImage
 from hwr.formats import DocumentWriter, Format, find_format
-from hwr.page import Line, Page
-from hwr.recognize.images import PageImage
+from hwr.page.page import Line, Page
 from hwr.recognize.inputs import InputFile, find_inputs
 from hwr.recognize.outputs import FileOutput, StreamOutput, check_free, find_targets, numbered
 

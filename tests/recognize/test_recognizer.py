@@ -11,9 +11,9 @@ from tiny_model import ALPHABET, INFO, expected_log_probs, write_tiny_model
 from hwr.decode.confidence import Calibration
 from hwr.decode.greedy import decode_greedy
 from hwr.errors import InputError, ModelError
-from hwr.geometry import bounding_box
-from hwr.image import load_image, normalise_line
-from hwr.page import Page
+from hwr.line import load_image, normalise_line
+from hwr.page.geometry import bounding_box
+from hwr.page.page import Page
 from hwr.recognize.recognizer import PageOptions, Recognizer
 from hwr.segment import find_lines
 from hwr.text import Alphabet

@@ -13,7 +13,7 @@ from tiny_model import INFO, write_tiny_model
 
 from hwr.decode.lattice import align
 from hwr.errors import MissingDependency, ModelError, UsageError
-from hwr.image import load_image, normalise_line
+from hwr.line import load_image, normalise_line
 from hwr.recognize.alignment import Aligner, OnnxEngine, load_engine
 from hwr.recognize.models import load_model
 from hwr.recognize.runtimes.torch import TorchRuntime, align_tensor, load_torch

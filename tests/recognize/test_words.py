@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from hwr.decode.reading import CharacterSpan
-from hwr.geometry import bounding_box
-from hwr.image import NormalisedLine, normalise_with_places
-from hwr.page import Box
+from hwr.line import NormalisedLine, normalise_with_places
+from hwr.page.geometry import bounding_box
+from hwr.page.page import Box
 from hwr.recognize.words import PlacedWord, find_words
 
 STRIDE = 4

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hwr.geometry import BaselineMatch, bounding_box, match_baselines
-from hwr.image import load_image
-from hwr.page import Point
+from hwr.line import load_image
+from hwr.page.geometry import BaselineMatch, bounding_box, match_baselines
+from hwr.page.page import Point
 from hwr.segment import Layout, find_lines
 from hwr.segment.maps import MULTIPLE, Maps
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.geometry import bounding_box
+from hwr.page.geometry import bounding_box
 from hwr.segment.outline import Outline, outline_lines, without_cut_off, written
 from hwr.segment.trace import Trace
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from hwr.errors import InputError
+from hwr.files.texts import plain_text
 from hwr.synth.corpus import MAX_CHARACTERS, TextCorpus, break_word
 from hwr.text import normalise_text
-from hwr.textfiles import plain_text
 
 PARAGRAPHS = (
     "The quick brown fox jumps over the lazy dog, and nobody in the whole village wondered at it any more.",
@@ -97,7 +97,7 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hwr.textfiles.MAX_BYTES", 3 << 20)
+    monkeypatch.setattr("hwr.files.texts.MAX_BYTES", 3 << 20)
     path = tmp_path / "bomb.txt.xz"
     path.write_bytes(lzma.compress(b"word " * (1 << 20)))
     with pytest.raises(InputError, match="more than 3 MB"):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from hwr.errors import UsageError
-from hwr.image import normalise_line
+from hwr.line import normalise_line
 from hwr.synth.ink import InkLine
 from hwr.synth.options import PaperOptions
 from hwr.synth.papers import clean, put_on_paper

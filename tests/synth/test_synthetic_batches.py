@@ -9,8 +9,8 @@ import pytest
 from synth_sources import write_broken_font, write_font, write_text
 
 from hwr.errors import HwrError, InputError
-from hwr.image import decode_image, normalise_line, time_steps
-from hwr.linestore import StoredLine
+from hwr.line import decode_image, normalise_line, time_steps
+from hwr.store.lines import StoredLine
 from hwr.synth.batches import Batch, BatchOptions, default_workers, encode, make_batch, make_batches
 from hwr.synth.generator import LineGenerator
 from hwr.synth.ink import InkLine

@@ -15,7 +15,7 @@ from hwr.model.network import build
 from hwr.train.cost import TIMED_STEPS, Cost, SetSize, cost_table, measure_cost, multiplications
 from hwr.train.loop import Trainer
 from hwr.train.recipe import Recipe, TrainingSet
-from hwr.train.session import Session, dry_run
+from hwr.train.run import Session, dry_run
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_a_run_that_goes_on(tmp_path: Path, data: Path) -> None:
 
 def test_synthetic_lines_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_drawn_lines(monkeypatch)
-    monkeypatch.setattr("hwr.train.plan.SYNTHETIC_POOL", 64)
+    monkeypatch.setattr("hwr.train.batches.SYNTHETIC_POOL", 64)
     settings = recipe(tmp_path, train=(), validation=(), lines=60, synthesis=synthesis(workers=0, characters="abcd"))
     table = dry_run(settings, tmp_path / "run", Recorder())
     assert "synthetic lines" in table and "one epoch     no data sets" in table

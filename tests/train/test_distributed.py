@@ -18,11 +18,11 @@ from training_runs import drawn_bundle, plain, recipe, run
 from hwr.bundle import BundleShard, find_shards
 from hwr.errors import UsageError
 from hwr.model.checkpoint import load_model, load_weights
+from hwr.train.batches import Batch
 from hwr.train.data import BundleSource, Normalised
 from hwr.train.distributed import ALONE, Processes, join_processes
-from hwr.train.plan import Batch
+from hwr.train.folder import BEST, LAST, METRICS, RESUME, RunFolder
 from hwr.train.recipe import Optimisation, Recipe, recipe_to_toml
-from hwr.train.run import BEST, LAST, METRICS, RESUME, RunFolder
 from hwr.train.synthetic import open_synthesis
 from hwr.train.validate import validate
 
@@ -62,7 +62,7 @@ from hwr.errors import DataError
 from hwr.train import loop, synthetic
 from hwr.train.distributed import join_processes
 from hwr.train.recipe import load_recipe
-from hwr.train.session import train
+from hwr.train.run import train
 
 settings, folder = load_recipe(Path(sys.argv[1])), Path(sys.argv[2])
 with join_processes() as processes:

@@ -14,13 +14,13 @@ from hwr.bundle import BundleShard
 from hwr.errors import DataError
 from hwr.model.network import build
 from hwr.text import Alphabet
-from hwr.train.augment import augment
+from hwr.train.augment.augment import augment
+from hwr.train.batches import Batch, Planner
 from hwr.train.data import BundleSource, Normalised
 from hwr.train.distributed import ALONE
 from hwr.train.feed import EpochEnds, PoolBegins, PoolEnds, ahead, pools, prepare
-from hwr.train.plan import Batch, Planner
 from hwr.train.progress import Progress
-from hwr.train.session import train
+from hwr.train.run import train
 
 
 @pytest.fixture(scope="module")

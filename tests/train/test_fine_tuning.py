@@ -8,7 +8,7 @@ import torch
 from training_runs import SPEC, drawn_bundle
 
 from hwr.errors import InputError
-from hwr.image import NORMALISATION
+from hwr.line import NORMALISATION
 from hwr.model.checkpoint import save_model
 from hwr.model.info import ModelInfo
 from hwr.model.network import build

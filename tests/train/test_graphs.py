@@ -15,7 +15,7 @@ from hwr.train.distributed import ForwardPass
 from hwr.train.graphs import MOST_GRAPHS, GraphedPass
 from hwr.train.loss import span_mask
 from hwr.train.recipe import Optimisation
-from hwr.train.session import train
+from hwr.train.run import train
 
 
 class Recordings:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from training_runs import CHARACTERS, SPEC, drawn_lines
 
 from hwr.decode.greedy import decode_greedy
-from hwr.image import decode_image, normalise_line
-from hwr.linestore import LineFile
+from hwr.line import decode_image, normalise_line
 from hwr.model.checkpoint import load_model
 from hwr.model.network import Network, build
+from hwr.store.lines import LineFile
 from hwr.text import Alphabet
 from hwr.train.growth import RARITY, base_character, extend, grow, replace, with_classes
 

@@ -7,7 +7,7 @@ import pytest
 from training_runs import drawn_bundle
 
 from hwr.errors import DataError
-from hwr.image import NORMALISATION
+from hwr.line import NORMALISATION
 from hwr.train.data import BundleSource, Normalised, Source, open_sources
 from hwr.train.kept import keep_lines
 

@@ -14,10 +14,10 @@ from hwr.errors import TrainingError
 from hwr.model.network import build
 from hwr.text import Alphabet
 from hwr.train import feed, loop
+from hwr.train.batches import Planner
 from hwr.train.data import BundleSource, Normalised
 from hwr.train.device import Device
 from hwr.train.loop import MAX_NON_FINITE, StepReport, Trainer
-from hwr.train.plan import Planner
 from hwr.train.progress import Progress
 from hwr.train.recipe import Optimisation, Recipe
 

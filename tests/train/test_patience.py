@@ -11,9 +11,9 @@ from training_runs import Recorded, drawn_bundle, recipe, run
 
 from hwr.errors import UsageError
 from hwr.metrics import ErrorCounts
+from hwr.train.folder import METRICS, TRUNK_RESUME, RunFolder
 from hwr.train.progress import Progress
 from hwr.train.recipe import Optimisation, Recipe
-from hwr.train.run import METRICS, TRUNK_RESUME, RunFolder
 from hwr.train.validate import SetResult
 
 
@@ -30,7 +30,7 @@ def rates(monkeypatch: pytest.MonkeyPatch, values: Iterable[float], blank: int =
         rate = remaining.pop(0) if len(remaining) > 1 else remaining[0]
         return SetResult(source.name, ErrorCounts(round(100_000 * rate), 100_000), 10, blank, ())
 
-    monkeypatch.setattr("hwr.train.session.validate", validate)
+    monkeypatch.setattr("hwr.train.run.validate", validate)
 
 
 def settings(data: Path, patience: int = 3, lines: int = 1000, **changes: Any) -> Recipe:

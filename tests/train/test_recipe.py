@@ -9,7 +9,7 @@ import pytest
 
 from hwr.errors import InputError, UsageError
 from hwr.synth.options import PaperOptions, Shares, SynthOptions
-from hwr.train.augment import AugmentOptions
+from hwr.train.augment.augment import AugmentOptions
 from hwr.train.recipe import (
     Optimisation,
     Recipe,

@@ -11,13 +11,13 @@ from safetensors.torch import load_file
 from training_runs import CHARACTERS, HEIGHT, SPEC
 
 from hwr.errors import UsageError
-from hwr.image import NORMALISATION
+from hwr.line import NORMALISATION
 from hwr.model.checkpoint import load_model, load_weights, save_model
 from hwr.model.info import ModelInfo, read_info
 from hwr.model.network import build
 from hwr.recognize.models import load_model as load_for_reading
+from hwr.train.folder import BEST, METRICS, TRUNK
 from hwr.train.release import TRUNKS, model_card, release
-from hwr.train.run import BEST, METRICS, TRUNK
 
 INFO = ModelInfo(
     spec=SPEC.replace("{classes}", "5"),

@@ -16,10 +16,10 @@ from training_runs import SPEC, Recorded, drawn_bundle, recipe, run
 from hwr.errors import InputError, OutputError, UsageError
 from hwr.model.info import read_info
 from hwr.train.device import has_bf16_units
+from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME, RunFolder, state_bytes
 from hwr.train.loop import Trainer
 from hwr.train.recipe import Optimisation, Recipe, load_recipe, recipe_to_toml
-from hwr.train.run import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME, RunFolder, state_bytes
-from hwr.train.session import train
+from hwr.train.run import train
 
 TESTS = Path(__file__).parent.parent
 SAMPLES = TESTS.parent / "data" / "samples" / "lines"

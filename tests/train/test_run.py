@@ -1,109 +1,224 @@
-"""The run folder: a save that fails or is killed leaves what was there."""
+"""A whole run: what lies in its folder, what it tells, and what it refuses."""
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from line_images import image_file, stored_line
+from training_runs import CHARACTERS, SPEC, Recorder, drawn_bundle, drawn_line, drawn_lines, header, recipe, run
 
-from hwr.errors import InputError, OutputError
-from hwr.train.recipe import Recipe, load_recipe
-from hwr.train.run import METRICS, RECIPE, RESUME, RunFolder, state_bytes
-
-FULL_DISK = """
-import resource, sys, torch
-from pathlib import Path
-from hwr.errors import OutputError
-from hwr.model.checkpoint import save_model
-from hwr.model.info import ModelInfo
-from hwr.train.run import RunFolder, state_bytes
-folder = Path(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-tensor = torch.zeros(1_000_000)
-info = ModelInfo("spec", "abc", 48, "name", 1, 4)
-for save in (
-    lambda: RunFolder(folder).write("resume.pt", state_bytes({"tensor": tensor})),
-    lambda: save_model(folder / "last.safetensors", {"tensor": tensor}, info),
-):
-    try:
-        save()
-    except OutputError as error:
-        print(error)
-"""
+from hwr.bundle import BundleLine, write_bundle
+from hwr.errors import DataError, HwrError, InputError, ModelError, TrainingError
+from hwr.line import NORMALISATION
+from hwr.metrics import ErrorCounts
+from hwr.model.checkpoint import load_model, load_weights
+from hwr.model.info import read_info
+from hwr.store.lines import write_lines
+from hwr.text import Alphabet
+from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME
+from hwr.train.recipe import Optimisation, Recipe, TrainingSet, load_recipe
+from hwr.train.run import Session, train
+from hwr.train.validate import SetResult
 
 
-def test_state_round_trip(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "run")
-    folder.write(RESUME, state_bytes({"tensor": torch.arange(3), "value": 0.1}))
-    state = folder.load_state(RESUME)
-    assert state["tensor"].tolist() == [0, 1, 2] and state["value"] == 0.1
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn_bundle(tmp_path_factory.mktemp("bundle"))
 
 
-def test_a_save_that_is_cut_off_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = RunFolder(tmp_path)
-    folder.write(RESUME, state_bytes({"step": 1}))
-    original = Path.write_bytes
-
-    def cut_off(path: Path, data: memoryview) -> int:
-        original(path, data[: len(data) // 2])
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "write_bytes", cut_off)
-    with pytest.raises(KeyboardInterrupt):
-        folder.write(RESUME, state_bytes({"step": 2}))
-    assert folder.load_state(RESUME)["step"] == 1
-    assert [path.name for path in tmp_path.iterdir()] == [RESUME], "the half-written file is still there"
+def events(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
 
 
-def test_full_disk_is_one_line_and_leaves_the_last_save(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    folder.write(RESUME, state_bytes({"step": 1}))
-    (tmp_path / "last.safetensors").write_bytes(b"old")
-    result = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines() == [
-        f"{tmp_path / name}: cannot be written: File too large" for name in (RESUME, "last.safetensors")
+def test_folder_of_a_finished_run(tmp_path: Path, data: Path) -> None:
+    settings = recipe(data, name="tiny", licence="CC0", validate_minutes=1e-9, save_minutes=1e-9, lines=100)
+    reporter = Recorder()
+    result = train(settings, tmp_path, reporter, command="hwr train")
+    assert result.finished and result.model == tmp_path / BEST and result.progress.lines >= 100
+    there = {path.name for path in tmp_path.iterdir()}
+    assert {BEST, LAST, TRUNK, RESUME, TRUNK_RESUME, METRICS, RECIPE} <= there
+    assert not [name for name in there if name.endswith(".tmp")]
+    assert load_recipe(tmp_path / RECIPE) == settings
+
+    for name in (BEST, LAST, TRUNK):
+        network, info = load_model(tmp_path / name)
+        assert info.make_alphabet() == Alphabet(CHARACTERS) and network.classes == 5
+        assert (info.normalisation, info.normalisation_version) == (NORMALISATION.name, NORMALISATION.version)
+        assert (info.name, info.licence, info.height, info.stride) == ("tiny", "CC0", 48, 4)
+        assert info.training["command"] == "hwr train" and info.training["seed"] == 1
+    best, trunk = read_info(tmp_path / BEST), read_info(tmp_path / TRUNK)
+    assert best.training["lines_seen"] == result.progress.lines > trunk.training["lines_seen"] >= 80
+    assert best.validation["drawn"]["lines"] == 20
+    # The shortcut head is needed to train further only.
+    heads = {name: any(key.startswith("shortcut") for key in load_weights(tmp_path / name)) for name in (BEST, TRUNK)}
+    assert heads == {BEST: False, TRUNK: True}
+
+
+def test_metrics_log(tmp_path: Path, data: Path) -> None:
+    recorded = run(recipe(data, validate_minutes=1e-9, lines=60), tmp_path)
+    log = events(tmp_path)
+    assert [event["event"] for event in log[:2]] == ["session", "step"] and log[-1]["event"] == "end"
+    assert (log[0]["step"], log[1]["step"]) == (0, 1) and "1 thread, cpu" in log[0]["hardware"]
+    validations = [event for event in log if event["event"] == "validation"]
+    assert len(validations) == len(recorded.reports) + 1
+    for event in validations:
+        assert set(event["cer"]) == {"drawn"} and event["mean_cer"] == event["cer"]["drawn"] >= 0
+        assert event["lines_per_second"] > 0 and event["loss"] > 0
+    assert validations[-1]["limit"] == 0
+    assert {"excluded", "empty", "too_narrow"} <= set(log[-1]) and log[-1]["share"] == 1.0
+    result = recorded.reporter.results[-1][0]
+    assert recorded.session.trainer.progress.best == pytest.approx(result.errors.rate)
+
+
+def test_best_is_the_lowest_mean_of_the_sets(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CER of two sets at each validation; the last one sees all lines and counts for itself."""
+    rates = [(0.9, 0.5), (0.2, 0.4), (0.1, 0.8), (0.3, 0.2), (0.5, 0.5)]
+    calls = iter([rate for pair in rates for rate in pair])
+    limits: list[int] = []
+
+    def validate(network: object, source: Any, alphabet: object, limit: int, *others: object) -> SetResult:
+        limits.append(limit)
+        return SetResult(source.name, ErrorCounts(round(1000 * next(calls)), 1000), 10, 0, ())
+
+    monkeypatch.setattr("hwr.train.run.validate", validate)
+    session = Session(recipe(data, validation=(TrainingSet(str(data)),) * 2), tmp_path, Recorder())
+    kept = []
+    for number in range(4):
+        session.trainer.progress.step = number + 1
+        session.validate(7)
+        kept.append(read_info(tmp_path / BEST).training["steps"])
+    assert kept == [1, 2, 2, 4]
+    session.trainer.progress.step = 5
+    session.finish(True)
+    assert read_info(tmp_path / BEST).training["steps"] == 5
+    assert limits == [7] * 8 + [0] * 2
+
+
+@pytest.mark.parametrize(("blank", "told"), [(20, True), (19, True), (18, False), (0, False)])
+def test_blank_plateau_is_named(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, blank: int, told: bool
+) -> None:
+    def validate(*arguments: object) -> SetResult:
+        return SetResult("drawn", ErrorCounts(90, 100), 20, blank, (("truth", ""),))
+
+    monkeypatch.setattr("hwr.train.run.validate", validate)
+    reporter = Recorder()
+    Session(recipe(data), tmp_path, reporter).validate(0)
+    assert any("blank plateau" in message and f"{blank} of 20" in message for message in reporter.messages) is told
+
+
+def test_a_network_that_reads_nothing_is_on_the_plateau(tmp_path: Path, data: Path) -> None:
+    reporter = Recorder()
+    session = Session(recipe(data), tmp_path, reporter)
+    with torch.no_grad():
+        session.trainer.average.output.bias[0] = 50.0
+    session.validate(0)
+    assert reporter.results[0][0].errors.rate == 1.0 and reporter.results[0][0].blank_lines == 20
+    assert any("blank plateau" in message for message in reporter.messages)
+
+
+def test_no_validation_sets(tmp_path: Path, data: Path) -> None:
+    result = train(recipe(data, validation=(), lines=40), tmp_path, Recorder())
+    assert result.finished and result.model == tmp_path / LAST and not (tmp_path / BEST).exists()
+
+
+def test_going_on_from_a_model(tmp_path: Path, data: Path) -> None:
+    train(recipe(data, lines=60), tmp_path / "first", Recorder())
+    settings = recipe(data, lines=40, spec="", init_from=str(tmp_path / "first" / TRUNK))
+    session = Session(settings, tmp_path / "second", Recorder())
+    assert session.alphabet == Alphabet(CHARACTERS)
+    start, _ = load_model(tmp_path / "first" / TRUNK, shortcut=True)
+    for name, tensor in session.trainer.network.state_dict().items():
+        torch.testing.assert_close(tensor, start.state_dict()[name], rtol=0, atol=0)
+    train(settings, tmp_path / "second", Recorder())
+    info = read_info(tmp_path / "second" / LAST)
+    assert info.spec == SPEC.replace("{classes}", "5") and info.training["init_from"].endswith(TRUNK)
+
+
+def test_damage_in_one_shard_ends_with_its_name(tmp_path: Path) -> None:
+    folder = drawn_bundle(tmp_path / "bundle")
+    shard = folder / "drawn-train-00000.npz"
+    content = bytearray(shard.read_bytes())
+    content[2000] ^= 255  # within the images
+    shard.write_bytes(content)
+    with pytest.raises(DataError, match=r"drawn-train-00000\.npz: group 0 is damaged"):
+        train(recipe(folder), tmp_path / "run", Recorder())
+
+
+def other_spec(spec: str) -> Callable[[Path], Recipe]:
+    return lambda folder: recipe(folder, spec=spec)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        (lambda folder: Recipe(), DataError, "no training data: name at least one"),
+        (lambda folder: recipe(folder / "missing"), InputError, "missing: no such file or folder"),
+        (lambda folder: recipe(folder, exclude=CHARACTERS), DataError, "the training data hold no text"),
+        (other_spec(SPEC.replace("{classes}", "9")), DataError, "9 classes, the alphabet needs 5: write {classes}"),
+        (other_spec("[1,48,0,1 Frob O1c{classes}]"), ModelError, "Frob"),
+        (other_spec(SPEC.replace("1,48", "1,32")), DataError, "at height 48; this model needs .* at height 32"),
+        (lambda folder: recipe(folder, init_from="nothing.safetensors"), InputError, "nothing.safetensors"),
+    ],
+)
+def test_what_cannot_start(
+    tmp_path: Path, data: Path, settings: Callable[[Path], Recipe], error: type[HwrError], message: str
+) -> None:
+    with pytest.raises(error, match=message) as raised:
+        train(settings(data), tmp_path / "run", Recorder())
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_usable_line(tmp_path: Path) -> None:
+    """Every text is longer than its image can hold."""
+    write_bundle(tmp_path / "bundle", header(), [BundleLine(drawn_line("a"), "abcd" * 20, "id")])
+    with pytest.raises(TrainingError, match=r"no usable line.*1 too narrow"):
+        train(recipe(tmp_path / "bundle", validation=()), tmp_path / "run", Recorder())
+
+
+def test_a_store_with_broken_images_is_trained_on_without_them(tmp_path: Path) -> None:
+    lines = [stored_line(number, "ab", image_file(300, seed=number)) for number in range(12)]
+    lines[5] = stored_line(5, "ab", b"no image")
+    write_lines(tmp_path / "store" / "train.parquet", lines)
+    recorded = run(recipe(tmp_path / "store", lines=30, validation=()), tmp_path / "run")
+    told = [message for message in recorded.reporter.messages if "line-5" in message]
+    assert recorded.finished and len(told) == 1
+    assert {11, 22} <= set(accumulate(report.lines for report in recorded.reports))  # epochs of eleven lines
+
+
+def test_seed_decides_the_run(tmp_path: Path, data: Path) -> None:
+    options = Optimisation(columns_per_batch=1500, warm_up_steps=1)
+    runs = [
+        run(recipe(data, lines=40, seed=seed, optimisation=options), tmp_path / name).losses
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
     ]
-    assert folder.load_state(RESUME)["step"] == 1 and (tmp_path / "last.safetensors").read_bytes() == b"old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.safetensors", RESUME]
+    assert runs[0] == runs[1] != runs[2]
 
 
-def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"):
-        RunFolder(tmp_path / "file").start(Recipe())
-    with pytest.raises(OutputError, match=r"metrics\.jsonl: cannot be written"):
-        RunFolder(tmp_path / "missing").append_log("{}\n")
+def test_weights_of_several_sets(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "bundle", header("often"), drawn_lines(20))
+    write_bundle(tmp_path / "bundle", header("once"), drawn_lines(20, seed=5))
+    sets = (TrainingSet(str(tmp_path / "bundle"), 3.0, "often"), TrainingSet(str(tmp_path / "bundle"), 1.0, "once"))
+    recorded = run(recipe(tmp_path / "bundle", train=sets, validation=(), lines=80), tmp_path / "run")
+    assert recorded.session.trainer.progress.epoch <= 1
+    assert sum(report.lines for report in recorded.reports) == 80
+    facts = read_info(tmp_path / "run" / LAST).trained_on
+    assert {name: (fact["weight"], fact["lines"]) for name, fact in facts.items()} == {
+        "often": (3.0, 20),
+        "once": (1.0, 20),
+    }
 
 
-def test_recipe_is_kept(tmp_path: Path) -> None:
-    recipe = Recipe(minutes=3.0, seed=9)
-    RunFolder(tmp_path / "new" / "run").start(recipe)
-    assert load_recipe(tmp_path / "new" / "run" / RECIPE) == recipe
-
-
-def test_code_in_a_state_is_not_run(tmp_path: Path) -> None:
-    class Bomb:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
-            return (Path.touch, (tmp_path / "exploded",))  # type: ignore[return-value]
-
-    torch.save({"version": 1, "bomb": Bomb()}, tmp_path / RESUME)
-    with pytest.raises(InputError, match="damaged"):
-        RunFolder(tmp_path).load_state(RESUME)
-    assert not (tmp_path / "exploded").exists()
-
-
-def test_log_is_cut_at_the_step_of_the_save(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    folder.cut_log(3)  # no log: nothing to do
-    for step in range(1, 6):
-        folder.append_log(json.dumps({"event": "step", "step": step, "text": "œ\n"}, ensure_ascii=False) + "\n")
-    with (tmp_path / METRICS).open("a") as file:
-        file.write('{"event": "st')  # the process was killed while it wrote
-    folder.cut_log(3)
-    folder.append_log('{"event": "step", "step": 4}\n')
-    lines = (tmp_path / METRICS).read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
-    assert json.loads(lines[0])["text"] == "œ\n"
+def test_resuming_on_other_characters_is_refused(tmp_path: Path) -> None:
+    data = drawn_bundle(tmp_path / "data")
+    train(recipe(data, lines=40), tmp_path / "run", Recorder())
+    # As many characters, so the network would fit; but label 1 would stand for another letter.
+    lines = [BundleLine(line.ink, line.text.replace("a", "z"), line.id) for line in drawn_lines(200)]
+    write_bundle(data, header(), lines)
+    with pytest.raises(InputError, match="characters of the training data"):
+        train(recipe(data, lines=80), tmp_path / "run", Recorder(), resume=True)

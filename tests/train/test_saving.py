@@ -14,11 +14,11 @@ from training_runs import Recorder, drawn_bundle, recipe, run
 
 from hwr.errors import OutputError
 from hwr.model.checkpoint import load_weights
+from hwr.train.folder import BEST, LAST, METRICS, RESUME, TRUNK, TRUNK_RESUME, RunFolder
 from hwr.train.loop import StepReport
 from hwr.train.recipe import recipe_to_toml
-from hwr.train.run import BEST, LAST, METRICS, RESUME, TRUNK, TRUNK_RESUME, RunFolder
+from hwr.train.run import Session
 from hwr.train.saving import Saver
-from hwr.train.session import Session
 
 TESTS = Path(__file__).parent.parent
 
@@ -175,7 +175,7 @@ def test_half_an_event_does_not_stay(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 from hwr.errors import OutputError
-from hwr.train.run import RunFolder
+from hwr.train.folder import RunFolder
 folder = RunFolder(Path(sys.argv[1]))
 folder.append_log("a" * 90 + "\\n")
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))

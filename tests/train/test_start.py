@@ -9,14 +9,14 @@ from training_runs import CHARACTERS, SPEC, Recorder, drawn_lines, header, recip
 
 from hwr.bundle import BundleLine, write_bundle
 from hwr.errors import DataError, HwrError, InputError, UsageError
-from hwr.image import NORMALISATION
+from hwr.line import NORMALISATION
 from hwr.model.checkpoint import load_model, load_weights, save_model
 from hwr.model.info import ModelInfo, read_info
 from hwr.model.network import Network, build
+from hwr.train.folder import LAST, TRUNK
 from hwr.train.growth import RARITY
 from hwr.train.recipe import Optimisation
-from hwr.train.run import LAST, TRUNK
-from hwr.train.session import Session
+from hwr.train.run import Session
 from hwr.train.start import begin
 
 INFO = ModelInfo(

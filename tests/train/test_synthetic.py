@@ -14,14 +14,14 @@ from fake_synthesis import DrawnLines, synthesis, use_drawn_lines
 from training_runs import Recorded, Recorder, drawn_bundle, recipe, run
 
 from hwr.errors import HwrError, InputError, MissingDependency, TrainingError
-from hwr.image import normalise_line
+from hwr.line import normalise_line
 from hwr.synth.options import SynthOptions
 from hwr.text import Alphabet
 from hwr.train import plan, synthetic
 from hwr.train.data import TrainingLine
+from hwr.train.folder import BEST, RESUME
 from hwr.train.recipe import Recipe
-from hwr.train.run import BEST, RESUME
-from hwr.train.session import train
+from hwr.train.run import train
 from hwr.train.synthetic import SyntheticSource, characters, open_synthesis
 from hwr.train.synthetic_options import Synthesis
 from hwr.train.synthetic_worker import GROUP_LINES

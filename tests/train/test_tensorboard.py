@@ -9,7 +9,7 @@ import pytest
 from training_runs import Recorder, drawn_bundle, recipe
 
 from hwr.errors import MissingDependency
-from hwr.train.session import train
+from hwr.train.run import train
 from hwr.train.tensorboard import tensorboard
 
 

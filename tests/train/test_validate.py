@@ -9,7 +9,7 @@ from training_runs import CHARACTERS, drawn_lines, header
 
 from hwr.bundle import BundleLine, BundleShard, write_bundle
 from hwr.decode.greedy import decode_greedy
-from hwr.image import NORMALISATION
+from hwr.line import NORMALISATION
 from hwr.metrics import character_errors
 from hwr.model.network import Network, build
 from hwr.text import Alphabet

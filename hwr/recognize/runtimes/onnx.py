@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hwr.delta import DELTA_SUFFIX, restore
 from hwr.errors import InputError, ModelError
-from hwr.image import NORMALISATION, time_steps
+from hwr.line import NORMALISATION, time_steps
 from hwr.model.info import METADATA_KEY, WEIGHTS_KEY, ModelInfo, info_from_json, tensor_bytes
 from hwr.recognize.batches import plan_batches
 from hwr.recognize.runtimes import Runtime as Runtime
@@ -114,7 +114,7 @@ def check_normalisation(info: ModelInfo, where: object) -> None:
     """Refuse a model that was trained on lines normalised in another way.
 
     Raises:
-        ModelError: name or version differ from `hwr.image.NORMALISATION`.
+        ModelError: name or version differ from `hwr.line.NORMALISATION`.
     """
     stated = (info.normalisation, info.normalisation_version)
     if stated != (NORMALISATION.name, NORMALISATION.version):

@@ -16,7 +16,7 @@ from torchaudio.functional import forced_align
 
 from hwr.decode.lattice import LabelSpan
 from hwr.errors import UsageError
-from hwr.image import time_steps
+from hwr.line import time_steps
 from hwr.model.checkpoint import load_model
 from hwr.model.info import ModelInfo
 from hwr.model.network import Network

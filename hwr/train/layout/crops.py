@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.geometry import Points
 from hwr.model.line_finder import HEIGHT_UNIT, STRIDE
+from hwr.page.geometry import Points
 from hwr.train.layout.pages import TrueLine, TruePage
 from hwr.train.layout.scenery import draw_scenery
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hwr.files import atomic_write
+from hwr.files.atomic import atomic_write
 from hwr.model.line_finder import LineFinder, export
 from hwr.train.layout.crops import random_crop
 from hwr.train.layout.pages import TruePage

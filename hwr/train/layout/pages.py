@@ -9,8 +9,8 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from hwr.errors import DataError
-from hwr.geometry import Points, as_points, polygon_area, resample
-from hwr.image import decode_image
+from hwr.line import decode_image
+from hwr.page.geometry import Points, as_points, polygon_area, resample
 
 PRINTED = ("print", "typewritten")
 """A line is printed where its type holds one of these words."""

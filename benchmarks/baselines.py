@@ -1,0 +1,182 @@
+"""How well found baselines agree with true ones: the measure of the cBAD competitions.
+
+Grüning, Labahn, Diem, Kleber, Fiel: READ-BAD: A New Dataset and Evaluation Scheme for Baseline Detection in Archival
+Documents (2018, arXiv 1705.03311), as in the authors' own tool. Two things differ from `match_baselines`, which counts
+whole lines: parts of lines count, and a true line that was found in pieces loses precision only.
+
+Points are (x, y) in pixels; arrays of points have shape (n, 2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.page.geometry import Points, as_points
+from hwr.page.page import Point
+
+Values = NDArray[np.float64]
+Polyline = Sequence[Point] | Points
+
+STEP = 5
+"""Pixels between the points of a baseline that are compared."""
+LEAST_POINTS = 20
+"""A line has at least as many points, or one a pixel if it is shorter."""
+TOLERANCE = 0.25
+"""Tolerance of a true line as a share of its distance to the nearest other line."""
+FARTHEST = 250.0
+"""Lines farther from each other than this, in pixels, are no neighbours."""
+FALL = 3.0
+"""A point counts in full up to the tolerance, then less and less, and nothing from this many tolerances on."""
+
+
+@dataclass(frozen=True)
+class BaselineScores:
+    """How far each line is covered, from 0 to 1.
+
+    Attributes:
+        precisions: of each found line the share of its points that lie on the true line that it is aligned with.
+        recalls: of each true line the share of its points that lie on any found line.
+    """
+
+    precisions: tuple[float, ...]
+    recalls: tuple[float, ...]
+
+    @property
+    def precision(self) -> float:
+        """Mean over the found lines (P-value); 1 if none was found."""
+        return float(np.mean(self.precisions)) if self.precisions else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Mean over the true lines (R-value); 1 if there are none."""
+        return float(np.mean(self.recalls)) if self.recalls else 1.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        return harmonic_mean(self.precision, self.recall)
+
+    def __add__(self, other: "BaselineScores") -> "BaselineScores":
+        """The lines of both, pooled."""
+        return BaselineScores(self.precisions + other.precisions, self.recalls + other.recalls)
+
+
+def harmonic_mean(precision: float, recall: float) -> float:
+    """F1 of the two rates; 0 if both are."""
+    return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
+
+
+def score_baselines(true: Sequence[Polyline], found: Sequence[Polyline]) -> BaselineScores:
+    """Score the baselines found on a page.
+
+    Args:
+        true, found: polylines of at least one point each.
+    """
+    covered, recalls = _compare(true, found)
+    return BaselineScores(_align(covered), tuple(map(float, recalls)))
+
+
+def coverage(true: Sequence[Polyline], found: Sequence[Polyline]) -> Values:
+    """Share of each found line's points that lie on each true line, shape (found, true)."""
+    return _compare(true, found)[0]
+
+
+def _compare(true: Sequence[Polyline], found: Sequence[Polyline]) -> tuple[Values, Values]:
+    """What `coverage` says, and the share of each true line's points that lie on any found line, shape (true,)."""
+    covered, recalls = np.zeros((len(found), len(true))), np.zeros(len(true))
+    if not true or not found:
+        return covered, recalls
+    lines, guesses = [even_points(line) for line in true], [even_points(line) for line in found]
+    boxes = np.array([[*line.min(axis=0), *line.max(axis=0)] for line in guesses])
+    for t, (line, limit) in enumerate(zip(lines, tolerances(lines), strict=True)):
+        reach = FALL * limit
+        (x0, y0), (x1, y1) = line.min(axis=0) - reach, line.max(axis=0) + reach
+        near = (boxes[:, 0] <= x1) & (boxes[:, 2] >= x0) & (boxes[:, 1] <= y1) & (boxes[:, 3] >= y0)
+        nearest = np.full(len(line), np.inf)
+        for g in np.flatnonzero(near):
+            # City block distances, as in the authors' tool.
+            distances = np.abs(guesses[g][:, None, :] - line[None, :, :]).sum(axis=2)
+            covered[g, t] = _counts(distances.min(axis=1), limit).mean()
+            nearest = np.minimum(nearest, distances.min(axis=0))
+        recalls[t] = _counts(nearest, limit).mean()
+    return covered, recalls
+
+
+def _counts(distances: Values, limit: float) -> Values:
+    """What points at these distances count: 1 up to the limit, 0 from three times the limit on, between them linear."""
+    counts: Values = np.clip((FALL * limit - distances) / ((FALL - 1) * limit), 0.0, 1.0)
+    return counts
+
+
+def _align(covered: Values) -> tuple[float, ...]:
+    """Greedy alignment, one to one, of found lines (rows) with true lines: what each row keeps."""
+    left, kept = covered.copy(), np.zeros(len(covered))
+    while left.max(initial=0) > 0:
+        g, t = np.unravel_index(int(left.argmax()), left.shape)
+        kept[g] = left[g, t]
+        left[g, :] = 0
+        left[:, t] = 0
+    return tuple(map(float, kept))
+
+
+def even_points(polyline: Polyline) -> Points:
+    """Whole pixels on the polyline, about `STEP` apart along the greater of x and y, at least `LEAST_POINTS`."""
+    corners = np.floor(as_points(polyline) + 0.5)
+    pieces = []
+    for start, stop in pairwise(corners):
+        count = int(np.abs(stop - start).max())
+        if count:
+            pieces.append(start + np.arange(count)[:, None] * ((stop - start) / count))
+    points: Points = np.floor(np.concatenate([*pieces, corners[-1:]]) + 0.5)
+    if len(points) <= LEAST_POINTS:
+        return points
+    length = len(points) - 1
+    wanted = max(LEAST_POINTS, length // STEP + 1)
+    places = (np.arange(wanted - 1) * (length / (wanted - 1))).astype(int)
+    return points[[*places, length]]
+
+
+def tolerances(lines: Sequence[Points]) -> list[float]:
+    """Tolerance of each true line in pixels: a quarter of its distance to the nearest line that runs beside it, and at
+    most a quarter of the mean of these distances; the mean also stands for lines without a neighbour.
+
+    Args:
+        lines: from `even_points`.
+    """
+    nearest = [_nearest_neighbour(index, lines) for index in range(len(lines))]
+    known = [distance for distance in nearest if distance > 0]
+    mean = float(np.mean(known)) if known else FARTHEST
+    return [TOLERANCE * min(distance or mean, mean) for distance in nearest]
+
+
+def _nearest_neighbour(index: int, lines: Sequence[Points]) -> float:
+    """Distance, across the line's direction, to the nearest point of another line; 0 if there is none."""
+    line = lines[index]
+    along = _direction(line)
+    across = np.array([-along[1], along[0]])
+    inline, offline = line @ along, line @ across
+    least = FARTHEST
+    for other, points in enumerate(lines):
+        ends = points[[0, -1]] @ along
+        before_all = ends.max() < min(inline[0], inline[-1])
+        if other == index or before_all or ends.min() > max(inline[0], inline[-1]):
+            continue
+        beside = np.abs(inline[:, None] - (points @ along)[None, :]) <= 2 * STEP
+        if beside.any():
+            gaps = np.abs(offline[:, None] - (points @ across)[None, :])
+            least = min(least, float(gaps[beside].min()))
+    return least if least < FARTHEST else 0.0
+
+
+def _direction(line: Points) -> Values:
+    """Unit vector of the line's regression of y on x; straight down if all points have one x."""
+    x, y = (line - line.mean(axis=0)).T
+    spread = float(x @ x)
+    if spread == 0:
+        return np.array([0.0, 1.0])
+    slope = float(x @ y) / spread
+    vector: Values = np.array([1.0, slope]) / np.hypot(1.0, slope)
+    return vector

@@ -1,0 +1,1 @@
+"""Bytes on disk: atomic writes, images, documents, text files."""

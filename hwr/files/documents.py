@@ -1,0 +1,248 @@
+"""Documents: what a user names -> the images of its pages, one at a time.
+
+    with open_document("book.pdf") as document:
+        for number in range(1, document.count + 1):
+            page = document.page(number)
+
+A document is a PDF, an image file (a TIFF may have several pages), or an image that is in memory.
+"""
+
+import io
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from hwr.errors import HwrError, InputError, UsageError
+from hwr.files.images import decode_frame, find_frames, go_to_frame, image_dpi, opened_file, opened_image
+from hwr.files.pixels import Grey, PageImage, Source, grey_of, name_of, pixels_of
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+STDIN = "-"
+STDIN_NAME = "stdin"
+STREAM_LIMIT = 1 << 30
+"""Bytes that are taken from a stream at most: they are kept in memory."""
+PDF_HEAD = 1024
+"""`%PDF-` stands in so many first bytes of a PDF (ISO 32000-1, annex H.3.4.1)."""
+
+
+class Document(Protocol):
+    """Pages that are decoded when they are asked for.
+
+    Attributes:
+        name: what it is called.
+        count: number of pages, at least 1.
+    """
+
+    name: str
+    count: int
+
+    def page(self, number: int, colour: bool = False) -> PageImage:
+        """The image of a page; `number` counts from 1. Grey, or in its colours if they are asked for.
+
+        Raises:
+            InputError: the page is broken or too large.
+        """
+
+
+@contextmanager
+def open_document(source: Source, name: str | None = None, password: str | None = None) -> Iterator[Document]:
+    """Open a document; its pages can be read inside the `with` block.
+
+    Args:
+        source: see `hwr.files.pixels.Source`; the path "-" is the standard input.
+        name: what to call it; its path, or "image", if not given.
+        password: of an encrypted PDF.
+
+    Raises:
+        InputError: missing, a folder, unreadable, neither image nor PDF, broken, encrypted, without pages.
+        MissingDependency: HEIC, and pillow-heif is not installed.
+    """
+    if isinstance(source, str | Path) and str(source) == STDIN:
+        source, name = _read_stdin(), name or STDIN_NAME
+    name = name or name_of(source)
+    with ExitStack() as stack:
+        if isinstance(source, str | Path):
+            path = Path(source)
+            if _is_pipe(path):
+                source = _read_stream(path, name)
+            else:
+                yield stack.enter_context(_opened(stack.enter_context(opened_file(path)), path, name, password))
+                return
+        if isinstance(source, bytes | bytearray | memoryview):
+            data = bytes(source)
+            yield stack.enter_context(_opened(io.BytesIO(data), data, name, password))
+        else:
+            yield _InMemory(source, name)
+
+
+def open_pages(source: Source, *, colour: bool = False, password: str | None = None) -> Iterator[PageImage | HwrError]:
+    """The pages of a document, one at a time; for a page that is broken, the error that says so.
+
+    Raises:
+        InputError, MissingDependency: the document cannot be opened; see `open_document`.
+    """
+    with open_document(source, password=password) as document:
+        for number in range(1, document.count + 1):
+            try:
+                yield document.page(number, colour)
+            except HwrError as error:
+                yield error
+
+
+def to_grey(source: Source) -> Grey:
+    """The image as grey, shape (H, W), 0 black to 255 white, transparent parts on white paper.
+
+    Raises:
+        InputError: no such file, not an image, broken, empty, too large, a document of several pages, an array of
+            another kind.
+        MissingDependency: see `open_document`.
+    """
+    return grey_of(page_of(source).pixels)
+
+
+def page_of(source: Source, name: str | None = None, colour: bool = False) -> PageImage:
+    """The image of a source that has one page.
+
+    Args:
+        source: see `Source`.
+        name: what to call it; its path, or "image", if not given.
+        colour: keep colours, if there are any.
+
+    Raises:
+        InputError, MissingDependency: see `to_grey`.
+    """
+    if isinstance(source, PageImage):
+        return source
+    with open_document(source, name) as document:
+        if document.count > 1:
+            raise InputError(f"{document.name}: a document of {document.count} pages; read_pages reads them all")
+        return document.page(1, colour)
+
+
+def page_name(name: str, number: int, count: int) -> str:
+    """What a page of a document is called."""
+    return f"{name}#{number}" if count > 1 else name
+
+
+def parse_pages(text: str) -> tuple[range, ...]:
+    """Page numbers as on the command line: `1-3,7` or `5-` (to the end).
+
+    Raises:
+        UsageError: it is nothing of the kind.
+    """
+    ranges = []
+    for part in text.split(","):
+        first, dash, last = (piece.strip() for piece in part.partition("-"))
+        if not first.isdecimal() or (last and not last.isdecimal()) or int(first) < 1:
+            raise UsageError(f"--pages {text}: numbers from 1 on and ranges are expected, such as 1-3,7 or 5-")
+        end = (int(last) if last else sys.maxsize - 1) if dash else int(first)
+        if end < int(first):
+            raise UsageError(f"--pages {text}: {part.strip()} ends before it begins")
+        ranges.append(range(int(first), end + 1))
+    return tuple(ranges)
+
+
+def choose_pages(ranges: tuple[range, ...], document: Document) -> list[int]:
+    """The page numbers of the document that lie in one of the ranges, in order; all if there is no range.
+
+    Raises:
+        InputError: there are none.
+    """
+    numbers = range(1, document.count + 1)
+    chosen = [number for number in numbers if not ranges or any(number in wanted for wanted in ranges)]
+    if not chosen:
+        pages = "page" if document.count == 1 else "pages"
+        raise InputError(f"{document.name}: has {document.count} {pages}, none of those that --pages names")
+    return chosen
+
+
+class _InMemory:
+    """An array or a PIL image as a document of one page."""
+
+    count = 1
+
+    def __init__(self, source: Source, name: str) -> None:
+        self._source, self.name = source, name
+
+    def page(self, number: int, colour: bool = False) -> PageImage:
+        return PageImage(self.name, 1, 1, pixels_of(self._source, colour))
+
+
+class _ImageFile:
+    """An image file; a TIFF has a page for each of its images."""
+
+    def __init__(self, file: BinaryIO, source: bytes | Path, name: str) -> None:
+        self.name = name
+        self._file, self._source = file, source
+        with opened_image(file, name) as image:
+            self._frames = find_frames(image)
+        self.count = len(self._frames)
+        # What Pillow decodes stays in its image. That of a single page goes with it; one of many pages is kept, since
+        # finding the way to a page again takes time.
+        self._image = image if self.count > 1 else None
+
+    def page(self, number: int, colour: bool = False) -> PageImage:
+        name = page_name(self.name, number, self.count)
+        if self._image is None:
+            self._file.seek(0)
+            with opened_image(self._file, name) as image:
+                return self._decode(image, name, 1, colour)
+        return self._decode(self._image, name, number, colour)
+
+    def _decode(self, image: "Image", name: str, number: int, colour: bool) -> PageImage:
+        go_to_frame(image, self._frames[number - 1], name)
+        pixels = decode_frame(image, self._source, name, colour)
+        return PageImage(name, number, self.count, pixels, image_dpi(image))
+
+
+@contextmanager
+def _opened(file: BinaryIO, source: bytes | Path, name: str, password: str | None) -> Iterator[Document]:
+    """A document in an open file, whose bytes or path are `source`."""
+    head = file.read(PDF_HEAD)
+    file.seek(0)
+    if b"%PDF-" in head:
+        from hwr.files.pdf import open_pdf
+
+        with open_pdf(source, name, password) as document:
+            yield document
+        return
+    yield _ImageFile(file, source, name)
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin.isatty():
+        raise UsageError("-: nothing comes in on the standard input; pipe an image or a PDF into it")
+    return _limited(sys.stdin.buffer, STDIN_NAME)
+
+
+def _is_pipe(path: Path) -> bool:
+    """Whether it is a named pipe, such as a shell makes for `<(command)`."""
+    try:
+        return stat.S_ISFIFO(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _read_stream(path: Path, name: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return _limited(file, name)
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from None
+
+
+def _limited(file: BinaryIO, name: str) -> bytes:
+    """All bytes of a stream.
+
+    Raises:
+        InputError: they are too many to keep.
+    """
+    data = file.read(STREAM_LIMIT + 1)
+    if len(data) > STREAM_LIMIT:
+        raise InputError(f"{name}: more than {STREAM_LIMIT >> 20} MiB come in; store them in a file and name that")
+    return data

@@ -1,0 +1,234 @@
+"""Normalise images of lines; `hwr.files.images` opens them.
+
+Line normalisation is one function for training and for reading, `normalise_line`. A model file states its name and
+version, and a model is never run with another.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.files.images import decode_image as decode_image
+from hwr.files.images import image_size as image_size
+from hwr.files.images import load_image as load_image
+
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Name and version of a line normalisation."""
+
+    name: str
+    version: int
+
+
+NORMALISATION = Normalisation("ink-moments", 1)
+
+# All lengths below are fractions of the line height, so that they hold at every height.
+WORKING_HEIGHT = 1.7  # taller images are made this high before anything is measured: finer detail is lost later
+PAPER_CELL = 8  # pixels: side of the cells on which the paper level is measured
+NOISE_FLOOR = 0.12  # share of the ink's contrast below which paper grain, not ink, is assumed
+INK_LEVEL = 0.8  # where the mean of the ink lands between 0 and 1: leaves room for strokes darker than the mean
+SPREAD = 0.15  # standard deviation of the rows of ink that fills the line but for flourishes
+CROP_HEIGHT = 1.0  # height of an image cut along the line, as a share of the result
+LOOSE_CROP = 1.5  # an image higher than this many ink boxes was not cut along the line: its height says nothing
+CENTRE = 0.5  # mean row of ink
+SIDE_MARGIN = 0.06  # paper kept left and right of the ink
+MAX_SHEAR = 1.0  # tangent of the strongest slant that is undone
+FLAT_INK = 0.55  # ink flatter than this share of what fills the line (a dash, a row of dots) is not blown up
+
+INKED = 40
+"""Ink of a normalised line, 0 to 255, above which a pixel counts as writing."""
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NormalisedLine:
+    """A normalised line, and where its pixels lie on the image that it was made of.
+
+    Attributes:
+        ink: shape (height, width), 0 paper to 255 ink, width at least 1.
+        to_image: matrix of shape (2, 3): the point (x, y) of the normalised line shows the point
+            `to_image @ (x, y, 1)` of the image. The pixel in column i and row j is the square from (i, j) to
+            (i + 1, j + 1) on both.
+    """
+
+    ink: Grey
+    to_image: Matrix
+
+    def image_points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Points (x, y) of the normalised line, shape (n, 2), on the image; they may lie a little outside of it."""
+        return np.asarray(points @ self.to_image[:, :2].T + self.to_image[:, 2], dtype=np.float64)
+
+
+def time_steps(width: int, stride: int) -> int:
+    """Time steps of a normalised line of `width` columns: ceil(width / stride)."""
+    return -(-width // stride)
+
+
+def normalise_line(grey: Grey, height: int) -> Grey:
+    """Turn the image of one line into ink on empty paper at the model's height.
+
+    Polarity is found, the paper evened out, the contrast stretched, slant undone. The scale comes from the spread of
+    the ink over the rows (its standard deviation) and the height of the image, not from the highest and lowest ink: so
+    a long tail or a stroke of a neighbouring line does not make the letters small (after Kozielski et al. 2013,
+    "Moment-based image normalization for handwriting text recognition"). The aspect is kept.
+
+    Args:
+        grey: shape (H, W), 0 black to 255 white, dark ink on light paper or the other way round.
+        height: rows of the result.
+
+    Returns:
+        Ink, shape (height, width), 0 paper to 255 ink, width at least 1. A line without ink is one empty column.
+    """
+    return normalise_with_places(grey, height).ink
+
+
+def normalise_with_places(grey: Grey, height: int) -> NormalisedLine:
+    """As `normalise_line`, and with the way back from the normalised pixels to those of the image."""
+    small = _working_size(grey, height)
+    fitted = _fit(_even_out(small), height)
+    sizes = np.array([grey.shape[1] / small.shape[1], grey.shape[0] / small.shape[0]])
+    return NormalisedLine(fitted.ink, sizes[:, None] * fitted.to_image)
+
+
+def _working_size(grey: Grey, height: int) -> Grey:
+    """Make tall images smaller first: what is lost would be lost later anyway, and the rest runs faster."""
+    import cv2
+
+    limit = round(WORKING_HEIGHT * height)
+    rows, columns = grey.shape
+    if rows <= limit:
+        return grey
+    size = (max(1, round(columns * limit / rows)), limit)
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _even_out(grey: Grey) -> NDArray[np.float32]:
+    """Ink between 0 and 1 on paper at 0: polarity, uneven light and contrast removed."""
+    import cv2
+
+    median = float(np.median(grey[:: max(1, grey.shape[0] // 32), :: max(1, grey.shape[1] // 256)]))
+    low, high = np.percentile(grey[::2, ::2], [1, 99])
+    if high - median > median - low:
+        grey = 255 - grey
+    rows, columns = grey.shape
+    cells = (-(-columns // PAPER_CELL), -(-rows // PAPER_CELL))
+    small = cv2.resize(grey, cells, interpolation=cv2.INTER_AREA)
+    small = cv2.blur(cv2.dilate(small, np.ones((5, 5), np.uint8)), (7, 7))
+    paper = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    depth = cv2.subtract(paper, grey)  # saturates at 0
+    threshold, _ = cv2.threshold(depth, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    strokes = depth[depth > max(threshold, 8)]
+    if strokes.size == 0:
+        return np.zeros(grey.shape, np.float32)
+    contrast = float(strokes.mean())
+    floor = NOISE_FLOOR * contrast
+    gain = INK_LEVEL / (contrast - floor)
+    table = np.clip((np.arange(256, dtype=np.float32) - floor) * gain, 0, 1).astype(np.float32)
+    return np.asarray(cv2.LUT(depth, table), dtype=np.float32)
+
+
+def _fit(ink: NDArray[np.float32], height: int) -> NormalisedLine:
+    """Undo the slant, centre the ink on the rows, scale it to the height and cut the empty sides."""
+    import cv2
+
+    shape = ink.shape
+    profile = ink.sum(axis=1, dtype=np.float64)
+    total = profile.sum()
+    if total < 1.0:
+        return NormalisedLine(np.zeros((height, 1), np.uint8), np.eye(2, 3))
+    rows = np.arange(len(profile)) + 0.5
+    mean = float((profile * rows).sum() / total)
+    deviation = float(np.sqrt((profile * (rows - mean) ** 2).sum() / total))
+    scale = _scale(profile / total, deviation, height)
+    shear = _slant(ink)
+    # target = scale * (x + shear * (y - mean)), rows likewise without shear
+    columns = ink.shape[1]
+    left = scale * min(shear * -mean, shear * (len(profile) - mean), 0.0)
+    right = scale * (columns + max(shear * -mean, shear * (len(profile) - mean), 0.0))
+    width = max(1, int(np.ceil(right - left)))
+    if scale < 0.75:  # bilinear sampling alone would skip ink
+        shrunk = (max(1, round(columns * scale)), max(1, round(len(profile) * scale)))
+        ink = np.asarray(cv2.resize(ink, shrunk, interpolation=cv2.INTER_AREA), dtype=np.float32)
+        mean *= shrunk[1] / len(profile)
+        scale = 1.0
+    across = [scale, scale * shear, -left - scale * shear * mean]
+    down = [0, scale, CENTRE * height - scale * mean]
+    matrix = np.array([across, down])
+    back = _inverse(matrix)
+    # OpenCV puts pixel centres at whole numbers
+    matrix[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
+    fitted = cv2.warpAffine(ink, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    cut, start = _cut_sides((fitted * 255 + 0.5).astype(np.uint8))
+    back[:, 2] += start * back[:, 0]
+    sizes = np.array([shape[1] / ink.shape[1], shape[0] / ink.shape[0]])
+    return NormalisedLine(cut, sizes[:, None] * back)
+
+
+def _inverse(matrix: Matrix) -> Matrix:
+    """The affine map, shape (2, 3), that undoes another."""
+    square = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([square, -square @ matrix[:, 2]])
+
+
+def _scale(profile: NDArray[np.float64], deviation: float, height: int) -> float:
+    """Rows of the result for one row of the image: the geometric mean of two estimates.
+
+    The spread of the ink is one; the height of the image itself, where it was cut along the line, is the other: the
+    first fails on lines with few ascenders, the second on images that were not cut alike (docs/normalisation.md).
+
+    Args:
+        profile: share of the ink in each row; deviation: its standard deviation in rows.
+    """
+    top, bottom = np.searchsorted(np.cumsum(profile), [0.003, 0.997])
+    extent = float(bottom - top + 1)
+    crop = min(float(len(profile)), LOOSE_CROP * extent)
+    # A dash has hardly any spread; without this limit it would fill the line.
+    deviation = max(deviation, SPREAD * FLAT_INK * crop)
+    return height * float(np.sqrt(SPREAD / deviation * CROP_HEIGHT / crop))
+
+
+def _slant(ink: NDArray[np.float32]) -> float:
+    """Shear (columns a row, to be added going down) that makes the strokes upright.
+
+    The upright position is the one in which the columns' ink is most uneven: the sum of squares of the column
+    profile is greatest (projection profile method).
+    """
+    import cv2
+
+    rows, columns = ink.shape
+    factor = min(1.0, 32.0 / rows)
+    size = (max(1, round(columns * factor)), max(1, round(rows * factor)))
+    small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
+    height, width = small.shape
+    margin = int(np.ceil(MAX_SHEAR * height / 2))
+    candidates = np.linspace(-MAX_SHEAR, MAX_SHEAR, 17)
+    energy = np.empty(len(candidates))
+    for index, shear in enumerate(candidates):
+        matrix = np.array([[1, shear, margin - shear * height / 2], [0, 1, 0]])
+        sheared = cv2.warpAffine(small, matrix, (width + 2 * margin, height), flags=cv2.INTER_LINEAR)
+        column = cv2.reduce(sheared, 0, cv2.REDUCE_SUM)
+        energy[index] = float(np.square(column).sum())
+    best = int(energy.argmax())
+    if not 0 < best < len(candidates) - 1:
+        return float(candidates[best])
+    before, at, after = energy[best - 1 : best + 2]
+    curvature = before - 2 * at + after
+    offset = 0.5 * (before - after) / curvature if curvature < 0 else 0.0
+    return float(candidates[best] + offset * (candidates[1] - candidates[0]))
+
+
+def _cut_sides(ink: Grey) -> tuple[Grey, int]:
+    """Cut empty columns left and right but for a small margin; also how many were cut at the left."""
+    height = ink.shape[0]
+    inked = np.flatnonzero(ink.max(axis=0) > INKED)
+    if inked.size == 0:
+        return np.zeros((height, 1), np.uint8), 0
+    margin = round(SIDE_MARGIN * height)
+    start = max(0, int(inked[0]) - margin)
+    stop = min(ink.shape[1], int(inked[-1]) + 1 + margin)
+    return np.ascontiguousarray(ink[:, start:stop]), start

@@ -1,0 +1,1 @@
+"""A page, its regions, lines and words, and their geometry."""

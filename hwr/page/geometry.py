@@ -1,0 +1,274 @@
+"""Lines on a page: polylines, polygons, distances between baselines, and cutting a line out level.
+
+Points are (x, y) in pixels, x to the right, y downwards; arrays of points have shape (n, 2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.page.page import Box, Point
+
+Points = NDArray[np.float64]
+Grey = NDArray[np.uint8]
+
+MAX_CUT_PIXELS = 20_000_000
+"""A cut larger than this belongs to no line of writing."""
+MAX_SIDE = 32_766
+"""Rows and columns that OpenCV samples at most."""
+
+
+def as_points(points: Sequence[Point] | Points) -> Points:
+    """An array of shape (n, 2).
+
+    Raises:
+        ValueError: not a list of pairs.
+    """
+    array = np.asarray(points, dtype=np.float64)
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise ValueError(f"points of shape (n, 2) expected, {array.shape} found")
+    return array
+
+
+def resample(polyline: Sequence[Point] | Points, step: float) -> Points:
+    """Points on the polyline, evenly spaced by at most `step` pixels, its two ends included."""
+    points = as_points(polyline)
+    lengths = np.hypot(*np.diff(points, axis=0).T) if len(points) > 1 else np.zeros(0)
+    along = np.concatenate(([0.0], np.cumsum(lengths)))
+    if along[-1] == 0:
+        return points[:1]
+    places = np.linspace(0, along[-1], int(np.ceil(along[-1] / step)) + 1)
+    return np.stack([np.interp(places, along, points[:, 0]), np.interp(places, along, points[:, 1])], axis=1)
+
+
+def bounding_box(points: Sequence[Point] | Points) -> Box:
+    """Smallest upright box around the points: x0, y0, x1, y1."""
+    array = as_points(points)
+    x0, y0 = array.min(axis=0)
+    x1, y1 = array.max(axis=0)
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+def clip_box(box: Box, size: tuple[int, int]) -> Box:
+    """The part of a box that lies on an image of `size`, width and height; at least one pixel of the image."""
+    (x0, y0, x1, y1), (width, height) = box, size
+    left, top = min(max(x0, 0.0), width - 1.0), min(max(y0, 0.0), height - 1.0)
+    return left, top, max(min(x1, float(width)), left + 1), max(min(y1, float(height)), top + 1)
+
+
+def polygon_area(polygon: Sequence[Point] | Points) -> float:
+    """Area of a simple polygon in square pixels (shoelace formula)."""
+    x, y = as_points(polygon).T
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
+
+# --- distances between baselines ---------------------------------------------------------------------------------
+
+SAMPLE = 4.0
+"""Pixels between the points at which baselines are compared."""
+QUARTER = 0.25
+"""Tolerance as a share of the distance between lines, as in the cBAD competitions (Grüning et al. 2018)."""
+
+
+@dataclass(frozen=True)
+class BaselineMatch:
+    """How well found baselines agree with the reference.
+
+    A found line counts when it and one reference line cover each other to at least the asked share.
+    """
+
+    matched: int
+    found: int
+    reference: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the found lines that are right; 1 if none was found."""
+        return self.matched / self.found if self.found else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Share of the reference lines that were found; 1 if there are none."""
+        return self.matched / self.reference if self.reference else 1.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        total = self.found + self.reference
+        return 2 * self.matched / total if total else 1.0
+
+    def __add__(self, other: "BaselineMatch") -> "BaselineMatch":
+        return BaselineMatch(self.matched + other.matched, self.found + other.found, self.reference + other.reference)
+
+
+def line_distance(baselines: Sequence[Points]) -> float:
+    """Typical distance between neighbouring lines: the median, over the lines, of the drop to the next line below.
+
+    Only lines that overlap horizontally are neighbours. Without neighbours it is 1/20 of the lines' greatest extent.
+    """
+    boxes = np.array([bounding_box(line) for line in baselines])
+    middles = np.array([np.median(line[:, 1]) for line in baselines])
+    drops = []
+    for index, (x0, _, x1, _) in enumerate(boxes):
+        shared = np.minimum(boxes[:, 2], x1) - np.maximum(boxes[:, 0], x0)
+        below = middles - middles[index]
+        near = below[(shared > 0) & (below > 2)]
+        if near.size:
+            drops.append(near.min())
+    if drops:
+        return float(np.median(drops))
+    return max(1.0, float(max(boxes[:, 2].max() - boxes[:, 0].min(), boxes[:, 3].max() - boxes[:, 1].min())) / 20)
+
+
+def match_baselines(
+    reference: Sequence[Sequence[Point]], found: Sequence[Sequence[Point]], share: float = 0.7
+) -> BaselineMatch:
+    """Match found baselines with reference baselines, one to one, best pairs first.
+
+    A point is covered when the other line passes within a quarter of the reference's line distance.
+
+    Args:
+        reference, found: polylines.
+        share: least share of the points of both lines that the other must cover.
+    """
+    if not reference or not found:
+        return BaselineMatch(0, len(found), len(reference))
+    true = [resample(line, SAMPLE) for line in reference]
+    guess = [resample(line, SAMPLE) for line in found]
+    tolerance = QUARTER * line_distance(true)
+    true_boxes = np.array([bounding_box(line) for line in true])
+    pairs: list[tuple[float, int, int]] = []
+    for g, line in enumerate(guess):
+        x0, y0, x1, y1 = bounding_box(line)
+        near = (true_boxes[:, 0] <= x1 + tolerance) & (true_boxes[:, 2] >= x0 - tolerance)
+        near &= (true_boxes[:, 1] <= y1 + tolerance) & (true_boxes[:, 3] >= y0 - tolerance)
+        for t in map(int, np.flatnonzero(near)):
+            distances = np.hypot(*(true[t][:, None, :] - line[None, :, :]).transpose(2, 0, 1))
+            covered = min((distances.min(axis=1) <= tolerance).mean(), (distances.min(axis=0) <= tolerance).mean())
+            if covered >= share:
+                pairs.append((float(covered), t, g))
+    used_true: set[int] = set()
+    used_guess: set[int] = set()
+    for _, t, g in sorted(pairs, reverse=True):
+        if t not in used_true and g not in used_guess:
+            used_true.add(t)
+            used_guess.add(g)
+    return BaselineMatch(len(used_true), len(found), len(reference))
+
+
+# --- cutting a line out of a page --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LineCut:
+    """A line cut out of its page and laid level.
+
+    Column u and row v of `image` show the page at `origin + u * along + (v + drop[u]) * down`.
+    """
+
+    image: Grey
+    origin: Point
+    along: Point
+    down: Point
+    drop: NDArray[np.float64]
+
+    def page_points(self, points: Points) -> Points:
+        """Where points (x, y) of the cut, shape (n, 2), lie on the page."""
+        columns = np.clip(points[:, 0].astype(int), 0, self.image.shape[1] - 1)
+        rows = points[:, 1] + self.drop[columns]
+        page: Points = self.origin + points[:, :1] * np.array(self.along) + rows[:, None] * np.array(self.down)
+        return page
+
+
+def cut_line(
+    page: Grey, baseline: Sequence[Point] | Points, polygon: Sequence[Point] | Points, margin: int = 2
+) -> LineCut:
+    """Cut one line out along its polygon and turn it level by its baseline.
+
+    What lies outside the polygon is filled with the paper's own grey, which may change along the line.
+
+    Args:
+        page: grey, shape (H, W).
+        baseline: polyline in reading direction; a single point is a level baseline.
+        polygon: outline of the line.
+        margin: pixels added around the polygon.
+
+    Raises:
+        ValueError: the polygon has no area on the page.
+    """
+    import cv2
+
+    base, outline = as_points(baseline), as_points(polygon)
+    direction = base[-1] - base[0]
+    length = float(np.hypot(*direction))
+    along = direction / length if length > 0 else np.array([1.0, 0.0])
+    down = np.array([-along[1], along[0]])
+    frame = np.stack([along, down], axis=1)
+    flat_base, flat_outline = base @ frame, outline @ frame
+    left, right = flat_outline[:, 0].min() - margin, flat_outline[:, 0].max() + margin
+    columns = np.arange(int(np.ceil(right - left)) + 1)
+    order = np.argsort(flat_base[:, 0], kind="stable")
+    drop_at = flat_base[order, 0], flat_base[order, 1]
+    offsets = flat_outline[:, 1] - np.interp(flat_outline[:, 0], *drop_at)
+    top, bottom = int(np.floor(offsets.min())) - margin, int(np.ceil(offsets.max())) + margin
+    height, width = bottom - top + 1, len(columns)
+    if polygon_area(outline) < 1 or height * width > MAX_CUT_PIXELS or height > MAX_SIDE:
+        raise ValueError(f"a polygon of {width} x {height} pixels cannot be a line")
+    drop = np.interp(left + columns, *drop_at) + top
+    rows = np.arange(height)[:, None] + drop[None, :]
+    across = np.broadcast_to(left + columns, rows.shape)
+    map_x = (across * along[0] + rows * down[0]).astype(np.float32)
+    map_y = (across * along[1] + rows * down[1]).astype(np.float32)
+    image = _sample(page, map_x, map_y)
+    mask = np.zeros((height, width), np.uint8)
+    corners = np.stack([flat_outline[:, 0] - left, offsets - top], axis=1)
+    cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 1)
+    inside = cv2.dilate(mask, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)) > 0
+    origin = left * along
+    cut = _fill_outside(np.asarray(image, np.uint8), np.asarray(inside, np.bool_))
+    return LineCut(cut, (origin[0], origin[1]), (along[0], along[1]), (down[0], down[1]), drop)
+
+
+def _sample(page: Grey, x: NDArray[np.float32], y: NDArray[np.float32]) -> Grey:
+    """The page at the places (x, y), each of shape (H, W); beyond its borders it goes on as it is there.
+
+    OpenCV takes and gives at most `MAX_SIDE` rows and columns: longer strips are sampled in halves.
+
+    Raises:
+        ValueError: a few columns reach over too much of the page.
+    """
+    import cv2
+
+    if max(*page.shape, *x.shape) <= MAX_SIDE:
+        sampled = cv2.remap(page, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(sampled, np.uint8)
+    # the part of the page that is needed, with a pixel more on each side
+    height, width = page.shape
+    left, top = (int(np.clip(at.min() - 1, 0, side - 1)) for at, side in ((x, width), (y, height)))
+    right, bottom = (int(np.clip(at.max() + 2, 1, side)) for at, side in ((x, width), (y, height)))
+    part = page[top : max(bottom, top + 1), left : max(right, left + 1)]
+    if max(*part.shape, *x.shape) <= MAX_SIDE:
+        return _sample(part, x - np.float32(left), y - np.float32(top))
+    half = x.shape[1] // 2
+    if half == 0:
+        raise ValueError("a polygon that is so high cannot be a line")
+    return np.concatenate([_sample(page, x[:, :half], y[:, :half]), _sample(page, x[:, half:], y[:, half:])], axis=1)
+
+
+def _fill_outside(image: Grey, inside: NDArray[np.bool_]) -> Grey:
+    """Paint the pixels outside with the paper's grey, block of columns by block of columns.
+
+    The paper of a block is the upper quartile of its pixels inside: most of a line's area is paper.
+    """
+    height, width = image.shape
+    edges = np.linspace(0, width, max(1, round(width / max(1, 2 * height))) + 1).astype(int)
+    overall = np.percentile(image[inside], 75) if inside.any() else 255.0
+    levels = []
+    for start, stop in pairwise(edges):
+        pixels = image[:, start:stop][inside[:, start:stop]]
+        levels.append(np.percentile(pixels, 75) if pixels.size >= height else overall)
+    paper = np.interp(np.arange(width), (edges[:-1] + edges[1:]) / 2, levels).round().astype(np.uint8)
+    return np.where(inside, image, paper[None, :])

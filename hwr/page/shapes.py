@@ -1,0 +1,317 @@
+"""Baselines and polygons that come from elsewhere: what is missing is derived, what leaves the image is cut off.
+
+Points are (x, y) in pixels, x to the right, y downwards. A baseline or polygon that is
+not known is empty.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from hwr.errors import InputError
+from hwr.page.geometry import Points, as_points, bounding_box, line_distance, polygon_area
+from hwr.page.page import Box, Line, Page, Point, Region, Word
+
+BASELINE_AT = 0.7
+"""Where a baseline lies in its polygon, as a share of the height from the top: 0.67 in the median over many kinds of
+pages, 0.70 to 0.76 in letters (`python -m benchmarks.foreign_lines`)."""
+ABOVE, BELOW = 0.65, 0.3
+"""How far a polygon reaches above and below its baseline, as shares of the distance between lines."""
+MANY_LINES = 2000
+"""The distance between lines is measured on the first lines: comparing all takes the square of their number."""
+LOCAL = (0.7, 2.0)
+"""Bounds of a line's own distance to its neighbours, in what is usual on the page."""
+SAMPLES = 64
+"""Places along a polygon at which its height is taken."""
+SAME_ASPECT = 0.01
+"""Aspect ratios that differ by less than this share are the same."""
+
+
+@dataclass(frozen=True)
+class FittedLines:
+    """Lines of a file laid on an image.
+
+    Attributes:
+        page: the lines, in pixels of the image, baselines and polygons cut off at its borders.
+        scale: pixels of the image for a unit of the file; 1.0 where the sizes agree or the file names none.
+        left_out: id of each line that cannot be read, and why.
+    """
+
+    page: Page
+    scale: float
+    left_out: tuple[tuple[str, str], ...]
+
+
+def fit_lines(page: Page, width: int, height: int, where: str) -> FittedLines:
+    """Lay the lines of a file on an image of `width` x `height` pixels.
+
+    Where the file states another size of the same aspect, all coordinates are scaled. Polygons are cut off at the
+    borders of the image; a line that lies wholly outside, or has no place at all, is left out.
+
+    Args:
+        page: as the readers of `hwr.formats` return it.
+        where: the file, for errors.
+
+    Raises:
+        InputError: the file states a size of another aspect.
+    """
+    scale = page_scale(page, width, height, where)
+    lines, left_out = [], []
+    for line in page.lines:
+        fitted = fit_line(line, scale, width, height)
+        if isinstance(fitted, Line):
+            lines.append(fitted)
+        else:
+            left_out.append((line.id, fitted))
+    regions = [replace(region, polygon=_fit_outline(region.polygon, scale, width, height)) for region in page.regions]
+    fitted_page = replace(page, width=width, height=height, regions=tuple(regions), lines=tuple(lines))
+    return FittedLines(fitted_page, scale, tuple(left_out))
+
+
+def page_scale(page: Page, width: int, height: int, where: str) -> float:
+    """Pixels of an image of `width` x `height` for a unit of the file; 1.0 where the file states no size.
+
+    Raises:
+        InputError: the file states a size of another aspect; `where` names it.
+    """
+    if page.width <= 0 or page.height <= 0:
+        return 1.0
+    across, down = width / page.width, height / page.height
+    # Half a pixel of rounding on each side is no other aspect, however small the page.
+    slack = SAME_ASPECT + 0.5 / min(page.width, page.height) + 0.5 / min(width, height)
+    if abs(across / down - 1) > slack:
+        sizes = f"{page.width} x {page.height}, the image is {width} x {height}"
+        raise InputError(f"{where}: made for a page of {sizes}: another aspect, so another image or a turned one")
+    return 1.0 if (page.width, page.height) == (width, height) else (across + down) / 2
+
+
+def fit_line(line: Line, scale: float, width: int, height: int) -> Line | str:
+    """A line on an image of `width` x `height`, its coordinates times `scale`; or why it cannot be read there."""
+    if not line.polygon and not line.baseline:
+        return "it has neither a polygon nor a baseline"
+    polygon = _fit_outline(line.polygon, scale, width, height)
+    if not polygon:
+        return "its polygon is outside the image" if line.polygon else "it has no polygon"
+    baseline = clip_polyline(_scaled(line.baseline, scale), width, height)
+    words = tuple(
+        replace(word, box=box) for word in line.words if (box := _fit_box(word.box, scale, width, height)) is not None
+    )
+    return replace(line, polygon=polygon, baseline=baseline or derive_baseline(polygon), words=words)
+
+
+def _fit_outline(polygon: Sequence[Point], scale: float, width: int, height: int) -> tuple[Point, ...]:
+    return clip_polygon(_scaled(polygon, scale), width, height)
+
+
+def _fit_box(box: Box, scale: float, width: int, height: int) -> Box | None:
+    x0, y0, x1, y1 = (scale * value for value in box)
+    x0, y0, x1, y1 = max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+
+def _scaled(points: Sequence[Point], scale: float) -> tuple[Point, ...]:
+    return tuple(points) if scale == 1 else tuple((scale * x, scale * y) for x, y in points)
+
+
+# --- cutting off at the borders of the image ---------------------------------------------------------------------
+
+
+def clip_polygon(polygon: Sequence[Point], width: int, height: int) -> tuple[Point, ...]:
+    """The part of a polygon on an image of `width` x `height`; empty where less than a square pixel is left.
+
+    Sutherland and Hodgman 1974, "Reentrant polygon clipping": border by border, corners outside are dropped and the
+    points where edges cross the border are added.
+    """
+    points = list(polygon)
+    if any(not (0 <= x <= width and 0 <= y <= height) for x, y in points):
+        for axis, limit, sign in ((0, 0.0, 1), (0, float(width), -1), (1, 0.0, 1), (1, float(height), -1)):
+            points = _clip_side(points, axis, limit, sign)
+    return tuple(points) if len(points) > 2 and polygon_area(points) >= 1 else ()
+
+
+def _clip_side(points: list[Point], axis: int, limit: float, sign: int) -> list[Point]:
+    kept: list[Point] = []
+    for before, point in zip(points[-1:] + points[:-1], points, strict=True):
+        inside, was_inside = sign * (point[axis] - limit) >= 0, sign * (before[axis] - limit) >= 0
+        if inside != was_inside:
+            share = (limit - before[axis]) / (point[axis] - before[axis])
+            crossing = [before[k] + share * (point[k] - before[k]) for k in (0, 1)]
+            crossing[axis] = limit
+            kept.append((crossing[0], crossing[1]))
+        if inside:
+            kept.append(point)
+    return kept
+
+
+def clip_polyline(polyline: Sequence[Point], width: int, height: int) -> tuple[Point, ...]:
+    """The part of a polyline on an image of `width` x `height`; empty where none is.
+
+    Where it leaves the image and comes back, the gap is bridged.
+    """
+    kept: list[Point] = []
+    for start, end in pairwise(polyline):
+        part = _clip_segment(start, end, width, height)
+        if part is not None:
+            kept.extend(point for point in part if not kept or kept[-1] != point)
+    return tuple(kept) if len(kept) > 1 else ()
+
+
+def _clip_segment(start: Point, end: Point, width: int, height: int) -> tuple[Point, Point] | None:
+    """The part of a segment on the image (Liang and Barsky 1984)."""
+    first, last = 0.0, 1.0
+    for axis, limit in ((0, width), (1, height)):
+        step = end[axis] - start[axis]
+        if step == 0:
+            if not 0 <= start[axis] <= limit:
+                return None
+            continue
+        enters, leaves = sorted(((0 - start[axis]) / step, (limit - start[axis]) / step))
+        first, last = max(first, enters), min(last, leaves)
+    if first > last:
+        return None
+
+    def at(share: float) -> Point:
+        if share in (0.0, 1.0):
+            return end if share else start
+        return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
+
+    return at(first), at(last)
+
+
+# --- deriving what is missing ------------------------------------------------------------------------------------
+
+
+def complete_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """The lines with the baselines derived where they have only a polygon, and the other way round.
+
+    See `derive_baseline` and `derive_polygon`. A line that has neither stays without; its words' boxes, where it has
+    them, are its polygon.
+    """
+    lines = [_with_baseline(line) for line in lines]
+    if all(line.polygon or not line.baseline for line in lines):
+        return tuple(lines)
+    distances = iter(line_distances([line.baseline for line in lines if line.baseline]))
+    complete = []
+    for line in lines:
+        if line.baseline:
+            distance = next(distances)
+            line = line if line.polygon else replace(line, polygon=derive_polygon(line.baseline, distance))
+        complete.append(line)
+    return tuple(complete)
+
+
+def line_distances(baselines: Sequence[Sequence[Point]]) -> list[float]:
+    """How far each line is from its neighbours: to the next one above or below with which it overlaps.
+
+    It is kept within `LOCAL` of what is usual on the page, the lower quartile of the drops to the next line below: gaps
+    between paragraphs and empty cells of a table say nothing about the height of the writing.
+    """
+    lines = [as_points(line) for line in baselines]
+    boxes = np.array([bounding_box(line) for line in lines])
+    middles = np.array([np.median(line[:, 1]) for line in lines])
+    nearest, drops = np.full(len(lines), np.nan), []
+    for index, (x0, _, x1, _) in enumerate(boxes[:MANY_LINES]):
+        below = middles - middles[index]
+        below = below[(np.minimum(boxes[:, 2], x1) > np.maximum(boxes[:, 0], x0)) & (np.abs(below) > 2)]
+        nearest[index] = np.abs(below).min(initial=np.inf)
+        drops += [below[below > 0].min()] if (below > 0).any() else []
+    usual = float(np.percentile(drops, 25)) if drops else line_distance(lines[:MANY_LINES])
+    nearest[~np.isfinite(nearest)] = usual
+    return [float(value) for value in np.clip(nearest, LOCAL[0] * usual, LOCAL[1] * usual)]
+
+
+def _with_baseline(line: Line) -> Line:
+    if not line.polygon and not line.baseline and line.words:
+        line = replace(line, polygon=rectangle(_around(line.words)))
+    if line.polygon and not line.baseline:
+        return replace(line, baseline=derive_baseline(line.polygon))
+    return line
+
+
+def _around(words: Sequence[Word]) -> Box:
+    return bounding_box([corner for word in words for corner in (word.box[:2], word.box[2:])])
+
+
+def complete_regions(regions: Iterable[Region], lines: Sequence[Line]) -> tuple[Region, ...]:
+    """The regions; one without a polygon gets the box of its lines, and is left out where it has none."""
+    corners: dict[str, list[Point]] = {}
+    for line in lines:
+        corners.setdefault(line.region, []).extend(line.polygon)
+    return tuple(
+        region if region.polygon else replace(region, polygon=rectangle(bounding_box(corners[region.id])))
+        for region in regions
+        if region.polygon or corners.get(region.id)
+    )
+
+
+def derive_baseline(polygon: Sequence[Point]) -> tuple[Point, ...]:
+    """A baseline from left to right through a line's polygon, at `BASELINE_AT` of its height.
+
+    The polygon's upper and lower edge are taken at even places, its height is the median over them, and the baseline
+    follows the middle of the polygon, smoothed over three heights. Of a box it is a level line.
+    """
+    points = as_points(polygon)
+    x0, y0, x1, y1 = bounding_box(points)
+    if x1 <= x0:
+        return ((x0, y0 + BASELINE_AT * (y1 - y0)), (x0 + 1, y0 + BASELINE_AT * (y1 - y0)))
+    places = np.linspace(x0, x1, SAMPLES + 1)
+    centres = (places[1:] + places[:-1]) / 2
+    top, bottom = polygon_edges(points, centres)
+    height = float(np.median(bottom - top))
+    middle = (top + bottom) / 2 + (BASELINE_AT - 0.5) * height
+    straight = np.polynomial.Polynomial.fit(centres, middle, 1)
+    bend = _smooth(middle - straight(centres), int(3 * height / (x1 - x0) * SAMPLES))
+    if float(np.abs(bend).max()) < 0.1 * height:
+        corners = np.array([x0, x1])
+        rows = straight(corners)
+    else:
+        corners = np.concatenate(([x0], centres[SAMPLES // 32 :: SAMPLES // 16], [x1]))
+        rows = straight(corners) + np.interp(corners, centres, bend)
+    rows = np.clip(rows, y0, y1)
+    return tuple((float(x), float(y)) for x, y in zip(corners.round(1), rows.round(1), strict=True))
+
+
+def polygon_edges(points: Points, places: Points) -> tuple[Points, Points]:
+    """Upper and lower edge of a polygon at each x."""
+    nexts = np.roll(points, -1, axis=0)
+    top, bottom = np.full(len(places), np.inf), np.full(len(places), -np.inf)
+    for (xa, ya), (xb, yb) in zip(points, nexts, strict=True):
+        first, last = np.searchsorted(places, sorted((xa, xb)))
+        if first < last:
+            rows = ya + (places[first:last] - xa) / (xb - xa) * (yb - ya)
+            top[first:last] = np.minimum(top[first:last], rows)
+            bottom[first:last] = np.maximum(bottom[first:last], rows)
+    return top, bottom
+
+
+def _smooth(values: Points, window: int) -> Points:
+    """Moving average over a window, shorter at the ends."""
+    window = max(1, min(window, len(values)))
+    weights = np.ones(window)
+    total = np.convolve(values, weights, "same") / np.convolve(np.ones(len(values)), weights, "same")
+    return np.asarray(total, np.float64)
+
+
+def derive_polygon(baseline: Sequence[Point], distance: float) -> tuple[Point, ...]:
+    """A polygon around a baseline on a page whose lines are `distance` pixels apart.
+
+    It reaches `ABOVE` and `BELOW` of the distance away, at right angles to the direction from the baseline's first to
+    its last point, and a tenth of the distance beyond its ends.
+    """
+    base = as_points(baseline)
+    direction = base[-1] - base[0]
+    length = float(np.hypot(*direction))
+    along = direction / length if length > 0 else np.array([1.0, 0.0])
+    down = np.array([-along[1], along[0]])
+    ends = 0.1 * distance * along
+    base = np.concatenate(([base[0] - ends], base, [base[-1] + ends]))
+    outline = np.concatenate([base - ABOVE * distance * down, (base + BELOW * distance * down)[::-1]])
+    return tuple((float(x), float(y)) for x, y in outline.round(1))
+
+
+def rectangle(box: Box) -> tuple[Point, ...]:
+    """The corners of a box, from the upper left clockwise."""
+    x0, y0, x1, y1 = box
+    return ((x0, y0), (x1, y0), (x1, y1), (x0, y1))

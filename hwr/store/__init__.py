@@ -1,0 +1,1 @@
+"""Prepared lines in Parquet files."""

@@ -1,0 +1,95 @@
+"""Atomic writing: after any failure the old file stands and no temporary file is left."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from hwr.errors import EXIT_ERROR, OutputError
+from hwr.files.atomic import atomic_write
+
+
+def test_a_new_file_appears_whole(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "folder" / "file.txt"
+    with atomic_write(target) as temporary:
+        temporary.write_text("whole")
+        assert temporary.parent == target.parent
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert os.listdir(target.parent) == ["file.txt"]
+
+
+def test_an_error_in_the_block_keeps_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic_write(target) as temporary:
+        temporary.write_text("half")
+        _ = 1 / 0
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_a_kill_in_the_block_keeps_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    program = textwrap.dedent(
+        """
+        import os, signal, sys
+        from pathlib import Path
+        from hwr.files.atomic import atomic_write
+        with atomic_write(Path(sys.argv[1])) as temporary:
+            temporary.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    result = subprocess.run([sys.executable, "-c", program, str(target)], check=False)
+    assert result.returncode == -signal.SIGKILL
+    assert target.read_text() == "old"
+
+
+def test_the_new_file_is_synced_before_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = []
+    monkeypatch.setattr(os, "fsync", lambda handle: events.append(f"sync {os.readlink(f'/proc/self/fd/{handle}')}"))
+    original = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, to: (events.append("rename"), original(self, to))[1])
+    with atomic_write(tmp_path / "file") as temporary:
+        temporary.write_bytes(b"x")
+    assert events == [f"sync {temporary}", "rename", f"sync {tmp_path}"]
+
+
+def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    message = r"file\.txt: cannot be written: No space left on device"
+    with pytest.raises(OutputError, match=message) as caught, atomic_write(target) as temporary:
+        temporary.write_text("half")
+        with open("/dev/full", "w") as full:
+            full.write("x")
+    assert caught.value.exit_code == EXIT_ERROR
+    assert "\n" not in str(caught.value)
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_a_folder_that_is_a_file_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be written"), atomic_write(tmp_path / "file" / "inner") as temporary:
+        temporary.write_text("x")
+
+
+def test_a_target_that_is_a_folder_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match=r"folder: cannot be written"), atomic_write(tmp_path / "folder") as temporary:
+        temporary.write_text("x")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_one_clear_line(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="Permission denied"), atomic_write(tmp_path / "file") as temporary:
+        temporary.write_text("x")

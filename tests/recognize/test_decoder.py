@@ -1,0 +1,325 @@
+"""How log-probabilities become labels: what a user may ask for, what a model file says, and what comes of it."""
+
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from lm_texts import sentences, text
+from numpy.typing import NDArray
+
+from hwr.decode.beam import Scorer, beam_search
+from hwr.decode.greedy import best_path
+from hwr.decode.lattice import LabelSpan, alignments
+from hwr.errors import InputError, ModelError, UsageError
+from hwr.lm.build import BuildOptions, build
+from hwr.lm.corpus import Text
+from hwr.lm.formats import write
+from hwr.lm.score import text_log_probabilities
+from hwr.lm.scorer import NgramScorer
+from hwr.lm.tables import Tables
+from hwr.recognize.decoder import (
+    LINES_TOGETHER,
+    BeamDecoder,
+    BeamSettings,
+    DecoderOptions,
+    GreedyDecoder,
+    find_beam_settings,
+    make_decoder,
+)
+from hwr.recognize.language_models import find_language_model
+from hwr.text import Alphabet
+
+SENTENCES = sentences(300)
+BACKWARDS = tuple(line[::-1] for line in SENTENCES)
+ALPHABET = Alphabet.of([*SENTENCES, "x"])
+
+
+def log_probs_of(line: str, doubts: dict[int, str] | None = None, seed: int = 0) -> NDArray[np.float64]:
+    """A step of the character and one of the blank for each; at the places of `doubts` the network prefers those."""
+    probabilities = np.random.default_rng(seed).uniform(0.001, 0.003, (2 * len(line), ALPHABET.classes))
+    probabilities[1::2, 0] = 0.9
+    for place, label in enumerate(ALPHABET.encode(line)):
+        probabilities[2 * place, label] = 0.9
+    for place, other in (doubts or {}).items():
+        probabilities[2 * place, ALPHABET.encode(line[place])] = 0.4
+        probabilities[2 * place, ALPHABET.encode(other)] = 0.5
+    return np.log(probabilities / probabilities.sum(axis=1, keepdims=True))
+
+
+def texts_of(spans: list[tuple[LabelSpan, ...]]) -> list[str]:
+    return [ALPHABET.decode([span.label for span in line]) for line in spans]
+
+
+def tables(source: Text) -> Tables:
+    return build([source], BuildOptions(order=5, max_bytes=None))
+
+
+@pytest.fixture(scope="module")
+def english(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("lm") / "english.lm"
+    write(tables(text(300)), path, 16, {})
+    return path
+
+
+@pytest.fixture(scope="module")
+def backwards(english: Path) -> Path:
+    path = english.with_name("backwards.lm")
+    write(tables(Text("backwards", BACKWARDS)), path, 16, {})
+    return path
+
+
+def beam_with(*models: Path, **options: Any) -> BeamDecoder:
+    asked = DecoderOptions("beam", tuple(map(str, models)), **options)
+    decoder = make_decoder(asked, {}, ALPHABET, "tiny")
+    assert isinstance(decoder, BeamDecoder)
+    return decoder
+
+
+def searched(line: NDArray[np.float64], decoder: BeamDecoder, scorer: Scorer | None) -> tuple[LabelSpan, ...]:
+    labels = beam_search([line], decoder.settings.options(), scorer)[0][0].labels
+    return alignments([line], [labels])[0]
+
+
+# ---- what the model file says
+
+
+def test_settings_go_through_the_model_file_unchanged() -> None:
+    settings = BeamSettings(("en", "de"), 0.65, 1.5, 32, 0.99, 0.002, 0.9)
+    assert find_beam_settings({"beam": settings.as_json()}, "tiny") == settings
+    assert find_beam_settings({"beam": {}}, "tiny") == BeamSettings()
+    assert find_beam_settings({"calibration": {}}, "tiny") is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ({"wieght": 0.5}, "wieght"),
+        ({"weight": "much"}, "settings of the beam search"),
+        ({"weight": -0.5}, "weight -0.5"),
+        ({"weight": math.nan}, "weight nan"),
+        ({"insertion_bonus": math.inf}, "insertion bonus inf"),
+        ({"insertion_bonus": None}, "settings of the beam search"),
+        ({"width": 0}, "width 0"),
+        ({"width": 4.5}, "width 4.5"),
+        ({"width": "16"}, "width"),
+        ({"blank_scale": 0}, "blank_scale"),
+        ({"language_models": "en"}, "language_models is a list of names"),
+        ({"language_models": [1]}, "language_models is a list of names"),
+        ([], "settings of the beam search"),
+        (["width"], "settings of the beam search"),
+        (7, "settings of the beam search"),
+    ],
+)
+def test_settings_that_cannot_be_used_name_the_model(entry: object, says: str) -> None:
+    with pytest.raises(ModelError, match="hwr lm tune") as error:
+        find_beam_settings({"beam": entry}, "models/tiny.onnx")
+    message = str(error.value)
+    assert message.startswith("models/tiny.onnx: ") and says in message and "\n" not in message
+
+
+# ---- what a user asks for
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("language_models", ("en",)),
+        ("language_models", ()),
+        ("lexicon", Path("words")),
+        ("weight", 0.0),
+        ("insertion_bonus", 0.0),
+        ("width", 4),
+    ],
+)
+def test_beam_options(name: str, value: object) -> None:
+    """Each alone asks for the beam search, and does not go with the greedy decoder; 0 and () are asked for too."""
+    options: dict[str, Any] = {name: value}
+    assert DecoderOptions(**options).chosen(None) == "beam"
+    with pytest.raises(UsageError, match=f"greedy decoder has no {name.replace('_', ' ')}"):
+        DecoderOptions("greedy", **options)
+    if name != "lexicon":
+        assert getattr(DecoderOptions(**options).settings(BeamSettings(("de",), 0.3, 0.3, 3)), name) == value
+
+
+def test_the_decoder_that_is_chosen() -> None:
+    own = BeamSettings()
+    assert [DecoderOptions().chosen(None), DecoderOptions().chosen(own)] == ["greedy", "beam"]
+    assert [DecoderOptions(name).chosen(own) for name in ("greedy", "beam")] == ["greedy", "beam"]
+    assert DecoderOptions("beam").chosen(None) == "beam"
+
+
+def test_what_is_not_asked_for_stays_as_the_model_says() -> None:
+    own = BeamSettings(("de",), 0.3, 0.4, 5, 0.9, 0.01, 0.8)
+    assert DecoderOptions().settings(own) == own
+    assert DecoderOptions(width=7).settings(own) == BeamSettings(("de",), 0.3, 0.4, 7, 0.9, 0.01, 0.8)
+    assert DecoderOptions(width=7).settings(None) == BeamSettings(width=7)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"decoder": "best"}, "no decoder 'best'"),
+        ({"unknown_cost": 3.0}, "needs a lexicon"),
+        ({"unknown_cost": math.nan, "lexicon": Path("words")}, "0 or more"),
+        ({"unknown_cost": -1.0, "lexicon": Path("words")}, "0 or more"),
+    ],
+)
+def test_options_that_do_not_fit(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        DecoderOptions(**options)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"weight": -1.0}, {"weight": math.nan}, {"width": 0}, {"insertion_bonus": math.inf}]
+)
+def test_numbers_outside_their_range(changes: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="beam search: "):
+        make_decoder(DecoderOptions(**changes), {}, ALPHABET, "tiny")
+
+
+# ---- what comes of it
+
+
+def test_without_settings_the_best_path_is_read() -> None:
+    decoder = make_decoder(DecoderOptions(), {}, ALPHABET, "tiny")
+    line = log_probs_of("a river", {3: "x"})
+    assert isinstance(decoder, GreedyDecoder) and decoder.name == "greedy"
+    assert decoder.decode([line]) == [best_path(line)] and texts_of(decoder.decode([line])) == ["a rxver"]
+
+
+def test_the_language_model_reads_what_the_network_doubts(english: Path) -> None:
+    line = log_probs_of("the mill has seen a river.", {1: "x", 10: "o", 22: "t"})
+    assert texts_of([best_path(line)]) == ["txe mill hos seen a riter."]
+    decoder = beam_with(english)
+    found = decoder.decode([line])
+    assert texts_of(found) == ["the mill has seen a river."]
+    scorer = NgramScorer(find_language_model(english), ALPHABET, weight=0.5, insertion_bonus=1.0)
+    assert found == [searched(line, decoder, scorer)]
+    assert decoder.name == "beam"
+
+
+def test_the_model_files_settings_are_used_by_themselves(english: Path) -> None:
+    settings = {"beam": BeamSettings((str(english),), 0.8, 0.5, 4).as_json()}
+    decoder = make_decoder(DecoderOptions(), settings, ALPHABET, "tiny")
+    assert isinstance(decoder, BeamDecoder) and decoder.settings == BeamSettings((str(english),), 0.8, 0.5, 4)
+    line = log_probs_of("a river", {3: "x"})
+    assert texts_of(decoder.decode([line])) == ["a river"]
+    greedy = make_decoder(DecoderOptions("greedy"), settings, ALPHABET, "tiny")
+    assert texts_of(greedy.decode([line])) == ["a rxver"]
+    bare = make_decoder(DecoderOptions(language_models=()), settings, ALPHABET, "tiny")
+    assert texts_of(bare.decode([line])) == ["a rxver"]
+
+
+def test_without_a_language_model_it_is_a_plain_beam_search() -> None:
+    decoder = beam_with()
+    lines = [log_probs_of("a river", {3: "x"}, seed) for seed in range(3)]
+    assert decoder.decode(lines) == [searched(line, decoder, None) for line in lines]
+
+
+def doubtful_lines(count: int) -> list[NDArray[np.float64]]:
+    """Lines forwards and backwards, of different lengths, each with doubts."""
+    random = np.random.default_rng(5)
+    lines = []
+    for number, line in enumerate(sentences(count, seed=9)):
+        line = line if number % 3 else line[::-1]
+        doubts = {int(place): "x" for place in random.choice(len(line), 2, replace=False)}
+        lines.append(log_probs_of(line, doubts, seed=number))
+    return lines
+
+
+def test_each_line_takes_the_language_model_in_which_its_best_path_is_likelier(english: Path, backwards: Path) -> None:
+    models = [find_language_model(path) for path in (english, backwards)]
+    lines = doubtful_lines(12)
+    decoder = beam_with(english, backwards)
+    likelihoods = np.array([text_log_probabilities(m, texts_of([best_path(line) for line in lines])) for m in models])
+    chosen = likelihoods.argmax(axis=0).tolist()
+    assert chosen == [0 if number % 3 else 1 for number in range(12)]
+    assert decoder.languages is not None
+    assert decoder.languages.choose([[span.label for span in best_path(line)] for line in lines]) == chosen
+    scorers = [NgramScorer(model, ALPHABET, weight=0.5, insertion_bonus=1.0) for model in models]
+    expected = [searched(line, decoder, scorers[number]) for line, number in zip(lines, chosen, strict=True)]
+    assert decoder.decode(lines) == expected
+    # the other model would read some of them otherwise, or the choice would not matter
+    assert beam_with(backwards).decode(lines) != expected
+
+
+def test_readings_do_not_depend_on_the_other_lines(english: Path, backwards: Path) -> None:
+    lines = doubtful_lines(LINES_TOGETHER + 5)
+    decoder = beam_with(english, backwards)
+    together = decoder.decode(lines)
+    assert [decoder.decode([line])[0] for line in lines] == together
+    order = np.random.default_rng(1).permutation(len(lines))
+    assert decoder.decode([lines[place] for place in order]) == [together[place] for place in order]
+
+
+def test_no_lines_and_lines_without_time(english: Path, backwards: Path) -> None:
+    nothing = np.zeros((0, ALPHABET.classes))
+    for decoder in (GreedyDecoder(), beam_with(), beam_with(english), beam_with(english, backwards)):
+        assert decoder.decode([]) == []
+        line = log_probs_of("a river")
+        assert texts_of(decoder.decode([nothing, line])) == ["", "a river"]
+
+
+# ---- what cannot be used
+
+
+def test_a_language_model_of_another_script(tmp_path: Path) -> None:
+    path = tmp_path / "russian.lm"
+    write(tables(Text("russian", ("и вот река",) * 30)), path, 16, {})
+    with pytest.raises(ModelError, match="same script") as error:
+        beam_with(path)
+    letters = sum(character.isalpha() for character in ALPHABET.characters)
+    assert str(error.value).startswith(f"{path}: knows 0 of the {letters} letters that tiny writes")
+    assert "\n" not in str(error.value)
+
+
+def test_a_language_model_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such language model"):
+        beam_with(tmp_path / "none.lm")
+
+
+# ---- a list of words
+
+
+def word_list(folder: Path, *words: str) -> Path:
+    path = folder / "words.txt"
+    path.write_text("\n".join(words) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_lexicon_reads_its_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = word_list(tmp_path, "a", "river", "has", "Ωmega", "ΩΩ")
+    line = log_probs_of("a river", {3: "x"})
+    with caplog.at_level(logging.WARNING):
+        decoder = beam_with(lexicon=path)
+    assert texts_of(decoder.decode([line])) == ["a river"]
+    (record,) = caplog.records
+    assert str(path) in record.getMessage() and "2 words" in record.getMessage() and "Ωmega" in record.getMessage()
+    assert texts_of(beam_with(lexicon=path, unknown_cost=0.0).decode([line])) == ["a rxver"]
+
+
+def test_a_lexicon_beside_language_models(
+    tmp_path: Path, english: Path, backwards: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A word that the language model does not know and the lexicon does."""
+    line = log_probs_of("the tax has seen a river.", {5: "h"})
+    assert texts_of(beam_with(english, backwards).decode([line])) == ["the thx has seen a river."]
+    path = word_list(tmp_path, "the", "tax", "has", "seen", "a", "river")
+    with caplog.at_level(logging.WARNING):
+        decoder = beam_with(english, backwards, lexicon=path, unknown_cost=20.0)
+    assert not caplog.records
+    assert texts_of(decoder.decode([line])) == ["the tax has seen a river."]
+
+
+def test_a_lexicon_without_words(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none of its words"):
+        beam_with(lexicon=word_list(tmp_path, "ΩΩ"))
+
+
+def test_a_language_model_reads_the_same_in_either_format(tmp_path: Path, english: Path) -> None:
+    write(tables(text(300)), tmp_path / "english.arpa", 16, {})
+    lines = doubtful_lines(4)
+    assert beam_with(tmp_path / "english.arpa").decode(lines) == beam_with(english).decode(lines)

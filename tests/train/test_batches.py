@@ -1,0 +1,373 @@
+"""The order of training: epochs, pools, batches."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwr.synth.options import SynthOptions
+from hwr.text import Alphabet
+from hwr.train.batches import (
+    MAX_LINES,
+    MAX_SPREAD,
+    MAX_WIDENING,
+    POOL_GROUPS,
+    SYNTHETIC_POOL,
+    Batch,
+    Planner,
+    Pool,
+    epoch_pools,
+    line_seed,
+)
+from hwr.train.data import TrainingLine
+from hwr.train.recipe import Optimisation
+from hwr.train.synthetic_options import Synthesis
+
+OPTIONS = Optimisation(columns_per_batch=4000)
+STRIDE = 4
+
+
+class Lines:
+    """A source in memory."""
+
+    def __init__(self, name: str, groups: Sequence[Sequence[TrainingLine]], runs: Sequence[int] | None = None) -> None:
+        self.name, self._groups = name, groups
+        self.runs: Sequence[int] = list(range(len(groups))) if runs is None else runs
+
+    def texts(self) -> Iterator[str]:
+        yield from (line.text for group in self._groups for line in group)
+
+    def read(self, group: int) -> list[TrainingLine]:
+        return list(self._groups[group])
+
+
+def line(number: int, text: str, width: int) -> TrainingLine:
+    ink = np.zeros((8, width), np.uint8)
+    ink[:, -1] = 1 + number % 200
+    return TrainingLine(ink, text, f"line-{number}")
+
+
+def random_source(name: str, groups: int, lines: int = 40, seed: int = 0) -> Lines:
+    generator = np.random.default_rng(seed)
+    return Lines(
+        name,
+        [
+            [
+                line(
+                    group * lines + number,
+                    "".join(generator.choice(list("abc"), 3)) + f" {number}",
+                    int(np.exp(generator.uniform(4.0, 7.0))),
+                )
+                for number in range(lines)
+            ]
+            for group in range(groups)
+        ],
+    )
+
+
+def empty_groups(name: str, runs: Sequence[int]) -> Lines:
+    return Lines(name, [[] for _ in runs], runs)
+
+
+def planner(
+    sources: Sequence[Lines], weights: Sequence[float] | None = None, exclude: str = "", seed: int = 1
+) -> Planner:
+    alphabet = Alphabet.of(text for source in sources for text in source.texts())
+    return Planner(sources, weights or [1.0] * len(sources), alphabet, STRIDE, OPTIONS, seed, exclude)
+
+
+def all_batches(plan: Planner, epoch: int = 0) -> list[Batch]:
+    return [batch for number, pool in enumerate(plan.pools(epoch)) for batch in plan.batches(epoch, number, pool)]
+
+
+def test_pools_follow_from_the_seed() -> None:
+    sources = [empty_groups("a", range(30)), empty_groups("b", range(11))]
+    pools = epoch_pools(sources, [1.0, 1.5], seed=3, epoch=2)
+    assert epoch_pools(sources, [1.0, 1.5], seed=3, epoch=2) == pools
+    assert epoch_pools(sources, [1.0, 1.5], seed=4, epoch=2) != pools
+    assert epoch_pools(sources, [1.0, 1.5], seed=3, epoch=3) != pools
+    assert {len(pool) for pool in pools[:-1]} == {POOL_GROUPS} and 1 <= len(pools[-1]) <= POOL_GROUPS
+
+
+@pytest.mark.parametrize(
+    ("weight", "counts", "mean"),
+    [(1.0, {1}, 1.0), (2.5, {2, 3}, 2.5), (0.5, {0, 1}, 0.5), (3.0, {3}, 3.0), (0.0, {0}, 0.0)],
+)
+def test_weights_are_copies(weight: float, counts: set[int], mean: float) -> None:
+    source, other = empty_groups("a", range(400)), empty_groups("b", range(5))
+    blocks = [block for pool in epoch_pools([source, other], [weight, 1.0], 1, 0) for block in pool]
+    assert Counter(block.group for block in blocks if block.source == 1) == Counter(range(5))
+    shown = Counter(block.group for block in blocks if block.source == 0)
+    assert {shown[group] for group in range(400)} == counts
+    assert sum(shown.values()) / 400 == pytest.approx(mean, abs=0.1)
+    # Copies of one group are told apart, so that each is augmented in its own way.
+    assert len({(block.source, block.group, block.copy) for block in blocks}) == len(blocks)
+
+
+def test_a_part_of_a_set_is_another_part_in_another_epoch() -> None:
+    source = empty_groups("a", range(50))
+    seen = [{b.group for pool in epoch_pools([source], [0.5], 1, epoch) for b in pool} for epoch in range(12)]
+    assert len({frozenset(groups) for groups in seen}) == 12 and set().union(*seen) == set(range(50))
+
+
+def test_giant_row_groups_stay_in_order_and_are_mixed_with_the_rest() -> None:
+    giant, small = empty_groups("giant", [0] * 120), empty_groups("small", range(120))
+    blocks = [block for pool in epoch_pools([giant, small], [2.0, 1.0], 5, 0) for block in pool]
+    assert len(blocks) == 360
+    for copy in (0, 1):
+        order = [block.group for block in blocks if block.source == 0 and block.copy == copy]
+        assert order == list(range(120))
+    small_order = [block.group for block in blocks if block.source == 1]
+    assert sorted(small_order) == list(range(120)) and small_order != sorted(small_order)
+    # Mixed: no long stretch of one kind, and each third of the epoch has its share.
+    assert max(len(list(run)) for _, run in groupby(block.source for block in blocks)) < 25
+    for third in range(3):
+        assert 20 <= sum(block.source for block in blocks[120 * third : 120 * third + 120]) <= 60
+
+
+def planned_widths(batch: Batch) -> list[int]:
+    """The widths with jitter, from the rule that the recipe states."""
+    low, high = OPTIONS.width_jitter
+    units = (batch.seeds.numpy() >> 20) / float(1 << 43)
+    return [
+        round(width * math.exp(low + (high - low) * unit))
+        for width, unit in zip(batch.widths.tolist(), units, strict=True)
+    ]
+
+
+def test_batches_keep_every_line_once_without_padding_and_within_the_budget() -> None:
+    sources = [random_source("a", 6), random_source("b", 5, seed=1)]
+    plan = planner(sources)
+    batches = all_batches(plan)
+    assert Counter(text for batch in batches for text in batch.texts) == Counter(
+        text for source in sources for text in source.texts()
+    )
+    sizes = []
+    for batch in batches:
+        count = len(batch.texts)
+        assert batch.ink.shape[:2] == (count, 8) and batch.ink.shape[2] == int(batch.widths.max())
+        assert len(batch.widths) == len(batch.seeds) == len(batch.target_lengths) == count <= MAX_LINES
+        widths = planned_widths(batch)
+        multiple = STRIDE if max(widths) < 160 else 16
+        assert batch.target_width % multiple == 0 and 0 <= batch.target_width - max(widths) < multiple
+        assert max(widths) <= MAX_SPREAD * min(widths)
+        assert count == 1 or count * max(widths) <= OPTIONS.columns_per_batch
+        sizes.append(count)
+        # Each line brings its own ink, seed and labels.
+        start = 0
+        for row, (text, width, length) in enumerate(
+            zip(batch.texts, batch.widths.tolist(), batch.target_lengths.tolist(), strict=True)
+        ):
+            assert int(batch.ink[row, 0, width - 1]) > 0 and not batch.ink[row, :, width:].any()
+            assert plan.alphabet.decode(batch.targets[start : start + length].tolist()) == text
+            start += length
+        assert start == len(batch.targets)
+    assert np.mean(sizes) > 5
+    assert len({int(seed) for batch in batches for seed in batch.seeds}) == 440
+
+
+def test_batches_follow_from_the_seed_and_are_shuffled() -> None:
+    sources = [random_source("a", 6)]
+
+    def order(epoch: int, seed: int = 1) -> list[tuple[str, ...]]:
+        return [batch.texts for batch in all_batches(planner(sources, seed=seed), epoch)]
+
+    first = all_batches(planner(sources))
+    assert order(0) == order(0) == [batch.texts for batch in first]
+    assert order(0) != order(1) and order(0) != order(0, seed=2)
+    widths = [batch.target_width for batch in first]
+    assert widths != sorted(widths)
+
+
+def test_short_lines_do_not_make_giant_batches() -> None:
+    lines = [line(number, "a", 20) for number in range(300)]
+    batches = all_batches(planner([Lines("short", [lines])]))
+    assert max(len(batch.texts) for batch in batches) == MAX_LINES
+    assert sum(len(batch.texts) for batch in batches) == 300
+
+
+def test_batches_have_an_even_number_of_lines_where_they_can() -> None:
+    """So that two processes have no rest. A full batch is even."""
+    sizes = [len(batch.texts) for batch in all_batches(planner([random_source("a", 8, lines=200)]))]
+    assert sum(sizes) == 1600 and sum(size % 2 for size in sizes if size > 1) < 0.15 * len(sizes)
+    lines = [line(number, "ab", 400) for number in range(31)]  # nine fit into the budget, eight are taken
+    even = planner([Lines("a", [lines])])
+    even.options = replace(OPTIONS, width_jitter=(0.0, 0.0), columns_per_batch=9 * 400)
+    assert sorted(len(batch.texts) for batch in all_batches(even)) == [7, 8, 8, 8]
+
+
+def test_a_line_wider_than_the_budget_goes_alone() -> None:
+    lines = [line(0, "wide", 9000), line(1, "wide", 9001), line(2, "narrow", 300)]
+    assert sorted(len(batch.texts) for batch in all_batches(planner([Lines("a", [lines])]))) == [1, 1, 1]
+
+
+def test_lines_too_narrow_for_ctc() -> None:
+    """Twenty letters a and nineteen blanks between them: 39 steps; with the reserve 43, at stride 4 172 columns."""
+    text = "a" * 20
+    enough = math.ceil(172 / MAX_WIDENING)
+    lines = [line(0, text, enough), line(1, text, enough - 1), line(2, text, 400)]
+    plan = planner([Lines("a", [lines])])
+    batches = all_batches(plan)
+    assert sum(len(batch.texts) for batch in batches) == 2
+    assert plan.skipped.too_narrow == 1
+    for batch in batches:
+        assert batch.target_width // STRIDE >= 39
+        if int(batch.widths[0]) == enough:
+            assert batch.target_width == 176  # 172 rounded up to a multiple of 16
+
+
+def test_skipped_lines_are_counted() -> None:
+    lines = [line(0, "good", 200), line(1, "", 200), line(2, "crossed # out", 300), line(3, "cut ~", 300)]
+    plan = planner([Lines("a", [lines])], exclude="#~")
+    assert [text for batch in all_batches(plan) for text in batch.texts] == ["good"]
+    assert (plan.skipped.empty, plan.skipped.excluded, plan.skipped.too_narrow) == (1, 2, 0)
+
+
+def test_characters_outside_the_alphabet_lose_their_line_only() -> None:
+    """As when a run starts from a model that lacks them."""
+    lines = [line(0, "good", 200), line(1, "g\u0153d", 200), line(2, "do", 200)]
+    plan = Planner([Lines("a", [lines])], [1.0], Alphabet("dgo"), STRIDE, OPTIONS, 1)
+    assert sorted(text for batch in all_batches(plan) for text in batch.texts) == ["do", "good"]
+    assert plan.skipped.outside_alphabet == 1
+
+
+def test_line_seed_depends_on_everything_and_nothing_else() -> None:
+    base = {"seed": 1, "epoch": 0, "copy": 0, "source": "iam", "line": "a01-000u-00"}
+    changes = [
+        {},
+        {"seed": 2},
+        {"epoch": 1},
+        {"copy": 1},
+        {"source": "iam2"},
+        {"line": "a01-000u-01"},
+        {"seed": 0, "epoch": 1},
+        {"epoch": 1, "copy": 1},
+    ]
+    seeds = [line_seed(**base | change) for change in changes]  # type: ignore[arg-type]
+    assert len(set(seeds)) == len(changes)
+    assert seeds[0] == line_seed(1, 0, 0, "iam", "a01-000u-00") and all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_copies_and_epochs_get_widths_of_their_own() -> None:
+    source = Lines("a", [[line(number, "ab", 400) for number in range(30)]])
+    plan = planner([source], weights=[2.0])
+    batches = all_batches(plan) + all_batches(plan, 1)
+    widths = [width for batch in batches for width in planned_widths(batch)]
+    assert len(widths) == 120 and len(set(widths)) > 60
+    low, high = (400 * math.exp(bound) for bound in OPTIONS.width_jitter)
+    assert low - 1 <= min(widths) < 0.85 * 400 and 1.1 * 400 < max(widths) <= high + 1
+    still = Planner([source], [1.0], plan.alphabet, STRIDE, replace(OPTIONS, width_jitter=(0.0, 0.0)), 1)
+    assert {batch.target_width for batch in all_batches(still)} == {400}
+
+
+class MadeLines:
+    """Synthetic lines whose text is their number; keeps what was asked for."""
+
+    def __init__(self, start: float = 0.6, end: float = 0.2, decay: float = 0.1) -> None:
+        self.options = Synthesis(
+            SynthOptions(strokes=Path("none")), start, end, change_start=0.2, change_end=0.6, share_decay=decay
+        )
+        self.asked: list[tuple[int, int]] = []
+
+    def share(self, progress: float, decaying: bool) -> float:
+        return self.options.share(progress, decaying)
+
+    def take(self, first: int, count: int) -> list[TrainingLine]:
+        self.asked.append((first, count))
+        return [line(number, f"ab {number}", 300) for number in range(first, first + count)]
+
+
+def mixing(sources: Sequence[Lines], made: MadeLines, weights: Sequence[float] | None = None) -> Planner:
+    return Planner(sources, weights or [1.0] * len(sources), Alphabet(" 0123456789abc"), STRIDE, OPTIONS, 1, "", made)
+
+
+def texts_of(pool: Pool) -> list[str]:
+    return sorted(planned.line.text for part in pool.parts for planned in part)
+
+
+@pytest.mark.parametrize(
+    ("progress", "share"),
+    [(0.0, 0.6), (0.2, 0.6), (0.3, 0.5), (0.5, 0.3), (0.6, 0.2), (0.79, 0.2), (0.8, 0.1), (1.0, 0.1)],
+)
+def test_share_of_synthetic_lines_in_every_pool(progress: float, share: float) -> None:
+    """The change lies between 0.2 and 0.6 of the run, the decay in its last fifth."""
+    sources = [random_source("a", 12), random_source("b", 12, seed=1)]
+    real = {text for source in sources for text in source.texts()}
+    made = MadeLines()
+    plan = mixing(sources, made)
+    assert plan.synthetic_share(progress) == pytest.approx(share)
+    first = 0
+    for number, pool in enumerate(plan.pools(0)):
+        mixed = plan.mixed(0, number, pool, plan.synthetic_share(progress), first)
+        texts = texts_of(mixed)
+        assert len(texts) == 8 * 40, "a pool became longer or shorter"
+        synthetic = [text for text in texts if text.startswith("ab ") and text not in real]
+        assert len(synthetic) == mixed.synthetic == round(share * 320)
+        assert sorted(synthetic) == sorted(f"ab {n}" for n in range(first, first + mixed.synthetic))
+        first += mixed.synthetic
+    assert made.asked == [(number * round(share * 320), round(share * 320)) for number in range(3)]
+
+
+def test_other_lines_give_way_in_each_epoch_and_sets_keep_their_weights() -> None:
+    sources = [random_source("a", 8), random_source("b", 8, seed=1)]
+    plan = mixing(sources, MadeLines(), [2.0, 1.0])
+    seen: list[Counter[str]] = []
+    of_a = 0
+    for epoch in range(4):
+        pools = [plan.mixed(epoch, number, pool, 0.5, 1000) for number, pool in enumerate(plan.pools(epoch))]
+        real = [text for pool in pools for text in texts_of(pool) if not text.startswith("ab 1")]
+        seen.append(Counter(real))
+        of_a += sum(text in set(sources[0].texts()) for text in real)
+    assert len({frozenset(counter.items()) for counter in seen}) == 4
+    assert of_a / sum(sum(counter.values()) for counter in seen) > 0.6
+
+
+def test_without_a_share_nothing_changes() -> None:
+    sources = [random_source("a", 9)]
+    made, alone = MadeLines(decay=0.0), planner(sources)
+    plan = mixing(sources, made)
+    for number, pool in enumerate(plan.pools(3)):
+        mixed = plan.mixed(3, number, pool, plan.synthetic_share(0.9), 17)
+        assert mixed.synthetic == 0
+        assert [plan.collate(part).texts for part in mixed.parts] == [b.texts for b in alone.batches(3, number, pool)]
+    assert not made.asked and alone.synthetic_share(0.1) == 0.0
+
+
+@pytest.mark.parametrize("sources", [[], [random_source("a", 3)]])
+def test_without_data_all_lines_are_synthetic(sources: list[Lines]) -> None:
+    """No sets, or sets of weight 0."""
+    plan = mixing(sources, MadeLines(), [0.0] * len(sources))
+    assert plan.has_lines and plan.pools(0) == plan.pools(5) == [[]]
+    assert plan.synthetic_share(0.5) == plan.synthetic_share(0.95) == 1.0
+    mixed = plan.mixed(5, 0, [], 1.0, 40)
+    assert mixed.synthetic == SYNTHETIC_POOL == len(texts_of(mixed))
+
+
+def test_all_lines_may_give_way_and_synthetic_lines_follow_the_rules_too() -> None:
+    source = random_source("a", 2)
+    plan = Planner([source], [1.0], Alphabet(" 0123456789ab"), STRIDE, OPTIONS, 1, "7", MadeLines())
+    mixed = plan.mixed(0, 0, plan.pools(0)[0], 1.0, 0)
+    texts = texts_of(mixed)
+    assert texts and all(text.startswith("ab ") for text in texts)
+    assert not any("7" in text for text in texts) and plan.skipped.excluded > 0
+
+
+def test_large_batches_come_in_few_shapes() -> None:
+    """Few numbers of lines, widths that are multiples of 32; only the end of a pool leaves a rest, no line is lost."""
+    source = random_source("a", 60)
+    options = replace(OPTIONS, columns_per_batch=60_000)
+    plan = Planner([source], [1.0], Alphabet(" 0123456789abc"), STRIDE, options, 1, "")
+    pools = plan.pools(0)
+    assert len(pools) == 1, "large batches are filled from a large pool"
+    batches = plan.batches(0, 0, pools[0])
+    large = [batch for batch in batches if len(batch.texts) > 64]
+    assert large
+    sizes = {64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384}
+    assert sum(len(batch.texts) not in sizes for batch in large) <= 1
+    assert all(batch.target_width % 32 == 0 for batch in large if batch.target_width >= 160)
+    assert sorted(text for batch in batches for text in batch.texts) == sorted(source.texts())

@@ -1,0 +1,109 @@
+"""The run folder: a save that fails or is killed leaves what was there."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from hwr.errors import InputError, OutputError
+from hwr.train.folder import METRICS, RECIPE, RESUME, RunFolder, state_bytes
+from hwr.train.recipe import Recipe, load_recipe
+
+FULL_DISK = """
+import resource, sys, torch
+from pathlib import Path
+from hwr.errors import OutputError
+from hwr.model.checkpoint import save_model
+from hwr.model.info import ModelInfo
+from hwr.train.folder import RunFolder, state_bytes
+folder = Path(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+tensor = torch.zeros(1_000_000)
+info = ModelInfo("spec", "abc", 48, "name", 1, 4)
+for save in (
+    lambda: RunFolder(folder).write("resume.pt", state_bytes({"tensor": tensor})),
+    lambda: save_model(folder / "last.safetensors", {"tensor": tensor}, info),
+):
+    try:
+        save()
+    except OutputError as error:
+        print(error)
+"""
+
+
+def test_state_round_trip(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.write(RESUME, state_bytes({"tensor": torch.arange(3), "value": 0.1}))
+    state = folder.load_state(RESUME)
+    assert state["tensor"].tolist() == [0, 1, 2] and state["value"] == 0.1
+
+
+def test_a_save_that_is_cut_off_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write(RESUME, state_bytes({"step": 1}))
+    original = Path.write_bytes
+
+    def cut_off(path: Path, data: memoryview) -> int:
+        original(path, data[: len(data) // 2])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_bytes", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        folder.write(RESUME, state_bytes({"step": 2}))
+    assert folder.load_state(RESUME)["step"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == [RESUME], "the half-written file is still there"
+
+
+def test_full_disk_is_one_line_and_leaves_the_last_save(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write(RESUME, state_bytes({"step": 1}))
+    (tmp_path / "last.safetensors").write_bytes(b"old")
+    result = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        f"{tmp_path / name}: cannot be written: File too large" for name in (RESUME, "last.safetensors")
+    ]
+    assert folder.load_state(RESUME)["step"] == 1 and (tmp_path / "last.safetensors").read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.safetensors", RESUME]
+
+
+def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be written"):
+        RunFolder(tmp_path / "file").start(Recipe())
+    with pytest.raises(OutputError, match=r"metrics\.jsonl: cannot be written"):
+        RunFolder(tmp_path / "missing").append_log("{}\n")
+
+
+def test_recipe_is_kept(tmp_path: Path) -> None:
+    recipe = Recipe(minutes=3.0, seed=9)
+    RunFolder(tmp_path / "new" / "run").start(recipe)
+    assert load_recipe(tmp_path / "new" / "run" / RECIPE) == recipe
+
+
+def test_code_in_a_state_is_not_run(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (Path.touch, (tmp_path / "exploded",))  # type: ignore[return-value]
+
+    torch.save({"version": 1, "bomb": Bomb()}, tmp_path / RESUME)
+    with pytest.raises(InputError, match="damaged"):
+        RunFolder(tmp_path).load_state(RESUME)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_log_is_cut_at_the_step_of_the_save(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.cut_log(3)  # no log: nothing to do
+    for step in range(1, 6):
+        folder.append_log(json.dumps({"event": "step", "step": step, "text": "œ\n"}, ensure_ascii=False) + "\n")
+    with (tmp_path / METRICS).open("a") as file:
+        file.write('{"event": "st')  # the process was killed while it wrote
+    folder.cut_log(3)
+    folder.append_log('{"event": "step", "step": 4}\n')
+    lines = (tmp_path / METRICS).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
+    assert json.loads(lines[0])["text"] == "œ\n"
