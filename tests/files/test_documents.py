@@ -13,9 +13,9 @@ from pdf_files import text_pdf
 from PIL import Image
 
 from hwr.errors import InputError, UsageError
+from hwr.files import documents
 from hwr.files.documents import choose_pages, open_document, open_pages, parse_pages
 from hwr.files.pixels import PageImage
-from hwr.recognize import documents
 
 PAGES = [Image.new("L", (20 + number, 10), 60 * number) for number in range(4)]
 

@@ -17,7 +17,7 @@ from hwr.errors import HwrError, InputError, MissingDependency, TrainingError
 from hwr.line import normalise_line
 from hwr.synth.options import SynthOptions
 from hwr.text import Alphabet
-from hwr.train import plan, synthetic
+from hwr.train import batches, synthetic
 from hwr.train.data import TrainingLine
 from hwr.train.folder import BEST, RESUME
 from hwr.train.recipe import Recipe
@@ -173,7 +173,7 @@ import sys
 from drawn_letters import HEIGHT
 from fake_synthesis import synthesis
 from hwr.synth.options import SynthOptions
-from hwr.train import plan, synthetic
+from hwr.train import batches, synthetic
 synthetic.FACTORY = "fake_synthesis:DrawnLines"
 source = synthetic.open_synthesis(synthesis(sys.argv[1]), "abcd", HEIGHT, 1)
 print(source.supply._workers[0]._process.pid, flush=True)
@@ -263,7 +263,7 @@ def test_no_process_is_left_behind(tmp_path: Path, data: Path) -> None:
 
 def test_a_run_without_data(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The alphabet is that of the synthetic lines; all of them are synthetic, in the decay too."""
-    monkeypatch.setattr(plan, "SYNTHETIC_POOL", 30)
+    monkeypatch.setattr(batches, "SYNTHETIC_POOL", 30)
     settings = mixed(data, train=(), lines=50, synthesis=synthesis(licence="CC0", workers=1))
     done = run(settings, tmp_path)
     done.session.close()
