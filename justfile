@@ -1,0 +1,27 @@
+# Run `just` to list the recipes. Everything runs in the active virtual environment.
+
+default:
+    @just --list
+
+# Style, types, layers and circles
+check:
+    ruff check .
+    ruff format --check .
+    mypy
+    lint-imports
+
+# The fast tests
+test *arguments:
+    pytest -n auto {{arguments}}
+
+# The slow tests
+slow *arguments:
+    pytest -m slow {{arguments}}
+
+# The wording of help texts and documentation
+docs:
+    pytest tests/test_wording.py
+
+# All checks in a fresh virtual environment
+ci:
+    .ci/run
