@@ -27,11 +27,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from hwr.decode.greedy import decode_greedy
 from hwr.decode.lattice import align
 from hwr.decode.reading import CharacterSpan
+from hwr.files.images import GreyImage
 from hwr.line import NormalisedLine, normalise_with_places
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Box
@@ -47,7 +47,6 @@ PAPER, DEPTH, GRAIN = 225, 0.75, 4.0
 VISIBLE = 60
 """Ink of a composed line, 0 to 255, that counts for the true box."""
 
-Grey = NDArray[np.uint8]
 FAR = 8
 """Pixels from which on an edge is far off."""
 TIMED = 100
@@ -59,7 +58,7 @@ Edges = list[tuple[float, float]]
 class ComposedLine:
     """A line image with the boxes of the words of its text."""
 
-    image: Grey
+    image: GreyImage
     text: str
     boxes: tuple[Box, ...]
 
@@ -91,7 +90,7 @@ def compose(composer: composing.WordComposer, generator: Generator, gaps: float)
     return ComposedLine(image, text, tuple(map(ink_box, inks)))
 
 
-def move_closer(inks: Sequence[Grey], gaps: float) -> list[Grey]:
+def move_closer(inks: Sequence[GreyImage], gaps: float) -> list[GreyImage]:
     """Words, each on a canvas of its own, moved to the left so that the gaps between their boxes shrink."""
     boxes = [ink_box(ink) for ink in inks]
     drops = [(1 - gaps) * max(0.0, right[0] - left[2]) for left, right in pairwise(boxes)]
@@ -104,7 +103,7 @@ def _without_ink(part: composing._Part) -> composing._Part:
     return replace(part, word=replace(part.word, ink=np.zeros_like(part.word.ink)))
 
 
-def ink_box(ink: Grey) -> Box:
+def ink_box(ink: GreyImage) -> Box:
     """Extent of the visible ink."""
     columns, rows = (np.flatnonzero((ink > VISIBLE).any(axis=axis)) for axis in (0, 1))
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)

@@ -118,7 +118,8 @@ def print_share(repeats: int) -> None:
 
 def read_lines(path: Path, count: int, start: int) -> list[NDArray[np.uint8]]:
     """Some normalised lines of a Parquet file, spread over its first group after `start`."""
-    from hwr.line import decode_image, normalise_line
+    from hwr.files.images import decode_image
+    from hwr.line import normalise_line
     from hwr.store.lines import LineFile
 
     file = LineFile(path)

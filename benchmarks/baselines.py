@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.page.geometry import Points, as_points
+from hwr.page.geometry import Points, as_points, bounding_box, line_distance, resample
 from hwr.page.page import Point
 
 Values = NDArray[np.float64]
@@ -22,11 +22,11 @@ Polyline = Sequence[Point] | Points
 
 STEP = 5
 """Pixels between the points of a baseline that are compared."""
-LEAST_POINTS = 20
+MIN_POINTS = 20
 """A line has at least as many points, or one a pixel if it is shorter."""
 TOLERANCE = 0.25
 """Tolerance of a true line as a share of its distance to the nearest other line."""
-FARTHEST = 250.0
+MAX_DISTANCE = 250.0
 """Lines farther from each other than this, in pixels, are no neighbours."""
 FALL = 3.0
 """A point counts in full up to the tolerance, then less and less, and nothing from this many tolerances on."""
@@ -123,7 +123,7 @@ def _align(covered: Values) -> tuple[float, ...]:
 
 
 def even_points(polyline: Polyline) -> Points:
-    """Whole pixels on the polyline, about `STEP` apart along the greater of x and y, at least `LEAST_POINTS`."""
+    """Whole pixels on the polyline, about `STEP` apart along the greater of x and y, at least `MIN_POINTS`."""
     corners = np.floor(as_points(polyline) + 0.5)
     pieces = []
     for start, stop in pairwise(corners):
@@ -131,10 +131,10 @@ def even_points(polyline: Polyline) -> Points:
         if count:
             pieces.append(start + np.arange(count)[:, None] * ((stop - start) / count))
     points: Points = np.floor(np.concatenate([*pieces, corners[-1:]]) + 0.5)
-    if len(points) <= LEAST_POINTS:
+    if len(points) <= MIN_POINTS:
         return points
     length = len(points) - 1
-    wanted = max(LEAST_POINTS, length // STEP + 1)
+    wanted = max(MIN_POINTS, length // STEP + 1)
     places = (np.arange(wanted - 1) * (length / (wanted - 1))).astype(int)
     return points[[*places, length]]
 
@@ -148,7 +148,7 @@ def tolerances(lines: Sequence[Points]) -> list[float]:
     """
     nearest = [_nearest_neighbour(index, lines) for index in range(len(lines))]
     known = [distance for distance in nearest if distance > 0]
-    mean = float(np.mean(known)) if known else FARTHEST
+    mean = float(np.mean(known)) if known else MAX_DISTANCE
     return [TOLERANCE * min(distance or mean, mean) for distance in nearest]
 
 
@@ -158,7 +158,7 @@ def _nearest_neighbour(index: int, lines: Sequence[Points]) -> float:
     along = _direction(line)
     across = np.array([-along[1], along[0]])
     inline, offline = line @ along, line @ across
-    least = FARTHEST
+    least = MAX_DISTANCE
     for other, points in enumerate(lines):
         ends = points[[0, -1]] @ along
         before_all = ends.max() < min(inline[0], inline[-1])
@@ -168,7 +168,7 @@ def _nearest_neighbour(index: int, lines: Sequence[Points]) -> float:
         if beside.any():
             gaps = np.abs(offline[:, None] - (points @ across)[None, :])
             least = min(least, float(gaps[beside].min()))
-    return least if least < FARTHEST else 0.0
+    return least if least < MAX_DISTANCE else 0.0
 
 
 def _direction(line: Points) -> Values:
@@ -180,3 +180,78 @@ def _direction(line: Points) -> Values:
     slope = float(x @ y) / spread
     vector: Values = np.array([1.0, slope]) / np.hypot(1.0, slope)
     return vector
+
+
+# --- whole lines -------------------------------------------------------------------------------------------------
+
+SAMPLE = 4.0
+"""Pixels between the points at which baselines are compared."""
+QUARTER = 0.25
+"""Tolerance as a share of the distance between lines, as in the cBAD competitions (Grüning et al. 2018)."""
+
+
+@dataclass(frozen=True)
+class BaselineMatch:
+    """How well found baselines agree with the reference.
+
+    A found line counts when it and one reference line cover each other to at least the asked share.
+    """
+
+    matched: int
+    found: int
+    reference: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the found lines that are right; 1 if none was found."""
+        return self.matched / self.found if self.found else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Share of the reference lines that were found; 1 if there are none."""
+        return self.matched / self.reference if self.reference else 1.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        total = self.found + self.reference
+        return 2 * self.matched / total if total else 1.0
+
+    def __add__(self, other: "BaselineMatch") -> "BaselineMatch":
+        return BaselineMatch(self.matched + other.matched, self.found + other.found, self.reference + other.reference)
+
+
+def match_baselines(
+    reference: Sequence[Sequence[Point]], found: Sequence[Sequence[Point]], share: float = 0.7
+) -> BaselineMatch:
+    """Match found baselines with reference baselines, one to one, best pairs first.
+
+    A point is covered when the other line passes within a quarter of the reference's line distance.
+
+    Args:
+        reference, found: polylines.
+        share: least share of the points of both lines that the other must cover.
+    """
+    if not reference or not found:
+        return BaselineMatch(0, len(found), len(reference))
+    true = [resample(line, SAMPLE) for line in reference]
+    guess = [resample(line, SAMPLE) for line in found]
+    tolerance = QUARTER * line_distance(true)
+    true_boxes = np.array([bounding_box(line) for line in true])
+    pairs: list[tuple[float, int, int]] = []
+    for g, line in enumerate(guess):
+        x0, y0, x1, y1 = bounding_box(line)
+        near = (true_boxes[:, 0] <= x1 + tolerance) & (true_boxes[:, 2] >= x0 - tolerance)
+        near &= (true_boxes[:, 1] <= y1 + tolerance) & (true_boxes[:, 3] >= y0 - tolerance)
+        for t in map(int, np.flatnonzero(near)):
+            distances = np.hypot(*(true[t][:, None, :] - line[None, :, :]).transpose(2, 0, 1))
+            covered = min((distances.min(axis=1) <= tolerance).mean(), (distances.min(axis=0) <= tolerance).mean())
+            if covered >= share:
+                pairs.append((float(covered), t, g))
+    used_true: set[int] = set()
+    used_guess: set[int] = set()
+    for _, t, g in sorted(pairs, reverse=True):
+        if t not in used_true and g not in used_guess:
+            used_true.add(t)
+            used_guess.add(g)
+    return BaselineMatch(len(used_true), len(found), len(reference))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from hwr.bundle import BundleHeader, BundleLine, BundleShard, write_bundle
 from hwr.decode.greedy import decode_greedy
-from hwr.line import NORMALISATION, decode_image, normalise_line
+from hwr.files.images import decode_image
+from hwr.line import NORMALISATION, normalise_line
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.runtimes import Runtime

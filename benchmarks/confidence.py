@@ -21,7 +21,7 @@ from hwr.decode.lattice import LabelSpan, text_log_probabilities
 from hwr.decode.reading import Reading
 from hwr.evaluate.calibration import negative_log_likelihood
 from hwr.evaluate.confidence import calibration_error, reject_area
-from hwr.line import decode_image
+from hwr.files.images import decode_image
 from hwr.metrics import character_errors, right_words
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer

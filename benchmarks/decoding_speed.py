@@ -32,8 +32,9 @@ from numpy.typing import NDArray
 
 from hwr.decode.beam import BeamOptions, Scorer, beam_search
 from hwr.decode.greedy import decode_greedy
+from hwr.files.images import decode_image
 from hwr.files.texts import read_text
-from hwr.line import decode_image, normalise_line
+from hwr.line import normalise_line
 from hwr.lm.model import Model
 from hwr.lm.scorer import NgramScorer
 from hwr.metrics import ErrorCounts, character_errors

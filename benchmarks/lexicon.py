@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from hwr.decode.beam import BeamOptions, Scorer, beam_search
 from hwr.decode.lexicon import Lexicon, LexiconScorer, make_lexicon
+from hwr.files.images import decode_image
 from hwr.files.texts import read_text
-from hwr.line import decode_image, normalise_line
+from hwr.line import normalise_line
 from hwr.metrics import ErrorCounts, character_errors, word_errors
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.store.lines import LineFile, resolve_split

@@ -8,9 +8,9 @@ The file has a page a row: `image`, `id`, and `lines` with a `baseline` each. Pr
 recall as the cBAD competitions measure them (`benchmarks.baselines`); then the same of all lines pooled, and of the
 pages' mean precision and recall, which is cBAD's own figure for a collection.
 
-`whole` is a stricter F1 (`hwr.page.geometry.match_baselines`): a line is right when it and one true baseline cover each
-other to at least 70 % of their points within a quarter of the page's distance between lines; a line in two pieces, two
-lines in one, and a cut end of a third of the line are all wrong.
+`whole` is a stricter F1 (`benchmarks.baselines.match_baselines`): a line is right when it and one true baseline cover
+each other to at least 70 % of their points within a quarter of the page's distance between lines; a line in two pieces,
+two lines in one, and a cut end of a third of the line are all wrong.
 
 `apart` are found lines in stamps, seals and printed heads that the truth leaves out: on no true line, and to at least
 70 % in a box of `benchmarks/unmarked.toml`. All figures leave them out but F1 `all`, which counts them as wrong.
@@ -38,10 +38,9 @@ import numpy as np
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from benchmarks.baselines import BaselineScores, harmonic_mean, score_baselines
+from benchmarks.baselines import BaselineMatch, BaselineScores, harmonic_mean, match_baselines, score_baselines
 from benchmarks.true_pages import is_inside, unmarked_outlines
-from hwr.line import decode_image
-from hwr.page.geometry import BaselineMatch, match_baselines
+from hwr.files.images import decode_image
 from hwr.page.page import Point
 from hwr.segment import Layout, find_lines
 

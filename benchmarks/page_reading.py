@@ -39,7 +39,7 @@ from benchmarks.true_pages import (
     read_pages,
     read_true_lines,
 )
-from hwr.line import decode_image
+from hwr.files.images import decode_image
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.page.page import Point
 from hwr.recognize.decoder import DecoderOptions

@@ -29,7 +29,7 @@ from benchmarks.true_pages import (
     read_pages,
     read_true_lines,
 )
-from hwr.line import decode_image
+from hwr.files.images import decode_image
 from hwr.metrics import ErrorCounts
 from hwr.page.geometry import resample
 from hwr.page.page import Point

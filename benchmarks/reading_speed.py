@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from hwr.decode.confidence import Calibration, read_spans
 from hwr.decode.greedy import best_path
-from hwr.line import load_image, normalise_line
+from hwr.files.images import load_image
+from hwr.line import normalise_line
 from hwr.page.geometry import cut_line
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.runtimes import onnx

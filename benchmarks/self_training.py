@@ -29,7 +29,7 @@ from pathlib import Path
 
 from benchmarks.ablations import Errors, paired_interval, read_errors
 from hwr.evaluate.sets import find_sets
-from hwr.line import decode_image
+from hwr.files.images import decode_image
 from hwr.metrics import character_errors
 from hwr.model.info import read_info
 from hwr.recognize.decoder import DecoderOptions

@@ -23,9 +23,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pyarrow.parquet
-from numpy.typing import NDArray
 
 from benchmarks.baselines import coverage, even_points
+from hwr.files.images import GreyImage
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.page.geometry import cut_line
 from hwr.page.page import Point
@@ -34,7 +34,6 @@ from hwr.recognize.models import DEFAULT_MODEL
 from hwr.recognize.recognizer import Recognizer
 from hwr.text import normalise_text
 
-Grey = NDArray[np.uint8]
 HERE = Path(__file__).parent
 INSIDE = 0.7
 """Least share of a line in what the truth leaves out."""
@@ -129,7 +128,7 @@ def clean_text(text: str) -> str:
     return normalise_text(text.replace("&amp;", "&").translate(CLEAN))
 
 
-def read_true_lines(recognizer: Recognizer, grey: Grey, lines: Sequence[TrueLine]) -> list[str]:
+def read_true_lines(recognizer: Recognizer, grey: GreyImage, lines: Sequence[TrueLine]) -> list[str]:
     """What a model reads in lines that are cut along their true outlines; nothing in outlines that are none."""
     cuts = {}
     for number, line in enumerate(lines):

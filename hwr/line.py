@@ -9,11 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.files.images import decode_image as decode_image
-from hwr.files.images import image_size as image_size
-from hwr.files.images import load_image as load_image
-
-Grey = NDArray[np.uint8]
+from hwr.files.images import GreyImage
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class NormalisedLine:
             (i + 1, j + 1) on both.
     """
 
-    ink: Grey
+    ink: GreyImage
     to_image: Matrix
 
     def image_points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -69,7 +65,7 @@ def time_steps(width: int, stride: int) -> int:
     return -(-width // stride)
 
 
-def normalise_line(grey: Grey, height: int) -> Grey:
+def normalise_line(grey: GreyImage, height: int) -> GreyImage:
     """Turn the image of one line into ink on empty paper at the model's height.
 
     Polarity is found, the paper evened out, the contrast stretched, slant undone. The scale comes from the spread of
@@ -87,7 +83,7 @@ def normalise_line(grey: Grey, height: int) -> Grey:
     return normalise_with_places(grey, height).ink
 
 
-def normalise_with_places(grey: Grey, height: int) -> NormalisedLine:
+def normalise_with_places(grey: GreyImage, height: int) -> NormalisedLine:
     """As `normalise_line`, and with the way back from the normalised pixels to those of the image."""
     small = _working_size(grey, height)
     fitted = _fit(_even_out(small), height)
@@ -95,7 +91,7 @@ def normalise_with_places(grey: Grey, height: int) -> NormalisedLine:
     return NormalisedLine(fitted.ink, sizes[:, None] * fitted.to_image)
 
 
-def _working_size(grey: Grey, height: int) -> Grey:
+def _working_size(grey: GreyImage, height: int) -> GreyImage:
     """Make tall images smaller first: what is lost would be lost later anyway, and the rest runs faster."""
     import cv2
 
@@ -107,7 +103,7 @@ def _working_size(grey: Grey, height: int) -> Grey:
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _even_out(grey: Grey) -> NDArray[np.float32]:
+def _even_out(grey: GreyImage) -> NDArray[np.float32]:
     """Ink between 0 and 1 on paper at 0: polarity, uneven light and contrast removed."""
     import cv2
 
@@ -222,7 +218,7 @@ def _slant(ink: NDArray[np.float32]) -> float:
     return float(candidates[best] + offset * (candidates[1] - candidates[0]))
 
 
-def _cut_sides(ink: Grey) -> tuple[Grey, int]:
+def _cut_sides(ink: GreyImage) -> tuple[GreyImage, int]:
     """Cut empty columns left and right but for a small margin; also how many were cut at the left."""
     height = ink.shape[0]
     inked = np.flatnonzero(ink.max(axis=0) > INKED)

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hwr.files.images import GreyImage
 from hwr.line import normalise_line, normalise_with_places, time_steps
 
-Grey = NDArray[np.uint8]
 HEIGHT = 48
 
 
 def strokes(
     rows: int = 90, columns: int = 700, slant: float = 0.0, pen: float = 4.0, tops: tuple[float, ...] = (0.3, 0.45, 0.2)
-) -> Grey:
+) -> GreyImage:
     """Well separated straight strokes of two heights on white; going down a row moves them by -`slant` columns.
 
     Drawn from the distance to the stroke's axis, so that the slant is exact.
@@ -31,7 +31,7 @@ def strokes(
     return (235 - 190 * depth).round().astype(np.uint8)
 
 
-def writing(rows: int = 90, columns: int = 900, seed: int = 1) -> Grey:
+def writing(rows: int = 90, columns: int = 900, seed: int = 1) -> GreyImage:
     """Something like cursive writing: connected loops with ascenders and descenders."""
     rng = np.random.default_rng(seed)
     image = np.full((rows, columns), 230, np.uint8)
@@ -48,7 +48,7 @@ def writing(rows: int = 90, columns: int = 900, seed: int = 1) -> Grey:
     return image
 
 
-def difference(first: Grey, second: Grey) -> float:
+def difference(first: GreyImage, second: GreyImage) -> float:
     """Mean absolute difference as a share of the mean ink, the second stretched to the first's width.
 
     The widths may differ by a hundredth.
@@ -58,25 +58,25 @@ def difference(first: Grey, second: Grey) -> float:
     return float(np.abs(first.astype(float) - second).mean() / first.mean())
 
 
-def components(ink: Grey) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+def components(ink: GreyImage) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """The (y, x) of the pixels of each separate stroke."""
     count, labels = cv2.connectedComponents((ink > 100).astype(np.uint8))
     found = [np.nonzero(labels == label) for label in range(1, count)]
     return [(y.astype(float), x.astype(float)) for y, x in found if len(y) > 20]
 
 
-def letter_height(grey: Grey) -> float:
+def letter_height(grey: GreyImage) -> float:
     """Median height of the separate strokes of a normalised line, in rows."""
     return statistics.median(float(np.ptp(y)) + 1 for y, _ in components(normalise_line(grey, HEIGHT)))
 
 
-def box_height(grey: Grey) -> int:
+def box_height(grey: GreyImage) -> int:
     """From the first to the last row with ink."""
     rows = np.flatnonzero((grey < 120).any(axis=1))
     return int(rows[-1] - rows[0] + 1)
 
 
-def slants(ink: Grey) -> list[float]:
+def slants(ink: GreyImage) -> list[float]:
     """Columns a row of each separate stroke, by least squares."""
     return [float(np.polyfit(y, x, 1)[0]) for y, x in components(ink)]
 

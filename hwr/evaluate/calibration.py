@@ -32,8 +32,9 @@ from hwr.decode.reading import Reading
 from hwr.errors import DataError
 from hwr.evaluate.confidence import CalibrationError, calibration_error
 from hwr.evaluate.halves import halves
-from hwr.evaluate.lines import Grey, LineDecoder, ReadLine, UnreadableLines, read_set
+from hwr.evaluate.lines import LineDecoder, ReadLine, UnreadableLines, read_set
 from hwr.evaluate.sets import EvaluationSet
+from hwr.files.images import GreyImage
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
 
 Numbers = NDArray[np.float64]
@@ -112,7 +113,7 @@ class _GridReader:
         self.decoder = decoder
         self.scores: deque[tuple[Numbers, Numbers]] = deque()
 
-    def read_lines(self, lines: Sequence[Grey], /) -> list[Reading]:
+    def read_lines(self, lines: Sequence[GreyImage], /) -> list[Reading]:
         log_probs, spans = self.decoder.decode_lines(lines)
         alphabet = self.decoder.alphabet
         whole, words = [], []

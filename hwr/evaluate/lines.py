@@ -11,7 +11,7 @@ from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
 from hwr.errors import DataError, InputError
 from hwr.evaluate.sets import EvaluationSet
-from hwr.line import decode_image
+from hwr.files.images import GreyImage, decode_image
 from hwr.metrics import ErrorCounts, character_errors, right_words, word_errors
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.store.lines import LineFile, LineGroup, StoredLine
@@ -20,13 +20,11 @@ from hwr.text import Alphabet, normalise_text
 BATCH_PIXELS = 64_000_000
 """Most pixels (bytes) of decoded images that are held at once: 256 lines of a good scan, or a few giant ones."""
 
-Grey = NDArray[np.uint8]
-
 
 class LineReader(Protocol):
     """What evaluation needs of a recogniser."""
 
-    def read_lines(self, lines: Sequence[Grey], /) -> Sequence[Reading]:
+    def read_lines(self, lines: Sequence[GreyImage], /) -> Sequence[Reading]:
         """Read grey images of lines, (H, W) each; the readings come in their order."""
         ...
 
@@ -40,7 +38,7 @@ class LineDecoder(Protocol):
         ...
 
     def decode_lines(
-        self, lines: Sequence[Grey], /
+        self, lines: Sequence[GreyImage], /
     ) -> tuple[Sequence[NDArray[np.float32]], Sequence[Sequence[LabelSpan]]]:
         """Log-probabilities of each line and the labels that the decoder chose."""
         ...
@@ -128,7 +126,7 @@ def _corrupt_group(source: EvaluationSet, file: LineFile, group: LineGroup, erro
 def _read_lines(source: EvaluationSet, lines: Sequence[StoredLine], reader: LineReader) -> Iterator[ReadLine]:
     """Decode, read and score the lines of a group, in batches that fit into memory."""
     batch: list[StoredLine] = []
-    images: list[Grey] = []
+    images: list[GreyImage] = []
     pixels = 0
     for line in lines:
         try:

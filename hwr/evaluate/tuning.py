@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from hwr.decode.confidence import read_spans
 from hwr.decode.reading import Reading
 from hwr.evaluate.halves import split_lines
-from hwr.evaluate.lines import Grey, LineDecoder, ReadLine, UnreadableLines, read_set
+from hwr.evaluate.lines import LineDecoder, ReadLine, UnreadableLines, read_set
 from hwr.evaluate.sets import EvaluationSet
+from hwr.files.images import GreyImage
 from hwr.metrics import character_errors, word_errors
 from hwr.recognize.decoder import BeamSettings, Decoder, GreedyDecoder
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
@@ -107,7 +108,7 @@ class _Keeper:
         self.network = network
         self.kept: deque[NDArray[np.float32]] = deque()
 
-    def read_lines(self, lines: Sequence[Grey], /) -> list[Reading]:
+    def read_lines(self, lines: Sequence[GreyImage], /) -> list[Reading]:
         log_probs, spans = self.network.decode_lines(lines)
         self.kept.extend(log_probs)
         return read_spans(log_probs, spans, self.network.alphabet)

@@ -16,8 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from hwr.errors import HwrError, InputError, UsageError
-from hwr.files.images import decode_frame, find_frames, go_to_frame, image_dpi, opened_file, opened_image
-from hwr.files.pixels import Grey, PageImage, Source, grey_of, name_of, pixels_of
+from hwr.files.images import (
+    GreyImage,
+    decode_frame,
+    find_frames,
+    go_to_frame,
+    image_dpi,
+    opened_file,
+    opened_image,
+)
+from hwr.files.pixels import PageImage, Source, grey_of, name_of, pixels_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -94,7 +102,7 @@ def open_pages(source: Source, *, colour: bool = False, password: str | None = N
                 yield error
 
 
-def to_grey(source: Source) -> Grey:
+def to_grey(source: Source) -> GreyImage:
     """The image as grey, shape (H, W), 0 black to 255 white, transparent parts on white paper.
 
     Raises:

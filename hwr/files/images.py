@@ -21,7 +21,8 @@ from hwr.errors import InputError, MissingDependency
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Grey = NDArray[np.uint8]
+GreyImage = NDArray[np.uint8]
+"""Shape (H, W), 0 black to 255 white."""
 Pixels = NDArray[np.uint8]
 """Grey, shape (H, W), 0 black to 255 white; or blue, green, red, shape (H, W, 3)."""
 
@@ -67,7 +68,7 @@ def image_size(data: bytes, where: str) -> tuple[int, int]:
         return image.size
 
 
-def decode_image(data: bytes, where: str) -> Grey:
+def decode_image(data: bytes, where: str) -> GreyImage:
     """Decode an image file's bytes to grey, shape (H, W), 0 black to 255 white.
 
     EXIF orientation is applied; transparent parts become white paper; 16 bits are scaled to 8.
@@ -80,7 +81,7 @@ def decode_image(data: bytes, where: str) -> Grey:
         return decode_frame(image, data, where)
 
 
-def load_image(path: Path) -> Grey:
+def load_image(path: Path) -> GreyImage:
     """Read an image file as grey, shape (H, W); of a file with several images, the first.
 
     Raises:
@@ -248,7 +249,7 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:160] or type(error).__name__
 
 
-def _decode_lean(image: "Image", source: bytes | Path, where: str) -> Grey:
+def _decode_lean(image: "Image", source: bytes | Path, where: str) -> GreyImage:
     """Decode a large image as grey with about a byte of memory for each pixel.
 
     Raises:

@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 
 from hwr.errors import InputError
-from hwr.files.pixels import PageImage, Pixels
+from hwr.files.images import Pixels
+from hwr.files.pixels import PageImage
 
 POINTS_PER_INCH = 72
 DEFAULT_DPI = 300
 MAX_SIDE = 6000
 """Pixels of the longer side at most: an A4 page at 500 dpi."""
-LEAST_DPI = 100
+MIN_DPI = 100
 """Scans of a lower resolution are drawn at this one: letters are smoother then, though not finer."""
 SCAN_SHARE = 0.5
 """A page is a scan where images cover at least this share of it."""
 NO_PDF = "the PDF is broken, truncated or has no pages"
-LEAST_IMAGE = 0.01
+MIN_IMAGE = 0.01
 """Images that cover a smaller share of the page, such as a stamp, say nothing of its resolution."""
 
 
@@ -96,7 +97,7 @@ def find_scale(page: Any) -> float:
     width, height = page.get_size()
     if not (0 < width < math.inf and 0 < height < math.inf):
         raise ValueError(f"its size is {width:g} x {height:g} points")
-    dpi = max(LEAST_DPI, scan_dpi(page, width * height) or DEFAULT_DPI)
+    dpi = max(MIN_DPI, scan_dpi(page, width * height) or DEFAULT_DPI)
     return float(min(dpi / POINTS_PER_INCH, MAX_SIDE / max(width, height)))
 
 
@@ -122,7 +123,7 @@ def scan_dpi(page: Any, area: float) -> float | None:
             continue
         left, bottom, right, top = (side.value for side in sides)
         size = abs((right - left) * (top - bottom))
-        if size < LEAST_IMAGE * area or across.value * down.value == 0:
+        if size < MIN_IMAGE * area or across.value * down.value == 0:
             continue
         covered += size
         density = max(density, across.value * down.value / size)

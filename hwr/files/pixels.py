@@ -8,11 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.errors import InputError
-from hwr.files.images import BROKEN, MAX_PIXELS, ORIENTATION, to_pixels, turn_upright
+from hwr.files.images import BROKEN, MAX_PIXELS, ORIENTATION, GreyImage, Pixels, to_pixels, turn_upright
 
-Grey = NDArray[np.uint8]
-Pixels = NDArray[np.uint8]
-"""Grey, shape (H, W), or blue, green, red, shape (H, W, 3)."""
 Source = Any
 """A path (str or Path) or the bytes of an image file or PDF; an array, grey (H, W), BGR (H, W, 3) or BGRA (H, W, 4), of
 uint8, uint16 or bool; a PIL image; a `PageImage`."""
@@ -37,7 +34,7 @@ class PageImage:
     dpi: float | None = None
 
 
-def grey_of(pixels: Pixels) -> Grey:
+def grey_of(pixels: Pixels) -> GreyImage:
     """Grey or BGR pixels as grey."""
     import cv2
 

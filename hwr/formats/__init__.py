@@ -3,11 +3,11 @@
 from typing import BinaryIO
 
 from hwr.errors import UsageError
-from hwr.formats.document import DocumentWriter, Format, Pixels, TextWriter, to_bytes
+from hwr.formats.document import DocumentWriter, Format, TextWriter, to_bytes
 from hwr.formats.json import write_json
 from hwr.formats.text import PAGE_BREAK, write_text
 
-__all__ = ["FORMATS", "DocumentWriter", "Format", "Pixels", "find_format", "to_bytes"]
+__all__ = ["FORMATS", "DocumentWriter", "Format", "find_format", "to_bytes"]
 
 
 def _open_text(file: BinaryIO) -> DocumentWriter:

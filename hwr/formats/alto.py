@@ -10,7 +10,7 @@ from typing import BinaryIO
 from xml.etree.ElementTree import Element
 
 import hwr
-from hwr.formats.document import Pixels
+from hwr.files.images import Pixels
 from hwr.formats.places import block_box, line_box
 from hwr.formats.xml import (
     LINE_TYPE,
@@ -42,7 +42,7 @@ class AltoWriter:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
-    def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
+    def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
         self._file.write(document(alto_element(page)))
 
     def close(self) -> None:

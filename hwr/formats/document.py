@@ -3,16 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from hwr.page.page import Page
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-Pixels: TypeAlias = "NDArray[np.uint8]"
-"""The upright page: grey, shape (H, W), or blue, green, red, shape (H, W, 3)."""
+if TYPE_CHECKING:  # the command line lists the formats, and must not wait for NumPy
+    from hwr.files.images import Pixels
 
 
 class DocumentWriter(Protocol):

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
-from hwr.formats.document import Pixels
+from hwr.files.images import Pixels
 from hwr.formats.places import block_box, blocks, font_size, line_box, placed_words, slope_and_offset
 from hwr.formats.xml import LINE_TYPE, REGION_TYPE, SOFTWARE, Ids, add, clean, whole_box, whole_points
 from hwr.page.page import Box, Line, Page, Point, Region, Word
@@ -26,7 +26,7 @@ class HocrWriter:
         self._pages = 0
         self._ids = Ids()
 
-    def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
+    def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
         if not self._pages:
             self._write(_head(page.image, page.model))
         self._pages += 1

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.errors import OutputError
-from hwr.formats.document import Pixels
+from hwr.files.images import Pixels
 from hwr.page.page import Line, Page, Point
 from hwr.page.shapes import fit_lines
 
@@ -18,7 +18,7 @@ BASELINE_COLOUR = (40, 40, 220)
 REGION_COLOUR = (60, 160, 60)
 UNCERTAIN_COLOUR = (0, 140, 255)
 NUMBER_COLOUR = (40, 40, 220)
-MOST_PIXELS = 25_000_000
+MAX_PIXELS = 25_000_000
 """Larger pages are drawn on a smaller copy: the picture is for the eye."""
 PAPER_SHARE = 0.35
 """How much of white is mixed into the page, so that the colours stand out."""
@@ -31,7 +31,7 @@ class OverlayWriter:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
-    def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
+    def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
         """Write the page.
 
         Raises:
@@ -47,9 +47,9 @@ class OverlayWriter:
         pass
 
 
-def draw_page(page: Page, pixels: "Pixels") -> NDArray[np.uint8]:
+def draw_page(page: Page, pixels: Pixels) -> NDArray[np.uint8]:
     """The page, shape (H, W, 3), blue, green, red, paled, with lines and regions on it; a large one is made smaller."""
-    factor = (MOST_PIXELS / (pixels.shape[0] * pixels.shape[1])) ** 0.5
+    factor = (MAX_PIXELS / (pixels.shape[0] * pixels.shape[1])) ** 0.5
     if factor < 1:
         size = (max(1, int(pixels.shape[1] * factor)), max(1, int(pixels.shape[0] * factor)))
         page = fit_lines(page, *size, page.image).page

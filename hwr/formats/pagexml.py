@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import BinaryIO
 from xml.etree.ElementTree import Element
 
-from hwr.formats.document import Pixels
+from hwr.files.images import Pixels
 from hwr.formats.places import block_box, line_box
 from hwr.formats.xml import (
     LINE_TYPE,
@@ -48,7 +48,7 @@ class PageXmlWriter:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
-    def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
+    def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
         self._file.write(document(page_element(page, dpi)))
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ import pypdfium2.raw as pdfium
 from PIL import Image
 
 from hwr.errors import OutputError
-from hwr.formats.document import Pixels
+from hwr.files.images import Pixels
 from hwr.formats.glyphless import GlyphlessFont
 from hwr.formats.places import font_size, on_baseline, placed_words
 from hwr.formats.xml import SOFTWARE, base_name, clean, now
@@ -52,7 +52,7 @@ class PdfWriter:
         self._font: Any = None
         self._images = TemporaryFile()  # noqa: SIM115
 
-    def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
+    def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
         """Set a page.
 
         Raises:
@@ -151,7 +151,7 @@ def new_document(title: str, model: str) -> Any:
     return document
 
 
-def to_jpeg(page: Page, pixels: "Pixels") -> bytes:
+def to_jpeg(page: Page, pixels: Pixels) -> bytes:
     """The image compressed; made smaller where it is too long for JPEG.
 
     Raises:

@@ -7,7 +7,7 @@ text either.
 
 from typing import BinaryIO
 
-from hwr.formats.document import Pixels
+from hwr.files.images import Pixels
 from hwr.formats.places import block_box, blocks, line_box, placed_words
 from hwr.page.page import Box, Page
 
@@ -24,7 +24,7 @@ class TsvWriter:
         self._pages = 0
         self._write("\t".join(COLUMNS))
 
-    def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
+    def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
         self._pages += 1
         number = self._pages
         self._row((1, number, 0, 0, 0, 0), (0, 0, page.width, page.height))

@@ -76,11 +76,6 @@ class LineFinder(nn.Module):
         return maps
 
 
-def parameter_count(network: nn.Module) -> int:
-    """Numbers that training changes."""
-    return sum(tensor.numel() for tensor in network.parameters())
-
-
 def export(network: LineFinder, path: str) -> None:
     """Write the network for ONNX Runtime: input `ink`, output `maps`, any size."""
     network.eval()

@@ -10,10 +10,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.files.images import GreyImage
 from hwr.page.page import Box, Point
 
 Points = NDArray[np.float64]
-Grey = NDArray[np.uint8]
 
 MAX_CUT_PIXELS = 20_000_000
 """A cut larger than this belongs to no line of writing."""
@@ -65,45 +65,6 @@ def polygon_area(polygon: Sequence[Point] | Points) -> float:
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
 
 
-# --- distances between baselines ---------------------------------------------------------------------------------
-
-SAMPLE = 4.0
-"""Pixels between the points at which baselines are compared."""
-QUARTER = 0.25
-"""Tolerance as a share of the distance between lines, as in the cBAD competitions (Grüning et al. 2018)."""
-
-
-@dataclass(frozen=True)
-class BaselineMatch:
-    """How well found baselines agree with the reference.
-
-    A found line counts when it and one reference line cover each other to at least the asked share.
-    """
-
-    matched: int
-    found: int
-    reference: int
-
-    @property
-    def precision(self) -> float:
-        """Share of the found lines that are right; 1 if none was found."""
-        return self.matched / self.found if self.found else 1.0
-
-    @property
-    def recall(self) -> float:
-        """Share of the reference lines that were found; 1 if there are none."""
-        return self.matched / self.reference if self.reference else 1.0
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
-        total = self.found + self.reference
-        return 2 * self.matched / total if total else 1.0
-
-    def __add__(self, other: "BaselineMatch") -> "BaselineMatch":
-        return BaselineMatch(self.matched + other.matched, self.found + other.found, self.reference + other.reference)
-
-
 def line_distance(baselines: Sequence[Points]) -> float:
     """Typical distance between neighbouring lines: the median, over the lines, of the drop to the next line below.
 
@@ -123,42 +84,6 @@ def line_distance(baselines: Sequence[Points]) -> float:
     return max(1.0, float(max(boxes[:, 2].max() - boxes[:, 0].min(), boxes[:, 3].max() - boxes[:, 1].min())) / 20)
 
 
-def match_baselines(
-    reference: Sequence[Sequence[Point]], found: Sequence[Sequence[Point]], share: float = 0.7
-) -> BaselineMatch:
-    """Match found baselines with reference baselines, one to one, best pairs first.
-
-    A point is covered when the other line passes within a quarter of the reference's line distance.
-
-    Args:
-        reference, found: polylines.
-        share: least share of the points of both lines that the other must cover.
-    """
-    if not reference or not found:
-        return BaselineMatch(0, len(found), len(reference))
-    true = [resample(line, SAMPLE) for line in reference]
-    guess = [resample(line, SAMPLE) for line in found]
-    tolerance = QUARTER * line_distance(true)
-    true_boxes = np.array([bounding_box(line) for line in true])
-    pairs: list[tuple[float, int, int]] = []
-    for g, line in enumerate(guess):
-        x0, y0, x1, y1 = bounding_box(line)
-        near = (true_boxes[:, 0] <= x1 + tolerance) & (true_boxes[:, 2] >= x0 - tolerance)
-        near &= (true_boxes[:, 1] <= y1 + tolerance) & (true_boxes[:, 3] >= y0 - tolerance)
-        for t in map(int, np.flatnonzero(near)):
-            distances = np.hypot(*(true[t][:, None, :] - line[None, :, :]).transpose(2, 0, 1))
-            covered = min((distances.min(axis=1) <= tolerance).mean(), (distances.min(axis=0) <= tolerance).mean())
-            if covered >= share:
-                pairs.append((float(covered), t, g))
-    used_true: set[int] = set()
-    used_guess: set[int] = set()
-    for _, t, g in sorted(pairs, reverse=True):
-        if t not in used_true and g not in used_guess:
-            used_true.add(t)
-            used_guess.add(g)
-    return BaselineMatch(len(used_true), len(found), len(reference))
-
-
 # --- cutting a line out of a page --------------------------------------------------------------------------------
 
 
@@ -169,7 +94,7 @@ class LineCut:
     Column u and row v of `image` show the page at `origin + u * along + (v + drop[u]) * down`.
     """
 
-    image: Grey
+    image: GreyImage
     origin: Point
     along: Point
     down: Point
@@ -184,7 +109,7 @@ class LineCut:
 
 
 def cut_line(
-    page: Grey, baseline: Sequence[Point] | Points, polygon: Sequence[Point] | Points, margin: int = 2
+    page: GreyImage, baseline: Sequence[Point] | Points, polygon: Sequence[Point] | Points, margin: int = 2
 ) -> LineCut:
     """Cut one line out along its polygon and turn it level by its baseline.
 
@@ -232,7 +157,7 @@ def cut_line(
     return LineCut(cut, (origin[0], origin[1]), (along[0], along[1]), (down[0], down[1]), drop)
 
 
-def _sample(page: Grey, x: NDArray[np.float32], y: NDArray[np.float32]) -> Grey:
+def _sample(page: GreyImage, x: NDArray[np.float32], y: NDArray[np.float32]) -> GreyImage:
     """The page at the places (x, y), each of shape (H, W); beyond its borders it goes on as it is there.
 
     OpenCV takes and gives at most `MAX_SIDE` rows and columns: longer strips are sampled in halves.
@@ -258,7 +183,7 @@ def _sample(page: Grey, x: NDArray[np.float32], y: NDArray[np.float32]) -> Grey:
     return np.concatenate([_sample(page, x[:, :half], y[:, :half]), _sample(page, x[:, half:], y[:, half:])], axis=1)
 
 
-def _fill_outside(image: Grey, inside: NDArray[np.bool_]) -> Grey:
+def _fill_outside(image: GreyImage, inside: NDArray[np.bool_]) -> GreyImage:
     """Paint the pixels outside with the paper's grey, block of columns by block of columns.
 
     The paper of a block is the upper quartile of its pixels inside: most of a line's area is paper.

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from hwr.bundle import DEFAULT_QUALITY, BundleHeader, BundleLine, write_bundle
 from hwr.errors import DataError, InputError, OutputError
-from hwr.line import NORMALISATION, decode_image, normalise_line
+from hwr.files.images import decode_image
+from hwr.line import NORMALISATION, normalise_line
 from hwr.prepare.parquet import parquet_files, split_of
 from hwr.prepare.samples import Reason, Skipped
 from hwr.store.lines import DEFAULT_COLUMNS, Columns, LineFile, StoredLine

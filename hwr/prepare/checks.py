@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import InputError
-from hwr.line import Grey, decode_image, normalise_line, time_steps
+from hwr.files.images import GreyImage, decode_image
+from hwr.line import normalise_line, time_steps
 from hwr.prepare.samples import Reason, Sample, Skipped, Unusable
 from hwr.store.lines import StoredLine
 from hwr.text import Alphabet, normalise_text, steps_needed
@@ -89,7 +90,7 @@ def count_characters(characters: Counter[str]) -> str:
     return ", ".join(f"{character!r} {count}" for character, count in counted)
 
 
-def _too_long(text: str, grey: Grey, options: CheckOptions) -> str:
+def _too_long(text: str, grey: GreyImage, options: CheckOptions) -> str:
     """Why CTC cannot align the text with the image, or nothing."""
     needed = steps_needed(text)
     width = normalise_line(grey, options.height).shape[1]
@@ -99,7 +100,7 @@ def _too_long(text: str, grey: Grey, options: CheckOptions) -> str:
     return f"needs {needed} time steps, has {steps} ({width} columns at height {options.height}): {text!r}"
 
 
-def make_smaller(image: bytes, grey: Grey, max_height: int) -> tuple[bytes, str, int]:
+def make_smaller(image: bytes, grey: GreyImage, max_height: int) -> tuple[bytes, str, int]:
     """The image in grey at `max_height` rows, its aspect kept.
 
     Args:

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hwr.errors import DataError, InputError
+from hwr.files.images import GreyImage, decode_image
 from hwr.formats.read_file import HEAD, page_kind, read_page_file
 from hwr.formats.read_xml import MAX_BYTES
-from hwr.line import Grey, decode_image
 from hwr.page.geometry import cut_line
 from hwr.page.page import Line, Page
 from hwr.page.shapes import fit_line, page_scale
@@ -85,7 +85,7 @@ class PageFiles:
         if not self._pages:
             raise DataError(f"{path}: no PAGE XML and no ALTO in it")
         self._images = _ImageFinder(self._tree.names)
-        self._open_image: tuple[str, Grey | InputError] = ("", InputError(""))
+        self._open_image: tuple[str, GreyImage | InputError] = ("", InputError(""))
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
         """The lines of all pages, in the order of the files' names and the lines' reading order."""
@@ -127,7 +127,7 @@ class PageFiles:
     def _cutter(self, page: Page, line: Line, image: str, where: str) -> Callable[[], bytes]:
         return lambda: _cut(self._pixels(image), page, line, where)
 
-    def _pixels(self, name: str) -> Grey:
+    def _pixels(self, name: str) -> GreyImage:
         """The image of a page; the last one, or why it cannot be read, is kept for the next line."""
         if self._open_image[0] != name:
             where = self._tree.where(name)
@@ -141,7 +141,7 @@ class PageFiles:
         return pixels
 
 
-def _cut(grey: Grey, page: Page, line: Line, where: str) -> bytes:
+def _cut(grey: GreyImage, page: Page, line: Line, where: str) -> bytes:
     """The line as a PNG file, cut out of its page.
 
     Raises:

@@ -23,8 +23,9 @@ from hwr.decode.lattice import LabelSpan, alignments
 from hwr.decode.reading import find_characters
 from hwr.errors import DataError, InputError, MissingDependency
 from hwr.files.documents import to_grey
+from hwr.files.images import GreyImage, decode_image
 from hwr.files.pixels import Source, name_of
-from hwr.line import NormalisedLine, decode_image, normalise_with_places, time_steps
+from hwr.line import NormalisedLine, normalise_with_places, time_steps
 from hwr.model.info import ModelInfo
 from hwr.page.geometry import bounding_box, clip_box
 from hwr.page.page import AlignedLine, Box, Character, Word
@@ -35,7 +36,6 @@ from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.store.lines import LineFile
 from hwr.text import normalise_text, steps_needed
 
-Grey = NDArray[np.uint8]
 Aligned = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
 
 BACKENDS = ("auto", "onnx", "torch")
@@ -53,7 +53,7 @@ class KnownLine:
     """
 
     name: str
-    image: Grey
+    image: GreyImage
     text: str
     where: str
     id: str | None = None
@@ -74,7 +74,7 @@ class Engine(Protocol):
         """The facts of the model file."""
         ...
 
-    def align(self, lines: Sequence[Grey], labels: Sequence[Sequence[int]]) -> Aligned:
+    def align(self, lines: Sequence[GreyImage], labels: Sequence[Sequence[int]]) -> Aligned:
         """Of each normalised line the log-probabilities (T, classes) and the time steps of its labels."""
         ...
 
@@ -90,7 +90,7 @@ class OnnxEngine:
         """The facts of the model file."""
         return self.runtime.info
 
-    def align(self, lines: Sequence[Grey], labels: Sequence[Sequence[int]]) -> Aligned:
+    def align(self, lines: Sequence[GreyImage], labels: Sequence[Sequence[int]]) -> Aligned:
         """See `Engine.align`."""
         log_probs = self.runtime.log_probs(lines)
         return log_probs, alignments(log_probs, labels)
@@ -209,11 +209,11 @@ class Aligner:
         )
 
 
-def _characters(word: PlacedWord, image: Grey) -> tuple[Character, ...]:
+def _characters(word: PlacedWord, image: GreyImage) -> tuple[Character, ...]:
     return tuple(Character(item.text, item.confidence, _box(item.outline, image)) for item in word.characters)
 
 
-def _box(outline: NDArray[np.float64], image: Grey) -> Box:
+def _box(outline: NDArray[np.float64], image: GreyImage) -> Box:
     return clip_box(bounding_box(outline), (image.shape[1], image.shape[0]))
 
 

@@ -20,6 +20,7 @@ from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
 from hwr.errors import HwrError
 from hwr.files.documents import open_pages, page_of, to_grey
+from hwr.files.images import GreyImage
 from hwr.files.pixels import Source, grey_of
 from hwr.line import NormalisedLine, normalise_line, normalise_with_places
 from hwr.page.geometry import LineCut, bounding_box, clip_box, cut_line
@@ -30,7 +31,6 @@ from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.words import find_words
 from hwr.segment import Layout, find_lines
 
-Grey = NDArray[np.uint8]
 Decoded = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
 
 AS_THE_MODEL_SAYS = DecoderOptions()
@@ -153,7 +153,7 @@ class Recognizer:
         for page in open_pages(source, password=password):
             yield page if isinstance(page, HwrError) else self.read(page)
 
-    def _read_along(self, grey: Grey, lines: Sequence[Line]) -> list[Line]:
+    def _read_along(self, grey: GreyImage, lines: Sequence[Line]) -> list[Line]:
         """The lines with what is written along them; without those that cannot be cut out."""
         cuts: list[tuple[Line, LineCut]] = []
         for line in lines:
@@ -178,7 +178,7 @@ class Recognizer:
         """
         return self.read_lines([to_grey(source)])[0]
 
-    def read_lines(self, lines: Sequence[Grey], /) -> list[Reading]:
+    def read_lines(self, lines: Sequence[GreyImage], /) -> list[Reading]:
         """Read images of lines, many at a time; the results are in the order of the images.
 
         Args:
@@ -186,7 +186,7 @@ class Recognizer:
         """
         return [reading for reading, _ in self._read(lines)]
 
-    def read_line_pages(self, images: Sequence[tuple[str, Grey]]) -> list[Page]:
+    def read_line_pages(self, images: Sequence[tuple[str, GreyImage]]) -> list[Page]:
         """Read images of lines and return each as a page of one line; without lines where nothing was read.
 
         The line's polygon is the whole image, its baseline a level line at three quarters of the height.
@@ -208,7 +208,7 @@ class Recognizer:
             pages.append(Page(name, width, height, self.name, regions, (line,) if found else ()))
         return pages
 
-    def _read(self, lines: Sequence[Grey]) -> list[tuple[Reading, NormalisedLine]]:
+    def _read(self, lines: Sequence[GreyImage]) -> list[tuple[Reading, NormalisedLine]]:
         """Reading and normalised image of each line."""
         normalised = [normalise_with_places(line, self.info.height) for line in lines]
         log_probs, spans = self._decode([line.ink for line in normalised])
@@ -225,7 +225,7 @@ class Recognizer:
             for word, confidence in zip(found, reading.words, strict=True)
         )
 
-    def decode_lines(self, lines: Sequence[Grey]) -> Decoded:
+    def decode_lines(self, lines: Sequence[GreyImage]) -> Decoded:
         """What readings are made of: of each line the network's log-probabilities, (T, classes), and the labels that
         the decoder chose, with their time steps.
 
@@ -234,7 +234,7 @@ class Recognizer:
         """
         return self._decode([normalise_line(line, self.info.height) for line in lines])
 
-    def _decode(self, normalised: Sequence[Grey]) -> Decoded:
+    def _decode(self, normalised: Sequence[GreyImage]) -> Decoded:
         log_probs = self._runtime.log_probs(normalised)
         return log_probs, self.decoder.decode(log_probs)
 

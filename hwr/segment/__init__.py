@@ -24,7 +24,7 @@ WORKING_PIXELS = 2_300_000
 USUAL_HEIGHTS = (22.0, 95.0)
 """Heights of lines, in pixels of the copy, that the network knows well; a page of others is looked at once more."""
 BEST_HEIGHT = 40.0
-MOST_PIXELS, LEAST_PIXELS = 4_600_000, 200_000
+MAX_PIXELS, MIN_PIXELS = 4_600_000, 200_000
 """Of the copy for the second look."""
 PRINTED = 0.5
 """Probability from which a line counts as printed."""
@@ -119,14 +119,14 @@ def _trace(grey: NDArray[np.uint8], threads: int) -> tuple[list[Trace], NDArray[
     A page whose lines are very small or very large on the copy is looked at a second time on a fitting one.
     """
     # the network's picture is padded: a strip as thin as a hair must not become a broad and long one
-    longest = MOST_PIXELS / (MULTIPLE * max(grey.shape))
+    longest = MAX_PIXELS / (MULTIPLE * max(grey.shape))
     factor = min(1.0, math.sqrt(WORKING_PIXELS / grey.size), longest)
     copy = scaled(grey, factor)
     traces = trace_lines(mark_lines(copy, threads))
     if traces:
         height = float(np.median([trace.height for trace in traces]))
         if not USUAL_HEIGHTS[0] <= height <= USUAL_HEIGHTS[1]:
-            least, most = (math.sqrt(pixels / grey.size) for pixels in (LEAST_PIXELS, MOST_PIXELS))
+            least, most = (math.sqrt(pixels / grey.size) for pixels in (MIN_PIXELS, MAX_PIXELS))
             factor = min(max(factor * BEST_HEIGHT / height, least), most, longest)
             copy = scaled(grey, factor)
             traces = trace_lines(mark_lines(copy, threads))

@@ -5,7 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.uint8]
+from hwr.files.images import GreyImage
+
 Mask = NDArray[np.uint8]
 
 UNIT = 0.4
@@ -18,13 +19,13 @@ DARK_BED = 0.5
 """Where the paper is darker than this share of the page's usual paper, it is the bed of the scanner or the table."""
 SAUVOLA_WINDOW = 41
 SAUVOLA_K = 0.2
-LEAST_DEPTH = 12
+MIN_DEPTH = 12
 """Grey levels below the paper that ink has at least."""
 FAINT_INK = 0.3
 """Ink has at least this share of the depth of the page's usual ink: less is bleed-through or paper grain."""
 
 
-def scaled(grey: Grey, factor: float) -> Grey:
+def scaled(grey: GreyImage, factor: float) -> GreyImage:
     """A copy of the page, smaller or larger by a factor."""
     import cv2
 
@@ -34,7 +35,7 @@ def scaled(grey: Grey, factor: float) -> Grey:
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC), np.uint8)
 
 
-def dark_on_light(grey: Grey) -> Grey:
+def dark_on_light(grey: GreyImage) -> GreyImage:
     """The page, turned round if its writing is light on dark."""
     import cv2
 
@@ -47,7 +48,7 @@ def dark_on_light(grey: Grey) -> Grey:
     return grey
 
 
-def find_writing(depth: Grey, height: float) -> Mask:
+def find_writing(depth: GreyImage, height: float) -> Mask:
     """1 where there is ink that can belong to letters; rules, frames and specks are left out.
 
     Args:
@@ -61,7 +62,7 @@ def find_writing(depth: Grey, height: float) -> Mask:
     return drop_foreign(writing, unit)
 
 
-def paper_depth(grey: Grey) -> Grey:
+def paper_depth(grey: GreyImage) -> GreyImage:
     """How much darker each pixel is than its paper, 0 to 255.
 
     The paper's level is the median of local maxima. Dark surroundings of the page get depth 0.
@@ -81,7 +82,7 @@ def paper_depth(grey: Grey) -> Grey:
     return np.asarray(depth, np.uint8)
 
 
-def binarise(depth: Grey) -> Mask:
+def binarise(depth: GreyImage) -> Mask:
     """1 where there is ink: Sauvola's local threshold (Sauvola and Pietikäinen 2000), without faint ink."""
     import cv2
 
@@ -94,7 +95,7 @@ def binarise(depth: Grey) -> Mask:
     mean = cv2.boxFilter(light, -1, window)
     deviation = np.sqrt(np.maximum(cv2.sqrBoxFilter(light, -1, window) - mean * mean, 0))
     local = light < mean * (1 + SAUVOLA_K * (deviation / 128 - 1))
-    deep = depth > max(LEAST_DEPTH, FAINT_INK * float(strokes.mean()))
+    deep = depth > max(MIN_DEPTH, FAINT_INK * float(strokes.mean()))
     return np.asarray(local & deep, np.uint8)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.files.images import GreyImage
+
 Map = NDArray[np.float32]
-Grey = NDArray[np.uint8]
 
 NETWORK = Path(__file__).with_name("lines.onnx")
 STRIDE = 2
@@ -47,7 +48,7 @@ def _session(path: Path, threads: int) -> Any:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def mark_lines(grey: Grey, threads: int, network: Path = NETWORK) -> Maps:
+def mark_lines(grey: GreyImage, threads: int, network: Path = NETWORK) -> Maps:
     """Run the network on a page of shape (H, W), 0 black to 255 white."""
     height, width = grey.shape
     rows, columns = (-(-side // MULTIPLE) * MULTIPLE for side in (height, width))

@@ -18,9 +18,9 @@ IN_ROW = 0.4
 """Lines of a table whose baselines are closer than this share of their height stand in one row."""
 OWN, A_LITTLE = 0.5, 0.25
 """Shares of the greatest width that a line shares with another: lines of its own column, and of one it reaches into."""
-LEAST_HEAD, LEAST_COLUMNS = 5, 3
+MIN_HEAD, MIN_COLUMNS = 5, 3
 """Lines of a printed head, and of its longest row, at least."""
-LEAST_CELLS = 4
+MIN_CELLS = 4
 """Lines that a column of a table has at least."""
 NOTE = 2
 """Written lines that may stand over a printed head."""
@@ -64,7 +64,7 @@ def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float], printed: S
     head = _head(np.asarray(printed or [False] * count, dtype=np.bool_), overlap, touching, x0, y, bottom - top)
     if head:
         _put_head_first(before, head, y)
-    is_table = _count_columns(overlap) >= LEAST_COLUMNS
+    is_table = _count_columns(overlap) >= MIN_COLUMNS
     return _counted(before, x0, y) if is_table else _sorted(before, x0, y)
 
 
@@ -91,7 +91,7 @@ def _head(printed: Flags, overlap: Flags, touching: Flags, x0: Values, y: Values
     """
     under_writing = (touching & (y[:, None] < y[None, :]) & ~printed[:, None]).sum(axis=0) > NOTE
     members = np.flatnonzero(printed & ~under_writing)
-    if len(members) < LEAST_HEAD:
+    if len(members) < MIN_HEAD:
         return []
     near = ROW * float(np.median(heights[members]))
     rows: list[list[int]] = []
@@ -101,13 +101,13 @@ def _head(printed: Flags, overlap: Flags, touching: Flags, x0: Values, y: Values
         else:
             rows.append([index])
     under = np.flatnonzero(~printed & (y > y[members].min()))
-    if max(map(len, rows)) < LEAST_COLUMNS or _count_columns(overlap[np.ix_(under, under)]) < LEAST_COLUMNS:
+    if max(map(len, rows)) < MIN_COLUMNS or _count_columns(overlap[np.ix_(under, under)]) < MIN_COLUMNS:
         return []
     return [index for row in rows for index in sorted(row, key=lambda index: float(x0[index]))]
 
 
 def _count_columns(overlap: NDArray[np.bool_]) -> int:
-    """Groups of at least `LEAST_CELLS` lines of which each overlaps another of its group."""
+    """Groups of at least `MIN_CELLS` lines of which each overlaps another of its group."""
     group = np.arange(len(overlap))
     for _ in range(len(overlap)):
         joined = np.where(overlap, group[None, :], len(overlap)).min(axis=1, initial=len(overlap))
@@ -115,7 +115,7 @@ def _count_columns(overlap: NDArray[np.bool_]) -> int:
         if (joined == group).all():
             break
         group = joined
-    return int((np.bincount(group, minlength=1) >= LEAST_CELLS).sum())
+    return int((np.bincount(group, minlength=1) >= MIN_CELLS).sum())
 
 
 def _put_head_first(before: NDArray[np.bool_], head: list[int], y: Values) -> None:

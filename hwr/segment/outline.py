@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.files.images import GreyImage
 from hwr.page.geometry import Points
-from hwr.segment.clean import Grey, Mask
+from hwr.segment.clean import Mask
 from hwr.segment.trace import Trace
 
 # All lengths below are shares of a line's height, from its ascenders to its descenders.
@@ -15,9 +16,9 @@ CORE = 0.38
 """Small letters reach from the baseline so far up."""
 REACH = 0.45
 """Ink farther from the small letters of every line belongs to no line."""
-ABOVE, BELOW = 1.0, 0.6
+MAX_ABOVE, MAX_BELOW = 1.0, 0.6
 """What a line's polygon takes in at most above and below its baseline."""
-LEAST_ABOVE, LEAST_BELOW = 0.42, 0.1
+MIN_ABOVE, MIN_BELOW = 0.42, 0.1
 """What it takes in at least."""
 BESIDE = 0.6
 """How far the ink of a line goes on beyond the ends of its baseline."""
@@ -28,14 +29,14 @@ PAD = 0.05
 SHARE = 0.15
 """A piece of ink that has at least this share of its core in a second line joins two lines, and is cut between them."""
 
-FAINTEST = 0.45
+MIN_DEPTH = 0.45
 """A line whose ink is fainter than this share of the page's usual ink has shone through from the other side."""
-LEAST_INK = 0.006
+MIN_INK = 0.006
 """Ink of a line, as a share of the square of its height, below which nothing is written there."""
 
 AT_BORDER, RIM = 0.006, 0.12
 """Shares of the width of the picture: lines closer to its border are cut off by it; the rim of a page beside."""
-CUT_OFF, MOST_CUT_OFF = 3, 0.75
+CUT_OFF, CUT_OFF_SHARE = 3, 0.75
 """Lines that a page beside has at least, and their share of all lines at the border."""
 
 Indices = NDArray[np.int64]
@@ -57,7 +58,7 @@ class Outline:
     ink: int
 
 
-def outline_lines(traces: Sequence[Trace], writing: Mask, depth: Grey) -> list[Outline]:
+def outline_lines(traces: Sequence[Trace], writing: Mask, depth: GreyImage) -> list[Outline]:
     """The polygon of each line, in the order of the lines.
 
     Args:
@@ -83,7 +84,7 @@ def written(outlines: Sequence[Outline], traces: Sequence[Trace]) -> list[int]:
     return [
         number
         for number, (outline, trace) in enumerate(zip(outlines, traces, strict=True))
-        if outline.ink > LEAST_INK * trace.height**2 and outline.depth > FAINTEST * usual
+        if outline.ink > MIN_INK * trace.height**2 and outline.depth > MIN_DEPTH * usual
     ]
 
 
@@ -101,7 +102,7 @@ def without_cut_off(lines: Sequence[int], outlines: Sequence[Outline], width: in
         border = 0 if near == 0 else width
         there = [index for index in lines if abs(outlines[index].baseline[near, 0] - border) <= AT_BORDER * width]
         rims = [index for index in there if abs(outlines[index].baseline[far, 0] - border) < RIM * width]
-        if len(rims) >= max(CUT_OFF, MOST_CUT_OFF * len(there)):
+        if len(rims) >= max(CUT_OFF, CUT_OFF_SHARE * len(there)):
             cut_off |= set(rims)
     return [index for index in lines if index not in cut_off]
 
@@ -155,12 +156,12 @@ def _cores(traces: Sequence[Trace], shape: tuple[int, ...]) -> NDArray[np.int32]
     return cores
 
 
-def _outline(trace: Trace, rows: Indices, columns: Indices, depth: Grey) -> Outline:
+def _outline(trace: Trace, rows: Indices, columns: Indices, depth: GreyImage) -> Outline:
     """The polygon around the ink of one line, a corner every `BIN` of its height."""
     height = trace.height
     x, y = trace.baseline.T
     base = np.interp(columns, x, y)
-    near = (rows > base - ABOVE * height) & (rows < base + BELOW * height)
+    near = (rows > base - MAX_ABOVE * height) & (rows < base + MAX_BELOW * height)
     near &= (columns > x[0] - BESIDE * height) & (columns < x[-1] + BESIDE * height)
     rows, columns = rows[near], columns[near]
     pad = max(2.0, PAD * height)
@@ -169,7 +170,7 @@ def _outline(trace: Trace, rows: Indices, columns: Indices, depth: Grey) -> Outl
     count = max(1, round((last - first) / max(3.0, BIN * height)))
     edges = np.linspace(first, last, count + 1)
     middle = np.interp((edges[:-1] + edges[1:]) / 2, x, y)
-    top, bottom = middle - LEAST_ABOVE * height, middle + LEAST_BELOW * height
+    top, bottom = middle - MIN_ABOVE * height, middle + MIN_BELOW * height
     index = np.clip(((columns - first) / (last - first) * count).astype(int), 0, count - 1)
     np.minimum.at(top, index, rows.astype(np.float64))
     np.maximum.at(bottom, index, rows + 1.0)

@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 from hwr.page.geometry import Points
 from hwr.segment.maps import STRIDE, Maps
 
-FAINTEST = 0.25
+MIN_CREST = 0.25
 """A crest lower than this is no baseline."""
-SURE = 0.7
+MIN_SCORE = 0.7
 """Mean height of the crest of a line that counts."""
-SHORTEST = 0.5
+MIN_LENGTH = 0.5
 """Heights: a shorter baseline is a speck."""
 END = 0.6
 """A mark of a line's end is at least so high."""
 STUB = 0.8
 """A piece of crest whose median mark of an end is higher lies beyond the end of a line."""
-WIDEST_GAP = 2.5
+MAX_GAP = 2.5
 """Heights: the widest gap between two pieces of a line of which neither has a mark at its end there."""
-MARKED_GAP = 0.4
+MAX_MARKED_GAP = 0.4
 """Heights: the same where one of them has."""
-STEEPEST = 0.25
+MAX_MISS = 0.25
 """Heights by which the ends of two pieces of a line may miss each other."""
 KNOT = 0.5
 """Heights between the points of a baseline."""
@@ -75,7 +75,7 @@ def trace_lines(maps: Maps) -> list[Trace]:
             float(weights @ [getattr(piece, name) for piece in chain]) for name in ("height", "printed", "score")
         )
         extent = STRIDE * (chain[-1].stop - chain[0].start)
-        if score >= SURE and extent >= SHORTEST * height:
+        if score >= MIN_SCORE and extent >= MIN_LENGTH * height:
             traces.append(Trace(_polyline(chain, height), height, printed, score))
     return traces
 
@@ -86,7 +86,7 @@ def find_crests(baseline: NDArray[np.float32]) -> list[tuple[int, NDArray[np.flo
 
     smooth = cv2.GaussianBlur(baseline, (0, 0), sigmaX=2.0, sigmaY=1.0)
     highest = cv2.dilate(smooth, np.ones((5, 1), np.uint8))
-    crest = ((smooth >= highest) & (smooth > FAINTEST)).astype(np.uint8)
+    crest = ((smooth >= highest) & (smooth > MIN_CREST)).astype(np.uint8)
     # a step of one row between columns touches; flat tops of two rows are one crest
     _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(crest, np.ones((3, 3), np.uint8)), connectivity=8)
     labels = np.where(crest > 0, labels, 0)
@@ -151,7 +151,7 @@ def _mark(maps: Maps, column: int, row: int) -> float:
 def join(pieces: list[Piece]) -> list[list[Piece]]:
     """Chains of pieces that make one line each: the closest pairs first."""
     starts = np.array([piece.start for piece in pieces])
-    reach = WIDEST_GAP * np.array([piece.height for piece in pieces]) / STRIDE
+    reach = MAX_GAP * np.array([piece.height for piece in pieces]) / STRIDE
     pairs = []
     for left, piece in enumerate(pieces):
         gaps = starts - piece.stop
@@ -180,14 +180,14 @@ def _cost(left: Piece, right: Piece) -> float:
     height = min(left.height, right.height) / STRIDE
     gap = right.start - left.stop
     marked = max(left.right_mark, right.left_mark) > END
-    widest = MARKED_GAP if marked and min(left.right_mark, right.left_mark) > 0.5 * END else WIDEST_GAP
+    widest = MAX_MARKED_GAP if marked and min(left.right_mark, right.left_mark) > 0.5 * END else MAX_GAP
     if marked and left.right_mark > END and right.left_mark > END:
         return float("inf")
     unlike = max(left.height, right.height) > 2 * min(left.height, right.height)
     if unlike or not -0.5 * height <= gap <= widest * height:
         return float("inf")
     miss = abs(_ahead(left, gap / 2, True) - _ahead(right, gap / 2, False))
-    if miss > STEEPEST * height:
+    if miss > MAX_MISS * height:
         return float("inf")
     return float(max(gap, 0) + 4 * miss)
 

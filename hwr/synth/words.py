@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from hwr.errors import DataError, InputError
-from hwr.line import decode_image
+from hwr.files.images import decode_image
 from hwr.store.lines import LineFile, StoredLine
 from hwr.synth.crops import (
     LETTER_HEIGHT,

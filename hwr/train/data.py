@@ -126,7 +126,8 @@ class StoreSource:
         yield from map(normalise_text, self._file.texts())
 
     def read(self, group: int) -> list[TrainingLine]:
-        from hwr.line import decode_image, normalise_line
+        from hwr.files.images import decode_image
+        from hwr.line import normalise_line
 
         stored = self._file.read_group(group)
 

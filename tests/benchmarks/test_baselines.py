@@ -6,7 +6,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from benchmarks.baselines import BaselineScores, coverage, even_points, score_baselines, tolerances
+from benchmarks.baselines import (
+    BaselineMatch,
+    BaselineScores,
+    coverage,
+    even_points,
+    match_baselines,
+    score_baselines,
+    tolerances,
+)
 
 Pixel = tuple[int, int]
 
@@ -185,3 +193,27 @@ def test_nothing_found_nothing_there_and_pooling() -> None:
     pooled = BaselineScores((1.0, 0.5), (1.0,)) + BaselineScores((0.0,), (0.5, 0.0))
     assert pooled == BaselineScores((1.0, 0.5, 0.0), (1.0, 0.5, 0.0))
     assert (pooled.precision, pooled.recall, pooled.f1) == (0.5, 0.5, 0.5)
+
+
+# --- whole lines -------------------------------------------------------------------------------------------------
+
+
+def test_matching_counts_lines_within_a_quarter_of_the_distance() -> None:
+    reference = [level(y) for y in (100, 140, 180)]
+    assert match_baselines(reference, reference) == BaselineMatch(3, 3, 3)
+    near, far = [level(y + 9) for y in (100, 140, 180)], [level(y + 15) for y in (100, 140, 180)]
+    assert match_baselines(reference, near).f1 == 1
+    assert match_baselines(reference, far).f1 == 0
+
+
+def test_a_line_in_pieces_or_found_twice_is_not_right() -> None:
+    reference = [level(100), level(140)]
+    halves = [level(100, 0, 480), level(100, 520, 1000), level(140)]
+    assert match_baselines(reference, halves) == BaselineMatch(1, 3, 2)
+    twice = [level(100), level(101), level(140)]
+    result = match_baselines(reference, twice)
+    assert (result.precision, result.recall) == (2 / 3, 1)
+    joined = [[(0, 100), (480, 100), (520, 140), (1000, 140)]]
+    assert match_baselines(reference, joined).matched == 0
+    assert match_baselines([], []).f1 == 1 and match_baselines(reference, []).f1 == 0
+    assert BaselineMatch(1, 2, 3) + BaselineMatch(1, 1, 1) == BaselineMatch(2, 3, 4)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from hwr.decode.beam import BeamOptions, beam_search
 from hwr.decode.lattice import text_log_probability
-from hwr.line import load_image, normalise_line
+from hwr.files.images import load_image
+from hwr.line import normalise_line
 from hwr.recognize.models import load_model
 
 Line = NDArray[np.float32]

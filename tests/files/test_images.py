@@ -27,8 +27,6 @@ from hwr.files.images import (
     opened_image,
 )
 
-Grey = NDArray[np.uint8]
-
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()

@@ -55,7 +55,7 @@ def test_grey_and_coloured_pages_of_any_size() -> None:
 
 def test_a_large_page_is_drawn_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     full = draw(RICH, GREY)
-    monkeypatch.setattr(overlay, "MOST_PIXELS", GREY.size // 4)
+    monkeypatch.setattr(overlay, "MAX_PIXELS", GREY.size // 4)
     half = draw(RICH, GREY)
     assert half.shape == (GREY.shape[0] // 2, GREY.shape[1] // 2, 3)
     whole = cv2.resize(full, half.shape[1::-1], interpolation=cv2.INTER_AREA)

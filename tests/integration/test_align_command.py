@@ -10,7 +10,7 @@ import pytest
 from commands import run_command
 from line_images import image_file, stored_line
 
-from hwr.line import load_image
+from hwr.files.images import load_image
 from hwr.recognize.alignment import Aligner
 from hwr.store.lines import write_lines
 

@@ -20,7 +20,7 @@ from commands import run_command
 from line_sets import NumberReader
 from PIL import Image
 
-from hwr.line import decode_image
+from hwr.files.images import decode_image
 from hwr.store.lines import LineFile, StoredLine, write_lines
 from hwr.text import normalise_text
 

@@ -8,7 +8,7 @@ import pytest
 from commands import Outcome, Run, run_command
 from page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 
-from hwr.line import decode_image
+from hwr.files.images import decode_image
 from hwr.recognize.given_lines import read_lines_file
 from hwr.recognize.recognizer import Recognizer
 from hwr.store.lines import LineFile

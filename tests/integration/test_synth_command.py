@@ -9,7 +9,7 @@ import pytest
 from commands import Outcome, Run, run_command
 from synth_sources import PROSE, write_broken_font, write_font, write_text
 
-from hwr.line import load_image
+from hwr.files.images import load_image
 from hwr.store.lines import LineFile
 
 

@@ -5,12 +5,10 @@ import numpy as np
 import pytest
 
 from hwr.page.geometry import (
-    BaselineMatch,
     bounding_box,
     clip_box,
     cut_line,
     line_distance,
-    match_baselines,
     polygon_area,
     resample,
 )
@@ -45,27 +43,6 @@ def test_line_distance_is_the_drop_to_the_next_line_in_the_same_column() -> None
     right = [np.array(level(y, 500, 900)) for y in (119, 159, 199)]
     assert line_distance(left + right) == 40
     assert line_distance([np.array(level(100))]) == 50
-
-
-def test_matching_counts_lines_within_a_quarter_of_the_distance() -> None:
-    reference = [level(y) for y in (100, 140, 180)]
-    assert match_baselines(reference, reference) == BaselineMatch(3, 3, 3)
-    near, far = [level(y + 9) for y in (100, 140, 180)], [level(y + 15) for y in (100, 140, 180)]
-    assert match_baselines(reference, near).f1 == 1
-    assert match_baselines(reference, far).f1 == 0
-
-
-def test_a_line_in_pieces_or_found_twice_is_not_right() -> None:
-    reference = [level(100), level(140)]
-    halves = [level(100, 0, 480), level(100, 520, 1000), level(140)]
-    assert match_baselines(reference, halves) == BaselineMatch(1, 3, 2)
-    twice = [level(100), level(101), level(140)]
-    result = match_baselines(reference, twice)
-    assert (result.precision, result.recall) == (2 / 3, 1)
-    joined = [[(0, 100), (480, 100), (520, 140), (1000, 140)]]
-    assert match_baselines(reference, joined).matched == 0
-    assert match_baselines([], []).f1 == 1 and match_baselines(reference, []).f1 == 0
-    assert BaselineMatch(1, 2, 3) + BaselineMatch(1, 1, 1) == BaselineMatch(2, 3, 4)
 
 
 def test_a_level_line_is_cut_without_change() -> None:

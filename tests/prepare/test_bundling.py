@@ -8,7 +8,8 @@ from line_images import image_file, stored_line
 
 from hwr.bundle import BundleShard, find_shards
 from hwr.errors import DataError, OutputError
-from hwr.line import NORMALISATION, decode_image, normalise_line
+from hwr.files.images import decode_image
+from hwr.line import NORMALISATION, normalise_line
 from hwr.prepare.bundling import BundleOptions, StoreSplit, bundle, find_splits
 from hwr.prepare.samples import Reason
 from hwr.store.lines import StoredLine, write_lines

@@ -13,7 +13,8 @@ from PIL import Image
 
 from hwr.errors import DataError, InputError
 from hwr.files import images as imagefiles
-from hwr.line import decode_image, normalise_line
+from hwr.files.images import decode_image
+from hwr.line import normalise_line
 from hwr.model.info import ModelInfo
 from hwr.prepare.alphabets import read_alphabet
 from hwr.prepare.checks import CheckOptions, check_sample, count_characters

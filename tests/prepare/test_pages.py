@@ -12,7 +12,7 @@ from page_files import alto_block, alto_line, alto_xml, page_line, page_region, 
 from PIL import Image
 
 from hwr.errors import DataError, InputError
-from hwr.line import decode_image
+from hwr.files.images import decode_image
 from hwr.page.geometry import cut_line
 from hwr.prepare.checks import CheckOptions, check_sample
 from hwr.prepare.pages import PageFiles, PageOptions, find_kind

@@ -13,7 +13,8 @@ from tiny_model import write_tiny_model
 
 from hwr.decode.lattice import align, text_log_probability
 from hwr.errors import DataError, InputError
-from hwr.line import load_image, normalise_line
+from hwr.files.images import load_image
+from hwr.line import normalise_line
 from hwr.page.page import AlignedLine
 from hwr.recognize.alignment import Aligner, FailedLine, KnownLine, align_set
 from hwr.recognize.models import load_model

@@ -9,7 +9,7 @@ from page_files import page_line, page_region, page_xml
 from tiny_model import write_tiny_model
 
 from hwr.errors import InputError, UsageError
-from hwr.line import load_image
+from hwr.files.images import load_image
 from hwr.page.page import Page, Region
 from hwr.page.shapes import rectangle
 from hwr.recognize.given_lines import GivenLines, read_given, read_lines_file

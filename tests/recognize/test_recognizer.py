@@ -11,7 +11,8 @@ from tiny_model import ALPHABET, INFO, expected_log_probs, write_tiny_model
 from hwr.decode.confidence import Calibration
 from hwr.decode.greedy import decode_greedy
 from hwr.errors import InputError, ModelError
-from hwr.line import load_image, normalise_line
+from hwr.files.images import load_image
+from hwr.line import normalise_line
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Page
 from hwr.recognize.recognizer import PageOptions, Recognizer

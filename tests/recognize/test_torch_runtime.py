@@ -13,7 +13,8 @@ from tiny_model import INFO, write_tiny_model
 
 from hwr.decode.lattice import align
 from hwr.errors import MissingDependency, ModelError, UsageError
-from hwr.line import load_image, normalise_line
+from hwr.files.images import load_image
+from hwr.line import normalise_line
 from hwr.recognize.alignment import Aligner, OnnxEngine, load_engine
 from hwr.recognize.models import load_model
 from hwr.recognize.runtimes.torch import TorchRuntime, align_tensor, load_torch

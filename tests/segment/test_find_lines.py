@@ -5,16 +5,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from hwr.line import load_image
-from hwr.page.geometry import BaselineMatch, bounding_box, match_baselines
+from benchmarks.baselines import BaselineMatch, match_baselines
+from hwr.files.images import GreyImage, load_image
+from hwr.page.geometry import bounding_box
 from hwr.page.page import Point
 from hwr.segment import Layout, find_lines
 from hwr.segment.maps import MULTIPLE, Maps
 
 ROOT = Path(__file__).parent.parent.parent
-Grey = NDArray[np.uint8]
 WORDS = (
     "the",
     "quick",
@@ -34,7 +33,7 @@ WORDS = (
 )
 
 
-def write(page: Grey, x: int, y: int, words: int, seed: int, scale: float = 1.2) -> list[Point]:
+def write(page: GreyImage, x: int, y: int, words: int, seed: int, scale: float = 1.2) -> list[Point]:
     """Write words with their baseline at y; returns the baseline."""
     random = np.random.default_rng(seed)
     text = " ".join(random.choice(WORDS, words))
@@ -43,7 +42,7 @@ def write(page: Grey, x: int, y: int, words: int, seed: int, scale: float = 1.2)
     return [(x, y), (x + size[0], y)]
 
 
-def drawn_page(rows: range, paper: int = 230, seed: int = 0) -> tuple[Grey, list[list[Point]]]:
+def drawn_page(rows: range, paper: int = 230, seed: int = 0) -> tuple[GreyImage, list[list[Point]]]:
     """A page of lines of different lengths on paper with grain and uneven light."""
     random = np.random.default_rng(seed)
     page = np.full((1400, 1000), paper, np.uint8)
@@ -229,7 +228,7 @@ def test_real_letters(shared: Path) -> None:
 def test_strips_as_thin_as_a_hair_take_little_memory(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def nothing(copy: Grey, threads: int) -> Maps:
+    def nothing(copy: GreyImage, threads: int) -> Maps:
         seen.append(copy.shape)
         empty = np.zeros((-(-copy.shape[0] // 2), -(-copy.shape[1] // 2)), np.float32)
         return Maps(empty, empty, empty, empty)

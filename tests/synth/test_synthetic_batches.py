@@ -9,7 +9,8 @@ import pytest
 from synth_sources import write_broken_font, write_font, write_text
 
 from hwr.errors import HwrError, InputError
-from hwr.line import decode_image, normalise_line, time_steps
+from hwr.files.images import decode_image
+from hwr.line import normalise_line, time_steps
 from hwr.store.lines import StoredLine
 from hwr.synth.batches import Batch, BatchOptions, default_workers, encode, make_batch, make_batches
 from hwr.synth.generator import LineGenerator

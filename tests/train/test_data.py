@@ -9,7 +9,8 @@ from training_runs import drawn_lines, header
 
 from hwr.bundle import BundleLine, BundleShard, write_bundle
 from hwr.errors import DataError, InputError
-from hwr.line import NORMALISATION, decode_image, normalise_line
+from hwr.files.images import decode_image
+from hwr.line import NORMALISATION, normalise_line
 from hwr.store.lines import write_lines
 from hwr.train.data import BundleSource, Normalised, StoreSource, open_sources
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from training_runs import CHARACTERS, SPEC, drawn_lines
 
 from hwr.decode.greedy import decode_greedy
-from hwr.line import decode_image, normalise_line
+from hwr.files.images import decode_image
+from hwr.line import normalise_line
 from hwr.model.checkpoint import load_model
 from hwr.model.network import Network, build
 from hwr.store.lines import LineFile

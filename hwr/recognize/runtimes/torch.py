@@ -16,6 +16,7 @@ from torchaudio.functional import forced_align
 
 from hwr.decode.lattice import LabelSpan
 from hwr.errors import UsageError
+from hwr.files.images import GreyImage
 from hwr.line import time_steps
 from hwr.model.checkpoint import load_model
 from hwr.model.info import ModelInfo
@@ -24,8 +25,6 @@ from hwr.recognize.batches import plan_batches
 from hwr.recognize.models import find_model
 from hwr.recognize.runtimes.onnx import check_normalisation
 from hwr.text import BLANK
-
-Grey = NDArray[np.uint8]
 
 MAX_LINES = 64
 MAX_PIXELS = 4_000_000
@@ -40,7 +39,7 @@ class TorchRuntime:
     network: Network
     device: torch.device
 
-    def log_probs(self, lines: Sequence[Grey]) -> list[NDArray[np.float32]]:
+    def log_probs(self, lines: Sequence[GreyImage]) -> list[NDArray[np.float32]]:
         """Run the network on normalised lines; see `hwr.recognize.runtimes.Runtime.log_probs`."""
         results: list[NDArray[np.float32]] = [np.empty((0, self.info.classes), np.float32)] * len(lines)
         for index, tensor in self._run_all(lines):
@@ -48,7 +47,7 @@ class TorchRuntime:
         return results
 
     def align(
-        self, lines: Sequence[Grey], labels: Sequence[Sequence[int]]
+        self, lines: Sequence[GreyImage], labels: Sequence[Sequence[int]]
     ) -> tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]:
         """The log-probabilities of normalised lines, and the time steps of the labels of each.
 
@@ -63,7 +62,7 @@ class TorchRuntime:
             log_probs[index] = tensor.cpu().numpy()
         return log_probs, spans
 
-    def _run_all(self, lines: Sequence[Grey]) -> Iterator[tuple[int, Tensor]]:
+    def _run_all(self, lines: Sequence[GreyImage]) -> Iterator[tuple[int, Tensor]]:
         """The number of each line with its log-probabilities (T, classes), float32, on the device."""
         widths = [line.shape[1] for line in lines]
         for batch in plan_batches(widths, self.info.height, max_lines=MAX_LINES, max_pixels=MAX_PIXELS):
@@ -71,7 +70,7 @@ class TorchRuntime:
                 yield index, result[: time_steps(widths[index], self.info.stride)]
 
     @torch.inference_mode()
-    def _run(self, lines: Sequence[Grey]) -> Tensor:
+    def _run(self, lines: Sequence[GreyImage]) -> Tensor:
         """One batch, padded with paper to the widest line: (B, T, classes)."""
         widths = torch.tensor([line.shape[1] for line in lines], dtype=torch.int64)
         ink = torch.zeros((len(lines), 1, self.info.height, int(widths.max())), dtype=torch.uint8)

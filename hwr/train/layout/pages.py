@@ -9,7 +9,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from hwr.errors import DataError
-from hwr.line import decode_image
+from hwr.files.images import decode_image
 from hwr.page.geometry import Points, as_points, polygon_area, resample
 
 PRINTED = ("print", "typewritten")
