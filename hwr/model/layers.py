@@ -1,8 +1,8 @@
-"""The layers that look at the plane: convolution, norm, pooling.
+"""Layers over the plane: convolution, norm, pooling.
 
-Every layer takes and returns maps of shape (B, C, H, W) with a `Frame` that knows the true width of each line. The
-contract of true lengths: whatever enters a layer that looks sideways is zero right of the line's true width. So each
-layer here masks its output last, after norm and activation.
+Each layer takes and returns maps of shape (B, C, H, W) with a `Frame` that holds the true width of each line. The
+contract of true lengths: the input of a layer that looks sideways is zero to the right of the line's true width. So
+each layer masks its output last, after norm and activation.
 """
 
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from hwr.model import vgsl
 
 @dataclass(frozen=True)
 class Frame:
-    """True widths, in columns of the present map, of the lines of a batch.
+    """True widths of the lines of a batch, in columns of the current maps.
 
-    `widths` is int64 (B,), or None when every line fills the whole map: then nothing needs a mask.
+    `widths` is int64 (B,), or None when every line fills the maps: then nothing needs a mask.
     """
 
     widths: Tensor | None
 
     def strided(self, stride: int) -> "Frame":
-        """The frame after a layer with this stride along x: ceil(width / stride)."""
+        """Return the frame after a layer with this stride along x: ceil(width / stride)."""
         if self.widths is None or stride == 1:
             return self
         return Frame((self.widths + stride - 1) // stride)
 
     def mask(self, x: Tensor) -> Tensor | None:
-        """1 on true columns and 0 right of them, shape (B, 1, 1, W), or None when nothing is to be masked."""
+        """Return 1 on true columns and 0 to their right, shape (B, 1, 1, W); None when nothing needs a mask."""
         if self.widths is None:
             return None
         columns = torch.arange(x.shape[-1], device=x.device)
@@ -38,9 +38,29 @@ class Frame:
 
 
 def masked(x: Tensor, frame: Frame) -> Tensor:
-    """`x` with zeros right of each line's true width."""
+    """Return `x` with zeros to the right of each line's true width."""
     mask = frame.mask(x)
     return x if mask is None else x * mask
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A weight inside the network that acts as `blocks` matrices, one above the other."""
+
+    weight: Tensor
+    blocks: int
+
+    def matrices(self, tensor: Tensor) -> Tensor:
+        """Reshape a tensor of the weight's shape to (blocks, rows, columns); each kernel becomes one row."""
+        return tensor.reshape(self.blocks, tensor.shape[0] // self.blocks, -1)
+
+
+class Layer(nn.Module):
+    """A layer of a network: (maps, frame) -> (maps, frame)."""
+
+    def hidden_weights(self) -> list[Hidden]:
+        """Return the weights that act as matrices: kernels, unless a layer knows better."""
+        return [Hidden(module.weight, 1) for module in self.modules() if isinstance(module, nn.Conv2d)]
 
 
 class MaskedBatchNorm(nn.BatchNorm2d):
@@ -105,7 +125,7 @@ def activate(x: Tensor, activation: vgsl.Activation) -> Tensor:
 
 
 class NormedConvolution(nn.Module):
-    """Convolution and norm; no activation, no mask. Column c of the result looks at columns around c * stride."""
+    """Convolution and norm, without activation and mask. Column c of the result is centred on column c * stride."""
 
     def __init__(
         self, channels_in: int, channels: int, kernel: tuple[int, int], stride: tuple[int, int], norm: vgsl.Norm
@@ -121,35 +141,35 @@ class NormedConvolution(nn.Module):
             self.norm = MaskedInstanceNorm(channels)
 
     def forward(self, x: Tensor, frame: Frame) -> Tensor:
-        """(B, C_in, H, W) -> (B, C, ceil(H / sy), ceil(W / sx)); `frame` is that of the result."""
+        """(B, C_in, H, W) -> (B, C, ceil(H / sy), ceil(W / sx)); `frame` belongs to the result."""
         x = self.convolution(x)
         return x if self.norm is None else self.norm(x, frame)
 
 
-class Convolution(nn.Module):
+class Convolution(Layer):
     """Convolution, norm, activation."""
 
-    def __init__(self, channels_in: int, layer: vgsl.Convolution) -> None:
+    def __init__(self, maps: vgsl.Maps, layer: vgsl.Convolution) -> None:
         super().__init__()
         self.layer = layer
-        self.body = NormedConvolution(channels_in, layer.channels, layer.kernel, layer.stride, layer.norm)
+        self.body = NormedConvolution(maps.channels, layer.channels, layer.kernel, layer.stride, layer.norm)
 
     def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
         frame = frame.strided(self.layer.stride[1])
         return masked(activate(self.body(x, frame), self.layer.activation), frame), frame
 
 
-class Residual(nn.Module):
+class Residual(Layer):
     """Two convolutions whose result is added to the input (He et al. 2016, post-activation)."""
 
-    def __init__(self, channels_in: int, layer: vgsl.Convolution) -> None:
+    def __init__(self, maps: vgsl.Maps, layer: vgsl.Residual) -> None:
         super().__init__()
         self.layer = layer
-        self.first = NormedConvolution(channels_in, layer.channels, layer.kernel, (1, 1), layer.norm)
+        self.first = NormedConvolution(maps.channels, layer.channels, layer.kernel, (1, 1), layer.norm)
         self.second = NormedConvolution(layer.channels, layer.channels, layer.kernel, (1, 1), layer.norm)
         self.shortcut: NormedConvolution | None = None
-        if channels_in != layer.channels:
-            self.shortcut = NormedConvolution(channels_in, layer.channels, (1, 1), (1, 1), layer.norm)
+        if maps.channels != layer.channels:
+            self.shortcut = NormedConvolution(maps.channels, layer.channels, (1, 1), (1, 1), layer.norm)
 
     def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
         inner = masked(activate(self.first(x, frame), self.layer.activation), frame)
@@ -157,10 +177,10 @@ class Residual(nn.Module):
         return masked(activate(self.second(inner, frame) + short, self.layer.activation), frame), frame
 
 
-class MaxPool(nn.Module):
-    """Max pooling; the batch's width is a multiple of the total stride, so no column is left over."""
+class MaxPool(Layer):
+    """Max pooling; the width of a batch is a multiple of the total stride, so no column is left over."""
 
-    def __init__(self, layer: vgsl.MaxPool) -> None:
+    def __init__(self, maps: vgsl.Maps, layer: vgsl.MaxPool) -> None:
         super().__init__()
         self.layer = layer
 
@@ -169,27 +189,30 @@ class MaxPool(nn.Module):
         if rows == 0 and columns == stride[1] == 1:
             return x.amax(2, keepdim=True), frame
         rows = rows or x.shape[2]
-        # A window wider than its stride reaches to the right: beyond the true width it meets zeros, in any batch.
+        # A window wider than its stride reaches to the right: beyond the true width it covers zeros, in any batch.
         x = functional.pad(x, (0, max(0, columns - stride[1])))
         x = functional.max_pool2d(x, (rows, columns), (stride[0] or rows, stride[1]))
         frame = frame.strided(stride[1])
         return masked(x, frame), frame
 
 
-class Fold(nn.Module):
+class Fold(Layer):
     """(B, C, H, W) -> (B, C * H, 1, W)."""
+
+    def __init__(self, maps: vgsl.Maps, layer: vgsl.Fold) -> None:
+        super().__init__()
 
     def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
         return x.flatten(1, 2).unsqueeze(2), frame
 
 
-class Dropout(nn.Module):
+class Dropout(Layer):
     """Dropout of single values (Srivastava et al. 2014), with the probability rounded to 1/256 on the CPU.
 
-    There torch draws one random number after the other on one core; a byte of a number is enough for each value.
+    On the CPU torch draws random numbers on one core; one byte of a number is enough for each value.
     """
 
-    def __init__(self, layer: vgsl.Dropout) -> None:
+    def __init__(self, maps: vgsl.Maps, layer: vgsl.Dropout) -> None:
         super().__init__()
         self.p = layer.p
 

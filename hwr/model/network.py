@@ -1,19 +1,32 @@
-"""A network from its specification."""
+"""Build a network from its specification."""
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hwr.model import vgsl
-from hwr.model.layers import Convolution, Dropout, Fold, Frame, MaxPool, Residual, masked
+from hwr.model.layers import Convolution, Dropout, Fold, Frame, Hidden, Layer, MaxPool, Residual, masked
 from hwr.model.recurrent import Recurrent
+
+MODULES: dict[type[vgsl.Layer], Callable[[vgsl.Maps, Any], Layer]] = {
+    vgsl.Convolution: Convolution,
+    vgsl.Residual: Residual,
+    vgsl.MaxPool: MaxPool,
+    vgsl.Fold: Fold,
+    vgsl.Recurrent: Recurrent,
+    vgsl.Dropout: Dropout,
+}
+"""The module of each layer; it is called with the maps before the layer and the layer itself."""
 
 
 class Network(nn.Module):
     """Ink -> log-probabilities of the classes at each time step.
 
     With `shortcut`, a second, tiny head (one 1 x 3 convolution) reads the columns just before the first recurrent
-    layer along x. It helps the convolutions to learn and is thrown away after training (Retsinas et al. 2022, "Best
+    layer along x. It helps the convolutions to learn and is dropped after training (Retsinas et al. 2022, "Best
     practices for a handwritten text recognition system").
     """
 
@@ -21,28 +34,22 @@ class Network(nn.Module):
         super().__init__()
         self.specification = specification
         self.stride = specification.stride
-        self.height = specification.input.height
-        self.classes = specification.output.classes
-        layers: list[nn.Module] = []
-        channels, height = specification.input.channels, specification.input.height
-        self.shortcut_at: int | None = None
-        shortcut_channels = 0
-        for index, layer in enumerate(specification.layers):
-            if self.shortcut_at is None and isinstance(layer, vgsl.Recurrent) and layer.axis == "x":
-                self.shortcut_at, shortcut_channels = index, channels
-            module, channels, height = _build(layer, channels, height)
-            layers.append(module)
-        self.layers = nn.ModuleList(layers)
-        self.output = nn.Linear(channels, self.classes)
+        self.height = specification.height
+        self.classes = specification.classes
+        *before, last = specification.maps()
+        layers = list(zip(specification.layers, before, strict=True))
+        self.layers = nn.ModuleList(MODULES[type(layer)](maps, layer) for layer, maps in layers)
+        self.output = nn.Linear(last.channels, self.classes)
+        self.shortcut_at = next((i for i, (layer, _) in enumerate(layers) if _along_x(layer)), None)
         self.shortcut: nn.Conv1d | None = None
         if shortcut and self.shortcut_at is not None:
-            self.shortcut = nn.Conv1d(shortcut_channels, self.classes, 3, padding=1)
+            self.shortcut = nn.Conv1d(before[self.shortcut_at].channels, self.classes, 3, padding=1)
 
     def forward(self, ink: Tensor, widths: Tensor | None = None) -> Tensor:
-        """Log-probabilities (B, T, classes) in float32; T = ceil(W / stride).
+        """Return log-probabilities (B, T, classes) in float32; T = ceil(W / stride).
 
         Args:
-            ink: (B, 1, H, W), 0 paper to 1 ink, zero right of each line's true width.
+            ink: (B, 1, H, W), 0 paper to 1 ink, zero to the right of each line's true width.
             widths: true widths (B,), int64; None when every line is W columns wide.
         """
         return self.run(ink, widths)[0]
@@ -61,10 +68,14 @@ class Network(nn.Module):
         scores = self.output(x.squeeze(2).transpose(1, 2))
         return functional.log_softmax(scores.float(), dim=2), shortcut
 
+    def hidden_weights(self) -> list[Hidden]:
+        """Return kernels and recurrent matrices, without the heads."""
+        return [hidden for layer in self.layers if isinstance(layer, Layer) for hidden in layer.hidden_weights()]
+
     def _columns(
         self, ink: Tensor, widths: Tensor | None, span_mask: Tensor | None
     ) -> tuple[Tensor, Frame, Tensor | None]:
-        """What the first recurrent layer reads, and the shortcut head's view of it."""
+        """Return what the first recurrent layer reads, and the shortcut head's view of it."""
         x = functional.pad(ink, (0, -ink.shape[3] % self.stride))
         if widths is None and x.shape[3] != ink.shape[3]:
             widths = torch.full((ink.shape[0],), ink.shape[3], dtype=torch.int64, device=ink.device)
@@ -82,34 +93,19 @@ class Network(nn.Module):
         return x, frame, shortcut
 
 
-def _build(layer: vgsl.Layer, channels: int, height: int) -> tuple[nn.Module, int, int]:
-    """The module of one layer, and the channels and rows it leaves."""
-    match layer:
-        case vgsl.Convolution(residual=True):
-            return Residual(channels, layer), layer.channels, height
-        case vgsl.Convolution():
-            return Convolution(channels, layer), layer.channels, -(-height // layer.stride[0])
-        case vgsl.MaxPool():
-            window = layer.window[0] or height
-            return MaxPool(layer), channels, (height - window) // (layer.stride[0] or height) + 1
-        case vgsl.Fold():
-            return Fold(), channels * height, 1
-        case vgsl.Recurrent():
-            module = Recurrent(channels, layer)
-            return module, module.channels, 1 if layer.summarise else height
-        case vgsl.Dropout():
-            return Dropout(layer), channels, height
+def _along_x(layer: vgsl.Layer) -> bool:
+    return isinstance(layer, vgsl.Recurrent) and layer.axis == "x"
 
 
 def build(spec: str, shortcut: bool = False) -> Network:
     """Parse a VGSL specification and build its network with fresh weights.
 
     Raises:
-        ModelError: the specification cannot be read.
+        ModelError: the specification cannot be built.
     """
     return Network(vgsl.parse(spec), shortcut)
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Number of weights that are learned."""
+    """Return the number of learned weights."""
     return sum(parameter.numel() for parameter in network.parameters())

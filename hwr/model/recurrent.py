@@ -1,30 +1,35 @@
-"""The layers that read in order: LSTM, GRU and plain RNN, forwards, backwards or both, along x or y."""
+"""Layers that read in order: LSTM, GRU and plain RNN, forwards, backwards or both, along x or y."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from hwr.model import vgsl
-from hwr.model.layers import Frame
+from hwr.model.layers import Frame, Hidden, Layer
 
 CELLS: dict[vgsl.Cell, type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 
-class Recurrent(nn.Module):
+class Recurrent(Layer):
     """A recurrent layer over maps of shape (B, C, H, W).
 
     Along x the map has one row and each line is read over its true width, so that the backward direction starts at
     the line's own last column. Along y each column is a sequence of its own.
     """
 
-    def __init__(self, channels_in: int, layer: vgsl.Recurrent) -> None:
+    def __init__(self, maps: vgsl.Maps, layer: vgsl.Recurrent) -> None:
         super().__init__()
         self.layer = layer
         self.cell = CELLS[layer.cell](
-            channels_in, layer.hidden, batch_first=True, bidirectional=layer.direction == "both"
+            maps.channels, layer.hidden, batch_first=True, bidirectional=layer.direction == "both"
         )
-        self.channels = layer.hidden * (2 if layer.direction == "both" else 1)
+        self.channels = layer.after(maps).channels
         _initialise(self.cell)
+
+    def hidden_weights(self) -> list[Hidden]:
+        """Return the matrices; each gate is one of its own."""
+        blocks = vgsl.GATES[self.layer.cell]
+        return [Hidden(w, blocks) for name, w in self.cell.named_parameters() if name.startswith("weight")]
 
     def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
         if self.layer.axis == "x":
@@ -40,7 +45,7 @@ class Recurrent(nn.Module):
         return (y if mask is None else y * mask), frame
 
     def _summary(self, y: Tensor) -> Tensor:
-        """The last output of each direction; the backward one ends at the first row. (N, H, C) -> (N, 1, C)."""
+        """Return the last output of each direction; the backward one ends at the first row. (N, H, C) -> (N, 1, C)."""
         if self.layer.direction == "reverse":
             return y[:, :1]
         return torch.cat([y[:, -1:, : self.layer.hidden], y[:, :1, self.layer.hidden :]], dim=2)
@@ -58,7 +63,7 @@ class Recurrent(nn.Module):
 
 
 def reverse_sequences(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Reverse each sequence of (N, T, C) within its true length; what stands behind it stays in place."""
+    """Reverse each sequence of (N, T, C) within its true length; what follows it stays in place."""
     if lengths is None:
         return x.flip(1)
     steps = torch.arange(x.shape[1], device=x.device)[None, :]

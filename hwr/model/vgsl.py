@@ -1,4 +1,4 @@
-"""VGSL: a network in one line of text (Tesseract's Variable-size Graph Specification Language), parsed without torch.
+"""VGSL, a network in one line of text (Tesseract's Variable-size Graph Specification Language), parsed without torch.
 
     [1,48,0,1 C3,3,32 Mp2,2 R3,3,64 Mp0,1 Lbx192 Do0.25 O1c100]
 
@@ -7,21 +7,24 @@
 | `1,48,0,1` | input: batch, height in pixels, width (0: any), channels (1: grey) |
 | `C[n][a]y,x,d[,sy,sx]` | convolution y x x to d channels with stride sy,sx |
 | `R[n][a]y,x,d` | residual block: two convolutions, the input added before the last activation (He et al. 2016) |
-| `Mpy,x[,sy,sx]` | max pooling; the stride is the window where not given; `Mp0,1` goes over the whole height |
+| `Mpy,x[,sy,sx]` | max pooling; the stride defaults to the window; `Mp0,1` covers the whole height |
 | `S1(1x0)1,3` | height folded into the channels, so that the height becomes 1 |
 | `Lbx192` `Lfx` `Lrx` | LSTM along x: both directions, forwards, backwards; `y` instead of `x`: along the height |
 | `Gbx` `Nbx` | the same with GRU or plain (Elman) RNN |
-| `Lfys64` | `s`: only the last output of the run is kept (summarises a column) |
+| `Lfys64` | `s`: keep only the last output (summarises a column) |
 | `Do0.25` | dropout |
 | `O1c100` | output: 100 classes a time step for CTC, the blank is class 0 |
 
 `n` is the norm: `b` batch (default), `i` instance, `n` none. `a` is the activation: `r` ReLU (default), `t` tanh,
-`s` sigmoid, `l` linear. Names in braces, as in `C{first}3,3,32`, are read and ignored.
+`s` sigmoid, `l` linear. Names in braces, as in `C{first}3,3,32`, are ignored.
+
+Each layer is one class here: its pattern, how it changes the maps, and its counts of weights and multiplications. Its
+module is one entry of `hwr.model.network.MODULES`.
 """
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 from hwr.errors import ModelError
 
@@ -31,185 +34,346 @@ Cell = Literal["lstm", "gru", "rnn"]
 Direction = Literal["forward", "reverse", "both"]
 
 NORMS: dict[str, Norm] = {"b": "batch", "i": "instance", "n": "none"}
+NORM_WEIGHTS: dict[Norm, int] = {"batch": 2, "instance": 2, "none": 1}
+"""Weights a channel besides the kernel: scale and shift of the norm, or the bias of a convolution without one."""
 ACTIVATIONS: dict[str, Activation] = {"r": "relu", "t": "tanh", "s": "sigmoid", "l": "linear"}
 CELLS: dict[str, Cell] = {"L": "lstm", "G": "gru", "N": "rnn"}
+GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}
 DIRECTIONS: dict[str, Direction] = {"f": "forward", "r": "reverse", "b": "both"}
 
+ONE_ROW = "put Mp0,1 or S1(1x0)1,3 before it"
+
+
+class LayerError(ValueError):
+    """A layer cannot be built: the reason, without the layer's name."""
+
 
 @dataclass(frozen=True)
-class Input:
-    """Grey lines of `height` pixels."""
+class Maps:
+    """Feature maps of a line: `channels` maps of `height` rows, of any width."""
 
-    height: int
     channels: int
+    height: int
 
 
 @dataclass(frozen=True)
-class Convolution:
-    """One convolution, or with `residual` a block of two."""
+class Layer:
+    """A layer between input and output."""
 
+    PATTERN: ClassVar[str]
+
+    @property
+    def stride_x(self) -> int:
+        """Columns before the layer for one column after it."""
+        return 1
+
+    @classmethod
+    def from_match(cls, match: re.Match[str]) -> Self:
+        """Make the layer from a match of its pattern.
+
+        Raises:
+            LayerError: a number is out of range.
+        """
+        raise NotImplementedError
+
+    def after(self, maps: Maps) -> Maps:
+        """Return the maps that the layer makes of `maps`.
+
+        Raises:
+            LayerError: the layer does not fit maps of this height.
+        """
+        return maps
+
+    def weights(self, maps: Maps) -> int:
+        """Return the number of learned weights of the layer on `maps`."""
+        return 0
+
+    def multiplications(self, maps: Maps, columns: int) -> int:
+        """Return the multiplications by weights for one line with `columns` columns before the layer."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Convolution(Layer):
+    """One convolution with norm and activation."""
+
+    PATTERN = r"C([bin]?)([rtsl]?)(\d+),(\d+),(\d+)(?:,(\d+),(\d+))?"
     kernel: tuple[int, int]
     channels: int
-    stride: tuple[int, int]
-    norm: Norm
-    activation: Activation
-    residual: bool = False
+    stride: tuple[int, int] = (1, 1)
+    norm: Norm = "batch"
+    activation: Activation = "relu"
+
+    @classmethod
+    def from_match(cls, match: re.Match[str]) -> Self:
+        norm, activation, y, x, channels, *strides = match.groups()
+        stride_y, stride_x = (int(number or 1) for number in strides)
+        if 0 in (stride_y, stride_x):
+            raise LayerError("a stride of 0")
+        size = (kernel_size(y, x), positive(channels, "channels"))
+        return cls(*size, (stride_y, stride_x), NORMS[norm or "b"], ACTIVATIONS[activation or "r"])
+
+    @property
+    def stride_x(self) -> int:
+        return self.stride[1]
+
+    def after(self, maps: Maps) -> Maps:
+        return Maps(self.channels, -(-maps.height // self.stride[0]))
+
+    def weights(self, maps: Maps) -> int:
+        return self.channels * (self._kernel(maps) + NORM_WEIGHTS[self.norm])
+
+    def multiplications(self, maps: Maps, columns: int) -> int:
+        return self.after(maps).height * -(-columns // self.stride[1]) * self.channels * self._kernel(maps)
+
+    def _kernel(self, maps: Maps) -> int:
+        return self.kernel[0] * self.kernel[1] * maps.channels
 
 
 @dataclass(frozen=True)
-class MaxPool:
-    """Max pooling; a window of height 0 covers the whole height."""
+class Residual(Layer):
+    """Two convolutions whose result is added to their input; a 1 x 1 projection where the channels change."""
 
+    PATTERN = r"R([bin]?)([rtsl]?)(\d+),(\d+),(\d+)"
+    kernel: tuple[int, int]
+    channels: int
+    norm: Norm = "batch"
+    activation: Activation = "relu"
+
+    @classmethod
+    def from_match(cls, match: re.Match[str]) -> Self:
+        norm, activation, y, x, channels = match.groups()
+        size = (kernel_size(y, x), positive(channels, "channels"))
+        return cls(*size, NORMS[norm or "b"], ACTIVATIONS[activation or "r"])
+
+    def convolutions(self, channels: int) -> list[tuple[int, Convolution]]:
+        """Return the convolutions of a block on `channels` channels, the projection last; each with its input."""
+        first = Convolution(self.kernel, self.channels, norm=self.norm, activation=self.activation)
+        projection = Convolution((1, 1), self.channels, norm=self.norm, activation="linear")
+        block = [(channels, first), (self.channels, first)]
+        return block if channels == self.channels else [*block, (channels, projection)]
+
+    def after(self, maps: Maps) -> Maps:
+        return Maps(self.channels, maps.height)
+
+    def weights(self, maps: Maps) -> int:
+        parts = self.convolutions(maps.channels)
+        return sum(part.weights(Maps(channels, maps.height)) for channels, part in parts)
+
+    def multiplications(self, maps: Maps, columns: int) -> int:
+        parts = self.convolutions(maps.channels)
+        return sum(part.multiplications(Maps(channels, maps.height), columns) for channels, part in parts)
+
+
+@dataclass(frozen=True)
+class MaxPool(Layer):
+    """Max pooling; a window or stride of height 0 covers the whole height."""
+
+    PATTERN = r"Mp(\d+),(\d+)(?:,(\d+),(\d+))?"
     window: tuple[int, int]
     stride: tuple[int, int]
 
+    @classmethod
+    def from_match(cls, match: re.Match[str]) -> Self:
+        window = (int(match[1]), int(match[2]))
+        stride = (int(match[3]), int(match[4])) if match[3] else window
+        if window[1] == 0 or (match[3] and 0 in stride):
+            raise LayerError("a window or stride of 0 (only the window's height may be 0)")
+        return cls(window, stride)
+
+    @property
+    def stride_x(self) -> int:
+        return self.stride[1]
+
+    def after(self, maps: Maps) -> Maps:
+        window = self.window[0] or maps.height
+        if window > maps.height:
+            raise LayerError(f"a pool of height {window} on {maps.height} rows")
+        return Maps(maps.channels, (maps.height - window) // (self.stride[0] or maps.height) + 1)
+
 
 @dataclass(frozen=True)
-class Fold:
+class Fold(Layer):
     """Height into channels."""
 
+    PATTERN = r"S1\(1x0\)1,3"
+
+    @classmethod
+    def from_match(cls, match: re.Match[str]) -> Self:
+        return cls()
+
+    def after(self, maps: Maps) -> Maps:
+        return Maps(maps.channels * maps.height, 1)
+
 
 @dataclass(frozen=True)
-class Recurrent:
+class Recurrent(Layer):
     """A recurrent layer along x or y."""
 
+    PATTERN = r"([LGN])([frb])([xy])(s?)(\d+)"
     cell: Cell
     direction: Direction
     axis: Literal["x", "y"]
     summarise: bool
     hidden: int
 
+    @classmethod
+    def from_match(cls, match: re.Match[str]) -> Self:
+        axis: Literal["x", "y"] = "x" if match[3] == "x" else "y"
+        if match[4] and axis == "x":
+            raise LayerError("a summary along x leaves no time steps for CTC")
+        hidden = positive(match[5], "hidden units")
+        return cls(CELLS[match[1]], DIRECTIONS[match[2]], axis, bool(match[4]), hidden)
+
+    @property
+    def directions(self) -> int:
+        """Number of chains."""
+        return 2 if self.direction == "both" else 1
+
+    def after(self, maps: Maps) -> Maps:
+        if self.axis == "x" and maps.height != 1:
+            raise LayerError(f"a layer along x on {maps.height} rows: {ONE_ROW}")
+        return Maps(self.directions * self.hidden, 1 if self.summarise else maps.height)
+
+    def weights(self, maps: Maps) -> int:
+        # Two biases for each unit of each gate, as torch has them.
+        return self._matrices(maps) + self.directions * GATES[self.cell] * 2 * self.hidden
+
+    def multiplications(self, maps: Maps, columns: int) -> int:
+        return maps.height * columns * self._matrices(maps)
+
+    def _matrices(self, maps: Maps) -> int:
+        return self.directions * GATES[self.cell] * self.hidden * (maps.channels + self.hidden)
+
 
 @dataclass(frozen=True)
-class Dropout:
+class Dropout(Layer):
     """Dropout with probability `p`."""
 
+    PATTERN = r"Do(\d*\.?\d+)"
     p: float
 
+    @classmethod
+    def from_match(cls, match: re.Match[str]) -> Self:
+        if not 0 <= float(match[1]) < 1:
+            raise LayerError("a probability below 1 is expected")
+        return cls(float(match[1]))
 
-@dataclass(frozen=True)
-class Output:
-    """`classes` scores a time step."""
 
-    classes: int
-
-
-Layer = Convolution | MaxPool | Fold | Recurrent | Dropout
+LAYERS: tuple[type[Layer], ...] = (Convolution, Residual, MaxPool, Fold, Recurrent, Dropout)
 
 
 @dataclass(frozen=True)
 class Specification:
-    """A parsed specification."""
+    """A parsed specification.
 
-    input: Input
+    Attributes:
+        height: rows of a line, in pixels.
+        layers: from the input to the output.
+        classes: scores a time step, the blank included.
+    """
+
+    height: int
     layers: tuple[Layer, ...]
-    output: Output
+    classes: int
 
     @property
     def stride(self) -> int:
-        """Columns of the input a time step."""
+        """Columns of the input for one time step."""
         stride = 1
         for layer in self.layers:
-            if isinstance(layer, Convolution | MaxPool):
-                stride *= layer.stride[1]
+            stride *= layer.stride_x
         return stride
 
+    def maps(self) -> list[Maps]:
+        """Return the maps before each layer and, last, before the output."""
+        maps = [Maps(1, self.height)]
+        for layer in self.layers:
+            maps.append(layer.after(maps[-1]))
+        return maps
 
-_NUMBERS = r"(\d+),(\d+)"
-_PATTERNS = {
-    "convolution": re.compile(rf"([CR])([bin]?)([rtsl]?){_NUMBERS},(\d+)(?:,{_NUMBERS})?"),
-    "pool": re.compile(rf"Mp{_NUMBERS}(?:,{_NUMBERS})?"),
-    "fold": re.compile(r"S1\(1x0\)1,3"),
-    "recurrent": re.compile(r"([LGN])([frb])([xy])(s?)(\d+)"),
-    "dropout": re.compile(r"Do(\d*\.?\d+)"),
-    "output": re.compile(r"O1c(\d+)"),
-}
+    def weights(self) -> int:
+        """Return the number of learned weights, without the auxiliary head."""
+        *before, last = self.maps()
+        layers = zip(self.layers, before, strict=True)
+        return sum(layer.weights(maps) for layer, maps in layers) + (last.channels + 1) * self.classes
+
+    def multiplications(self, width: int) -> int:
+        """Return the multiplications by weights for one line of `width` columns."""
+        *before, last = self.maps()
+        columns = -(-width // self.stride) * self.stride
+        total = 0
+        for layer, maps in zip(self.layers, before, strict=True):
+            total += layer.multiplications(maps, columns)
+            columns = -(-columns // layer.stride_x)
+        return total + columns * last.channels * self.classes
 
 
 def parse(text: str) -> Specification:
     """Parse a VGSL specification.
 
     Raises:
-        ModelError: says which layer cannot be read, and why.
+        ModelError: names the layer that cannot be built, and the reason.
     """
     stripped = text.strip()
     if not (stripped.startswith("[") and stripped.endswith("]")):
-        raise ModelError(f"VGSL: {text!r} must stand in square brackets")
-    tokens = [re.sub(r"\{[^}]*\}", "", token) for token in stripped[1:-1].split()]
-    if len(tokens) < 3:
+        raise ModelError(f"VGSL: {text!r} must be in square brackets")
+    first, *tokens = [re.sub(r"\{[^}]*\}", "", token) for token in stripped[1:-1].split()] or [""]
+    if len(tokens) < 2:
         raise ModelError(f"VGSL: {text!r}: an input, layers and an output are needed")
-    layers = tuple(_parse_layer(token) for token in tokens[1:-1])
-    specification = Specification(_parse_input(tokens[0]), layers, _parse_output(tokens[-1]))
-    _check_heights(specification, tokens[1:-1])
+    maps = Maps(1, _input_height(first))
+    specification = Specification(maps.height, tuple(map(_parse_layer, tokens[:-1])), _output_classes(tokens[-1]))
+    for layer, token in zip(specification.layers, tokens, strict=False):
+        try:
+            maps = layer.after(maps)
+        except LayerError as error:
+            raise ModelError(f"VGSL: {token!r}: {error}") from None
+    if maps.height != 1:
+        raise ModelError(f"VGSL: {maps.height} rows are left before the output: {ONE_ROW}")
     return specification
 
 
-def _parse_input(token: str) -> Input:
-    match = re.fullmatch(r"\d+,(\d+),0,(\d+)", token)
-    if not match or int(match[1]) < 8 or int(match[2]) != 1:
+def _input_height(token: str) -> int:
+    match = re.fullmatch(r"\d+,(\d+),0,1", token)
+    if not match or int(match[1]) < 8:
         raise ModelError(f"VGSL: input {token!r}: expected 1,HEIGHT,0,1 with a height of at least 8")
-    return Input(int(match[1]), int(match[2]))
+    return int(match[1])
 
 
-def _parse_output(token: str) -> Output:
-    match = _PATTERNS["output"].fullmatch(token)
+def _output_classes(token: str) -> int:
+    match = re.fullmatch(r"O1c(\d+)", token)
     if not match or int(match[1]) < 2:
         raise ModelError(f"VGSL: output {token!r}: expected O1cCLASSES with at least 2 classes, as the last layer")
-    return Output(int(match[1]))
+    return int(match[1])
 
 
 def _parse_layer(token: str) -> Layer:
-    if match := _PATTERNS["convolution"].fullmatch(token):
-        return _convolution(match, token)
-    if match := _PATTERNS["pool"].fullmatch(token):
-        y, x = int(match[1]), int(match[2])
-        if x == 0 or (match[3] and 0 in (int(match[3]), int(match[4]))):
-            raise ModelError(f"VGSL: {token!r}: a window or stride of 0 (only the window's height may be 0)")
-        return MaxPool((y, x), (int(match[3] or y), int(match[4] or x)))
-    if _PATTERNS["fold"].fullmatch(token):
-        return Fold()
-    if match := _PATTERNS["recurrent"].fullmatch(token):
-        if not int(match[5]):
-            raise ModelError(f"VGSL: {token!r}: no hidden units")
-        axis: Literal["x", "y"] = "x" if match[3] == "x" else "y"
-        if match[4] and axis == "x":
-            raise ModelError(f"VGSL: {token!r}: a summary along x leaves no time steps for CTC")
-        return Recurrent(CELLS[match[1]], DIRECTIONS[match[2]], axis, bool(match[4]), int(match[5]))
-    if match := _PATTERNS["dropout"].fullmatch(token):
-        if not 0 <= float(match[1]) < 1:
-            raise ModelError(f"VGSL: {token!r}: a probability below 1 is expected")
-        return Dropout(float(match[1]))
+    for layer in LAYERS:
+        if match := re.fullmatch(layer.PATTERN, token):
+            try:
+                return layer.from_match(match)
+            except LayerError as error:
+                raise ModelError(f"VGSL: {token!r}: {error}") from None
     raise ModelError(f"VGSL: unknown layer {token!r}")
 
 
-def _convolution(match: re.Match[str], token: str) -> Convolution:
-    kernel = (int(match[4]), int(match[5]))
-    if kernel[0] % 2 == 0 or kernel[1] % 2 == 0:
-        raise ModelError(f"VGSL: {token!r}: kernels must be odd, so that a column keeps its place")
-    if not int(match[6]):
-        raise ModelError(f"VGSL: {token!r}: no channels")
-    stride = (int(match[7] or 1), int(match[8] or 1))
-    residual = match[1] == "R"
-    if 0 in stride or (residual and stride != (1, 1)):
-        raise ModelError(f"VGSL: {token!r}: a residual block has no stride, and no stride is 0")
-    norm, activation = NORMS[match[2] or "b"], ACTIVATIONS[match[3] or "r"]
-    return Convolution(kernel, int(match[6]), stride, norm, activation, residual)
+def kernel_size(y: str, x: str) -> tuple[int, int]:
+    """Return the size of a kernel.
+
+    Raises:
+        LayerError: a side is even.
+    """
+    if int(y) % 2 == 0 or int(x) % 2 == 0:
+        raise LayerError("kernels must be odd, so that a column keeps its place")
+    return int(y), int(x)
 
 
-def _check_heights(specification: Specification, tokens: list[str]) -> None:
-    """Follow the height through the layers: pools must fit, and one row must be left for CTC."""
-    height = specification.input.height
-    for layer, token in zip(specification.layers, tokens, strict=True):
-        if isinstance(layer, Convolution):
-            height = -(-height // layer.stride[0])
-        elif isinstance(layer, MaxPool):
-            window = layer.window[0] or height
-            if window > height:
-                raise ModelError(f"VGSL: {token!r}: a pool of height {window} on {height} rows")
-            height = (height - window) // (layer.stride[0] or height) + 1
-        elif isinstance(layer, Fold) or (isinstance(layer, Recurrent) and layer.summarise):
-            height = 1
-        elif isinstance(layer, Recurrent) and layer.axis == "x" and height != 1:
-            raise ModelError(f"VGSL: {token!r}: a layer along x on {height} rows: put Mp0,1 or S1(1x0)1,3 before it")
-    if height != 1:
-        raise ModelError(f"VGSL: {height} rows are left before the output: put Mp0,1 or S1(1x0)1,3 before it")
+def positive(number: str, name: str) -> int:
+    """Return a number of at least 1.
+
+    Raises:
+        LayerError: it is 0.
+    """
+    if int(number) < 1:
+        raise LayerError(f"no {name}")
+    return int(number)

@@ -8,10 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
 
 from hwr.model.checkpoint import model_bytes
-from hwr.model.network import Network, count_parameters
+from hwr.model.network import count_parameters
 from hwr.train.batches import Batch
 from hwr.train.device import Device, hardware
 from hwr.train.folder import state_bytes
@@ -113,7 +112,7 @@ def measure_cost(session: Session) -> Cost:
         sets=tuple(sets),
         machine=hardware(session.device, session.processes) + f", {session.device.precision}",
         weights=count_parameters(trainer.network),
-        multiplications=multiplications(trainer.average, round(columns)),
+        multiplications=trainer.network.specification.multiplications(round(columns)),
         columns=columns,
         steps=len(reports),
         lines_per_second=rate,
@@ -151,30 +150,6 @@ def _first_pool(trainer: Trainer) -> tuple[list[Batch], float]:
     if not pool:
         trainer.refuse_to_train()
     return pool, trainer.processes.of_first(time.perf_counter() - started)
-
-
-@torch.no_grad()
-def multiplications(network: Network, width: int) -> float:
-    """Multiplications of one forward pass of a line of `width` columns, in layers that have weights."""
-    total = 0.0
-
-    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
-        nonlocal total
-        if isinstance(module, nn.Conv2d | nn.Conv1d) and isinstance(output, Tensor):
-            total += output.numel() * module.weight[0].numel()
-        elif isinstance(module, nn.Linear):
-            total += inputs[0].numel() * module.out_features
-        elif isinstance(module, nn.RNNBase):
-            steps = inputs[0].data.numel() / module.input_size  # a sequence may come packed
-            total += steps * sum(p.numel() for name, p in module.named_parameters() if name.startswith("weight"))
-
-    hooks = [module.register_forward_hook(count) for module in network.modules()]
-    try:
-        network.eval()(torch.zeros(1, 1, network.height, width, device=next(network.parameters()).device))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return total
 
 
 def _peak_memory(device: Device) -> int | None:

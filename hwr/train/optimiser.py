@@ -7,12 +7,12 @@ serves both.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from hwr.model.layers import Hidden
 from hwr.model.network import Network
 from hwr.train.recipe import Optimisation
 
@@ -24,34 +24,10 @@ NEWTON_SCHULZ_STEPS = 5
 ADAM_SIZE = 0.2
 """Root mean square of a typical AdamW update of one weight, in learning rates (Liu et al. 2025)."""
 
-GATES = {"LSTM": 4, "GRU": 3}
-
-
-@dataclass(frozen=True)
-class Hidden:
-    """A weight that Muon updates: `blocks` matrices, one above the other."""
-
-    weight: Tensor
-    blocks: int
-
-    def matrices(self, tensor: Tensor) -> Tensor:
-        """A tensor of the weight's shape as (blocks, rows, columns); kernels are laid out as rows."""
-        return tensor.reshape(self.blocks, tensor.shape[0] // self.blocks, -1)
-
 
 def hidden_weights(network: Network) -> list[Hidden]:
-    """Kernels and recurrent matrices, without the heads.
-
-    Each gate of a recurrent layer is a matrix of its own. A depthwise or single-row kernel is none.
-    """
-    hidden = []
-    for module in network.layers.modules():
-        if isinstance(module, nn.Conv2d):
-            hidden.append(Hidden(module.weight, 1))
-        elif isinstance(module, nn.RNNBase):
-            blocks = GATES.get(module.mode, 1)
-            hidden += [Hidden(w, blocks) for name, w in module.named_parameters() if name.startswith("weight")]
-    return [item for item in hidden if min(item.matrices(item.weight).shape[1:]) > 1]
+    """Return the kernels and recurrent matrices that Muon updates; a depthwise or single-row kernel is not a matrix."""
+    return [item for item in network.hidden_weights() if min(item.matrices(item.weight).shape[1:]) > 1]
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:

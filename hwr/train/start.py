@@ -54,7 +54,7 @@ def begin(recipe: Recipe, texts_of_height: TextsOfHeight) -> Start:
 def _from_nothing(recipe: Recipe, texts_of_height: TextsOfHeight) -> Start:
     """Fresh weights; the alphabet is that of the training texts."""
     spec = recipe.spec or preset_spec(recipe.preset, 2)
-    height = vgsl.parse(spec.replace("{classes}", "2")).input.height
+    height = vgsl.parse(spec.replace("{classes}", "2")).height
     alphabet = Alphabet.of(_used(recipe, texts_of_height(height)))
     if not alphabet.characters:
         raise DataError("the training data hold no text")

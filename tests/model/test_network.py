@@ -7,12 +7,13 @@ import copy
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hwr.errors import ModelError
 from hwr.line import time_steps
+from hwr.model import vgsl
 from hwr.model.layers import MaskedBatchNorm
-from hwr.model.network import Network, build, count_parameters
+from hwr.model.network import MODULES, Network, build, count_parameters
 
 CLASSES = 7
 SPECS = {
@@ -215,6 +216,43 @@ def test_parameters_by_formula() -> None:
     residual = 9 * 4 * 6 + 2 * 6 + 9 * 6 * 6 + 2 * 6 + 4 * 6 + 2 * 6
     lstm = 2 * (4 * 5 * (6 * 4 + 5) + 8 * 5)
     assert count_parameters(made) == convolution + residual + lstm + 10 * 7 + 7
+
+
+@pytest.mark.parametrize("name", [*SPECS, "odd heights"])
+def test_counts_and_maps_of_the_specification_are_those_of_the_modules(name: str) -> None:
+    """Heights, channels, weights and multiplications, counted at the modules while a line of 41 columns passes."""
+    made = build(SPECS.get(name, "[1,27,0,1 C3,3,4,2,2 R3,3,5 C5,5,6,3,1 Mp2,2,3,2 Gbys3 Lbx4 O1c7]")).eval()
+    shapes: list[tuple[int, int]] = []
+    multiplied = 0
+
+    def after_layer(module: nn.Module, inputs: object, output: tuple[Tensor, object]) -> None:
+        shapes.append((output[0].shape[1], output[0].shape[2]))
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor | tuple[Tensor, object]) -> None:
+        nonlocal multiplied
+        if isinstance(module, nn.Conv2d) and isinstance(output, Tensor):
+            multiplied += output.numel() * module.weight[0].numel()
+        elif isinstance(module, nn.Linear):
+            multiplied += inputs[0].numel() * module.out_features
+        elif isinstance(module, nn.RNNBase):
+            steps = inputs[0].data.numel() // module.input_size  # a sequence may be packed
+            multiplied += steps * sum(p.numel() for n, p in module.named_parameters() if n.startswith("weight"))
+
+    for layer in made.layers:
+        layer.register_forward_hook(after_layer)
+    for module in made.modules():
+        module.register_forward_hook(count)
+    made(line(made.height, 41)[None])
+    specification = made.specification
+    assert shapes == [(maps.channels, maps.height) for maps in specification.maps()[1:]]
+    assert specification.weights() == count_parameters(made)
+    multiplied = 0
+    made(line(made.height, 10 * made.stride)[None])  # without padding, which packed sequences leave out
+    assert specification.multiplications(10 * made.stride) == multiplied
+
+
+def test_every_kind_of_layer_has_a_module() -> None:
+    assert set(MODULES) == set(vgsl.LAYERS)
 
 
 def test_names_of_the_weights_stay() -> None:

@@ -18,7 +18,7 @@ def test_size(name: str, limit: int) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_any_number_of_classes_parses(name: str) -> None:
     for classes in (2, 80, 5000):
-        assert parse(preset_spec(name, classes)).output.classes == classes
+        assert parse(preset_spec(name, classes)).classes == classes
 
 
 def test_unknown_name() -> None:

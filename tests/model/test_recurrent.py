@@ -59,7 +59,7 @@ GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
 
 def make(cell: vgsl.Cell, direction: vgsl.Direction, axis: str = "x", summarise: bool = False) -> Recurrent:
-    layer = Recurrent(IN, vgsl.Recurrent(cell, direction, axis, summarise, HIDDEN))  # type: ignore[arg-type]
+    layer = Recurrent(vgsl.Maps(IN, 1), vgsl.Recurrent(cell, direction, axis, summarise, HIDDEN))  # type: ignore[arg-type]
     for parameter in layer.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     return layer
@@ -137,7 +137,7 @@ def test_reverse_sequences_by_hand() -> None:
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_fresh_weights(cell: vgsl.Cell) -> None:
     """Recurrent weights are orthogonal gate by gate; only the forget gate of an LSTM has a bias."""
-    fresh = Recurrent(IN, vgsl.Recurrent(cell, "both", "x", False, HIDDEN)).cell
+    fresh = Recurrent(vgsl.Maps(IN, 1), vgsl.Recurrent(cell, "both", "x", False, HIDDEN)).cell
     for suffix in ("", "_reverse"):
         for gate in getattr(fresh, f"weight_hh_l0{suffix}").split(HIDDEN):
             torch.testing.assert_close(gate @ gate.T, torch.eye(HIDDEN))

@@ -3,7 +3,7 @@
 import pytest
 
 from hwr.errors import ModelError
-from hwr.model.vgsl import Convolution, Dropout, Fold, Input, MaxPool, Output, Recurrent, parse
+from hwr.model.vgsl import Convolution, Dropout, Fold, MaxPool, Recurrent, Residual, parse
 
 
 def layer_of(token: str) -> object:
@@ -23,8 +23,8 @@ def layer_of(token: str) -> object:
         ("Ct3,3,8", Convolution((3, 3), 8, (1, 1), "batch", "tanh")),
         ("Cs3,3,8", Convolution((3, 3), 8, (1, 1), "batch", "sigmoid")),
         ("Cnl1,1,8", Convolution((1, 1), 8, (1, 1), "none", "linear")),
-        ("R3,3,8", Convolution((3, 3), 8, (1, 1), "batch", "relu", residual=True)),
-        ("Rit3,1,8", Convolution((3, 1), 8, (1, 1), "instance", "tanh", residual=True)),
+        ("R3,3,8", Residual((3, 3), 8, "batch", "relu")),
+        ("Rit3,1,8", Residual((3, 1), 8, "instance", "tanh")),
         ("Mp2,3", MaxPool((2, 3), (2, 3))),
         ("Mp3,3,2,1", MaxPool((3, 3), (2, 1))),
         ("Mp0,1", MaxPool((0, 1), (0, 1))),
@@ -49,7 +49,7 @@ def test_recurrent_along_x(token: str, cell: str) -> None:
 
 def test_whole_specification() -> None:
     parsed = parse("  [1,40,0,1 C3,3,8,2,2\n Mp0,1\tDo0.1 Lrx7 O1c99]  ")
-    assert parsed.input == Input(40, 1) and parsed.output == Output(99) and len(parsed.layers) == 4
+    assert (parsed.height, parsed.classes, len(parsed.layers)) == (40, 99, 4)
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,24 @@ def test_rows_that_are_left_are_counted(layers: str, rows: int) -> None:
 
 @pytest.mark.parametrize("layers", ["Mp0,1", "S1(1x0)1,3", "Lfys4", "Mp48,1", "C3,3,4,48,1", "Mp2,1 Mp3,1 Mp8,1"])
 def test_one_row_is_left(layers: str) -> None:
-    assert parse(f"[1,48,0,1 {layers} Lbx4 O1c5]").output.classes == 5
+    assert parse(f"[1,48,0,1 {layers} Lbx4 O1c5]").classes == 5
+
+
+@pytest.mark.parametrize(("layers", "rows"), [("C3,3,4,2,2", 25), ("C3,3,4,4,1 C3,3,4,2,2", 7), ("C5,5,4,3,3", 17)])
+def test_a_strided_convolution_rounds_odd_heights_up(layers: str, rows: int) -> None:
+    with pytest.raises(ModelError, match=f": {rows} rows are left"):
+        parse(f"[1,49,0,1 {layers} O1c5]")
+
+
+def test_multiplications_by_hand() -> None:
+    """A line of 39 columns, 48 rows; 8 kernels of 9 at 24 x 20; an LSTM of 16 on 8 x 12 maps, both ways."""
+    convolution = 24 * 20 * 8 * 9
+    recurrent = 10 * 2 * 4 * 16 * (12 * 8 + 16)
+    output = 10 * 32 * 5
+    parsed = parse("[1,48,0,1 C3,3,8,2,2 Mp2,2 S1(1x0)1,3 Lbx16 O1c5]")
+    assert parsed.multiplications(39) == parsed.multiplications(40) == convolution + recurrent + output
+
+
+def test_multiplications_of_a_residual_block_by_hand() -> None:
+    block = 16 * 40 * (9 * 1 * 6 + 9 * 6 * 6 + 1 * 6)
+    assert parse("[1,16,0,1 R3,3,6 Mp0,1 O1c5]").multiplications(40) == block + 40 * 6 * 5

@@ -12,7 +12,7 @@ from training_runs import SPEC, Recorder, drawn_bundle, drawn_lines, recipe, run
 
 from hwr.errors import DataError, TrainingError
 from hwr.model.network import build
-from hwr.train.cost import TIMED_STEPS, Cost, SetSize, cost_table, measure_cost, multiplications
+from hwr.train.cost import TIMED_STEPS, Cost, SetSize, cost_table, measure_cost
 from hwr.train.loop import Trainer
 from hwr.train.recipe import Recipe, TrainingSet
 from hwr.train.run import Session, dry_run
@@ -111,15 +111,6 @@ def test_data_that_cannot_be_used(tmp_path: Path, data: Path) -> None:
     session.trainer.planner.exclude = "abcd"
     with pytest.raises(TrainingError, match=r"no usable line.*200 excluded"):
         measure_cost(session)
-
-
-def test_multiplications_are_those_of_the_layers() -> None:
-    """By hand: a line of 40 columns, 48 rows; 8 kernels of 9 at 24 x 20; an LSTM of 16 on 8 x 12 maps, both ways."""
-    network = build("[1,48,0,1 C3,3,8,2,2 Mp2,2 S1(1x0)1,3 Lbx16 O1c5]")
-    convolution = 24 * 20 * 8 * 9
-    recurrent = 10 * 2 * 4 * 16 * (12 * 8 + 16)
-    output = 10 * 32 * 5
-    assert multiplications(network, 40) == convolution + recurrent + output
 
 
 def test_the_table() -> None:
