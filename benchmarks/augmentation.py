@@ -120,9 +120,9 @@ def read_lines(path: Path, count: int, start: int) -> list[NDArray[np.uint8]]:
     """Some normalised lines of a Parquet file, spread over its first group after `start`."""
     from hwr.files.images import decode_image
     from hwr.line import normalise_line
-    from hwr.store.lines import LineFile
+    from hwr.store.lines import LineStore
 
-    file = LineFile(path)
+    file = LineStore(path)
     stored = file.read_group(start % len(file.groups))
     step = max(1, len(stored) // count)
     return [normalise_line(decode_image(line.image, line.id), HEIGHT) for line in stored[::step][:count]]

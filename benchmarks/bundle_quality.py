@@ -21,7 +21,7 @@ from hwr.line import NORMALISATION, normalise_line
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.runtimes import Runtime
-from hwr.store.lines import LineFile, StoredLine, resolve_split
+from hwr.store.lines import LineStore, StoredLine
 
 
 def cer(runtime: Runtime, inks: list[NDArray[np.uint8]], texts: list[str]) -> float:
@@ -56,7 +56,7 @@ def main() -> None:
     height = runtime.info.height
     print(f"{'set':20} {'lines':>5} {'CER':>7} " + " ".join(f"{f'quality {q}':>22}" for q in options.quality))
     for path in options.data:
-        stored: list[StoredLine] = list(itertools.islice(LineFile(resolve_split(path, "val")), options.limit))
+        stored: list[StoredLine] = list(itertools.islice(LineStore(path, "val"), options.limit))
         inks = [normalise_line(decode_image(line.image, line.id), height) for line in stored]
         texts = [line.text for line in stored]
         plain = cer(runtime, inks, texts)

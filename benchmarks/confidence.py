@@ -25,7 +25,7 @@ from hwr.files.images import decode_image
 from hwr.metrics import character_errors, right_words
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
-from hwr.store.lines import LineFile, resolve_split
+from hwr.store.lines import LineStore
 
 Numbers = NDArray[np.float64]
 FLOOR = 1e-12
@@ -46,7 +46,7 @@ class Read:
 
 def read(path: Path, recognizer: Recognizer, every: int, beam: int) -> list[Read]:
     """The lines of a set, each N-th of them."""
-    file, alphabet, lines = LineFile(resolve_split(path, "val")), recognizer.alphabet, []
+    file, alphabet, lines = LineStore(path, "val"), recognizer.alphabet, []
     for group in file.groups:
         stored = file.read_group(group.index)[::every]
         log_probs, spans = recognizer.decode_lines([decode_image(line.image, line.id) for line in stored])

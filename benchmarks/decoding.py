@@ -25,7 +25,7 @@ from hwr.recognize.decoder import BEAM, BeamSettings, DecoderOptions, make_decod
 from hwr.recognize.language_models import language_model_names
 from hwr.recognize.recognizer import Recognizer
 from hwr.store.columns import open_parquet
-from hwr.store.lines import resolve_split
+from hwr.store.splits import find_split
 
 LONG = 25
 """Characters of a line that is looked for: shorter ones occur by chance."""
@@ -59,7 +59,7 @@ def count_leaks(texts: Sequence[Path], validation: Sequence[Path]) -> None:
     corpus = "\n".join(" ".join(load_text(path, wrap=0).lines) for path in texts if not path.is_dir())
     corpus += "\n".join("\n".join(load_text(path).lines) for path in texts if path.is_dir())
     for path in validation:
-        column = open_parquet(resolve_split(path, "val")).read(columns=["text"])["text"]
+        column = open_parquet(find_split(path, "val")[0]).read(columns=["text"])["text"]
         lines = [clean(text or "", plain=True) for text in column.to_pylist()]
         long = [line for line in lines if len(line) >= LONG]
         found = sum(line in corpus for line in long)

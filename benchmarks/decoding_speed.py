@@ -40,7 +40,7 @@ from hwr.lm.scorer import NgramScorer
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.recognize.language_models import find_language_model
 from hwr.recognize.models import DEFAULT_MODEL, load_model
-from hwr.store.lines import LineFile, resolve_split
+from hwr.store.lines import LineStore
 from hwr.text import Alphabet
 
 Line = NDArray[np.float32]
@@ -92,7 +92,7 @@ def count_trigrams(alphabet: Alphabet, path: Path, weight: float = 0.4) -> Trigr
 def read_outputs(path: Path, model: str, limit: int | None) -> tuple[Alphabet, list[str], list[Line]]:
     """Texts of a set and what the network says."""
     runtime = load_model(model, threads=1)
-    stored = list(itertools.islice(LineFile(resolve_split(path, "val")), limit))
+    stored = list(itertools.islice(LineStore(path, "val"), limit))
     inks = [normalise_line(decode_image(line.image, line.id), runtime.info.height) for line in stored]
     return runtime.info.make_alphabet(), [line.text for line in stored], runtime.log_probs(inks)
 

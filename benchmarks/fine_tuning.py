@@ -29,7 +29,9 @@ from hwr.model.info import read_info
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.models import find_model
 from hwr.recognize.recognizer import Recognizer
-from hwr.store.lines import LineFile, StoredLine, resolve_split, write_lines
+from hwr.store.lines import LineStore, StoredLine
+from hwr.store.splits import find_split
+from hwr.store.writing import write_lines
 
 if TYPE_CHECKING:
     from hwr.train.validate import SetResult
@@ -81,12 +83,12 @@ def split(name: str, lines: Sequence[StoredLine], most_tuning: int, seed: int, b
 def hands(options: argparse.Namespace) -> Iterator[Hand]:
     """The named writers, or those of each store with most lines."""
     for store in options.stores:
-        file = resolve_split(store, "val")
-        found = Counter(line.writer or "" for line in LineFile(file))
+        [file] = find_split(store, "val")
+        found = Counter(line.writer or "" for line in LineStore(file))
         chosen = [writer for writer in options.writer if writer in found]
         chosen = chosen or [writer for writer, _ in found.most_common(options.writers)]
         for writer in chosen:
-            lines = [line for line in LineFile(file) if (line.writer or "") == writer]
+            lines = [line for line in LineStore(file) if (line.writer or "") == writer]
             yield split(f"{store.stem} {writer}", lines, max(options.sizes), options.seed, options.by_line)
 
 

@@ -26,7 +26,7 @@ from hwr.files.texts import read_text
 from hwr.line import normalise_line
 from hwr.metrics import ErrorCounts, character_errors, word_errors
 from hwr.recognize.models import DEFAULT_MODEL, load_model
-from hwr.store.lines import LineFile, resolve_split
+from hwr.store.lines import LineStore
 from hwr.text import Alphabet, normalise_text
 
 TOGETHER = 16
@@ -104,7 +104,7 @@ def main() -> None:
     nodes = len(lexicon.tree.other)
     print(f"{lexicon.words} words ({lexicon.skipped} skipped), {nodes} nodes; {taken:.1f} s, {grown:.0f} MiB")
     for path in arguments.data:
-        stored = list(LineFile(resolve_split(path, "val")))
+        stored = list(LineStore(path, "val"))
         inks = [normalise_line(decode_image(line.image, line.id), runtime.info.height) for line in stored]
         outputs, texts = runtime.log_probs(inks), [line.text for line in stored]
         unknown = unknown_share(lexicon, alphabet, texts)

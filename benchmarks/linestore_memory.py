@@ -26,7 +26,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from hwr.store.lines import LineFile, StoredLine, write_lines
+from hwr.store.lines import LineStore, StoredLine
+from hwr.store.writing import write_lines
 
 LIMIT_MIB = 300
 HEIGHT, WIDTH = 24, 240
@@ -34,12 +35,12 @@ HEIGHT, WIDTH = 24, 240
 
 def read_lines(path: Path) -> int:
     """Every line with its image."""
-    return sum(1 for _ in LineFile(path))
+    return sum(1 for _ in LineStore(path))
 
 
 def read_shuffled(path: Path) -> int:
     """Every group once, in an order in which training may ask for them: windows of groups, shuffled."""
-    file = LineFile(path)
+    file = LineStore(path)
     order = list(range(len(file.groups)))
     window = 64
     generator = random.Random(0)
@@ -54,7 +55,7 @@ def read_shuffled(path: Path) -> int:
 
 def read_texts(path: Path) -> int:
     """The texts alone."""
-    return sum(1 for _ in LineFile(path).texts())
+    return sum(1 for _ in LineStore(path).texts())
 
 
 def read_for_training(path: Path) -> int:

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from hwr import line as image
 from hwr.errors import InputError
-from hwr.store.lines import LineFile, StoredLine, resolve_split
+from hwr.store.lines import LineStore, StoredLine
 
 SETS = ("iam-lines", "iam-ondb", "hooker", "copiste-fr", "french-archives", "stanford-memorials")
 RUNS = 41
@@ -118,7 +118,7 @@ def within(groups: Iterable[list[float]]) -> float:
 def compare(data: Path, name: str, height: int, limit: int) -> None:
     """Print the table rows of one set."""
     pages: dict[tuple[str, bool], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    lines = list(LineFile(resolve_split(data / name, "val")))
+    lines = list(LineStore(data / name, "val"))
     counted = 0
     for line in lines[:: max(1, math.ceil(len(lines) / limit))]:
         found = measure_line(line, height)

@@ -34,7 +34,8 @@ from hwr.metrics import character_errors
 from hwr.model.info import read_info
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
-from hwr.store.lines import LineFile, StoredLine, resolve_split, write_lines
+from hwr.store.lines import LineStore, StoredLine
+from hwr.store.writing import write_lines
 
 LEAST_CHARACTERS = 8
 """Shorter readings are not kept: their confidence says little of the reader."""
@@ -56,7 +57,7 @@ def split_lines(
 ) -> tuple[list[StoredLine], list[StoredLine]]:
     """The first lines of the train split that the model can write, and the ones after them."""
     alphabet = read_info(weights).make_alphabet()
-    usable = (line for line in LineFile(resolve_split(store, "train")) if not alphabet.missing([line.text]))
+    usable = (line for line in LineStore(store, "train") if not alphabet.missing([line.text]))
     lines = list(islice(usable, labelled + unlabelled))
     return lines[:labelled], lines[labelled:]
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 from hwr.decode.reading import Reading
 from hwr.recognize.decoder import GreedyDecoder
-from hwr.store.lines import StoredLine, write_lines
+from hwr.store.lines import StoredLine
+from hwr.store.writing import write_lines
 from hwr.text import Alphabet
 
 HEIGHT, WIDTH = 6, 20

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from hwr.prepare.manifest import damage, read_manifest
-from hwr.store.lines import LineFile, StoredLine
+from hwr.store.lines import LineStore, StoredLine
 from hwr.text import Alphabet, normalise_text
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
@@ -27,7 +27,7 @@ def script() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def store() -> dict[str, list[StoredLine]]:
-    return {split: list(LineFile(SAMPLES / "lines" / f"{split}.parquet")) for split in ("train", "val")}
+    return {split: list(LineStore(SAMPLES / "lines" / f"{split}.parquet")) for split in ("train", "val")}
 
 
 def runs(mask: np.ndarray) -> int:

@@ -18,7 +18,7 @@ from line_sets import NumberReader
 from PIL import Image
 from synth_sources import write_font, write_text
 
-from hwr.store.lines import write_lines
+from hwr.store.writing import write_lines
 
 SITE = """
 import atexit, importlib.abc, os, sys

@@ -153,10 +153,9 @@ def align_data(
     from hwr.formats.aligned import write_alignment
     from hwr.recognize.alignment import Aligner, FailedLine, align_set
     from hwr.recognize.models import DEFAULT_MODEL
-    from hwr.store.lines import LineFile, resolve_split
+    from hwr.store.lines import LineStore
 
-    path = resolve_split(source, split)
-    count = LineFile(path, columns).count
+    count = LineStore(source, split, columns).count
     count = min(count, limit or count)
     aligner = Aligner(model or DEFAULT_MODEL, backend=backend)
     failed = 0
@@ -164,7 +163,7 @@ def align_data(
         line_writer(output) as write,
         progress_bar(count, on=output is not None or not sys.stdout.isatty()) as advance,
     ):
-        for result in align_set(path, aligner, columns, limit):
+        for result in align_set(source, aligner, columns, limit, split):
             if isinstance(result, FailedLine):
                 failed += 1
                 click.echo(f"hwr: error: {result.error}", err=True)
@@ -172,7 +171,7 @@ def align_data(
                 write(write_alignment(result))
             advance()
         if failed == count:
-            raise DataError(f"{path}: none of its {count} lines could be aligned")
+            raise DataError(f"{source}: none of its {count} lines could be aligned")
     if failed:
         click.echo(f"hwr: {failed} of {count} lines failed", err=True)
     return failed

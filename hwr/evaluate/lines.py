@@ -14,7 +14,7 @@ from hwr.evaluate.sets import EvaluationSet
 from hwr.files.images import GreyImage, decode_image
 from hwr.metrics import ErrorCounts, character_errors, right_words, word_errors
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
-from hwr.store.lines import LineFile, LineGroup, StoredLine
+from hwr.store.lines import LineGroup, LineStore, StoredLine
 from hwr.text import Alphabet, normalise_text
 
 BATCH_PIXELS = 64_000_000
@@ -96,7 +96,7 @@ def read_set(
         if limit is None or row < limit:
             unusable.append(UnreadableLines(source.name, f"row {row}", reason))
 
-    file = LineFile(source.path, columns, report)
+    file = LineStore(source.path, source.split, columns, report)
     remaining = file.count if limit is None else limit
     corrupt = -1
     for group in file.groups:
@@ -117,7 +117,7 @@ def read_set(
         yield from _read_lines(source, lines, reader)
 
 
-def _corrupt_group(source: EvaluationSet, file: LineFile, group: LineGroup, error: str) -> UnreadableLines:
+def _corrupt_group(source: EvaluationSet, file: LineStore, group: LineGroup, error: str) -> UnreadableLines:
     offset = sum(other.stop - other.start for other in file.groups[: group.index])
     count = group.stop - group.start
     return UnreadableLines(source.name, f"rows {offset} to {offset + count - 1}", error, count=count)

@@ -7,15 +7,18 @@ from pathlib import Path
 
 from hwr.errors import DataError
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
-from hwr.store.lines import LineFile, resolve_split
+from hwr.store.lines import LineStore
+from hwr.store.splits import SPLITS, find_split, split_of
 
-SPLITS = ("train", "val", "test")
 DEFAULT_SPLIT = "val"
 
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """One file of lines; `split` is None for a file whose name is none of the splits."""
+    """Lines to evaluate: a file, or the folder of a split in several shards.
+
+    `split` is None for a file whose name does not name a split.
+    """
 
     name: str
     path: Path
@@ -39,13 +42,15 @@ def find_sets(paths: Sequence[Path], split: str) -> tuple[list[EvaluationSet], l
     found, failed = [], []
     for path in paths:
         try:
-            file = resolve_split(path, split)
+            files = find_split(path, split)
         except DataError as error:
             failed.append(FailedSet(path, str(error)))
             continue
+        file = files[0] if len(files) == 1 else path
         in_store = file.stem in SPLITS or path.is_dir()
-        name = file.resolve().parent.name if in_store else file.stem
-        found.append(EvaluationSet(name, file, file.stem if in_store else None))
+        folder = path.resolve() if path.is_dir() else file.resolve().parent
+        stated = split_of(file) or split if in_store else None
+        found.append(EvaluationSet(folder.name if in_store else file.stem, file, stated))
     names = Counter(item.name for item in found)
     renamed = [
         item if names[item.name] == 1 else EvaluationSet(str(item.path), item.path, item.split) for item in found
@@ -58,7 +63,7 @@ def count_lines(sets: Sequence[EvaluationSet], columns: Columns = DEFAULT_COLUMN
     total = 0
     for item in sets:
         try:
-            count = LineFile(item.path, columns).count
+            count = LineStore(item.path, item.split, columns).count
         except DataError:
             continue
         total += count if limit is None else min(count, limit)

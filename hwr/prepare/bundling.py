@@ -8,9 +8,10 @@ from hwr.bundle import DEFAULT_QUALITY, BundleHeader, BundleLine, write_bundle
 from hwr.errors import DataError, InputError, OutputError
 from hwr.files.images import decode_image
 from hwr.line import NORMALISATION, normalise_line
-from hwr.prepare.parquet import parquet_files, split_of
 from hwr.prepare.samples import Reason, Skipped
-from hwr.store.lines import DEFAULT_COLUMNS, Columns, LineFile, StoredLine
+from hwr.store.columns import DEFAULT_COLUMNS, Columns
+from hwr.store.lines import LineStore, StoredLine
+from hwr.store.splits import parquet_files, split_of
 from hwr.text import normalise_text
 
 
@@ -106,12 +107,12 @@ def bundle(
 
 
 def _licences(file: Path, columns: Columns) -> str:
-    rows = (line for _, line in LineFile(file, columns).rows(images=False))
+    rows = (line for _, line in LineStore(file, columns=columns).rows(images=False))
     return "; ".join(sorted({line.licence for line in rows if isinstance(line, StoredLine) and line.licence}))
 
 
 def _normalised(file: Path, options: BundleOptions, skipped: list[Skipped]) -> Iterator[BundleLine]:
-    for row, line in LineFile(file, options.columns).rows():
+    for row, line in LineStore(file, columns=options.columns).rows():
         where = f"{file}, row {row}"
         if isinstance(line, str):
             skipped.append(Skipped(where, Reason.BAD_ROW, line))

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError
-from hwr.prepare.samples import SPLITS, Skipped
+from hwr.prepare.samples import Skipped
 from hwr.store.lines import StoredLine
+from hwr.store.splits import SPLITS
 
 FORMAT = "hwr line store"
 VERSION = 1

@@ -26,7 +26,8 @@ from hwr.page.geometry import cut_line
 from hwr.page.page import Line, Page
 from hwr.page.shapes import fit_line, page_scale
 from hwr.prepare.filetree import FileTree, FolderTree, ZipTree
-from hwr.prepare.samples import IMAGE_SUFFIXES, SPLIT_NAMES, Reason, Sample, Skipped, Unusable
+from hwr.prepare.samples import IMAGE_SUFFIXES, Reason, Sample, Skipped, Unusable
+from hwr.store.splits import SPLIT_NAMES
 
 KINDS = ("page", "alto")
 XML_FOLDERS = ("page", "alto")

@@ -3,25 +3,14 @@
 The split comes from the file's name: `train.parquet`, `validation-00000-of-00002.parquet`, `data/test-....parquet`.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hwr.errors import DataError
-from hwr.prepare.samples import SPLIT_NAMES, Reason, Sample, Skipped
-from hwr.store.lines import DEFAULT_COLUMNS, Columns, LineFile, StoredLine
-
-
-def parquet_files(path: Path) -> list[Path]:
-    """The Parquet files of a source: itself, those in the folder, or those in its folder `data`."""
-    if not path.is_dir():
-        return [path]
-    return sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))
-
-
-def split_of(file: Path) -> str | None:
-    """The split that a file's name begins with; None if it names none."""
-    return SPLIT_NAMES.get(re.split(r"[-_.]", file.stem.lower())[0])
+from hwr.prepare.samples import Reason, Sample, Skipped
+from hwr.store.columns import DEFAULT_COLUMNS, Columns
+from hwr.store.lines import LineStore, StoredLine
+from hwr.store.splits import parquet_files, split_of
 
 
 class ParquetLines:
@@ -40,13 +29,13 @@ class ParquetLines:
         if not self.files:
             raise DataError(f"{path}: no .parquet file in this folder")
         for file in self.files:
-            LineFile(file, columns)
+            LineStore(file, columns=columns)
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
         """The rows of all files in order. Without `images` the image columns are not read."""
         for file in self.files:
             split = split_of(file)
-            for row, line in LineFile(file, self.columns).rows(images):
+            for row, line in LineStore(file, columns=self.columns).rows(images):
                 where = f"{file}, row {row}"
                 if isinstance(line, str):
                     yield Skipped(where, _reason(line), line)

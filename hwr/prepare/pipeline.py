@@ -29,10 +29,12 @@ from hwr.prepare.manifest import (
     without_versions,
 )
 from hwr.prepare.pages import PageOptions
-from hwr.prepare.samples import SPLITS, Sample, Skipped, Source
+from hwr.prepare.samples import Sample, Skipped, Source
 from hwr.prepare.sources import ReaderOptions
 from hwr.prepare.splitting import Plan, SplitOptions, make_plan
-from hwr.store.lines import StoredLine, write_lines
+from hwr.store.lines import StoredLine
+from hwr.store.splits import SPLITS
+from hwr.store.writing import write_lines
 
 PARTIAL = ".partial"
 """Folder in the target where the store is built; a killed run leaves it behind and the next one removes it."""

@@ -11,21 +11,6 @@ from hwr.errors import InputError
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".pgm", ".pbm", ".ppm", ".gif")
 """Endings of image files, in the order in which they are looked for."""
 
-SPLITS = ("train", "val", "test")
-
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "eval": "val",
-    "test": "test",
-    "testing": "test",
-}
-"""Names of splits in the wild -> ours."""
-
 
 class Reason(StrEnum):
     """Why an item is not in the store."""

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hwr.errors import DataError, InputError
-from hwr.prepare.samples import IMAGE_SUFFIXES, SPLIT_NAMES, Reason, Sample, Skipped, read_image, read_text
+from hwr.prepare.samples import IMAGE_SUFFIXES, Reason, Sample, Skipped, read_image, read_text
+from hwr.store.splits import SPLIT_NAMES
 
 TEXT_SUFFIX = ".gt.txt"
 VARIANTS = ("", ".bin", ".nrm", ".dew", ".raw")

@@ -7,11 +7,12 @@ from hwr.errors import DataError, UsageError
 from hwr.prepare import iam, pages, sidecar, table
 from hwr.prepare.iam import IamOptions, IamTree
 from hwr.prepare.pages import PageFiles, PageOptions
-from hwr.prepare.parquet import ParquetLines, parquet_files
+from hwr.prepare.parquet import ParquetLines
 from hwr.prepare.samples import Source
 from hwr.prepare.sidecar import SidecarFolder
 from hwr.prepare.table import Table, TableColumns
-from hwr.store.lines import Columns
+from hwr.store.columns import Columns
+from hwr.store.splits import parquet_files
 
 KINDS = ("iam", "sidecar", "table", "parquet", *pages.KINDS)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from hwr.errors import DataError, UsageError
 from hwr.prepare.iam import form_of
-from hwr.prepare.samples import SPLITS, Reason, Sample, Skipped, Source
+from hwr.prepare.samples import Reason, Sample, Skipped, Source
+from hwr.store.splits import SPLITS
 
 NAMED_LISTS = ("aachen", "lwitlrt")
 """Splits of IAM that ship with the package; see `docs/data.md`."""

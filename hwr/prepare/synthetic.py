@@ -10,7 +10,8 @@ from hwr.errors import DataError
 from hwr.prepare.manifest import SplitFacts, file_hash
 from hwr.prepare.pipeline import Prepared, Progress, build_store
 from hwr.prepare.samples import Reason, Skipped
-from hwr.store.lines import StoredLine, write_lines
+from hwr.store.lines import StoredLine
+from hwr.store.writing import write_lines
 from hwr.synth.batches import Batch, BatchOptions, make_batches
 from hwr.synth.generator import PassedOver
 

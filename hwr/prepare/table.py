@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError
-from hwr.prepare.samples import SPLIT_NAMES, Reason, Sample, Skipped, is_file, read_image
+from hwr.prepare.samples import Reason, Sample, Skipped, is_file, read_image
+from hwr.store.splits import SPLIT_NAMES
 
 SUFFIXES = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 

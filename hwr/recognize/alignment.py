@@ -33,7 +33,7 @@ from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.runtimes.onnx import OnnxRuntime, available_cores
 from hwr.recognize.words import PlacedWord, find_words
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
-from hwr.store.lines import LineFile
+from hwr.store.lines import LineStore
 from hwr.text import normalise_text, steps_needed
 
 Aligned = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
@@ -242,21 +242,26 @@ def load_engine(model: str | Path, threads: int, backend: str) -> Engine:
 
 
 def align_set(
-    path: Path, aligner: Aligner, columns: Columns = DEFAULT_COLUMNS, limit: int | None = None
+    path: Path,
+    aligner: Aligner,
+    columns: Columns = DEFAULT_COLUMNS,
+    limit: int | None = None,
+    split: str | None = None,
 ) -> Iterator[AlignedLine | FailedLine]:
     """Align each line of a data set with its own text, as a stream: memory does not grow with the set.
 
     Args:
-        path: a Parquet file of lines.
+        path: a Parquet file of lines, or a store.
         columns: names of its columns.
-        limit: align at most the first so many lines.
+        limit: align at most this many lines.
+        split: of a store.
 
     Raises:
         DataError: the file is missing, not Parquet, empty, or lacks the columns.
     """
     batch: list[KnownLine | FailedLine] = []
     pixels = 0
-    for row, line in LineFile(path, columns).rows():
+    for row, line in LineStore(path, split, columns).rows():
         if limit is not None and row >= limit:
             break
         if isinstance(line, str):

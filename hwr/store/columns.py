@@ -1,7 +1,7 @@
 """The columns of a LineStore in Parquet: names, checks of files from elsewhere, the schema that is written."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,15 @@ from hwr.errors import DataError
 
 READ_BUFFER = 256 * 2**10
 """Bytes read ahead in each column: without it a whole column of a row group is held in memory."""
+
+FACTS = ("writer", "page", "lang", "source", "licence")
+"""Columns that say where a line comes from; null where unknown."""
+
+NORMALISATION_KEY = b"hwr.normalisation"
+"""Key in the metadata of the Arrow schema: JSON with `name`, `version` and `height` of normalised images."""
+
+MAX_HEIGHT = 1024
+"""Height of normalised lines, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,35 @@ class Columns:
 DEFAULT_COLUMNS = Columns()
 
 
-DEFAULT_COLUMNS = Columns()
+@dataclass(frozen=True)
+class Normalised:
+    """The normalisation that the images of a store have gone through, and the height of the lines in pixels."""
+
+    name: str
+    version: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version} at height {self.height}"
+
+
+def stated_normalisation(path: Path, schema: Any) -> Normalised | None:
+    """Return what the Arrow schema of a file says about the normalisation of its images; None: images as found.
+
+    Raises:
+        DataError: the statement cannot be understood.
+    """
+    stated = (schema.metadata or {}).get(NORMALISATION_KEY)
+    if stated is None:
+        return None
+    try:
+        facts = json.loads(stated)
+        name, version, height = facts["name"], facts["version"], facts["height"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        name = version = height = None
+    if not (isinstance(name, str) and type(version) is int and type(height) is int and 0 < height <= MAX_HEIGHT):
+        raise DataError(f"{path}: what it says about the normalisation of its images cannot be understood")
+    return Normalised(name, version, height)
 
 
 def open_parquet(path: Path) -> Any:
@@ -127,8 +164,8 @@ def first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def schema() -> Any:
-    """Arrow schema of a store, with the Hugging Face features in its metadata."""
+def schema(normalised: Normalised | None = None) -> Any:
+    """Return the Arrow schema of a store, with the Hugging Face features and the normalisation in its metadata."""
     import pyarrow as pa
 
     strings = ["writer", "page", "lang", "source", "licence"]
@@ -140,4 +177,7 @@ def schema() -> Any:
     columns = [pa.field("image", image), pa.field("text", pa.string()), pa.field("id", pa.string())]
     columns += [pa.field("width", pa.int32()), pa.field("height", pa.int32())]
     columns += [pa.field(name, pa.string()) for name in strings]
-    return pa.schema(columns, metadata={"huggingface": json.dumps({"info": {"features": features}})})
+    metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    if normalised is not None:
+        metadata[NORMALISATION_KEY] = json.dumps(asdict(normalised)).encode()
+    return pa.schema(columns, metadata=metadata)

@@ -1,7 +1,8 @@
 """LineStore: prepared lines in Parquet, read as a stream.
 
-A store is a directory with `train.parquet`, `val.parquet`, `test.parquet` (those that exist) and `manifest.json`, or a
-single `.parquet` file. The columns are those of the Hugging Face image layout, so that `datasets` opens it too:
+A store is a folder with `train.parquet`, `val.parquet`, `test.parquet` (those that exist) and `manifest.json`, or a
+single `.parquet` file. A split may be several shards: `train-00000.parquet`, `train-00001.parquet`, ... The columns are
+those of the Hugging Face image layout, so that `datasets` opens it too:
 
     image     struct of `bytes` (the image file as found) and `path` (its name)
     text      string
@@ -9,64 +10,48 @@ single `.parquet` file. The columns are those of the Hugging Face image layout, 
     width, height     int32, pixels
     writer, page, lang, source, licence     string, null where unknown
 
-Files that this module writes have row groups of at most 256 lines. Files from elsewhere may have one row group for
-everything: their row groups are cut into virtual groups of at most 256 lines and read batch by batch, so that memory
-does not grow with the file.
+`hwr.store.writing` writes row groups of at most 256 lines. Files from elsewhere may have one row group for everything:
+their row groups are cut into groups of at most 256 lines and read batch by batch, so that memory does not grow with the
+file.
 """
 
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError
-from hwr.files.atomic import atomic_write
 from hwr.store.columns import (
     DEFAULT_COLUMNS,
+    FACTS,
     Columns,
+    Normalised,
     check_columns,
     first_line,
     image_values,
     measure,
     open_parquet,
-    schema,
+    stated_normalisation,
 )
-
-__all__ = [
-    "DEFAULT_COLUMNS",
-    "Columns",
-    "LineFile",
-    "LineGroup",
-    "StoredLine",
-    "Written",
-    "resolve_split",
-    "write_lines",
-]
+from hwr.store.splits import find_split
 
 GROUP_LINES = 256
-"""Most lines in a group."""
-
-GROUP_BYTES = 32 * 2**20
-"""A row group that is written ends early when its images reach this many bytes."""
-
-FACTS = ("writer", "page", "lang", "source", "licence")
-"""Columns that say where a line comes from; null where unknown."""
-
-COMPRESSION = {"image.bytes": "none"} | dict.fromkeys(("image.path", "text", "id", "width", "height", *FACTS), "zstd")
-"""Image files are compressed already."""
+"""Maximum number of lines in a group."""
 
 REPORTED_ROWS = 20
-"""Most unusable rows of one file that are logged one by one; the rest is counted in `LineFile.unusable`."""
+"""Unusable rows of one store that are logged one by one; `LineStore.unusable` counts them all."""
 
 logger = logging.getLogger(__name__)
+
+Report = Callable[[int, str], None]
+"""Called with the number of a row that cannot be used, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
-    """One line: the image file as found, what is written on it, and where it comes from. Sizes in pixels."""
+    """One line: its image file, the text written on it, and where it comes from. Sizes in pixels."""
 
     image: bytes
     path: str
@@ -83,7 +68,10 @@ class StoredLine:
 
 @dataclass(frozen=True, slots=True)
 class LineGroup:
-    """Rows `start` to `stop` (exclusive) of one row group; at most 256. The whole row group unless that is larger."""
+    """Rows `start` to `stop` (exclusive) of a row group: all of them, or 256 if there are more.
+
+    `row_group` is numbered through all files of the store. Groups of one row group are read fastest in order.
+    """
 
     index: int
     row_group: int
@@ -92,20 +80,20 @@ class LineGroup:
 
 
 @dataclass(frozen=True)
-class Written:
-    """What `write_lines` wrote.
+class _RowGroup:
+    """A row group: its file, its number there, the names of its columns, and the rows of the store that it holds."""
 
-    `sha256` is taken over the values of all lines in order, not over the bytes of the Parquet file: it does not change
-    with the version of the Parquet library.
-    """
-
-    count: int
-    sha256: str
+    path: Path
+    file: Any
+    number: int
+    names: dict[str, str]
+    first: int
+    size: int
 
 
 @dataclass
 class _OpenBatches:
-    """A batch iterator that stays open inside one row group, and the row that it stands at."""
+    """A batch iterator that stays open inside one row group, and its next row."""
 
     row_group: int
     next_row: int
@@ -114,77 +102,88 @@ class _OpenBatches:
     """Rows of a batch that belong to the next group."""
 
 
-def resolve_split(path: Path, split: str) -> Path:
-    """The Parquet file of `split`: `path` itself where it is a `.parquet` file, else `path/SPLIT.parquet`.
+class LineStore:
+    """One split of a store, read group by group. Do not share an object between threads or processes.
+
+    Rows without text or without image bytes cannot be used. They are left out, counted in `unusable`, and passed to
+    `report` once each; without `report` they are logged.
+
+    Args:
+        path: a folder or a `.parquet` file.
+        split: which split of a folder to open; a file needs none.
+        normalised: whether the caller takes normalised images too (`normalised` says which they are). A store of them
+            is refused otherwise, since its images are not photographs.
+
+    Attributes:
+        files: the Parquet files, in order.
+        normalised: the normalisation that the images have gone through; None for images as found.
+        count: rows, usable or not.
+        groups: parts that are read as a whole.
 
     Raises:
-        DataError: it does not exist; the message names the splits that do.
-    """
-    if path.is_dir():
-        file = path / f"{split}.parquet"
-        if file.is_file():
-            return file
-        there = ", ".join(sorted(found.stem for found in path.glob("*.parquet")))
-        advice = f"there is: {there}" if there else f"not a line store; `hwr prepare {path} -o DIR` makes one"
-        raise DataError(f"{path}: no {split}.parquet here; {advice}")
-    if not path.exists():
-        raise DataError(f"{path}: does not exist")
-    if path.suffix != ".parquet":
-        raise DataError(f"{path}: neither a folder with {split}.parquet nor a .parquet file")
-    return path
-
-
-class LineFile:
-    """One Parquet file of lines, read group by group. Not to be shared between threads or processes.
-
-    Rows without text or without image bytes cannot be used: they are left out, counted in `unusable`, and given to
-    `report` (row, reason) once each; without `report` they are logged.
-
-    Raises:
-        DataError: the file is missing, empty, truncated, not Parquet, holds no line, or lacks the columns.
+        DataError: a file is missing, empty, truncated, not Parquet, holds no line, or lacks the columns.
     """
 
     def __init__(
         self,
         path: Path,
+        split: str | None = None,
         columns: Columns = DEFAULT_COLUMNS,
-        report: Callable[[int, str], None] | None = None,
+        report: Report | None = None,
+        normalised: bool = False,
     ) -> None:
         self.path = Path(path)
-        self.columns = columns
+        self.files = [self.path] if split is None else find_split(self.path, split)
         self.unusable: dict[int, str] = {}
+        self.count = 0
         self._report = report
-        self._file = open_parquet(self.path)
-        self._names = check_columns(self.path, self._file.schema_arrow, columns)
-        metadata = self._file.metadata
-        self.count: int = metadata.num_rows
-        self._sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-        self._first_rows = [0]
-        for size in self._sizes:
-            self._first_rows.append(self._first_rows[-1] + size)
-        self.groups: tuple[LineGroup, ...] = tuple(_cut_groups(self._sizes))
+        self._row_groups: list[_RowGroup] = []
+        stated = [self._add_file(file, columns) for file in self.files]
+        self.normalised = stated[0]
+        for file, other in zip(self.files, stated, strict=True):
+            if other != self.normalised:
+                raise DataError(f"{file}: its images are not normalised as those of {self.files[0].name}")
+        if self.normalised and not normalised:
+            raise DataError(
+                f"{self.path}: holds lines that are normalised already ({self.normalised}), which this command "
+                "cannot use; name the store that it was made from"
+            )
+        self.groups: tuple[LineGroup, ...] = tuple(_cut_groups([group.size for group in self._row_groups]))
         self._open: _OpenBatches | None = None
-        if not self.count:
-            raise DataError(f"{self.path}: holds no line")
+
+    def _add_file(self, path: Path, columns: Columns) -> Normalised | None:
+        """Add the row groups of a file; return the normalisation that it states."""
+        file = open_parquet(path)
+        names = check_columns(path, file.schema_arrow, columns)
+        if not file.metadata.num_rows:
+            raise DataError(f"{path}: holds no line")
+        for number in range(file.metadata.num_row_groups):
+            size: int = file.metadata.row_group(number).num_rows
+            self._row_groups.append(_RowGroup(path, file, number, names, self.count, size))
+            self.count += size
+        return stated_normalisation(path, file.schema_arrow)
 
     def read_group(self, index: int) -> list[StoredLine]:
-        """The lines of group `index`, in the order of the file.
+        """Return the lines of group `index`, in the order of the file; see `read_rows`."""
+        return [line for _, line in self.read_rows(index)]
 
-        Inside a row group that holds several groups, reading forward goes on where the last call stopped; reading
-        backward starts again at the row group's first line.
+    def read_rows(self, index: int) -> list[tuple[int, StoredLine]]:
+        """Return the lines of group `index` with the numbers of their rows, in the order of the file.
+
+        In a row group that holds several groups, reading forward continues where the last call stopped; reading
+        backward starts again at its first line.
 
         Raises:
             DataError: the group's bytes are corrupt.
         """
         group = self.groups[index]
-        batches = self._batches_at(group.row_group, group.start, group.stop)
-        first = self._first_rows[group.row_group] + group.start
-        lines: list[StoredLine] = []
-        for row, line in self._rows(batches, first):
+        source = self._row_groups[group.row_group]
+        lines: list[tuple[int, StoredLine]] = []
+        for row, line in _rows(source, self._batches_at(group), source.first + group.start):
             if isinstance(line, str):
                 self._leave_out(row, line)
             else:
-                lines.append(line)
+                lines.append((row, line))
         return lines
 
     def __len__(self) -> int:
@@ -195,91 +194,64 @@ class LineFile:
             yield from self.read_group(group.index)
 
     def rows(self, images: bool = True) -> Iterator[tuple[int, StoredLine | str]]:
-        """Every row's number with its line, or with the reason why it cannot be used.
+        """Yield the number of every row with its line, or with the reason why it cannot be used.
 
-        Without `images` no image is read: `image` is empty, and the sizes are 0 where the file does not state them.
-        Where a row group is corrupt, the rest of its rows get that as the reason.
+        Without `images` no image is read: `image` is empty, and sizes that the file does not state are 0. If a row
+        group is corrupt, the rest of its rows get that as the reason.
         """
-        names = [name for key, name in self._names.items() if images or key != "image"]
-        for row_group in range(len(self._sizes)):
-            row, stop = self._first_rows[row_group], self._first_rows[row_group + 1]
+        for source in self._row_groups:
+            names = [name for key, name in source.names.items() if images or key != "image"]
+            row = source.first
             try:
-                for found, line in self._rows(self._new_batches(row_group, names), row):
+                for found, line in _rows(source, _batches(source, names), row):
                     yield found, line
                     row = found + 1
             except DataError as error:
-                yield from ((lost, str(error)) for lost in range(row, stop))
+                yield from ((lost, str(error)) for lost in range(row, source.first + source.size))
 
     def texts(self) -> Iterator[str]:
-        """The texts alone, streamed, without reading any image. Texts of rows that lack the image are among them."""
-        name = self._names["text"]
-        for row_group in range(len(self._sizes)):
-            for batch in self._new_batches(row_group, [name]):
+        """Yield the texts alone, without reading any image. Texts of rows that lack the image are included."""
+        for source in self._row_groups:
+            name = source.names["text"]
+            for batch in _batches(source, [name]):
                 yield from (text for text in batch.column(name).to_pylist() if text is not None)
 
-    def _batches_at(self, row_group: int, start: int, stop: int) -> list[Any]:
-        """The record batches of rows `start` to `stop` of one row group."""
+    def content_hash(self) -> str:
+        """Return the SHA-256 of the bytes of all files in order, in hexadecimal.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+        digest = hashlib.sha256()
+        for path in self.files:
+            try:
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+            except OSError as error:
+                raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        return digest.hexdigest()
+
+    def _batches_at(self, group: LineGroup) -> list[Any]:
+        """Return the record batches of a group."""
+        source = self._row_groups[group.row_group]
         held = self._open
-        if held is None or held.row_group != row_group or held.next_row > start:
-            held = _OpenBatches(row_group, 0, self._new_batches(row_group, list(self._names.values())))
+        if held is None or held.row_group != group.row_group or held.next_row > group.start:
+            held = _OpenBatches(group.row_group, 0, _batches(source, list(source.names.values())))
         self._open = None
         batches: list[Any] = []
-        while held.next_row < stop:
+        while held.next_row < group.stop:
             batch = held.rest if held.rest is not None else next(held.batches, None)
             if batch is None:
-                raise DataError(f"{self.path}: row group {row_group} ends after {held.next_row} lines: corrupt")
-            taken = min(batch.num_rows, stop - held.next_row)
+                raise DataError(f"{source.path}: row group {source.number} ends after {held.next_row} lines: corrupt")
+            taken = min(batch.num_rows, group.stop - held.next_row)
             held.rest = batch.slice(taken) if taken < batch.num_rows else None
-            skipped = min(taken, max(0, start - held.next_row))
+            skipped = min(taken, max(0, group.start - held.next_row))
             if skipped < taken:
                 batches.append(batch.slice(skipped, taken - skipped))
             held.next_row += taken
-        if stop < self._sizes[row_group]:
+        if group.stop < source.size:
             self._open = held
         return batches
-
-    def _new_batches(self, row_group: int, names: list[str]) -> Iterator[Any]:
-        import pyarrow
-
-        try:
-            yield from self._file.iter_batches(
-                batch_size=GROUP_LINES, row_groups=[row_group], columns=names, use_threads=False
-            )
-        except (pyarrow.ArrowException, OSError) as error:
-            raise DataError(f"{self.path}: row group {row_group} cannot be read: {first_line(error)}") from error
-
-    def _rows(self, batches: Iterable[Any], first: int) -> Iterator[tuple[int, StoredLine | str]]:
-        for batch in batches:
-            values = {key: batch.column(name) for key, name in self._names.items() if name in batch.schema.names}
-            images: list[bytes | None] = [b""] * batch.num_rows
-            paths: list[str | None] = [None] * batch.num_rows
-            if "image" in values:
-                images, paths = image_values(values.pop("image"))
-            others = {key: column.to_pylist() for key, column in values.items()}
-            for position in range(batch.num_rows):
-                row = {key: column[position] for key, column in others.items()}
-                yield first + position, self._line(first + position, images[position], paths[position], row)
-            first += batch.num_rows
-
-    def _line(self, row: int, image: bytes | None, path: str | None, values: dict[str, Any]) -> StoredLine | str:
-        text = values.get("text")
-        if text is None:
-            return "no text (null)"
-        if image is None:
-            return "no image bytes (null" + (f", only the path {path!r})" if path else ")")
-        width, height = values.get("width"), values.get("height")
-        if not width or not height:
-            width, height = measure(image)
-        identity = values.get("id")
-        return StoredLine(
-            image=image,
-            path=path or "",
-            text=text,
-            id=f"{self.path.stem}-{row:07d}" if identity is None else str(identity),
-            width=int(width),
-            height=int(height),
-            **{key: None if values.get(key) is None else str(values[key]) for key in FACTS},
-        )
 
     def _leave_out(self, row: int, reason: str) -> None:
         if row in self.unusable:
@@ -299,63 +271,50 @@ def _cut_groups(sizes: list[int]) -> Iterator[LineGroup]:
             index += 1
 
 
-def write_lines(path: Path, lines: Iterable[StoredLine]) -> Written:
-    """Write `lines` to one Parquet file; row groups of at most 256 lines and about 32 MiB, memory for one of them.
+def _batches(source: _RowGroup, names: list[str]) -> Iterator[Any]:
+    """Yield the record batches of a row group, with some of its columns."""
+    import pyarrow
 
-    The file is written under another name, fsynced and renamed: what was at `path` stays until the new one is whole.
-
-    Raises:
-        DataError: there is no line.
-        OutputError: the folder cannot be written, the disk is full.
-    """
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    columns = schema()
-    digest = hashlib.sha256()
-    count = 0
-    remaining = iter(lines)
-    with (
-        atomic_write(path) as temporary,
-        parquet.ParquetWriter(
-            temporary,
-            columns,
-            compression=COMPRESSION,
-            use_dictionary=list(FACTS),
-            write_statistics=["width", "height"],
-            write_page_checksum=True,
-        ) as writer,
-    ):
-        while group := list(_take_group(remaining)):
-            for line in group:
-                _update_digest(digest, line)
-            count += len(group)
-            rows = [_as_row(line) for line in group]
-            writer.write_table(pa.Table.from_pylist(rows, schema=columns), row_group_size=GROUP_LINES)
-        if not count:
-            raise DataError(f"{path}: there is no line to write")
-    return Written(count, digest.hexdigest())
+    try:
+        yield from source.file.iter_batches(
+            batch_size=GROUP_LINES, row_groups=[source.number], columns=names, use_threads=False
+        )
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{source.path}: row group {source.number} cannot be read: {first_line(error)}") from error
 
 
-def _take_group(lines: Iterator[StoredLine]) -> Iterator[StoredLine]:
-    size = 0
-    for line in islice(lines, GROUP_LINES):
-        yield line
-        size += len(line.image)
-        if size >= GROUP_BYTES:
-            return
+def _rows(source: _RowGroup, batches: Iterable[Any], first: int) -> Iterator[tuple[int, StoredLine | str]]:
+    for batch in batches:
+        values = {key: batch.column(name) for key, name in source.names.items() if name in batch.schema.names}
+        images: list[bytes | None] = [b""] * batch.num_rows
+        paths: list[str | None] = [None] * batch.num_rows
+        if "image" in values:
+            images, paths = image_values(values.pop("image"))
+        others = {key: column.to_pylist() for key, column in values.items()}
+        for position in range(batch.num_rows):
+            row = {key: column[position] for key, column in others.items()}
+            number = first + position
+            yield number, _line(f"{source.path.stem}-{number:07d}", images[position], paths[position], row)
+        first += batch.num_rows
 
 
-def _as_row(line: StoredLine) -> dict[str, Any]:
-    row: dict[str, Any] = {item.name: getattr(line, item.name) for item in fields(StoredLine)}
-    row["image"] = {"bytes": row["image"], "path": row.pop("path")}
-    return row
-
-
-def _update_digest(digest: Any, line: StoredLine) -> None:
-    """Add all values of `line`, each with its length, so that no two different lines give the same bytes."""
-    for item in fields(StoredLine):
-        value = getattr(line, item.name)
-        data = b"" if value is None else value if isinstance(value, bytes) else str(value).encode()
-        digest.update(b"-" if value is None else b"%d:" % len(data))
-        digest.update(data)
+def _line(name: str, image: bytes | None, path: str | None, values: dict[str, Any]) -> StoredLine | str:
+    """Return the line in a row, or why there is none. `name`: its id unless it has one."""
+    text = values.get("text")
+    if text is None:
+        return "no text (null)"
+    if image is None:
+        return "no image bytes (null" + (f", only the path {path!r})" if path else ")")
+    width, height = values.get("width"), values.get("height")
+    if not width or not height:
+        width, height = measure(image)
+    identity = values.get("id")
+    return StoredLine(
+        image=image,
+        path=path or "",
+        text=text,
+        id=name if identity is None else str(identity),
+        width=int(width),
+        height=int(height),
+        **{key: None if values.get(key) is None else str(values[key]) for key in FACTS},
+    )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hwr.errors import DataError, InputError
 from hwr.files.images import decode_image
-from hwr.store.lines import LineFile, StoredLine
+from hwr.store.lines import LineStore, StoredLine
 from hwr.synth.crops import (
     LETTER_HEIGHT,
     Ink,
@@ -96,7 +96,7 @@ class WordComposer:
     ) -> None:
         self.path = Path(path)
         rows: dict[str, list[StoredLine]] = {}
-        for row in LineFile(self.path):
+        for row in LineStore(self.path):
             writer = row.writer
             if writer is None or writer in exclude_writers or (only_writers is not None and writer not in only_writers):
                 continue

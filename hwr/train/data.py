@@ -106,18 +106,17 @@ class StoreSource:
         self, path: Path, wanted: Normalised, split: str, report: Callable[[str], None] = lambda message: None
     ) -> None:
         from hwr.line import NORMALISATION
-        from hwr.store.lines import LineFile, resolve_split
+        from hwr.store.lines import LineStore
 
         if (wanted.name, wanted.version) != (NORMALISATION.name, NORMALISATION.version):
             raise DataError(
                 f"{path}: the model needs normalisation {wanted.name} {wanted.version}; "
                 f"this hwr makes {NORMALISATION.name} {NORMALISATION.version}"
             )
-        file = resolve_split(path, split)
         self.name = path.name if path.is_dir() else (path.parent.name if path.stem == split else path.stem)
         self.licences: set[str] = set()
         self._height = wanted.height
-        self._file = LineFile(file)
+        self._file = LineStore(path, split)
         self._report = report
         self._reported: set[int] = set()
         self.runs = [group.row_group for group in self._file.groups]

@@ -16,7 +16,7 @@ from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, evaluate
 from hwr.evaluate.lines import ReadLine, ScoredLine, UnreadableLines
 from hwr.evaluate.sets import EvaluationSet, find_sets
 from hwr.store.columns import Columns
-from hwr.store.lines import write_lines
+from hwr.store.writing import write_lines
 from hwr.text import Alphabet, normalise_text
 
 PAIRS = [

@@ -34,7 +34,7 @@ from hwr.evaluate.tuning import (
 )
 from hwr.metrics import character_errors, word_errors
 from hwr.recognize.decoder import BeamSettings, GreedyDecoder
-from hwr.store.lines import write_lines
+from hwr.store.writing import write_lines
 from hwr.text import Alphabet
 
 ALPHABET = Alphabet(" abcdefgh")

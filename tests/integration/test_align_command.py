@@ -12,7 +12,7 @@ from line_images import image_file, stored_line
 
 from hwr.files.images import load_image
 from hwr.recognize.alignment import Aligner
-from hwr.store.lines import write_lines
+from hwr.store.writing import write_lines
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
 LINE = SAMPLES / "line-2.png"

@@ -13,7 +13,8 @@ from PIL import Image
 from hwr.model.info import read_info
 from hwr.recognize.models import load_model
 from hwr.recognize.recognizer import Recognizer
-from hwr.store.lines import StoredLine, write_lines
+from hwr.store.lines import StoredLine
+from hwr.store.writing import write_lines
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from line_sets import NumberReader
 from PIL import Image
 
 from hwr.files.images import decode_image
-from hwr.store.lines import LineFile, StoredLine, write_lines
+from hwr.store.lines import LineStore, StoredLine
+from hwr.store.writing import write_lines
 from hwr.text import normalise_text
 
 GOOD = [("ten letters", "ten letters"), ("nine more", "nine mare")]  # CER 1/20, WER 1/4
@@ -242,7 +243,7 @@ def test_the_figures_of_a_network_are_those_of_the_recogniser_and_jiwer(run: Run
     write_lines(tmp_path / "set.parquet", drawn_lines())
     outcome = run(tmp_path / "set.parquet", "-m", model, "--json", "-")
     assert outcome.code == 0, outcome.err
-    lines = list(LineFile(tmp_path / "set.parquet"))
+    lines = list(LineStore(tmp_path / "set.parquet"))
     readings = Recognizer(model).read_lines([decode_image(line.image, line.id) for line in lines])
     assert any(reading.text for reading in readings)
     truths, read = [normalise_text(line.text) for line in lines], [reading.text for reading in readings]

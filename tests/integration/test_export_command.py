@@ -13,7 +13,8 @@ from PIL import Image
 from training_runs import drawn_line, drawn_lines, plain, recipe
 
 from hwr.model.info import WEIGHTS_KEY, read_info, weights_hash
-from hwr.store.lines import LineFile, StoredLine, write_lines
+from hwr.store.lines import LineStore, StoredLine
+from hwr.store.writing import write_lines
 from hwr.train.folder import BEST
 from hwr.train.recipe import Optimisation
 from hwr.train.reporters import PlainReporter
@@ -163,7 +164,7 @@ def test_a_release_is_read_by_eval_and_recognize(run: Run, trained: Path, store:
     # The same lines as image files, one by one: the same readings, so the same CER, counted by another library.
     images = tmp_path / "images"
     images.mkdir()
-    lines = sorted(LineFile(store / "val.parquet"), key=lambda line: line.path)
+    lines = sorted(LineStore(store / "val.parquet"), key=lambda line: line.path)
     for line in lines:
         (images / line.path).write_bytes(line.image)
     read = run("recognize", "--line", images, "-m", out / "letters.onnx", "-o", tmp_path / "texts")

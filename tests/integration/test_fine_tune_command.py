@@ -9,7 +9,8 @@ from commands import Outcome, Run, run_command
 from training_runs import SPEC, drawn_bundle
 
 from hwr.model.info import read_info
-from hwr.store.lines import LineFile, write_lines
+from hwr.store.lines import LineStore
+from hwr.store.writing import write_lines
 from hwr.train import fine_tuning
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE
 from hwr.train.recipe import Optimisation, load_recipe
@@ -32,7 +33,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A single file of 30 lines."""
     path = tmp_path_factory.mktemp("data") / "mine.parquet"
-    write_lines(path, list(LineFile(SAMPLES / "train.parquet"))[:30])
+    write_lines(path, list(LineStore(SAMPLES / "train.parquet"))[:30])
     return path
 
 

@@ -18,7 +18,8 @@ from hwr.lm.score import score_lines, text_log_probabilities
 from hwr.model.info import read_info
 from hwr.recognize.decoder import BeamSettings, DecoderOptions
 from hwr.recognize.recognizer import Recognizer
-from hwr.store.lines import StoredLine, write_lines
+from hwr.store.lines import StoredLine
+from hwr.store.writing import write_lines
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from commands import run_command
 from line_images import image_file, stored_line, write_image
 
 from hwr.bundle import BundleShard, find_shards
-from hwr.store.lines import LineFile, write_lines
+from hwr.store.lines import LineStore
+from hwr.store.writing import write_lines
 
 
 @dataclass
@@ -45,7 +46,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def texts(folder: Path, split: str = "train") -> list[str]:
-    return [line.text for line in LineFile(folder / f"{split}.parquet")]
+    return [line.text for line in LineStore(folder / f"{split}.parquet")]
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_a_table_and_a_second_run(run: Run, table: Path, tmp_path: Path) -> None
     assert (first.code, first.counts) == (0, {"train": 10})
     assert first.out.splitlines()[0].split() == ["split", "lines", "characters", "writers", "pages", "MiB"]
     assert first.err == f"hwr: {out}: written\n"
-    line = next(iter(LineFile(out / "train.parquet")))
+    line = next(iter(LineStore(out / "train.parquet")))
     assert (line.licence, line.lang, line.source) == ("CC0", "en", "me")
     again = run(table, "-o", out, "--licence", "CC0", "--language", "en", "--source", "me")
     assert (again.code, again.out) == (0, first.out)
@@ -141,7 +142,7 @@ def test_parquet_with_other_columns_and_smaller_images(run: Run, tmp_path: Path)
     )
     columns = ["--image-column", "img", "--text-column", "label", "--writer-column", "hand"]
     assert run(source, "-o", tmp_path / "out", *columns, "--max-height", "48").counts == {"val": 1}
-    [line] = LineFile(tmp_path / "out" / "val.parquet")
+    [line] = LineStore(tmp_path / "out" / "val.parquet")
     assert (line.text, line.writer, line.width, line.height) == ("one", "7", 300, 48)
 
 
@@ -157,7 +158,7 @@ def test_the_real_iam_tree(run: Run, shared: Path, tmp_path: Path) -> None:
         "crossed-out word": 50,
     }
     assert "aachen/test: 2,915 ids" in outcome.err
-    lines = list(LineFile(tmp_path / "out" / "train.parquet"))
+    lines = list(LineStore(tmp_path / "out" / "train.parquet"))
     by_id = {line.id: line for line in lines}
     assert by_id["a01-000u-06"].text == "Griffiths, M P for Manchester Exchange."
     assert by_id["a01-000u-06"].image == (shared / "iam-raw/lines/a01/a01-000u/a01-000u-06.png").read_bytes()

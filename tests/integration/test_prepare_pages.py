@@ -11,7 +11,7 @@ from page_files import alto_block, alto_line, alto_xml, page_line, page_region, 
 from hwr.files.images import decode_image
 from hwr.recognize.given_lines import read_lines_file
 from hwr.recognize.recognizer import Recognizer
-from hwr.store.lines import LineFile
+from hwr.store.lines import LineStore
 
 PAGE = Path(__file__).parent.parent.parent / "data" / "samples" / "page.png"
 SIZE = (1650, 2300)
@@ -40,7 +40,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stored(folder: Path) -> dict[str, list[str]]:
-    return {file.stem: [line.text for line in LineFile(file)] for file in sorted(folder.glob("*.parquet"))}
+    return {file.stem: [line.text for line in LineStore(file)] for file in sorted(folder.glob("*.parquet"))}
 
 
 def test_an_export_with_pages_put_aside(run: Run, export: Path, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_an_export_with_pages_put_aside(run: Run, export: Path, tmp_path: Path) 
     assert "no text" in done.out and f"{export}/doc0/page/0.xml, line l2: the line has no transcription" in done.err
     splits = stored(tmp_path / "out")
     assert {len(texts) for texts in splits.values()} == {2, 10}
-    line = next(iter(LineFile(tmp_path / "out" / "val.parquet")))
+    line = next(iter(LineStore(tmp_path / "out" / "val.parquet")))
     assert line.writer == "/".join(["export", f"doc{int(line.text[-1]) % 2}"])
     assert line.page == f"{line.writer}/{line.text[-1]}" and line.id == f"{line.page}/l1"
     again = run(export, "-o", tmp_path / "out", "--val-share", "0.2", "--split-by", "page")
@@ -59,7 +59,7 @@ def test_an_export_with_pages_put_aside(run: Run, export: Path, tmp_path: Path) 
 def test_one_document_is_split_by_page(run: Run, export: Path, tmp_path: Path) -> None:
     done = run(export / "doc0", "-o", tmp_path / "out", "--val-share", "0.4")
     assert done.code == 3
-    pages = [{line.page for line in LineFile(tmp_path / "out" / f"{split}.parquet")} for split in ("train", "val")]
+    pages = [{line.page for line in LineStore(tmp_path / "out" / f"{split}.parquet")} for split in ("train", "val")]
     assert [len(found) for found in pages] == [2, 1] and not pages[0] & pages[1]
 
 
@@ -103,7 +103,7 @@ def test_prepared_lines_read_as_the_pages_do(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_bytes(alto_xml(alto_block("b", body), SIZE, "a.png"))
     assert run(tmp_path / "a.xml", "-o", tmp_path / "out").code == 0
     recognizer = Recognizer(threads=1)
-    images = [decode_image(line.image, line.id) for line in LineFile(tmp_path / "out" / "train.parquet")]
+    images = [decode_image(line.image, line.id) for line in LineStore(tmp_path / "out" / "train.parquet")]
     page = recognizer.read(tmp_path / "a.png", lines=read_lines_file(tmp_path / "a.xml"))
     texts = [reading.text for reading in recognizer.read_lines(images)]
     assert texts == [line.text for line in page.lines] and all(texts)

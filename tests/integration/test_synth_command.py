@@ -10,7 +10,7 @@ from commands import Outcome, Run, run_command
 from synth_sources import PROSE, write_broken_font, write_font, write_text
 
 from hwr.files.images import load_image
-from hwr.store.lines import LineFile
+from hwr.store.lines import LineStore
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_store_with_both_splits(run: Run, sources: list[object], tmp_path: Pat
     rows = [row.split() for row in done.out.splitlines()]
     assert rows[0] == ["split", "lines", "characters", "writers", "pages", "MiB"]
     assert [row[:2] for row in rows[1:]] == [["train", "70"], ["val", "10"]]
-    train, val = (list(LineFile(out / f"{split}.parquet")) for split in ("train", "val"))
+    train, val = (list(LineStore(out / f"{split}.parquet")) for split in ("train", "val"))
     assert len(train) == 70 and len(val) == 10
     assert not {line.id for line in train} & {line.id for line in val}
     assert not {line.image for line in train} & {line.image for line in val}
@@ -86,7 +86,7 @@ def test_shares_papers_and_alphabet(run: Run, sources: list[object], tmp_path: P
     )
     assert done.code == 0
     assert "texts passed over for characters outside the alphabet: " in done.err
-    lines = list(LineFile(out / "train.parquet"))
+    lines = list(LineStore(out / "train.parquet"))
     assert len(lines) == 20
     assert not {"q", "T"} & set("".join(line.text for line in lines))
     manifest = json.loads((out / "manifest.json").read_text())
@@ -108,7 +108,7 @@ def test_broken_fonts_are_named_and_the_rest_is_done(run: Run, sources: list[obj
     done = run(*sources, "-o", tmp_path / "out", "--lines", 5, "--val", 2, "--workers", 1)
     assert done.code == 3
     assert "left out, font cannot be used: 1\n" in done.err and str(broken) in done.err
-    assert len(list(LineFile(tmp_path / "out" / "train.parquet"))) == 5
+    assert len(list(LineStore(tmp_path / "out" / "train.parquet"))) == 5
     assert str(broken) in (tmp_path / "out" / "skipped.tsv").read_text()
     sheet = run(*sources, "--sheet", tmp_path / "sheet.png")
     assert sheet.code == 3 and str(broken) in sheet.err
@@ -207,8 +207,7 @@ def test_a_full_disk_leaves_nothing_broken(run: Run, sources: list[object], tmp_
 
 
 def test_a_store_is_what_training_and_evaluation_take(run: Run, sources: list[object], tmp_path: Path) -> None:
-    from hwr.store.lines import resolve_split
 
     run(*sources, "-o", tmp_path / "out", "--lines", 3, "--val", 2, "--workers", 1)
-    assert LineFile(resolve_split(tmp_path / "out", "val")).count == 2
-    assert LineFile(resolve_split(tmp_path / "out", "train")).count == 3
+    assert LineStore(tmp_path / "out", "val").count == 2
+    assert LineStore(tmp_path / "out", "train").count == 3

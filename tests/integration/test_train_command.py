@@ -16,7 +16,8 @@ from commands import Outcome, Run, run_command
 from training_runs import SPEC, drawn_bundle, recipe
 
 from hwr.model.info import read_info
-from hwr.store.lines import LineFile, StoredLine, write_lines
+from hwr.store.lines import LineStore, StoredLine
+from hwr.store.writing import write_lines
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet, load_recipe, recipe_to_toml
 
@@ -66,7 +67,7 @@ def python_without(missing: set[str], *arguments: object) -> Outcome:
 
 def store_with_texts(folder: Path, texts: list[str]) -> Path:
     """A line store of images from the samples with these texts."""
-    lines = list(LineFile(SAMPLES / "val.parquet"))[: len(texts)]
+    lines = list(LineStore(SAMPLES / "val.parquet"))[: len(texts)]
     stored = [
         StoredLine(line.image, line.path, text, line.id, line.width, line.height)
         for line, text in zip(lines, texts, strict=True)
@@ -84,7 +85,7 @@ def test_a_run_leaves_its_files_and_goes_on(tmp_path: Path, run: Run) -> None:
     files = {BEST, "best.onnx", LAST, TRUNK, RESUME, TRUNK_RESUME, METRICS, RECIPE}
     assert {path.name for path in folder.iterdir()} == files
 
-    texts = [line.text for line in LineFile(SAMPLES / "train.parquet")]
+    texts = [line.text for line in LineStore(SAMPLES / "train.parquet")]
     info = read_info(folder / BEST)
     assert (info.name, info.licence, info.training["seed"]) == ("mine", "CC0", 5)
     assert info.alphabet == "".join(sorted(set("".join(texts))))

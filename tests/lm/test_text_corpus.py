@@ -8,7 +8,8 @@ import pytest
 from hwr.errors import DataError, InputError
 from hwr.lm.corpus import Text, choose_symbols, clean, load_text, wrap_line
 from hwr.lm.symbols import END, FIRST_CHARACTER, MAX_CHARACTERS, START, UNKNOWN, Symbols, pack, unpack
-from hwr.store.lines import StoredLine, write_lines
+from hwr.store.lines import StoredLine
+from hwr.store.writing import write_lines
 
 
 def test_lines_break_as_textwrap_breaks_them() -> None:

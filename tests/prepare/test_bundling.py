@@ -12,7 +12,8 @@ from hwr.files.images import decode_image
 from hwr.line import NORMALISATION, normalise_line
 from hwr.prepare.bundling import BundleOptions, StoreSplit, bundle, find_splits
 from hwr.prepare.samples import Reason
-from hwr.store.lines import StoredLine, write_lines
+from hwr.store.lines import StoredLine
+from hwr.store.writing import write_lines
 
 
 def make_store(folder: Path, count: int = 5) -> list[StoredLine]:

@@ -10,12 +10,14 @@ from line_images import image_file, stored_line, write_image
 
 from hwr.errors import DataError, UsageError
 from hwr.prepare.iam import IamTree
-from hwr.prepare.parquet import ParquetLines, split_of
+from hwr.prepare.parquet import ParquetLines
 from hwr.prepare.samples import Reason, Sample, Skipped
 from hwr.prepare.sidecar import SidecarFolder
 from hwr.prepare.sources import ReaderOptions, detect_kind, open_source
 from hwr.prepare.table import Table
-from hwr.store.lines import Columns, write_lines
+from hwr.store.columns import Columns
+from hwr.store.splits import split_of
+from hwr.store.writing import write_lines
 
 
 @pytest.mark.parametrize(

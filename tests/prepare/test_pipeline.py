@@ -15,7 +15,7 @@ from hwr.prepare.pipeline import Prepared, PrepareOptions, prepare
 from hwr.prepare.samples import Reason
 from hwr.prepare.sources import open_source
 from hwr.prepare.splitting import SplitOptions
-from hwr.store.lines import LineFile
+from hwr.store.lines import LineStore
 from hwr.text import Alphabet
 
 
@@ -62,14 +62,14 @@ def test_a_store_is_written(table: Path, tmp_path: Path) -> None:
         "val.parquet",
     ]
     found = {
-        split: [line.text for line in LineFile(tmp_path / "out" / f"{split}.parquet")] for split in prepared.splits
+        split: [line.text for line in LineStore(tmp_path / "out" / f"{split}.parquet")] for split in prepared.splits
     }
     assert found == {
         "train": [f"text {number}" for number in (0, 1, 2, 5, 6, 8, 9, 10)],
         "val": [f"text {number}" for number in (3, 7, 11)],
         "test": ["text 4"],
     }
-    first = next(iter(LineFile(tmp_path / "out" / "train.parquet")))
+    first = next(iter(LineStore(tmp_path / "out" / "train.parquet")))
     assert first.image == (table.parent / "0.png").read_bytes()
     assert (first.width, first.height, first.writer) == (300, 40, "w0")
 
@@ -153,14 +153,14 @@ def test_changed_input_needs_force(table: Path, tmp_path: Path) -> None:
         run(table, tmp_path / "out")
     assert contents(tmp_path / "out") == before
     assert not run(table, tmp_path / "out", force=True).unchanged
-    assert next(iter(LineFile(tmp_path / "out" / "val.parquet"))).width == 310
+    assert next(iter(LineStore(tmp_path / "out" / "val.parquet"))).width == 310
 
 
 def test_splits_that_are_gone_are_removed_with_force(table: Path, tmp_path: Path) -> None:
     run(table, tmp_path / "out")
     run(table, tmp_path / "out", force=True, split="val")
     assert sorted(path.name for path in (tmp_path / "out").glob("*.parquet")) == ["val.parquet"]
-    assert LineFile(tmp_path / "out" / "val.parquet").count == 12
+    assert LineStore(tmp_path / "out" / "val.parquet").count == 12
 
 
 @pytest.mark.parametrize("damage", ["delete", "change", "no skipped"])
@@ -241,6 +241,6 @@ def test_a_store_prepared_again_is_the_same_lines(table: Path, tmp_path: Path) -
     run(table, tmp_path / "one")
     run(tmp_path / "one", tmp_path / "two")
     for split in ("train", "val", "test"):
-        assert list(LineFile(tmp_path / "one" / f"{split}.parquet")) == list(
-            LineFile(tmp_path / "two" / f"{split}.parquet")
+        assert list(LineStore(tmp_path / "one" / f"{split}.parquet")) == list(
+            LineStore(tmp_path / "two" / f"{split}.parquet")
         )

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from hwr.errors import DataError, InputError, UsageError
-from hwr.prepare.samples import SPLITS, Reason, Sample, Skipped
+from hwr.prepare.samples import Reason, Sample, Skipped
 from hwr.prepare.splitting import NAMED_LISTS, Plan, SplitOptions, make_plan, read_lists
+from hwr.store.splits import SPLITS
 
 
 def sample(identity: str, **facts: str | None) -> Sample:

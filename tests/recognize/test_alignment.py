@@ -18,7 +18,8 @@ from hwr.line import normalise_line
 from hwr.page.page import AlignedLine
 from hwr.recognize.alignment import Aligner, FailedLine, KnownLine, align_set
 from hwr.recognize.models import load_model
-from hwr.store.lines import StoredLine, write_lines
+from hwr.store.lines import StoredLine
+from hwr.store.writing import write_lines
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
 LINES = {SAMPLES / f"line-{number}.png": (SAMPLES / f"line-{number}.txt").read_text().strip() for number in (1, 2, 3)}

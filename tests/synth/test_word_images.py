@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from hwr.errors import DataError
-from hwr.store.lines import StoredLine, write_lines
+from hwr.store.lines import StoredLine
+from hwr.store.writing import write_lines
 from hwr.synth.crops import LETTER_HEIGHT, extract_ink, measure_word, scale_mark, scale_words, writes_capitals
 from hwr.synth.words import WordComposer
 

@@ -11,7 +11,7 @@ from hwr.bundle import BundleLine, BundleShard, write_bundle
 from hwr.errors import DataError, InputError
 from hwr.files.images import decode_image
 from hwr.line import NORMALISATION, normalise_line
-from hwr.store.lines import write_lines
+from hwr.store.writing import write_lines
 from hwr.train.data import BundleSource, Normalised, StoreSource, open_sources
 
 WANTED = Normalised(NORMALISATION.name, NORMALISATION.version, 48)
@@ -107,7 +107,7 @@ def test_store_and_parquet_file(store: Path) -> None:
             number = int(line.id[-1])
             image = image_file(200 + 10 * number, seed=number)
             np.testing.assert_array_equal(line.ink, normalise_line(decode_image(image, ""), 48))
-    assert len(reports) == 2 and all("train.parquet: left out: line-2: " in report for report in reports)
+    assert len(reports) == 2 and all(": left out: line-2: " in report for report in reports)
     (validation,) = open_sources(store, WANTED, "val")
     assert [line.id for line in validation.read(0)] == ["line-3", "line-4"]
 

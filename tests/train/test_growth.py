@@ -13,7 +13,7 @@ from hwr.files.images import decode_image
 from hwr.line import normalise_line
 from hwr.model.checkpoint import load_model
 from hwr.model.network import Network, build
-from hwr.store.lines import LineFile
+from hwr.store.lines import LineStore
 from hwr.text import Alphabet
 from hwr.train.growth import RARITY, base_character, extend, grow, replace, with_classes
 
@@ -156,7 +156,7 @@ def test_the_shipped_model_reads_as_before_when_extended() -> None:
     grown, _ = grow(old, info.spec, alphabet, growth)
     assert len(growth.bases) >= 8
     texts = []
-    for line in list(LineFile(ROOT / "data" / "samples" / "lines" / "val.parquet"))[:12]:
+    for line in list(LineStore(ROOT / "data" / "samples" / "lines" / "val.parquet"))[:12]:
         ink = torch.from_numpy(normalise_line(decode_image(line.image, line.id), info.height))[None, None] / 255
         before = decode_greedy(old(ink)[0].numpy(), alphabet).text
         assert decode_greedy(grown(ink)[0].numpy(), growth.alphabet).text == before

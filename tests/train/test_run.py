@@ -17,7 +17,7 @@ from hwr.line import NORMALISATION
 from hwr.metrics import ErrorCounts
 from hwr.model.checkpoint import load_model, load_weights
 from hwr.model.info import read_info
-from hwr.store.lines import write_lines
+from hwr.store.writing import write_lines
 from hwr.text import Alphabet
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet, load_recipe
