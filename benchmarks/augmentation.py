@@ -81,13 +81,12 @@ def print_share(repeats: int) -> None:
     """Time augmentation and a training step of the `small` preset in turn, on the CPU, and compare them."""
     from torch.nn.functional import ctc_loss
 
-    from hwr.model.network import build
-    from hwr.model.presets import preset_spec
+    from hwr.model.network import build, preset_spec
     from hwr.train.device import has_bf16_units
 
     classes, label_length = 134, 30
     ink, widths, targets = stroke_batch(LINES, MEAN_WIDTH)
-    network = build(preset_spec("small", classes), shortcut=True).train()
+    network = build(preset_spec("small", classes), auxiliary=True).train()
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), 1e-4, foreach=True)
     labels = torch.randint(1, classes, (LINES, label_length), generator=torch.Generator().manual_seed(1))

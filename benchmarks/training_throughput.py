@@ -20,8 +20,7 @@ import torch
 from torch import nn
 
 from hwr.line import NORMALISATION
-from hwr.model.network import Network, build, count_parameters
-from hwr.model.presets import PRESETS, preset_spec
+from hwr.model.network import PRESETS, Network, build, count_parameters, preset_spec
 from hwr.text import Alphabet
 from hwr.train.batches import Batch, Planner
 from hwr.train.data import Normalised, open_sources
@@ -96,7 +95,7 @@ def main() -> None:
     wanted = Normalised(NORMALISATION.name, NORMALISATION.version, height)
     sources = [source for path in options.data for source in open_sources(path, wanted, "train")]
     alphabet = Alphabet.of(text for source in sources for text in source.texts())
-    network = build(preset_spec(options.preset, alphabet.classes), shortcut=True).train()
+    network = build(preset_spec(options.preset, alphabet.classes), auxiliary=True).train()
     planner = Planner(sources, [1.0] * len(sources), alphabet, network.stride, recipe.optimisation, recipe.seed)
     started = time.perf_counter()
     pooled = planner.batches(0, 0, planner.pools(0)[0])
@@ -122,7 +121,7 @@ def measure(
     share = statistics.median(rates) / ceiling
     columns = sum(batch.target_width * len(batch.texts) for batch in batches) / sum(len(b.texts) for b in batches)
     print(f"{device.device.type}, {device.precision}, {torch.get_num_threads()} threads")
-    print(f"network            {count_parameters(trainer.network) / 1e6:.2f} M weights with the shortcut head")
+    print(f"network            {count_parameters(trainer.network) / 1e6:.2f} M weights with the auxiliary head")
     print(f"mean line          {columns:.0f} columns")
     print(f"matrix product     {ceiling / 1e9:,.0f} GFLOP/s")
     print(f"step               {1000 * statistics.median(steps):.0f} ms, {share:.0%} of the matrix rate")

@@ -12,37 +12,37 @@ from hwr.files.atomic import atomic_write
 from hwr.model.info import METADATA_KEY, ModelInfo, read_info
 from hwr.model.network import Network, build
 
-SHORTCUT_PREFIX = "shortcut."
+AUXILIARY_PREFIX = "auxiliary."
 
 
 def save_model(
-    path: Path, weights: dict[str, Tensor], info: ModelInfo, half: bool = False, with_shortcut: bool = False
+    path: Path, weights: dict[str, Tensor], info: ModelInfo, half: bool = False, with_auxiliary: bool = False
 ) -> None:
     """Write a model file; the old one at `path` stays whole until the new one is.
 
     Args:
-        weights, half, with_shortcut: see `model_bytes`.
+        weights, half, with_auxiliary: see `model_bytes`.
 
     Raises:
         OutputError: the folder cannot be written, the disk is full.
     """
-    data = model_bytes(weights, info, half, with_shortcut)
+    data = model_bytes(weights, info, half, with_auxiliary)
     with atomic_write(path) as temporary:
         # Not by the library's save_file: that gives the file to its owner alone, and has other errors for a full disk.
         temporary.write_bytes(data)
 
 
-def model_bytes(weights: dict[str, Tensor], info: ModelInfo, half: bool = False, with_shortcut: bool = False) -> bytes:
+def model_bytes(weights: dict[str, Tensor], info: ModelInfo, half: bool = False, with_auxiliary: bool = False) -> bytes:
     """The content of a model file.
 
     Args:
         weights: a network's state dict.
         half: store kernels and matrices in fp16 (releases); they are read back as fp32.
-        with_shortcut: keep the auxiliary head, so that training can go on with it.
+        with_auxiliary: keep the auxiliary head, so that training can go on with it.
     """
     kept = {}
     for name, tensor in weights.items():
-        if name.startswith(SHORTCUT_PREFIX) and not with_shortcut:
+        if name.startswith(AUXILIARY_PREFIX) and not with_auxiliary:
             continue
         if tensor.is_floating_point():
             # Norms and biases are few and sensitive: they stay in fp32.
@@ -65,11 +65,11 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
-def load_model(path: Path, shortcut: bool = False) -> tuple[Network, ModelInfo]:
+def load_model(path: Path, auxiliary: bool = False) -> tuple[Network, ModelInfo]:
     """Build the network that a model file describes and fill in its weights.
 
     Args:
-        shortcut: with the auxiliary head; it starts fresh where the file lacks it.
+        auxiliary: with the auxiliary head; it starts fresh where the file lacks it.
 
     Raises:
         InputError, ModelError: missing, truncated, not a model, a specification that does not build, weights of other
@@ -77,7 +77,7 @@ def load_model(path: Path, shortcut: bool = False) -> tuple[Network, ModelInfo]:
     """
     info = read_info(path)
     try:
-        network = build(info.spec, shortcut)
+        network = build(info.spec, auxiliary)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
     if network.classes != info.classes or network.stride != info.stride or network.height != info.height:
@@ -94,10 +94,10 @@ def fill(network: Network, weights: dict[str, Tensor], where: object) -> None:
     """
     own = network.state_dict()
     for name, tensor in own.items():
-        if name.startswith(SHORTCUT_PREFIX) and name not in weights:
+        if name.startswith(AUXILIARY_PREFIX) and name not in weights:
             weights = weights | {name: tensor}
-    if network.shortcut is None:
-        weights = {name: tensor for name, tensor in weights.items() if not name.startswith(SHORTCUT_PREFIX)}
+    if network.auxiliary is None:
+        weights = {name: tensor for name, tensor in weights.items() if not name.startswith(AUXILIARY_PREFIX)}
     wrong = sorted(set(own) ^ set(weights)) or [name for name in own if own[name].shape != weights[name].shape]
     if wrong:
         raise ModelError(f"{where}: the weights do not fit the specification (first: {wrong[0]})")

@@ -167,14 +167,14 @@ class Residual(Layer):
         self.layer = layer
         self.first = NormedConvolution(maps.channels, layer.channels, layer.kernel, (1, 1), layer.norm)
         self.second = NormedConvolution(layer.channels, layer.channels, layer.kernel, (1, 1), layer.norm)
-        self.shortcut: NormedConvolution | None = None
+        self.projection: NormedConvolution | None = None
         if maps.channels != layer.channels:
-            self.shortcut = NormedConvolution(maps.channels, layer.channels, (1, 1), (1, 1), layer.norm)
+            self.projection = NormedConvolution(maps.channels, layer.channels, (1, 1), (1, 1), layer.norm)
 
     def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
         inner = masked(activate(self.first(x, frame), self.layer.activation), frame)
-        short = x if self.shortcut is None else self.shortcut(x, frame)
-        return masked(activate(self.second(inner, frame) + short, self.layer.activation), frame), frame
+        projected = x if self.projection is None else self.projection(x, frame)
+        return masked(activate(self.second(inner, frame) + projected, self.layer.activation), frame), frame
 
 
 class MaxPool(Layer):

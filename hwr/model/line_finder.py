@@ -33,7 +33,7 @@ def convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1, dilat
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a shortcut (He et al. 2016)."""
+    """Two convolutions added to their input (He et al. 2016)."""
 
     def __init__(self, channels: int, dilation: int = 1) -> None:
         super().__init__()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hwr.errors import UsageError
 from hwr.model import vgsl
 from hwr.model.layers import Convolution, Dropout, Fold, Frame, Hidden, Layer, MaxPool, Residual, masked
 from hwr.model.recurrent import Recurrent
@@ -22,15 +23,30 @@ MODULES: dict[type[vgsl.Layer], Callable[[vgsl.Maps, Any], Layer]] = {
 """The module of each layer; it is called with the maps before the layer and the layer itself."""
 
 
+PRESETS = {
+    # For CPUs: dense convolutions with few channels, 2.4 M parameters with 134 classes.
+    "small": (
+        "[1,48,0,1 C5,5,32,2,2 R3,3,32 Mp2,2 R3,3,64 R3,3,64 Mp2,1 R3,3,128 R3,3,128 R3,3,128 Mp0,1"
+        " Do0.2 Lbx192 Do0.2 Lbx192 Do0.2 O1c{classes}]"
+    ),
+    # For GPUs: wider, a taller line and a third recurrent layer, 7.0 M parameters with 134 classes.
+    "base": (
+        "[1,64,0,1 C5,5,48,2,2 R3,3,48 Mp2,2 R3,3,96 R3,3,96 Mp2,1 R3,3,192 R3,3,192 R3,3,192 Mp2,1 R3,3,192 Mp0,1"
+        " Do0.25 Lbx256 Do0.25 Lbx256 Do0.25 Lbx256 Do0.25 O1c{classes}]"
+    ),
+}
+"""Specifications that have names."""
+
+
 class Network(nn.Module):
     """Ink -> log-probabilities of the classes at each time step.
 
-    With `shortcut`, a second, tiny head (one 1 x 3 convolution) reads the columns just before the first recurrent
+    With `auxiliary`, a second, tiny head (one 1 x 3 convolution) reads the columns just before the first recurrent
     layer along x. It helps the convolutions to learn and is dropped after training (Retsinas et al. 2022, "Best
     practices for a handwritten text recognition system").
     """
 
-    def __init__(self, specification: vgsl.Specification, shortcut: bool = False) -> None:
+    def __init__(self, specification: vgsl.Specification, auxiliary: bool = False) -> None:
         super().__init__()
         self.specification = specification
         self.stride = specification.stride
@@ -40,10 +56,10 @@ class Network(nn.Module):
         layers = list(zip(specification.layers, before, strict=True))
         self.layers = nn.ModuleList(MODULES[type(layer)](maps, layer) for layer, maps in layers)
         self.output = nn.Linear(last.channels, self.classes)
-        self.shortcut_at = next((i for i, (layer, _) in enumerate(layers) if _along_x(layer)), None)
-        self.shortcut: nn.Conv1d | None = None
-        if shortcut and self.shortcut_at is not None:
-            self.shortcut = nn.Conv1d(before[self.shortcut_at].channels, self.classes, 3, padding=1)
+        self.auxiliary_at = next((i for i, (layer, _) in enumerate(layers) if _along_x(layer)), None)
+        self.auxiliary: nn.Conv1d | None = None
+        if auxiliary and self.auxiliary_at is not None:
+            self.auxiliary = nn.Conv1d(before[self.auxiliary_at].channels, self.classes, 3, padding=1)
 
     def forward(self, ink: Tensor, widths: Tensor | None = None) -> Tensor:
         """Return log-probabilities (B, T, classes) in float32; T = ceil(W / stride).
@@ -52,30 +68,30 @@ class Network(nn.Module):
             ink: (B, 1, H, W), 0 paper to 1 ink, zero to the right of each line's true width.
             widths: true widths (B,), int64; None when every line is W columns wide.
         """
-        return self.run(ink, widths)[0]
+        return self.forward_with_auxiliary(ink, widths)[0]
 
-    def run(
-        self, ink: Tensor, widths: Tensor | None = None, span_mask: Tensor | None = None
+    def forward_with_auxiliary(
+        self, ink: Tensor, widths: Tensor | None = None, time_mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """As `forward`, with the shortcut head's log-probabilities (B, T, classes) if there is one and in training.
+        """As `forward`, with the auxiliary head's log-probabilities (B, T, classes) if there is one and in training.
 
         Args:
-            span_mask: (B, T), 0 on time steps whose columns are hidden from the recurrent layers.
+            time_mask: (B, T), 0 on time steps whose columns are hidden from the recurrent layers.
         """
-        x, frame, shortcut = self._columns(ink, widths, span_mask)
-        for module in self.layers[self.shortcut_at if self.shortcut_at is not None else len(self.layers) :]:
+        x, frame, auxiliary = self._columns(ink, widths, time_mask)
+        for module in self.layers[self.auxiliary_at if self.auxiliary_at is not None else len(self.layers) :]:
             x, frame = module(x, frame)
         scores = self.output(x.squeeze(2).transpose(1, 2))
-        return functional.log_softmax(scores.float(), dim=2), shortcut
+        return functional.log_softmax(scores.float(), dim=2), auxiliary
 
     def hidden_weights(self) -> list[Hidden]:
         """Return kernels and recurrent matrices, without the heads."""
         return [hidden for layer in self.layers if isinstance(layer, Layer) for hidden in layer.hidden_weights()]
 
     def _columns(
-        self, ink: Tensor, widths: Tensor | None, span_mask: Tensor | None
+        self, ink: Tensor, widths: Tensor | None, time_mask: Tensor | None
     ) -> tuple[Tensor, Frame, Tensor | None]:
-        """Return what the first recurrent layer reads, and the shortcut head's view of it."""
+        """Return what the first recurrent layer reads, and the auxiliary head's view of it."""
         x = functional.pad(ink, (0, -ink.shape[3] % self.stride))
         if widths is None and x.shape[3] != ink.shape[3]:
             widths = torch.full((ink.shape[0],), ink.shape[3], dtype=torch.int64, device=ink.device)
@@ -83,27 +99,38 @@ class Network(nn.Module):
             x = x.contiguous(memory_format=torch.channels_last)
         frame = Frame(widths)
         x = masked(x, frame)
-        for module in self.layers[: self.shortcut_at]:
+        for module in self.layers[: self.auxiliary_at]:
             x, frame = module(x, frame)
-        shortcut = None
-        if self.shortcut is not None and self.training:
-            shortcut = functional.log_softmax(self.shortcut(x.squeeze(2)).transpose(1, 2).float(), dim=2)
-        if span_mask is not None:
-            x = x * span_mask[:, None, None, :].to(x.dtype)
-        return x, frame, shortcut
+        auxiliary = None
+        if self.auxiliary is not None and self.training:
+            auxiliary = functional.log_softmax(self.auxiliary(x.squeeze(2)).transpose(1, 2).float(), dim=2)
+        if time_mask is not None:
+            x = x * time_mask[:, None, None, :].to(x.dtype)
+        return x, frame, auxiliary
 
 
 def _along_x(layer: vgsl.Layer) -> bool:
     return isinstance(layer, vgsl.Recurrent) and layer.axis == "x"
 
 
-def build(spec: str, shortcut: bool = False) -> Network:
+def build(spec: str, auxiliary: bool = False) -> Network:
     """Parse a VGSL specification and build its network with fresh weights.
 
     Raises:
         ModelError: the specification cannot be built.
     """
-    return Network(vgsl.parse(spec), shortcut)
+    return Network(vgsl.parse(spec), auxiliary)
+
+
+def preset_spec(name: str, classes: int) -> str:
+    """Return the VGSL specification of a preset with an output for `classes` classes, the blank included.
+
+    Raises:
+        UsageError: there is no such preset.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"preset {name!r} is unknown; there are: {', '.join(PRESETS)}")
+    return PRESETS[name].format(classes=classes)
 
 
 def count_parameters(network: nn.Module) -> int:

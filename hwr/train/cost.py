@@ -92,7 +92,7 @@ def measure_cost(session: Session) -> Cost:
                 reports.append(report)
             if trainer.processes.any(sum(item.seconds for item in reports) > TIMED_SECONDS):
                 break
-        model = len(model_bytes(trainer.average.state_dict(), session.info(), with_shortcut=True))
+        model = len(model_bytes(trainer.average.state_dict(), session.info(), with_auxiliary=True))
         # The state twice, as resume.pt and trunk.pt; the weights as best, last and trunk, and once more for ONNX.
         disk = 2 * len(state_bytes(trainer.state())) + 4 * model
     finally:

@@ -96,7 +96,7 @@ class Processes:
         return values
 
     def parallel(self, network: Network) -> nn.Module:
-        """A module that calls `network.run(ink, None, spans)`; its backward pass averages gradients over processes."""
+        """Return the network as a module `(ink, spans)`; its backward pass averages gradients over processes."""
         module = ForwardPass(network)
         # Statistics of batch norms are averaged together with the loss; see `combine`.
         return module if self.count == 1 else DistributedDataParallel(module, broadcast_buffers=False)
@@ -158,7 +158,7 @@ class ForwardPass(nn.Module):
         self.network = network
 
     def forward(self, ink: Tensor, spans: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        return self.network.run(ink, None, spans)
+        return self.network.forward_with_auxiliary(ink, None, spans)
 
 
 @contextmanager

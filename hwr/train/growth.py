@@ -132,8 +132,8 @@ def grow(network: Network, spec: str, old: Alphabet, growth: Growth) -> tuple[Ne
     Rows that start from nothing are drawn from torch's generator.
     """
     spec = with_classes(spec, growth.alphabet.classes)
-    grown = build(spec, network.shortcut is not None)
-    heads = {"output.": network.output} | ({"shortcut.": network.shortcut} if network.shortcut is not None else {})
+    grown = build(spec, network.auxiliary is not None)
+    heads = {"output.": network.output} | ({"auxiliary.": network.auxiliary} if network.auxiliary is not None else {})
     weights = dict(network.state_dict())
     for prefix, head in heads.items():
         weight, bias = _grown_rows(head, old, growth)

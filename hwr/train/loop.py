@@ -186,11 +186,11 @@ class Trainer:
         steps = ready.part.target_width // self.planner.stride
         spans = span_mask(len(ready.ink), steps, options.span_steps, options.steps_per_span, device)
         with self.device.autocast():
-            log_probs, shortcut = self.forward(ready.ink, spans)
+            log_probs, auxiliary = self.forward(ready.ink, spans)
         lengths = ready.part.target_lengths
         loss = ctc_loss(log_probs, ready.targets, lengths)
-        if shortcut is not None and options.shortcut_weight:
-            loss = loss + options.shortcut_weight * ctc_loss(shortcut, ready.targets, lengths)
+        if auxiliary is not None and options.shortcut_weight:
+            loss = loss + options.shortcut_weight * ctc_loss(auxiliary, ready.targets, lengths)
         return loss
 
     @torch.no_grad()

@@ -52,7 +52,7 @@ def release(source: Path, folder: Path, validation: Mapping[str, Mapping[str, An
         path = folder / TRUNKS / f"{info.name}.safetensors"
         facts = read_info(trunk)
         facts = replace(facts, training=_without_folders(facts.training))
-        save_model(path, load_weights(trunk), facts, half=True, with_shortcut=True)
+        save_model(path, load_weights(trunk), facts, half=True, with_auxiliary=True)
     return target
 
 

@@ -272,7 +272,7 @@ class Session:
     def trunk(self, trainer: Trainer) -> None:
         """Keep the state before the decay."""
         self.files.save_state(TRUNK_RESUME, self._state())
-        self.files.save_model(TRUNK, trainer.average.state_dict(), self.info(), with_shortcut=True)
+        self.files.save_model(TRUNK, trainer.average.state_dict(), self.info(), with_auxiliary=True)
         self.reporter.message("the trunk is saved; the learning rate falls from here")
 
     def validate(self, limit: int) -> float | None:
@@ -318,7 +318,7 @@ class Session:
     def save(self) -> None:
         """Write `last.safetensors` and the resume state."""
         self.trainer.progress.last_save = self.trainer.progress.seconds
-        self.files.save_model(LAST, self.trainer.average.state_dict(), self.info(), with_shortcut=True)
+        self.files.save_model(LAST, self.trainer.average.state_dict(), self.info(), with_auxiliary=True)
         self.files.save_state(RESUME, self._state())
 
     def finish(self, finished: bool) -> None:

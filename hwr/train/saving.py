@@ -32,10 +32,10 @@ class Saver:
             self._waiting[name] = state_bytes(state)
             self._try()
 
-    def save_model(self, name: str, weights: dict[str, Tensor], info: ModelInfo, with_shortcut: bool = False) -> None:
+    def save_model(self, name: str, weights: dict[str, Tensor], info: ModelInfo, with_auxiliary: bool = False) -> None:
         """Keep a model file."""
         if self.writes:
-            self._waiting[name] = model_bytes(weights, info, with_shortcut=with_shortcut)
+            self._waiting[name] = model_bytes(weights, info, with_auxiliary=with_auxiliary)
             self._try()
 
     def log(self, event: dict[str, Any]) -> None:

@@ -11,8 +11,7 @@ from hwr.line import NORMALISATION
 from hwr.model import vgsl
 from hwr.model.checkpoint import load_model
 from hwr.model.info import ModelInfo
-from hwr.model.network import Network, build
-from hwr.model.presets import preset_spec
+from hwr.model.network import Network, build, preset_spec
 from hwr.text import Alphabet, normalise_text
 from hwr.train.growth import extend, grow, replace
 from hwr.train.recipe import Recipe

@@ -25,7 +25,7 @@ INFO = ModelInfo(
 @pytest.fixture
 def network() -> Network:
     torch.manual_seed(0)
-    made = build(SPEC, shortcut=True)
+    made = build(SPEC, auxiliary=True)
     ink = torch.rand(2, 1, 16, 40)
     made(ink, torch.tensor([40, 21]))  # moves the running statistics
     return made.eval()
@@ -34,7 +34,7 @@ def network() -> Network:
 @pytest.fixture
 def path(tmp_path: Path, network: Network) -> Path:
     path = tmp_path / "model.safetensors"
-    save_model(path, network.state_dict(), INFO, with_shortcut=True)
+    save_model(path, network.state_dict(), INFO, with_auxiliary=True)
     return path
 
 
@@ -46,7 +46,7 @@ def assert_refused(path: Path, says: str, error: type[InputError] = ModelError) 
 
 class TestRoundTrip:
     def test_exact_in_fp32(self, path: Path, network: Network) -> None:
-        loaded, info = load_model(path, shortcut=True)
+        loaded, info = load_model(path, auxiliary=True)
         assert info == INFO and not loaded.training
         for name, tensor in network.state_dict().items():
             assert torch.equal(loaded.state_dict()[name], tensor), name
@@ -55,7 +55,7 @@ class TestRoundTrip:
 
     def test_kernels_in_fp16_are_rounded_to_11_bits(self, tmp_path: Path, path: Path, network: Network) -> None:
         half = tmp_path / "half.safetensors"
-        save_model(half, network.state_dict(), INFO, half=True, with_shortcut=True)
+        save_model(half, network.state_dict(), INFO, half=True, with_auxiliary=True)
         with safe_open(half, "pt") as file:
             for name in file.keys():  # noqa: SIM118
                 tensor = file.get_tensor(name)
@@ -91,28 +91,24 @@ class TestRoundTrip:
         assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-class TestShortcut:
+class TestAuxiliaryHead:
     def test_dropped_by_default(self, tmp_path: Path, network: Network) -> None:
         save_model(tmp_path / "m", network.state_dict(), INFO)
-        assert not any(name.startswith("shortcut.") for name in load_weights(tmp_path / "m"))
-        assert load_model(tmp_path / "m")[0].shortcut is None
+        assert not any(name.startswith("auxiliary.") for name in load_weights(tmp_path / "m"))
+        assert load_model(tmp_path / "m")[0].auxiliary is None
 
     def test_starts_fresh_where_the_file_lacks_it(self, tmp_path: Path, network: Network) -> None:
         save_model(tmp_path / "m", network.state_dict(), INFO)
-        loaded, _ = load_model(tmp_path / "m", shortcut=True)
-        assert loaded.shortcut is not None and network.shortcut is not None
-        assert not torch.equal(loaded.shortcut.weight, network.shortcut.weight)
+        loaded, _ = load_model(tmp_path / "m", auxiliary=True)
+        assert loaded.auxiliary is not None and network.auxiliary is not None
+        assert not torch.equal(loaded.auxiliary.weight, network.auxiliary.weight)
         assert torch.equal(loaded.output.weight, network.output.weight)
 
     def test_kept_when_asked_for_and_ignored_when_not(self, path: Path, network: Network) -> None:
-        loaded, _ = load_model(path, shortcut=True)
-        assert loaded.shortcut is not None and network.shortcut is not None
-        assert torch.equal(loaded.shortcut.weight, network.shortcut.weight)
-        assert load_model(path)[0].shortcut is None
-
-    def test_of_a_residual_block_is_not_the_auxiliary_head(self, tmp_path: Path, network: Network) -> None:
-        save_model(tmp_path / "m", network.state_dict(), INFO)
-        assert "layers.1.shortcut.convolution.weight" in load_weights(tmp_path / "m")
+        loaded, _ = load_model(path, auxiliary=True)
+        assert loaded.auxiliary is not None and network.auxiliary is not None
+        assert torch.equal(loaded.auxiliary.weight, network.auxiliary.weight)
+        assert load_model(path)[0].auxiliary is None
 
 
 class TestBadFiles:

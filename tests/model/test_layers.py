@@ -196,7 +196,7 @@ class TestResidual:
         assert torch.equal(x, before)  # nothing is done in place to the input
         for index, width in enumerate(WIDTHS):
             line = x[index : index + 1, :, :, :width]
-            short = line if channels == 3 else normed(line, "shortcut")
+            short = line if channels == 3 else normed(line, "projection")
             alone = function(normed(function(normed(line, "first")), "second") + short)
             assert_close(y[index : index + 1, :, :, :width], alone)
             assert (y[index, :, :, width:] == 0).all()

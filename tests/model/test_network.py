@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hwr.errors import ModelError
+from hwr.errors import ModelError, UsageError
 from hwr.line import time_steps
 from hwr.model import vgsl
 from hwr.model.layers import MaskedBatchNorm
-from hwr.model.network import MODULES, Network, build, count_parameters
+from hwr.model.network import MODULES, PRESETS, Network, build, count_parameters, preset_spec
 
 CLASSES = 7
 SPECS = {
@@ -170,44 +170,47 @@ def test_the_contract_can_fail() -> None:
         assert (made(ink)[0, :3] - made(ink, widths)[0, :3]).abs().max() > 1e-3
 
 
-class TestShortcut:
+class TestAuxiliaryHead:
     spec = SPECS["small, fewer channels"]
 
     def test_in_training_only(self) -> None:
-        made = build(self.spec, shortcut=True)
+        made = build(self.spec, auxiliary=True)
         ink, widths = batch([line(48, 33), line(48, 9)])
-        log_probs, shortcut = made.train().run(ink, widths)
-        assert shortcut is not None and shortcut.shape == log_probs.shape and shortcut.dtype == torch.float32
-        torch.testing.assert_close(shortcut.exp().sum(2), torch.ones(shortcut.shape[:2]))
-        assert made.eval().run(ink, widths)[1] is None
-        assert build(self.spec).train().run(ink, widths)[1] is None
+        log_probs, auxiliary = made.train().forward_with_auxiliary(ink, widths)
+        assert auxiliary is not None and auxiliary.shape == log_probs.shape and auxiliary.dtype == torch.float32
+        torch.testing.assert_close(auxiliary.exp().sum(2), torch.ones(auxiliary.shape[:2]))
+        assert made.eval().forward_with_auxiliary(ink, widths)[1] is None
+        assert build(self.spec).train().forward_with_auxiliary(ink, widths)[1] is None
 
     def test_is_one_small_convolution(self) -> None:
-        extra = count_parameters(build(self.spec, shortcut=True)) - count_parameters(build(self.spec))
+        extra = count_parameters(build(self.spec, auxiliary=True)) - count_parameters(build(self.spec))
         assert extra == 3 * 8 * CLASSES + CLASSES
 
     def test_a_network_without_recurrence_has_none(self) -> None:
-        assert build(SPECS["no recurrence"], shortcut=True).shortcut is None
+        assert build(SPECS["no recurrence"], auxiliary=True).auxiliary is None
 
     def test_true_lengths(self) -> None:
         torch.manual_seed(0)
-        made = build(SPECS["instance norm"], shortcut=True).train()
+        made = build(SPECS["instance norm"], auxiliary=True).train()
         for width in range(1, 2 * made.stride + 2):
             short, long = line(made.height, width), line(made.height, 8 * width, seed=1)
-            alone, beside = made.run(*batch([short]))[1], made.run(*batch([short, long]))[1]
+            alone, beside = (
+                made.forward_with_auxiliary(*batch([short]))[1],
+                made.forward_with_auxiliary(*batch([short, long]))[1],
+            )
             assert alone is not None and beside is not None
             torch.testing.assert_close(alone[0], beside[0, : alone.shape[1]], atol=1e-4, rtol=0)
 
-    def test_sees_the_columns_that_the_span_mask_hides(self) -> None:
-        made = build(SPECS["instance norm"], shortcut=True).train()
+    def test_sees_the_columns_that_the_time_mask_hides(self) -> None:
+        made = build(SPECS["instance norm"], auxiliary=True).train()
         ink, widths = batch([line(16, 40)])
         mask = torch.ones(1, 10)
         mask[:, 3:6] = 0
-        plain, hidden = made.run(ink, widths), made.run(ink, widths, mask)
+        plain, hidden = made.forward_with_auxiliary(ink, widths), made.forward_with_auxiliary(ink, widths, mask)
         assert plain[1] is not None and hidden[1] is not None
         torch.testing.assert_close(plain[1], hidden[1])
         assert (plain[0] - hidden[0]).abs().max() > 1e-4
-        torch.testing.assert_close(made.run(ink, widths, torch.ones(1, 10))[0], plain[0])
+        torch.testing.assert_close(made.forward_with_auxiliary(ink, widths, torch.ones(1, 10))[0], plain[0])
 
 
 def test_parameters_by_formula() -> None:
@@ -257,19 +260,37 @@ def test_every_kind_of_layer_has_a_module() -> None:
 
 def test_names_of_the_weights_stay() -> None:
     """Model files hold weights under these names."""
-    names = set(build("[1,16,0,1 C3,3,4 R3,3,6 Mp0,1 Lbx5 O1c7]", shortcut=True).state_dict())
+    names = set(build("[1,16,0,1 C3,3,4 R3,3,6 Mp0,1 Lbx5 O1c7]", auxiliary=True).state_dict())
     assert {
         "layers.0.body.convolution.weight",
         "layers.0.body.norm.running_var",
         "layers.1.first.convolution.weight",
         "layers.1.second.norm.weight",
-        "layers.1.shortcut.convolution.weight",
+        "layers.1.projection.convolution.weight",
         "layers.3.cell.weight_hh_l0_reverse",
         "output.weight",
-        "shortcut.weight",
+        "auxiliary.weight",
     } <= names
 
 
 def test_bad_specification() -> None:
     with pytest.raises(ModelError):
         build("[1,16,0,1 Q7 O1c7]")
+
+
+@pytest.mark.parametrize(("name", "limit"), [("small", 2_500_000), ("base", 8_000_000)])
+def test_size_of_a_preset(name: str, limit: int) -> None:
+    network = build(preset_spec(name, 134))
+    assert network.classes == 134
+    assert 0.8 * limit < count_parameters(network) <= limit
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_takes_any_number_of_classes(name: str) -> None:
+    for classes in (2, 80, 5000):
+        assert vgsl.parse(preset_spec(name, classes)).classes == classes
+
+
+def test_unknown_preset() -> None:
+    with pytest.raises(UsageError, match=r"'large'.*small.*base"):
+        preset_spec("large", 80)

@@ -33,7 +33,7 @@ def test_what_is_measured(tmp_path: Path, data: Path) -> None:
     characters = [sum(len(line.text) for line in drawn_lines(count, seed)) for count, seed in ((200, 0), (20, 1))]
     assert cost.sets == (SetSize("drawn", 200, characters[0], 2.5), SetSize("drawn", 20, characters[1], None))
     assert cost.lines_an_epoch == 500
-    network = build(SPEC.replace("{classes}", "5"), shortcut=True)
+    network = build(SPEC.replace("{classes}", "5"), auxiliary=True)
     assert cost.weights == sum(parameter.numel() for parameter in network.parameters())
     assert cost.steps == TIMED_STEPS and cost.lines_per_second > 0 and 0 < cost.reading_share < 1
     assert cost.minutes == pytest.approx(3.0)

@@ -37,7 +37,7 @@ class Recordings:
 
 def passes(told: list[str]) -> tuple[GraphedPass, list[torch.Size]]:
     torch.manual_seed(0)
-    network = build(SPEC.replace("{classes}", "5"), shortcut=True)
+    network = build(SPEC.replace("{classes}", "5"), auxiliary=True)
     plain, seen = ForwardPass(network), []
 
     def counted(ink: Tensor, spans: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -97,7 +97,7 @@ def test_a_replayed_pass_gives_the_gradients_of_a_plain_one() -> None:
         pytest.skip("no CUDA device")
     device = torch.device("cuda")
     torch.manual_seed(0)
-    network = build("[1,48,0,1 Ci3,3,8,2,2 Mp2,2 Mp0,1 Lbx16 O1c5]", shortcut=True).to(device).train()
+    network = build("[1,48,0,1 Ci3,3,8,2,2 Mp2,2 Mp0,1 Lbx16 O1c5]", auxiliary=True).to(device).train()
     twin = copy.deepcopy(network)
     graphed = GraphedPass(network, ForwardPass(network), lambda: torch.autocast("cuda", enabled=False))
     for _ in range(4):
@@ -106,8 +106,8 @@ def test_a_replayed_pass_gives_the_gradients_of_a_plain_one() -> None:
         outputs = []
         for module, run in ((network, graphed), (twin, ForwardPass(twin))):
             module.zero_grad(set_to_none=True)
-            log_probs, shortcut = run(ink, spans)
-            (log_probs.square().mean() + shortcut.square().mean()).backward()
+            log_probs, auxiliary = run(ink, spans)
+            (log_probs.square().mean() + auxiliary.square().mean()).backward()
             outputs.append(log_probs.detach().clone())
         assert torch.allclose(*outputs, atol=1e-5)
         for one, other in zip(network.parameters(), twin.parameters(), strict=True):

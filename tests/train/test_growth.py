@@ -22,10 +22,10 @@ OLD = Alphabet(CHARACTERS)
 CLASSES = SPEC.replace("{classes}", str(OLD.classes))
 
 
-def network(shortcut: bool = True) -> Network:
+def network(auxiliary: bool = True) -> Network:
     """Random weights, with large scores of every sign."""
     torch.manual_seed(4)
-    made = build(CLASSES, shortcut).eval()
+    made = build(CLASSES, auxiliary).eval()
     with torch.no_grad():
         made.output.weight.mul_(20)
         made.output.bias.normal_(0, 2)
@@ -91,10 +91,10 @@ def test_nothing_changes_without_new_characters() -> None:
     assert replace(OLD, OLD).describe({}) == ""
 
 
-@pytest.mark.parametrize("shortcut", [True, False])
+@pytest.mark.parametrize("auxiliary", [True, False])
 @pytest.mark.parametrize(("change", "wanted"), [(extend, "dáeЖ"), (replace, "áЖdb"), (replace, "xyz"), (replace, "c")])
-def test_rows_against_a_copy_one_by_one(change: object, wanted: str, shortcut: bool) -> None:
-    old = network(shortcut)
+def test_rows_against_a_copy_one_by_one(change: object, wanted: str, auxiliary: bool) -> None:
+    old = network(auxiliary)
     before = {name: tensor.clone() for name, tensor in old.state_dict().items()}
     growth = (extend if change is extend else replace)(OLD, Alphabet(wanted))
     grown, spec = grow(old, CLASSES, OLD, growth)
@@ -102,7 +102,7 @@ def test_rows_against_a_copy_one_by_one(change: object, wanted: str, shortcut: b
     assert grown.classes == len(new) + 1 and spec == SPEC.replace("{classes}", str(len(new) + 1))
     assert not grown.training
 
-    for head in ("output", "shortcut") if shortcut else ("output",):
+    for head in ("output", "auxiliary") if auxiliary else ("output",):
         old_weight, old_bias = before[f"{head}.weight"].numpy(), before[f"{head}.bias"].numpy()
         weight, bias = rows(grown, head)
         assert weight.shape == (len(new) + 1, *old_weight.shape[1:])
@@ -120,7 +120,7 @@ def test_rows_against_a_copy_one_by_one(change: object, wanted: str, shortcut: b
                 assert bias[label] == pytest.approx(old_bias[1:].mean() - RARITY, abs=1e-5)
     for name, tensor in before.items():
         torch.testing.assert_close(old.state_dict()[name], tensor, rtol=0, atol=0)  # the old network is as it was
-        if not name.startswith(("output.", "shortcut.")):
+        if not name.startswith(("output.", "auxiliary.")):
             torch.testing.assert_close(grown.state_dict()[name], tensor, rtol=0, atol=0)
 
 

@@ -31,7 +31,7 @@ def trainer_of(data: Path, settings: Recipe, weight: float = 1.0) -> Trainer:
     shard = BundleShard(data / "drawn-train-00000.npz")
     wanted = Normalised(shard.header.normalisation, shard.header.normalisation_version, shard.header.height)
     torch.manual_seed(0)
-    network = build(SPEC.replace("{classes}", "5"), shortcut=True)
+    network = build(SPEC.replace("{classes}", "5"), auxiliary=True)
     planner = Planner(
         [BundleSource([shard], wanted)], [weight], Alphabet(CHARACTERS), network.stride, settings.optimisation, 1
     )

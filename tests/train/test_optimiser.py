@@ -16,7 +16,7 @@ OPTIONS = Optimisation(optimiser="muon", weight_decay=0.05)
 
 def network_with_gradients(seed: int = 0) -> Network:
     torch.manual_seed(seed)
-    network = build(SPEC, shortcut=True)
+    network = build(SPEC, auxiliary=True)
     for parameter in network.parameters():
         parameter.grad = torch.randn_like(parameter)
     return network
@@ -40,15 +40,15 @@ def test_directions_are_those_of_the_polar_factor() -> None:
 
 
 def test_every_kernel_and_gate_is_a_matrix_of_its_own_and_the_heads_are_not() -> None:
-    network = build(SPEC, shortcut=True)
+    network = build(SPEC, auxiliary=True)
     blocks = {tuple(hidden.weight.shape): hidden.blocks for hidden in hidden_weights(network)}
     assert blocks[(8, 1, 3, 3)] == 1
     assert blocks[(24, 12)] == 4  # LSTM, from the maps
     assert blocks[(24, 6)] == 4  # LSTM, from its own state
     assert blocks[(15, 12)] == 3  # GRU
     assert network.output.weight.shape not in blocks
-    assert network.shortcut is not None
-    assert network.shortcut.weight.shape not in blocks
+    assert network.auxiliary is not None
+    assert network.auxiliary.weight.shape not in blocks
 
 
 def torch_muon_of_blocks(weight: Tensor, gradients: list[Tensor], blocks: int, rate: float) -> Tensor:

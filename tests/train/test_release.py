@@ -44,7 +44,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.5)
-    save_model(folder / TRUNK, network.state_dict(), INFO, with_shortcut=True)
+    save_model(folder / TRUNK, network.state_dict(), INFO, with_auxiliary=True)
     (folder / METRICS).write_text('{"event": "end"}\n')
     return folder
 
@@ -112,7 +112,7 @@ def test_a_trunk_names_no_folder_of_the_machine(run_folder: Path, tmp_path: Path
     run = tmp_path / "run"
     for name in (BEST, TRUNK):
         facts = replace(INFO, training=INFO.training | {"command": f"hwr train /home/somebody/{name}"})
-        save_model(run / name, load_weights(run_folder / name), facts, with_shortcut=True)
+        save_model(run / name, load_weights(run_folder / name), facts, with_auxiliary=True)
     release(run / BEST, tmp_path / "out", MEASURED)
     for path in (tmp_path / "out" / "drawn.safetensors", tmp_path / "out" / TRUNKS / "drawn.safetensors"):
         assert str(read_info(path).training["command"]).startswith("hwr train ")

@@ -53,8 +53,8 @@ def test_folder_of_a_finished_run(tmp_path: Path, data: Path) -> None:
     best, trunk = read_info(tmp_path / BEST), read_info(tmp_path / TRUNK)
     assert best.training["lines_seen"] == result.progress.lines > trunk.training["lines_seen"] >= 80
     assert best.validation["drawn"]["lines"] == 20
-    # The shortcut head is needed to train further only.
-    heads = {name: any(key.startswith("shortcut") for key in load_weights(tmp_path / name)) for name in (BEST, TRUNK)}
+    # The auxiliary head is needed to train further only.
+    heads = {name: any(key.startswith("auxiliary") for key in load_weights(tmp_path / name)) for name in (BEST, TRUNK)}
     assert heads == {BEST: False, TRUNK: True}
 
 
@@ -131,7 +131,7 @@ def test_going_on_from_a_model(tmp_path: Path, data: Path) -> None:
     settings = recipe(data, lines=40, spec="", init_from=str(tmp_path / "first" / TRUNK))
     session = Session(settings, tmp_path / "second", Recorder())
     assert session.alphabet == Alphabet(CHARACTERS)
-    start, _ = load_model(tmp_path / "first" / TRUNK, shortcut=True)
+    start, _ = load_model(tmp_path / "first" / TRUNK, auxiliary=True)
     for name, tensor in session.trainer.network.state_dict().items():
         torch.testing.assert_close(tensor, start.state_dict()[name], rtol=0, atol=0)
     train(settings, tmp_path / "second", Recorder())

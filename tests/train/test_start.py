@@ -28,7 +28,7 @@ INFO = ModelInfo(
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(2)
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    save_model(path, build(INFO.spec, shortcut=True).state_dict(), INFO, with_shortcut=True)
+    save_model(path, build(INFO.spec, auxiliary=True).state_dict(), INFO, with_auxiliary=True)
     return path
 
 
@@ -55,7 +55,7 @@ def test_a_run_from_a_model_with_another_alphabet(
     session = Session(settings, tmp_path, Recorder())
     count = sum(text.count("á") for item in session.data.training for text in item.source.texts())
     begun, old = session.trainer.network.state_dict(), load_weights(model)
-    for head in ("output", "shortcut"):
+    for head in ("output", "auxiliary"):
         for label, character in enumerate(characters.replace("á", ""), start=1):
             was = 1 + CHARACTERS.index(character)
             assert torch.equal(begun[f"{head}.weight"][label], old[f"{head}.weight"][was])
@@ -63,7 +63,7 @@ def test_a_run_from_a_model_with_another_alphabet(
     recorded = run(settings, tmp_path)
     assert recorded.finished and told.format(count) in recorded.reporter.messages
     for name in (LAST, TRUNK):
-        network, info = load_model(tmp_path / name, shortcut=True)
+        network, info = load_model(tmp_path / name, auxiliary=True)
         assert (info.alphabet, info.spec) == (characters, SPEC.replace("{classes}", str(len(characters) + 1)))
         assert network.classes == len(characters) + 1 and info.licence == "CC0"
     assert read_info(model) == INFO
