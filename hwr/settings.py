@@ -100,16 +100,10 @@ def load_toml(cls: type[T], path: Path) -> T:
     return from_dict(cls, values, path)
 
 
-def to_dict(value: Any) -> Any:
+def to_dict(settings: Settings) -> dict[str, Any]:
     """Return settings as plain values that `from_dict` reads back; None is left out, since TOML has no null."""
-    if is_dataclass(value):
-        plain = {item.name: getattr(value, item.name) for item in fields(value)}
-        return {name: to_dict(entry) for name, entry in plain.items() if entry is not None}
-    if isinstance(value, Mapping):
-        return {name: to_dict(entry) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_dict(entry) for entry in value]
-    return str(value) if isinstance(value, Path) else value
+    plain: dict[str, Any] = _plain(settings)
+    return plain
 
 
 def to_toml(settings: Settings) -> str:
@@ -117,6 +111,17 @@ def to_toml(settings: Settings) -> str:
     import tomli_w
 
     return tomli_w.dumps(to_dict(settings))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        entries = {item.name: getattr(value, item.name) for item in fields(value)}
+        return {name: _plain(entry) for name, entry in entries.items() if entry is not None}
+    if isinstance(value, Mapping):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 @cache

@@ -66,7 +66,7 @@ class DrawnLines:
 
 def synthesis(strokes: str = "strokes.npz", **settings: object) -> Synthesis:
     """A table `[synthesis]` that names the fault of `DrawnLines`."""
-    return Synthesis(SynthOptions(strokes=Path(strokes)), **settings)  # type: ignore[arg-type]
+    return Synthesis(strokes=Path(strokes), **settings)  # type: ignore[arg-type]
 
 
 def use_drawn_lines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from hwr.errors import DataError
 from hwr.prepare.manifest import SplitFacts, file_hash
 from hwr.prepare.pipeline import Prepared, Progress, build_store
 from hwr.prepare.samples import Reason, Skipped
+from hwr.settings import to_dict
 from hwr.store.lines import StoredLine
 from hwr.store.writing import write_lines
 from hwr.synth.batches import Batch, BatchOptions, make_batches
@@ -130,4 +131,4 @@ def _sources(options: BatchOptions) -> list[dict[str, str]]:
 def _described(options: BatchOptions) -> dict[str, Any]:
     """The options as plain values."""
     values = {key: value for key, value in vars(options).items() if key != "synth"}
-    return values | options.synth.to_json()
+    return values | to_dict(options.synth)

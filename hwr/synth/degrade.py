@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.synth import textures
-from hwr.synth.options import PaperOptions, Range
+from hwr.synth.options import PaperOptions
 
 Grey = NDArray[np.uint8]
 Field = NDArray[np.float32]
@@ -45,7 +45,7 @@ def chosen(generator: Generator, probability: float) -> bool:
     return bool(generator.random() < probability)
 
 
-def draw(generator: Generator, limits: Range) -> float:
+def draw(generator: Generator, limits: tuple[float, float]) -> float:
     """A number between two limits, all equally likely."""
     return float(limits[0] + (limits[1] - limits[0]) * generator.random())
 

@@ -28,6 +28,7 @@ from typing import IO, Any, Protocol
 import hwr
 import hwr.errors
 from hwr.errors import TrainingError
+from hwr.settings import to_dict
 from hwr.train.data import TrainingLine
 from hwr.train.distributed import ALONE, Processes
 from hwr.train.synthetic_options import Synthesis
@@ -336,7 +337,7 @@ def _job(options: Synthesis, alphabet: str | None, height: int, seed: int) -> di
     """What a worker needs to know."""
     return {
         "factory": FACTORY,
-        "options": options.lines.to_json(),
+        "options": to_dict(options),
         "alphabet": alphabet,
         "height": height,
         "seed": seed,

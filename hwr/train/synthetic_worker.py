@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 
 from hwr.errors import HwrError, MissingDependency, TrainingError
 from hwr.line import normalise_line
-from hwr.synth.options import SynthOptions
+from hwr.settings import from_dict
 from hwr.text import normalise_text
 from hwr.train.data import TrainingLine
+from hwr.train.synthetic_options import Synthesis
 
 GROUP_LINES = 32
 NICENESS = 10
@@ -69,7 +70,9 @@ class LineMaker:
         with _clear_errors("synthesis cannot begin"):
             module, _, name = job["factory"].partition(":")
             factory = getattr(importlib.import_module(module), name)
-            self._generator: Generator = factory(SynthOptions.from_mapping(job["options"]), job["alphabet"], report)
+            self._generator: Generator = factory(
+                from_dict(Synthesis, job["options"], "synthesis"), job["alphabet"], report
+            )
 
     def line(self, index: int) -> TrainingLine:
         """Line `index` of this trainer."""

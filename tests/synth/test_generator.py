@@ -12,6 +12,7 @@ import pytest
 from synth_sources import PROSE, write_broken_font, write_font, write_text
 
 from hwr.errors import DataError, InputError, UsageError
+from hwr.settings import from_dict, to_dict
 from hwr.synth.fonts import UncoveredText
 from hwr.synth.generator import TRIES, LineGenerator, SynthLine
 from hwr.synth.ink import InkLine
@@ -72,14 +73,15 @@ def test_a_line_is_the_same_in_any_order_and_any_object(fonts: SynthOptions) -> 
 def test_a_line_is_the_same_in_another_process(fonts: SynthOptions) -> None:
     program = """
 import sys, hashlib, json
+from hwr.settings import from_dict
 from hwr.synth.generator import LineGenerator
 from hwr.synth.options import SynthOptions
-generator = LineGenerator(SynthOptions.from_mapping(json.loads(sys.argv[1])))
+generator = LineGenerator(from_dict(SynthOptions, json.loads(sys.argv[1]), "test"))
 line = generator.line(3, 7)
 print(line.text, hashlib.sha256(line.grey.tobytes()).hexdigest())
 """
     done = subprocess.run(
-        [sys.executable, "-c", program, json.dumps(fonts.to_json())], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program, json.dumps(to_dict(fonts))], capture_output=True, text=True, check=True
     )
     line = LineGenerator(fonts).line(3, 7)
     assert done.stdout.strip() == f"{line.text} {hashlib.sha256(line.grey.tobytes()).hexdigest()}"
@@ -110,9 +112,9 @@ def test_a_source_of_share_0_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_paper_share_0_is_clean_ink_and_1_is_paper(drawn: dict[str, Drawn]) -> None:
-    bare = LineGenerator(SynthOptions.from_mapping(ALL.to_json() | {"paper_share": 0}))
-    paper = LineGenerator(SynthOptions.from_mapping(ALL.to_json() | {"paper_share": 1}))
-    half = LineGenerator(SynthOptions.from_mapping(ALL.to_json() | {"paper_share": 0.5}))
+    bare = LineGenerator(from_dict(SynthOptions, to_dict(ALL) | {"paper_share": 0}, "test"))
+    paper = LineGenerator(from_dict(SynthOptions, to_dict(ALL) | {"paper_share": 1}, "test"))
+    half = LineGenerator(from_dict(SynthOptions, to_dict(ALL) | {"paper_share": 0.5}, "test"))
     kinds: Counter[bool] = Counter()
     for index in range(100):
         expected = clean(bare.ink(2, index))
@@ -123,7 +125,7 @@ def test_paper_share_0_is_clean_ink_and_1_is_paper(drawn: dict[str, Drawn]) -> N
 
 
 def test_the_ink_does_not_depend_on_papers(drawn: dict[str, Drawn]) -> None:
-    options = SynthOptions.from_mapping(ALL.to_json() | {"papers": PaperOptions().only("fax").__dict__})
+    options = from_dict(SynthOptions, to_dict(ALL) | {"papers": PaperOptions().only("fax").__dict__}, "test")
     first, second = LineGenerator(ALL), LineGenerator(options)
     for index in range(20):
         one, two = first.ink(1, index), second.ink(1, index)
@@ -178,9 +180,9 @@ def test_broken_fonts_are_reported_once_and_passed_over(fonts: SynthOptions) -> 
 @pytest.mark.parametrize("field", ["texts", "fonts", "strokes", "words"])
 def test_missing_files_are_named_at_once(fonts: SynthOptions, field: str, tmp_path: Path) -> None:
     missing = str(tmp_path / "missing")
-    values = fonts.to_json() | {field: [missing] if field in ("texts", "fonts") else missing}
+    values = to_dict(fonts) | {field: [missing] if field in ("texts", "fonts") else missing}
     with pytest.raises(InputError, match="missing"):
-        LineGenerator(SynthOptions.from_mapping(values))
+        LineGenerator(from_dict(SynthOptions, values, "test"))
 
 
 @pytest.mark.parametrize(("seed", "index"), [(-1, 0), (0, -1)])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hwr.errors import UsageError
+from hwr.settings import from_dict, to_dict
 from hwr.synth.options import PaperOptions, Shares, SynthOptions
 
 FONTS = SynthOptions(texts=(Path("a.txt"),), fonts=(Path("fonts"),))
@@ -21,11 +22,7 @@ def test_options_go_to_json_and_back() -> None:
         0.5,
         PaperOptions(blur_sigma=(1.0, 2.0)).with_probabilities({"fax": 0.5}),
     )
-    assert SynthOptions.from_mapping(json.loads(json.dumps(options.to_json()))) == options
-
-
-def test_a_single_path_stands_for_a_list() -> None:
-    assert SynthOptions.from_mapping({"texts": "a.txt", "fonts": "fonts"}) == FONTS
+    assert from_dict(SynthOptions, json.loads(json.dumps(to_dict(options))), "x") == options
 
 
 def test_shares_count_where_a_source_is_given() -> None:
@@ -41,26 +38,29 @@ def test_shares_count_where_a_source_is_given() -> None:
         ({"fonts": ["f"]}, "fonts need something to write: give --text"),
         ({"texts": ["t"]}, "texts need fonts"),
         ({"strokes": "s", "shares": {"strokes": 0}}, "all have share 0"),
-        ({"strokes": "s", "shares": {"strokes": -1}}, "share strokes: -1 is below 0"),
-        ({"strokes": "s", "shares": {"pens": 1}}, "shares: unknown option 'pens'; known: fonts, strokes, words"),
-        ({"strokes": "s", "colour": 1}, "synthesis: unknown option 'colour'"),
-        ({"strokes": "s", "papers": 3}, "papers: a table is needed, not 3"),
-        ({"strokes": "s", "papers": {"snow": 1}}, "papers: unknown option 'snow'"),
-        ({"strokes": "s", "papers": {"fax_probability": 1.5}}, "fax_probability: 1.5 is above 1"),
-        ({"strokes": "s", "papers": {"blur_sigma": [2, 1]}}, "give the lowest and the highest"),
-        ({"strokes": "s", "papers": {"blur_sigma": "much"}}, "blur_sigma: a number is needed, not 'much'"),
-        ({"strokes": "s", "papers": {"jpeg_quality": [0, 50]}}, "must lie between 1 and 100"),
-        ({"strokes": "s", "papers": {"fax_rows": [5, 50]}}, "fewer than 16 rows"),
-        ({"strokes": "s", "papers": {"darkness": [0, float("nan")]}}, "a number is needed"),
-        ({"strokes": "s", "papers": {"darkness": [0, 0.5]}}, "darkness: 0 to 0.5: must lie above 0 and not above 1"),
-        ({"strokes": "s", "papers": {"blur_sigma": 0.5}}, "blur_sigma: two numbers are needed, not 0.5"),
-        ({"strokes": "s", "papers": {"fax_probability": [0, 1]}}, "fax_probability: one number is needed, not (0, 1)"),
-        ({"strokes": "s", "paper_share": 2}, "paper_share 2: must lie between 0 and 1"),
+        (
+            {"strokes": "s", "shares": {"strokes": -1}},
+            "synthesis: shares: strokes = -1: a number, at least 0",
+        ),
+        ({"strokes": "s", "shares": {"pens": 1}}, "shares: unknown key 'pens'; known: fonts, strokes, words"),
+        ({"strokes": "s", "colour": 1}, "synthesis: unknown key 'colour'"),
+        (
+            {"strokes": "s", "papers": {"fax_probability": 1.5}},
+            "fax_probability = 1.5: a number, at least 0 and",
+        ),
+        (
+            {"strokes": "s", "papers": {"jpeg_quality": [0, 50]}},
+            "jpeg_quality = 0: a number, at least 1 and",
+        ),
+        ({"strokes": "s", "papers": {"fax_rows": [5, 50]}}, "fax_rows = 5: a number, at least 16"),
+        ({"strokes": "s", "papers": {"darkness": [0, 0.5]}}, "darkness = 0: a number, above 0 and at most 1"),
+        ({"strokes": "s", "papers": {"blur_sigma": 0.5}}, "blur_sigma = 0.5: a list is needed"),
+        ({"strokes": "s", "paper_share": 2}, "paper_share = 2: a number, at least 0 and at most 1"),
     ],
 )
 def test_what_cannot_be_meant_is_one_clear_line(values: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        SynthOptions.from_mapping(values)
+        from_dict(SynthOptions, values, "synthesis")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 

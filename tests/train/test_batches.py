@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwr.synth.options import SynthOptions
 from hwr.text import Alphabet
 from hwr.train.batches import (
     MAX_LINES,
@@ -270,7 +269,12 @@ class MadeLines:
 
     def __init__(self, start: float = 0.6, end: float = 0.2, decay: float = 0.1) -> None:
         self.options = Synthesis(
-            SynthOptions(strokes=Path("none")), start, end, change_start=0.2, change_end=0.6, share_decay=decay
+            strokes=Path("none"),
+            share_start=start,
+            share_end=end,
+            change_start=0.2,
+            change_end=0.6,
+            share_decay=decay,
         )
         self.asked: list[tuple[int, int]] = []
 

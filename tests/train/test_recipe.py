@@ -1,6 +1,5 @@
 """Recipes: written and read back the same; mistakes are named."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 
 from hwr.errors import InputError, UsageError
-from hwr.synth.options import PaperOptions, Shares, SynthOptions
+from hwr.synth.options import PaperOptions, Shares
 from hwr.train.augment.augment import AugmentOptions
 from hwr.train.recipe import (
     Optimisation,
@@ -16,8 +15,6 @@ from hwr.train.recipe import (
     TrainingSet,
     load_recipe,
     override,
-    recipe_from_dict,
-    recipe_to_dict,
     recipe_to_toml,
 )
 from hwr.train.synthetic_options import Synthesis
@@ -37,14 +34,12 @@ CHANGED = Recipe(
     optimisation=Optimisation(learning_rate=1e-05, betas=(0.5, 0.75), clip_norm=3.0),
     augment=AugmentOptions(strength=0.5, erode_mix=(0.0, 1.0)),
     synthesis=Synthesis(
-        SynthOptions(
-            texts=(Path("a.txt"), Path("b.txt.xz")),
-            fonts=(Path("fonts"),),
-            words=Path("words.parquet"),
-            shares=Shares(fonts=3.0, words=1.0),
-            paper_share=0.75,
-            papers=PaperOptions(fax_probability=0.5, jpeg_quality=(30.0, 40.0)),
-        ),
+        texts=(Path("a.txt"), Path("b.txt.xz")),
+        fonts=(Path("fonts"),),
+        words=Path("words.parquet"),
+        shares=Shares(fonts=3.0, words=1.0),
+        paper_share=0.75,
+        papers=PaperOptions(fax_probability=0.5, jpeg_quality=(30.0, 40.0)),
         share_start=1.0,
         change_end=0.25,
         characters="\u0153 \"'",
@@ -58,14 +53,12 @@ def test_round_trip(tmp_path: Path, recipe: Recipe) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(recipe_to_toml(recipe), encoding="utf-8")
     assert load_recipe(path) == recipe
-    assert recipe_from_dict(recipe_to_dict(recipe), "resume") == recipe
-    assert recipe_from_dict(json.loads(json.dumps(recipe_to_dict(recipe))), "resume") == recipe
 
 
 def test_written_recipe_is_complete() -> None:
     text = recipe_to_toml(Recipe(train=(TrainingSet("x"),)))
-    for name in (*Optimisation.__dataclass_fields__, *AugmentOptions.__dataclass_fields__, "seed", "weight"):
-        assert f"\n{name} = " in text
+    for name in (*Optimisation.__dataclass_fields__, *AugmentOptions.__dataclass_fields__, "seed", "validation"):
+        assert f"\n{name} = " in f"\n{text}"
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
@@ -89,42 +82,48 @@ def test_there_are_recipes() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("minuets = 3", "unknown key 'minuets'; known are: .*minutes"),
+        ("minuets = 3", "unknown key 'minuets'; known: .*minutes"),
         ("[optimisation]\nrate = 1.0", "optimisation: unknown key 'rate'"),
         ("[augment]\nfrobnicate = 1.0", "augment: unknown key 'frobnicate'"),
         ('[[train]]\npath = "x"\nweigth = 2.0', "train: unknown key 'weigth'"),
         ("[surprise]\nx = 1", "unknown key 'surprise'"),
-        ('minutes = "ten"', "minutes = 'ten': expected a float"),
-        ("lines = 1.5", "lines = 1.5: expected a int"),
-        ("seed = true", "seed = True: expected a int"),
-        ("minutes = true", "minutes = True: expected a float"),
-        ("spec = 3", "spec = 3: expected a str"),
-        ("[optimisation]\nbetas = [0.9]", "betas = .*expected 2 values"),
+        ('minutes = "ten"', "minutes = 'ten': a number, above 0, is needed"),
+        ("lines = 1.5", "lines = 1.5: a whole number, at least 0, is needed"),
+        ("seed = true", "seed = True: a whole number"),
+        ("minutes = true", "minutes = True: a number"),
+        ("spec = 3", "spec = 3: a text in quotes is needed"),
+        ("[optimisation]\nbetas = [0.9]", "betas = .*a list of 2 values is needed"),
         ('[optimisation]\nbetas = [0.9, "x"]', "betas"),
-        ("[optimisation]\nbetas = 3", "betas = 3: expected a tuple"),
+        ("[optimisation]\nbetas = 3", "betas = 3: a list is needed"),
         ("[optimisation]\nclip_norm = [1.0]", "clip_norm"),
         ('[augment]\nerode_mix = ["a", "b"]', "erode_mix"),
-        ("[augment]\nerode_probability = 1.5", "erode_probability.*above 1"),
-        ("optimisation = 3", "optimisation: a table of settings is expected"),
+        (
+            "[augment]\nerode_probability = 1.5",
+            "erode_probability = 1.5: a number, at least 0 and at most 1",
+        ),
+        ("optimisation = 3", "optimisation: a table of settings is needed"),
         ("train = 5", "train"),
         ('train = "folder"', "train"),
         ("[train]\npath = 'x'", "train"),
         ("[[train]]\nweight = 1.0", "train.*path"),
         ('[[train]]\npath = "x"\nweight = -1.0', "weight"),
-        ("minutes = 0", "minutes must be positive"),
-        ("minutes = nan", "minutes must be positive"),
-        ("lines = -1", "lines 0"),
-        ('precision = "fp8"', "precision 'fp8': auto, bf16 or fp32"),
+        ("minutes = 0", "minutes = 0: a number, above 0, is needed"),
+        ("minutes = nan", "minutes = nan: a number, above 0, is needed"),
+        ("lines = -1", "lines = -1: a whole number, at least 0"),
+        ('precision = "fp8"', "precision = 'fp8': one of auto, bf16, fp32 is needed"),
         ("[optimisation]\ndecay_share = 1.0", "decay_share"),
-        ("synthesis = 3", "synthesis: a table of settings is expected"),
-        ('[synthesis]\nstroks = "x"', "synthesis: unknown key 'stroks'; known are: share_start.*texts"),
+        ("[optimisation]\nsteps_per_span = 0", "steps_per_span = 0: a whole number, at least 1, is needed"),
+        ("[optimisation]\nmomentum = -1e300", r"momentum = -1e\+300: a number, at least 0 and below 1, is needed"),
+        ("[optimisation]\nwidth_jitter = [0.2, -0.2]", "width_jitter = .*the lowest value first"),
+        ("synthesis = 3", "synthesis: a table of settings is needed"),
+        ('[synthesis]\nstroks = "x"', "synthesis: unknown key 'stroks'; known: texts.*share_start"),
         ('[synthesis]\nstrokes = "x"\nlines = 3', "synthesis: unknown key 'lines'"),
-        ('[synthesis]\nstrokes = "x"\nshare_start = 1.5', "share_start = 1.5: must lie between 0 and 1"),
-        ('[synthesis]\nstrokes = "x"\nshare_end = "half"', "share_end = 'half': expected a float"),
+        ('[synthesis]\nstrokes = "x"\nshare_start = 1.5', "share_start = 1.5: a number, at least 0 and at most 1"),
+        ('[synthesis]\nstrokes = "x"\nshare_end = "half"', "share_end = 'half': a number"),
         ('[synthesis]\nstrokes = "x"\nshare_decay = nan', "share_decay = nan"),
-        ('[synthesis]\nstrokes = "x"\nchange_start = 0.8', "change_start = 0.8 lies after change_end = 0.5"),
+        ('[synthesis]\nstrokes = "x"\nchange_start = 0.8', "change_start = 0.8 is after change_end = 0.5"),
         ('[synthesis]\nstrokes = "x"\nworkers = -1', "workers = -1"),
-        ('[synthesis]\nstrokes = "x"\nworkers = 1.0', "workers = 1.0: expected a int"),
+        ('[synthesis]\nstrokes = "x"\nworkers = 1.0', "workers = 1.0: a whole number, at least 0 and at most 64"),
         ("[synthesis]\nworkers = 1", "synthesis: nothing to make lines of"),
         ("[synthesis]\nstrokes = 3", "synthesis: "),
         ('[synthesis]\nstrokes = ["a"]', "synthesis: "),
@@ -158,9 +157,9 @@ def test_files_that_are_no_recipe(tmp_path: Path) -> None:
 
 def test_whole_numbers_pass_as_floats(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
-    path.write_text("minutes = 30\n[optimisation]\nbetas = [0, 1]\n", encoding="utf-8")
+    path.write_text("minutes = 30\n[optimisation]\nbetas = [0, 0.5]\n", encoding="utf-8")
     recipe = load_recipe(path)
-    assert recipe.minutes == 30.0 and recipe.optimisation.betas == (0.0, 1.0)
+    assert recipe.minutes == 30.0 and recipe.optimisation.betas == (0.0, 0.5)
 
 
 def test_override() -> None:

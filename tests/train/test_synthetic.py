@@ -15,7 +15,6 @@ from training_runs import Recorded, Recorder, drawn_bundle, recipe, run
 
 from hwr.errors import HwrError, InputError, MissingDependency, TrainingError
 from hwr.line import normalise_line
-from hwr.synth.options import SynthOptions
 from hwr.text import Alphabet
 from hwr.train import batches, synthetic
 from hwr.train.data import TrainingLine
@@ -67,7 +66,7 @@ def test_lines_are_those_of_the_generator(opened: list[SyntheticSource], workers
     source = open_synthesis(synthesis("prints", workers=workers), CHARACTERS, HEIGHT, 7, told.append)
     opened.append(source)
     assert told == ["one font left out"]
-    generator = DrawnLines(synthesis().lines, CHARACTERS)
+    generator = DrawnLines(synthesis(), CHARACTERS)
     # In order, across groups, again, back, and far ahead.
     for first, count in [(0, 5), (5, 3 * GROUP_LINES), (5, 4), (0, 1), (3000, 70), (3070, 0), (40, 40)]:
         lines = source.take(first, count)
@@ -93,11 +92,11 @@ def test_lines_of_the_real_generator(
     text.write_text("The quick brown fox jumps over the lazy dog, and the cat sat on the mat again.\n" * 20)
     (tmp_path / "broken.ttf").write_bytes(b"no font")
     fonts = (shared / "fonts" / "caveat.ttf", tmp_path / "broken.ttf")
-    options = SynthOptions(texts=(text,), fonts=fonts)
+    options = {"texts": (text,), "fonts": fonts}
     letters = "abcdefghijklmnopqrstuvwxyzT,. "
     taken = []
     for workers in (0, 1):
-        source = open_synthesis(Synthesis(options, workers=workers), letters, 48, 3)
+        source = open_synthesis(Synthesis(**options, workers=workers), letters, 48, 3)
         opened.append(source)
         taken.append(source.take(30, 8))
     assert same(*taken)

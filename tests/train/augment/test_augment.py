@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from hwr.errors import UsageError
+from hwr.settings import from_dict
 from hwr.train.augment.augment import AugmentOptions, augment
 from hwr.train.augment.draws import LineDraws
 
@@ -263,18 +264,18 @@ def test_unknown_and_impossible_options_are_errors() -> None:
     with pytest.raises(TypeError):
         AugmentOptions(sheer=0.2)  # type: ignore[call-arg]
     with pytest.raises(UsageError, match="sheer"):
-        AugmentOptions.from_mapping({"sheer": 0.2})
+        from_dict(AugmentOptions, {"sheer": 0.2}, "augment")
     with pytest.raises(UsageError, match="blur_sigma"):
-        AugmentOptions.from_mapping({"blur_sigma": 1.0})
+        from_dict(AugmentOptions, {"blur_sigma": 1.0}, "augment")
     with pytest.raises(UsageError, match="shear"):
-        AugmentOptions.from_mapping({"shear": [0.1, 0.2]})
+        from_dict(AugmentOptions, {"shear": [0.1, 0.2]}, "augment")
     with pytest.raises(UsageError, match="noise_probability"):
         AugmentOptions(noise_probability=1.5)
     with pytest.raises(UsageError, match="blur_sigma"):
         AugmentOptions(blur_sigma=(2.0, 1.0))
     with pytest.raises(UsageError, match="swirl"):
         AugmentOptions().only("swirl")
-    given = AugmentOptions.from_mapping({"shear": 0.2, "blur_sigma": [0.1, 0.2], "strength": 1})
+    given = from_dict(AugmentOptions, {"shear": 0.2, "blur_sigma": [0.1, 0.2], "strength": 1}, "augment")
     assert given == AugmentOptions(shear=0.2, blur_sigma=(0.1, 0.2))
 
 
