@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hwr.errors import InputError
 from hwr.synth.options import SynthOptions
-from hwr.train.synthetic_options import Synthesis
+from hwr.train.recipe import Synthesis
 
 FACTORY = "fake_synthesis:DrawnLines"
 

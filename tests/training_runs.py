@@ -15,9 +15,9 @@ from hwr.line import NORMALISATION
 from hwr.train.augment.augment import AugmentOptions
 from hwr.train.distributed import ALONE, Processes
 from hwr.train.loop import StepReport, Trainer
-from hwr.train.progress import Progress
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 from hwr.train.run import Session
+from hwr.train.schedule import Progress
 from hwr.train.validate import SetResult
 
 SPEC = "[1,48,0,1 C3,3,8,2,2 Mp2,2 Mp0,1 Do0.1 Lbx16 O1c{classes}]"

@@ -20,8 +20,8 @@ from hwr.train.augment.options import AugmentOptions
 from hwr.train.batches import Batch, Planner
 from hwr.train.distributed import Processes
 from hwr.train.graphs import recording
-from hwr.train.progress import Progress
 from hwr.train.recipe import Recipe
+from hwr.train.schedule import Progress
 
 AHEAD = 16
 """Batches that wait on the card: enough to bridge the planning of a pool."""

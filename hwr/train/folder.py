@@ -1,8 +1,12 @@
-"""The run folder: models, resume state, log, recipe. Everything but the log is written aside and renamed."""
+"""The run folder: models, resume state, log and recipe; saving to it and restoring from it.
+
+Everything but the log is written to a temporary file and renamed.
+"""
 
 import io
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,7 +16,11 @@ from torch import Tensor
 
 from hwr.errors import InputError, OutputError
 from hwr.files.atomic import atomic_write
+from hwr.model.checkpoint import model_bytes
+from hwr.model.info import ModelInfo
+from hwr.train.loop import Trainer
 from hwr.train.recipe import Recipe, recipe_to_toml
+from hwr.train.schedule import Progress, in_decay
 
 BEST, LAST, TRUNK = "best.safetensors", "last.safetensors", "trunk.safetensors"
 RESUME, TRUNK_RESUME = "resume.pt", "trunk.pt"
@@ -21,7 +29,7 @@ STATE_VERSION = 2
 
 
 class RunFolder:
-    """Paths, reads and writes of one run. What is not in here lets a full disk pass; see `hwr.train.saving`."""
+    """Paths, reads and writes of one run. What is not in here lets a full disk pass; see `hwr.train.folder`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -149,3 +157,118 @@ def upgraded(state: dict[str, Any]) -> dict[str, Any]:
         random = [{"cpu": state["random"], "cuda": cuda[0] if len(cuda) == 1 else None}]
         state = state | {"optimiser": [state["optimiser"]], "random": random}
     return state
+
+
+class Saver:
+    """Writes the files of a run. What cannot be written is kept in memory and tried again with the next save.
+
+    Args:
+        tell: hears of a save that failed, once for each time that saves begin to fail.
+        writes: False in the processes that write nothing.
+    """
+
+    def __init__(self, run: RunFolder, tell: Callable[[str], None], writes: bool = True) -> None:
+        self.run, self.tell, self.writes = run, tell, writes
+        self._waiting: dict[str, bytes] = {}
+        self._unlogged = ""
+        self._failing = False
+
+    def save_state(self, name: str, state: dict[str, Any]) -> None:
+        """Keep a resume state."""
+        if self.writes:
+            self._waiting[name] = state_bytes(state)
+            self._try()
+
+    def save_model(self, name: str, weights: dict[str, Tensor], info: ModelInfo, with_auxiliary: bool = False) -> None:
+        """Keep a model file."""
+        if self.writes:
+            self._waiting[name] = model_bytes(weights, info, with_auxiliary=with_auxiliary)
+            self._try()
+
+    def log(self, event: dict[str, Any]) -> None:
+        """Append one event to metrics.jsonl."""
+        if self.writes:
+            self._unlogged += json.dumps(event, ensure_ascii=False) + "\n"
+            self._try(log_only=True)
+
+    def finish(self) -> None:
+        """Write what is still waiting.
+
+        Raises:
+            OutputError: it cannot be written; now it is lost.
+        """
+        if error := self._write_waiting():
+            raise error
+
+    def _try(self, log_only: bool = False) -> None:
+        error = self._write_log() if log_only else self._write_waiting()
+        if error is None:
+            self._failing = self._failing and log_only
+        elif not self._failing:
+            self._failing = True
+            self.tell(f"{error}; training goes on, the save before stays, and every save tries again: make room")
+
+    def _write_waiting(self) -> OutputError | None:
+        """Write all that waits; the first failure."""
+        failure = self._write_log()
+        for name, data in list(self._waiting.items()):
+            try:
+                self.run.write(name, data)
+                del self._waiting[name]
+            except OutputError as error:
+                failure = failure or error
+        return failure
+
+    def _write_log(self) -> OutputError | None:
+        if not self._unlogged:
+            return None
+        try:
+            self.run.append_log(self._unlogged)
+            self._unlogged = ""
+        except OutputError as error:
+            return error
+        return None
+
+
+def go_on(run: RunFolder, trainer: Trainer, recipe: Recipe, characters: str) -> list[str]:
+    """Put the saved state into `trainer`; what people should know of it.
+
+    A run that was made longer after its learning rate had begun to fall goes on from its trunk.
+
+    Raises:
+        InputError: the state is missing, damaged, of a later version, of another network or of other characters.
+    """
+    state = run.load_state(RESUME)
+    if state.get("alphabet", characters) != characters:
+        raise InputError(
+            f"{run.path}: the characters of the training data are not those that this run began with; "
+            f"go on with the same data, or start a new run with --init-from {run.path / LAST}"
+        )
+    try:
+        state, told, back = _before_decay(run, state, recipe)
+        told += trainer.load_state(state)
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            f"{run.path}: the saved state does not fit this recipe or this hwr ({str(error).splitlines()[0]})"
+            f"{run.way_on(RESUME)}"
+        ) from None
+    if back:
+        trainer.progress.trunk_saved = False
+    return told
+
+
+def _before_decay(run: RunFolder, state: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], list[str], bool]:
+    """The state to go on from, what to tell, and whether it lies before a decay that is left behind."""
+    progress = Progress(**state["progress"])
+    if not progress.trunk_saved:
+        return state, [], False
+    try:
+        trunk = run.load_state(TRUNK_RESUME)
+    except InputError as error:
+        again = not in_decay(progress.share(recipe), recipe.optimisation)
+        return state, [f"{error}; going on from {RESUME}"], again
+    # However little is added: at the end of the decay the weights have settled, and a rate that rises again would only
+    # shake them.
+    if in_decay(Progress(**trunk["progress"]).share(recipe), recipe.optimisation):
+        return state, [], False
+    return trunk, ["the run was lengthened: going on from the trunk, before the learning rate fell"], True

@@ -20,9 +20,8 @@ from hwr.train.feed import EpochEnds, PoolBegins, PoolEnds, ReadyBatch, feed, pr
 from hwr.train.graphs import GraphedPass
 from hwr.train.loss import ctc_loss, span_mask
 from hwr.train.optimiser import Optimiser
-from hwr.train.progress import Progress
 from hwr.train.recipe import Recipe
-from hwr.train.schedule import in_decay, learning_rate
+from hwr.train.schedule import Progress, in_decay, learning_rate
 
 STALL_FACTOR = 5.0
 """A step that takes longer than this many median steps was stopped from outside; it counts as a median step."""

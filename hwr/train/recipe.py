@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from hwr.errors import UsageError
-from hwr.settings import Pair, Range, Settings, load_toml, to_toml
+from hwr.settings import Pair, Range, Settings, Share, load_toml, to_toml
+from hwr.synth.options import SynthOptions
 from hwr.train.augment.augment import AugmentOptions
-from hwr.train.synthetic_options import Synthesis
 
 Count = Annotated[int, Range(0)]
 Positive = Annotated[float, Range(above=0)]
@@ -54,6 +54,46 @@ class Optimisation(Settings):
     span_steps: Count = 7  # longest run of time steps that is hidden; 0: none
     steps_per_span: Annotated[int, Range(1)] = 60  # one hidden run for so many time steps
     width_jitter: Annotated[Pair, Range(-2, 2)] = (-0.25, 0.2)  # logarithm of the factor
+
+
+@dataclass(frozen=True)
+class Synthesis(SynthOptions):
+    """Synthetic lines made while a run goes on, mixed into every pool.
+
+    Attributes:
+        share_start, share_end: share of synthetic lines among all lines seen, before and after it changes. Between
+            `change_start` and `change_end`, parts of the run from 0 to 1, it goes linearly from one to the other.
+        share_decay: the share in the part of the run in which the learning rate falls.
+        characters: characters that synthetic lines may have beside those of the training sets. Without training sets
+            and without this, all that the sources have.
+        licence: of texts, fonts, strokes and words; stated in the model.
+        workers: processes that make the lines; 0: the trainer makes them itself. The lines are the same.
+
+    Raises:
+        UsageError: a share or a part of the run outside 0..1, the change ends before it starts, too few workers.
+    """
+
+    share_start: Share = 0.5
+    share_end: Share = 0.25
+    change_start: Share = 0.0
+    change_end: Share = 0.5
+    share_decay: Share = 0.0
+    characters: str = ""
+    licence: str = ""
+    workers: Annotated[int, Range(0, 64)] = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.change_start > self.change_end:
+            raise UsageError(f"change_start = {self.change_start} is after change_end = {self.change_end}")
+
+    def share(self, progress: float, decaying: bool) -> float:
+        """Share of synthetic lines at `progress` through the run, 0 to 1."""
+        if decaying:
+            return self.share_decay
+        length = self.change_end - self.change_start
+        over = (progress - self.change_start) / length if length else float(progress >= self.change_start)
+        return self.share_start + min(1.0, max(0.0, over)) * (self.share_end - self.share_start)
 
 
 @dataclass(frozen=True)

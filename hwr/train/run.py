@@ -18,12 +18,10 @@ from hwr.train.batches import Planner, Skipped
 from hwr.train.datasets import open_run_data, training_texts
 from hwr.train.device import Device, choose_device, hardware
 from hwr.train.distributed import ALONE, Processes
-from hwr.train.folder import BEST, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder
+from hwr.train.folder import BEST, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder, Saver, go_on
 from hwr.train.loop import StepReport, Trainer, seed_process
-from hwr.train.progress import Progress
 from hwr.train.recipe import Recipe
-from hwr.train.resume import go_on
-from hwr.train.saving import Saver
+from hwr.train.schedule import Progress
 from hwr.train.start import begin
 from hwr.train.validate import SetResult, validate
 

@@ -1,10 +1,14 @@
 """How a run begins: a network with fresh weights, or that of a model which is trained further."""
 
 import shlex
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
+from torch import Tensor, nn
 
 from hwr.errors import DataError, InputError, UsageError
 from hwr.line import NORMALISATION
@@ -13,8 +17,164 @@ from hwr.model.checkpoint import load_model
 from hwr.model.info import ModelInfo
 from hwr.model.network import Network, build, preset_spec
 from hwr.text import Alphabet, normalise_text
-from hwr.train.growth import extend, grow, replace
 from hwr.train.recipe import Recipe
+
+RARITY = 2.3
+"""By so much a new character's bias lies below that of its base: it starts ten times less likely (log 10)."""
+
+LOOK_ALIKES = {
+    "'": "’‘‚‛′ʼ`´‹›",
+    '"': "“”„‟″«»",
+    "-": "–—‐‑‒―−¬_~",
+    ".": "·•",
+    "a": "æ",
+    "A": "Æ",
+    "o": "œ",
+    "O": "Œ",
+    "s": "ß",
+    "p": "þ",
+    "d": "ð",
+    "i": "ı",
+    "x": "×",
+    "|": "¦",
+    "c": "¢",
+    "L": "£",
+    "E": "€",
+    "S": "§$",
+}
+"""Characters that Unicode does not decompose, under a plain one that they are written like."""
+
+_BASES = {variant: base for base, variants in LOOK_ALIKES.items() for variant in variants}
+
+
+@dataclass(frozen=True)
+class Growth:
+    """From one alphabet to another.
+
+    Attributes:
+        alphabet: the new one.
+        bases: each new character with the old one that it starts from; None where it starts as a mean of all.
+        dropped: characters of the old alphabet that the new one lacks.
+    """
+
+    alphabet: Alphabet
+    bases: dict[str, str | None]
+    dropped: str
+
+    def describe(self, counts: Mapping[str, int]) -> str:
+        """What changes, in one line; empty when nothing does. `counts`: how often each character occurs in the data."""
+        parts = []
+        if self.bases:
+            new = ", ".join(
+                f"{character!r} ({counts[character]} times) from {repr(base) if base else 'nothing'}"
+                for character, base in self.bases.items()
+            )
+            parts.append(f"{len(self.bases)} new: {new}")
+        if self.dropped:
+            parts.append(f"{len(self.dropped)} dropped: {self.dropped!r}")
+        return f"alphabet of {len(self.alphabet.characters)} characters, {'; '.join(parts)}" if parts else ""
+
+
+def extend(old: Alphabet, wanted: Alphabet) -> Growth:
+    """All of `old`, with their labels, and behind them what `wanted` has beside."""
+    new = "".join(character for character in wanted.characters if character not in old.characters)
+    return _growth(old, Alphabet(old.characters + new))
+
+
+def replace(old: Alphabet, wanted: Alphabet) -> Growth:
+    """The alphabet `wanted`."""
+    return _growth(old, wanted)
+
+
+def _growth(old: Alphabet, new: Alphabet) -> Growth:
+    bases = {c: base_character(c, old.characters) for c in new.characters if c not in old.characters}
+    return Growth(new, bases, "".join(c for c in old.characters if c not in new.characters))
+
+
+def base_character(character: str, known: str) -> str | None:
+    """The character of `known` that `character` looks like most, or None.
+
+    First what is left when marks are taken off, one after the other (ế: ê, e), then what it is written like (’ as '),
+    then the other case and what that is like.
+    """
+    return next((c for c in _similar(character) if c in known and c != character), None)
+
+
+def _similar(character: str) -> Iterator[str]:
+    yield from _plainer(character)
+    for other in (character.lower(), character.upper()):
+        if len(other) == 1 and other != character:
+            yield other
+            yield from _plainer(other)
+
+
+def _plainer(character: str) -> Iterator[str]:
+    """The character with fewer and fewer marks."""
+    while plainer := _one_step(character):
+        yield plainer
+        character = plainer
+
+
+def _one_step(character: str) -> str | None:
+    if character in _BASES:
+        return _BASES[character]
+    codes = [code for code in unicodedata.decomposition(character).split() if not code.startswith("<")]
+    if codes:
+        return chr(int(codes[0], 16))
+    # Strokes and hooks are no marks of their own in Unicode: only the name of ø says that it is an o.
+    name, found, _ = unicodedata.name(character, "").partition(" WITH ")
+    try:
+        return unicodedata.lookup(name) if found else None
+    except KeyError:
+        return None
+
+
+def grow(network: Network, spec: str, old: Alphabet, growth: Growth) -> tuple[Network, str]:
+    """The network with the alphabet of `growth`, and its specification. `network` is left as it is.
+
+    Rows that start from nothing are drawn from torch's generator.
+    """
+    spec = with_classes(spec, growth.alphabet.classes)
+    grown = build(spec, network.auxiliary is not None)
+    heads = {"output.": network.output} | ({"auxiliary.": network.auxiliary} if network.auxiliary is not None else {})
+    weights = dict(network.state_dict())
+    for prefix, head in heads.items():
+        weight, bias = _grown_rows(head, old, growth)
+        weights |= {f"{prefix}weight": weight, f"{prefix}bias": bias}
+    grown.load_state_dict(weights)
+    return grown.train(network.training), spec
+
+
+def with_classes(spec: str, classes: int) -> str:
+    """A VGSL specification with another number of classes; its output is its last layer."""
+    *layers, _ = spec.strip()[1:-1].split()
+    return f"[{' '.join(layers)} O1c{classes}]"
+
+
+@torch.no_grad()
+def _grown_rows(head: nn.Linear | nn.Conv1d, old: Alphabet, growth: Growth) -> tuple[Tensor, Tensor]:
+    """Weights and biases of a head for the new classes."""
+    assert head.bias is not None
+    labels = {character: label for label, character in enumerate(old.characters, start=1)}
+    weights, biases = [head.weight[0]], [head.bias[0]]  # the blank
+    mean_weight, mean_bias = head.weight[1:].mean(dim=0), head.bias[1:].mean()
+    for character in growth.alphabet.characters:
+        if character in labels:
+            weights.append(head.weight[labels[character]])
+            biases.append(head.bias[labels[character]])
+            continue
+        base = growth.bases[character]
+        if base is not None:
+            weights.append(head.weight[labels[base]])
+            biases.append(head.bias[labels[base]] - RARITY)
+            continue
+        # The mean of all scores is never above the best. Recurrent layers give at most 1, so this noise cannot make
+        # up for the lower bias.
+        noise = (2 * torch.rand_like(mean_weight) - 1) * (RARITY / mean_weight.numel())
+        weights.append(mean_weight + noise)
+        biases.append(mean_bias - RARITY)
+    return torch.stack(weights), torch.stack(biases)
+
 
 TextsOfHeight = Callable[[int], Iterable[str]]
 """Opens the training data for lines of so many rows and gives their texts."""

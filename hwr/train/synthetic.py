@@ -31,7 +31,7 @@ from hwr.errors import TrainingError
 from hwr.settings import to_dict
 from hwr.train.data import TrainingLine
 from hwr.train.distributed import ALONE, Processes
-from hwr.train.synthetic_options import Synthesis
+from hwr.train.recipe import Synthesis
 from hwr.train.synthetic_worker import GROUP_LINES, LineMaker
 
 FACTORY = "hwr.synth.generator:LineGenerator"

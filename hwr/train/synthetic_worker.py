@@ -26,7 +26,7 @@ from hwr.line import normalise_line
 from hwr.settings import from_dict
 from hwr.text import normalise_text
 from hwr.train.data import TrainingLine
-from hwr.train.synthetic_options import Synthesis
+from hwr.train.recipe import Synthesis
 
 GROUP_LINES = 32
 NICENESS = 10

@@ -24,8 +24,7 @@ from hwr.train.batches import (
     line_seed,
 )
 from hwr.train.data import TrainingLine
-from hwr.train.recipe import Optimisation
-from hwr.train.synthetic_options import Synthesis
+from hwr.train.recipe import Optimisation, Synthesis
 
 OPTIONS = Optimisation(columns_per_batch=4000)
 STRIDE = 4

@@ -19,8 +19,8 @@ from hwr.train.batches import Batch, Planner
 from hwr.train.data import BundleSource, Normalised
 from hwr.train.distributed import ALONE
 from hwr.train.feed import EpochEnds, PoolBegins, PoolEnds, ahead, pools, prepare
-from hwr.train.progress import Progress
 from hwr.train.run import train
+from hwr.train.schedule import Progress
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from hwr.train.batches import Planner
 from hwr.train.data import BundleSource, Normalised
 from hwr.train.device import Device
 from hwr.train.loop import MAX_NON_FINITE, StepReport, Trainer
-from hwr.train.progress import Progress
 from hwr.train.recipe import Optimisation, Recipe
+from hwr.train.schedule import Progress
 
 
 @pytest.fixture(scope="module")

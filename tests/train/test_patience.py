@@ -12,8 +12,8 @@ from training_runs import Recorded, drawn_bundle, recipe, run
 from hwr.errors import UsageError
 from hwr.metrics import ErrorCounts
 from hwr.train.folder import METRICS, TRUNK_RESUME, RunFolder
-from hwr.train.progress import Progress
 from hwr.train.recipe import Optimisation, Recipe
+from hwr.train.schedule import Progress
 from hwr.train.validate import SetResult
 
 

@@ -12,12 +12,12 @@ from hwr.train.augment.augment import AugmentOptions
 from hwr.train.recipe import (
     Optimisation,
     Recipe,
+    Synthesis,
     TrainingSet,
     load_recipe,
     override,
     recipe_to_toml,
 )
-from hwr.train.synthetic_options import Synthesis
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 CHANGED = Recipe(

@@ -14,10 +14,9 @@ from hwr.model.checkpoint import load_model, load_weights, save_model
 from hwr.model.info import ModelInfo, read_info
 from hwr.model.network import Network, build
 from hwr.train.folder import LAST, TRUNK
-from hwr.train.growth import RARITY
 from hwr.train.recipe import Optimisation
 from hwr.train.run import Session
-from hwr.train.start import begin
+from hwr.train.start import RARITY, begin
 
 INFO = ModelInfo(
     SPEC.replace("{classes}", "5"), CHARACTERS, 48, NORMALISATION.name, NORMALISATION.version, 4, licence="CC0"

@@ -19,10 +19,9 @@ from hwr.text import Alphabet
 from hwr.train import batches, synthetic
 from hwr.train.data import TrainingLine
 from hwr.train.folder import BEST, RESUME
-from hwr.train.recipe import Recipe
+from hwr.train.recipe import Recipe, Synthesis
 from hwr.train.run import train
 from hwr.train.synthetic import SyntheticSource, characters, open_synthesis
-from hwr.train.synthetic_options import Synthesis
 from hwr.train.synthetic_worker import GROUP_LINES
 
 

@@ -12,12 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hwr.train.augment import ink as ink_kinds
-from hwr.train.augment import paper as paper_kinds
+from hwr.train.augment import effects
 from hwr.train.augment.draws import NOISE_STARTS, PAPER_HEIGHT, PAPER_WIDTH, LineDraws, noise_fields, paper_fields
 from hwr.train.augment.geometry import smooth_curves, warp
 from hwr.train.augment.options import AugmentOptions
-from hwr.train.augment.paper import column
 
 __all__ = ["AugmentOptions", "augment"]
 
@@ -68,7 +66,7 @@ class Batch:
     ) -> None:
         """Apply a kind that takes one number a line, drawn from `bounds`, to the lines that draw it."""
         chosen = self.chosen(kind, unless)
-        amount = column(self.draws.uniform(kind, *bounds)[chosen], self.device)
+        amount = effects.column(self.draws.uniform(kind, *bounds)[chosen], self.device)
         self.apply(chosen, lambda lines: change(lines, amount))
 
 
@@ -85,7 +83,7 @@ def add_intrusion(batch: Batch) -> None:
         above = np.full(len(chosen), int(name == "intrusion above"))
         batch.apply(
             chosen,
-            lambda lines, w=widths, o=offsets, r=reach, a=above: paper_kinds.intrusion(lines, w, o, r, a),  # type: ignore[misc]
+            lambda lines, w=widths, o=offsets, r=reach, a=above: effects.intrusion(lines, w, o, r, a),  # type: ignore[misc]
         )
 
 
@@ -95,8 +93,8 @@ def add_fading(batch: Batch) -> None:
     chosen = batch.chosen("fade")
     if len(chosen) == 0:
         return
-    depth = column(draws.uniform("fade", *options.fade_depth)[chosen], batch.device)
-    tilt = column(draws.signed("fade tilt", 0.3)[chosen], batch.device)
+    depth = effects.column(draws.uniform("fade", *options.fade_depth)[chosen], batch.device)
+    tilt = effects.column(draws.signed("fade tilt", 0.3)[chosen], batch.device)
     curve = smooth_curves(draws, "fade", 1, options.fade_spacing, batch.width, batch.device)[:, :, None, :]
     curve = curve[torch.from_numpy(chosen).to(batch.device)]
     rows = torch.linspace(-1.0, 1.0, batch.height, device=batch.device)[:, None]
@@ -107,7 +105,7 @@ def add_gamma(batch: Batch) -> None:
     """Ink contrast: every line to a power of its own."""
     exponent = np.exp(batch.draws.signed("gamma", batch.options.gamma * batch.options.strength))
     everything = np.arange(len(exponent))
-    batch.apply(everything, lambda lines: ink_kinds.gamma(lines, column(exponent, batch.device)))
+    batch.apply(everything, lambda lines: effects.gamma(lines, effects.column(exponent, batch.device)))
 
 
 def add_paper(batch: Batch) -> None:
@@ -118,7 +116,7 @@ def add_paper(batch: Batch) -> None:
     offsets = (draws.uniform("bleed offset")[chosen] * widths).astype(np.int64)
     down = np.round(draws.signed("bleed down", batch.height / 3.0)[chosen]).astype(np.int64)
     gain = draws.uniform("bleed", *options.bleed_gain)[chosen]
-    batch.apply(chosen, lambda lines: paper_kinds.bleed_through(lines, widths, offsets, down, gain))
+    batch.apply(chosen, lambda lines: effects.bleed_through(lines, widths, offsets, down, gain))
 
     rules = batch.chosen("ruled")
     pitch = batch.height * draws.uniform("ruled pitch", 0.35, 1.2)[rules]
@@ -126,17 +124,17 @@ def add_paper(batch: Batch) -> None:
     slope = draws.signed("ruled slope", 0.01)[rules]
     darkness = draws.uniform("ruled", *options.ruled_gain)[rules]
     upright = (draws.uniform("ruled vertical")[rules] < options.ruled_vertical_share).astype(np.float64)
-    batch.apply(rules, lambda lines: paper_kinds.ruled(lines, first, pitch, slope, darkness, upright))
+    batch.apply(rules, lambda lines: effects.ruled(lines, first, pitch, slope, darkness, upright))
 
     # A threshold over stained paper gives black blots, which no reader could read.
     textured = batch.chosen("texture", unless=("binarise",))
     tops = draws.integer("texture top", PAPER_HEIGHT)[textured]
     lefts = draws.integer("texture left", PAPER_WIDTH)[textured]
-    strength = column(draws.uniform("texture", *options.texture_gain)[textured], device)
+    strength = effects.column(draws.uniform("texture", *options.texture_gain)[textured], device)
 
     def texture(lines: Tensor) -> Tensor:
         ground = paper_fields(tops, lefts, batch.height, batch.width, device)
-        return paper_kinds.lay_under(lines, (ground * strength).clamp_(0.0, 0.5))
+        return effects.lay_under(lines, (ground * strength).clamp_(0.0, 0.5))
 
     batch.apply(textured, texture)
 
@@ -146,20 +144,18 @@ def add_noise(batch: Batch) -> None:
     options, draws, device = batch.options, batch.draws, batch.device
     noisy = batch.chosen("noise")
     starts = draws.integer("noise start", NOISE_STARTS)
-    sigma = column(draws.uniform("noise", *options.noise_sigma)[noisy], device)
+    sigma = effects.column(draws.uniform("noise", *options.noise_sigma)[noisy], device)
     batch.apply(
         noisy,
         lambda lines: (lines + noise_fields(starts[noisy], batch.height, batch.width, device) * sigma).clamp_(0.0, 1.0),
     )
     dusty = batch.chosen("speckle")
     dust = draws.integer("speckle start", NOISE_STARTS)[dusty]
-    gain = column(draws.uniform("speckle", *options.speckle_gain)[dusty], device)
-    threshold = column(draws.uniform("speckle threshold", 2.5, 3.2)[dusty], device)
+    gain = effects.column(draws.uniform("speckle", *options.speckle_gain)[dusty], device)
+    threshold = effects.column(draws.uniform("speckle threshold", 2.5, 3.2)[dusty], device)
     batch.apply(
         dusty,
-        lambda lines: paper_kinds.speckle(
-            lines, noise_fields(dust, batch.height, batch.width, device), threshold, gain
-        ),
+        lambda lines: effects.speckle(lines, noise_fields(dust, batch.height, batch.width, device), threshold, gain),
     )
 
 
@@ -175,7 +171,7 @@ def add_cut(batch: Batch) -> None:
     # Never more than a tenth of a short line.
     left = np.minimum(sides[2], widths // 10)
     right = np.minimum(right.astype(np.int64), widths // 10)
-    batch.apply(chosen, lambda lines: paper_kinds.cut_off(lines, widths, sides[0], sides[1], left, right))
+    batch.apply(chosen, lambda lines: effects.cut_off(lines, widths, sides[0], sides[1], left, right))
 
 
 @contextmanager
@@ -229,18 +225,18 @@ def augment(ink: Tensor, widths: Tensor, target_widths: Tensor, seeds: Tensor, o
         if options.strength == 0.0:
             return batch.lines
         add_intrusion(batch)
-        batch.simple("erode", ink_kinds.erode, options.erode_mix)
-        batch.simple("dilate", ink_kinds.dilate, options.dilate_mix, unless=("erode",))
+        batch.simple("erode", effects.erode, options.erode_mix)
+        batch.simple("dilate", effects.dilate, options.dilate_mix, unless=("erode",))
         unless = ("erode", "dilate")
-        batch.simple("thickness", ink_kinds.thickness, options.thickness_threshold, unless)
+        batch.simple("thickness", effects.thickness, options.thickness_threshold, unless)
         add_gamma(batch)
         add_fading(batch)
         add_paper(batch)
         batch.simple("contrast", lambda lines, gain: lines * gain, options.contrast_gain)
-        batch.simple("blur", ink_kinds.blur, options.blur_sigma)
-        batch.simple("motion", ink_kinds.motion, options.motion_length, unless=("blur",))
+        batch.simple("blur", effects.blur, options.blur_sigma)
+        batch.simple("motion", effects.motion, options.motion_length, unless=("blur",))
         add_noise(batch)
-        batch.simple("low_resolution", ink_kinds.low_resolution, options.low_resolution_mix, unless=("blur", "motion"))
-        batch.simple("binarise", ink_kinds.binarise, options.binarise_threshold)
+        batch.simple("low_resolution", effects.low_resolution, options.low_resolution_mix, unless=("blur", "motion"))
+        batch.simple("binarise", effects.binarise, options.binarise_threshold)
         add_cut(batch)
         return batch.lines.clamp_(0.0, 1.0)

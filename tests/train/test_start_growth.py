@@ -15,7 +15,7 @@ from hwr.model.checkpoint import load_model
 from hwr.model.network import Network, build
 from hwr.store.lines import LineStore
 from hwr.text import Alphabet
-from hwr.train.growth import RARITY, base_character, extend, grow, replace, with_classes
+from hwr.train.start import RARITY, base_character, extend, grow, replace, with_classes
 
 ROOT = Path(__file__).parent.parent.parent
 OLD = Alphabet(CHARACTERS)

@@ -14,11 +14,10 @@ from training_runs import Recorder, drawn_bundle, recipe, run
 
 from hwr.errors import OutputError
 from hwr.model.checkpoint import load_weights
-from hwr.train.folder import BEST, LAST, METRICS, RESUME, TRUNK, TRUNK_RESUME, RunFolder
+from hwr.train.folder import BEST, LAST, METRICS, RESUME, TRUNK, TRUNK_RESUME, RunFolder, Saver
 from hwr.train.loop import StepReport
 from hwr.train.recipe import recipe_to_toml
 from hwr.train.run import Session
-from hwr.train.saving import Saver
 
 TESTS = Path(__file__).parent.parent
 
