@@ -28,8 +28,8 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from hwr.decode.greedy import decode_greedy
-from hwr.decode.lattice import align
+from hwr.decode.confidence import read_spans
+from hwr.decode.lattice import align, best_path
 from hwr.decode.reading import CharacterSpan
 from hwr.files.images import GreyImage
 from hwr.line import NormalisedLine, normalise_with_places
@@ -188,7 +188,7 @@ def measure(model: str, lines: Sequence[ComposedLine]) -> None:
             for character, span in zip(line.text, align(log_probs, labels), strict=True)
         ]
         found["aligned"] += errors(placed(spans, normalised, info.stride), line)
-        reading = decode_greedy(log_probs, alphabet)
+        reading = read_spans([log_probs], [best_path(log_probs)], alphabet)[0]
         found_words, true_words = reading.text.split(), line.text.split()
         if len(found_words) != len(true_words):
             continue

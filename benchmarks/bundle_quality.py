@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.bundle import BundleHeader, BundleLine, BundleShard, write_bundle
-from hwr.decode.greedy import decode_greedy
+from hwr.decode.lattice import greedy_text
 from hwr.files.images import decode_image
 from hwr.line import NORMALISATION, normalise_line
 from hwr.metrics import ErrorCounts, character_errors
@@ -29,7 +29,7 @@ def cer(runtime: Runtime, inks: list[NDArray[np.uint8]], texts: list[str]) -> fl
     alphabet = runtime.info.make_alphabet()
     errors = ErrorCounts()
     for log_probs, text in zip(runtime.log_probs(inks), texts, strict=True):
-        errors += character_errors(text, decode_greedy(log_probs, alphabet).text)
+        errors += character_errors(text, greedy_text(log_probs, alphabet))
     return errors.rate
 
 

@@ -22,7 +22,7 @@ from hwr.evaluate.sets import find_sets
 from hwr.evaluate.tuning import by_set, measure, read_network_lines, tune
 from hwr.lm.corpus import clean, load_text
 from hwr.recognize.decoder import BEAM, BeamSettings, DecoderOptions, make_decoder
-from hwr.recognize.language_models import language_model_names
+from hwr.recognize.models import language_model_names
 from hwr.recognize.recognizer import Recognizer
 from hwr.store.columns import open_parquet
 from hwr.store.splits import find_split

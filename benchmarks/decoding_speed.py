@@ -31,15 +31,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.beam import BeamOptions, Scorer, beam_search
-from hwr.decode.greedy import decode_greedy
+from hwr.decode.lattice import greedy_text
 from hwr.files.images import decode_image
 from hwr.files.texts import read_text
 from hwr.line import normalise_line
 from hwr.lm.model import Model
 from hwr.lm.scorer import NgramScorer
 from hwr.metrics import ErrorCounts, character_errors
-from hwr.recognize.language_models import find_language_model
-from hwr.recognize.models import DEFAULT_MODEL, load_model
+from hwr.recognize.models import DEFAULT_MODEL, find_language_model, load_model
 from hwr.store.lines import LineStore
 from hwr.text import Alphabet
 
@@ -217,7 +216,7 @@ def cer(texts: list[str], found: list[str]) -> float:
 
 def print_pruning(trigrams: Scorer, alphabet: Alphabet, texts: list[str], lines: list[Line]) -> None:
     """How many texts differ from those without pruning, CER and time, by the options that prune."""
-    greedy = [decode_greedy(line, alphabet).text for line in lines]
+    greedy = [greedy_text(line, alphabet) for line in lines]
     print(f"{len(lines)} lines; CER of the best path {cer(texts, greedy):.2%}")
     print(f"{'scorer':8} {'blank':>6} {'least':>6} {'labels':>6} {'changed':>8} {'CER':>7} {'ms a line':>10}")
     settings = [(2.0, 0.0, alphabet.classes), *itertools.product((0.99, 0.999, 2.0), (1e-2, 1e-3, 1e-4), (16,))]

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.confidence import Calibration, read_spans
-from hwr.decode.greedy import best_path
+from hwr.decode.lattice import best_path
 from hwr.files.images import load_image
 from hwr.line import normalise_line
 from hwr.page.geometry import cut_line

@@ -4,7 +4,8 @@ import numpy as np
 
 from hwr.lm.corpus import Text
 
-NOUNS = ("the mill", "a river", "the old boat", "our brother", "that lamp", "Mary", "the notary", "12 sacks")
+NOUNS = ("the mill", "a river", "the old boat", "our brother", "that lamp", "Mary", "the notary", "00 sacks")
+"""Digits are 0, as models have one character for all of them."""
 VERBS = ("has seen", "brings", "will find", "forgot", "took", "repairs")
 
 

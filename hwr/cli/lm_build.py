@@ -50,7 +50,7 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
     metavar="TEXT N",
     help="A text each of whose lines counts N times; may be given again.",
 )
-@click.option("--order", type=click.IntRange(2, 8), default=7, show_default=True, help="Length of the longest n-grams.")
+@click.option("--order", type=click.IntRange(2, 8), default=6, show_default=True, help="Length of the longest n-grams.")
 @click.option(
     "--min-counts",
     type=counts,
@@ -79,6 +79,14 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
 @click.option(
     "--plain/--as-printed", default=True, help="Quotes and dashes of the keyboard, or those of print.  [default: plain]"
 )
+@click.option(
+    "--hold-out",
+    type=click.FloatRange(0, 50),
+    default=0.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="Leave out the end of each text file, to test the model on.",
+)
 @click.option("--licence", default="", help="Written into the .lm file.")
 @click.option("--force", is_flag=True, help="Overwrite a file that exists.")
 def command(
@@ -91,6 +99,7 @@ def command(
     bits: str,
     wrap: int,
     plain: bool,
+    hold_out: float,
     licence: str,
     force: bool,
 ) -> None:
@@ -101,7 +110,7 @@ def command(
     """
     from hwr.lm.build import BuildOptions, build
     from hwr.lm.corpus import load_text
-    from hwr.lm.formats import check_suffix, write
+    from hwr.lm.file import check_suffix, write
 
     if not texts and not heavy:
         raise UsageError("no text is named: give text files or line stores")
@@ -110,7 +119,9 @@ def command(
     if output.exists() and not force:
         raise OutputError(f"{output}: exists already; --force overwrites it")
     named = [(path, 1) for path in texts] + list(heavy)
-    sources = [load_text(path, weight=weight, wrap=wrap, plain=plain) for path, weight in named]
+    sources = [
+        load_text(path, weight=weight, wrap=wrap, plain=plain, hold_out=hold_out / 100) for path, weight in named
+    ]
     tables = build(sources, options, lambda text: click.echo(text, err=True))
     facts: dict[str, object] = {
         "licence": licence,

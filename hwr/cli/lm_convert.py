@@ -19,7 +19,7 @@ def command(source: Path, target: Path, bits: str, force: bool) -> None:
 
     The words of the ARPA file are single characters; the blank between words is written ▁ or <space>.
     """
-    from hwr.lm.formats import check_suffix, read_tables, write
+    from hwr.lm.file import check_suffix, read_tables, write
 
     check_suffix(target)
     if target.exists() and not force:

@@ -16,8 +16,8 @@ def command(model: str, texts: tuple[Path, ...], wrap: int, plain: bool, per_lin
     import math
 
     from hwr.lm.corpus import load_text
-    from hwr.lm.score import score_lines, text_log_probabilities
-    from hwr.recognize.language_models import find_language_model
+    from hwr.lm.scorer import score_lines, text_log_probabilities
+    from hwr.recognize.models import find_language_model
 
     loaded = find_language_model(model)
     # all are opened before the first figure is printed: an error leaves no half of an output

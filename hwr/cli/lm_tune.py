@@ -63,8 +63,7 @@ def command(
     from hwr.evaluate.tuning import read_network_lines, tune
     from hwr.model.metadata import update_decoder
     from hwr.recognize.decoder import BEAM, BeamSettings, DecoderOptions, make_decoder
-    from hwr.recognize.language_models import language_model_names
-    from hwr.recognize.models import DEFAULT_MODEL
+    from hwr.recognize.models import DEFAULT_MODEL, language_model_names
     from hwr.recognize.recognizer import Recognizer
     from hwr.store.columns import Columns
 

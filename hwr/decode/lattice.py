@@ -1,8 +1,10 @@
-"""CTC's lattice of one text: how likely the text is as a whole, and where each of its characters lies.
+"""Paths through CTC's log-probabilities: the best path, the probability of a text, and its alignment.
 
-The lattice has a state for every label and one for the blank before, between and behind them. A path stays in its
-state, goes to the next one, or passes over a blank between two different labels (Graves et al. 2006, "Connectionist
-temporal classification", section 4.1).
+The best path takes the most probable class at each time step, merges runs of one class and drops the blank (Graves et
+al. 2006, "Connectionist temporal classification", "best path decoding").
+
+The lattice of a text has a state for every label and one for the blank before, between and after them. A path stays in
+its state, moves to the next one, or skips a blank between two different labels (ibid., section 4.1).
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.text import BLANK, steps_needed
+from hwr.text import BLANK, Alphabet, normalise_text, steps_needed
 
 Numbers = NDArray[np.float64]
 
@@ -28,6 +30,22 @@ class LabelSpan:
     label: int
     start: int
     stop: int
+
+
+def best_path(log_probs: NDArray[np.floating]) -> tuple[LabelSpan, ...]:
+    """Return the labels of the best path with their time steps; log_probs of shape (T, classes), T >= 0."""
+    if len(log_probs) == 0:
+        return ()
+    best = log_probs.argmax(axis=1)
+    starts = np.concatenate(([0], np.flatnonzero(best[1:] != best[:-1]) + 1))
+    stops = np.append(starts[1:], len(best))
+    runs = zip(best[starts].tolist(), starts.tolist(), stops.tolist(), strict=True)
+    return tuple(LabelSpan(*run) for run in runs if run[0] != BLANK)
+
+
+def greedy_text(log_probs: NDArray[np.floating], alphabet: Alphabet) -> str:
+    """Return the text of the best path, without confidences."""
+    return normalise_text(alphabet.decode([span.label for span in best_path(log_probs)]))
 
 
 def text_log_probability(log_probs: NDArray[np.floating], labels: Sequence[int]) -> float:

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 from hwr.errors import UsageError
 from hwr.lm.corpus import Text, choose_symbols
-from hwr.lm.counts import adjust_counts, count_levels
-from hwr.lm.kneser_ney import estimate
+from hwr.lm.estimate import adjust_counts, count_levels, estimate
 from hwr.lm.model import model_bytes
-from hwr.lm.prune import keep_frequent, keep_valuable, losses
 from hwr.lm.symbols import MAX_ORDER
-from hwr.lm.tables import Tables, make_tables
+from hwr.lm.tables import Tables, keep_frequent, keep_valuable, losses, make_tables
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class BuildOptions:
         UsageError: a value outside its range.
     """
 
-    order: int = 7
+    order: int = 6
     min_counts: tuple[int, ...] = (1,)
     max_bytes: int | None = 8_000_000
     bits: int = 8

@@ -1,5 +1,6 @@
 """Texts for a language model: files of prose, and the transcripts of line stores."""
 
+import math
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from hwr.errors import DataError, InputError
 from hwr.files.texts import plain_text, read_text
-from hwr.lm.symbols import MAX_CHARACTERS, Symbols
+from hwr.lm.symbols import DIGIT, DIGITS, MAX_CHARACTERS, Symbols
 from hwr.text import normalise_text
 
 TRAINING_FILE = "train.parquet"
@@ -36,7 +37,7 @@ class Text:
         return sum(map(len, self.lines))
 
 
-def load_text(path: Path, *, weight: int = 1, wrap: int = WRAP, plain: bool = True) -> Text:
+def load_text(path: Path, *, weight: int = 1, wrap: int = WRAP, plain: bool = True, hold_out: float = 0.0) -> Text:
     """Read a text file (plain, `.xz`, `.gz`) or the training transcripts of a line store.
 
     Args:
@@ -45,19 +46,25 @@ def load_text(path: Path, *, weight: int = 1, wrap: int = WRAP, plain: bool = Tr
         weight: how many times each line counts.
         wrap: paragraphs of text files are broken at blanks into lines of at most so many characters; 0: they are not.
         plain: whether the quotes and dashes of print become those of the keyboard.
+        hold_out: share of a text file that is left out, from its end, to test the model on; nothing of a line store.
 
     Raises:
         InputError: the file is missing, broken or not text.
         DataError: there is no text in it.
     """
     transcripts = path.is_dir() or path.suffix == PARQUET
-    raw: Iterable[str] = _transcripts(path) if transcripts else read_text(path).decode("utf-8").splitlines()
+    raw = _transcripts(path) if transcripts else _paragraphs(path, hold_out)
     lines = (clean(line, plain) for line in raw)
     wrapped = lines if transcripts or wrap < 1 else (part for line in lines for part in wrap_line(line, wrap))
     kept = tuple(line for line in wrapped if line)
     if not kept:
         raise DataError(f"{path}: there is no text in it")
     return Text(path.name, kept, weight)
+
+
+def _paragraphs(path: Path, hold_out: float) -> list[str]:
+    paragraphs = read_text(path).decode("utf-8").splitlines()
+    return paragraphs[: len(paragraphs) - math.ceil(hold_out * len(paragraphs))]
 
 
 def _transcripts(path: Path) -> list[str]:
@@ -94,11 +101,13 @@ def wrap_line(line: str, width: int) -> Iterator[str]:
 
 
 def choose_symbols(texts: Iterable[Text]) -> Symbols:
-    """The characters of the texts, sorted; the most frequent ones where there are too many."""
+    """Return the characters of the texts, sorted: the most frequent where there are too many, one for all digits."""
     counts: Counter[str] = Counter()
     for text in texts:
         for start in range(0, len(text.lines), 10_000):
             found = Counter("".join(text.lines[start : start + 10_000]))
             counts.update({character: count * text.weight for character, count in found.items()})
+    if digits := sum(counts.pop(digit, 0) for digit in DIGITS):
+        counts[DIGIT] = digits
     kept = [character for character, _ in counts.most_common(MAX_CHARACTERS)]
     return Symbols("".join(sorted(kept)))

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.errors import ModelError
+from hwr.errors import ModelError, UsageError
 from hwr.files.atomic import atomic_write
-from hwr.lm.model import Model, Quantised
+from hwr.lm.arpa import read_arpa, write_arpa
+from hwr.lm.model import Model, Quantised, make_model, tables_of
 from hwr.lm.symbols import MAX_ORDER, Symbols
+from hwr.lm.tables import Tables
 
 METADATA_KEY = "hwr_lm"
 FORMAT_VERSION = 1
-SUFFIX = ".lm"
+LM_SUFFIX = ".lm"
 ARRAYS = ("labels", "log_probs", "followed", "continuations", "backoffs")
 
 
@@ -88,7 +90,7 @@ def _metadata(path: Path) -> dict[str, Any]:
             metadata = (file.metadata() or {}).get(METADATA_KEY)
             names = sorted(file.keys())
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: not a language model ({SUFFIX}), or truncated ({error})") from None
+        raise ModelError(f"{path}: not a language model ({LM_SUFFIX}), or truncated ({error})") from None
     if metadata is None or names != sorted(ARRAYS):
         raise ModelError(f"{path}: a safetensors file, but not a language model of hwr")
     facts = json.loads(metadata)
@@ -128,3 +130,61 @@ def _check(model: Model, path: Path) -> None:
     )
     if not fits:
         raise ModelError(f"{path}: the language model is broken: its arrays do not fit each other")
+
+
+ARPA_SUFFIXES = (".arpa", ".arpa.gz", ".arpa.xz")
+ARPA_BITS = 16
+"""Bits of a probability when an ARPA file is used as it is: rounding stays below 0.0002."""
+
+
+def is_arpa(path: Path) -> bool:
+    """Whether the name is that of an ARPA file."""
+    return path.name.lower().endswith(ARPA_SUFFIXES)
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a name that says neither format.
+
+    Raises:
+        UsageError: it ends otherwise than `.lm`, `.arpa`, `.arpa.gz` or `.arpa.xz`.
+    """
+    if path.suffix != LM_SUFFIX and not is_arpa(path):
+        raise UsageError(f"{path}: name it NAME{LM_SUFFIX} or NAME.arpa (.gz, .xz)")
+
+
+def write(tables: Tables, path: Path, bits: int, facts: dict[str, object]) -> None:
+    """Write a model in the format that the name says; the facts go into a `.lm` file only.
+
+    Raises:
+        OutputError: the file cannot be written.
+        UsageError: see `check_suffix`.
+    """
+    check_suffix(path)
+    if is_arpa(path):
+        write_arpa(tables, path)
+    else:
+        write_model(make_model(tables, bits, facts), path)
+
+
+def load(path: Path) -> Model:
+    """Read a model of either format.
+
+    Raises:
+        ModelError: see `read_model` and `read_arpa`.
+        UsageError: see `check_suffix`.
+    """
+    check_suffix(path)
+    return make_model(read_arpa(path), ARPA_BITS) if is_arpa(path) else read_model(path)
+
+
+def read_tables(path: Path) -> tuple[Tables, dict[str, object]]:
+    """The n-grams of a model of either format, and the facts that a `.lm` file states.
+
+    Raises:
+        ModelError, UsageError: see `load`.
+    """
+    check_suffix(path)
+    if is_arpa(path):
+        return read_arpa(path), {}
+    model = read_model(path)
+    return tables_of(model), model.facts

@@ -19,6 +19,9 @@ MARKS = ("<unk>", "<s>", "</s>")
 """Names of UNKNOWN, START and END in ARPA files."""
 SPACE = "▁"
 """Name of the blank between words in ARPA files, where blanks part the fields."""
+DIGITS = "0123456789"
+DIGIT = "0"
+"""The character that a model has for all digits: which digit is written, the ink says better than the text before."""
 MAX_CHARACTERS = 256 - FIRST_CHARACTER
 MAX_ORDER = 8
 
@@ -45,10 +48,13 @@ class Symbols:
 
     @cached_property
     def _symbols(self) -> dict[str, int]:
-        return {character: symbol for symbol, character in enumerate(self.characters, start=FIRST_CHARACTER)}
+        known = {character: symbol for symbol, character in enumerate(self.characters, start=FIRST_CHARACTER)}
+        if DIGIT in known:
+            known = dict.fromkeys(DIGITS, known[DIGIT]) | known
+        return known
 
     def symbol(self, character: str) -> int:
-        """The symbol of a character; UNKNOWN if there is none."""
+        """Return the symbol of a character: that of `DIGIT` for a digit that the model lacks, else UNKNOWN."""
         return self._symbols.get(character, UNKNOWN)
 
     def name(self, symbol: int) -> str:
@@ -66,7 +72,7 @@ class Symbols:
         """
         table = np.full(0x110000, UNKNOWN, np.uint8)
         table[START], table[END] = START, END
-        table[[ord(character) for character in self.characters]] = np.arange(len(self.characters)) + FIRST_CHARACTER
+        table[[ord(character) for character in self._symbols]] = list(self._symbols.values())
         text = chr(START) + f"{chr(END)}{chr(START)}".join(lines) + chr(END) if lines else ""
         return table[np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32)]
 

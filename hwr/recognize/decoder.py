@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.beam import BeamOptions, Scorer, beam_search
-from hwr.decode.greedy import best_path
-from hwr.decode.lattice import LabelSpan, alignments
+from hwr.decode.lattice import LabelSpan, alignments, best_path
 from hwr.decode.lexicon import UNKNOWN_COST, LexiconScorer, load_lexicon
 from hwr.errors import ModelError, UsageError
 from hwr.lm.model import Model
-from hwr.lm.score import line_log_probabilities
-from hwr.lm.scorer import NgramScorer
+from hwr.lm.scorer import NgramScorer, line_log_probabilities
 from hwr.lm.symbols import UNKNOWN
-from hwr.recognize.language_models import find_language_model
+from hwr.recognize.models import find_language_model
 from hwr.text import Alphabet
 
 GREEDY, BEAM = DECODERS = ("greedy", "beam")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from hwr.delta import DELTA_SUFFIX
 from hwr.errors import InputError, MissingDependency, ModelError, UsageError
+from hwr.lm.file import LM_SUFFIX, is_arpa, load
+from hwr.lm.model import Model
 from hwr.model.info import ModelInfo, read_info, read_safetensors_header, weights_hash
 from hwr.recognize.runtimes.onnx import OnnxRuntime, check_normalisation, load_onnx
 
@@ -202,3 +204,28 @@ def count_parameters(safetensors: Path) -> int:
         for name, tensor in header.items()
         if name != "__metadata__" and not name.endswith(STATISTICS)
     )
+
+
+def language_model_names() -> list[str]:
+    """Names of the shipped language models, sorted."""
+    folder = models_folder()
+    return sorted(path.stem for path in folder.glob(f"*{LM_SUFFIX}")) if folder.is_dir() else []
+
+
+def find_language_model(name_or_path: str | Path) -> Model:
+    """Load a `.lm` or ARPA file, or a shipped language model by its name.
+
+    Raises:
+        ModelError: the file is missing, truncated, or no language model.
+        UsageError: a name that no shipped language model has, or a file with another ending.
+    """
+    path = Path(name_or_path)
+    if path.suffix == LM_SUFFIX or is_arpa(path) or path.is_file() or len(path.parts) > 1:
+        return load(path)
+    names = language_model_names()
+    if str(name_or_path) not in names:
+        installed = ", ".join(names) or "none"
+        raise UsageError(
+            f"no language model named {str(name_or_path)!r}; installed: {installed}; a file is named NAME{LM_SUFFIX}"
+        )
+    return load(models_folder() / f"{name_or_path}{LM_SUFFIX}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hwr.decode.greedy import greedy_text
+from hwr.decode.lattice import greedy_text
 from hwr.line import time_steps
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.model.network import Network

@@ -5,10 +5,10 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from best_paths import decode_greedy
 from numpy.typing import NDArray
 
 from hwr.decode.beam import BeamOptions, beam_search
-from hwr.decode.greedy import decode_greedy
 from hwr.decode.lattice import text_log_probability
 from hwr.text import Alphabet
 

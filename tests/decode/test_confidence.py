@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
+from best_paths import decode_greedy
 from numpy.typing import NDArray
 from torch.nn import functional
 
@@ -18,8 +19,7 @@ from hwr.decode.confidence import (
     read_spans,
     temper,
 )
-from hwr.decode.greedy import best_path, decode_greedy
-from hwr.decode.lattice import LabelSpan, alignments, text_log_probability
+from hwr.decode.lattice import LabelSpan, alignments, best_path, text_log_probability
 from hwr.errors import ModelError
 from hwr.text import Alphabet
 

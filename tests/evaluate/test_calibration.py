@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from hwr.decode.confidence import IDENTITY, Calibration, Curve, read_spans
-from hwr.decode.greedy import best_path
-from hwr.decode.lattice import LabelSpan
+from hwr.decode.lattice import LabelSpan, best_path
 from hwr.errors import DataError
 from hwr.evaluate.calibration import (
     TEMPERATURES,

@@ -9,8 +9,7 @@ import pytest
 from line_sets import NumberReader
 from numpy.typing import NDArray
 
-from hwr.decode.greedy import best_path
-from hwr.decode.lattice import LabelSpan
+from hwr.decode.lattice import LabelSpan, best_path
 from hwr.evaluate import tuning as tuning_module
 from hwr.evaluate.lines import ReadLine, UnreadableLines
 from hwr.evaluate.sets import EvaluationSet

@@ -13,8 +13,8 @@ from line_images import stored_line
 from lm_texts import sentences
 from PIL import Image
 
-from hwr.lm.formats import read
-from hwr.lm.score import score_lines, text_log_probabilities
+from hwr.lm.file import load
+from hwr.lm.scorer import score_lines, text_log_probabilities
 from hwr.model.info import read_info
 from hwr.recognize.decoder import BeamSettings, DecoderOptions
 from hwr.recognize.recognizer import Recognizer
@@ -68,7 +68,7 @@ def test_the_same_text_gives_the_same_model_however_it_comes(run: Run, prose: Pa
     for name, source in sources.items():
         outcome = run("lm", "build", source, "-o", tmp_path / f"{name}.lm", "--licence", "CC0")
         assert (outcome.code, outcome.out) == (0, "") and f"{name}.lm: order 7" in outcome.err
-        model = read(tmp_path / f"{name}.lm")
+        model = load(tmp_path / f"{name}.lm")
         assert model.facts["licence"] == "CC0" and "z" not in model.symbols.characters
         values.append(text_log_probabilities(model, sentences(20, seed=5)))
     assert values[0] == values[1] == values[2]
@@ -83,7 +83,7 @@ def test_a_text_that_counts_often(run: Run, prose: Path, tmp_path: Path) -> None
         ("copies", [prose, write_text(tmp_path / "copies.txt", ["quick brown foxes", "lazy dogs"] * 20)]),
     ):
         assert run("lm", "build", *texts, "-o", tmp_path / f"{name}.lm", "--max-size", "0").code == 0
-        made[name] = score_lines(read(tmp_path / f"{name}.lm"), ["quick brown foxes"]).log_probability
+        made[name] = score_lines(load(tmp_path / f"{name}.lm"), ["quick brown foxes"]).log_probability
     assert made["often"] == made["copies"] > made["once"]
     assert run("lm", "build", "--often", other, 2, "-o", tmp_path / "alone.lm").code == 0
 
@@ -179,7 +179,7 @@ def test_both_formats_have_the_same_scores(run: Run, lm: Path, tmp_path: Path) -
 def test_scores_are_bits_and_logarithms_of_lines(run: Run, lm: Path, tmp_path: Path) -> None:
     lines = [*sentences(10, seed=9), "Qq"]
     text = write_text(tmp_path / "new.txt", lines)
-    expected = np.array(text_log_probabilities(read(lm), lines))
+    expected = np.array(text_log_probabilities(load(lm), lines))
     outcome = run("lm", "score", lm, text, text)
     count = sum(map(len, lines)) + len(lines)
     assert bits(outcome) == pytest.approx([-expected.sum() / np.log(2) / count] * 2, abs=1e-4)

@@ -11,10 +11,9 @@ from safetensors.numpy import load_file, save_file
 
 from hwr.errors import ModelError, UsageError
 from hwr.lm.build import BuildOptions, build
-from hwr.lm.file import METADATA_KEY, read_model, write_model
-from hwr.lm.formats import check_suffix, read
+from hwr.lm.file import METADATA_KEY, check_suffix, load, read_model, write_model
 from hwr.lm.model import Model, make_model
-from hwr.lm.score import score_lines
+from hwr.lm.scorer import score_lines
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +80,7 @@ def test_other_files_are_one_clear_line(model: Model, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such language model"):
         read_model(tmp_path / "missing.lm")
     with pytest.raises(UsageError, match=r"name it NAME\.lm"):
-        read(tmp_path / "model.bin")
+        load(tmp_path / "model.bin")
     with pytest.raises(UsageError):
         check_suffix(tmp_path / "model.txt")
 

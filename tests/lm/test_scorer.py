@@ -11,8 +11,7 @@ from hwr.lm import scorer as scorer_module
 from hwr.lm.arpa import read_arpa, write_arpa
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.model import make_model, tables_of
-from hwr.lm.score import score_lines, text_log_probabilities
-from hwr.lm.scorer import NgramScorer
+from hwr.lm.scorer import NgramScorer, score_lines, text_log_probabilities
 from hwr.lm.symbols import END, START
 from hwr.lm.tables import Tables
 from hwr.text import Alphabet

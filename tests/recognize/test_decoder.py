@@ -11,14 +11,12 @@ from lm_texts import sentences, text
 from numpy.typing import NDArray
 
 from hwr.decode.beam import Scorer, beam_search
-from hwr.decode.greedy import best_path
-from hwr.decode.lattice import LabelSpan, alignments
+from hwr.decode.lattice import LabelSpan, alignments, best_path
 from hwr.errors import InputError, ModelError, UsageError
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.corpus import Text
-from hwr.lm.formats import write
-from hwr.lm.score import text_log_probabilities
-from hwr.lm.scorer import NgramScorer
+from hwr.lm.file import write
+from hwr.lm.scorer import NgramScorer, text_log_probabilities
 from hwr.lm.tables import Tables
 from hwr.recognize.decoder import (
     LINES_TOGETHER,
@@ -29,7 +27,7 @@ from hwr.recognize.decoder import (
     find_beam_settings,
     make_decoder,
 )
-from hwr.recognize.language_models import find_language_model
+from hwr.recognize.models import find_language_model
 from hwr.text import Alphabet
 
 SENTENCES = sentences(300)

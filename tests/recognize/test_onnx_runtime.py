@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from best_paths import decode_greedy
 from tiny_model import ALPHABET, HEIGHT, INFO, STRIDE, expected_log_probs, painted_line, write_tiny_model
 
-from hwr.decode.greedy import decode_greedy
 from hwr.errors import InputError, ModelError
 from hwr.recognize.runtimes.onnx import available_cores, load_onnx
 from hwr.text import Alphabet

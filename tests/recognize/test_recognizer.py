@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from best_paths import decode_greedy
 from PIL import Image
 from tiny_model import ALPHABET, INFO, expected_log_probs, write_tiny_model
 
 from hwr.decode.confidence import Calibration
-from hwr.decode.greedy import decode_greedy
 from hwr.errors import InputError, ModelError
 from hwr.files.images import load_image
 from hwr.line import normalise_line

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from best_paths import decode_greedy
 from training_runs import CHARACTERS, drawn_lines, header
 
 from hwr.bundle import BundleLine, BundleShard, write_bundle
-from hwr.decode.greedy import decode_greedy
 from hwr.line import NORMALISATION
 from hwr.metrics import character_errors
 from hwr.model.network import Network, build

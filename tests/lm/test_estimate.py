@@ -7,8 +7,7 @@ from lm_texts import sentences, text
 
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.corpus import Text
-from hwr.lm.counts import count_levels
-from hwr.lm.kneser_ney import FALLBACK, discounts
+from hwr.lm.estimate import FALLBACK, count_levels, discounts
 from hwr.lm.symbols import END, FIRST_CHARACTER, START, UNKNOWN, Symbols, unpack
 from hwr.lm.tables import Tables
 

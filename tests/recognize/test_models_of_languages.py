@@ -7,10 +7,10 @@ from lm_texts import sentences, text
 
 from hwr.errors import ModelError, UsageError
 from hwr.lm.build import BuildOptions, build
-from hwr.lm.formats import write
-from hwr.lm.score import text_log_probabilities
-from hwr.recognize import language_models
-from hwr.recognize.language_models import find_language_model, language_model_names
+from hwr.lm.file import write
+from hwr.lm.scorer import text_log_probabilities
+from hwr.recognize import models
+from hwr.recognize.models import find_language_model, language_model_names
 
 
 @pytest.fixture
@@ -23,13 +23,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write(tables, shipped / f"{name}.lm", 16, {"licence": f"licence of {name}"})
         write(tables, tmp_path / f"{name}.arpa.gz", 16, {})
     (shipped / "small.onnx").write_bytes(b"")
-    monkeypatch.setattr(language_models, "models_folder", lambda: shipped)
+    monkeypatch.setattr(models, "models_folder", lambda: shipped)
     return shipped
 
 
 def test_names_of_those_that_ship(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert language_model_names() == ["de", "en"]
-    monkeypatch.setattr(language_models, "models_folder", lambda: folder / "none")
+    monkeypatch.setattr(models, "models_folder", lambda: folder / "none")
     assert language_model_names() == []
 
 
@@ -43,7 +43,7 @@ def test_an_unknown_name_lists_what_is_installed(folder: Path, monkeypatch: pyte
     with pytest.raises(UsageError, match="no language model named 'fr'; installed: de, en;") as error:
         find_language_model("fr")
     assert "\n" not in str(error.value)
-    monkeypatch.setattr(language_models, "models_folder", lambda: folder / "none")
+    monkeypatch.setattr(models, "models_folder", lambda: folder / "none")
     with pytest.raises(UsageError, match="installed: none;"):
         find_language_model("en")
 

@@ -5,10 +5,10 @@ import unicodedata
 
 import numpy as np
 import pytest
+from best_paths import decode_greedy
 from numpy.typing import NDArray
 
-from hwr.decode.greedy import decode_greedy, greedy_text
-from hwr.decode.lattice import text_log_probability
+from hwr.decode.lattice import greedy_text, text_log_probability
 from hwr.text import Alphabet, normalise_text
 
 ABC = Alphabet(" abc")

@@ -69,3 +69,19 @@ def test_symbols_are_bytes_in_line_order() -> None:
     assert symbols.encode([]).tolist() == []
     assert unpack(pack([START, a, b])) == (START, a, b)
     assert [symbols.name(s) for s in (UNKNOWN, START, END, a, blank)] == ["<unk>", "<s>", "</s>", "a", "▁"]
+
+
+def test_all_digits_are_one_character() -> None:
+    symbols = choose_symbols([Text("", ("the 12 of May 1874",))])
+    assert symbols.characters == " 0Maefhoty"
+    assert {symbols.symbol(digit) for digit in "0123456789"} == {FIRST_CHARACTER + 1}
+    assert symbols.encode(["12"]).tolist() == symbols.encode(["00"]).tolist()
+    own = Symbols("01")
+    assert [own.symbol(digit) for digit in "012"] == [FIRST_CHARACTER, FIRST_CHARACTER + 1, FIRST_CHARACTER]
+    assert Symbols("a").symbol("1") == UNKNOWN
+
+
+def test_the_end_of_a_text_can_be_held_out(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("".join(f"line {number}\n" for number in range(50)))
+    lines = load_text(tmp_path / "a.txt", hold_out=0.03).lines
+    assert lines == tuple(f"line {number}" for number in range(48))
