@@ -37,6 +37,7 @@ from hwr.files.texts import read_text
 from hwr.line import normalise_line
 from hwr.lm.model import Model
 from hwr.lm.scorer import NgramScorer
+from hwr.lm.tokens import token_rules
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.recognize.models import DEFAULT_MODEL, find_language_model, load_model
 from hwr.store.lines import LineStore
@@ -104,7 +105,8 @@ def ours(together: int, scorer: Scorer | None, lines: list[Line]) -> object:
 
 def with_model(together: int, width: int, alphabet: Alphabet, lines: list[Line]) -> object:
     """Our search with the shipped English language model, whose table of states is empty at the start."""
-    scorer = NgramScorer(language_model(), alphabet, weight=0.65, insertion_bonus=1.5)
+    model = language_model()
+    scorer = NgramScorer(model, token_rules(model.symbols, alphabet), weight=0.65, insertion_bonus=1.5)
     options = BeamOptions(width=width)
     return [beam_search(lines[at : at + together], options, scorer) for at in range(0, len(lines), together)]
 

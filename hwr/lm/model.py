@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.lm.symbols import Symbols, context, last_symbols, suffix
+from hwr.lm.symbols import START, Symbols, context, last_symbols, suffix
 from hwr.lm.tables import Table, Tables, unknown_log_probability
 
 Places = NDArray[np.integer]
@@ -89,6 +89,12 @@ class Model:
         places = places.astype(np.int32, copy=False)  # of another type, NumPy would convert all of `ngrams`
         found = np.minimum(np.searchsorted(self.ngrams, places), self.states - 1)
         return np.where(self.ngrams[found] == places, found, -1)
+
+    @cached_property
+    def start(self) -> int:
+        """The state at the beginning of a line: that of the start mark, the root if the model has none."""
+        places = np.flatnonzero(self.labels[: int(self.first[1])] == START)
+        return max(int(self.state_of_ngram(places)[0]), ROOT) if len(places) else ROOT
 
     @cached_property
     def levels(self) -> NDArray[np.int64]:

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.lm.model import ROOT, Model
-from hwr.lm.symbols import END, START, UNKNOWN
+from hwr.lm.symbols import END, UNKNOWN
+from hwr.lm.tokens import FOLLOWING, TokenRules, plain_rules
 from hwr.text import Alphabet
 
 SPARE_ROWS = 4_096
 """Rows that one time step of 16 lines may add before the table is emptied at the next."""
+MODES = len(FOLLOWING)
 Integers = NDArray[np.integer]
 Numbers = NDArray[np.float32]
 ROWS = 32_768
@@ -23,50 +25,48 @@ ROWS = 32_768
 class NgramScorer:
     """Scores of all labels after each state that was asked for, as rows of a table that fills as it is used.
 
-    A state that was seen once costs one look-up afterwards, and the same contexts come again and again.
+    A state that was seen once costs one look-up afterwards, and the same contexts come again and again. A state of the
+    scorer is a state of the model and a mode (`hwr.lm.tokens`): state * 4 + mode.
+
+    Attributes:
+        model: the automaton.
+        weight: factor of the natural logarithms of its probabilities.
+        insertion_bonus: added for each character.
+        rules: for numbers and capitals.
     """
 
-    def __init__(self, model: Model, alphabet: Alphabet, *, weight: float, insertion_bonus: float = 0.0) -> None:
-        """Prepare to score the characters of an alphabet.
-
-        Args:
-            model: characters of the alphabet that it lacks have the probability of unknown ones.
-            weight: factor of the natural logarithms of its probabilities.
-            insertion_bonus: added for each character.
-        """
-        self.model, self.weight, self.insertion_bonus = model, weight, insertion_bonus
-        self._classes = alphabet.classes
-        symbols = np.array([END, *(model.symbols.symbol(character) for character in alphabet.characters)])
-        # Columns: end of line (which stands in the blank's place), labels, unknown, and one for symbols not asked for.
-        self._unknown_column, self._other_column = self._classes, self._classes + 1
-        self._column_of_symbol = np.full(256, self._other_column)
-        self._column_of_symbol[symbols] = np.arange(self._classes)
-        self._column_of_symbol[UNKNOWN] = self._unknown_column
-        self._bonus_of_column = np.full(self._classes + 2, insertion_bonus, np.float32)
-        self._bonus_of_column[0] = 0.0
-        self._unknown_labels = np.flatnonzero(symbols == UNKNOWN)
+    def __init__(self, model: Model, rules: TokenRules, *, weight: float, insertion_bonus: float = 0.0) -> None:
+        """Prepare to score the characters of an alphabet; those that the model lacks count as unknown."""
+        self.model, self.weight, self.insertion_bonus, self.rules = model, weight, insertion_bonus, rules
+        used = np.unique([END, UNKNOWN, *np.unique(rules.symbols)])
+        self._columns = len(used) + 1  # the last is for symbols that no label has
+        self._column_of_symbol = np.full(256, len(used))
+        self._column_of_symbol[used] = np.arange(len(used))
+        self._column_of_label = self._column_of_symbol[rules.symbols]
+        self._bonus_of_column = np.full(self._columns, insertion_bonus, np.float32)
+        self._bonus_of_column[self._column_of_symbol[END]] = 0.0
         self._row_of_state = np.full(model.states, -1, np.int32)
-        self._columns = self._classes + 2
         self._clear()
-        self.start = int(self._next_of_symbol(START))
+        self.start = model.start * MODES
 
     def scores(self, states: Integers, labels: Integers, /) -> Numbers:
-        """What labels (M, K) add after states (M,): shape (M, K)."""
-        rows = self._rows(states)  # first: it may move the table
-        result: Numbers = self._scores[rows[:, None], labels]
+        """Return what labels (M, K) add after states (M,), shape (M, K)."""
+        rows = self._rows(states // MODES)  # first: it may move the table
+        modes = (states % MODES)[:, None]
+        found = self._scores[rows[:, None], self._column_of_label[modes, labels]]
+        result: Numbers = np.maximum(found + self.rules.added[modes, labels], self.rules.least[modes, labels])
         return result
 
     def advance(self, states: Integers, labels: Integers, /) -> NDArray[np.int64]:
-        """The states (M,) after one more label each."""
-        rows = self._rows(states)
-        result: NDArray[np.int64] = self._next[rows, labels].astype(np.int64)
+        """Return the states (M,) after one more label each."""
+        rows, modes = self._rows(states // MODES), states % MODES
+        following = self._next[rows, self._column_of_label[modes, labels]].astype(np.int64)
+        result: NDArray[np.int64] = following * MODES + self.rules.following[modes, labels]
         return result
 
     def finish(self, states: Integers, /) -> Numbers:
-        """What the end of the line adds (M,); it is no character and has no bonus."""
-        rows = self._rows(states)
-        result: Numbers = self._scores[rows, 0]
-        return result
+        """Return what the end of the line adds (M,); it is not a character and has no bonus."""
+        return self.scores(states, np.zeros((len(states), 1), np.int64))[:, 0]
 
     def _clear(self) -> None:
         # Room for all: the system gives memory to a part of an array when it is written to, not before.
@@ -124,17 +124,6 @@ class NgramScorer:
         following = continuations.following[first:last]
         known = np.flatnonzero(following >= 0)
         self._next.ravel()[continuations.cells[first:last][known]] = following[known]
-        if len(self._unknown_labels) and continuations.unknown:
-            rows = continuations.rows[begin:end]
-            self._scores[rows[:, None], self._unknown_labels] = self._scores[rows, self._unknown_column][:, None]
-            self._next[rows[:, None], self._unknown_labels] = self._next[rows, self._unknown_column][:, None]
-
-    def _next_of_symbol(self, symbol: int) -> int:
-        """The state of the single symbol, the root if it is none."""
-        model = self.model
-        places = np.flatnonzero(model.labels[: int(model.first[1])] == symbol)
-        state = int(model.state_of_ngram(places)[0]) if len(places) else -1
-        return state if state >= 0 else ROOT
 
 
 class _Continuations:
@@ -143,14 +132,12 @@ class _Continuations:
     def __init__(self, scorer: NgramScorer, states: Integers, rows: Integers) -> None:
         model = scorer.model
         counts = model.continuations[states].astype(np.int64)
-        self.rows = rows
         self.ends = np.concatenate(([0], np.cumsum(counts)))
         places = (model.first[states] - self.ends[:-1]).repeat(counts) + np.arange(self.ends[-1])
         column = scorer._column_of_symbol[model.labels[places]]
         self.cells = (rows * scorer._columns).repeat(counts) + column
         self.scores = scorer.weight * model.log_probs[places] + scorer._bonus_of_column[column]
         self.following = model.state_of_ngram(places)
-        self.unknown = bool((column == scorer._unknown_column).any())
 
 
 def _enlarged(table: NDArray[Any], rows: int) -> NDArray[Any]:
@@ -189,7 +176,8 @@ def line_log_probabilities(scorer: NgramScorer, lines: Sequence[Sequence[int]]) 
 def text_log_probabilities(model: Model, lines: Sequence[str]) -> list[float]:
     """ln p of each normalised line, from its start to its end."""
     alphabet = Alphabet.of(lines)
-    return line_log_probabilities(NgramScorer(model, alphabet, weight=1.0), [alphabet.encode(line) for line in lines])
+    scorer = NgramScorer(model, plain_rules(model.symbols, alphabet), weight=1.0)
+    return line_log_probabilities(scorer, [alphabet.encode(line) for line in lines])
 
 
 def score_lines(model: Model, lines: Sequence[str]) -> Score:

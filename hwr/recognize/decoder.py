@@ -20,6 +20,7 @@ from hwr.errors import ModelError, UsageError
 from hwr.lm.model import Model
 from hwr.lm.scorer import NgramScorer, line_log_probabilities
 from hwr.lm.symbols import UNKNOWN
+from hwr.lm.tokens import token_rules
 from hwr.recognize.models import find_language_model
 from hwr.text import Alphabet
 
@@ -249,9 +250,12 @@ def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet:
     if options.chosen(own) == GREEDY:
         return GreedyDecoder()
     beam = options.settings(own)
+    models = [_checked(name, alphabet, model) for name in beam.language_models]
     scorers = [
-        NgramScorer(_checked(name, alphabet, model), alphabet, weight=beam.weight, insertion_bonus=beam.insertion_bonus)
-        for name in beam.language_models
+        NgramScorer(
+            found, token_rules(found.symbols, alphabet), weight=beam.weight, insertion_bonus=beam.insertion_bonus
+        )
+        for found in models
     ]
     languages = Languages(scorers) if len(scorers) > 1 else None
     plain: list[Scorer | None] = []

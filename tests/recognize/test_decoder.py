@@ -16,8 +16,10 @@ from hwr.errors import InputError, ModelError, UsageError
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.corpus import Text
 from hwr.lm.file import write
+from hwr.lm.model import Model
 from hwr.lm.scorer import NgramScorer, text_log_probabilities
 from hwr.lm.tables import Tables
+from hwr.lm.tokens import token_rules
 from hwr.recognize.decoder import (
     LINES_TOGETHER,
     BeamDecoder,
@@ -45,6 +47,10 @@ def log_probs_of(line: str, doubts: dict[int, str] | None = None, seed: int = 0)
         probabilities[2 * place, ALPHABET.encode(line[place])] = 0.4
         probabilities[2 * place, ALPHABET.encode(other)] = 0.5
     return np.log(probabilities / probabilities.sum(axis=1, keepdims=True))
+
+
+def make_scorer(model: Model) -> NgramScorer:
+    return NgramScorer(model, token_rules(model.symbols, ALPHABET), weight=0.5, insertion_bonus=1.0)
 
 
 def texts_of(spans: list[tuple[LabelSpan, ...]]) -> list[str]:
@@ -194,7 +200,7 @@ def test_the_language_model_reads_what_the_network_doubts(english: Path) -> None
     decoder = beam_with(english)
     found = decoder.decode([line])
     assert texts_of(found) == ["the mill has seen a river."]
-    scorer = NgramScorer(find_language_model(english), ALPHABET, weight=0.5, insertion_bonus=1.0)
+    scorer = make_scorer(find_language_model(english))
     assert found == [searched(line, decoder, scorer)]
     assert decoder.name == "beam"
 
@@ -237,7 +243,7 @@ def test_each_line_takes_the_language_model_in_which_its_best_path_is_likelier(e
     assert chosen == [0 if number % 3 else 1 for number in range(12)]
     assert decoder.languages is not None
     assert decoder.languages.choose([[span.label for span in best_path(line)] for line in lines]) == chosen
-    scorers = [NgramScorer(model, ALPHABET, weight=0.5, insertion_bonus=1.0) for model in models]
+    scorers = [make_scorer(model) for model in models]
     expected = [searched(line, decoder, scorers[number]) for line, number in zip(lines, chosen, strict=True)]
     assert decoder.decode(lines) == expected
     # the other model would read some of them otherwise, or the choice would not matter

@@ -1,0 +1,103 @@
+"""Numbers and capitals: the tokens that a model of prose must not judge by its own probabilities.
+
+Prose has few numbers, so its model finds every digit improbable and reads `85` as `Es`. It has few words in capitals,
+too. So a scorer of the beam search follows the text in one of four modes:
+
+    PLAIN      the model decides
+    CAPITAL    the same; the last character was a capital letter
+    CAPITALS   after two capitals: further ones are scored as the small letters that the model knows well
+    NUMBER     in a token with a digit, up to its end: the model does not decide, only the network does
+
+To enter NUMBER costs what the model says, but at most `-NUMBER_ENTRY`; to enter or leave CAPITALS costs
+`-CAPITALS_COST`.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.lm.symbols import END, Symbols
+from hwr.text import Alphabet
+
+PLAIN, CAPITAL, CAPITALS, NUMBER = range(4)
+SPACE, SMALL, LARGE, DIGIT, SIGN = range(5)
+NUMBER_ENTRY = -2.0
+NUMBER_SCORE = 0.0
+CAPITALS_COST = -3.0
+"""Natural logarithms, of the same kind as the network's; chosen on validation lines, see docs/language-models.md."""
+
+FOLLOWING = np.array(
+    [
+        # SPACE, SMALL, LARGE, DIGIT, SIGN
+        [PLAIN, PLAIN, CAPITAL, NUMBER, PLAIN],
+        [PLAIN, PLAIN, CAPITALS, NUMBER, PLAIN],
+        [CAPITALS, PLAIN, CAPITALS, NUMBER, CAPITALS],
+        [PLAIN, NUMBER, NUMBER, NUMBER, NUMBER],
+    ],
+    np.uint8,
+)
+"""The mode after each kind of character, a row for each mode before it."""
+
+
+@dataclass(frozen=True)
+class TokenRules:
+    """What a model makes of each label in each mode; arrays of shape (4, classes), class 0 is the end of the line.
+
+    A label adds max(s + added, least), where s is what the model gives `symbols`.
+
+    Attributes:
+        symbols: as which the model scores and remembers the label, uint8.
+        added, least: float32.
+        following: the mode after the label, uint8.
+    """
+
+    symbols: NDArray[np.uint8]
+    added: NDArray[np.float32]
+    least: NDArray[np.float32]
+    following: NDArray[np.uint8]
+
+
+def plain_rules(symbols: Symbols, alphabet: Alphabet) -> TokenRules:
+    """Return the rules under which the model decides everywhere."""
+    row = np.array([END, *map(symbols.symbol, alphabet.characters)], np.uint8)
+    shape = (len(FOLLOWING), len(row))
+    return TokenRules(
+        np.tile(row, (len(FOLLOWING), 1)),
+        np.zeros(shape, np.float32),
+        np.full(shape, -np.inf, np.float32),
+        np.full(shape, PLAIN, np.uint8),
+    )
+
+
+def token_rules(symbols: Symbols, alphabet: Alphabet) -> TokenRules:
+    """Return the rules for numbers and capitals."""
+    rules = plain_rules(symbols, alphabet)
+    kinds = np.array([SPACE, *map(_kind, alphabet.characters)])
+    rules.following[...] = FOLLOWING[:, kinds]
+    small = [symbols.symbol(_small(character)) for character in alphabet.characters]
+    capital = kinds == LARGE
+    for mode in (CAPITAL, CAPITALS):
+        rules.symbols[mode, capital] = np.array([END, *small], np.uint8)[capital]
+    rules.added[CAPITAL, capital] = CAPITALS_COST
+    rules.added[CAPITALS, kinds == SMALL] = CAPITALS_COST
+    rules.least[:, kinds == DIGIT] = NUMBER_ENTRY
+    rules.added[NUMBER] = -np.inf
+    rules.least[NUMBER] = NUMBER_SCORE
+    return rules
+
+
+def _kind(character: str) -> int:
+    if character.isspace():
+        return SPACE
+    if character.isupper():
+        return LARGE
+    if character.isdecimal():
+        return DIGIT
+    return SMALL if unicodedata.category(character)[0] in "LM" else SIGN
+
+
+def _small(character: str) -> str:
+    small = character.lower()
+    return small if len(small) == 1 else character
