@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamOptions, beam_search
+from hwr.decode.beam import BeamSettings, beam_search
 from hwr.decode.confidence import read_spans, score_lines, score_words
 from hwr.decode.lattice import LabelSpan, text_log_probabilities
 from hwr.decode.reading import Reading
@@ -98,8 +98,8 @@ def alone(log_probs: NDArray[np.float32], spans: Sequence[LabelSpan], characters
 
 def posterior(log_probs: NDArray[np.float32], reading: Reading, recognizer: Recognizer, width: int) -> Numbers:
     """Of each word the probability of the likeliest texts that have it too."""
-    options = BeamOptions(width=width, results=width, certain_blank=0.999, least_probability=1e-3)
-    (found,) = beam_search([log_probs], options)
+    options = BeamSettings(width=width, certain_blank=0.999, least_probability=1e-3)
+    (found,) = beam_search([log_probs], options, results=width)
     scores = np.array([item.log_probability for item in found])
     shares = np.exp(scores - np.logaddexp.reduce(scores))
     total = np.zeros(len(reading.text.split()))

@@ -17,13 +17,15 @@ from pathlib import Path
 
 from hwr.cli.lm_tune import change, print_halves
 from hwr.cli.sets import read_sets
+from hwr.decode.beam import BeamSettings
 from hwr.evaluate.evaluation import EvaluationOptions
 from hwr.evaluate.sets import find_sets
 from hwr.evaluate.tuning import by_set, measure, read_network_lines, tune
 from hwr.lm.corpus import clean, load_text
-from hwr.recognize.decoder import BEAM, BeamSettings, DecoderOptions, make_decoder
+from hwr.recognize.decoder import BEAM, DecoderOptions, make_decoder
 from hwr.recognize.models import language_model_names
 from hwr.recognize.recognizer import Recognizer
+from hwr.settings import to_dict
 from hwr.store.columns import open_parquet
 from hwr.store.splits import find_split
 
@@ -43,7 +45,7 @@ def measure_model(data: Sequence[Path], model: str, limit: int | None) -> None:
     start = BeamSettings(language_models=tuple(language_model_names()))
 
     def make(settings: BeamSettings):  # type: ignore[no-untyped-def]
-        return make_decoder(DecoderOptions(BEAM), {BEAM: settings.as_json()}, recognizer.alphabet, model)
+        return make_decoder(DecoderOptions(BEAM), {BEAM: to_dict(settings)}, recognizer.alphabet, model)
 
     tuning = tune(lines, start, make, recognizer.alphabet)
     print(f"\n{model}, language models {', '.join(start.language_models)}")

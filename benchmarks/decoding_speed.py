@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamOptions, Scorer, beam_search
+from hwr.decode.beam import BeamSettings, Scorer, beam_search
 from hwr.decode.lattice import greedy_text
 from hwr.files.images import decode_image
 from hwr.files.texts import read_text
@@ -99,7 +99,7 @@ def read_outputs(path: Path, model: str, limit: int | None) -> tuple[Alphabet, l
 
 def ours(together: int, scorer: Scorer | None, lines: list[Line]) -> object:
     """Our search, `together` lines at a time."""
-    options = BeamOptions(width=WIDTH)
+    options = BeamSettings(width=WIDTH)
     return [beam_search(lines[at : at + together], options, scorer) for at in range(0, len(lines), together)]
 
 
@@ -107,7 +107,7 @@ def with_model(together: int, width: int, alphabet: Alphabet, lines: list[Line])
     """Our search with the shipped English language model, whose table of states is empty at the start."""
     model = language_model()
     scorer = NgramScorer(model, token_rules(model.symbols, alphabet), weight=0.65, insertion_bonus=1.5)
-    options = BeamOptions(width=width)
+    options = BeamSettings(width=width)
     return [beam_search(lines[at : at + together], options, scorer) for at in range(0, len(lines), together)]
 
 
@@ -199,7 +199,7 @@ def print_speed(alphabet: Alphabet, lines: list[Line], runs: int) -> None:
         )
 
 
-def decode_all(lines: list[Line], options: BeamOptions, scorer: Scorer | None) -> tuple[list[tuple[int, ...]], float]:
+def decode_all(lines: list[Line], options: BeamSettings, scorer: Scorer | None) -> tuple[list[tuple[int, ...]], float]:
     """The best text of each line as labels, and milliseconds a line; lines of like length are searched together."""
     order = sorted(range(len(lines)), key=lambda index: len(lines[index]))
     texts: list[tuple[int, ...]] = [()] * len(lines)
@@ -226,7 +226,8 @@ def print_pruning(trigrams: Scorer, alphabet: Alphabet, texts: list[str], lines:
     for scorer in (None, trigrams):
         reference = None
         for blank, least, labels in settings:
-            found, taken = decode_all(lines, BeamOptions(WIDTH, 1, blank, least, labels), scorer)
+            pruned = BeamSettings(width=WIDTH, certain_blank=blank, least_probability=least, most_labels=labels)
+            found, taken = decode_all(lines, pruned, scorer)
             reference = reference or found
             changed = sum(a != b for a, b in zip(reference, found, strict=True))
             rate = cer(texts, [alphabet.decode(text) for text in found])

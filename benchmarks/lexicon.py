@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamOptions, Scorer, beam_search
+from hwr.decode.beam import BeamSettings, Scorer, beam_search
 from hwr.decode.lexicon import Lexicon, LexiconScorer, make_lexicon
 from hwr.files.images import decode_image
 from hwr.files.texts import read_text
@@ -73,7 +73,7 @@ def read_all(
     start = time.perf_counter()
     for at in range(0, len(order), TOGETHER):
         chosen = order[at : at + TOGETHER]
-        for index, found in zip(chosen, beam_search([lines[i] for i in chosen], BeamOptions(), scorer), strict=True):
+        for index, found in zip(chosen, beam_search([lines[i] for i in chosen], BeamSettings(), scorer), strict=True):
             texts[index] = normalise_text(alphabet.decode(found[0].labels))
     return texts, 1000 * (time.perf_counter() - start) / len(lines)
 

@@ -11,6 +11,7 @@ from hwr.cli.eval import column_options, find
 from hwr.cli.sets import read_sets
 from hwr.errors import EXIT_OK, EXIT_PARTIAL
 from hwr.files.atomic import atomic_write
+from hwr.settings import to_dict
 
 if TYPE_CHECKING:
     from hwr.evaluate.tuning import Trial, Tuning
@@ -59,10 +60,11 @@ def command(
     is cut in two by writer (by page, where there is one writer), and each half is read with the best settings of the
     other. What is stored is tuned on all lines; `hwr recognize` and `hwr eval` then use it by themselves.
     """
+    from hwr.decode.beam import BeamSettings
     from hwr.evaluate.evaluation import EvaluationOptions
     from hwr.evaluate.tuning import read_network_lines, tune
     from hwr.model.metadata import update_decoder
-    from hwr.recognize.decoder import BEAM, BeamSettings, DecoderOptions, make_decoder
+    from hwr.recognize.decoder import BEAM, DecoderOptions, make_decoder
     from hwr.recognize.models import DEFAULT_MODEL, language_model_names
     from hwr.recognize.recognizer import Recognizer
     from hwr.store.columns import Columns
@@ -75,7 +77,7 @@ def command(
     # A file is stored with its whole path: the model is used from other folders too.
     files = tuple(str(Path(name).resolve()) if Path(name).is_file() else name for name in names)
     start = BeamSettings(language_models=files or tuple(language_model_names()))
-    make_decoder(DecoderOptions(BEAM), {BEAM: start.as_json()}, recognizer.alphabet, model)  # are the models usable?
+    make_decoder(DecoderOptions(BEAM), {BEAM: to_dict(start)}, recognizer.alphabet, model)  # are the models usable?
     options = EvaluationOptions(limit, Columns(**{key.removesuffix("_column"): name for key, name in columns.items()}))
     lines, complete = read_sets(
         lambda one, on_line: read_network_lines(one, recognizer, options.columns, options.limit, on_line),
@@ -85,7 +87,7 @@ def command(
     tuning = tune(
         lines,
         start,
-        lambda settings: make_decoder(DecoderOptions(BEAM), {BEAM: settings.as_json()}, recognizer.alphabet, model),
+        lambda settings: make_decoder(DecoderOptions(BEAM), {BEAM: to_dict(settings)}, recognizer.alphabet, model),
         recognizer.alphabet,
         on_trial=report,
     )
@@ -99,7 +101,7 @@ def command(
     if plot is not None:
         draw(tuning, model, plot)
     if write or output is not None:
-        update_decoder(source, {BEAM: chosen.as_json()}, output)
+        update_decoder(source, {BEAM: to_dict(chosen)}, output)
         click.echo(f"stored in {output or source}")
     context.exit(EXIT_OK if complete and not missing else EXIT_PARTIAL)
 

@@ -15,11 +15,12 @@ A scorer adds what it thinks of a text to the score by which prefixes are chosen
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.settings import Range, Settings
 from hwr.text import BLANK
 
 Numbers = NDArray[np.float64]
@@ -128,6 +129,9 @@ def _candidates(log_probs: Numbers, least: float, most: int) -> tuple[list[int],
 
 Fingerprints = NDArray[np.uint64]
 
+Weight = Annotated[float, Range(0)]
+Count = Annotated[int, Range(1)]
+
 _ROOT, _NO_PARENT, _DEAD = (np.uint64(number) for number in (3, 2, 1))
 """Fingerprints of the empty prefix, of its parent, and of a place in a beam that is not used: its parent is nowhere."""
 _FACTOR, _SHIFT = np.uint64(0xBF58476D1CE4E5B9), np.uint64(31)
@@ -159,40 +163,36 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True)
-class BeamOptions:
-    """Width and pruning of a search.
+class BeamSettings(Settings):
+    """Settings of a beam search; a model file keeps those that were tuned for it.
 
-    The defaults change hardly a text against those with which only the width prunes (`certain_blank` above 1,
+    The defaults rarely change the result compared with pruning by width alone (`certain_blank` above 1,
     `least_probability` 0, `most_labels` the number of classes), and take a third of the time or less: docs/decoding.md.
 
     Attributes:
-        width: prefixes that go on at each time step.
-        results: hypotheses given for each line, at most `width`.
+        language_models: names of shipped language models, or paths. The caller chooses among them for each line.
+        weight: factor of the language model's log-probabilities.
+        insertion_bonus: added for each character.
+        width: prefixes that are kept at each time step.
         certain_blank: a time step whose blank has at least this probability is read as a blank; above 1: none is.
         least_probability: labels less likely than this at a time step are not tried there.
-        most_labels: no more labels than these likeliest are tried at a time step. Without a scorer, none beyond
-            `width` + 1 could stay in the beam.
         blank_scale: factor of the blanks' log-probabilities. Below 1 blanks count for less against the labels, which
             makes up for a network that is too sure of them when a language model adds a cost to every label.
+        most_labels: only this many of the most likely labels are tried at a time step. Without a scorer, none beyond
+            `width` + 1 could stay in the beam.
 
     Raises:
-        ValueError: a number outside its range.
+        UsageError: a number outside its range.
     """
 
-    width: int = 16
-    results: int = 1
-    certain_blank: float = 0.999
-    least_probability: float = 1e-3
-    most_labels: int = 16
-    blank_scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.results <= self.width:
-            raise ValueError(f"width {self.width} and results {self.results}: 1 <= results <= width is needed")
-        if not (0 <= self.least_probability < 1 and self.certain_blank > 0.5 and self.blank_scale > 0):
-            raise ValueError("least_probability lies in 0..1, certain_blank above 0.5, blank_scale above 0")
-        if self.most_labels < 1:
-            raise ValueError("most_labels is at least 1")
+    language_models: tuple[str, ...] = ()
+    weight: Weight = 0.5
+    insertion_bonus: float = 1.0
+    width: Count = 16
+    certain_blank: Annotated[float, Range(above=0.5)] = 0.999
+    least_probability: Annotated[float, Range(0, below=1)] = 1e-3
+    blank_scale: Annotated[float, Range(above=0)] = 1.0
+    most_labels: Count = 16
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class Hypothesis:
 
 
 def beam_search(
-    log_probs: Sequence[NDArray[np.floating]], options: BeamOptions, scorer: Scorer | None = None
+    log_probs: Sequence[NDArray[np.floating]], settings: BeamSettings, scorer: Scorer | None = None, results: int = 1
 ) -> list[list[Hypothesis]]:
     """Search the likeliest texts of several lines.
 
@@ -221,7 +221,7 @@ def beam_search(
             the same classes; lines of like length are searched fastest together.
 
     Returns:
-        For each line at most `options.results` hypotheses, the best first; at least one.
+        For each line at most `results` hypotheses, no more than the width, the best first; at least one.
 
     Raises:
         ValueError: a shape does not fit.
@@ -229,12 +229,12 @@ def beam_search(
     if not log_probs:
         return []
     steps = prepare_steps(
-        log_probs, options.certain_blank, options.least_probability, options.most_labels, options.blank_scale
+        log_probs, settings.certain_blank, settings.least_probability, settings.most_labels, settings.blank_scale
     )
-    search = _Search(steps, options.width, scorer)
+    search = _Search(steps, settings.width, scorer)
     for step in _each(steps):
         search.advance(step)
-    return search.results(options.results, steps.left_out)
+    return search.results(results, steps.left_out)
 
 
 @dataclass(frozen=True)

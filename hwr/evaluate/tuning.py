@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.decode.beam import BeamSettings
 from hwr.decode.confidence import read_spans
 from hwr.decode.reading import Reading
 from hwr.evaluate.halves import split_lines
@@ -20,7 +21,7 @@ from hwr.evaluate.lines import LineDecoder, ReadLine, UnreadableLines, read_set
 from hwr.evaluate.sets import EvaluationSet
 from hwr.files.images import GreyImage
 from hwr.metrics import character_errors, word_errors
-from hwr.recognize.decoder import BeamSettings, Decoder, GreedyDecoder
+from hwr.recognize.decoder import Decoder, GreedyDecoder
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.text import Alphabet, normalise_text
 

@@ -6,14 +6,14 @@ know them. A model with settings is read by the beam search unless something els
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamOptions, Scorer, beam_search
+from hwr.decode.beam import BeamSettings, Count, Scorer, Weight, beam_search
 from hwr.decode.lattice import LabelSpan, alignments, best_path
 from hwr.decode.lexicon import UNKNOWN_COST, LexiconScorer, load_lexicon
 from hwr.errors import ModelError, UsageError
@@ -22,9 +22,11 @@ from hwr.lm.scorer import NgramScorer, line_log_probabilities
 from hwr.lm.symbols import UNKNOWN
 from hwr.lm.tokens import token_rules
 from hwr.recognize.models import find_language_model
+from hwr.settings import Range, Settings, from_dict
 from hwr.text import Alphabet
 
-GREEDY, BEAM = DECODERS = ("greedy", "beam")
+GREEDY: Literal["greedy"] = "greedy"
+BEAM: Literal["beam"] = "beam"
 LINES_TOGETHER = 16
 """Lines that are searched side by side: more are no faster."""
 LEAST_KNOWN = 0.25
@@ -36,73 +38,21 @@ LogProbs = NDArray[np.floating]
 Spans = tuple[LabelSpan, ...]
 
 
-@dataclass(frozen=True)
-class BeamSettings:
-    """A beam search as the model file has it.
-
-    Attributes:
-        language_models: names of shipped ones, or paths. Of several, each line is read with the one that its best path
-            is likeliest in.
-        weight: factor of the language model's log-probabilities.
-        insertion_bonus: added for each character.
-        width, certain_blank, least_probability, blank_scale: see `hwr.decode.beam.BeamOptions`.
-    """
-
-    language_models: tuple[str, ...] = ()
-    weight: float = 0.5
-    insertion_bonus: float = 1.0
-    width: int = 16
-    certain_blank: float = 0.999
-    least_probability: float = 0.001
-    blank_scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.weight < np.inf and abs(self.insertion_bonus) < np.inf):
-            raise ValueError(f"weight {self.weight} (from 0 on), insertion bonus {self.insertion_bonus} (finite)")
-        if not isinstance(self.width, int):
-            raise ValueError(f"width {self.width}: a whole number is needed")
-        self.options()  # raises if one of the numbers is out of its range
-
-    def options(self) -> BeamOptions:
-        """Those of the search."""
-        return BeamOptions(
-            width=self.width,
-            certain_blank=self.certain_blank,
-            least_probability=self.least_probability,
-            blank_scale=self.blank_scale,
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """As the model file has it."""
-        return asdict(self) | {"language_models": list(self.language_models)}
-
-
 def find_beam_settings(settings: Mapping[str, Any], where: object) -> BeamSettings | None:
-    """The beam search in the decoder settings of a model; None if there is none.
+    """Return the settings of the beam search among the decoder settings of a model, or None if there are none.
 
     Raises:
-        ModelError: what stands there is none; `where` names the model.
+        ModelError: the entry is not a valid beam-search configuration; `where` names the model.
     """
     entry = settings.get(BEAM)
     if entry is None:
         return None
-    try:
-        unknown = set(entry) - {item.name for item in fields(BeamSettings)}
-        if unknown:
-            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-        names = entry.get("language_models", [])
-        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-            raise ValueError("language_models is a list of names")
-        return BeamSettings(**{**entry, "language_models": tuple(names)})
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"{where}: its settings of the beam search cannot be used ({error}); `hwr lm tune` makes new ones"
-        ) from None
+    return from_dict(BeamSettings, entry, f"{where}: beam search (`hwr lm tune` makes new settings)", ModelError)
 
 
 @dataclass(frozen=True)
-class DecoderOptions:
-    """What a user asks for. None stands for what the model file says.
+class DecoderOptions(Settings):
+    """Options of the user. None means: as the model file says.
 
     Attributes:
         decoder: "greedy" or "beam"; None: beam if the model has settings for it, else greedy.
@@ -116,37 +66,27 @@ class DecoderOptions:
             decoder.
     """
 
-    decoder: str | None = None
+    decoder: Literal["greedy", "beam"] | None = None
     language_models: tuple[str, ...] | None = None
     lexicon: Path | None = None
-    unknown_cost: float | None = None
-    weight: float | None = None
+    unknown_cost: Annotated[float, Range(0, infinite=True)] | None = None
+    weight: Weight | None = None
     insertion_bonus: float | None = None
-    width: int | None = None
+    width: Count | None = None
 
     def __post_init__(self) -> None:
-        if self.decoder not in (None, *DECODERS):
-            raise UsageError(f"no decoder {self.decoder!r}; there are {' and '.join(DECODERS)}")
+        super().__post_init__()
         given = [name for name in BEAM_OPTIONS if getattr(self, name) is not None]
         if self.decoder == GREEDY and given:
             raise UsageError(f"the greedy decoder has no {given[0].replace('_', ' ')}; use the decoder beam")
         if self.unknown_cost is not None and self.lexicon is None:
             raise UsageError("a cost of unknown words needs a lexicon")
-        if self.unknown_cost is not None and not self.unknown_cost >= 0:
-            raise UsageError(f"a cost of unknown words of {self.unknown_cost}: 0 or more is needed")
 
     def settings(self, own: BeamSettings | None) -> BeamSettings:
-        """Those of the search, where the model's own are `own`.
-
-        Raises:
-            UsageError: a number outside its range.
-        """
+        """Return the settings of the search: those given here, the others from `own`, the model's."""
         names = ("language_models", "weight", "insertion_bonus", "width")
         changes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        try:
-            return replace(own or BeamSettings(), **changes)
-        except ValueError as error:
-            raise UsageError(f"beam search: {error}") from None
+        return replace(own or BeamSettings(), **changes)
 
     def chosen(self, own: BeamSettings | None) -> str:
         """The decoder that this comes to."""
@@ -203,7 +143,7 @@ class BeamDecoder:
             for start in range(0, len(members), LINES_TOGETHER):
                 chunk = members[start : start + LINES_TOGETHER]
                 lines = [log_probs[index] for index in chunk]
-                found = beam_search(lines, self.settings.options(), scorer)
+                found = beam_search(lines, self.settings, scorer)
                 # Aligned chunk by chunk: the lattices of all lines at once would take gigabytes.
                 aligned = alignments(lines, [hypotheses[0].labels for hypotheses in found])
                 for index, line_spans in zip(chunk, aligned, strict=True):

@@ -8,16 +8,17 @@ import pytest
 from best_paths import decode_greedy
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamOptions, beam_search
+from hwr.decode.beam import BeamSettings, beam_search
 from hwr.decode.lattice import text_log_probability
+from hwr.errors import UsageError
 from hwr.text import Alphabet
 
 Array = NDArray[np.float64]
 
 
-def only_width(width: int, results: int = 1) -> BeamOptions:
+def only_width(width: int) -> BeamSettings:
     """Options with which only the width prunes."""
-    return BeamOptions(width, results, certain_blank=2.0, least_probability=0.0, most_labels=1000)
+    return BeamSettings(width=width, certain_blank=2.0, least_probability=0.0, most_labels=1000)
 
 
 def random_log_probs(steps: int, classes: int, seed: int = 0, sharpness: float = 2.0) -> Array:
@@ -92,7 +93,7 @@ def twin(
 def test_a_wide_beam_finds_every_text_with_its_probability(seed: int) -> None:
     log_probs = random_log_probs(5, 3, seed)
     texts = every_text(log_probs)
-    (found,) = beam_search([log_probs], only_width(80, 80))
+    (found,) = beam_search([log_probs], only_width(80), results=80)
     assert {hypothesis.labels for hypothesis in found} == {text for text in texts if np.isfinite(texts[text])}
     for hypothesis in found:
         assert hypothesis.log_probability == pytest.approx(texts[hypothesis.labels])
@@ -115,7 +116,7 @@ def test_equal_to_the_twin(width: int, with_scorer: bool) -> None:
     for seed, steps in enumerate((0, 1, 12, 30)):
         log_probs = random_log_probs(steps, 9, seed)
         scorer = Bigrams(9, seed) if with_scorer else None
-        (found,) = beam_search([log_probs], only_width(width, width), scorer)
+        (found,) = beam_search([log_probs], only_width(width), scorer, results=width)
         expected = twin(log_probs, width, scorer)
         assert {one.labels for one in found} == set(expected)
         for one in found:
@@ -126,8 +127,8 @@ def test_equal_to_the_twin(width: int, with_scorer: bool) -> None:
 def test_unlikely_labels_are_not_tried(least: float) -> None:
     for seed in range(4):
         lines, scorer = [random_log_probs(steps, 9, seed + steps) for steps in (25, 14)], Bigrams(9, seed)
-        options = BeamOptions(width=8, results=8, certain_blank=2.0, least_probability=least)
-        for line, found in zip(lines, beam_search(lines, options, scorer), strict=True):
+        options = BeamSettings(width=8, certain_blank=2.0, least_probability=least)
+        for line, found in zip(lines, beam_search(lines, options, scorer, results=8), strict=True):
             expected = twin(line, 8, scorer, least)
             assert {one.labels: one.log_probability for one in found} == pytest.approx(expected)
 
@@ -137,18 +138,20 @@ def test_only_the_likeliest_labels_are_tried(most: int) -> None:
     """Equal to the twin that leaves out what is less likely than the last of them."""
     for seed in range(4):
         line, scorer = random_log_probs(20, 9, seed), Bigrams(9, seed)
-        options = BeamOptions(width=8, results=8, certain_blank=2.0, least_probability=0.0, most_labels=most)
+        options = BeamSettings(width=8, certain_blank=2.0, least_probability=0.0, most_labels=most)
         least = np.sort(line[:, 1:], axis=1)[:, -min(most, 8)]
         expected = twin(line, 8, scorer, np.exp(least) * (1 - 1e-12))
-        (found,) = beam_search([line], options, scorer)
+        (found,) = beam_search([line], options, scorer, results=8)
         assert {one.labels: one.log_probability for one in found} == pytest.approx(expected)
 
 
 def test_labels_beyond_the_width_never_matter_without_a_scorer() -> None:
     for seed in range(6):
         line, width = random_log_probs(30, 40, seed, sharpness=1.0), 6
-        (found,) = beam_search([line], BeamOptions(width, width, 2.0, 0.0, most_labels=width + 1))
-        (expected,) = beam_search([line], only_width(width, width))
+        (found,) = beam_search(
+            [line], BeamSettings((), 0.5, 1.0, width, 2.0, 0.0, most_labels=width + 1), results=width
+        )
+        (expected,) = beam_search([line], only_width(width), results=width)
         assert [one.labels for one in found] == [one.labels for one in expected]
         assert [one.score for one in found] == pytest.approx([one.score for one in expected])
 
@@ -156,7 +159,7 @@ def test_labels_beyond_the_width_never_matter_without_a_scorer() -> None:
 def test_scores_are_those_of_the_text_and_its_end() -> None:
     log_probs, scorer = random_log_probs(5, 3, 7), Bigrams(3, 7)
     texts = every_text(log_probs)
-    (found,) = beam_search([log_probs], only_width(80, 80), scorer)
+    (found,) = beam_search([log_probs], only_width(80), scorer, results=80)
     assert len(found) == len(texts)
     for one in found:
         assert one.score == pytest.approx(texts[one.labels] + scorer.of(one.labels))
@@ -182,9 +185,9 @@ def test_certain_blanks_are_steps_without_labels(seed: int, blank_scale: float) 
         copy[np.exp(copy[:, 0]) >= 0.9, 1:] = -np.inf
         copy[:, 0] *= blank_scale
         forced.append(copy)
-    options = BeamOptions(8, 8, certain_blank=0.9, least_probability=0.0, blank_scale=blank_scale)
-    shorter = beam_search(lines, options, scorer)
-    for found, expected in zip(shorter, beam_search(forced, only_width(8, 8), scorer), strict=True):
+    options = BeamSettings(width=8, certain_blank=0.9, least_probability=0.0, blank_scale=blank_scale)
+    shorter = beam_search(lines, options, scorer, results=8)
+    for found, expected in zip(shorter, beam_search(forced, only_width(8), scorer, results=8), strict=True):
         assert [one.labels for one in found] == [one.labels for one in expected]
         for field in ("log_probability", "score"):
             assert [getattr(one, field) for one in found] == pytest.approx([getattr(one, field) for one in expected])
@@ -192,7 +195,7 @@ def test_certain_blanks_are_steps_without_labels(seed: int, blank_scale: float) 
 
 def test_blanks_of_any_certainty_stay_when_none_is_certain() -> None:
     line = np.log(np.array([[1.0 - 1e-12, 1e-12]] * 3))
-    (found,) = beam_search([line], only_width(4, 4))
+    (found,) = beam_search([line], only_width(4), results=4)
     assert {one.labels: one.log_probability for one in found} == pytest.approx(every_text(line))
 
 
@@ -201,7 +204,7 @@ def test_impossible_classes(seed: int) -> None:
     log_probs = random_log_probs(5, 3, seed)
     log_probs[np.random.default_rng(seed).random(log_probs.shape) < 0.4] = -np.inf
     possible = {text: value for text, value in every_text(log_probs).items() if value > -np.inf}
-    (found,) = beam_search([log_probs], only_width(80, 80))
+    (found,) = beam_search([log_probs], only_width(80), results=80)
     assert {one.labels: one.log_probability for one in found if one.score > -np.inf} == pytest.approx(possible)
     assert len(found) == max(1, len(possible))
 
@@ -220,7 +223,7 @@ def test_a_scorer_may_forbid() -> None:
     allowed = {
         text: value for text, value in every_text(log_probs).items() if all(a != b for a, b in itertools.pairwise(text))
     }
-    (found,) = beam_search([log_probs], only_width(200, 200), Alternating(3))
+    (found,) = beam_search([log_probs], only_width(200), Alternating(3), results=200)
     assert {one.labels: one.score for one in found} == pytest.approx(allowed)
 
 
@@ -237,15 +240,15 @@ def test_a_scorer_is_asked_for_labels_only() -> None:
             return super().advance(states, labels)
 
     lines = [random_log_probs(steps, 9, steps, sharpness=5.0) for steps in (20, 3, 11)]
-    beam_search(lines, BeamOptions(width=5), Watched(9, 0))
+    beam_search(lines, BeamSettings(width=5), Watched(9, 0))
 
 
 def test_lines_are_read_together_as_alone() -> None:
     lines = [random_log_probs(steps, 12, seed) for seed, steps in enumerate((30, 0, 7, 30, 18))]
-    options = only_width(6, 3)
-    together = beam_search(lines, options)
+    options = only_width(6)
+    together = beam_search(lines, options, results=3)
     for line, found in zip(lines, together, strict=True):
-        (alone,) = beam_search([line], options)
+        (alone,) = beam_search([line], options, results=3)
         assert [one.labels for one in found] == [one.labels for one in alone]
         assert [one.score for one in found] == pytest.approx([one.score for one in alone])
 
@@ -257,7 +260,7 @@ def test_doubled_letters_stay_double() -> None:
     log_probs = np.full((len(labels), 5), np.log(0.05))
     for step, label in enumerate(labels):
         log_probs[step, label] = np.log(0.8)
-    (found,) = beam_search([log_probs], BeamOptions(width=16))
+    (found,) = beam_search([log_probs], BeamSettings(width=16))
     assert alphabet.decode(found[0].labels) == "happy" == decode_greedy(log_probs.astype(np.float32), alphabet).text
 
 
@@ -267,7 +270,7 @@ def test_blanks_and_empty_lines_read_nothing() -> None:
     assert [hypotheses[0].labels for hypotheses in found] == [(), ()]
     assert found[0][0].log_probability == pytest.approx(text_log_probability(blank, ()))
     assert found[1][0].log_probability == 0.0
-    assert beam_search([], BeamOptions()) == []
+    assert beam_search([], BeamSettings()) == []
 
 
 def test_certain_blanks_and_unlikely_labels_may_be_left_out() -> None:
@@ -277,7 +280,7 @@ def test_certain_blanks_and_unlikely_labels_may_be_left_out() -> None:
         line[::2, 0] += 14
         line -= np.logaddexp.reduce(line, axis=1, keepdims=True)
         (exact,) = beam_search([line], only_width(16))
-        (pruned,) = beam_search([line], BeamOptions(width=16, certain_blank=0.9999, least_probability=1e-4))
+        (pruned,) = beam_search([line], BeamSettings(width=16, certain_blank=0.9999, least_probability=1e-4))
         assert pruned[0].labels == exact[0].labels
         assert pruned[0].log_probability == pytest.approx(exact[0].log_probability, abs=0.05)
 
@@ -286,7 +289,6 @@ def test_certain_blanks_and_unlikely_labels_may_be_left_out() -> None:
     "settings",
     [
         {"width": 0},
-        {"results": 20},
         {"least_probability": 1.0},
         {"certain_blank": 0.2},
         {"blank_scale": 0.0},
@@ -294,10 +296,10 @@ def test_certain_blanks_and_unlikely_labels_may_be_left_out() -> None:
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"width|least_probability|most_labels"):
-        BeamOptions(**settings)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=f"^{next(iter(settings))} = "):
+        BeamSettings(**settings)  # type: ignore[arg-type]
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="same classes"):
-        beam_search([random_log_probs(3, 4), random_log_probs(3, 5)], BeamOptions())
+        beam_search([random_log_probs(3, 4), random_log_probs(3, 5)], BeamSettings())

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamOptions, beam_search
+from hwr.decode.beam import BeamSettings, beam_search
 from hwr.decode.lattice import text_log_probability
 from hwr.files.images import load_image
 from hwr.line import normalise_line
@@ -44,8 +44,8 @@ def sample_lines() -> list[Line]:
 
 
 def ours(line: Line, width: int) -> Texts:
-    options = BeamOptions(width, width, certain_blank=2.0, least_probability=0.0, most_labels=1000)
-    return {one.labels: one.log_probability for one in beam_search([line], options)[0]}
+    options = BeamSettings(width=width, certain_blank=2.0, least_probability=0.0, most_labels=1000)
+    return {one.labels: one.log_probability for one in beam_search([line], options, results=width)[0]}
 
 
 def flashlight(line: Line, width: int) -> Texts:

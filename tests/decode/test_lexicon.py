@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamOptions, Scorer, beam_search
+from hwr.decode.beam import BeamSettings, Scorer, beam_search
 from hwr.decode.lattice import text_log_probability
 from hwr.decode.lexicon import Lexicon, LexiconScorer, load_lexicon, make_lexicon
 from hwr.errors import InputError
@@ -93,8 +93,8 @@ def test_the_search_finds_the_best_of_all_texts(seed: int, cost: float) -> None:
             if score > -np.inf:
                 expected[labels] = score
     scorer = LexiconScorer(make_lexicon(words, alphabet), alphabet, unknown_cost=cost)
-    options = BeamOptions(width=2000, results=2000, certain_blank=2.0, least_probability=0.0, most_labels=1000)
-    (found,) = beam_search([log_probs], options, scorer)
+    options = BeamSettings(width=2000, certain_blank=2.0, least_probability=0.0, most_labels=1000)
+    (found,) = beam_search([log_probs], options, scorer, results=2000)
     assert {one.labels: one.score for one in found} == pytest.approx(expected)
 
 

@@ -9,6 +9,7 @@ import pytest
 from line_sets import NumberReader
 from numpy.typing import NDArray
 
+from hwr.decode.beam import BeamSettings
 from hwr.decode.lattice import LabelSpan, best_path
 from hwr.evaluate import tuning as tuning_module
 from hwr.evaluate.lines import ReadLine, UnreadableLines
@@ -32,7 +33,7 @@ from hwr.evaluate.tuning import (
     tune,
 )
 from hwr.metrics import character_errors, word_errors
-from hwr.recognize.decoder import BeamSettings, GreedyDecoder
+from hwr.recognize.decoder import GreedyDecoder
 from hwr.store.writing import write_lines
 from hwr.text import Alphabet
 

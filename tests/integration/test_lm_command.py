@@ -13,11 +13,13 @@ from line_images import stored_line
 from lm_texts import sentences
 from PIL import Image
 
+from hwr.decode.beam import BeamSettings
 from hwr.lm.file import load
 from hwr.lm.scorer import score_lines, text_log_probabilities
 from hwr.model.info import read_info
-from hwr.recognize.decoder import BeamSettings, DecoderOptions
+from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
+from hwr.settings import to_dict
 from hwr.store.lines import StoredLine
 from hwr.store.writing import write_lines
 
@@ -280,7 +282,7 @@ def test_settings_are_tuned_and_then_used(run: Run, model: Path, letters: Path, 
     assert (model.read_bytes(), model.with_suffix(".onnx").read_bytes()) == before
     assert (tmp_path / "plot.svg").read_text().startswith("<svg")
     stored = read_info(target).decoder["beam"]
-    assert stored["language_models"] == [str(letters)] and set(stored) == set(TRUE.as_json())
+    assert stored["language_models"] == [str(letters)] and set(stored) == set(to_dict(TRUE))
     assert (
         f"best on all lines: weight {stored['weight']:g}, insertion bonus {stored['insertion_bonus']:g}" in outcome.out
     )

@@ -10,7 +10,7 @@ import pytest
 from lm_texts import sentences, text
 from numpy.typing import NDArray
 
-from hwr.decode.beam import Scorer, beam_search
+from hwr.decode.beam import BeamSettings, Scorer, beam_search
 from hwr.decode.lattice import LabelSpan, alignments, best_path
 from hwr.errors import InputError, ModelError, UsageError
 from hwr.lm.build import BuildOptions, build
@@ -23,13 +23,13 @@ from hwr.lm.tokens import token_rules
 from hwr.recognize.decoder import (
     LINES_TOGETHER,
     BeamDecoder,
-    BeamSettings,
     DecoderOptions,
     GreedyDecoder,
     find_beam_settings,
     make_decoder,
 )
 from hwr.recognize.models import find_language_model
+from hwr.settings import to_dict
 from hwr.text import Alphabet
 
 SENTENCES = sentences(300)
@@ -83,7 +83,7 @@ def beam_with(*models: Path, **options: Any) -> BeamDecoder:
 
 
 def searched(line: NDArray[np.float64], decoder: BeamDecoder, scorer: Scorer | None) -> tuple[LabelSpan, ...]:
-    labels = beam_search([line], decoder.settings.options(), scorer)[0][0].labels
+    labels = beam_search([line], decoder.settings, scorer)[0][0].labels
     return alignments([line], [labels])[0]
 
 
@@ -92,7 +92,7 @@ def searched(line: NDArray[np.float64], decoder: BeamDecoder, scorer: Scorer | N
 
 def test_settings_go_through_the_model_file_unchanged() -> None:
     settings = BeamSettings(("en", "de"), 0.65, 1.5, 32, 0.99, 0.002, 0.9)
-    assert find_beam_settings({"beam": settings.as_json()}, "tiny") == settings
+    assert find_beam_settings({"beam": to_dict(settings)}, "tiny") == settings
     assert find_beam_settings({"beam": {}}, "tiny") == BeamSettings()
     assert find_beam_settings({"calibration": {}}, "tiny") is None
 
@@ -100,21 +100,20 @@ def test_settings_go_through_the_model_file_unchanged() -> None:
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ({"wieght": 0.5}, "wieght"),
-        ({"weight": "much"}, "settings of the beam search"),
-        ({"weight": -0.5}, "weight -0.5"),
-        ({"weight": math.nan}, "weight nan"),
-        ({"insertion_bonus": math.inf}, "insertion bonus inf"),
-        ({"insertion_bonus": None}, "settings of the beam search"),
-        ({"width": 0}, "width 0"),
-        ({"width": 4.5}, "width 4.5"),
-        ({"width": "16"}, "width"),
-        ({"blank_scale": 0}, "blank_scale"),
-        ({"language_models": "en"}, "language_models is a list of names"),
-        ({"language_models": [1]}, "language_models is a list of names"),
-        ([], "settings of the beam search"),
-        (["width"], "settings of the beam search"),
-        (7, "settings of the beam search"),
+        ({"wieght": 0.5}, "unknown key 'wieght'; known: language_models, weight"),
+        ({"weight": "much"}, "weight = 'much': a number, at least 0, is needed"),
+        ({"weight": -0.5}, "weight = -0.5: "),
+        ({"weight": math.nan}, "weight = nan: "),
+        ({"insertion_bonus": math.inf}, "insertion_bonus = inf: a number, finite, is needed"),
+        ({"insertion_bonus": None}, "insertion_bonus = None: "),
+        ({"width": 0}, "width = 0: a whole number, at least 1, is needed"),
+        ({"width": 4.5}, "width = 4.5: "),
+        ({"width": "16"}, "width = '16': "),
+        ({"blank_scale": 0}, "blank_scale = 0: "),
+        ({"language_models": "en"}, "language_models = 'en': a list is needed"),
+        ({"language_models": [1]}, "language_models = 1: a text in quotes is needed"),
+        ([], "a table of settings is needed, not []"),
+        (7, "a table of settings is needed, not 7"),
     ],
 )
 def test_settings_that_cannot_be_used_name_the_model(entry: object, says: str) -> None:
@@ -165,10 +164,10 @@ def test_what_is_not_asked_for_stays_as_the_model_says() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"decoder": "best"}, "no decoder 'best'"),
+        ({"decoder": "best"}, "decoder = 'best': one of greedy, beam is needed"),
         ({"unknown_cost": 3.0}, "needs a lexicon"),
-        ({"unknown_cost": math.nan, "lexicon": Path("words")}, "0 or more"),
-        ({"unknown_cost": -1.0, "lexicon": Path("words")}, "0 or more"),
+        ({"unknown_cost": math.nan, "lexicon": Path("words")}, "unknown_cost = .*: a number, at least 0, is needed"),
+        ({"unknown_cost": -1.0, "lexicon": Path("words")}, "unknown_cost = .*: a number, at least 0, is needed"),
     ],
 )
 def test_options_that_do_not_fit(options: dict[str, Any], says: str) -> None:
@@ -180,7 +179,7 @@ def test_options_that_do_not_fit(options: dict[str, Any], says: str) -> None:
     "changes", [{"weight": -1.0}, {"weight": math.nan}, {"width": 0}, {"insertion_bonus": math.inf}]
 )
 def test_numbers_outside_their_range(changes: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="beam search: "):
+    with pytest.raises(UsageError, match=f"^{next(iter(changes))} = "):
         make_decoder(DecoderOptions(**changes), {}, ALPHABET, "tiny")
 
 
@@ -206,7 +205,7 @@ def test_the_language_model_reads_what_the_network_doubts(english: Path) -> None
 
 
 def test_the_model_files_settings_are_used_by_themselves(english: Path) -> None:
-    settings = {"beam": BeamSettings((str(english),), 0.8, 0.5, 4).as_json()}
+    settings = {"beam": to_dict(BeamSettings((str(english),), 0.8, 0.5, 4))}
     decoder = make_decoder(DecoderOptions(), settings, ALPHABET, "tiny")
     assert isinstance(decoder, BeamDecoder) and decoder.settings == BeamSettings((str(english),), 0.8, 0.5, 4)
     line = log_probs_of("a river", {3: "x"})
