@@ -29,7 +29,6 @@ import cv2
 import numpy as np
 
 from benchmarks.true_pages import (
-    Grey,
     TrueLine,
     TruePage,
     counted,
@@ -39,7 +38,7 @@ from benchmarks.true_pages import (
     read_pages,
     read_true_lines,
 )
-from hwr.files.images import decode_image
+from hwr.files.images import GreyImage, decode_image
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.page.page import Point
 from hwr.recognize.decoder import DecoderOptions
@@ -79,7 +78,7 @@ def timed(work: Callable[[], Result]) -> tuple[Result, Seconds]:
     return result, Seconds(time.perf_counter() - start, time.process_time() - used)
 
 
-def enlarged(grey: Grey, page: TruePage, size: tuple[int, int]) -> tuple[Grey, TruePage]:
+def enlarged(grey: GreyImage, page: TruePage, size: tuple[int, int]) -> tuple[GreyImage, TruePage]:
     """The page stretched to a width and height."""
     across, down = size[0] / grey.shape[1], size[1] / grey.shape[0]
 
@@ -92,7 +91,7 @@ def enlarged(grey: Grey, page: TruePage, size: tuple[int, int]) -> tuple[Grey, T
     return np.asarray(image, np.uint8), replace(page, lines=lines, unmarked=unmarked)
 
 
-def measure(recognizer: Recognizer, page: TruePage, grey: Grey) -> PageResult:
+def measure(recognizer: Recognizer, page: TruePage, grey: GreyImage) -> PageResult:
     """Read one page in both ways."""
     _, finding = timed(lambda: find_lines(grey))
     read, reading = timed(lambda: recognizer.read(grey))
