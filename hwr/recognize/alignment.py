@@ -155,7 +155,7 @@ class Aligner:
         labels = [self.alphabet.encode(line.text) for line in lines]
         log_probs, spans = self._engine.align([line.ink for line in normalised], labels)
         characters = map(partial(find_characters, alphabet=self.alphabet), log_probs, spans)
-        words = pool.map(partial(find_words, stride=self.info.stride), characters, normalised)
+        words = pool.map(partial(find_words, stride=self.info.stride, with_characters=True), characters, normalised)
         line_scores = np.minimum(score_lines(log_probs, spans), 0.0).tolist()
         word_scores = score_words(log_probs, spans, self.alphabet)
         return iter(list(map(self._result, lines, line_scores, word_scores, words)))

@@ -1,7 +1,8 @@
 """Characters on time steps -> words and characters in the ink of their line.
 
-CTC marks a character on one or two time steps somewhere near its middle, and says nothing of where it ends. So the
-marks say in which order the characters stand, and the ink between two of them where one ends and the next begins.
+CTC marks a character on one or two time steps near its middle and gives no end. The marks give the order of the
+characters, and the ink between two marks gives the border. Printed rules are removed from the ink first: they run
+through the gaps between words.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,19 +13,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.reading import CharacterSpan
+from hwr.files.images import GreyImage
 from hwr.line import INKED, NormalisedLine
 
 Points = NDArray[np.float64]
 
 CORE = (0.3, 0.7)
-"""Rows, as shares of the height, that small letters fill: between words there may be tails, but no ink in these."""
+"""Rows, as shares of the height, that small letters fill. Tails may reach into a gap between words above and below."""
 MIDDLE = 0.25
-"""Without a gap, a border lies at least so far from both marks, as a share of their distance."""
+"""Without a gap, the minimum distance of a border from both marks, as a share of the marks' distance."""
+
+# Lengths of rules are shares of the line's height.
+RULE_INK = 20
+"""Ink, 0 to 255, from which a pixel can belong to a rule: rules are often paler than writing."""
+MAX_RULE = 0.13
+"""Thickness of a rule."""
+MIN_RULE = 2.0
+"""Length of a rule."""
+MAX_BREAK = 0.12
+"""Break in a dotted or faded rule."""
+MIN_COVERED = 0.65
+"""Share of a rule's length that has ink."""
+MIN_REACH = 0.5
+"""Share of the line's length that rules cover."""
+MIN_BARE = 0.4
+"""Share of a rule's length that no letter covers. A row of joined letters covers more."""
+MAX_LEAN = 0.5
+"""Width of a vertical rule that leans because the slant of the letters was undone."""
 
 
 @dataclass(frozen=True)
 class PlacedCharacter:
-    """A character and the outline (n, 2) of its ink, in pixels (x, y) of the image of its line."""
+    """A character and the outline of its ink, shape (n, 2), in pixels (x, y) of the line's image."""
 
     text: str
     confidence: float
@@ -33,49 +53,102 @@ class PlacedCharacter:
 
 @dataclass(frozen=True)
 class PlacedWord:
-    """A run of characters between blanks; `outline` as that of its characters, all of them together."""
+    """A run of characters between spaces; `outline` surrounds the ink of all of them.
+
+    `characters` is empty unless they were asked for.
+    """
 
     text: str
     outline: Points
     characters: tuple[PlacedCharacter, ...]
 
 
-def find_words(characters: Sequence[CharacterSpan], line: NormalisedLine, stride: int) -> list[PlacedWord]:
-    """The words of a line with the ink that belongs to each.
+def find_words(
+    characters: Sequence[CharacterSpan], line: NormalisedLine, stride: int, *, with_characters: bool = False
+) -> list[PlacedWord]:
+    """Return the words of a line with the ink that belongs to each.
 
-    Two words are parted in the middle of the widest gap between the last mark of the one and the first mark of the
-    other: columns of the normalised line without ink, or, where tails or a stroke bridge the gap, without ink in the
-    zone of small letters. Without any gap they are parted where there is least ink. So are the characters of a word.
+    Two words are separated in the middle of the widest gap between the last mark of the first and the first mark of
+    the second. A gap is a run of columns without ink or, where tails or a stroke bridge it, without ink in the zone of
+    small letters. Without any gap the border is at the column with the least ink. The same holds for the characters
+    of a word.
 
     Args:
-        characters: the line's characters in order, blanks among them, as a decoder or an alignment gives them.
+        characters: the line's characters in order, spaces included, as a decoder or an alignment returns them.
         line: the normalised line that the network read.
         stride: columns a time step.
+        with_characters: find the ink of each character, too.
     """
     runs = list(_runs(characters))
     if not runs:
         return []
-    inked = np.where(line.ink > INKED, line.ink, 0)
+    written = np.where(find_rules(line.ink), 0, line.ink)
+    inked = np.where(written > INKED, written, 0)
     height, width = inked.shape
     core = inked[round(CORE[0] * height) : round(CORE[1] * height)]
     marks = np.array([_mark(span, stride, width) for span in characters])
     parted = [_part_words(inked, core, marks, last, first) for (_, last), (first, _) in pairwise(runs)]
     words = []
     for (first, last), (start, stop) in zip(runs, pairwise([0, *parted, width]), strict=True):
-        inner = [_lightest(inked, *marks[number : number + 2]) for number in range(first, last)]
-        borders = [start, *np.clip(inner, start, stop).astype(int).tolist(), stop]
         spans = characters[first : last + 1]
-        placed = tuple(
-            PlacedCharacter(span.character, span.confidence, _outline(inked, line, left, right))
-            for span, (left, right) in zip(spans, pairwise(borders), strict=True)
-        )
+        placed: tuple[PlacedCharacter, ...] = ()
+        if with_characters:
+            inner = [_lightest(inked, *marks[number : number + 2]) for number in range(first, last)]
+            borders = [start, *np.clip(inner, start, stop).astype(int).tolist(), stop]
+            placed = tuple(
+                PlacedCharacter(span.character, span.confidence, _outline(inked, line, left, right))
+                for span, (left, right) in zip(spans, pairwise(borders), strict=True)
+            )
         text = "".join(span.character for span in spans)
         words.append(PlacedWord(text, _outline(inked, line, start, stop), placed))
     return words
 
 
+def find_rules(ink: GreyImage) -> NDArray[np.bool_]:
+    """Return a mask of the printed rules on a normalised line, shape (height, width).
+
+    Where a letter crosses a rule, the crossing is left to the letter.
+    """
+    mask = (ink > RULE_INK).astype(np.uint8)
+    return _horizontal_rules(mask) | _vertical_rules(mask)
+
+
+def _horizontal_rules(mask: GreyImage) -> NDArray[np.bool_]:
+    """Mark long thin runs, if they cover most of the line: shorter ones are dashes and underlines."""
+    import cv2
+
+    height = mask.shape[0]
+    # OpenCV moves what it opens with kernels of even size
+    length, gap, thickness = (round(share * height) | 1 for share in (MIN_RULE, MAX_BREAK, MAX_RULE))
+    near = np.ones((3, 1), np.uint8)  # a rule may lean by a few rows
+    thick = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((thickness, 1), np.uint8))
+    thin = cv2.subtract(mask, thick)
+    band = cv2.dilate(mask, near)
+    closed = cv2.morphologyEx(band, cv2.MORPH_CLOSE, np.ones((1, gap), np.uint8))
+    span = np.ones((1, length), np.uint8)
+    runs = cv2.morphologyEx(closed, cv2.MORPH_OPEN, span, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    covered, bare = (
+        cv2.blur(part.astype(np.float32), (length, 1), borderType=cv2.BORDER_REFLECT)
+        for part in (band, cv2.dilate(thin, near))
+    )
+    rule = (thin > 0) & (runs > 0) & (covered > MIN_COVERED) & (bare > MIN_BARE)
+    return np.asarray(rule & (rule.any(axis=0).mean() > MIN_REACH), np.bool_)
+
+
+def _vertical_rules(mask: GreyImage) -> NDArray[np.bool_]:
+    """Thin strokes from the first to the last row: the sides of a table's cell."""
+    import cv2
+
+    rows, _ = mask.shape
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    _, _, width, height, area = stats.T
+    rule = (height == rows) & (width <= MAX_LEAN * rows) & (area <= MAX_RULE * rows * rows)
+    rule[0] = False
+    return np.asarray(rule[labels], np.bool_)
+
+
 def _runs(characters: Sequence[CharacterSpan]) -> Iterator[tuple[int, int]]:
-    """First and last index of each run without blanks."""
+    """Yield the first and last index of each run without spaces."""
     first = None
     for index, span in enumerate(characters):
         if span.character != " ":
@@ -88,12 +161,12 @@ def _runs(characters: Sequence[CharacterSpan]) -> Iterator[tuple[int, int]]:
 
 
 def _mark(span: CharacterSpan, stride: int, width: int) -> float:
-    """The middle of a character's time steps in columns; its last step may reach beyond the line."""
+    """Return the middle of a character's time steps in columns. The last step may reach beyond the line."""
     return min(stride * (span.start + span.stop) / 2, width)
 
 
-def _part_words(inked: NDArray[np.uint8], core: NDArray[np.uint8], marks: Points, last: int, first: int) -> int:
-    """The column at which the word that ends with character `last` and the one that begins with `first` are parted."""
+def _part_words(inked: GreyImage, core: GreyImage, marks: Points, last: int, first: int) -> int:
+    """Return the column between the word that ends with character `last` and the one that begins with `first`."""
     left, right = marks[last], marks[first]
     for zone in (inked, core):
         gap = _widest_gap(zone, left, right)
@@ -102,8 +175,8 @@ def _part_words(inked: NDArray[np.uint8], core: NDArray[np.uint8], marks: Points
     return _lightest(inked, left, right)
 
 
-def _widest_gap(inked: NDArray[np.uint8], left: float, right: float) -> tuple[int, int] | None:
-    """First column, and column after the last, of the widest run without ink between two marks."""
+def _widest_gap(inked: GreyImage, left: float, right: float) -> tuple[int, int] | None:
+    """Return the widest run without ink between two marks: its first column, and the column after its last."""
     start, stop = int(left), int(np.ceil(right))
     empty = np.concatenate(([False], ~inked[:, start:stop].any(axis=0), [False]))
     edges = np.flatnonzero(empty[1:] != empty[:-1]).reshape(-1, 2) + start
@@ -113,8 +186,8 @@ def _widest_gap(inked: NDArray[np.uint8], left: float, right: float) -> tuple[in
     return int(edges[widest, 0]), int(edges[widest, 1])
 
 
-def _lightest(inked: NDArray[np.uint8], left: float, right: float) -> int:
-    """The border, well between two marks, at the column with least ink; of several the one nearest to the middle."""
+def _lightest(inked: GreyImage, left: float, right: float) -> int:
+    """Return the column with the least ink between two marks; of equal ones the nearest to the middle."""
     away = MIDDLE * (right - left)
     middle = (left + right) / 2
     columns = np.arange(int(np.ceil(left + away)), int(right - away))
@@ -125,12 +198,15 @@ def _lightest(inked: NDArray[np.uint8], left: float, right: float) -> int:
     return int(lightest[np.abs(lightest - middle).argmin()])
 
 
-def _outline(inked: NDArray[np.uint8], line: NormalisedLine, start: int, stop: int) -> Points:
-    """Corners of the ink's topmost and lowest pixel in each column from `start` to `stop`, on the image of the line.
+def _outline(inked: GreyImage, line: NormalisedLine, start: int, stop: int) -> Points:
+    """Return the corners of the topmost and lowest ink in each column from `start` to `stop`, on the line's image.
 
-    Where there is no ink it is the whole strip, at least a column wide.
+    Without ink but what looked like a rule, that is taken: a long dash. Without any, the whole strip, at least a
+    column wide.
     """
     part = inked[:, start:stop] > 0
+    if not part.any():
+        part = line.ink[:, start:stop] > INKED
     columns = np.flatnonzero(part.any(axis=0))
     if len(columns):
         top = part[:, columns].argmax(axis=0)

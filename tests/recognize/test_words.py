@@ -10,7 +10,7 @@ from hwr.decode.reading import CharacterSpan
 from hwr.line import NormalisedLine, normalise_with_places
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Box
-from hwr.recognize.words import PlacedWord, find_words
+from hwr.recognize.words import PlacedWord, find_rules, find_words
 
 STRIDE = 4
 HEIGHT = 48
@@ -64,7 +64,7 @@ def test_without_a_gap_the_lightest_column_parts() -> None:
     line.ink[14:, 43] = 0  # a thin place, not quite the middle
     words = find_words(spans("a b", [3, 10, 17]), line, STRIDE)
     assert edges(words) == [(4, 43), (43, 80)]
-    characters = find_words(spans("ab", [3, 17]), line, STRIDE)[0].characters
+    characters = find_words(spans("ab", [3, 17]), line, STRIDE, with_characters=True)[0].characters
     assert [bounding_box(character.outline)[::2] for character in characters] == [(4, 43), (43, 80)]
 
 
@@ -75,7 +75,7 @@ def test_solid_ink_is_parted_in_the_middle() -> None:
 
 def test_characters_follow_each_other_and_fill_their_word() -> None:
     line = plain([(4, 12), (15, 31), (34, 47), (60, 81)], 90)
-    (first, second) = find_words(spans("abc d", [1, 5, 10, 13, 17]), line, STRIDE)
+    (first, second) = find_words(spans("abc d", [1, 5, 10, 13, 17]), line, STRIDE, with_characters=True)
     assert [bounding_box(character.outline)[::2] for character in first.characters] == [(4, 12), (15, 31), (34, 47)]
     assert [character.text for character in first.characters] == list("abc")
     assert bounding_box(second.characters[0].outline) == bounding_box(second.outline)
@@ -122,7 +122,7 @@ def test_a_character_without_ink_still_has_a_place() -> None:
     x0, y0, x1, y1 = bounding_box(words[1].outline)
     assert 20 <= x0 < x1 <= 90 and (y0, y1) == (0, HEIGHT)
     one_column = NormalisedLine(np.zeros((HEIGHT, 1), np.uint8), np.eye(2, 3))
-    for word in find_words(spans("ab c", [0, 0, 0, 0]), one_column, STRIDE):
+    for word in find_words(spans("ab c", [0, 0, 0, 0]), one_column, STRIDE, with_characters=True):
         for outline in (word.outline, *(character.outline for character in word.characters)):
             x0, y0, x1, y1 = bounding_box(outline)
             assert x0 < x1 and y0 < y1
@@ -137,7 +137,7 @@ def test_random_spans_and_ink_give_words_in_order_inside_the_line() -> None:
         count = int(random.integers(1, steps + 1))
         starts = np.sort(random.choice(steps, count, replace=False)).tolist()
         text = "".join(random.choice(list("ab "), count))
-        words = find_words(spans(text, starts), NormalisedLine(ink, np.eye(2, 3)), STRIDE)
+        words = find_words(spans(text, starts), NormalisedLine(ink, np.eye(2, 3)), STRIDE, with_characters=True)
         assert [word.text for word in words] == text.split()
         found = edges(words)
         assert all(0 <= left < right <= width + 1 for left, right in found)
@@ -148,10 +148,51 @@ def test_random_spans_and_ink_give_words_in_order_inside_the_line() -> None:
 
 def test_characters_keep_their_confidence() -> None:
     characters = [CharacterSpan("a", 0.25, 0, 1), CharacterSpan("b", 1.0, 1, 2), CharacterSpan(" ", 0.01, 2, 3)]
-    (word,) = find_words(characters, plain([(1, 11)], 12), STRIDE)
+    (word,) = find_words(characters, plain([(1, 11)], 12), STRIDE, with_characters=True)
     assert [character.confidence for character in word.characters] == [0.25, 1.0]
 
 
 def test_nothing_read() -> None:
     assert find_words([], plain([], 10), STRIDE) == []
     assert find_words([CharacterSpan(" ", 0.9, 0, 1)], plain([], 4), STRIDE) == []
+
+
+@pytest.mark.parametrize("lean", [0, 2])
+def test_a_printed_rule_bridges_no_gap_and_widens_no_word(lean: int) -> None:
+    line = plain([(20, 32), (36, 60), (100, 130)], 200)
+    bare = edges(find_words(spans("ab c", [6, 12, 18, 29]), line, STRIDE))
+    for column in range(200):
+        row = 36 + round(lean * column / 200)
+        line.ink[row : row + 2, column] = np.maximum(line.ink[row : row + 2, column], 110)
+    assert edges(find_words(spans("ab c", [6, 12, 18, 29]), line, STRIDE)) == bare == [(20, 60), (100, 130)]
+
+
+def test_a_dotted_rule_is_a_rule() -> None:
+    line = plain([(20, 60), (100, 130)], 200)
+    line.ink[40, ::3] = 150
+    line.ink[40, 1::3] = 150
+    assert edges(find_words(spans("a c", [10, 19, 29]), line, STRIDE)) == [(20, 60), (100, 130)]
+
+
+def test_the_sides_of_a_cell_belong_to_no_word() -> None:
+    line = plain([(20, 60), (100, 130)], 150)
+    line.ink[:, 2:5] = line.ink[:, 146:149] = 255
+    assert edges(find_words(spans("a c", [10, 19, 29]), line, STRIDE)) == [(20, 60), (100, 130)]
+
+
+def test_a_long_dash_is_a_word() -> None:
+    line = plain([(20, 60), (270, 330)], 350)
+    line.ink[24:27, 90:230] = 255
+    words = find_words(spans("a — b", [10, 19, 40, 60, 75]), line, STRIDE)
+    assert edges(words) == [(20, 60), (90, 230), (270, 330)]
+
+
+def test_joined_letters_and_crossbars_are_ink() -> None:
+    """A wave of thin joined strokes along the baseline and a crossbar over it, as in "mille"."""
+    ink = np.zeros((HEIGHT, 180), np.uint8)
+    columns = np.arange(10, 170)
+    rows = (30 - 8 * np.abs(np.sin(columns / 5))).round().astype(int)
+    for drop in range(2):
+        ink[rows + drop, columns] = 220
+    ink[12:14, 60:120] = 220
+    assert not find_rules(ink).any()
