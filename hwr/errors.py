@@ -1,22 +1,51 @@
-"""Errors that a user can cause, each with its exit code.
+"""Errors that a user can cause, and the exit codes of the program.
 
     HwrError                  2  one clear line: what is wrong, where, what to do
     +-- UsageError            2  options that do not fit together, an unknown name
     +-- InputError            2  a file that is missing, empty, broken or of the wrong kind
     |   +-- DataError         2  a data set that cannot be used: empty, wrong columns, wrong text
-    |   +-- ModelError        2  a model file that is not one, is truncated, stale or unknown
+    |   +-- ModelError        2  a model file that is truncated, stale, unknown or not a model
     +-- OutputError           2  a target that exists, is read-only, or a disk that is full
     +-- MissingDependency     2  a library that this command needs and this installation lacks
-    +-- TrainingError         2  a training run that cannot go on (loss never finite, no usable line)
+    +-- TrainingError         2  a training run that cannot continue (loss never finite, no usable line)
 
-Mistakes of the programmer are assertions and ordinary exceptions; they are never caught and renamed.
+A command that ran to its end returns an `Outcome`, which has one of the codes 0, 1, 2 and 3. Mistakes of the
+programmer are assertions and ordinary exceptions; they are never caught and renamed, and end the program with 70.
 """
+
+from dataclasses import dataclass
 
 EXIT_OK = 0
 EXIT_GATE_FAILED = 1
 EXIT_ERROR = 2
 EXIT_PARTIAL = 3
+EXIT_FAULT = 70
 EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a command that ran to its end.
+
+    Attributes:
+        done: the number of inputs, or of their parts, that were processed.
+        failed: the number of those that could not be processed; each has been named.
+        bounds_kept: no figure is beyond a bound that the user set.
+    """
+
+    done: int = 1
+    failed: int = 0
+    bounds_kept: bool = True
+
+    @property
+    def exit_code(self) -> int:
+        """A bound that was not met counts for more than an input that failed."""
+        if not self.bounds_kept:
+            return EXIT_GATE_FAILED
+        if not self.failed:
+            return EXIT_OK
+        return EXIT_PARTIAL if self.done else EXIT_ERROR
 
 
 class HwrError(Exception):
@@ -50,4 +79,4 @@ class MissingDependency(HwrError):
 
 
 class TrainingError(HwrError):
-    """A training run that cannot go on."""
+    """A training run that cannot continue."""

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -18,8 +19,16 @@ def subclasses(cls: type) -> Iterator[type]:
 
 
 def test_exit_codes_are_those_of_the_design() -> None:
-    codes = (errors.EXIT_OK, errors.EXIT_GATE_FAILED, errors.EXIT_ERROR, errors.EXIT_PARTIAL, errors.EXIT_INTERRUPTED)
-    assert codes == (0, 1, 2, 3, 130)
+    names = ("OK", "GATE_FAILED", "ERROR", "PARTIAL", "FAULT", "INTERRUPTED", "BROKEN_PIPE")
+    assert [getattr(errors, f"EXIT_{name}") for name in names] == [0, 1, 2, 3, 70, 130, 141]
+
+
+@pytest.mark.parametrize(
+    ("done", "failed", "bounds_kept", "code"),
+    [(2, 0, True, 0), (0, 0, True, 0), (2, 1, True, 3), (0, 1, True, 2), (2, 0, False, 1), (2, 1, False, 1)],
+)
+def test_an_outcome_has_the_code_of_the_design(done: int, failed: int, bounds_kept: bool, code: int) -> None:
+    assert errors.Outcome(done, failed, bounds_kept).exit_code == code
 
 
 def test_the_drawn_tree_is_the_real_tree() -> None:
@@ -41,6 +50,8 @@ def test_the_drawn_tree_is_the_real_tree() -> None:
         (click.exceptions.Abort(), 130, ""),
         (click.exceptions.Exit(3), 3, ""),
         (click.exceptions.Exit(0), 0, ""),
+        (PermissionError(13, "Permission denied", "x.png"), 2, "hwr: error: x.png: Permission denied\n"),
+        (errors.InputError("a\nhwr: error: forged"), 2, "hwr: error: a\\nhwr: error: forged\n"),
     ],
 )
 def test_main_reports_one_line_and_the_code(
@@ -76,6 +87,27 @@ def test_verbose_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: py
         hwr.cli.main()
     error = capsys.readouterr().err
     assert "Traceback" in error and error.endswith("hwr: error: m: truncated\n")
+
+
+def test_a_fault_of_the_program_is_code_70_and_its_traceback_is_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    @click.command()
+    def command() -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(hwr.cli.LazyGroup, "get_command", lambda *_: command)
+    monkeypatch.setattr(sys, "argv", ["hwr", "models"])
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(SystemExit) as left:
+        hwr.cli.main()
+    error = capsys.readouterr().err
+    (trace,) = tmp_path.iterdir()
+    assert left.value.code == 70 and error.count("\n") == 1
+    assert (
+        error.startswith("hwr: error: fault in hwr") and "ZeroDivisionError: by zero" in error and str(trace) in error
+    )
+    assert "Traceback" in trace.read_text() and "by zero" in trace.read_text()
 
 
 def test_an_unknown_command_is_one_line() -> None:

@@ -1,60 +1,102 @@
-"""The command line: one thin module a command; nothing is computed here."""
+"""The command line: one thin module for each command; nothing is computed here."""
 
-import os
 import sys
+import tempfile
 import traceback
+from contextlib import suppress
 
 import click
 
 from hwr import __version__
-from hwr.cli.lazy import LazyGroup
-from hwr.errors import EXIT_ERROR, EXIT_INTERRUPTED, HwrError
+from hwr.cli.base import LazyGroup
+from hwr.cli.terminal import StreamError, complain, standard_streams
+from hwr.errors import EXIT_BROKEN_PIPE, EXIT_ERROR, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_PARTIAL, HwrError, Outcome
 
 COMMANDS = {
-    "prepare": "Read outside data, check it, write a line store.",
-    "train": "Train a model on line stores or bundles.",
     "recognize": "Read pages or lines of handwriting.",
-    "eval": "Measure CER and WER, and fail a build on them.",
-    "align": "Find the words of a known text on the image of its line.",
-    "synth": "Make lines of handwriting from fonts, pen strokes and words.",
-    "lm": "Build, tune and look at language models.",
-    "models": "List the models that are installed.",
-    "calibrate": "Fit the confidences of a model to data.",
-    "export": "Write the ONNX file of a model.",
+    "align": "Find the words of a known text in the image of its line.",
+    "prepare": "Turn images and transcripts into a line store.",
+    "train": "Train a model on line stores.",
+    "eval": "Measure CER and WER; fail a build if they are too high.",
+    "calibrate": "Calibrate a model's confidences on your data.",
+    "lm": "Build, tune and inspect language models.",
+    "synth": "Generate lines of handwriting from fonts, pen strokes and words.",
+    "models": "List the installed models.",
+    "export": "Write a model as an ONNX file.",
+    "help": "Show the help of a command.",
 }
-"""Each command lives in the module `hwr.cli.NAME` as the click command `command`; it is imported when it is called."""
+"""Each command is the click command `command` of the module `hwr.cli.NAME`, which is imported when it is called."""
 
 
 @click.group(
     cls=LazyGroup, members=COMMANDS, prefix="hwr.cli.", context_settings={"help_option_names": ["-h", "--help"]}
 )
-@click.version_option(__version__, prog_name="hwr")
+@click.version_option(__version__, "-v", "-V", "--version", prog_name="hwr")
 @click.option("--verbose", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def cli(context: click.Context, verbose: bool) -> None:
-    """Read handwriting: prepare data, train, recognize, evaluate."""
+    """Read handwriting: hwr recognize page.png prints the text of a page."""
     context.obj = {"verbose": verbose}
 
 
 def main() -> None:
-    """Run the command line and leave with the exit code of the design (0, 1, 2, 3, 130)."""
-    verbose = "--verbose" in sys.argv[1:]
+    """Run the command line and exit with a code of `hwr.errors`."""
     try:
-        code = cli.main(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
-    except click.exceptions.Abort:
-        sys.exit(EXIT_INTERRUPTED)
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
+        with standard_streams():
+            code = _run("--verbose" in sys.argv[1:])
+    except StreamError as error:
+        code = _exit_code_of(error)
+    sys.exit(code)
+
+
+def _run(verbose: bool) -> int:
+    """Run the command and report what ended it; return the exit code."""
+    try:
+        result = cli.main(standalone_mode=False)
+        return result.exit_code if isinstance(result, Outcome) else int(result or 0)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except StreamError:
+        raise
     except click.ClickException as error:
-        click.echo(f"hwr: error: {error.format_message()}", err=True)
-        sys.exit(EXIT_ERROR)
-    except HwrError as error:
+        complain(error.format_message())
+        return EXIT_ERROR
+    except (HwrError, OSError) as error:
         if verbose:
             traceback.print_exc()
-        click.echo(f"hwr: error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`): not an error of ours. The interpreter must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_ERROR)
+        complain(_as_line(error))
+        return EXIT_ERROR
+    except Exception as error:
+        _report_fault(error, verbose)
+        return EXIT_FAULT
+
+
+def _as_line(error: HwrError | OSError) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def _report_fault(error: Exception, verbose: bool) -> None:
+    """Name a fault of the program in one line, which says where its traceback is."""
+    trace = "".join(traceback.format_exception(error))
+    if verbose:
+        sys.stderr.write(trace)
+        where = "the traceback is above"
+    else:
+        try:
+            with tempfile.NamedTemporaryFile("w", prefix="hwr-", suffix=".log", delete=False, encoding="utf-8") as file:
+                file.write(trace)
+            where = f"the traceback is in {file.name}"
+        except OSError:
+            where = "hwr --verbose shows the traceback"
+    complain(f"fault in hwr {__version__}: {type(error).__name__}: {error} ({where})")
+
+
+def _exit_code_of(error: StreamError) -> int:
+    """Say that results could not be written; a reader that went away (`| head`) needs no message."""
+    if error.broken_pipe:
+        return EXIT_BROKEN_PIPE
+    with suppress(OSError, AttributeError, ValueError):  # stderr may be closed or full too
+        sys.stderr.write(f"hwr: error: {error}\n")
+    return EXIT_PARTIAL if error.written else EXIT_ERROR

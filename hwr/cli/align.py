@@ -1,48 +1,83 @@
-"""`hwr align`: where each word of a known text stands on the image of its line."""
+"""`hwr align`: find each word of a known text in the image of its line."""
 
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from hwr.cli.recognize_display import progress_bar
-from hwr.errors import EXIT_OK, EXIT_PARTIAL, DataError, InputError, UsageError
-from hwr.files.atomic import atomic_write
+from hwr.cli.base import Command, Rule
+from hwr.cli.common import (
+    FILE,
+    check_free,
+    column_options,
+    force_option,
+    make_columns,
+    model_option,
+    set_options,
+    text_file,
+)
+from hwr.cli.terminal import complain, progress_bar, say, show
+from hwr.errors import DataError, InputError, Outcome, UsageError
 
 if TYPE_CHECKING:
     from hwr.store.columns import Columns
 
 PARQUET = ".parquet"
+COLUMNS = ("image", "text", "id")
+OF_IMAGES = {"text": "--text", "text_file": "--text-file", "overlay": "--overlay"}
+"""Options that apply only to a single image."""
 OF_DATA = {"split": "--split", "limit": "--limit", "backend": "--backend"}
-"""Options that only data sets have."""
+"""Options that apply only to data sets."""
 
 
-@click.command("align")
-@click.argument("source", metavar="IMAGE|DATA", type=click.Path(path_type=Path))
-@click.option("--text", help="What the line on IMAGE says.")
-@click.option("--text-file", type=click.Path(path_type=Path), metavar="FILE", help="A file with that one line of text.")
-@click.option("-m", "--model", metavar="NAME|FILE", help="A shipped model or a model file.  [default: small]")
+@dataclass(frozen=True)
+class SetOptions:
+    """How the lines of a data set are aligned."""
+
+    split: str
+    columns: "Columns"
+    limit: int | None
+    backend: str
+
+
+@click.command(
+    "align",
+    cls=Command,
+    sections={
+        "One image": ("text", "text_file", "overlay"),
+        "A data set": ("split", "limit", "backend", *(f"{name}_column" for name in COLUMNS)),
+        "Model": ("model",),
+        "Result": ("form", "output", "force"),
+    },
+    examples=[
+        ('hwr align line.png --text "Dear Sir," --overlay boxes.png', "Print the words' boxes and draw them."),
+        ("hwr align data/iam --split val -o words.jsonl", "Align each line of a store with its own text."),
+    ],
+    rules=[Rule("text", excludes=("text_file",), reason="a line has one text")],
+)
+@click.argument("source", metavar="IMAGE|DATA", type=FILE)
+@click.option("--text", help="Text of the line on IMAGE.")
+@click.option("--text-file", type=FILE, metavar="FILE", help="File with that one line of text.")
+@model_option
 @click.option("--format", "form", type=click.Choice(["json"]), default="json", show_default=True)
-@click.option("--overlay", type=click.Path(path_type=Path), metavar="FILE.png", help="Draw the boxes over IMAGE.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write here, not on stdout.")
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
-@click.option("--split", default="val", show_default=True, help="The part of a folder: FOLDER/SPLIT.parquet.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Align the first N lines of DATA only.")
+@click.option("--overlay", type=FILE, metavar="FILE.png", help="Draw the boxes on IMAGE.")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write to this file instead of stdout.")
+@force_option
+@set_options("Align")
 @click.option(
     "--backend",
     type=click.Choice(["auto", "onnx", "torch"]),
     default="auto",
     show_default=True,
-    help="What runs the network over DATA; auto: torch where there is a CUDA card.",
+    help="What runs the network on DATA; auto takes torch where there is a CUDA GPU.",
 )
-@click.option("--image-column", default="image", show_default=True, metavar="NAME", help="Parquet column of the image.")
-@click.option("--text-column", default="text", show_default=True, metavar="NAME", help="Parquet column of the text.")
-@click.option("--id-column", default="id", show_default=True, metavar="NAME", help="Parquet column of the id.")
+@column_options(*COLUMNS)
 @click.pass_context
 def command(
     context: click.Context,
@@ -51,78 +86,65 @@ def command(
     text: str | None,
     text_file: Path | None,
     model: str | None,
-    form: str,
     overlay: Path | None,
     output: Path | None,
     force: bool,
-    split: str,
-    limit: int | None,
-    backend: str,
-    image_column: str,
-    text_column: str,
-    id_column: str,
-) -> None:
-    """Find the words and characters of a known text on the image of a line.
+    **values: Any,
+) -> Outcome:
+    """Find the words and characters of a known text in the image of a line.
 
-    IMAGE is one line of writing; its text is given with --text or --text-file. DATA is a folder with SPLIT.parquet, or
-    a single .parquet file: each line is aligned with its own text. The result is JSON, one object a line.
+    IMAGE is one line of writing; give its text with --text or --text-file. DATA is a folder with SPLIT.parquet, or a
+    single .parquet file: each line is aligned with its own text. The result is JSON, one object per line.
     """
-    from hwr.store.columns import Columns
-
     warnings.filterwarnings("ignore", module=r"PIL\.")
     for target in (output, overlay):
-        check_target(target, force)
+        if target is not None:
+            check_free(target, force)
+    given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if source.is_dir() or source.suffix == PARQUET:
-        given = {"--text": text, "--text-file": text_file, "--overlay": overlay}
-        for option, value in given.items():
-            if value is not None:
-                raise UsageError(f"{option} belongs to a single image; the lines of {source} have texts of their own")
-        columns = Columns(image=image_column, text=text_column, id=id_column)
-        failed = align_data(source, model, split, columns, limit, backend, output)
-        context.exit(EXIT_PARTIAL if failed else EXIT_OK)
-    for name, option in OF_DATA.items():
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise UsageError(f"{option} belongs to a data set; {source} is a single image")
+        refuse(given, OF_IMAGES, f"applies to a single image; the lines of {source} have texts of their own")
+        options = SetOptions(values["split"], make_columns(values), values["limit"], values["backend"])
+        return align_data(source, model, options, output)
+    refuse(given, OF_DATA, f"applies to a data set; {source} is a single image")
     if overlay is not None and overlay == output:
         raise UsageError(f"{overlay}: both -o and --overlay would write it")
     align_image(source, known_text(text, text_file), model, output, overlay)
+    return Outcome()
 
 
-def check_target(target: Path | None, force: bool) -> None:
-    """Refuse to overwrite a file, before any work is done.
+def refuse(given: set[str], options: dict[str, str], reason: str) -> None:
+    """Refuse options that would have no effect.
 
     Raises:
-        OutputError: it exists and `force` is not set.
+        UsageError: one of them was given.
     """
-    from hwr.recognize.outputs import check_free
-
-    if target is not None:
-        check_free(target, force)
+    for name, option in options.items():
+        if name in given:
+            raise UsageError(f"{option} {reason}")
 
 
 def known_text(text: str | None, text_file: Path | None) -> str:
-    """The text that was given, in the one way or the other.
+    """Return the text that was given.
 
     Raises:
-        UsageError: none, or both.
+        UsageError: there is none.
         InputError: the file cannot be used, or has more than one line.
     """
     from hwr.files.texts import read_text
 
-    if text is not None and text_file is not None:
-        raise UsageError("--text and --text-file exclude each other")
     if text is not None:
         return text
     if text_file is None:
         raise UsageError("the text of the line is missing: give --text or --text-file")
     lines = [line for line in read_text(text_file).decode("utf-8-sig").splitlines() if line.strip()]
     if len(lines) != 1:
-        raise InputError(f"{text_file}: {len(lines)} lines of text; a line image has one")
+        raise InputError(f"{text_file}: {len(lines)} lines of text; the image of a line has one")
     return lines[0]
 
 
 def align_image(source: Path, text: str, model: str | None, output: Path | None, overlay: Path | None) -> None:
-    """Align one image and write what was asked for."""
+    """Align one image, and write the words and the drawing that was asked for."""
+    from hwr.files.atomic import atomic_write
     from hwr.files.documents import to_grey
     from hwr.formats.aligned import draw_alignment, write_alignment
     from hwr.recognize.alignment import Aligner
@@ -136,16 +158,8 @@ def align_image(source: Path, text: str, model: str | None, output: Path | None,
         write(write_alignment(line))
 
 
-def align_data(
-    source: Path,
-    model: str | None,
-    split: str,
-    columns: "Columns",
-    limit: int | None,
-    backend: str,
-    output: Path | None,
-) -> int:
-    """Align all lines of a set; returns how many could not be, each of which is named.
+def align_data(source: Path, model: str | None, options: SetOptions, output: Path | None) -> Outcome:
+    """Align all lines of a set; name each one that cannot be aligned.
 
     Raises:
         DataError: the set cannot be used, or none of its lines could be aligned.
@@ -155,37 +169,33 @@ def align_data(
     from hwr.recognize.models import DEFAULT_MODEL
     from hwr.store.lines import LineStore
 
-    count = LineStore(source, split, columns).count
-    count = min(count, limit or count)
-    aligner = Aligner(model or DEFAULT_MODEL, backend=backend)
+    count = LineStore(source, options.split, options.columns).count
+    count = min(count, options.limit or count)
+    aligner = Aligner(model or DEFAULT_MODEL, backend=options.backend)
     failed = 0
     with (
         line_writer(output) as write,
-        progress_bar(count, on=output is not None or not sys.stdout.isatty()) as advance,
+        progress_bar("aligning", count, on=output is not None or not sys.stdout.isatty()) as advance,
     ):
-        for result in align_set(source, aligner, columns, limit, split):
+        for result in align_set(source, aligner, options.columns, options.limit, options.split):
             if isinstance(result, FailedLine):
                 failed += 1
-                click.echo(f"hwr: error: {result.error}", err=True)
+                complain(result.error)
             else:
                 write(write_alignment(result))
-            advance()
+            advance(1)
         if failed == count:
             raise DataError(f"{source}: none of its {count} lines could be aligned")
     if failed:
-        click.echo(f"hwr: {failed} of {count} lines failed", err=True)
-    return failed
+        say(f"{failed} of {count} lines failed")
+    return Outcome(count - failed, failed)
 
 
 @contextmanager
-def line_writer(output: Path | None) -> Iterator[Callable[[str], None]]:
-    """What writes lines to the file, which is kept if the block ends well, or to the standard output."""
-    if output is None:
-        yield lambda text: click.echo(text, nl=False)
+def line_writer(path: Path | None) -> Iterator[Callable[[str], None]]:
+    """Yield what writes a line, with its newline, to the file or to stdout; a file is kept if the block ends well."""
+    if path is None:
+        yield lambda text: show(text.removesuffix("\n"))
         return
-    with atomic_write(output) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-
-        def write(text: str) -> None:
-            file.write(text)
-
+    with text_file(path) as write:
         yield write

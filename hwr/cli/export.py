@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
+from hwr.cli.base import Command
 from hwr.errors import InputError, MissingDependency, ModelError, OutputError, UsageError
 
 
-@click.command(name="export")
+@click.command("export", cls=Command)
 @click.argument("model")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The ONNX file; beside the weights by default.")
 @click.option("--force", is_flag=True, help="Replace a file that `hwr export` did not write.")

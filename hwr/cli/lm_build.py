@@ -1,54 +1,84 @@
 """`hwr lm build`: texts -> a language model."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwr.errors import OutputError, UsageError
+from hwr.cli.base import Command
+from hwr.cli.common import FILE, check_free, force_option, text_options
+from hwr.cli.terminal import say
+from hwr.errors import UsageError
+
+if TYPE_CHECKING:
+    from hwr.lm.build import BuildOptions
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
 def size(text: str | int) -> int:
-    """Bytes: 8000000, 8M or 8MB; 0 means no bound.
+    """Return the bytes of 8000000, 8M or 8MB; 0 means no bound.
 
     Raises:
         UsageError: it is none of these.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", str(text).strip().upper())
     if not found:
-        raise UsageError(f"--max-size {text}: a size such as 8MB is needed")
+        raise UsageError(f"--max-size {text}: not a size; write it like 8MB")
     value = float(found[1]) * UNITS[found[2]]
-    if 0 < value < 1:  # not to be taken for 0, which means no bound
+    if 0 < value < 1:  # rounding would make it 0, which means no bound
         raise UsageError(f"--max-size {text}: less than a byte")
     return int(value)
 
 
 def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
-    """Whole numbers with commas between them.
+    """Return whole numbers that are separated by commas.
 
     Raises:
-        UsageError: it is no such list.
+        UsageError: it is not such a list.
     """
     if isinstance(text, tuple):
         return text
     if not re.fullmatch(r"\d+(,\d+)*", text):
-        raise UsageError(f"--min-counts {text}: numbers such as 1,1,2 are needed")
+        raise UsageError(f"--min-counts {text}: write numbers like 1,1,2")
     return tuple(int(part) for part in text.split(","))
 
 
-@click.command("build")
-@click.argument("texts", nargs=-1, metavar="TEXT...", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="NAME.lm, or NAME.arpa[.gz|.xz].")
+@dataclass(frozen=True)
+class TextOptions:
+    """How the texts are read, and the licence that the model states; `hold_out` is a share."""
+
+    wrap: int
+    plain: bool
+    hold_out: float
+    licence: str
+
+
+@click.command(
+    "build",
+    cls=Command,
+    sections={
+        "Texts": ("heavy", "wrap", "plain", "hold_out"),
+        "Model": ("order", "min_counts", "max_size", "bits"),
+        "Result": ("output", "licence", "force"),
+    },
+    examples=[
+        ("hwr lm build novels.txt.xz -o fr.lm", "Build a model of at most 8 MB from a packed text."),
+        ("hwr lm build novels.txt --often letters.txt 5 -o my.lm", "Count each line of the letters five times."),
+    ],
+)
+@click.argument("texts", nargs=-1, metavar="TEXT...", type=FILE)
+@click.option("-o", "--output", required=True, type=FILE, help="NAME.lm, or NAME.arpa[.gz|.xz].")
 @click.option(
     "--often",
     "heavy",
     multiple=True,
     nargs=2,
-    type=(click.Path(path_type=Path), click.IntRange(1)),
+    type=(FILE, click.IntRange(1)),
     metavar="TEXT N",
-    help="A text each of whose lines counts N times; may be given again.",
+    help="Count each line of TEXT N times. May be repeated.",
 )
 @click.option("--order", type=click.IntRange(2, 8), default=6, show_default=True, help="Length of the longest n-grams.")
 @click.option(
@@ -57,28 +87,23 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
     default="1",
     show_default=True,
     metavar="N,N,...",
-    help="Leave out n-grams of order 1, 2, ... that are rarer; the last number holds for higher orders.",
+    help="Leave out rarer n-grams of order 1, 2, ...; the last number applies to all higher orders.",
 )
 @click.option(
     "--max-size",
     type=size,
     default="8MB",
     show_default=True,
-    help="Leave out what says least until the .lm file is no larger; 0: keep all.",
+    help="Remove the n-grams that matter least until the .lm file is this small; 0 keeps all.",
 )
 @click.option(
-    "--bits", type=click.Choice(["8", "16"]), default="8", show_default=True, help="Of a probability in a .lm file."
-)
-@click.option(
-    "--wrap",
-    type=click.IntRange(0),
-    default=60,
+    "--bits",
+    type=click.Choice(["8", "16"]),
+    default="8",
     show_default=True,
-    help="Break paragraphs into lines of so many characters, as writers do; 0: do not.",
+    help="Size of a probability in a .lm file.",
 )
-@click.option(
-    "--plain/--as-printed", default=True, help="Quotes and dashes of the keyboard, or those of print.  [default: plain]"
-)
+@text_options
 @click.option(
     "--hold-out",
     type=click.FloatRange(0, 50),
@@ -87,46 +112,43 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
     metavar="PERCENT",
     help="Leave out the end of each text file, to test the model on.",
 )
-@click.option("--licence", default="", help="Written into the .lm file.")
-@click.option("--force", is_flag=True, help="Overwrite a file that exists.")
+@click.option("--licence", default="", help="Licence to state in the .lm file.")
+@force_option
 def command(
-    texts: tuple[Path, ...],
-    output: Path,
-    heavy: tuple[tuple[Path, int], ...],
-    order: int,
-    min_counts: tuple[int, ...],
-    max_size: int,
-    bits: str,
-    wrap: int,
-    plain: bool,
-    hold_out: float,
-    licence: str,
-    force: bool,
+    texts: tuple[Path, ...], output: Path, heavy: tuple[tuple[Path, int], ...], force: bool, **values: Any
 ) -> None:
     """Build a character n-gram model with modified Kneser-Ney smoothing.
 
-    TEXT is a text file (UTF-8, may be packed as .xz or .gz), or a line store, of which the training transcripts are
-    taken and nothing else.
+    TEXT is a text file (UTF-8, may be compressed as .xz or .gz) or a line store, of which only the training transcripts
+    are used.
     """
-    from hwr.lm.build import BuildOptions, build
-    from hwr.lm.corpus import load_text
-    from hwr.lm.file import check_suffix, write
+    from hwr.lm.build import BuildOptions
+    from hwr.lm.file import check_suffix
 
     if not texts and not heavy:
-        raise UsageError("no text is named: give text files or line stores")
-    options = BuildOptions(order, min_counts, max_size or None, int(bits))
+        raise UsageError("there is no text: name text files or line stores")
+    reading = TextOptions(values["wrap"], values["plain"], values["hold_out"] / 100, values["licence"])
+    options = BuildOptions(values["order"], values["min_counts"], values["max_size"] or None, int(values["bits"]))
     check_suffix(output)
-    if output.exists() and not force:
-        raise OutputError(f"{output}: exists already; --force overwrites it")
-    named = [(path, 1) for path in texts] + list(heavy)
+    check_free(output, force)
+    build_model([(path, 1) for path in texts] + list(heavy), output, options, reading)
+
+
+def build_model(texts: list[tuple[Path, int]], output: Path, options: "BuildOptions", reading: TextOptions) -> None:
+    """Build the model from texts with their weights, and write it."""
+    from hwr.lm.build import build
+    from hwr.lm.corpus import load_text
+    from hwr.lm.file import write
+
     sources = [
-        load_text(path, weight=weight, wrap=wrap, plain=plain, hold_out=hold_out / 100) for path, weight in named
+        load_text(path, weight=weight, wrap=reading.wrap, plain=reading.plain, hold_out=reading.hold_out)
+        for path, weight in texts
     ]
-    tables = build(sources, options, lambda text: click.echo(text, err=True))
+    tables = build(sources, options, say)
     facts: dict[str, object] = {
-        "licence": licence,
-        "min_counts": list(min_counts),
+        "licence": reading.licence,
+        "min_counts": list(options.min_counts),
         "texts": [{"name": s.name, "characters": s.characters, "weight": s.weight} for s in sources],
     }
     write(tables, output, options.bits, facts)
-    click.echo(f"{output}: order {tables.order}, {output.stat().st_size / 1e6:.2f} MB", err=True)
+    say(f"{output}: order {tables.order}, {output.stat().st_size / 1e6:.2f} MB")

@@ -1,29 +1,41 @@
-"""`hwr lm convert`: ARPA -> .lm, and .lm -> ARPA."""
+"""`hwr lm convert`: between ARPA files and .lm files."""
 
 from pathlib import Path
 
 import click
 
-from hwr.errors import OutputError
+from hwr.cli.base import Command
+from hwr.cli.common import FILE, check_free, force_option
+from hwr.cli.terminal import say
 
 
-@click.command("convert")
-@click.argument("source", metavar="LM", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUTPUT", type=click.Path(path_type=Path))
-@click.option(
-    "--bits", type=click.Choice(["8", "16"]), default="16", show_default=True, help="Of a probability in a .lm file."
+@click.command(
+    "convert",
+    cls=Command,
+    examples=[
+        ("hwr lm convert kenlm.arpa.gz my.lm", "Read a character model that KenLM made."),
+        ("hwr lm convert my.lm my.arpa", "Write a model as ARPA, for other programs."),
+    ],
 )
-@click.option("--force", is_flag=True, help="Overwrite a file that exists.")
+@click.argument("source", metavar="LM", type=FILE)
+@click.argument("target", metavar="OUTPUT", type=FILE)
+@click.option(
+    "--bits",
+    type=click.Choice(["8", "16"]),
+    default="16",
+    show_default=True,
+    help="Size of a probability in a .lm file.",
+)
+@force_option
 def command(source: Path, target: Path, bits: str, force: bool) -> None:
-    """Turn an ARPA file of characters (from KenLM, SRILM or `hwr lm build`) into a .lm file, or the other way.
+    """Convert an ARPA file of characters (from KenLM, SRILM or `hwr lm build`) to a .lm file, or the reverse.
 
-    The words of the ARPA file are single characters; the blank between words is written ▁ or <space>.
+    The words of the ARPA file are single characters; the space between words is written ▁ or <space>.
     """
     from hwr.lm.file import check_suffix, read_tables, write
 
     check_suffix(target)
-    if target.exists() and not force:
-        raise OutputError(f"{target}: exists already; --force overwrites it")
+    check_free(target, force)
     tables, facts = read_tables(source)
     write(tables, target, int(bits), facts)
-    click.echo(f"{target}: order {tables.order}, {target.stat().st_size / 1e6:.2f} MB", err=True)
+    say(f"{target}: order {tables.order}, {target.stat().st_size / 1e6:.2f} MB")

@@ -5,12 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hwr.cli.base import Command
+from hwr.cli.terminal import say, show
+
 if TYPE_CHECKING:
     from hwr.recognize.models import InstalledModel
 
 
-@click.command("models")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a model, in a list.")
+@click.command(
+    "models",
+    cls=Command,
+    examples=[
+        ("hwr models", "Print name, size, licence and error rates of each installed model."),
+        ("hwr models --json", "Print the same for a program."),
+    ],
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object per model.")
 def command(as_json: bool) -> None:
     """List the models that are installed: size, licence, alphabet, parameters, error rate on each validation set."""
     from hwr.recognize.models import DEFAULT_MODEL, installed_models, models_folder
@@ -18,12 +28,12 @@ def command(as_json: bool) -> None:
     models = installed_models()
     if as_json:
         facts = [describe(model, DEFAULT_MODEL) for model in models]
-        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        show(json.dumps(facts, ensure_ascii=False, indent=2))
         return
     if not models:
-        click.echo(f"hwr: no models in {models_folder()}", err=True)
+        say(f"no models in {models_folder()}")
     for model in models:
-        click.echo(as_text(describe(model, DEFAULT_MODEL)))
+        show(as_text(describe(model, DEFAULT_MODEL)))
 
 
 def describe(model: "InstalledModel", default: str) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from hwr.errors import EXIT_OK, EXIT_PARTIAL, UsageError
+from hwr.cli.base import Command
+from hwr.cli.terminal import say
+from hwr.errors import Outcome, UsageError
 
 if TYPE_CHECKING:
     from hwr.prepare.pipeline import Prepared, PrepareOptions
@@ -39,7 +41,7 @@ def size(text: str) -> int:
     return int(float(found[1]) * UNITS[found[2].upper()])
 
 
-def column_options(command: Callable[..., None]) -> Callable[..., None]:
+def column_options(command: Callable[..., Outcome]) -> Callable[..., Outcome]:
     """One option for each column that a table or Parquet file may call otherwise."""
     for name in reversed(COLUMNS):
         text = f"Column of the {name} in a table or Parquet file."
@@ -47,7 +49,7 @@ def column_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command()
+@click.command("prepare", cls=Command)
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the line store.")
 @click.option("--bundle", type=click.Path(path_type=Path), metavar="DIR", help="Pack line stores into shards in DIR.")
@@ -92,7 +94,7 @@ def column_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--force", is_flag=True, help="Replace what lies in the folder.")
 @column_options
 @click.pass_context
-def command(context: click.Context, /, **values: Any) -> None:
+def command(context: click.Context, /, **values: Any) -> Outcome:
     """Read SOURCES, check every line, write a line store (-o DIR) or a bundle for training (--bundle DIR).
 
     A source is a raw IAM tree, a folder of images with .gt.txt files, a TSV, CSV or JSONL table, Parquet with images
@@ -108,10 +110,10 @@ def command(context: click.Context, /, **values: Any) -> None:
     given = {name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if values["bundle"] is None:
         refuse(given & {"shard_size", "quality"}, "fits --bundle only")
-        context.exit(make_store(values, given))
+        return make_store(values, given)
     columns = {f"{name}_column" for name in COLUMNS if name != "split"}
     refuse(given - columns - {"sources", "bundle", "height", "shard_size", "quality", "force"}, "does not fit --bundle")
-    context.exit(make_bundle(values))
+    return make_bundle(values)
 
 
 def refuse(options: set[str], reason: str) -> None:
@@ -121,8 +123,8 @@ def refuse(options: set[str], reason: str) -> None:
         raise UsageError(f"--{name} {reason}")
 
 
-def make_store(values: dict[str, Any], given: set[str]) -> int:
-    """Write a line store; the exit code. `given`: options that stand on the command line."""
+def make_store(values: dict[str, Any], given: set[str]) -> Outcome:
+    """Write a line store. `given`: the options that the user gave."""
     from hwr.prepare.pipeline import prepare
     from hwr.prepare.sources import open_source
 
@@ -143,7 +145,7 @@ def make_store(values: dict[str, Any], given: set[str]) -> int:
     print_table(prepared)
     folder = values["output"]
     say(f"{folder}: unchanged, the same store is there already" if prepared.unchanged else f"{folder}: written")
-    return EXIT_PARTIAL if prepared.failed else EXIT_OK
+    return Outcome(failed=int(prepared.failed))
 
 
 def store_options(values: dict[str, Any]) -> "PrepareOptions":
@@ -200,8 +202,8 @@ def find_alphabet(name: str | None) -> "Alphabet | None":
     return read_alphabet(path)
 
 
-def make_bundle(values: dict[str, Any]) -> int:
-    """Write a bundle; the exit code."""
+def make_bundle(values: dict[str, Any]) -> Outcome:
+    """Write a bundle."""
     from hwr.prepare.bundling import BundleOptions, bundle, find_splits
     from hwr.store.columns import Columns
 
@@ -212,12 +214,7 @@ def make_bundle(values: dict[str, Any]) -> int:
     rows = [("set", "split", "lines", "shards", "MiB")]
     rows += [(i.set, i.split, f"{i.lines:,}", str(i.shards), f"{i.bytes / 2**20:.1f}") for i in sets]
     print_rows(rows, text_columns=2)
-    return EXIT_PARTIAL if skipped else EXIT_OK
-
-
-def say(message: str) -> None:
-    """A line on stderr."""
-    click.echo(f"hwr: {message}", err=True)
+    return Outcome(failed=len(skipped))
 
 
 def show_progress(done: int, total: int) -> None:

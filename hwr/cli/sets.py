@@ -1,28 +1,66 @@
-"""What the commands that read whole sets have in common: which sets, of which model, and a walk over all lines."""
+"""Walking over line stores, for the commands that read whole sets; what cannot be read is named on stderr."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from hwr.cli.eval import complain, name_unreadable, progress_bar
+from hwr.cli.terminal import progress_bar, say
 from hwr.errors import DataError
 
 if TYPE_CHECKING:
     from hwr.evaluate.evaluation import EvaluationOptions
     from hwr.evaluate.lines import ReadLine
-    from hwr.evaluate.sets import EvaluationSet
+    from hwr.evaluate.sets import EvaluationSet, FailedSet
+
+    OnLine = Callable[[ReadLine], None]
 
 Line = TypeVar("Line")
 
 
+def find_sets(data: Sequence[Path], split: str) -> "tuple[list[EvaluationSet], list[FailedSet]]":
+    """Return the sets that exist and those that do not; the latter are named.
+
+    Raises:
+        DataError: none exists.
+    """
+    from hwr.evaluate import sets
+
+    found, missing = sets.find_sets(data, split)
+    if not found:
+        raise DataError("; ".join(item.error for item in missing))
+    for item in missing:
+        say(item.error)
+    return found, missing
+
+
+@contextmanager
+def watch_lines(sets: "Sequence[EvaluationSet]", options: "EvaluationOptions") -> "Iterator[OnLine]":
+    """Yield what is called with each line: it names unreadable lines and moves a bar, where stderr is a terminal."""
+    from hwr.evaluate.lines import UnreadableLines
+    from hwr.evaluate.sets import count_lines
+
+    with progress_bar("reading", count_lines(sets, options.columns, options.limit)) as advance:
+
+        def on_line(line: "ReadLine") -> None:
+            if isinstance(line, UnreadableLines):
+                say(f"{line.set}: {line.id}: {line.error}")
+                advance(line.count)
+            else:
+                advance(1)
+
+        yield on_line
+
+
 def read_sets(
-    read: "Callable[[EvaluationSet, Callable[[ReadLine], None]], Iterable[Line]]",
+    read: "Callable[[EvaluationSet, OnLine], Iterable[Line]]",
     sets: "Sequence[EvaluationSet]",
     options: "EvaluationOptions",
-) -> tuple[list[Line], bool]:
-    """The lines of all sets, and whether all could be read; those and the sets that could not are named.
+) -> tuple[list[Line], int]:
+    """Read all sets; return their lines and how many lines and sets could not be read.
 
     Args:
-        read: the lines of one set; it tells the function that it is given of each line, unreadable ones too.
+        read: yields the lines of one set, and calls the function that it is given with each line, unreadable or not.
 
     Raises:
         DataError: there is no line.
@@ -30,21 +68,20 @@ def read_sets(
     from hwr.evaluate.lines import UnreadableLines
 
     lines: list[Line] = []
-    complete = True
-    with progress_bar(sets, options) as advance:
+    failed = 0
+    with watch_lines(sets, options) as watch:
 
         def on_line(line: "ReadLine") -> None:
-            nonlocal complete
-            advance(line)
-            name_unreadable(line)
-            complete = complete and not isinstance(line, UnreadableLines)
+            nonlocal failed
+            watch(line)
+            failed += isinstance(line, UnreadableLines)
 
         for source in sets:
             try:
                 lines.extend(read(source, on_line))
             except DataError as error:
-                complain(str(error))
-                complete = False
+                say(str(error))
+                failed += 1
     if not lines:
         raise DataError("no line could be read")
-    return lines, complete
+    return lines, failed

@@ -1,5 +1,6 @@
 """`hwr synth`: make lines of handwriting from fonts, pen strokes and words, and write a line store."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwr.errors import EXIT_OK, EXIT_PARTIAL, UsageError
+from hwr.cli.base import Command
+from hwr.cli.terminal import make_progress, say
+from hwr.errors import Outcome, UsageError
 
 if TYPE_CHECKING:
     from hwr.prepare.pipeline import Progress
@@ -19,7 +22,7 @@ FILE = click.Path(path_type=Path)
 SHEET_LINES = 48
 
 
-@click.command(name="synth")
+@click.command("synth", cls=Command)
 @click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder of the line store.")
 @click.option("--lines", type=click.IntRange(1), default=10_000, show_default=True, help="Training lines.")
 @click.option("--val", "validation", type=click.IntRange(0), default=0, show_default=True, help="Validation lines.")
@@ -48,8 +51,7 @@ SHEET_LINES = 48
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: all cores, at most 8]")
 @click.option("--sheet", type=FILE, metavar="FILE.png", help=f"Draw the first {SHEET_LINES} lines as one picture.")
 @click.option("--force", is_flag=True, help="Replace what lies in the folder.")
-@click.pass_context
-def command(context: click.Context, /, **values: Any) -> None:
+def command(**values: Any) -> Outcome:
     """Make lines of handwriting and write a line store (-o DIR) that `hwr train` reads, or a picture (--sheet).
 
     Give texts and fonts to write them in, or recorded strokes, or word images, or all of them. None of these ship with
@@ -59,11 +61,11 @@ def command(context: click.Context, /, **values: Any) -> None:
     """
     if values["output"] is None and values["sheet"] is None:
         raise UsageError("one of -o DIR (a line store) and --sheet FILE.png (a picture) is needed")
-    context.exit(_synthesise(values))
+    return _synthesise(values)
 
 
-def _synthesise(values: dict[str, Any]) -> int:
-    """Do what the options say; the exit code."""
+def _synthesise(values: dict[str, Any]) -> Outcome:
+    """Draw the picture and write the store, as far as they are asked for."""
     from hwr.cli.prepare import find_alphabet
     from hwr.synth.batches import BatchOptions
 
@@ -74,12 +76,12 @@ def _synthesise(values: dict[str, Any]) -> int:
         values["seed"],
         licence=values["licence"],
     )
-    codes = []
+    failed = False
     if values["sheet"] is not None:
-        codes.append(_draw(options, values["sheet"], values["lines"], told=values["output"] is None))
+        failed = _draw(options, values["sheet"], values["lines"], told=values["output"] is None)
     if values["output"] is not None:
-        codes.append(_write(options, values))
-    return max(codes)
+        failed = _write(options, values) or failed
+    return Outcome(failed=int(failed))
 
 
 def _synth_options(values: dict[str, Any]) -> "SynthOptions":
@@ -113,9 +115,8 @@ def _numbers(settings: tuple[str, ...], option: str) -> dict[str, float]:
     return found
 
 
-def _draw(options: "BatchOptions", path: Path, count: int, told: bool) -> int:
-    """Write the contact sheet; the exit code. told: whether broken fonts are named here."""
-    from hwr.cli.prepare import say
+def _draw(options: "BatchOptions", path: Path, count: int, told: bool) -> bool:
+    """Write the contact sheet; return whether a font is broken. told: whether broken fonts are named here."""
     from hwr.files.atomic import atomic_write
     from hwr.synth.batches import encode
     from hwr.synth.generator import LineGenerator
@@ -129,12 +130,12 @@ def _draw(options: "BatchOptions", path: Path, count: int, told: bool) -> int:
     for message in broken if told else ():
         say(f"left out: {message}")
     say(f"{path}: written")
-    return EXIT_PARTIAL if broken else EXIT_OK
+    return bool(broken)
 
 
-def _write(options: "BatchOptions", values: dict[str, Any]) -> int:
-    """Write the line store; the exit code."""
-    from hwr.cli.prepare import name_skipped, print_table, say
+def _write(options: "BatchOptions", values: dict[str, Any]) -> bool:
+    """Write the line store; return whether lines are missing."""
+    from hwr.cli.prepare import name_skipped, print_table
     from hwr.prepare.synthetic import synthesise
     from hwr.synth.batches import default_workers
 
@@ -149,12 +150,11 @@ def _write(options: "BatchOptions", values: dict[str, Any]) -> int:
     print_table(made.prepared)
     unchanged = made.prepared.unchanged
     say(f"{output}: unchanged, the same store is there already" if unchanged else f"{output}: written")
-    return EXIT_PARTIAL if made.failed else EXIT_OK
+    return bool(made.failed)
 
 
 def _tell_passed_over(made: "Synthesised") -> None:
     """Texts that were drawn and not used: counted, so that a corpus that hardly fits is noticed."""
-    from hwr.cli.prepare import say
     from hwr.prepare.checks import count_characters
 
     passed_over = made.passed_over
@@ -168,14 +168,9 @@ def _tell_passed_over(made: "Synthesised") -> None:
 @contextmanager
 def _progress() -> "Iterator[Progress]":
     """A bar on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield lambda done, total: None
         return
-    columns = (TextColumn("lines"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("lines")
+    with make_progress() as bar:
+        task = bar.add_task("writing")
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hwr.cli.base import Command
 from hwr.errors import EXIT_INTERRUPTED, InputError, MissingDependency, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
 INSTALL = "pip install torch==2.11.0 torchaudio==2.11.0 safetensors onnx"
 
 
-@click.command(name="train")
+@click.command("train", cls=Command)
 @click.argument("data", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="The run folder.  [default: runs/NAME, as DATA is called]"
@@ -192,12 +193,11 @@ def _has_validation(path: Path) -> bool:
 
 def _reporter(talks: bool, live: bool = True) -> AbstractContextManager[Any]:
     """A live table on a terminal, plain lines elsewhere, both on stderr; nothing where `talks` is False."""
-    from rich.console import Console
-
+    from hwr.cli.terminal import progress_console
     from hwr.cli.train_display import LiveReporter
     from hwr.train.reporters import PlainReporter, SilentReporter
 
     if not talks:
         return nullcontext(SilentReporter())
-    console = Console(stderr=True)
+    console = progress_console()
     return LiveReporter(console) if live and console.is_terminal else nullcontext(PlainReporter())

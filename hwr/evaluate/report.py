@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from hwr import __version__
 from hwr.evaluate.confidence import CalibrationError, ConfidenceFigures
@@ -11,8 +11,14 @@ from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, Figures, SetR
 from hwr.evaluate.gate import GateResult
 from hwr.evaluate.intervals import LEVEL, Clusters, Interval
 from hwr.evaluate.lines import ReadLine, ScoredLine
+from hwr.files.texts import spreadsheet_cell
 
-LINE_COLUMNS = ("set", "id", "edits", "characters", "confidence", "truth", "reading", "error")
+if TYPE_CHECKING:
+    from rich.table import Table
+
+LINE_COLUMNS = ("set", "id", "writer", "edits", "characters", "confidence", "truth", "reading", "error")
+LINE_HEADER = "\t".join(LINE_COLUMNS) + "\n"
+"""The first row of the table of lines, whose other rows `line_row` makes."""
 SHOWN_CHARACTERS = 20
 """Most characters outside the alphabet that the printed report names."""
 
@@ -47,20 +53,18 @@ class WorstLines:
         return [line for *_, line in sorted(self._heap, key=lambda item: item[:3], reverse=True)]
 
 
-def write_line_header(file: TextIO) -> None:
-    """Begin a table of lines: tab-separated, no quoting (no text has a tab or a line break after the text rules)."""
-    file.write("\t".join(LINE_COLUMNS) + "\n")
+def line_row(line: ReadLine) -> str:
+    """Return the row of a line in the table of lines; one without a reading has the reason in its last column instead.
 
-
-def write_line(file: TextIO, line: ReadLine) -> None:
-    """One row of the table of lines; a line without a reading has the reason in its last column instead."""
+    The table is tab-separated without quoting: after the text rules no text has a tab or a line break.
+    """
     if isinstance(line, ScoredLine):
         counts = line.characters
         numbers = [str(counts.edits), str(counts.reference_length), f"{line.confidence:.4g}"]
-        row = [line.set, line.id, *numbers, line.truth, line.reading, ""]
+        row = [line.set, line.id, line.writer or "", *numbers, line.truth, line.reading, ""]
     else:
-        row = [line.set, line.id, "", "", "", line.truth, "", line.error]
-    file.write("\t".join(" ".join(cell.split()) for cell in row) + "\n")
+        row = [line.set, line.id, "", "", "", "", line.truth, "", line.error]
+    return "\t".join(map(spreadsheet_cell, row)) + "\n"
 
 
 def as_json(
@@ -155,53 +159,60 @@ def _error_as_json(error: CalibrationError | None) -> dict[str, float] | None:
     return None if error is None else {"equal_width": error.equal_width, "equal_mass": error.equal_mass}
 
 
-def print_table(evaluation: Evaluation, setting: Setting, file: TextIO) -> None:
-    """The figures of each set, and of all when there are several, as a table; then what is outside the alphabet."""
-    from rich.console import Console
-    from rich.table import Table
+def tables(evaluation: Evaluation, setting: Setting) -> "list[Table]":
+    """Return the printed report: the error rates of each set, and of all where there are several; then the details.
 
-    table = Table(title=f"{setting.model}, {setting.decoder}", title_justify="left")
-    table.add_column("set", overflow="fold")
-    for name in (
-        "lines",
-        "characters",
-        "CER",
-        "95 % interval",
-        "WER",
-        "95 % interval",
-        "ECE",
-        "uncal.",
-        "clusters",
-        "lines/s",
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
+    The first table needs 80 columns and begins with what is compared most: set, lines, CER, WER.
+    """
+    rates = _table(f"{setting.model}, {setting.decoder}", ("lines", "CER", "WER", "CER, 95 % interval", "WER, 95 %"))
+    details = _table("", ("characters", "clusters", "ECE", "uncalibrated", "lines/s"))
     for item in evaluation.sets:
         label = item.source.name + (f" ({item.source.split})" if item.source.split else "")
-        table.add_row(*_row(label, item.figures, item.clusters))
+        rates.add_row(*_rates(label, item.figures))
+        details.add_row(*_details(label, item.figures, item.clusters))
     if len(evaluation.sets) > 1:
-        table.add_section()
-        table.add_row(*_row("all", evaluation.total, None))
-    # Rich takes 80 columns where it finds no terminal, which would cut the figures in a build log.
-    console = Console(file=file, width=None if file.isatty() else 160, markup=False, highlight=False)
-    console.print(table)
-    for text in _notes(evaluation):
-        console.print(text, soft_wrap=True)
+        for table, row in (
+            (rates, _rates("all", evaluation.total)),
+            (details, _details("all", evaluation.total, None)),
+        ):
+            table.add_section()
+            table.add_row(*row)
+    return [rates, details]
 
 
-def _row(label: str, figures: Figures, clusters: Clusters | None) -> list[Any]:
+def _table(title: str, columns: Sequence[str]) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("set", overflow="fold")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _rates(label: str, figures: Figures) -> list[Any]:
     from rich.text import Text
 
     return [
         Text(label),
         f"{figures.lines:,}",
-        f"{figures.characters.reference_length:,}",
         f"{figures.characters.rate:.4f}",
-        _format_interval(figures.cer_interval),
         f"{figures.words.rate:.4f}",
+        _format_interval(figures.cer_interval),
         _format_interval(figures.wer_interval),
+    ]
+
+
+def _details(label: str, figures: Figures, clusters: Clusters | None) -> list[Any]:
+    from rich.text import Text
+
+    return [
+        Text(label),
+        f"{figures.characters.reference_length:,}",
+        f"{clusters.count:,} {clusters.by}{'s' if clusters.count != 1 else ''}" if clusters else "",
         _format_error(figures.confidence.word_error),
         _format_error(figures.confidence.raw_word_error),
-        f"{clusters.count:,} {clusters.by}{'s' if clusters.count != 1 else ''}" if clusters else "",
         f"{figures.lines_per_second:.1f}",
     ]
 
@@ -214,11 +225,12 @@ def _format_error(error: CalibrationError | None) -> str:
     return "-" if error is None else f"{error.equal_width:.4f}"
 
 
-def _notes(evaluation: Evaluation) -> Iterator[str]:
+def notes(evaluation: Evaluation) -> Iterator[str]:
+    """Yield what a reader of the tables should know: characters outside the alphabet, unreadable lines."""
     if evaluation.total.outside_alphabet:
         yield f"Outside the model's alphabet: {_format_characters(evaluation.total.outside_alphabet)}"
     if evaluation.total.unreadable:
-        yield f"Lines that could not be opened, in no figure above: {evaluation.total.unreadable:,}"
+        yield f"Lines that could not be opened and count in no figure above: {evaluation.total.unreadable:,}"
 
 
 def _format_characters(counts: Mapping[str, int]) -> str:
@@ -230,15 +242,16 @@ def _format_characters(counts: Mapping[str, int]) -> str:
     return f"{total:,} character{'s' if total != 1 else ''} of the texts ({shown}{more})"
 
 
-def print_reject_curve(figures: ConfidenceFigures, file: TextIO) -> None:
-    """The CER of the surest lines, as a table."""
-    print("\nlines kept  confidence at least     CER", file=file)
-    for point in figures.reject_curve:
-        print(f"{point.kept:10.0%}  {point.confidence:19.4g}  {point.cer:.4f}", file=file)
+def describe_reject_curve(figures: ConfidenceFigures) -> str:
+    """Return the CER of the most confident lines, as a table."""
+    rows = (f"{point.kept:10.0%}  {point.confidence:18.4g}  {point.cer:.4f}" for point in figures.reject_curve)
+    return "\n".join(["lines kept  minimum confidence     CER", *rows])
 
 
-def print_worst(lines: Sequence[ScoredLine], file: TextIO) -> None:
-    """The worst lines, truth above reading."""
-    for line in lines:
-        print(f"\n{line.set} {line.id}: {line.characters.edits} edits in {line.characters.reference_length}", file=file)
-        print(f"  truth    {line.truth}\n  reading  {line.reading}", file=file)
+def describe_worst(lines: Sequence[ScoredLine]) -> str:
+    """Return the worst lines, truth above reading."""
+    return "\n".join(
+        f"\n{line.set} {line.id}: {line.characters.edits} edits in {line.characters.reference_length}\n"
+        f"  truth    {line.truth}\n  reading  {line.reading}"
+        for line in lines
+    )

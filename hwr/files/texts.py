@@ -98,3 +98,19 @@ def _checked(file: IO[bytes], path: Path) -> bytes:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text (cut off in a character); convert it first") from None
     return b"".join(chunks)
+
+
+def spreadsheet_cell(text: str) -> str:
+    """Return `text` as a cell of a table that a spreadsheet will not run as a formula, and without tabs or line breaks.
+
+    Spreadsheets take what begins with =, +, - or @ for a formula, which can start programs; a leading apostrophe makes
+    it text (OWASP, CSV Injection). Numbers stay numbers.
+    """
+    cell = " ".join(text.split())
+    if len(cell) < 2 or cell[0] not in "=+-@":
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell

@@ -2,12 +2,13 @@
 
 One row for each page (level 1), block (2), paragraph (3: one a block), line (4) and word (5), with its numbers and its
 box in whole pixels. `conf` is the word's confidence in per cent; it is -1 in the rows of other levels, which have no
-text either.
+text either. A word that a spreadsheet would run as a formula begins with an apostrophe.
 """
 
 from typing import BinaryIO
 
 from hwr.files.images import Pixels
+from hwr.files.texts import spreadsheet_cell
 from hwr.formats.places import block_box, blocks, line_box, placed_words
 from hwr.page.page import Box, Page
 
@@ -42,7 +43,7 @@ class TsvWriter:
 
     def _row(self, numbers: tuple[int, ...], box: Box, conf: str = NO_CONFIDENCE, text: str = "") -> None:
         x0, y0, x1, y1 = (round(value) for value in box)
-        self._write("\t".join([*map(str, (*numbers, x0, y0, x1 - x0, y1 - y0)), conf, text]))
+        self._write("\t".join([*map(str, (*numbers, x0, y0, x1 - x0, y1 - y0)), conf, spreadsheet_cell(text)]))
 
     def _write(self, row: str) -> None:
         self._file.write(row.encode("utf-8", errors="backslashreplace") + b"\n")

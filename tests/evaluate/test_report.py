@@ -3,24 +3,27 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from line_sets import NumberReader
+from rich.console import Console
 
 from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, evaluate
 from hwr.evaluate.gate import Gate, check_gate
 from hwr.evaluate.lines import ReadLine, ScoredLine, UnreadableLines
 from hwr.evaluate.report import (
     LINE_COLUMNS,
+    LINE_HEADER,
     Setting,
     WorstLines,
     as_json,
-    print_reject_curve,
-    print_table,
-    print_worst,
-    write_line,
-    write_line_header,
+    describe_reject_curve,
+    describe_worst,
+    line_row,
+    notes,
+    tables,
 )
 from hwr.evaluate.sets import find_sets
 from hwr.metrics import ErrorCounts
@@ -42,6 +45,16 @@ def evaluation(tmp_path: Path) -> Evaluation:
         reader.store(tmp_path / "second", [("abc", "abc")]),
     ]
     return evaluate(reader, reader.alphabet, find_sets(paths, "val")[0])
+
+
+def printed(evaluation: Evaluation, width: int = 120) -> list[str]:
+    """The tables as a terminal of this width shows them."""
+    texts = []
+    for table in tables(evaluation, SETTING):
+        console = Console(file=io.StringIO(), width=width, color_system=None, markup=False, highlight=False)
+        console.print(table)
+        texts.append(console.file.getvalue())  # type: ignore[attr-defined]
+    return texts
 
 
 def keys(value: object, prefix: str = "") -> set[str]:
@@ -87,13 +100,24 @@ def test_every_key_of_the_json_is_documented(evaluation: Evaluation) -> None:
 
 
 def test_table_shows_each_set_and_all(evaluation: Evaluation) -> None:
-    file = io.StringIO()
-    print_table(evaluation, SETTING, file)
-    text = file.getvalue()
-    assert "[first] (val)" in text and "second (val)" in text and "all" in text
-    assert "0.3000" in text and "0.2308" in text
-    assert "1 character of the texts ('ß' 1)" in text
-    assert "…" not in text
+    rates, details = printed(evaluation)
+    assert "[first] (val)" in rates and "second (val)" in rates and "all" in rates
+    assert "0.3000" in rates and "0.2308" in rates
+    assert "[first] (val)" in details and "lines/s" in details
+    assert list(notes(evaluation)) == ["Outside the model's alphabet: 1 character of the texts ('ß' 1)"]
+
+
+def test_the_table_of_rates_fits_80_columns_and_begins_with_what_is_compared(tmp_path: Path) -> None:
+    reader = NumberReader()
+    name = "a-set-with-a-rather-long-name-" * 3
+    evaluation = evaluate(
+        reader, reader.alphabet, find_sets([reader.store(tmp_path / name, [("abc", "abd")])], "val")[0]
+    )
+    rates, _ = printed(evaluation, width=80)
+    head = next(line.split() for line in rates.splitlines() if "CER" in line)
+    assert head[:4] == ["set", "lines", "CER", "WER"]
+    assert "…" not in rates and max(map(len, rates.splitlines())) <= 80
+    assert "0.3333" in rates and "1.0000" in rates
 
 
 def test_confidences_in_json_and_table(tmp_path: Path) -> None:
@@ -109,13 +133,10 @@ def test_confidences_in_json_and_table(tmp_path: Path) -> None:
     assert figures["reject_curve"][0] == {"kept": 1.0, "min_confidence": 0.2, "cer": pytest.approx(3 / 12)}
     assert figures["reject_curve"][-1] == {"kept": 0.05, "min_confidence": 0.9, "cer": 0.0}
     assert figures["reject_area"] == pytest.approx((0 + 1 / 7 + 3 / 12) / 3)
-    file = io.StringIO()
-    print_table(evaluation, SETTING, file)
-    assert "0.2400" in file.getvalue() and "0.3200" in file.getvalue()
-    file = io.StringIO()
-    print_reject_curve(evaluation.total.confidence, file)
-    rows = [line.split() for line in file.getvalue().splitlines()]
-    assert ["100%", "0.2", "0.2500"] in rows and ["65%", "0.6", "0.1429"] in rows and len(rows) == 22
+    _, details = printed(evaluation)
+    assert "0.2400" in details and "0.3200" in details
+    rows = [line.split() for line in describe_reject_curve(evaluation.total.confidence).splitlines()]
+    assert ["100%", "0.2", "0.2500"] in rows and ["65%", "0.6", "0.1429"] in rows and len(rows) == 21
 
 
 def test_without_word_confidences_there_is_no_calibration_error(evaluation: Evaluation) -> None:
@@ -145,9 +166,8 @@ def test_worst_lines_leave_out_the_flawless_and_may_be_none() -> None:
 
 
 def test_worst_lines_are_printed_truth_above_reading() -> None:
-    file = io.StringIO()
-    print_worst([scored("a [b]", 2, 5, "wo[r]d", "word")], file)
-    assert file.getvalue() == "\nset a [b]: 2 edits in 5\n  truth    wo[r]d\n  reading  word\n"
+    text = describe_worst([scored("a [b]", 2, 5, "wo[r]d", "word")])
+    assert text == "\nset a [b]: 2 edits in 5\n  truth    wo[r]d\n  reading  word"
 
 
 def test_line_table_is_read_back_by_csv() -> None:
@@ -155,12 +175,15 @@ def test_line_table_is_read_back_by_csv() -> None:
         scored("a", 2, 5, 'he said "no"', "he said 'no'"),
         UnreadableLines("set", "broken\tid", "image is empty", "truth"),
     ]
-    file = io.StringIO()
-    write_line_header(file)
-    for line in lines:
-        write_line(file, line)
-    rows = list(csv.DictReader(io.StringIO(file.getvalue()), delimiter="\t", quoting=csv.QUOTE_NONE))
+    table = io.StringIO("".join([LINE_HEADER, *map(line_row, lines)]))
+    rows = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
     assert tuple(rows[0]) == LINE_COLUMNS
     assert rows[0]["truth"] == 'he said "no"' and rows[0]["edits"] == "2" and rows[0]["confidence"] == "0.5"
     assert (rows[1]["id"], rows[1]["edits"], rows[1]["reading"]) == ("broken id", "", "")
     assert (rows[1]["truth"], rows[1]["error"]) == ("truth", "image is empty")
+
+
+def test_line_table_has_the_writer_and_no_formula() -> None:
+    line = replace(scored("a", 1, 5, '=HYPERLINK("http://x")', "-1.5"), writer="w7")
+    _, id, writer, *_, truth, reading, error = line_row(line).rstrip("\n").split("\t")
+    assert (id, writer, truth, reading, error) == ("a", "w7", '\'=HYPERLINK("http://x")', "-1.5", "")

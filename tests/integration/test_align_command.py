@@ -98,7 +98,7 @@ def test_bad_lines_are_named_and_the_others_aligned(run: partial[tuple[int, str,
     bad = [("no image", b"this is none"), ("ж", image_file()), ("too long " * 60, image_file()), (" ", image_file())]
     store(tmp_path / "set", *bad)
     code, out, err = run(tmp_path / "set")
-    path = tmp_path / "set" / "val.parquet"
+    path = tmp_path / "set"
     assert code == 3
     assert [json.loads(line)["id"] for line in out.splitlines()] == ["line-1", "line-2", "line-3"]
     errors = err.splitlines()
@@ -137,19 +137,19 @@ def test_wrong_use(run: partial[tuple[int, str, str]], tmp_path: Path) -> None:
         ([LINE, "--text", ""], "the text is empty"),
         ([LINE, "--text", "жж"], "does not know 'ж'"),
         ([LINE, "--text", "long " * 200], "too long for the line"),
-        ([LINE, "--text", "a", "--text-file", tmp_path / "two.txt"], "exclude each other"),
+        ([LINE, "--text", "a", "--text-file", tmp_path / "two.txt"], "--text does not go with --text-file"),
         ([LINE, "--text-file", tmp_path / "two.txt"], "2 lines of text"),
         ([LINE, "--text-file", tmp_path / "empty.txt"], "holds no text"),
         ([LINE, "--text-file", tmp_path / "gone.txt"], "no such text file"),
-        ([LINE, "--text", "a", "--limit", 3], "--limit belongs to a data set"),
-        ([LINE, "--text", "a", "--split", "val"], "--split belongs to a data set"),
+        ([LINE, "--text", "a", "--limit", 3], "--limit applies to a data set"),
+        ([LINE, "--text", "a", "--split", "val"], "--split applies to a data set"),
         ([LINE, "--text", "a", "-o", both, "--overlay", both], "both -o and --overlay"),
         ([LINE, "--text", "a", "-m", "giant"], "no model named 'giant'"),
         ([tmp_path / "gone.png", "--text", "a"], "no such file"),
         ([tmp_path / "broken.png", "--text", "a"], "not an image"),
-        ([tmp_path / "set", "--text", "a"], "--text belongs to a single image"),
-        ([tmp_path / "set", "--text-file", tmp_path / "two.txt"], "--text-file belongs to a single image"),
-        ([tmp_path / "set", "--overlay", tmp_path / "o.png"], "--overlay belongs to a single image"),
+        ([tmp_path / "set", "--text", "a"], "--text applies to a single image"),
+        ([tmp_path / "set", "--text-file", tmp_path / "two.txt"], "--text-file applies to a single image"),
+        ([tmp_path / "set", "--overlay", tmp_path / "o.png"], "--overlay applies to a single image"),
         ([tmp_path / "set", "--split", "test"], "no test.parquet here; there is: val"),
         ([tmp_path / "set", "--text-column", "words"], "no column 'words'"),
         ([tmp_path / "gone.parquet"], "does not exist"),

@@ -107,7 +107,7 @@ def test_a_good_set_does_not_make_up_for_a_bad_one(run: Run, good: Path, bad: Pa
     pooled = run(good, bad, "--json", "-").report["total"]["cer"]
     outcome = run(good, bad, "--max-cer", pooled + 0.01, "--json", "-")
     assert outcome.code == 1
-    assert "bad: CER" in outcome.err and "good: CER" not in outcome.err
+    assert "bad: CER" in outcome.err and "bound kept: good: CER" in outcome.err
     assert [check["passed"] for check in outcome.report["gate"]["checks"]] == [True, False]
 
 
@@ -117,8 +117,8 @@ def test_files_are_written_even_when_the_gate_fails(run: Run, good: Path, tmp_pa
     assert outcome.code == 1
     assert json.loads(report.read_text(encoding="utf-8"))["gate"]["passed"] is False
     rows = [line.split("\t") for line in lines.read_text(encoding="utf-8").splitlines()]
-    assert rows[0][:4] == ["set", "id", "edits", "characters"]
-    assert [row[5:7] for row in rows[1:]] == [list(pair) for pair in GOOD]
+    assert rows[0][:5] == ["set", "id", "writer", "edits", "characters"]
+    assert [row[6:8] for row in rows[1:]] == [list(pair) for pair in GOOD]
     assert "truth    nine more\n  reading  nine mare\n" in outcome.out
     assert sorted(path.name for path in report.parent.iterdir()) == ["lines.tsv", "report.json"]
 
@@ -153,7 +153,12 @@ def test_a_missing_set_is_named_and_the_others_are_measured(run: Run, good: Path
     pq.write_table(pa.table({"picture": [b"x"], "text": ["a"]}), tmp_path / "columns.parquet")
     outcome = run(good, tmp_path / "absent", tmp_path / "columns.parquet", "--max-cer", "0.5", "--json", "-")
     assert outcome.code == 3
-    assert "absent" in outcome.err and "picture" in outcome.err and outcome.err.count("\n") == 2
+    assert (
+        "absent" in outcome.err
+        and "bound kept: good: CER 0.0500 is within --max-cer 0.5" in outcome.err
+        and "picture" in outcome.err
+        and outcome.err.count("\n") == 3
+    )
     assert len(outcome.report["failed_sets"]) == 2 and len(outcome.report["sets"]) == 1
 
 
@@ -313,7 +318,7 @@ def test_reject_curve_as_table_and_drawing(run: Run, reader: NumberReader, tmp_p
     ("arguments", "says"),
     [
         (["--reject-curve", "curve.png"], "name it FILE.svg"),
-        (["--reject", "--json", "-"], "lies in the JSON"),
+        (["--reject", "--json", "-"], "the JSON has the curve"),
     ],
 )
 def test_reject_options_that_cannot_be(run: Run, good: Path, arguments: list[str], says: str) -> None:

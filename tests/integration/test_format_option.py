@@ -96,6 +96,6 @@ def test_pictures_have_no_marks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     code, out, err = run_command(monkeypatch, capsys, "recognize", "--format", "pdf", "--min-confidence", 0.5, SAMPLE)
     assert (code, out) == (2, "")
     assert err == (
-        "hwr: error: --min-confidence: pdf has no mark for uncertain words; "
-        "these have: text, json, hocr, alto, page, overlay\n"
+        "hwr: error: --min-confidence: pdf cannot mark uncertain words; "
+        "these formats can: text, json, hocr, alto, page, overlay\n"
     )

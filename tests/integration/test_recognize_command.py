@@ -254,8 +254,8 @@ def test_a_format_without_marks_refuses_them(run: Run, monkeypatch: pytest.Monke
     monkeypatch.setitem(FORMATS, "text", replace(FORMATS["text"], marks=False))
     done = run(SAMPLES / "line-1.png", "--min-confidence", 0.5)
     assert done.code == 2 and done.err == [
-        "hwr: error: --min-confidence: text has no mark for uncertain words; "
-        f"these have: {', '.join(name for name, entry in FORMATS.items() if entry.marks)}"
+        "hwr: error: --min-confidence: text cannot mark uncertain words; "
+        f"these formats can: {', '.join(name for name, entry in FORMATS.items() if entry.marks)}"
     ]
     assert run("--line", SAMPLES / "line-1.png").code == 0
 
@@ -266,7 +266,7 @@ def test_the_standard_output_takes_one_document_of_a_format_that_does_not_stream
     assert (done.code, done.out, done.err) == (
         2,
         "",
-        ["hwr: error: several inputs as tsv do not fit on the standard output; give a folder with -o"],
+        ["hwr: error: several inputs as tsv do not fit on stdout; name a folder with -o"],
     )
     done = run("--line", "--format", "overlay", *lines, "-o", tmp_path / "out")
     assert (done.code, sorted(path.name for path in (tmp_path / "out").iterdir())) == (
@@ -283,7 +283,7 @@ def test_a_picture_is_not_for_a_terminal(run: Run, monkeypatch: pytest.MonkeyPat
     assert (done.code, done.out, done.err) == (
         2,
         "",
-        ["hwr: error: overlay is not for a terminal; give a file with -o"],
+        ["hwr: error: overlay is binary and not for a terminal; name a file with -o"],
     )
 
 

@@ -1,0 +1,226 @@
+"""Options that several commands share."""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hwr.errors import MissingDependency, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from hwr.recognize.decoder import DecoderOptions
+    from hwr.store.columns import Columns
+
+NONE = "none"
+"""The name for --lm that switches the language model off."""
+
+COLUMNS = ("image", "text", "id", "writer", "page")
+DECODER = ("decoder", "language_models", "weight", "insertion_bonus", "width", "lexicon", "unknown_cost")
+"""Parameters of `decoder_options`, for the sections of a command's help."""
+COLUMN_NAMES = tuple(f"{name}_column" for name in COLUMNS)
+"""Parameters of `column_options`."""
+
+MODEL_SUFFIXES = (".safetensors", ".onnx")
+
+FILE = click.Path(path_type=Path)
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Rate(click.FloatRange):
+    """A rate from 0 to 1. "nan", which is neither above nor below a bound, is refused."""
+
+    name = "rate"
+
+    def __init__(self) -> None:
+        super().__init__(0, 1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = float("nan")
+        if not 0 <= rate <= 1:
+            self.fail(f"{value!r} is not a rate from 0 to 1; 0.05 is 5 %.", param, ctx)
+        return rate
+
+
+def model_option(command: Function) -> Function:
+    """Add the option that names the model, `model`."""
+    help = "Name of an installed model, or a model file.  [default: small]"
+    return click.option("-m", "--model", metavar="NAME|FILE", help=help)(command)
+
+
+def set_options(verb: str = "Read") -> Callable[[Function], Function]:
+    """Return what adds the options of commands that read line stores: `split` and `limit`."""
+
+    def add(command: Function) -> Function:
+        help = f"{verb} only the first N lines of each set."
+        command = click.option("--limit", type=click.IntRange(1), metavar="N", help=help)(command)
+        help = "Which file of a store to use: STORE/SPLIT.parquet."
+        return click.option("--split", default="val", show_default=True, metavar="SPLIT", help=help)(command)
+
+    return add
+
+
+def column_options(*names: str) -> Callable[[Function], Function]:
+    """Return what adds an option for each Parquet column that another program may have named otherwise."""
+
+    def add(command: Function) -> Function:
+        for name in reversed(names):
+            help = f"Parquet column of the {name}."
+            option = click.option(f"--{name}-column", default=name, show_default=True, metavar="NAME", help=help)
+            command = option(command)
+        return command
+
+    return add
+
+
+def make_columns(values: dict[str, Any]) -> "Columns":
+    """Return the columns that `column_options` collected."""
+    from hwr.store.columns import Columns
+
+    return Columns(**{name: values[f"{name}_column"] for name in COLUMNS if f"{name}_column" in values})
+
+
+def decoder_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the decoder; the command gets them together as `decoding`, for `make_decoder_options`."""
+
+    @wraps(command)
+    def collected(*args: Any, **kwargs: Any) -> Any:
+        return command(*args, decoding={name: kwargs.pop(name) for name in DECODER}, **kwargs)
+
+    for option in reversed(_DECODER_OPTIONS):
+        collected = option(collected)
+    return collected
+
+
+_DECODER_OPTIONS = (
+    click.option(
+        "--decoder",
+        type=click.Choice(["greedy", "beam"]),
+        help="Take the network's best path, or search with a language model.  [default: what the model was tuned for]",
+    ),
+    click.option(
+        "--lm",
+        "language_models",
+        multiple=True,
+        metavar="NAME|FILE",
+        help="Language model for the search (.lm or ARPA). Repeat it to choose the best one for each line; "
+        "none: search without.",
+    ),
+    click.option("--lm-weight", "weight", type=click.FloatRange(0), metavar="W", help="Weight of the language model."),
+    click.option("--insertion-bonus", type=float, metavar="B", help="Bonus for each character of a candidate text."),
+    click.option(
+        "--beam-width", "width", type=click.IntRange(1), metavar="N", help="Number of candidate texts to keep."
+    ),
+    click.option("--lexicon", type=FILE, metavar="FILE", help="Prefer the words in this file, one per line."),
+    click.option(
+        "--unknown-cost",
+        type=click.FloatRange(0),
+        metavar="C",
+        help="Cost of each word that is not in the lexicon; inf allows no such word.",
+    ),
+)
+
+
+def make_decoder_options(decoding: dict[str, Any]) -> "DecoderOptions":
+    """Return the options that `decoder_options` collected.
+
+    Raises:
+        UsageError: they do not fit together.
+    """
+    from hwr.recognize.decoder import DecoderOptions
+
+    names = decoding["language_models"]
+    models = tuple(name for name in names if name != NONE) if names else None
+    return DecoderOptions(**{**decoding, "language_models": models})
+
+
+@contextmanager
+def text_file(path: Path | None) -> Iterator[Callable[[str], None]]:
+    """Yield what writes to a text file, which is put in its place when the block ends; nothing without a path.
+
+    The file is opened at once, so that a folder that cannot be written is found before the reading, which takes long.
+
+    Raises:
+        OutputError: it cannot be written; also when the function is called.
+    """
+    from hwr.files.atomic import atomic_write
+
+    if path is None:
+        yield lambda text: None
+        return
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file")
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+
+        def write(text: str) -> None:
+            try:
+                file.write(text)
+                file.flush()
+            except OSError as error:  # here it is known which of several files it is
+                raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+        yield write
+
+
+def force_option(command: Function) -> Function:
+    """Add the option that allows files to be overwritten."""
+    return click.option("--force", is_flag=True, help="Overwrite existing files.")(command)
+
+
+def check_free(target: Path, force: bool) -> None:
+    """Refuse to overwrite a file, before any work is done.
+
+    Raises:
+        OutputError: it exists and `force` is not set, or it is a folder.
+    """
+    from hwr.recognize.outputs import check_free
+
+    check_free(target, force)
+
+
+def text_options(command: Function) -> Function:
+    """Add the options of commands that read texts for language models, `wrap` and `plain`."""
+    help = "Use the quotes and dashes of a keyboard, or keep those of print.  [default: plain]"
+    command = click.option("--plain/--as-printed", default=True, help=help)(command)
+    help = "Break paragraphs into lines of this many characters, as writers do; 0 keeps them whole."
+    return click.option("--wrap", type=click.IntRange(0), default=60, show_default=True, metavar="N", help=help)(
+        command
+    )
+
+
+def settings_options(kind: str) -> Callable[[Function], Function]:
+    """Return what adds the options of commands that store decoder settings in a model, `write` and `output`."""
+
+    def add(command: Function) -> Function:
+        help = "Store them in copies of the model's files with this name."
+        command = click.option("-o", "--output", type=FILE, metavar="FILE", help=help)(command)
+        return click.option("--write", is_flag=True, help=f"Store the {kind} in the model's files.")(command)
+
+    return add
+
+
+def check_settings_target(model: str, write: bool, output: Path | None) -> Path:
+    """Check that the settings can be stored, before the reading, which takes minutes; return the model's file.
+
+    Raises:
+        UsageError: both options, or a name that is not that of a model file.
+        MissingDependency: an ONNX file would have to be changed, and onnx is not installed.
+    """
+    from hwr.recognize.models import find_model
+
+    files = find_model(model)
+    source = files.safetensors or files.onnx
+    assert source is not None
+    if write and output is not None:
+        raise UsageError("--write changes the model's own files and -o makes new ones: give one of them")
+    if output is not None and output.suffix not in MODEL_SUFFIXES:
+        raise UsageError(f"{output}: name a model file, {' or '.join(MODEL_SUFFIXES)}")
+    if (write or output) and files.onnx is not None and importlib.util.find_spec("onnx") is None:
+        raise MissingDependency("onnx, which is needed to change an ONNX file, is not installed; run: pip install onnx")
+    return source

@@ -1,0 +1,111 @@
+"""The help of every command, and what the click layer refuses."""
+
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from hwr.cli import cli
+from hwr.cli.base import Command, Rule
+
+
+def commands(group: click.Group = cli, path: tuple[str, ...] = ("hwr",)) -> Iterator[tuple[str, click.Command]]:
+    """Every command that is not a group, with its full name."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield " ".join((*path, name)), command
+
+
+ALL = dict(commands())
+
+
+def invoke(command: click.Command, *arguments: str) -> None:
+    command.main(list(arguments), standalone_mode=False)
+
+
+@click.command(
+    "sample",
+    cls=Command,
+    sections={"Size": ("width",)},
+    examples=[("hwr sample", "Do it."), ("hwr sample --width 2", "Do it twice.")],
+    rules=[
+        Rule("width", excludes=("fast",), reason="it takes time"),
+        Rule("skip", needs=("output",)),
+    ],
+)
+@click.option("--width", type=int, default=1)
+@click.option("--fast/--slow", default=False)
+@click.option("--name", multiple=True)
+@click.option("--skip", is_flag=True)
+@click.option("-o", "--output")
+def sample(**values: object) -> None:
+    """Do something."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--width", "1", "--width", "2"], "--width was given 2 times; it takes one value"),
+        (["--fast", "--slow"], "--fast/--slow was given 2 times; it takes one value"),
+        (["-o", "a", "--output=b"], "-o/--output was given 2 times; it takes one value"),
+        (["--fast", "--width", "1"], "--width does not go with --fast: it takes time"),
+        (["--skip"], "--skip needs --output"),
+    ],
+)
+def test_options_that_do_not_go_together(arguments: list[str], message: str) -> None:
+    with pytest.raises(click.UsageError) as raised:
+        invoke(sample, *arguments)
+    assert raised.value.format_message() == message
+
+
+@pytest.mark.parametrize("arguments", [["--name", "a", "--name", "b"], ["--width", "2"], ["--skip", "-o", "x"], []])
+def test_options_that_go_together(arguments: list[str]) -> None:
+    invoke(sample, *arguments)
+
+
+def test_help_has_sections_and_examples() -> None:
+    text = sample.get_help(click.Context(sample, info_name="hwr sample"))
+    assert "\nSize:\n  --width INTEGER" in text and "\nOther options:\n  --fast / --slow" in text
+    assert text.endswith("Examples:\n  hwr sample\n    Do it.\n  hwr sample --width 2\n    Do it twice.")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_section_names_only_options_that_exist_and_each_once(name: str) -> None:
+    command = ALL[name]
+    assert isinstance(command, Command)
+    named = [option for names in command.sections.values() for option in names]
+    assert len(set(named)) == len(named)
+    assert set(named) <= {item.name for item in command.params if isinstance(item, click.Option)}
+
+
+@pytest.mark.parametrize(
+    ("word", "close"), [("recognise", "recognize"), ("modles", "models"), ("eval", None), ("xyzzy", None)]
+)
+def test_a_command_that_is_nearly_one_is_suggested(word: str, close: str | None) -> None:
+    context = click.Context(cli, info_name="hwr")
+    if word == "eval":
+        assert cli.resolve_command(context, [word])[0] == "eval"
+        return
+    with pytest.raises(click.UsageError) as raised:
+        cli.resolve_command(context, [word])
+    expected = f"Did you mean {close}?" if close else "hwr --help lists the commands."
+    assert raised.value.format_message() == f"No such command {word!r}. {expected}"
+
+
+def test_help_of_a_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["help", "lm", "build"], prog_name="hwr", standalone_mode=False)
+    first = capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        cli.main(["lm", "build", "--help"], prog_name="hwr")
+    assert capsys.readouterr().out == first and first.startswith("Usage: hwr lm build")
+
+
+def test_recognize_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["help"], prog_name="hwr", standalone_mode=False)
+    _, listed = capsys.readouterr().out.split("Commands:\n")
+    assert listed.split()[0] == "recognize"
