@@ -360,7 +360,7 @@ def test_wrong_use_of_the_decoder(
         (["--decoder", "greedy", "--lm", "none"], "greedy decoder has no language models"),
         (["--decoder", "greedy", "--beam-width", 4], "greedy decoder has no width"),
         (["--unknown-cost", 4], "needs a lexicon"),
-        (["--lexicon", strange, "--unknown-cost", "nan"], "0 or more"),
+        (["--lexicon", strange, "--unknown-cost", "nan"], "at least 0"),
         (["--lm-weight", "nan"], "weight nan"),
         (["--lm-weight", "-1"], "--lm-weight"),
         (["--beam-width", "0"], "--beam-width"),
