@@ -93,7 +93,7 @@ def change_by_neighbour(seed: int = 0) -> float:
 
 
 def main() -> None:
-    """Print who can tell the next bit, and what a longer neighbour changes."""
+    """Print who knows the next bit, and what a longer neighbour changes."""
     print(f"the next bit: one direction {foresee(False):.0%} right, both {foresee(True):.0%}")
     print(f"a longer neighbour in the batch changes the output by {change_by_neighbour()}")
 

@@ -70,7 +70,7 @@ def loss(log_p: Array, text: tuple[int, ...]) -> tuple[float, Array]:
 
 
 def letters(rng: np.random.Generator, count: int = 4) -> tuple[Array, tuple[int, ...]]:
-    """Draw a text of ``count`` letters from 1 to 3 as a noisy row of columns: each letter six wide, then a gap of two."""
+    """Draw a text of ``count`` letters (1 to 3) as noisy columns: each letter six wide, then a gap of two."""
     text = tuple(int(label) for label in rng.integers(1, 4, count))
     columns = np.zeros((8 * count, 3))
     for number, label in enumerate(text):

@@ -3,7 +3,7 @@
 n units, each +1 or -1, all connected. A pattern is learned by Hebb's rule, what fires together is wired together:
 
     W = 1/n sum over patterns of p p^T,    W_ii = 0
-    s_i <- sign(sum_j W_ij s_j)            one unit after another, in random order
+    s_i <- sign(sum_j W_ij s_j)            one unit at a time, in random order
     E = -1/2 s^T W s                       never rises, so the network settles
 
 It is recurrent, but learns in one stroke, without back-propagation. Near its patterns it completes what is damaged.
@@ -63,7 +63,7 @@ def settle(w: Array, s: Array, rng: np.random.Generator, sweeps: int = 20) -> tu
 
 
 def kept(load: float, size: int = 1000, seed: int = 0) -> float:
-    """Store ``load`` times ``size`` random patterns. Return how well each stays: mean overlap after settling, 0 to 1."""
+    """Store ``load`` times ``size`` random patterns. Return their mean overlap with what they settle to, at most 1."""
     rng = np.random.default_rng(seed)
     memories = rng.choice((-1.0, 1.0), (round(load * size), size))
     w = learn(memories)

@@ -40,7 +40,7 @@ def forward(weights: Weights, x: Array) -> tuple[Array, Cache]:
 
 
 def backward(weights: Weights, cache: Cache, dy: Array) -> Weights:
-    """Return the gradients of the weights and, under "x", of the inputs; ``dy`` is that of the outputs (T, B, outputs)."""
+    """Return the gradients of the weights and, under "x", of the inputs; ``dy`` is that of the outputs."""
     x, h, y = cache
     gradients = {name: np.zeros_like(value) for name, value in weights.items()}
     dx, later = np.zeros_like(x), np.zeros_like(y[0])

@@ -47,8 +47,8 @@ def many_to_one(rng: np.random.Generator, batch: int) -> tuple[Array, Labels]:
 def many_to_many(rng: np.random.Generator, batch: int) -> tuple[Array, Labels]:
     """Show three letters, then nothing; ask for the same letters in the opposite order."""
     letters = rng.integers(0, CLASSES, (3, batch))
-    silence = np.zeros((3, batch, CLASSES))
-    return np.concatenate([one_hot(letters, CLASSES), silence]), np.concatenate([np.full_like(letters, -1), letters[::-1]])
+    x = np.concatenate([one_hot(letters, CLASSES), np.zeros((3, batch, CLASSES))])
+    return x, np.concatenate([np.full_like(letters, -1), letters[::-1]])
 
 
 def at_every_step(rng: np.random.Generator, batch: int) -> tuple[Array, Labels]:

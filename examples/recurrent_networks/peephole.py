@@ -8,8 +8,8 @@
     h_t = o tanh(c_t)
 
 Without peepholes, a cell behind a closed output gate is hidden from its own gates too: they see h, and h is zero. The
-demonstration is a clock: it counts in silence, strikes when the count is full, and starts from zero. The weights are set
-by hand. Without peepholes the same cell never strikes.
+demonstration is a clock: it counts in silence, strikes when the count is full, and starts from zero. Its weights are
+set by hand. Without peepholes the same cell never strikes.
 """
 
 import numpy as np
@@ -46,7 +46,7 @@ def forward(weights: Weights, x: Array) -> tuple[Array, Cache]:
 
 
 def backward(weights: Weights, cache: Cache, dh: Array) -> Weights:
-    """Return the gradients of the weights and, under "x", of the inputs; ``dh`` is that of the states (T, B, hidden)."""
+    """Return the gradients of the weights and, under "x", of the inputs; ``dh`` is that of the states."""
     x, h, c, gates = cache
     gradients = {name: np.zeros_like(weights[name]) for name in NAMES}
     p_i, p_f, p_o = weights["p"]

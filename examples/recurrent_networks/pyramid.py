@@ -6,11 +6,11 @@ small neighbourhood and with weights that all places of its layer share:
     a_l(t+1) = tanh( F_l * a_{l-1}(t)  +  L_l * a_l(t)  +  B_l * up(a_{l+1}(t))  +  b_l )
                      forward, stride 2    lateral          backward
 
-All cells update at the same time. What is clear at one place tells others, directly or by way of the layers above, how
-to read what is not. A recurrent convolutional layer is one layer of this with the lateral way only.
+All cells update at the same time. What is clear at one place helps others to read what is not, directly or by way of
+the layers above. A recurrent convolutional layer is one layer of this with the lateral way only.
 
 The demonstration trains two layers by back-propagation through time to restore bars of which a part is hidden, and
-prints the error of each iteration, with all ways and with the forward way alone.
+prints the error of each iteration: with the forward way alone, with forward and lateral, and with all three.
 """
 
 import numpy as np
@@ -88,10 +88,8 @@ def bars(rng: np.random.Generator, batch: int) -> tuple[Array, Array]:
     whole = np.zeros((batch, 1, SIZE, SIZE))
     for picture in whole[:, 0]:
         place = rng.integers(1, SIZE - 2)
-        if rng.random() < 0.5:
-            picture[place : place + 2] = 1
-        else:
-            picture[:, place : place + 2] = 1
+        lying = picture if rng.random() < 0.5 else picture.T
+        lying[place : place + 2] = 1
     hidden = whole.copy()
     hidden[HIDDEN] = 0
     return hidden, whole
