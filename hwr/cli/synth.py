@@ -31,6 +31,13 @@ SHEET_LINES = 48
     "--text", "texts", type=FILE, multiple=True, metavar="FILE", help="Text to write (.txt, .txt.xz, .txt.gz)."
 )
 @click.option("--fonts", type=FILE, multiple=True, metavar="FOLDER|FILE", help="Handwriting fonts (.ttf, .otf).")
+@click.option(
+    "--language", "languages", multiple=True, metavar="NAME", help="Languages of phrases.  [default: by text]"
+)
+@click.option("--phrases", multiple=True, metavar="KIND", help="Kinds of phrases: date, figures ...  [default: all]")
+@click.option(
+    "--phrase-share", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Texts with a phrase in them."
+)
 @click.option("--strokes", type=FILE, metavar="NPZ", help="Recorded pen strokes.")
 @click.option("--words", type=FILE, metavar="PARQUET", help="Images of single words with their writers.")
 @click.option(
@@ -100,6 +107,9 @@ def _synth_options(values: dict[str, Any]) -> "SynthOptions":
         Shares(**shares),
         values["paper_share"],
         PaperOptions().with_probabilities(_numbers(values["papers"], "--paper")),
+        values["languages"],
+        values["phrases"],
+        values["phrase_share"],
     )
 
 

@@ -189,10 +189,15 @@ class _Fonts:
     def __init__(
         self, options: SynthOptions, alphabet: frozenset[str] | None, report: Callable[[str], None] | None
     ) -> None:
-        from hwr.synth.phrases import TextSampler
+        from hwr.synth.texts import TextSampler
         from hwr.synth.typeset import FontRenderer
 
-        self._texts = TextSampler(options.texts)
+        self._texts = TextSampler(
+            options.texts,
+            phrase_share=options.phrase_share,
+            phrases=options.phrases,
+            languages=options.languages,
+        )
         self._fonts = FontRenderer(options.fonts, report=report)
         self._alphabet = alphabet
 

@@ -130,8 +130,11 @@ class SynthOptions(Settings):
     """What lines are made of.
 
     Attributes:
-        texts: files of text for the fonts, a paragraph a line; `.txt`, or compressed `.txt.xz`.
-        fonts: font files, or folders of them. Fonts need texts.
+        texts: files of text for the fonts, a paragraph a line; `.txt`, `.txt.xz` or `.txt.gz`.
+        fonts: font files, or folders of them. Fonts need texts or languages.
+        languages: of the phrases (`hwr.synth.phrases.LANGUAGES`); empty: that of each text.
+        phrases: kinds of phrases, such as `date` or `figures`; empty: all.
+        phrase_share: share of texts that are a phrase or have one in them; without texts, all are.
         strokes: pen movements (.npz). words: word images (Parquet).
         shares: how the lines divide over the sources that are given.
         paper_share: share of the lines that get paper and degradations; the others are clean ink on white.
@@ -148,13 +151,16 @@ class SynthOptions(Settings):
     shares: Shares = field(default_factory=Shares)
     paper_share: Share = 0.9
     papers: PaperOptions = field(default_factory=PaperOptions)
+    languages: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
+    phrase_share: Share = 0.25
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (self.fonts or self.texts or self.strokes or self.words):
             raise UsageError("nothing to make lines of: give texts and fonts (--text, --fonts), --strokes or --words")
-        if self.fonts and not self.texts:
-            raise UsageError("fonts need something to write: give --text FILE too")
+        if self.fonts and not (self.texts or self.languages):
+            raise UsageError("fonts need something to write: give --text FILE, or --language NAME for phrases alone")
         if self.texts and not self.fonts:
             raise UsageError("texts need fonts to be written in: give --fonts FOLDER too (none ship with hwr)")
         if not any(self.source_shares().values()):

@@ -1,142 +1,130 @@
-"""Phrases and the sampler of texts."""
+"""Phrases: rules, languages, and what prose lacks."""
 
 import re
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hwr.errors import InputError, UsageError
-from hwr.synth.phrases import LANGUAGES, TextSampler, phrase
+from hwr.errors import UsageError
+from hwr.synth.phrases import LANGUAGES, Grammar, find_language, grammar, phrase, read_rules
 from hwr.text import normalise_text
 
-ASCII = "".join(map(chr, range(33, 127)))
+ASCII = set(map(chr, range(33, 127))) - set("~`")
+LETTERS = {
+    "danish": "æøåÆØ",
+    "dutch": "ëïéË",
+    "english": "£½",
+    "french": "éèêëàâçùûîïôœÉÈÀÇ",
+    "german": "äöüßÄÖÜ",
+    "italian": "àèéìòùÀÈÉÌÒÙ",
+    "norwegian": "æøåÆØÅ",
+    "portuguese": "ãõáéíóúâêôçÃÕÇÉ",
+    "spanish": "ñáéíóúü¿¡ÑÁÉÍÓÚ",
+    "swedish": "åäöéÅÄÖ",
+}
+"""Letters that the language is not written without."""
+
+SENTENCES = {
+    "english": "He said that it was not his, and to the end of the day she had kept it in the house with you.",
+    "german": "Der Vater und die Mutter gingen mit dem Kind auf den Berg, das Wetter ist nicht zu schlecht.",
+    "dutch": "De man is niet met het paard op de markt, en hij zijn vrouw voor een huis dat te koop is.",
+}
 
 
-@pytest.fixture
-def prose(tmp_path: Path) -> Path:
-    path = tmp_path / "prose.txt"
-    lines = ("“It’s the cat,” he said — and the dog… barked at the ½ moon of the valley.", "All the ways of the world.")
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
+def drawn(text: str, rule: str = "start", times: int = 2000) -> Counter[str]:
+    made, generator = Grammar(read_rules(text)), np.random.default_rng(1)
+    return Counter(made.expand(rule, generator) for _ in range(times))
 
 
-def pattern(text: str) -> str:
-    """Letters as a or A, digits as 9: what remains is how the text is built."""
-    shaped = (("A" if c.isupper() else "a") if c.isalpha() else "9" if c.isdigit() else c for c in text)
-    return re.sub(r"(.)\1+", r"\1", "".join(shaped))
+def test_templates_are_drawn_by_weight() -> None:
+    counts = drawn("start: 3* a | b")
+    assert counts.keys() == {"a", "b"}
+    assert 0.7 < counts["a"] / counts.total() < 0.8
+
+
+def test_parts_are_drawn_and_put_in_capitals() -> None:
+    assert drawn("start: {^x} and {^^x}, {x}\nx = élan").keys() == {"Élan and ÉLAN, élan"}
+
+
+def test_numbers_run_over_their_range_with_both_ends() -> None:
+    assert drawn("start: {8-11}").keys() == {"8", "9", "10", "11"}
+    assert drawn("start: {00-02}/{1-1}").keys() == {"00/1", "01/1", "02/1"}
+
+
+def test_rules_run_over_lines_and_words_take_spaces() -> None:
+    assert read_rules("# note\na: x | y z |\n    {b}\nb = one\n    two~three") == {
+        "a": ("x", "y z", "{b}"),
+        "b": ("one", "two three"),
+    }
+
+
+@pytest.mark.parametrize("text", ["start", "start: a\nstart: b"])
+def test_rules_that_cannot_be_read_are_named(text: str) -> None:
+    with pytest.raises(ValueError, match="start"):
+        read_rules(text)
+
+
+def test_a_missing_rule_is_named() -> None:
+    with pytest.raises(ValueError, match=r"start names rules that are missing: nothing"):
+        Grammar(read_rules("start: a {nothing}"))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_phrases_are_of_many_kinds(language: str) -> None:
+def test_phrases_are_of_many_kinds_and_have_the_letters_of_the_language(language: str) -> None:
     generator = np.random.default_rng(1)
-    phrases = [phrase(generator, language) for _ in range(3000)]
+    phrases = [phrase(generator, language) for _ in range(4000)]
     assert len(set(phrases)) > 2000
-    assert len({pattern(text) for text in phrases}) > 500
     assert all(text and text == normalise_text(text) for text in phrases)
-    assert not any(set("{}|~") & set(text) for text in phrases)
-    used = Counter(character for text in phrases for character in set(text))
-    wanted = set(ASCII) - set("{}|~\\^`_$" if language == "french" else "{}|~\\^`_")
-    assert wanted <= used.keys(), sorted(wanted - used.keys())
+    used = set("".join(phrases))
+    assert set(LETTERS[language]) <= used, set(LETTERS[language]) - used
+    used |= set("".join(phrase(generator, language, "signs") for _ in range(2000)))
+    assert used >= ASCII, sorted(ASCII - used)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_kind_can_be_drawn(language: str) -> None:
+    generator = np.random.default_rng(2)
+    for kind in grammar(language).rules:
+        text = phrase(generator, language, kind)
+        assert text and not re.search(r"\{[\w^-]+\}|~", text), (kind, text)
 
 
 @pytest.mark.parametrize(
-    ("language", "expected"),
+    ("language", "kind", "expected"),
     [
-        ("english", r"(January|March|July|May) \d{1,2}(st|nd|rd|th), \d{4}"),
-        ("english", r"\d{1,2}/\d{1,2}/\d{4}"),
-        ("english", r"£\d+|\$\d{1,3},\d{3}"),
-        ("english", r"(Mr|Mrs|Dr)\. [A-Z][a-z]+"),
-        ("english", r"Dear (Sir|Madam|Mr|Mrs)"),
-        ("english", r"\b\d{1,2}:\d\d (a|p)\.m\."),
-        ("english", r"\(\d{3}\) \d{3}-\d{4}"),
-        ("english", r"&c\."),
-        ("english", r"p\. \d+"),
-        ("english", r"\d/\d"),
-        ("english", r"\b[A-Z]{4,} [A-Z]{4,}\b"),
-        ("french", r"le (1er|\d{1,2}) (janvier|février|août) \d{4}"),
-        ("french", r"l'an (mil|mille|deux) "),
-        ("french", r"\d+ fr\. \d\d"),
-        ("french", r"[7-9]bre"),
-        ("french", r"n° ?\d"),
-        ("french", r"(M\.|Mme|Mlle) [A-Z]"),
-        ("french", r"[ÉÈÀÂÊÇ]"),
-        ("french", r"\d,\d\d ?€"),
-        ("french", r"\d{1,2}h\d\d"),
-        ("french", r"« .* »"),
+        ("english", "phrase", r"(January|March|July|May) \d{1,2}(st|nd|rd|th), \d{4}"),
+        ("english", "phrase", r"£\d+|\$\d{1,3},\d{3}"),
+        ("english", "phrase", r"\b\d{1,2}:\d\d (a|p)\.m\."),
+        ("english", "figures", r"^\d+% [A-Z][a-z]+ [A-Z][a-z]+$"),
+        ("english", "figures", r"^- \d \d/\d - \d+$"),
+        ("english", "figures", r"^[A-Z]{4,} \d+' x \d+'$"),
+        ("english", "shopping", r"^\d (lbs?\.|doz\.) [a-z]+$"),
+        ("french", "phrase", r"le (1er|\d{1,2}) (janvier|février|août) \d{4}"),
+        ("french", "phrase", r"\d+ fr\. \d\d"),
+        ("german", "phrase", r"den \d{1,2}\. (März|Mai|Januar) \d{4}"),
+        ("german", "sum", r"^(Summe|Summa|Übertrag):? \d+,\d"),
+        ("italian", "phrase", r"\d{1,2} (gennaio|luglio) \d{4}"),
+        ("spanish", "phrase", r"\d{1,2} de (enero|julio) de \d{4}"),
+        ("portuguese", "phrase", r"\d+ réis"),
+        ("swedish", "form", r"^(Namn|Född|Ort|Ålder|Yrke)"),
     ],
 )
-def test_what_prose_lacks_is_there(language: str, expected: str) -> None:
+def test_what_prose_lacks_is_there(language: str, kind: str, expected: str) -> None:
     generator = np.random.default_rng(2)
-    assert any(re.search(expected, phrase(generator, language)) for _ in range(6000))
+    assert any(re.search(expected, phrase(generator, language, kind)) for _ in range(6000))
 
 
-def test_samples_follow_the_text_rules_and_the_seed(prose: Path) -> None:
-    sampler = TextSampler([prose])
-    first, second = (
-        [sampler.sample(generator) for _ in range(400)]
-        for generator in (np.random.default_rng(3), np.random.default_rng(3))
-    )
-    assert first == second
-    assert all(text and text == normalise_text(text) for text in first)
-    assert max(map(len, first)) <= 110
-    assert len(set(first)) > 200
+def test_languages_are_found_by_their_frequent_words() -> None:
+    for language, sentence in SENTENCES.items():
+        assert find_language(sentence) == language
+    assert find_language("Gallia est omnis divisa in partes tres, quarum unam incolunt Belgae") is None
+    assert find_language("") is None
 
 
-def test_shares_are_kept(prose: Path) -> None:
-    words = {word.strip("“”,.…—'\"-") for word in prose.read_text(encoding="utf-8").split()}
-
-    def share_of_prose(sampler: TextSampler) -> float:
-        generator = np.random.default_rng(4)
-        texts = [sampler.sample(generator) for _ in range(500)]
-        return float(np.mean([bool(words & {word.strip("“”,.…—'\"-") for word in text.split()}) for text in texts]))
-
-    assert share_of_prose(TextSampler([prose], phrase_share=0.0)) > 0.85
-    assert share_of_prose(TextSampler([prose], phrase_share=1.0)) < 0.55
-    assert share_of_prose(TextSampler()) < 0.2
-
-
-def test_weights_choose_among_corpora(tmp_path: Path) -> None:
-    paths = []
-    for word in ("alpha", "beta"):
-        paths.append(tmp_path / f"{word}.txt")
-        paths[-1].write_text(f"{word} " * 50)
-    sampler, generator = TextSampler(paths, weights=(3, 1), phrase_share=0.0), np.random.default_rng(5)
-    texts = [sampler.sample(generator) for _ in range(800)]
-    assert 0.68 < np.mean(["al" in text.lower() for text in texts]) < 0.82
-
-
-def test_an_alphabet_maps_or_drops_and_counts(prose: Path) -> None:
-    sampler, generator = TextSampler([prose], plain_share=0.0, alphabet=ASCII), np.random.default_rng(6)
-    texts = [sampler.sample(generator) for _ in range(1500)]
-    assert all(set(text) <= set(ASCII) | {" "} for text in texts)
-    assert any("It's" in text for text in texts)
-    assert any("1/2 moon" in text for text in texts)
-    assert sampler.dropped["£"] > 0
-    assert sampler.dropped["€"] > 0
-    assert not sampler.dropped.keys() & set(ASCII)
-
-
-def test_typographic_signs_stay_where_they_are_wanted(prose: Path) -> None:
-    def signs(plain_share: float) -> int:
-        sampler, generator = TextSampler([prose], plain_share=plain_share, phrase_share=0.0), np.random.default_rng(7)
-        return sum(bool(set("“”’—…") & set(sampler.sample(generator))) for _ in range(300))
-
-    assert signs(1.0) == 0
-    assert signs(0.0) > 100
-
-
-def test_an_alphabet_that_no_text_fits_is_an_error(prose: Path) -> None:
-    with pytest.raises(InputError, match="none can be written with the alphabet"):
-        TextSampler([prose], phrase_share=0.0, alphabet="zq").sample(np.random.default_rng(0))
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"weights": (1.0,)}, {"weights": (0.0, 0.0)}, {"weights": (-1.0, 2.0)}, {"phrase_share": 1.5}, {"languages": ()},
-     {"languages": ("latin",)}],
-)  # fmt: skip
-def test_options_without_sense_are_refused(prose: Path, options: dict[str, object]) -> None:
-    with pytest.raises(UsageError):
-        TextSampler([prose, prose], **options)  # type: ignore[arg-type]
+def test_unknown_names_are_one_line() -> None:
+    generator = np.random.default_rng(0)
+    with pytest.raises(UsageError, match=r"no phrases for the language 'latin'; there are danish, dutch, "):
+        phrase(generator, "latin")
+    with pytest.raises(UsageError, match=r"no phrases of the kind 'poem' in dutch; there are phrase, figures, "):
+        phrase(generator, "dutch", "poem")

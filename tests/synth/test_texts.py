@@ -1,4 +1,4 @@
-"""Lines of prose are pieces of the text they come from."""
+"""Texts of lines: pieces of prose, phrases, and files that cannot be used."""
 
 import gzip
 import lzma
@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwr.errors import InputError
+from hwr.errors import InputError, UsageError
 from hwr.files.texts import plain_text
-from hwr.synth.corpus import MAX_CHARACTERS, TextCorpus, break_word
+from hwr.synth.texts import MAX_CHARACTERS, TextCorpus, TextSampler
 from hwr.text import normalise_text
 
 PARAGRAPHS = (
@@ -108,13 +108,14 @@ def test_plain_text_has_the_signs_of_the_keyboard() -> None:
     assert plain_text("« Où ? » — “l’été”…") == '"Où ?" - "l\'été"...'
 
 
-def test_words_break_between_syllables() -> None:
-    generator = np.random.default_rng(0)
-    broken = {break_word("consideration", generator) for _ in range(60)}
-    assert broken == {("con", "sideration"), ("consi", "deration"), ("conside", "ration"), ("considera", "tion")}
-    assert break_word("élève", generator) is None
-    assert break_word("rendez-vous", generator) is None
-    assert break_word("answers,", generator) == ("ans", "wers,")
+def test_only_words_at_the_end_are_broken_and_before_a_consonant(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("a consideration " * 50, encoding="utf-8")
+    corpus, generator = TextCorpus(path), np.random.default_rng(0)
+    ends = {corpus.sample(generator).split()[-1] for _ in range(4000)}
+    halves = {end.rstrip("-=") for end in ends} - {"a", "consideration"}
+    assert halves == {"con", "consi", "conside", "considera"}
+    assert {"con-", "con=", "con"} <= ends
 
 
 def test_a_long_word_and_odd_marks_do_not_stop_it(tmp_path: Path) -> None:
@@ -124,3 +125,51 @@ def test_a_long_word_and_odd_marks_do_not_stop_it(tmp_path: Path) -> None:
     pieces = {corpus.sample(generator, 2) for _ in range(300)}
     assert pieces <= {"", "An emphatic", "emphatic soft", "soft word", "word"}
     assert "emphatic soft" in pieces
+
+
+def test_samples_follow_the_text_rules_and_the_seed(prose: Path) -> None:
+    sampler = TextSampler([prose])
+    first, second = (
+        [sampler.sample(generator) for _ in range(400)]
+        for generator in (np.random.default_rng(3), np.random.default_rng(3))
+    )
+    assert first == second
+    assert all(text and text == normalise_text(text) for text in first)
+    assert max(map(len, first)) <= 110
+    assert len(set(first)) > 150
+
+
+def test_the_share_of_phrases_is_kept(prose: Path) -> None:
+    words = {word.strip("“”,.…—'\"-") for word in prose.read_text(encoding="utf-8").split()}
+
+    def share_of_prose(sampler: TextSampler) -> float:
+        generator = np.random.default_rng(4)
+        texts = [sampler.sample(generator) for _ in range(500)]
+        return float(np.mean([bool(words & {word.strip("“”,.…—'\"-") for word in text.split()}) for text in texts]))
+
+    assert share_of_prose(TextSampler([prose], phrase_share=0.0)) > 0.85
+    assert share_of_prose(TextSampler([prose], phrase_share=1.0, languages=["german"])) < 0.2
+    assert share_of_prose(TextSampler(languages=["german"], phrases=["figures"])) < 0.2
+
+
+def test_a_text_in_a_language_without_phrases_is_prose_alone(tmp_path: Path) -> None:
+    path = tmp_path / "latin.txt"
+    path.write_text("Gallia est omnis divisa in partes tres quarum unam incolunt Belgae\n" * 20, encoding="utf-8")
+    generator = np.random.default_rng(5)
+    texts = [TextSampler([path]).sample(generator) for _ in range(200)]
+    assert not any(character.isdigit() for text in texts for character in text.strip("12.) "))
+
+
+def test_phrases_need_a_language_that_is_known(prose: Path) -> None:
+    with pytest.raises(UsageError, match="phrases need a language"):
+        TextSampler()
+    with pytest.raises(UsageError, match="no phrases for the language 'klingon'"):
+        TextSampler([prose], languages=["klingon"])
+    with pytest.raises(UsageError, match="no phrases of the kind 'poem'"):
+        TextSampler(languages=["german"], phrases=["poem"])
+
+
+def test_typographic_signs_are_mostly_made_plain(prose: Path) -> None:
+    sampler, generator = TextSampler([prose], phrase_share=0.0), np.random.default_rng(7)
+    typographic = sum(bool(set("“”’—…") & set(sampler.sample(generator))) for _ in range(600))
+    assert 0.03 * 600 < typographic < 0.2 * 600
