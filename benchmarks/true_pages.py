@@ -29,7 +29,7 @@ from hwr.files.images import GreyImage
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.page.geometry import cut_line
 from hwr.page.page import Point
-from hwr.recognize.decoder import DECODERS
+from hwr.recognize.decoder import BEAM, GREEDY
 from hwr.recognize.models import DEFAULT_MODEL
 from hwr.recognize.recognizer import Recognizer
 from hwr.text import normalise_text
@@ -45,7 +45,7 @@ def page_arguments(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parquet", type=Path)
     parser.add_argument("-m", "--model", default=DEFAULT_MODEL)
-    parser.add_argument("--decoder", choices=DECODERS, help="as the model says if not given")
+    parser.add_argument("--decoder", choices=(GREEDY, BEAM), help="as the model says if not given")
     parser.add_argument("--languages", nargs="+", default=["en", "fr"])
     parser.add_argument("--pages", type=int, help="only so many")
     parser.add_argument("--threads", type=int, default=1)

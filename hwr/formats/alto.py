@@ -70,7 +70,9 @@ def alto_element(page: Page) -> Element:
     body = add(add(root, "Layout"), "Page", [("ID", ids.claim("page")), *size, ("PHYSICAL_IMG_NR", "1")])
     space = add(body, "PrintSpace", [("HPOS", "0"), ("VPOS", "0"), *size])
     for (region, id, lines), names in zip(regions, line_ids, strict=True):
-        element = _add_shaped(space, "TextBlock", id, block_box(region, lines), region.polygon, tags.block(region))
+        language = [("LANG", page.language)] if page.language else []
+        box = block_box(region, lines)
+        element = _add_shaped(space, "TextBlock", id, box, region.polygon, tags.block(region), language)
         for line, name in zip(lines, names, strict=True):
             _add_line(element, line, name, tags, ids)
     return root

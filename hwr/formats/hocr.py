@@ -28,7 +28,7 @@ class HocrWriter:
 
     def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
         if not self._pages:
-            self._write(_head(page.image, page.model))
+            self._write(_head(page.image, page.model, page.language))
         self._pages += 1
         element = page_element(page, self._pages, dpi, self._ids)
         ElementTree.indent(element, space=" ", level=2)
@@ -36,7 +36,7 @@ class HocrWriter:
 
     def close(self) -> None:
         if not self._pages:
-            self._write(_head("", ""))
+            self._write(_head("", "", ""))
         self._write(" </body>\n</html>\n")
 
     def _write(self, text: str) -> None:
@@ -50,6 +50,8 @@ def page_element(page: Page, number: int, dpi: float | None, ids: Ids) -> Elemen
     if dpi:
         parts.append(f"scan_res {round(dpi)} {round(dpi)}")
     root = Element("div", {"class": "ocr_page", "id": ids.claim(f"page_{number}"), "title": clean("; ".join(parts))})
+    if page.language:
+        root.set("lang", clean(page.language))
     for block, (region, lines) in enumerate(blocks(page), start=1):
         _add_block(root, f"{number}_{block}", region, lines, page, ids)
     return root
@@ -101,11 +103,13 @@ def _type(kind: str, usual: str) -> list[tuple[str, str]]:
     return [] if kind == usual else [("data-type", kind)]
 
 
-def _head(image: str, model: str) -> str:
+def _head(image: str, model: str, language: str) -> str:
     system = quoteattr(clean(f"{SOFTWARE}, model {model}" if model else SOFTWARE))
+    code = quoteattr(clean(language))
+    spoken = f" lang={code} xml:lang={code}" if language else ""
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE html>
-<html xmlns="http://www.w3.org/1999/xhtml">
+<html xmlns="http://www.w3.org/1999/xhtml"{spoken}>
  <head>
   <meta charset="utf-8"/>
   <title>{escape(clean(image))}</title>

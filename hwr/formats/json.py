@@ -17,7 +17,7 @@ PIXEL_DIGITS = 1
 
 
 def write_json(page: Page) -> str:
-    """The page as one line of JSON; coordinates are pixels of the upright input image, to a tenth."""
+    """The page as one line of JSON; coordinates are pixels of the input image, to a tenth."""
     return json.dumps(page_object(page), ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -27,7 +27,10 @@ def page_object(page: Page) -> dict[str, Any]:
         "image": page.image,
         "width": page.width,
         "height": page.height,
+        "rotation": page.rotation,
         "model": page.model,
+        "language": page.language or None,
+        "warnings": list(page.warnings),
         "regions": [
             {"id": region.id, "type": region.type, "polygon": _pixels(region.polygon)} for region in page.regions
         ],

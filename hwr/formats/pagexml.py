@@ -38,6 +38,11 @@ TYPES = frozenset(
      "list-label", "other")
 )  # fmt: skip
 """Types of text regions that the schema has."""
+LANGUAGES = {
+    "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "la": "Latin", "nl": "Dutch",
+    "no": "Norwegian", "pt": "Portuguese", "sv": "Swedish",
+}  # fmt: skip
+"""Names of languages in the schema, which has no codes."""
 _RESERVED = re.compile(r"[;{}\\]|[^\S ]|^ | $")
 """What would end a value in `custom`; blanks in it may stand, and must for eScriptorium and kraken."""
 
@@ -67,6 +72,8 @@ def page_element(page: Page, dpi: float | None) -> Element:
     ]
     if dpi:
         size += [("imageXResolution", f"{dpi:g}"), ("imageYResolution", f"{dpi:g}"), ("imageResolutionUnit", "PPI")]
+    if page.language in LANGUAGES:
+        size.append(("primaryLanguage", LANGUAGES[page.language]))
     body = add(root, "Page", size)
     ids = Ids()
     regions = [(region, ids.claim(region.id), lines) for region, lines in regions_with_lines(page)]

@@ -1,23 +1,23 @@
-"""Searchable PDF: the image of each page, and over it the text, invisible, each word in its place. PDFium writes it.
+"""Searchable PDF: the image of each page with the text over it, invisible, each word in its place. PDFium writes it.
 
-Words begin on the line's baseline, run along its slant, and are stretched to their width on the page; the size of the
-font comes from the line's outline, for a dash is no smaller writing. Blanks fill the gaps between words, so that a
-copied line has them. Lines stand in reading order.
+Words begin on the line's baseline, follow its slant and are stretched to their width on the page. The size of the font
+comes from the line's outline, because a dash is as large as other writing. Readers separate words by the gap between
+them, so a word ends a little before the next one even where their ink touches. Spaces fill the gaps, so that copied
+text has them. Lines are in reading order.
 """
 
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from io import BufferedRandom, BytesIO, RawIOBase
+from io import BufferedRandom, RawIOBase
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, NamedTuple
 
 import cv2
 import pypdfium2
 import pypdfium2.raw as pdfium
-from PIL import Image
 
 from hwr.errors import OutputError
 from hwr.files.images import Pixels
@@ -39,8 +39,10 @@ PDF_VERSION = 17
 INVISIBLE = pdfium.FPDF_TEXTRENDERMODE_INVISIBLE
 STEADY = math.radians(3)
 """Words that run by less than this off their line's direction are set in it."""
-MIN_GAP = 0.05
-"""Of the font's size: the least that a blank between words is wide."""
+MIN_GAP = 0.25
+"""Gap between words as a share of the font's size: less is no gap for PDFium, poppler and pdf.js."""
+MIN_WORD = 0.3
+"""Share of its width that a word keeps where the next one begins before it ends."""
 
 
 class PdfWriter:
@@ -99,7 +101,7 @@ class PdfWriter:
         """Make the document, named after its first page."""
         if self._document is None:
             title = re.sub(r"#\d+$", "", base_name(page.image)) if page else ""
-            self._document = new_document(title, page.model if page else "")
+            self._document = new_document(title, page.model if page else "", page.language if page else "")
             self._font = GlyphlessFont(self._document)
 
 
@@ -138,17 +140,42 @@ class _Sink:
             raise self._error
 
 
-def new_document(title: str, model: str) -> Any:
-    """A PDF without pages. PDFium cannot write what names a document: it comes from Pillow, whose page goes."""
+def new_document(title: str, model: str, language: str) -> Any:
+    """Make a PDF without pages.
+
+    PDFium keeps what names a document but cannot write it, so it starts from a file that does.
+    """
     creator = f"{SOFTWARE}, model {model}" if model else SOFTWARE
-    date = datetime.fromisoformat(now()).timetuple()
-    named = BytesIO()
-    Image.new("1", (1, 1)).save(
-        named, "PDF", title=clean(title), creator=clean(creator), producer=SOFTWARE, creationDate=date, modDate=date
+    date = datetime.fromisoformat(now()).strftime("(D:%Y%m%d%H%M%SZ)")
+    facts = {"Title": _string(title), "Creator": _string(creator), "Producer": _string(SOFTWARE)}
+    facts |= {"CreationDate": date, "ModDate": date}
+    spoken = f"/Lang {_string(language)}" if language else ""
+    objects = (
+        f"<< /Type /Catalog /Pages 2 0 R {spoken} >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 1 1] >>",
+        f"<< {' '.join(f'/{key} {value}' for key, value in facts.items())} >>",
     )
-    document = pypdfium2.PdfDocument(named.getvalue())
+    document = pypdfium2.PdfDocument(_pdf_file(objects))
     document.del_page(0)
     return document
+
+
+def _pdf_file(objects: Sequence[str]) -> bytes:
+    """Return a file of these objects; the first is the catalogue, the last names the document (ISO 32000-1, 7.5)."""
+    data, places = b"%PDF-1.7\n", []
+    for number, content in enumerate(objects, start=1):
+        places.append(len(data))
+        data += f"{number} 0 obj\n{content}\nendobj\n".encode("ascii")
+    table = "0000000000 65535 f \n" + "".join(f"{place:010} 00000 n \n" for place in places)
+    count = len(objects)
+    trailer = f"trailer\n<< /Size {count + 1} /Root 1 0 R /Info {count} 0 R >>\nstartxref\n{len(data)}\n%%EOF\n"
+    return data + f"xref\n0 {count + 1}\n{table}{trailer}".encode("ascii")
+
+
+def _string(text: str) -> str:
+    """Return a text string of PDF, in UTF-16 (ISO 32000-1, 7.9.2.2)."""
+    return f"<FEFF{clean(text).encode('utf-16-be').hex().upper()}>"
 
 
 def to_jpeg(page: Page, pixels: Pixels) -> bytes:
@@ -176,7 +203,7 @@ def points_per_pixel(width: int, height: int, dpi: float | None) -> float:
 
 
 class Piece(NamedTuple):
-    """Text in its place: a word or a blank.
+    """Text in its place: a word or a space.
 
     Attributes:
         text: its characters.
@@ -190,7 +217,7 @@ class Piece(NamedTuple):
 
 
 def place_text(line: Line, scale: float, height: int) -> Iterator[Piece]:
-    """The words of a line and the blanks between them.
+    """Yield the words of a line and the spaces between them.
 
     Args:
         line: the line; words whose box is unknown share it out among them.
@@ -207,12 +234,15 @@ def place_text(line: Line, scale: float, height: int) -> Iterator[Piece]:
         length = max(math.dist(start, end), 1.0) * scale
         cosine, sine = _steady(_direction(start, end), course)
         x, y = start[0] * scale, (height - start[1]) * scale
+        if number + 1 == len(words):
+            yield _piece(word.text, size, length, (cosine, sine), (x, y))
+            continue
+        following = spans[number + 1][0]
+        distance = ((following[0] - start[0]) * cosine - (following[1] - start[1]) * sine) * scale
+        length = min(length, max(distance - MIN_GAP * size, MIN_WORD * length))
         yield _piece(word.text, size, length, (cosine, sine), (x, y))
-        if number + 1 < len(words):
-            following = spans[number + 1][0]
-            gap = ((following[0] - end[0]) * cosine - (following[1] - end[1]) * sine) * scale
-            behind = (x + length * cosine, y + length * sine)
-            yield _piece(" ", size, max(gap, MIN_GAP * size), (cosine, sine), behind)
+        behind = (x + length * cosine, y + length * sine)
+        yield _piece(" ", size, max(distance - length, MIN_GAP * size), (cosine, sine), behind)
 
 
 def _piece(text: str, size: float, width: float, direction: Point, place: Point) -> Piece:

@@ -1,6 +1,6 @@
 """Page > Region > Line > Word: what recognition returns and what every format writes.
 
-All coordinates are pixels of the upright input image, x to the right, y downwards.
+All coordinates are pixels of the input image, x to the right, y downwards.
 """
 
 from dataclasses import dataclass, replace
@@ -64,7 +64,18 @@ class Region:
 
 @dataclass(frozen=True)
 class Page:
-    """One page image and what was read on it; `lines` are in reading order."""
+    """One page image and what was read on it.
+
+    Attributes:
+        image: path or name of the image.
+        width, height: of the image in pixels.
+        model: name of the model that read it.
+        regions, lines: in reading order.
+        rotation: degrees by which the image was turned clockwise for reading: 0, 90, 180 or 270. Coordinates are those
+            of the image as it was given.
+        language: of the text, as an ISO 639-1 code; empty where it is not known.
+        warnings: what a reader of the results should know.
+    """
 
     image: str
     width: int
@@ -72,6 +83,9 @@ class Page:
     model: str
     regions: tuple[Region, ...]
     lines: tuple[Line, ...]
+    rotation: int = 0
+    language: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

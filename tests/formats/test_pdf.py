@@ -131,6 +131,22 @@ def directions(page) -> list[tuple[str, float]]:  # type: ignore[no-untyped-def]
     return found
 
 
+@pytest.mark.parametrize("gap", [12.0, 1.0, 0.0, -6.0])
+def test_words_that_touch_come_out_apart_and_in_order(gap: float, tmp_path: Path) -> None:
+    texts = "Jean Schorn, appelé le Jeune, né".split()
+    words, x = [], 60.0
+    for text in texts:
+        words.append(Word(text, 1.0, (x, 62.0, x + 16 * len(text), 105.0)))
+        x += 16 * len(text) + gap
+    line = Line("l", "r", "default", " ".join(texts), 1.0, ((60.0, 100.0), (x, 100.0)), rectangle(60, 60, x, 110),
+                tuple(words))  # fmt: skip
+    data = to_bytes(PDF, replace(RICH, lines=(line, RICH.lines[2])), PIXELS, 100.0)
+    expected = [*texts, "nota", "bene"]
+    assert pdfium.PdfDocument(data)[0].get_textpage().get_text_range().split() == expected
+    assert poppler(data, tmp_path, "-raw").split() == expected
+    assert [text for text, _ in boxes(data, tmp_path)] == expected
+
+
 def test_an_uneven_baseline_makes_one_line_and_a_bent_one_bends() -> None:
     uneven = ((100.0, 100.0), (200.0, 103.0), (300.0, 100.0), (400.0, 98.0), (500.0, 100.0))
     bent = ((100.0, 100.0), (300.0, 100.0), (500.0, 140.0))
@@ -209,6 +225,14 @@ def test_documents_of_several_pages(tmp_path: Path) -> None:
     assert opened[1].get_size() == pytest.approx((30 * 0.72, 20 * 0.72), abs=0.01)
     facts = opened.get_metadata_dict()
     assert facts["Title"] == "book.pdf" and re.fullmatch(r"hwr \S+, model small", facts["Creator"])
+
+
+def test_the_document_states_its_language() -> None:
+    data = to_bytes(PDF, replace(RICH, language="fr"), PIXELS)
+    language = (ctypes.c_ushort * 10)()
+    pdfium.raw.FPDFCatalog_GetLanguage(pdfium.PdfDocument(data), language, ctypes.sizeof(language))
+    assert bytes(language).decode("utf-16-le").rstrip("\0") == "fr"
+    assert b"/Lang" not in to_bytes(PDF, RICH, PIXELS)
 
 
 def resident() -> int:
