@@ -41,6 +41,8 @@ STEADY = math.radians(3)
 """Words that run by less than this off their line's direction are set in it."""
 MIN_GAP = 0.25
 """Gap between words as a share of the font's size: less is no gap for PDFium, poppler and pdf.js."""
+SAME_LINE, FAR = 1.0, 3.0
+"""Shares of the font's size: heights within the first can be one line for PDFium, and within the second cannot."""
 MIN_WORD = 0.3
 """Share of its width that a word keeps where the next one begins before it ends."""
 
@@ -71,7 +73,7 @@ class PdfWriter:
         image.load_jpeg(_Section(self._images, jpeg), autoclose=False)
         image.set_matrix(pypdfium2.PdfMatrix().scale(width * scale, height * scale))
         sheet.insert_obj(image)
-        pieces = [piece for line in page.lines for piece in place_text(line, scale, height)]
+        pieces = list(place_page(page, scale, height))
         self._font.learn(piece.text for piece in pieces)
         for piece in pieces:
             text = self._font.text_object(piece.text, piece.size)
@@ -214,6 +216,29 @@ class Piece(NamedTuple):
     text: str
     size: float
     matrix: tuple[float, float, float, float, float, float]
+
+
+def place_page(page: Page, scale: float, height: int) -> Iterator[Piece]:
+    """Yield the text of a page in reading order.
+
+    PDFium takes words that follow each other at nearly the same height for one line and sorts them from left to
+    right. Where a line falls to the height at which the next one begins, a space far below separates them.
+
+    Args:
+        page: the page.
+        scale: points per pixel.
+        height: of the page, in pixels.
+    """
+    before: Piece | None = None
+    for line in page.lines:
+        for number, piece in enumerate(place_text(line, scale, height)):
+            if number == 0 and before is not None:
+                size = max(before.size, piece.size)
+                (*_, x, y), (*_, level) = before.matrix, piece.matrix
+                if abs(y - level) < SAME_LINE * size:
+                    yield Piece(" ", size, (MIN_GAP, 0.0, 0.0, 1.0, x, min(y, level) - FAR * size))
+            yield piece
+            before = piece
 
 
 def place_text(line: Line, scale: float, height: int) -> Iterator[Piece]:

@@ -147,6 +147,24 @@ def test_words_that_touch_come_out_apart_and_in_order(gap: float, tmp_path: Path
     assert [text for text, _ in boxes(data, tmp_path)] == expected
 
 
+def test_lines_that_fall_to_the_height_of_the_next_stay_apart(tmp_path: Path) -> None:
+    texts = ["one two three four", "five six seven eight", "nine ten eleven twelve"]
+    lines = []
+    for number, text in enumerate(texts):
+        spans, x = [], 60.0
+        for word in text.split():
+            start = 160 + 60 * number + 0.12 * (x - 60)
+            spans.append(Word(word, 1.0, (x, start - 40, x + 20 * len(word), start + 15)))
+            x += 150
+        left, right = (60.0, 160.0 + 60 * number), (640.0, 229.6 + 60 * number)
+        outline = ((60.0, left[1] - 40), (640.0, right[1] - 40), (640.0, right[1] + 10), (60.0, left[1] + 10))
+        lines.append(Line(f"l{number}", "r", "default", text, 1.0, (left, right), outline, tuple(spans)))
+    data = to_bytes(PDF, replace(RICH, lines=tuple(lines)), PIXELS, 100.0)
+    expected = " ".join(texts).split()
+    assert pdfium.PdfDocument(data)[0].get_textpage().get_text_range().split() == expected
+    assert poppler(data, tmp_path, "-raw").split() == expected
+
+
 def test_an_uneven_baseline_makes_one_line_and_a_bent_one_bends() -> None:
     uneven = ((100.0, 100.0), (200.0, 103.0), (300.0, 100.0), (400.0, 98.0), (500.0, 100.0))
     bent = ((100.0, 100.0), (300.0, 100.0), (500.0, 140.0))
