@@ -133,7 +133,7 @@ def directions(page) -> list[tuple[str, float]]:  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize("gap", [12.0, 1.0, 0.0, -6.0])
 def test_words_that_touch_come_out_apart_and_in_order(gap: float, tmp_path: Path) -> None:
-    texts = "Jean Schorn, appelé le Jeune, né".split()
+    texts = ["Jean", "Schorn,", "appelé", "le", "Jeune,", "né"]
     words, x = [], 60.0
     for text in texts:
         words.append(Word(text, 1.0, (x, 62.0, x + 16 * len(text), 105.0)))
