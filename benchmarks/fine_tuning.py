@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from hwr.evaluate.evaluation import evaluate
 from hwr.evaluate.sets import find_sets
 from hwr.metrics import ErrorCounts
-from hwr.model.info import read_info
+from hwr.model.files import read_info
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.models import find_model
 from hwr.recognize.recognizer import Recognizer

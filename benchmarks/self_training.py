@@ -31,7 +31,7 @@ from benchmarks.ablations import Errors, paired_interval, read_errors
 from hwr.evaluate.sets import find_sets
 from hwr.files.images import decode_image
 from hwr.metrics import character_errors
-from hwr.model.info import read_info
+from hwr.model.files import read_info
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 from hwr.store.lines import LineStore, StoredLine

@@ -25,7 +25,7 @@ OPTIONAL = {"torch", "torchaudio", "onnx", "pillow_heif"}
 
 WITH_TORCH = ("model", "train", "recognize/runtimes/torch.py", "cli/train.py", "cli/export.py")
 """Files and folders of the package that may need torch ..."""
-WITHOUT_TORCH = ("model/info.py", "model/__init__.py")
+WITHOUT_TORCH = ("model/files.py", "model/graph.py", "model/info.py", "model/vgsl.py", "model/__init__.py")
 """... but for these."""
 
 WITHOUT_LIBRARIES = """
@@ -170,6 +170,6 @@ def test_the_wheel_holds_the_code_the_data_and_the_models(wheel: Path) -> None:
     splits = {path.relative_to(ROOT).as_posix() for path in (ROOT / "hwr" / "prepare" / "splits").rglob("*.*")}
     assert {name for name in splits if "__pycache__" not in name} <= names
     assert {"hwr/formats/glyphless.ttf", "hwr/formats/page.schema.json"} <= names
-    assert {"hwr/py.typed", *(f"hwr/checkpoints/small.{kind}" for kind in ("safetensors", "onnx.delta", "md"))} <= names
+    assert {"hwr/py.typed", *(f"hwr/checkpoints/small.{kind}" for kind in ("safetensors", "onnx", "md"))} <= names
     assert {f"hwr/recipes/{path.name}" for path in (ROOT / "recipes").glob("*.toml")} <= names
     assert [name for name in names if "trunk" in name or name.startswith(("tests", "data"))] == []

@@ -1,4 +1,4 @@
-"""A model without training: a hand-made network whose answer can be told from its input.
+"""A model without training: a hand-made network whose answer follows from its input.
 
 Each time step looks at its `STRIDE` columns and takes the darkest pixel v. The class whose level (0, 40, 80, ...) is
 nearest to v gets the greatest score: paper is the blank, `level(c)` is the character c. So a line can be painted that
@@ -15,7 +15,9 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
 from hwr.line import NORMALISATION
-from hwr.model.info import METADATA_KEY, WEIGHTS_KEY, ModelInfo, weights_hash
+from hwr.model.files import METADATA_KEY
+from hwr.model.graph import SPEC_KEY
+from hwr.model.info import ModelInfo
 
 HEIGHT = 16
 STRIDE = 4
@@ -57,8 +59,8 @@ def expected_log_probs(line: NDArray[np.uint8]) -> NDArray[np.float32]:
     return (scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))).astype(np.float32)
 
 
-def write_tiny_model(folder: Path, name: str = "tiny", info: ModelInfo = INFO, onnx_file: bool = True) -> Path:
-    """Write NAME.safetensors and NAME.onnx; returns the path of the weights."""
+def write_tiny_model(folder: Path, name: str = "tiny", info: ModelInfo = INFO, graph: bool = True) -> Path:
+    """Write NAME.safetensors and NAME.onnx; return the path of the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{name}.safetensors"
     info = replace(info, name=name)
@@ -67,17 +69,21 @@ def write_tiny_model(folder: Path, name: str = "tiny", info: ModelInfo = INFO, o
         "norm.running_mean": np.zeros(3, np.float32),
     }
     save_file(tensors, weights, metadata={METADATA_KEY: info.to_json()})
-    if onnx_file:
-        write_tiny_onnx(weights, weights.with_suffix(".onnx"), info)
+    if graph:
+        weights.with_suffix(".onnx").write_bytes(tiny_graph(info.spec))
     return weights
 
 
-def write_tiny_onnx(weights: Path, path: Path, info: ModelInfo = INFO) -> None:
-    """Write the network with the metadata that `hwr export` writes."""
+def tiny_graph(spec: str = INFO.spec) -> bytes:
+    """Return the network as `hwr export` writes it: the levels are external."""
     model = helper.make_model(_graph(), opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    helper.set_model_props(model, {METADATA_KEY: info.to_json(), WEIGHTS_KEY: weights_hash(weights)})
+    helper.set_model_props(model, {SPEC_KEY: spec})
     onnx.checker.check_model(model)
-    onnx.save(model, str(path))
+    (levels,) = (tensor for tensor in model.graph.initializer if tensor.name == "levels")
+    levels.ClearField("raw_data")
+    levels.data_location = TensorProto.EXTERNAL
+    levels.external_data.add(key="location", value="weights")
+    return model.SerializeToString()
 
 
 def _graph() -> onnx.GraphProto:

@@ -127,6 +127,6 @@ def describe(calibration: "Calibration") -> str:
 def store(source: Path, decoder: str, calibration: "Calibration", output: Path | None) -> None:
     """Write the calibration into the model's files or copies of them."""
     from hwr.decode.confidence import SETTINGS_KEY
-    from hwr.model.metadata import update_decoder
+    from hwr.model.files import update_decoder
 
     update_decoder(source, {SETTINGS_KEY: {decoder: calibration.settings()}}, output)

@@ -1,6 +1,5 @@
 """Options that several commands share."""
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hwr.errors import MissingDependency, OutputError, UsageError
+from hwr.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from hwr.recognize.decoder import DecoderOptions
@@ -24,7 +23,7 @@ DECODER = ("decoder", "language_models", "weight", "insertion_bonus", "width", "
 COLUMN_NAMES = tuple(f"{name}_column" for name in COLUMNS)
 """Parameters of `column_options`."""
 
-MODEL_SUFFIXES = (".safetensors", ".onnx")
+MODEL_SUFFIX = ".safetensors"
 
 FILE = click.Path(path_type=Path)
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -210,17 +209,12 @@ def check_settings_target(model: str, write: bool, output: Path | None) -> Path:
 
     Raises:
         UsageError: both options, or a name that is not that of a model file.
-        MissingDependency: an ONNX file would have to be changed, and onnx is not installed.
     """
     from hwr.recognize.models import find_model
 
-    files = find_model(model)
-    source = files.safetensors or files.onnx
-    assert source is not None
+    source = find_model(model).safetensors
     if write and output is not None:
         raise UsageError("--write changes the model's own files and -o makes new ones: give one of them")
-    if output is not None and output.suffix not in MODEL_SUFFIXES:
-        raise UsageError(f"{output}: name a model file, {' or '.join(MODEL_SUFFIXES)}")
-    if (write or output) and files.onnx is not None and importlib.util.find_spec("onnx") is None:
-        raise MissingDependency("onnx, which is needed to change an ONNX file, is not installed; run: pip install onnx")
+    if output is not None and output.suffix != MODEL_SUFFIX:
+        raise UsageError(f"{output}: name a model file, {MODEL_SUFFIX}")
     return source

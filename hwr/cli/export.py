@@ -1,4 +1,4 @@
-"""`hwr export`: the ONNX file of a model, and the files of a release."""
+"""`hwr export`: the ONNX files of a model, and the files of a release."""
 
 import os
 from pathlib import Path
@@ -12,27 +12,44 @@ from hwr.errors import InputError, MissingDependency, ModelError, OutputError, U
 
 @click.command("export", cls=Command)
 @click.argument("model")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The ONNX file; beside the weights by default.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write one ONNX file with the weights inside, for other programs.",
+)
 @click.option("--force", is_flag=True, help="Replace a file that `hwr export` did not write.")
 @click.option(
     "--release",
     "folder",
     type=click.Path(path_type=Path),
-    help="Write all files of a release to this folder: fp16 weights, ONNX, model card, training log, trunk.",
+    help="Write all files of a release to this folder: fp16 weights, ONNX graph, model card, training log, trunk.",
 )
 @click.option(
     "--val", "data", multiple=True, type=click.Path(path_type=Path), help="With --release: data to measure on."
 )
 def command(model: str, output: Path | None, force: bool, folder: Path | None, data: tuple[Path, ...]) -> None:
-    """Write the ONNX file of MODEL, a name or a .safetensors file, for reading without torch.
+    """Write the ONNX graph of MODEL next to its weights, for reading without torch; or, with -o, a file for others.
 
-    The file is compared with the network in torch before it is kept.
+    MODEL is a name, a .safetensors file or a run folder. Each ONNX file is compared with the network in torch before it
+    is written.
     """
     from hwr.recognize.models import find_model
 
     weights = find_model(model).safetensors
-    if weights is None:
-        raise UsageError(f"{model}: there are no weights (.safetensors) to export")
+    require_torch()
+    if folder is not None:
+        if output is not None or not data:
+            raise UsageError("--release takes --val DATA, at least once, and no --output")
+        _release(weights, folder, data)
+    else:
+        if data:
+            raise UsageError("--val needs --release")
+        _export(weights, output, force)
+
+
+def require_torch() -> None:
+    """Raise a MissingDependency if a library that export needs is not installed."""
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # the exporter warns of shapes; parity is measured instead
     try:
         import onnx  # noqa: F401
@@ -43,42 +60,40 @@ def command(model: str, output: Path | None, force: bool, folder: Path | None, d
             f"export needs {error.name}, which is not installed; "
             "run: pip install torch==2.11.0 torchaudio==2.11.0 onnx safetensors"
         ) from None
-    if folder is not None:
-        if output is not None or not data:
-            raise UsageError("--release takes --val DATA, at least once, and no --output")
-        _release(weights, folder, data)
-    else:
-        if data:
-            raise UsageError("--val goes with --release")
-        _export(weights, output or weights.with_suffix(".onnx"), force)
 
 
-def _export(weights: Path, target: Path, force: bool) -> None:
+def _export(weights: Path, output: Path | None, force: bool) -> None:
+    """Write the graph, or with `output` a self-contained file."""
     from hwr.files.atomic import atomic_write
-    from hwr.model.export import export_onnx, parity
+    from hwr.model.export import export_graph, export_onnx, parity
+    from hwr.model.files import GRAPH_SUFFIX
 
+    target = output or weights.with_suffix(GRAPH_SUFFIX)
     if target.is_dir():
         raise OutputError(f"{target}: a folder; name the ONNX file")
     if target.exists() and not force and not _is_ours(target):
         raise OutputError(f"{target}: exists and was not written by `hwr export`; --force replaces it")
     with atomic_write(target) as temporary:
-        export_onnx(weights, temporary)
+        (export_onnx if output else export_graph)(weights, temporary)
         try:
             difference = parity(weights, temporary)
         except ModelError as error:
             raise ModelError(str(error).replace(str(temporary), str(target)) + "; nothing was written") from None
-    click.echo(f"{target}: {target.stat().st_size / 1e6:.1f} MB, differs from torch by at most {difference:.1e}")
+    click.echo(f"{target}: {target.stat().st_size / 1e6:.2f} MB, differs from torch by at most {difference:.1e}")
 
 
 def _is_ours(path: Path) -> bool:
-    """True for a file that `hwr export` wrote, from whatever weights: writing it anew loses nothing."""
-    from hwr.recognize.runtimes.onnx import load_onnx
+    """Return whether `hwr export` wrote a file: then nothing is lost when it is written again."""
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    from hwr.model.graph import SPEC_KEY
 
     try:
-        load_onnx(path)
-    except InputError:
+        model = onnx.load(path, load_external_data=False)
+    except (DecodeError, OSError):
         return False
-    return True
+    return any(entry.key == SPEC_KEY for entry in model.metadata_props)
 
 
 def _release(weights: Path, folder: Path, data: tuple[Path, ...]) -> None:
@@ -86,7 +101,7 @@ def _release(weights: Path, folder: Path, data: tuple[Path, ...]) -> None:
     import tempfile
 
     from hwr.model.export import parity
-    from hwr.model.info import read_info
+    from hwr.model.files import read_info
     from hwr.train.release import release, write_half
 
     info = read_info(weights)
@@ -106,7 +121,7 @@ def _release(weights: Path, folder: Path, data: tuple[Path, ...]) -> None:
 
 
 def _measure(weights: Path, data: tuple[Path, ...]) -> dict[str, dict[str, Any]]:
-    """CER, WER and lines of each set, read as `hwr eval` reads."""
+    """Return CER, WER and lines of each set, read as `hwr eval` reads."""
     from hwr.evaluate.evaluation import evaluate
     from hwr.evaluate.sets import find_sets
     from hwr.recognize.recognizer import Recognizer

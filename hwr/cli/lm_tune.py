@@ -79,7 +79,7 @@ def command(
     split in two by writer (by page, where there is one writer), and each half is read with the best settings of the
     other. The settings that are stored are tuned on all lines; `hwr recognize` and `hwr eval` then use them by default.
     """
-    from hwr.model.metadata import update_decoder
+    from hwr.model.files import update_decoder
     from hwr.recognize.decoder import BEAM
     from hwr.recognize.models import DEFAULT_MODEL
 

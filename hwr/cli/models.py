@@ -46,7 +46,7 @@ def describe(model: "InstalledModel", default: str) -> dict[str, Any]:
         "licence": model.info.licence,
         "alphabet_size": len(model.info.alphabet),
         "cer": {name: facts.get("cer") for name, facts in sorted(model.info.validation.items())},
-        "onnx": model.files.onnx is not None,
+        "onnx": model.files.graph is not None,
         "file": str(model.files.safetensors),
     }
 
@@ -59,7 +59,7 @@ def as_text(facts: dict[str, Any]) -> str:
         "licence": facts["licence"] or "not stated",
         "alphabet": f"{facts['alphabet_size']} characters",
         "CER": rates or "not measured",
-        "file": facts["file"] + ("" if facts["onnx"] else "  (no ONNX file yet)"),
+        "file": facts["file"] + ("" if facts["onnx"] else "  (no ONNX graph yet)"),
     }
     name = facts["name"] + (" (default)" if facts["default"] else "")
     return "\n".join([name, *(f"  {title:9} {value}" for title, value in rows.items())])

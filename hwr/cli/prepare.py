@@ -197,8 +197,7 @@ def find_alphabet(name: str | None) -> "Alphabet | None":
     if path.suffix == "" and not path.exists():
         from hwr.recognize.models import find_model
 
-        model = find_model(name)
-        path = model.safetensors or path
+        path = find_model(name).safetensors
     return read_alphabet(path)
 
 

@@ -141,8 +141,6 @@ def _settings(
     settings = load_recipe(recipe) if recipe else Recipe()
     if init_from:
         weights = find_model(init_from).safetensors
-        if weights is None:
-            raise UsageError(f"{init_from}: there are no weights (.safetensors) to start from")
         if changes["preset"] or changes["spec"]:
             raise UsageError("--init-from keeps the network of the model; --preset and --spec do not go with it")
         settings = override(settings, init_from=str(weights))

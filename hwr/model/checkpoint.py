@@ -9,7 +9,8 @@ from torch import Tensor
 
 from hwr.errors import ModelError
 from hwr.files.atomic import atomic_write
-from hwr.model.info import METADATA_KEY, ModelInfo, read_info
+from hwr.model.files import METADATA_KEY, read_info
+from hwr.model.info import ModelInfo
 from hwr.model.network import Network, build
 
 AUXILIARY_PREFIX = "auxiliary."

@@ -1,7 +1,7 @@
-"""Model file -> ONNX file, for reading without torch.
+"""Network -> ONNX: the graph alone, which hwr reads with the weights of the model file, or one self-contained file.
 
-The graph takes grey ink as bytes and true widths, pads the batch to a multiple of the stride and masks what stands
-right of each line, so that it keeps the contract of true lengths by itself:
+The graph takes grey ink as bytes and true widths, pads the batch to a multiple of the stride and masks everything to
+the right of each line, so that it keeps the contract of true lengths by itself:
 
     ink      uint8 (B, height, W)          0 paper to 255 ink
     widths   int64 (B,)                    true widths, 1 to W
@@ -9,9 +9,10 @@ right of each line, so that it keeps the contract of true lengths by itself:
     steps       int64 (B,)                 ceil(width / stride)
 """
 
+import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -20,16 +21,14 @@ from torch.nn import functional
 from hwr.errors import ModelError
 from hwr.files.atomic import atomic_write
 from hwr.model.checkpoint import load_model
-from hwr.model.info import METADATA_KEY, WEIGHTS_KEY, ModelInfo, weights_hash
-from hwr.model.network import Network
+from hwr.model.files import METADATA_KEY, read_tensors, weights_hash
+from hwr.model.graph import INPUTS, OUTPUTS, SPEC_KEY, WEIGHTS_KEY, open_graph
+from hwr.model.network import Network, build
 
 if TYPE_CHECKING:
     import onnx
 
 OPSET = 17
-
-LARGE_WEIGHT = 1024
-"""Numbers from which it pays to keep a weight in fp16."""
 
 PARITY_WIDTHS = (1, 2, 5, 17, 64, 131, 400, 1000)
 PARITY_BOUND = 1e-4
@@ -46,58 +45,111 @@ class Reader(nn.Module):
         """See the module's docstring."""
         stride = self.network.stride
         values = functional.pad(ink.unsqueeze(1).float() / 255, (0, stride - 1))
-        # Written with the shape, so that the traced graph computes it anew for every batch.
+        # Written with the shape, so that the traced graph computes it for every batch.
         values = values[..., : (ink.shape[2] + stride - 1) // stride * stride]
         return self.network(values, widths), (widths + stride - 1) // stride
 
 
-def export_onnx(safetensors: Path, onnx_path: Path) -> None:
-    """Write the ONNX file of a model file, with the same facts and the hash of the weights it was made from.
+def graph(spec: str) -> bytes:
+    """Return the ONNX graph of a specification; its weights are external, under their names in the model file.
+
+    Raises:
+        ModelError: the specification cannot be built.
+    """
+    import onnx
+
+    network = build(spec).eval()
+    weights = set(network.state_dict())
+    with tempfile.TemporaryDirectory() as folder:
+        traced = Path(folder, "traced.onnx")
+        _trace(Reader(network.requires_grad_(False)), traced)
+        model = onnx.load(traced)
+        external = _weights_become_inputs(model, weights)
+        onnx.save(model, traced)
+        model = _simplified(traced, Path(folder, "simple.onnx"))
+    for tensor in external:
+        (value,) = (value for value in model.graph.input if value.name == tensor.name)
+        model.graph.input.remove(value)
+    model.graph.initializer.extend(external)
+    onnx.helper.set_model_props(model, {SPEC_KEY: spec})
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def export_graph(safetensors: Path, target: Path) -> None:
+    """Write the graph of a model file, without weights.
 
     Raises:
         InputError, ModelError: the model file cannot be used.
-        OutputError: `onnx_path` cannot be written.
+        OutputError: `target` cannot be written.
+    """
+    _, info = load_model(safetensors)
+    with atomic_write(target) as temporary:
+        temporary.write_bytes(graph(info.spec))
+
+
+def export_onnx(safetensors: Path, target: Path) -> None:
+    """Write one ONNX file with the weights and the facts of a model file, for other programs.
+
+    Raises:
+        InputError, ModelError: the model file cannot be used.
+        OutputError: `target` cannot be written.
     """
     import onnx
 
-    network, info = load_model(safetensors)
-    network.requires_grad_(False)
-    with atomic_write(onnx_path) as temporary:
-        _trace(Reader(network).eval(), info, temporary)
-        model = onnx.load(temporary)
-        onnx.helper.set_model_props(model, {METADATA_KEY: info.to_json(), WEIGHTS_KEY: weights_hash(safetensors)})
-        store_in_half(model)
-        onnx.checker.check_model(model)
+    _, info = load_model(safetensors)
+    model, tensors = onnx.load_model_from_string(graph(info.spec)), read_tensors(safetensors)
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(tensors[tensor.name], tensor.name))
+    onnx.helper.set_model_props(
+        model, {SPEC_KEY: info.spec, METADATA_KEY: info.to_json(), WEIGHTS_KEY: weights_hash(safetensors)}
+    )
+    onnx.checker.check_model(model)
+    with atomic_write(target) as temporary:
         onnx.save(model, temporary)
 
 
-def store_in_half(model: "onnx.ModelProto") -> None:
-    """Keep large weights that are fp16 numbers, as those of released models, in fp16: half the bytes, the same result.
-
-    Each gets a cast to fp32 behind it. ONNX Runtime casts once, when it loads the file.
-    """
-    import numpy as np
+def _weights_become_inputs(model: "onnx.ModelProto", weights: set[str]) -> "list[onnx.TensorProto]":
+    """Turn the weights of a traced graph into inputs, so that nothing is computed from them; return them external."""
     import onnx
 
-    graph, casts = model.graph, []
-    for initializer in graph.initializer:
-        values = onnx.numpy_helper.to_array(initializer)
-        if values.dtype != np.float32 or values.size < LARGE_WEIGHT:
-            continue
-        half = values.astype(np.float16)
-        if not np.array_equal(half.astype(np.float32), values):
-            continue
-        name = initializer.name
-        initializer.CopyFrom(onnx.numpy_helper.from_array(half, f"{name}.half"))
-        casts.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
-    for cast in reversed(casts):
-        graph.node.insert(0, cast)
+    prefix, external = "network.", []
+    for tensor in [tensor for tensor in model.graph.initializer if tensor.name.removeprefix(prefix) in weights]:
+        model.graph.initializer.remove(tensor)
+        name = tensor.name.removeprefix(prefix)
+        for node in model.graph.node:
+            node.input[:] = [name if source == tensor.name else source for source in node.input]
+        model.graph.input.append(onnx.helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims)))
+        declared = onnx.TensorProto(name=name, data_type=tensor.data_type, dims=tensor.dims)
+        declared.data_location = onnx.TensorProto.EXTERNAL
+        declared.external_data.add(key="location", value="weights")
+        external.append(declared)
+    return external
 
 
-def _trace(reader: Reader, info: ModelInfo, path: Path) -> None:
+def _simplified(path: Path, target: Path) -> "onnx.ModelProto":
+    """Let ONNX Runtime fold the constants of a graph, with standard operators only: it then opens faster."""
+    import onnx
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(target)
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    model = onnx.load(target)
+    standard = [item for item in model.opset_import if not item.domain]
+    del model.opset_import[:]
+    model.opset_import.extend(standard)
+    return model
+
+
+def _trace(reader: Reader, path: Path) -> None:
     """Record the network on an example; batch, width and time are left open."""
-    widths = torch.tensor([16 * info.stride, 9 * info.stride - 1])
-    ink = torch.zeros(2, info.height, 16 * info.stride, dtype=torch.uint8)
+    stride, height = reader.network.stride, reader.network.height
+    widths = torch.tensor([16 * stride, 9 * stride - 1])
+    ink = torch.zeros(2, height, 16 * stride, dtype=torch.uint8)
     with warnings.catch_warnings():
         # The exporter warns of every shape that it records as a constant; parity over widths and batches is tested.
         warnings.simplefilter("ignore")
@@ -106,11 +158,12 @@ def _trace(reader: Reader, info: ModelInfo, path: Path) -> None:
             (ink, widths),
             str(path),
             dynamo=False,
-            # Norms as they are: merged into kernels, no fp16 numbers would be left. The runtime merges them.
+            # Each weight stays as it is in the model file: neither merged into a kernel nor brought into ONNX's order.
             training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=False,
             opset_version=OPSET,
-            input_names=["ink", "widths"],
-            output_names=["log_probs", "steps"],
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
             dynamic_axes={
                 "ink": {0: "lines", 2: "columns"},
                 "widths": {0: "lines"},
@@ -121,28 +174,30 @@ def _trace(reader: Reader, info: ModelInfo, path: Path) -> None:
 
 
 def parity(safetensors: Path, onnx_path: Path) -> float:
-    """Largest difference of a log-probability between torch and ONNX Runtime, over widths and batches of random ink.
+    """Return the largest difference of a log-probability between torch and an ONNX file, over widths and batches.
 
     Raises:
         ModelError: it is more than 1e-4.
     """
-    import onnxruntime
-
-    network, info = load_model(safetensors)
-    session = onnxruntime.InferenceSession(str(onnx_path), providers=["CPUExecutionProvider"])
-    generator = torch.Generator().manual_seed(1)
-    worst = 0.0
-    for batch in ([width] for width in PARITY_WIDTHS), [list(PARITY_WIDTHS), list(PARITY_WIDTHS[::-2])]:
-        for widths in batch:
-            ink = torch.zeros(len(widths), info.height, max(widths), dtype=torch.uint8)
-            for row, width in zip(ink, widths, strict=True):
-                row[:, :width] = torch.randint(0, 256, (info.height, width), generator=generator, dtype=torch.uint8)
-            lengths = torch.tensor(widths)
-            with torch.no_grad():
-                expected, steps = Reader(network)(ink, lengths)
-            found = torch.from_numpy(session.run(["log_probs"], {"ink": ink.numpy(), "widths": lengths.numpy()})[0])
-            for one, other, count in zip(expected, found, steps, strict=True):
-                worst = max(worst, float((one[:count] - other[:count]).abs().max()))
+    tensors = read_tensors(safetensors)
+    session = open_graph(onnx_path.read_bytes(), tensors, onnx_path)
+    worst = _largest_difference(load_model(safetensors)[0], session)
     if worst > PARITY_BOUND:
         raise ModelError(f"{onnx_path}: differs from torch by {worst:.1e}, more than {PARITY_BOUND:.0e}")
+    return worst
+
+
+@torch.no_grad()
+def _largest_difference(network: Network, session: Any) -> float:
+    generator = torch.Generator().manual_seed(1)
+    worst = 0.0
+    for widths in [[width] for width in PARITY_WIDTHS] + [list(PARITY_WIDTHS), list(PARITY_WIDTHS[::-2])]:
+        ink = torch.zeros(len(widths), network.height, max(widths), dtype=torch.uint8)
+        for row, width in zip(ink, widths, strict=True):
+            row[:, :width] = torch.randint(0, 256, (network.height, width), generator=generator, dtype=torch.uint8)
+        lengths = torch.tensor(widths)
+        expected, steps = Reader(network)(ink, lengths)
+        found = torch.from_numpy(session.run(["log_probs"], {"ink": ink.numpy(), "widths": lengths.numpy()})[0])
+        for one, other, count in zip(expected, found, steps, strict=True):
+            worst = max(worst, float((one[:count] - other[:count]).abs().max()))
     return worst

@@ -5,7 +5,7 @@ import unicodedata
 from pathlib import Path
 
 from hwr.errors import DataError
-from hwr.model.info import read_info
+from hwr.model.files import read_info
 from hwr.prepare.samples import read_text
 from hwr.text import Alphabet
 

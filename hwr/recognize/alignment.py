@@ -235,7 +235,7 @@ def load_engine(model: str | Path, threads: int, backend: str) -> Engine:
                     f"aligning in torch needs {error.name}, which is not installed; leave out --backend torch"
                 ) from None
         else:
-            if backend == "torch" or runtime.has_card():
+            if backend == "torch" or runtime.has_gpu():
                 engine: Engine = runtime.load_torch(model)
                 return engine
     return OnnxEngine(load_model(model, threads))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from hwr.model.info import read_info
+from hwr.model.files import read_info
 from hwr.train.data import Normalised, open_sources
 from hwr.train.recipe import Optimisation, Recipe
 

@@ -8,8 +8,9 @@ from typing import Any
 from hwr.errors import UsageError
 from hwr.files.atomic import atomic_write
 from hwr.model.checkpoint import load_weights, save_model
-from hwr.model.export import export_onnx
-from hwr.model.info import ModelInfo, read_info
+from hwr.model.export import export_graph
+from hwr.model.files import read_info
+from hwr.model.info import ModelInfo
 from hwr.train.folder import METRICS, TRUNK
 
 TRUNKS = "trunks"
@@ -17,13 +18,13 @@ TRUNKS = "trunks"
 
 
 def write_half(source: Path, target: Path, info: ModelInfo) -> None:
-    """Write the weights of `source` in fp16 with the facts `info`, and the ONNX file beside.
+    """Write the weights of `source` in fp16 with the facts `info`, and its ONNX graph next to them.
 
     Raises:
         InputError, ModelError, OutputError: see `hwr.model.checkpoint` and `hwr.model.export`.
     """
     save_model(target, load_weights(source), info, half=True)
-    export_onnx(target, target.with_suffix(".onnx"))
+    export_graph(target, target.with_suffix(".onnx"))
 
 
 def release(source: Path, folder: Path, validation: Mapping[str, Mapping[str, Any]]) -> Path:

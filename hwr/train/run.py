@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 
 from hwr.line import NORMALISATION
-from hwr.model.export import export_onnx
+from hwr.model.export import export_graph
 from hwr.model.info import ModelInfo
 from hwr.model.network import count_parameters
 from hwr.train.batches import Planner, Skipped
@@ -87,7 +87,7 @@ def train(
         session.close()
     model = folder / (BEST if (folder / BEST).exists() else LAST)
     if finished and processes.first and find_spec("onnx") is not None:
-        export_onnx(model, model.with_suffix(".onnx"))
+        export_graph(model, model.with_suffix(".onnx"))
     return RunResult(finished, model, session.trainer.progress)
 
 

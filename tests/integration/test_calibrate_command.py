@@ -1,6 +1,5 @@
 """`hwr calibrate` as a user runs it, on the hand-made network."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import tiny_model
 from commands import Outcome, Run, run_command
 from PIL import Image
 
-from hwr.model.info import read_info
+from hwr.model.files import read_info
 from hwr.recognize.models import load_model
 from hwr.recognize.recognizer import Recognizer
 from hwr.store.lines import StoredLine
@@ -98,16 +97,6 @@ def test_wrong_use_is_found_before_the_reading(run: Run, model: Path, store: Pat
     ):
         outcome = run("calibrate", store, *([] if "-m" in arguments else ["-m", model]), *arguments)
         assert (outcome.code, outcome.out) == (2, "") and says in outcome.err and outcome.err.count("\n") == 1
-
-
-def test_without_onnx_it_says_so_before_the_reading(
-    run: Run, model: Path, store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "onnx" else find(name, *rest))
-    outcome = run("calibrate", store, "-m", model, "--write")
-    assert outcome.code == 2 and "pip install onnx" in outcome.err
-    assert run("calibrate", store, "-m", model).code == 0
 
 
 def test_data_that_cannot_be_fitted_to(run: Run, model: Path, tmp_path: Path, store: Path) -> None:

@@ -12,7 +12,8 @@ from commands import Outcome, Run, run_command
 from PIL import Image
 from training_runs import drawn_line, drawn_lines, plain, recipe
 
-from hwr.model.info import WEIGHTS_KEY, read_info, weights_hash
+from hwr.model.files import read_info, weights_hash
+from hwr.model.graph import WEIGHTS_KEY
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.writing import write_lines
 from hwr.train.folder import BEST
@@ -70,21 +71,28 @@ def copied(trained: Path, folder: Path) -> Path:
     return folder / "model.safetensors"
 
 
-def test_export_writes_the_file_beside_the_weights_and_says_how_near_it_is(
-    run: Run, trained: Path, tmp_path: Path
-) -> None:
-    import onnx
-
+def test_export_writes_the_graph_next_to_the_weights(run: Run, trained: Path, tmp_path: Path) -> None:
     weights = copied(trained, tmp_path / "model")
-    for _ in range(2):  # a file of its own is written anew
+    for _ in range(2):  # its own file is replaced
         done = run("export", weights)
         assert done.code == 0, done.err
         target = weights.with_suffix(".onnx")
-        found = re.fullmatch(r"(.*): \d+\.\d MB, differs from torch by at most (\S+)\n", done.out)
+        found = re.fullmatch(r"(.*): \d+\.\d+ MB, differs from torch by at most (\S+)\n", done.out)
         assert found and found[1] == str(target) and float(found[2]) <= 1e-4
-        properties = {entry.key: entry.value for entry in onnx.load(target).metadata_props}
-        assert properties[WEIGHTS_KEY] == weights_hash(weights)
+        assert target.stat().st_size < 100_000
     assert {path.name for path in weights.parent.iterdir()} == {"model.safetensors", "model.onnx"}
+
+
+def test_export_to_a_file_has_the_weights_inside(run: Run, trained: Path, tmp_path: Path) -> None:
+    import onnx
+
+    target = tmp_path / "letters.onnx"
+    done = run("export", trained.parent, "-o", target)  # a run folder
+    assert done.code == 0, done.err
+    model = onnx.load(target)
+    assert not any(tensor.data_location for tensor in model.graph.initializer)
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    assert properties[WEIGHTS_KEY] == weights_hash(trained)
 
 
 def test_a_foreign_file_is_kept(run: Run, trained: Path, tmp_path: Path) -> None:
@@ -118,10 +126,11 @@ def test_a_file_that_differs_from_torch_is_not_kept(
         ((), "Missing argument 'MODEL'"),
         (("nobody",), "no model named 'nobody'"),
         (("{folder}/missing.safetensors",), "no such model file"),
+        (("{folder}",), "a folder without best.safetensors"),
         (("{folder}/text.safetensors",), "text.safetensors"),
         (("{model}", "-o", "{folder}"), "a folder; name the ONNX file"),
         (("{model}", "-o", "{folder}/text.safetensors/x.onnx"), "cannot be written"),
-        (("{model}", "--val", "{store}"), "--val goes with --release"),
+        (("{model}", "--val", "{store}"), "--val needs --release"),
         (("{model}", "--release", "{folder}/out"), "--release takes --val DATA"),
         (("{model}", "--release", "{folder}/out", "--val", "{store}", "-o", "{folder}/x.onnx"), "no --output"),
         (("{model}", "--release", "{folder}/out", "--val", "{folder}/missing"), "missing: does not exist"),

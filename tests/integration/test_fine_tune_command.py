@@ -8,7 +8,7 @@ import pytest
 from commands import Outcome, Run, run_command
 from training_runs import SPEC, drawn_bundle
 
-from hwr.model.info import read_info
+from hwr.model.files import read_info
 from hwr.store.lines import LineStore
 from hwr.store.writing import write_lines
 from hwr.train import fine_tuning

@@ -16,7 +16,7 @@ from PIL import Image
 from hwr.decode.beam import BeamSettings
 from hwr.lm.file import load
 from hwr.lm.scorer import score_lines, text_log_probabilities
-from hwr.model.info import read_info
+from hwr.model.files import read_info
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 from hwr.settings import to_dict

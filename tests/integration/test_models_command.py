@@ -14,7 +14,7 @@ from hwr.recognize import models
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_tiny_model(tmp_path, "small")
-    write_tiny_model(tmp_path, "bare", onnx_file=False)
+    write_tiny_model(tmp_path, "bare", graph=False)
     monkeypatch.setattr(models, "models_folder", lambda: tmp_path)
     return tmp_path
 
@@ -32,7 +32,7 @@ def test_as_text(shipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert "small (default)" in out and "bare\n" in out
     assert "licence   CC0" in out and f"{len(ALPHABET)} characters" in out
     assert "drawn 0.2500" in out and "6 parameters" in out
-    assert out.count("no ONNX file yet") == 1
+    assert out.count("no ONNX graph yet") == 1
 
 
 def test_as_json(shipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

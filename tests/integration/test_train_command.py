@@ -15,7 +15,7 @@ import pytest
 from commands import Outcome, Run, run_command
 from training_runs import SPEC, drawn_bundle, recipe
 
-from hwr.model.info import read_info
+from hwr.model.files import read_info
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.writing import write_lines
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME

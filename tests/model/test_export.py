@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 
@@ -11,8 +12,10 @@ from hwr.errors import ModelError
 from hwr.line import NORMALISATION, time_steps
 from hwr.model.checkpoint import load_model as load_network
 from hwr.model.checkpoint import save_model
-from hwr.model.export import LARGE_WEIGHT, export_onnx, parity
-from hwr.model.info import METADATA_KEY, WEIGHTS_KEY, ModelInfo, info_from_json, weights_hash
+from hwr.model.export import export_graph, export_onnx, graph, parity
+from hwr.model.files import METADATA_KEY, read_tensors, weights_hash
+from hwr.model.graph import SPEC_KEY, WEIGHTS_KEY
+from hwr.model.info import ModelInfo, info_from_json
 from hwr.model.network import build
 from hwr.model.vgsl import parse
 from hwr.recognize.models import load_model
@@ -23,6 +26,7 @@ SPECS = {
     "overlapping": "[1,24,0,1 Cnt3,3,6,2,2 Mp3,3,2,2 Mp0,1 Lrx5 Nfx5 O1c9]",
     "column": "[1,24,0,1 C3,3,6,2,2 Mp2,2 Lfys6 Lbx5 O1c9]",
 }
+LARGE = "[1,24,0,1 C3,3,32,2,2 R3,3,32 R3,3,48 Mp0,1 Lbx64 O1c9]"
 
 
 def random_model(path: Path, spec: str, half: bool = False) -> Path:
@@ -54,7 +58,7 @@ def lines_of(widths: list[int]) -> list[np.ndarray]:
 @pytest.mark.parametrize("name", SPECS)
 def test_equals_torch_alone_and_in_batches(tmp_path: Path, name: str) -> None:
     path = random_model(tmp_path / "random.safetensors", SPECS[name])
-    export_onnx(path, path.with_suffix(".onnx"))
+    export_graph(path, path.with_suffix(".onnx"))
     runtime = load_model(path, threads=1)
     network = load_network(path)[0]
     stride = network.stride
@@ -70,26 +74,55 @@ def test_equals_torch_alone_and_in_batches(tmp_path: Path, name: str) -> None:
         assert np.abs(found - runtime.log_probs([line])[0]).max() < 1e-4
 
 
-def test_states_the_facts_and_the_hash_of_its_weights(tmp_path: Path) -> None:
-    path = random_model(tmp_path / "random.safetensors", SPECS["residual"])
+def test_the_graph_is_small_and_names_its_weights(tmp_path: Path) -> None:
+    path = random_model(tmp_path / "random.safetensors", LARGE)
+    export_graph(path, tmp_path / "random.onnx")
+    model = onnx.load(tmp_path / "random.onnx", load_external_data=False)
+    declared = {item.name: tuple(item.dims) for item in model.graph.initializer if item.data_location}
+    stored = {name: value.shape for name, value in read_tensors(path).items()}
+    assert declared == stored
+    assert (tmp_path / "random.onnx").stat().st_size < path.stat().st_size / 3
+    assert {entry.key: entry.value for entry in model.metadata_props} == {SPEC_KEY: LARGE}
+
+
+def test_the_graph_depends_on_the_specification_only() -> None:
+    assert graph(SPECS["residual"]) == graph(SPECS["residual"])
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_file_for_other_programs_needs_nothing_else(tmp_path: Path, half: bool) -> None:
+    path = random_model(tmp_path / "random.safetensors", SPECS["residual"], half)
     target = tmp_path / "elsewhere" / "random.onnx"
     export_onnx(path, target)
-    properties = {entry.key: entry.value for entry in onnx.load(target).metadata_props}
+    line = lines_of([57])[0]
+    expected = load_model(path, threads=1).log_probs([line])[0]
+    session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
+    found = session.run(["log_probs"], {"ink": line[None], "widths": np.array([57])})[0][0]
+    assert np.abs(found - expected).max() < 1e-5
+    assert parity(path, target) <= 1e-4
+    properties = session.get_modelmeta().custom_metadata_map
     assert properties[WEIGHTS_KEY] == weights_hash(path)
     assert info_from_json(properties[METADATA_KEY], target).alphabet == "abcdefgh"
 
 
-def test_a_file_made_from_other_weights_is_refused(tmp_path: Path) -> None:
+def test_new_weights_need_no_new_graph(tmp_path: Path) -> None:
     path = random_model(tmp_path / "random.safetensors", SPECS["residual"])
-    export_onnx(path, path.with_suffix(".onnx"))
+    export_graph(path, path.with_suffix(".onnx"))
     torch.manual_seed(6)
     info = load_model(path).info
     save_model(path, build(SPECS["residual"]).state_dict(), info)
-    with pytest.raises(ModelError, match="stale"):
-        load_model(path)
+    assert parity(path, path.with_suffix(".onnx")) <= 1e-4
 
 
-def test_a_missing_file_is_made_once(tmp_path: Path) -> None:
+def test_a_difference_is_noticed(tmp_path: Path) -> None:
+    path = random_model(tmp_path / "random.safetensors", SPECS["residual"])
+    export_onnx(path, path.with_suffix(".onnx"))
+    save_model(path, build(SPECS["residual"]).state_dict(), load_model(path).info)
+    with pytest.raises(ModelError, match="differs from torch by"):
+        parity(path, path.with_suffix(".onnx"))
+
+
+def test_a_missing_graph_is_made_once(tmp_path: Path) -> None:
     path = random_model(tmp_path / "random.safetensors", SPECS["residual"])
     load_model(path)
     made = path.with_suffix(".onnx").stat().st_mtime_ns
@@ -100,29 +133,7 @@ def test_a_missing_file_is_made_once(tmp_path: Path) -> None:
 def test_a_failed_export_leaves_no_file(tmp_path: Path) -> None:
     path = tmp_path / "no.safetensors"
     path.write_bytes(b"not a model")
-    with pytest.raises(ModelError):
-        export_onnx(path, tmp_path / "no.onnx")
+    for write in (export_graph, export_onnx):
+        with pytest.raises(ModelError):
+            write(path, tmp_path / "no.onnx")
     assert list(tmp_path.iterdir()) == [path]
-
-
-LARGE = "[1,24,0,1 C3,3,16,2,2 R3,3,16 Mp0,1 Lbx20 O1c9]"
-"""With kernels and matrices of more than a thousand numbers."""
-
-
-def large_weights(path: Path) -> set[int]:
-    """The types of the large weights of an ONNX file."""
-    return {item.data_type for item in onnx.load(path).graph.initializer if np.prod(item.dims) >= LARGE_WEIGHT}
-
-
-def test_weights_of_a_release_stay_in_fp16(tmp_path: Path) -> None:
-    """Half the bytes, and the runtime computes what torch computes."""
-    path = random_model(tmp_path / "half.safetensors", LARGE, half=True)
-    export_onnx(path, path.with_suffix(".onnx"))
-    assert large_weights(path.with_suffix(".onnx")) == {onnx.TensorProto.FLOAT16}
-    assert parity(path, path.with_suffix(".onnx")) <= 1e-4
-
-
-def test_weights_that_are_no_fp16_numbers_stay_as_they_are(tmp_path: Path) -> None:
-    path = random_model(tmp_path / "full.safetensors", LARGE)
-    export_onnx(path, path.with_suffix(".onnx"))
-    assert large_weights(path.with_suffix(".onnx")) == {onnx.TensorProto.FLOAT}

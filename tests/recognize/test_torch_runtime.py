@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tiny_model import INFO, write_tiny_model
 
 from hwr.decode.lattice import align
-from hwr.errors import MissingDependency, ModelError, UsageError
+from hwr.errors import MissingDependency, ModelError
 from hwr.files.images import load_image
 from hwr.line import normalise_line
 from hwr.recognize.alignment import Aligner, OnnxEngine, load_engine
@@ -82,16 +82,15 @@ def test_models_without_usable_weights_are_refused(tmp_path: Path) -> None:
         load_torch(weights)
     paired = write_tiny_model(tmp_path / "paired")
     paired.unlink()
-    lone = paired.with_suffix(".onnx")
-    with pytest.raises(UsageError, match=r"\.onnx: torch needs the weights"):
-        load_torch(lone)
+    with pytest.raises(InputError, match=r"paired/tiny\.safetensors: no such model file"):
+        load_torch(paired.with_suffix(".onnx"))
 
 
-def test_auto_takes_torch_only_where_there_is_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_takes_torch_only_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("hwr.recognize.runtimes.torch")
-    monkeypatch.setattr(module, "has_card", lambda: False)
+    monkeypatch.setattr(module, "has_gpu", lambda: False)
     assert isinstance(load_engine("small", 1, "auto"), OnnxEngine)
-    monkeypatch.setattr(module, "has_card", lambda: True)
+    monkeypatch.setattr(module, "has_gpu", lambda: True)
     monkeypatch.setattr(module, "load_torch", lambda model: f"torch with {model}")
     assert load_engine("small", 1, "auto") == "torch with small"  # type: ignore[comparison-overlap]
 

@@ -14,7 +14,7 @@ import torch
 from training_runs import SPEC, Recorded, drawn_bundle, recipe, run
 
 from hwr.errors import InputError, OutputError, UsageError
-from hwr.model.info import read_info
+from hwr.model.files import read_info
 from hwr.train.device import has_bf16_units
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME, RunFolder, state_bytes
 from hwr.train.loop import Trainer

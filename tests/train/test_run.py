@@ -16,7 +16,7 @@ from hwr.errors import DataError, HwrError, InputError, ModelError, TrainingErro
 from hwr.line import NORMALISATION
 from hwr.metrics import ErrorCounts
 from hwr.model.checkpoint import load_model, load_weights
-from hwr.model.info import read_info
+from hwr.model.files import read_info
 from hwr.store.writing import write_lines
 from hwr.text import Alphabet
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME

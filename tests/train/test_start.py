@@ -11,7 +11,8 @@ from hwr.bundle import BundleLine, write_bundle
 from hwr.errors import DataError, HwrError, InputError, UsageError
 from hwr.line import NORMALISATION
 from hwr.model.checkpoint import load_model, load_weights, save_model
-from hwr.model.info import ModelInfo, read_info
+from hwr.model.files import read_info
+from hwr.model.info import ModelInfo
 from hwr.model.network import Network, build
 from hwr.train.folder import LAST, TRUNK
 from hwr.train.recipe import Optimisation

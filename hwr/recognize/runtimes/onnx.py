@@ -1,28 +1,27 @@
-"""The network in ONNX Runtime: no torch, a start of a few tenths of a second."""
+"""The network in ONNX Runtime, without torch: it starts in a few tenths of a second."""
 
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.delta import DELTA_SUFFIX, restore
-from hwr.errors import InputError, ModelError
+from hwr.errors import ModelError
 from hwr.line import NORMALISATION, time_steps
-from hwr.model.info import METADATA_KEY, WEIGHTS_KEY, ModelInfo, info_from_json, tensor_bytes
+from hwr.model.files import read_info, read_tensors, weights_hash
+from hwr.model.graph import INPUTS, OUTPUTS, SPEC_KEY, Tensors, open_graph, read_graph
+from hwr.model.info import ModelInfo
 from hwr.recognize.batches import plan_batches
 from hwr.recognize.runtimes import Runtime as Runtime
 
-INPUTS = ("ink", "widths")
-OUTPUTS = ("log_probs", "steps")
 MAX_LINES = 4
-"""Lines a batch. More do not read faster on a processor (`benchmarks/reading_speed.py`)."""
+"""Lines in a batch. More do not read faster on a CPU (`benchmarks/reading_speed.py`)."""
 MAX_PIXELS = 1_000_000
-"""Pixels a batch with its padding: bounds the memory of the first layers to some hundred megabytes."""
+"""Pixels in a batch, padding included: limits the memory of the first layers to some hundred megabytes."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +30,12 @@ class OnnxRuntime:
 
     info: ModelInfo
     weights: str
-    """Hash of the weights that the file was made from (`hwr.model.info.weights_hash`)."""
+    """Hash of the weights (`hwr.model.files.weights_hash`)."""
     session: Any
     threads: int = 1
-    """Batches that run side by side, each on one thread."""
+    """Batches that are computed at the same time, each on one thread."""
+    tensors: Tensors = field(default_factory=dict, repr=False)
+    """The weights, whose memory the session uses."""
 
     def log_probs(self, lines: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """Run the network on normalised lines; see `hwr.recognize.runtimes.Runtime.log_probs`."""
@@ -45,7 +46,7 @@ class OnnxRuntime:
         widths = [line.shape[1] for line in lines]
         share = max(1, min(MAX_LINES, -(-len(lines) // self.threads)))
         batches = plan_batches(widths, self.info.height, max_lines=share, max_pixels=MAX_PIXELS)
-        batches.reverse()  # the widest first, so that no thread begins with a long batch when the others are done
+        batches.reverse()  # the widest first, so that no thread starts a long batch when the others have finished
         with ThreadPoolExecutor(self.threads) as pool:
             done = pool.map(self._run, ([lines[index] for index in batch] for batch in batches))
             for batch, batch_results in zip(batches, done, strict=True):
@@ -54,7 +55,7 @@ class OnnxRuntime:
         return results
 
     def _run(self, lines: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """One batch, padded with paper to the widest line."""
+        """Run one batch, padded with paper to the widest line."""
         widths = np.array([line.shape[1] for line in lines], dtype=np.int64)
         ink = np.zeros((len(lines), self.info.height, int(widths.max())), np.uint8)
         for row, line in zip(ink, lines, strict=True):
@@ -66,48 +67,42 @@ class OnnxRuntime:
 
 
 def available_cores() -> int:
-    """Processor cores that this process may use."""
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def load_onnx(path: Path, threads: int | None = None) -> OnnxRuntime:
-    """Load a network that `hwr export` or `hwr train` wrote.
+def load_onnx(safetensors: Path, graph: Path | bytes, threads: int | None = None) -> OnnxRuntime:
+    """Load a network: its graph with the weights of a model file.
 
     Args:
-        path: the `.onnx` file, or the `.onnx.delta` file that stands for it beside its `.safetensors` file.
-        threads: batches that are computed side by side; as many as there are available cores if not given.
+        safetensors: the model file.
+        graph: its ONNX graph, a file or the content of one.
+        threads: batches that are computed at the same time; the number of available cores if not given.
 
     Raises:
-        InputError: the file is missing or cannot be read.
-        ModelError: not an ONNX file, truncated, from elsewhere, or made for another line normalisation.
+        InputError: a file is missing or cannot be read.
+        ModelError: a file is truncated or foreign, the graph is that of another network, or the model was made for
+            another line normalisation.
     """
-    if path.is_dir():
-        raise ModelError(f"{path}: a folder; an .onnx file is expected")
-    try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise ModelError(f"{path}: the file is empty")
-        content = str(path) if path.suffix != DELTA_SUFFIX else _restored(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    session = _open_session(content, path)
-    metadata = session.get_modelmeta().custom_metadata_map
-    names = (tuple(i.name for i in session.get_inputs()), tuple(o.name for o in session.get_outputs()))
-    if METADATA_KEY not in metadata or WEIGHTS_KEY not in metadata or names != (INPUTS, OUTPUTS):
-        raise ModelError(f"{path}: an ONNX file, but not one that `hwr export` wrote")
-    info = info_from_json(metadata[METADATA_KEY], path)
-    check_normalisation(info, path)
+    info = read_info(safetensors)
+    check_normalisation(info, safetensors)
+    where = graph if isinstance(graph, Path) else safetensors
+    tensors = read_tensors(safetensors)
+    session = open_graph(read_graph(graph) if isinstance(graph, Path) else graph, tensors, where)
+    _check_network(session, info, where)
+    return OnnxRuntime(info, weights_hash(safetensors), session, threads or available_cores(), tensors)
+
+
+def _check_network(session: Any, info: ModelInfo, where: Path) -> None:
+    """Refuse a graph that was made for another network than the model file states."""
+    spec = session.get_modelmeta().custom_metadata_map.get(SPEC_KEY)
+    if spec is None:
+        raise ModelError(f"{where}: an ONNX file, but not one that `hwr export` wrote")
+    if spec != info.spec:
+        raise ModelError(f"{where}: made for another network, {spec}; write it again with `hwr export`")
     classes = session.get_outputs()[0].shape[-1]
-    if isinstance(classes, int) and classes != info.classes:
-        raise ModelError(
-            f"{path}: {classes} network outputs, but an alphabet of {info.classes - 1} characters and blank"
-        )
-    return OnnxRuntime(info, metadata[WEIGHTS_KEY], session, threads or available_cores())
-
-
-def _restored(path: Path) -> bytes:
-    """The ONNX file of which `path` is the delta."""
-    return restore(path.read_bytes(), tensor_bytes(path.with_suffix("").with_suffix(".safetensors")), path)
+    if classes != info.classes:
+        raise ModelError(f"{where}: {classes} classes, but the model file has an alphabet of {info.classes - 1}")
 
 
 def check_normalisation(info: ModelInfo, where: object) -> None:
@@ -122,29 +117,3 @@ def check_normalisation(info: ModelInfo, where: object) -> None:
             f"{where}: needs line normalisation {stated[0]} {stated[1]}; "
             f"this hwr has {NORMALISATION.name} {NORMALISATION.version}: use a hwr of the model's age or train it again"
         )
-
-
-def _open_session(content: str | bytes, where: Path) -> Any:
-    """An inference session in which each call computes on the thread that calls.
-
-    Parallel calls use the cores better than parallel operators: an LSTM has little to share out at each step, and
-    threads that wait for each other lose much where other work holds a core (`benchmarks/reading_speed.py`).
-
-    Args:
-        content: path of the ONNX file, or what is in it.
-
-    Raises:
-        ModelError: ONNX Runtime cannot read the file, for whatever reason.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # warnings about the graph are of no use to a reader
-    options.enable_mem_pattern = False  # plans are kept for each input shape, and every batch has another width
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the classes that ONNX Runtime raises have no public common base
-        reason = " ".join(str(error).split())[:160]
-        raise ModelError(f"{where}: not an ONNX model, or truncated ({reason})") from None

@@ -1,4 +1,4 @@
-"""The network in torch, on a CUDA card where there is one: for aligning whole data sets.
+"""The network in torch, on a CUDA GPU where there is one: for aligning whole data sets.
 
 Only `hwr.recognize.alignment` imports this module, and only when it is asked to.
 """
@@ -15,7 +15,6 @@ from torch import Tensor
 from torchaudio.functional import forced_align
 
 from hwr.decode.lattice import LabelSpan
-from hwr.errors import UsageError
 from hwr.files.images import GreyImage
 from hwr.line import time_steps
 from hwr.model.checkpoint import load_model
@@ -28,7 +27,7 @@ from hwr.text import BLANK
 
 MAX_LINES = 64
 MAX_PIXELS = 4_000_000
-"""Pixels a batch with its padding: some gigabytes in the first layers."""
+"""Pixels in a batch, padding included: some gigabytes in the first layers."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,11 @@ class TorchRuntime:
     def align(
         self, lines: Sequence[GreyImage], labels: Sequence[Sequence[int]]
     ) -> tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]:
-        """The log-probabilities of normalised lines, and the time steps of the labels of each.
+        """Return the log-probabilities of normalised lines, and the time steps of the labels of each.
 
         Args:
             lines: as in `log_probs`.
-            labels: of each line at least one, and no more than its time steps can hold.
+            labels: at least one for each line, and no more than its time steps can hold.
         """
         log_probs: list[NDArray[np.float32]] = [np.empty((0, self.info.classes), np.float32)] * len(lines)
         spans: list[tuple[LabelSpan, ...]] = [()] * len(lines)
@@ -63,7 +62,7 @@ class TorchRuntime:
         return log_probs, spans
 
     def _run_all(self, lines: Sequence[GreyImage]) -> Iterator[tuple[int, Tensor]]:
-        """The number of each line with its log-probabilities (T, classes), float32, on the device."""
+        """Yield the number of each line with its log-probabilities (T, classes), float32, on the device."""
         widths = [line.shape[1] for line in lines]
         for batch in plan_batches(widths, self.info.height, max_lines=MAX_LINES, max_pixels=MAX_PIXELS):
             for index, result in zip(batch, self._run([lines[index] for index in batch]), strict=True):
@@ -71,7 +70,7 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def _run(self, lines: Sequence[GreyImage]) -> Tensor:
-        """One batch, padded with paper to the widest line: (B, T, classes)."""
+        """Run one batch, padded with paper to the widest line: (B, T, classes)."""
         widths = torch.tensor([line.shape[1] for line in lines], dtype=torch.int64)
         ink = torch.zeros((len(lines), 1, self.info.height, int(widths.max())), dtype=torch.uint8)
         for row, line in zip(ink, lines, strict=True):
@@ -81,14 +80,14 @@ class TorchRuntime:
 
 
 def align_tensor(log_probs: Tensor, labels: Sequence[int]) -> tuple[LabelSpan, ...]:
-    """The time steps of each label on the likeliest path, as `hwr.decode.lattice.align` finds them.
+    """Return the time steps of each label on the most probable path, as `hwr.decode.lattice.align` finds them.
 
     Args:
         log_probs: natural logarithms, shape (T, classes), float32, on any device.
         labels: at least one; not more than T time steps can hold.
     """
     targets = torch.tensor([labels], dtype=torch.int32, device=log_probs.device)
-    # torchaudio aligns one line a call
+    # torchaudio aligns one line in a call
     paths, _ = forced_align(log_probs[None].contiguous(), targets, blank=BLANK)
     spans: list[LabelSpan] = []
     step = 0
@@ -100,25 +99,23 @@ def align_tensor(log_probs: Tensor, labels: Sequence[int]) -> tuple[LabelSpan, .
     return tuple(spans)
 
 
-def has_card() -> bool:
-    """Whether torch finds a CUDA card."""
+def has_gpu() -> bool:
+    """Return whether torch finds a CUDA GPU."""
     return torch.cuda.is_available()
 
 
 def load_torch(name_or_path: str | Path) -> TorchRuntime:
-    """Load a model in torch, on the first CUDA card, or on the processor.
+    """Load a model in torch, on the first CUDA GPU or else on the CPU.
 
     Args:
         name_or_path: as in `hwr.recognize.models.find_model`.
 
     Raises:
-        InputError, ModelError, UsageError: see `find_model` and `hwr.model.checkpoint.load_model`; the model is there
-            as an ONNX file only, or was made for another line normalisation.
+        InputError, ModelError, UsageError: see `find_model` and `hwr.model.checkpoint.load_model`; the model was made
+            for another line normalisation.
     """
     path = find_model(name_or_path).safetensors
-    if path is None:
-        raise UsageError(f"{name_or_path}: torch needs the weights (.safetensors), which are not there")
     network, info = load_model(path)
     check_normalisation(info, path)
-    device = torch.device("cuda" if has_card() else "cpu")
+    device = torch.device("cuda" if has_gpu() else "cpu")
     return TorchRuntime(info, network.to(device), device)
