@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 from hwr.errors import ModelError
+from hwr.model.vgsl import MAX_HEIGHT
 from hwr.settings import Range, Settings, from_dict
 from hwr.text import Alphabet
 
 FORMAT_VERSION = 1
-MAX_HEIGHT = 1024
 MAX_STRIDE = 256
-"""Far beyond any network that reads a line; larger numbers only take memory."""
+"""Far beyond any network that reads a line."""
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,11 @@ CELLS: dict[str, Cell] = {"L": "lstm", "G": "gru", "N": "rnn"}
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}
 DIRECTIONS: dict[str, Direction] = {"f": "forward", "r": "reverse", "b": "both"}
 
+MAX_NUMBER_DIGITS = 6
+MAX_HEIGHT = 1024
+MAX_WEIGHTS = 500_000_000
+"""Bounds on what a file from elsewhere can ask for; the largest network that ships has 7 million weights."""
+
 ONE_ROW = "put Mp0,1 or S1(1x0)1,3 before it"
 
 
@@ -318,11 +323,13 @@ def parse(text: str) -> Specification:
     stripped = text.strip()
     if not (stripped.startswith("[") and stripped.endswith("]")):
         raise ModelError(f"VGSL: {text!r} must be in square brackets")
+    if huge := re.search(rf"\d{{{MAX_NUMBER_DIGITS + 1},}}", stripped):
+        raise ModelError(f"VGSL: the number {huge[0][:20]}... is too large")
     first, *tokens = [re.sub(r"\{[^}]*\}", "", token) for token in stripped[1:-1].split()] or [""]
     if len(tokens) < 2:
         raise ModelError(f"VGSL: {text!r}: an input, layers and an output are needed")
-    maps = Maps(1, _input_height(first))
-    specification = Specification(maps.height, tuple(map(_parse_layer, tokens[:-1])), _output_classes(tokens[-1]))
+    maps, classes = Maps(1, _input_height(first)), _output_classes(tokens[-1])
+    specification = Specification(maps.height, tuple(map(_parse_layer, tokens[:-1])), classes)
     for layer, token in zip(specification.layers, tokens, strict=False):
         try:
             maps = layer.after(maps)
@@ -330,13 +337,15 @@ def parse(text: str) -> Specification:
             raise ModelError(f"VGSL: {token!r}: {error}") from None
     if maps.height != 1:
         raise ModelError(f"VGSL: {maps.height} rows are left before the output: {ONE_ROW}")
+    if specification.weights() > MAX_WEIGHTS:
+        raise ModelError(f"VGSL: {specification.weights():,} weights; at most {MAX_WEIGHTS:,} are possible")
     return specification
 
 
 def _input_height(token: str) -> int:
     match = re.fullmatch(r"\d+,(\d+),0,1", token)
-    if not match or int(match[1]) < 8:
-        raise ModelError(f"VGSL: input {token!r}: expected 1,HEIGHT,0,1 with a height of at least 8")
+    if not match or not 8 <= int(match[1]) <= MAX_HEIGHT:
+        raise ModelError(f"VGSL: input {token!r}: expected 1,HEIGHT,0,1 with a height of 8 to {MAX_HEIGHT}")
     return int(match[1])
 
 

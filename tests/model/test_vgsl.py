@@ -114,6 +114,11 @@ def test_errors_name_the_layer(token: str) -> None:
         ("[1,48,0,1 Mp0,1 O1c1]", "O1c1"),
         ("[1,48,0,1 Mp0,1 O1s5]", "O1s5"),
         ("[1,48,0,1 Mp0,1 Lbx5]", "Lbx5"),
+        ("[1,48,0,1 Mp0,1 O1c5 Lbx5]", "output 'Lbx5'"),
+        ("[1,2000,0,1 Mp0,1 O1c5]", "1,2000,0,1"),
+        ("[1,48,0,1 Mp0,1 Lbx99999999 O1c5]", "the number 99999999... is too large"),
+        ("[1,48,0,1 Mp0,1 O1c" + "9" * 5000 + "]", "the number 99999999999999999999... is too large"),
+        ("[1,48,0,1 Mp0,1 Lbx99999 O1c5]", "80,001,799,979 weights; at most 500,000,000 are possible"),
     ],
 )
 def test_other_errors(text: str, says: str) -> None:

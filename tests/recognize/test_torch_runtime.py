@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tiny_model import INFO, write_tiny_model
 
 from hwr.decode.lattice import align
-from hwr.errors import MissingDependency, ModelError
+from hwr.errors import InputError, MissingDependency, ModelError
 from hwr.files.images import load_image
 from hwr.line import normalise_line
 from hwr.recognize.alignment import Aligner, OnnxEngine, load_engine
