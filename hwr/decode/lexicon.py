@@ -10,14 +10,15 @@ The cost falls due as soon as no word of the list begins with the letters read, 
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.decode.compiled import search_tables
 from hwr.errors import InputError
 from hwr.files.texts import read_text
 from hwr.text import Alphabet, normalise_text
@@ -196,6 +197,18 @@ def _add_readings(tree: WordTree, parents: Integers, labels: Integers, levels: l
 
 Numbers = NDArray[np.float64]
 
+_TABLES = (
+    "kinds",
+    "keys",
+    "children",
+    "other",
+    "letter_to",
+    "other_cost",
+    "end_cost",
+    "letter_cost",
+    "forks",
+    "closes",
+)
 UNKNOWN_COST = 5.0
 """Cost of a word that is not in the list, a natural logarithm; chosen on validation lines, see docs/decoding.md."""
 
@@ -356,3 +369,17 @@ class LexiconScorer:
         """What the end of the line adds (M,): it ends a word."""
         penalty = self._penalty.take(self._tree.end_cost.take(states >> SHIFT))
         return penalty if self._inner is None else penalty + self._inner.finish(states & LOWER)
+
+    def search_tables(self) -> Mapping[str, Mapping[str, Any]] | None:
+        """Return the automaton as the compiled search reads it (`Lexicon` in search.c), with the inner scorer."""
+        inner = search_tables(self._inner)
+        if inner is None:
+            return None
+        numbers = {"edges": len(self._tree.keys), "classes": self._tree.classes}
+        arrays = {name: getattr(self._tree, name) for name in _TABLES} | {
+            "labels": self._labels,
+            "penalty": self._penalty,
+        }
+        return dict(inner) | {
+            "lexicon": numbers | {name: np.require(a, requirements="CA") for name, a in arrays.items()}
+        }

@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 from hwr.errors import ModelError, UsageError
 from hwr.files.atomic import atomic_write
 from hwr.lm.arpa import read_arpa, write_arpa
-from hwr.lm.model import Model, Quantised, make_model, tables_of
+from hwr.lm.model import BITS, Model, Quantised, make_model, tables_of
 from hwr.lm.symbols import MAX_ORDER, Symbols
 from hwr.lm.tables import Tables
 
 METADATA_KEY = "hwr_lm"
 FORMAT_VERSION = 1
 LM_SUFFIX = ".lm"
+MAX_NGRAMS = 2**31
+MAX_NUMBER = 1e6
+"""Bounds of what is read: logarithms beyond these are not probabilities."""
 ARRAYS = ("labels", "log_probs", "followed", "continuations", "backoffs")
 
 
@@ -93,7 +96,10 @@ def _metadata(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: not a language model ({LM_SUFFIX}), or truncated ({error})") from None
     if metadata is None or names != sorted(ARRAYS):
         raise ModelError(f"{path}: a safetensors file, but not a language model of hwr")
-    facts = json.loads(metadata)
+    try:
+        facts = json.loads(metadata)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: the language model's metadata is not JSON ({error})") from None
     version = facts.get("format_version") if isinstance(facts, dict) else None
     if version != FORMAT_VERSION:
         raise ModelError(f"{path}: language model format {version!r} is unknown; this hwr reads {FORMAT_VERSION}")
@@ -118,17 +124,22 @@ def _map_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _check(model: Model, path: Path) -> None:
-    """Whether the arrays fit each other: no look-up can then leave them."""
+    """Refuse arrays that do not fit each other. Of those that do, no look-up leaves an array, in search.c neither."""
     grams, states = len(model.labels), len(model.continuations)
+    codes = (model.log_probs, model.backoffs)
     fits = (
         1 <= model.order <= MAX_ORDER
-        and len(model.log_probs.codes) == grams
+        and 0 < states <= grams + 1 < MAX_NGRAMS
+        and all(array.dtype == np.uint8 for array in (model.labels, model.followed, model.continuations))
+        and len({array.codes.dtype for array in codes}) == 1
+        and [len(array.codes) for array in codes] == [grams, states]
         and len(model.followed) == -(-grams // 8)
-        and len(model.backoffs.codes) == states
-        and len(model.ngrams) == states
-        and int(model.first[-1]) == grams
+        and int(model.continuations.sum(dtype=np.int64)) == grams
+        and int(BITS[model.followed].sum()) == states - 1
+        and not (grams % 8 and model.followed[-1] & (0xFF >> grams % 8))
     )
-    if not fits:
+    numbers = (model.unknown, *(number for array in codes for number in (array.top, array.step)))
+    if not fits or not all(abs(number) <= MAX_NUMBER for number in numbers):
         raise ModelError(f"{path}: the language model is broken: its arrays do not fit each other")
 
 

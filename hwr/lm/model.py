@@ -30,7 +30,15 @@ class Quantised:
     step: float
 
     def __getitem__(self, places: Places) -> NDArray[np.float32]:
-        return np.float32(self.top) - self.codes[places].astype(np.float32) * np.float32(self.step)
+        return self._decoded(self.codes[places])
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The number of each code, (2 ** bits,)."""
+        return self._decoded(np.arange(np.iinfo(self.codes.dtype).max + 1))
+
+    def _decoded(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
+        return np.float32(self.top) - codes.astype(np.float32) * np.float32(self.step)
 
 
 def quantise(values: NDArray[np.float64], bits: int, floor: float) -> Quantised:
@@ -84,11 +92,18 @@ class Model:
         bits = np.unpackbits(self.followed, count=len(self.labels))
         return np.concatenate([np.full(1, -1, np.int32), np.flatnonzero(bits).astype(np.int32)])
 
+    @cached_property
+    def rank(self) -> NDArray[np.int32]:
+        """How many n-grams before each byte of `followed` are states."""
+        counts = BITS[self.followed]
+        result: NDArray[np.int32] = np.cumsum(counts, dtype=np.int32) - counts
+        return result
+
     def state_of_ngram(self, places: Places) -> Places:
-        """The state that each of these n-grams is; -1 where nothing follows it. Single symbols begin at n-gram 0."""
-        places = places.astype(np.int32, copy=False)  # of another type, NumPy would convert all of `ngrams`
-        found = np.minimum(np.searchsorted(self.ngrams, places), self.states - 1)
-        return np.where(self.ngrams[found] == places, found, -1)
+        """Return the state that each n-gram is, -1 where nothing follows it. Single symbols begin at n-gram 0."""
+        byte, bit = self.followed[places >> 3], places & 7
+        states = 1 + self.rank[places >> 3] + BITS[byte >> (8 - bit)]
+        return np.where(byte >> (7 - bit) & 1, states, -1)
 
     @cached_property
     def start(self) -> int:
@@ -123,6 +138,8 @@ class Model:
         return result
 
 
+BITS = np.array([number.bit_count() for number in range(256)], np.int32)
+"""The number of bits that are set in each byte."""
 FLOOR = -16.0
 """Log-probabilities below this (one in nine million) are stored as this."""
 

@@ -45,8 +45,7 @@ class NgramScorer:
         self._column_of_label = self._column_of_symbol[rules.symbols]
         self._bonus_of_column = np.full(self._columns, insertion_bonus, np.float32)
         self._bonus_of_column[self._column_of_symbol[END]] = 0.0
-        self._row_of_state = np.full(model.states, -1, np.int32)
-        self._clear()
+        self._row_of_state = np.zeros(0, np.int32)
         self.start = model.start * MODES
 
     def scores(self, states: Integers, labels: Integers, /) -> Numbers:
@@ -68,11 +67,43 @@ class NgramScorer:
         """Return what the end of the line adds (M,); it is not a character and has no bonus."""
         return self.scores(states, np.zeros((len(states), 1), np.int64))[:, 0]
 
+    def search_tables(self) -> dict[str, dict[str, Any]]:
+        """Return the model and the rules as the compiled search reads them (`Ngrams` in hwr/decode/search.c)."""
+        model, rules = self.model, self.rules
+        values = np.float32(self.weight) * model.log_probs.values
+        backoffs = np.float32(self.weight) * model.backoffs.values
+        most = values.max() + max(0.0, self.insertion_bonus) + (model.order - 1) * max(0.0, float(backoffs.max()))
+        arrays = {
+            "labels": model.labels,
+            "followed": model.followed,
+            "rank": model.rank,
+            "first": model.first,
+            "log_probs": model.log_probs.codes,
+            "backoffs": model.backoffs.codes,
+            "log_prob_values": values,
+            "backoff_values": backoffs,
+            "symbols": rules.symbols,
+            "following": rules.following,
+            "added": rules.added,
+            "least": rules.least,
+        }
+        numbers = {
+            "order": model.order,
+            "start": model.start,
+            "classes": rules.symbols.shape[1],
+            "end_symbol": END,
+            "code_bytes": model.log_probs.codes.itemsize,
+            "bonus": self.insertion_bonus,
+            "unknown": self.weight * model.unknown + self.insertion_bonus,
+            "ceiling": max(float(most), float(rules.least.max())) + 1e-3,
+        }
+        return {"ngrams": numbers | {name: np.require(array, requirements="CA") for name, array in arrays.items()}}
+
     def _clear(self) -> None:
         # Room for all: the system gives memory to a part of an array when it is written to, not before.
         self._scores = np.empty((ROWS + SPARE_ROWS, self._columns), np.float32)
         self._next = np.empty((ROWS + SPARE_ROWS, self._columns), np.int32)
-        self._row_of_state[:] = -1
+        self._row_of_state = np.full(self.model.states, -1, np.int32)
         self._row_of_state[ROOT] = 0
         self._used = 1
         self._scores[0] = self.weight * self.model.unknown + self.insertion_bonus
@@ -80,6 +111,8 @@ class NgramScorer:
         self._write(_Continuations(self, np.array([ROOT]), np.zeros(1, np.int64)), 0, 1)
 
     def _rows(self, states: Integers) -> NDArray[np.int32]:
+        if not len(self._row_of_state):
+            self._clear()
         rows = self._row_of_state.take(states)
         if rows.min(initial=0) < 0:
             if self._used > ROWS:

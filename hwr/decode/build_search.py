@@ -1,0 +1,61 @@
+"""Compile search.c into a shared library.
+
+Used by setup.py when the package is built and by `hwr.decode.compiled` in a checkout; needs nothing but the standard
+library and a C compiler: `cc` (or the one that the variable CC names), on Windows `cl`.
+"""
+
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("search.c")
+SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+TIMEOUT = 120
+"""Seconds that a compiler may take."""
+
+
+def library_name() -> str:
+    """Return the name of the library: another source makes another library."""
+    return f"search-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}{SUFFIX}"
+
+
+def compile_search(target: Path) -> None:
+    """Compile the library, first under another name, so that `target` is always complete.
+
+    Raises:
+        OSError: there is no compiler, it fails, or the folder cannot be written.
+    """
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".search-") as folder:
+        made = Path(folder, "search" + SUFFIX)
+        try:
+            subprocess.run(_command(made), cwd=folder, check=True, capture_output=True, timeout=TIMEOUT)
+        except subprocess.SubprocessError as error:
+            said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().splitlines()
+            raise OSError(f"{SOURCE.name} does not compile: {said[0] if said else error}") from None
+        os.replace(made, target)
+
+
+def _command(target: Path) -> list[str]:
+    """The compiler with its options: without fused multiply-add, which would round otherwise than NumPy does."""
+    if sys.platform == "win32" and shutil.which("cl"):
+        return ["cl", "/nologo", "/O2", "/fp:precise", "/LD", str(SOURCE), f"/Fe:{target}"]
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    if not shutil.which(compiler[0]):
+        raise OSError(f"there is no C compiler ({compiler[0]})")
+    return [
+        *compiler,
+        "-std=c99",
+        "-O3",
+        "-ffp-contract=off",
+        "-fPIC",
+        "-shared",
+        str(SOURCE),
+        "-o",
+        str(target),
+        "-lm",
+    ]

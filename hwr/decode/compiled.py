@@ -1,0 +1,190 @@
+"""The compiled search (search.c): find its library, call it, and say why NumPy searches where it cannot be used.
+
+An installed package holds the library. In a checkout it is compiled on first need, into the folder of the package or,
+where that cannot be written, into the user's cache.
+"""
+
+import ctypes
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.decode.build_search import compile_search, library_name
+
+log = logging.getLogger(__name__)
+
+_POINTER = ctypes.c_void_p
+Found = tuple[tuple[int, ...], float, float]
+"""Labels, log-probability and score of a text."""
+
+
+class _Ngrams(ctypes.Structure):
+    _fields_ = (
+        [(name, ctypes.c_int32) for name in ("order", "start", "classes", "end_symbol", "code_bytes")]
+        + [(name, ctypes.c_float) for name in ("bonus", "unknown", "ceiling")]
+        + [(name, _POINTER) for name in ("labels", "followed", "rank", "first", "log_probs", "backoffs")]
+        + [(name, _POINTER) for name in ("log_prob_values", "backoff_values", "symbols", "following", "added", "least")]
+    )
+
+
+class _Lexicon(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int64) for name in ("edges", "classes")] + [
+        (name, _POINTER)
+        for name in ("kinds", "labels", "keys", "children", "other", "letter_to", "other_cost", "end_cost")
+        + ("letter_cost", "forks", "closes", "penalty")
+    ]
+
+
+class _Options(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_double) for name in ("limit", "least", "blank_scale")] + [
+        (name, ctypes.c_int32) for name in ("width", "results", "most_labels")
+    ]
+
+
+@runtime_checkable
+class Compilable(Protocol):
+    """A scorer that the compiled search knows."""
+
+    def search_tables(self) -> Mapping[str, Mapping[str, Any]] | None:
+        """Return the fields of the structures of search.c, `ngrams` and `lexicon`: numbers and contiguous arrays.
+
+        None where a part of the scorer is not known to the compiled search.
+        """
+        ...
+
+
+class CompiledScorer:
+    """A scorer in the form that search.c reads; keeps the arrays alive that it points to."""
+
+    def __init__(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
+        """Fill the structures."""
+        self._tables = tables
+        self.ngrams = _filled(_Ngrams, tables.get("ngrams"))
+        self.lexicon = _filled(_Lexicon, tables.get("lexicon"))
+
+    def score(self, labels: Sequence[int]) -> float:
+        """Return what the scorer adds to a whole line of labels, its end included."""
+        codes = np.array(labels, np.int32)
+        return float(_checked_library().hwr_score_text(self.ngrams, self.lexicon, codes.ctypes.data, len(codes)))
+
+
+def _filled(structure: type[ctypes.Structure], values: Mapping[str, Any] | None) -> Any:
+    if values is None:
+        return None
+    filled = structure()
+    for name, kind in structure._fields_:  # type: ignore[misc]
+        value = values[name]
+        setattr(filled, name, value.ctypes.data if kind is _POINTER else value)
+    return ctypes.byref(filled)
+
+
+def search_tables(scorer: object | None) -> Mapping[str, Mapping[str, Any]] | None:
+    """Return the tables of a scorer; None if the compiled search does not know it."""
+    if scorer is None:
+        return {}
+    return scorer.search_tables() if isinstance(scorer, Compilable) else None
+
+
+_scorers: WeakKeyDictionary[Any, CompiledScorer | None] = WeakKeyDictionary()
+_NO_SCORER = CompiledScorer({})
+
+
+def compiled_scorer(scorer: object | None) -> CompiledScorer | None:
+    """Return the scorer for `search`; None where NumPy must search: no library, or a scorer that it does not know."""
+    if load_library() is None:
+        return None
+    if scorer is None:
+        return _NO_SCORER
+    if scorer not in _scorers:
+        tables = search_tables(scorer)
+        _scorers[scorer] = None if tables is None else CompiledScorer(tables)
+    return _scorers[scorer]
+
+
+def search(
+    log_probs: NDArray[np.floating],
+    scorer: CompiledScorer,
+    *,
+    width: int,
+    results: int,
+    certain_blank: float,
+    min_probability: float,
+    max_labels: int,
+    blank_scale: float,
+) -> list[Found]:
+    """Search one line; arguments as in `hwr.decode.beam.BeamOptions`, results best first, perhaps none."""
+    steps, classes = log_probs.shape
+    line = np.ascontiguousarray(log_probs, np.float64)
+    limit = float(np.log(certain_blank))
+    least = float(np.log(min_probability)) if min_probability > 0 else -np.inf
+    options = _Options(limit, least, blank_scale, width, results, min(max_labels, classes))
+    texts = np.empty((results, max(steps, 1)), np.int32)
+    lengths = np.empty(results, np.int32)
+    log_p, scores = np.empty(results), np.empty(results)
+    outputs = (array.ctypes.data for array in (texts, lengths, log_p, scores))
+    count = _checked_library().hwr_search(
+        line.ctypes.data, steps, classes, ctypes.byref(options), scorer.ngrams, scorer.lexicon, *outputs
+    )
+    if count < 0:
+        raise MemoryError(f"beam search of {width} texts over {steps} time steps")
+    flat = texts.ravel()
+    return [
+        (tuple(flat[n * steps : n * steps + lengths[n]].tolist()), float(log_p[n]), float(scores[n]))
+        for n in range(count)
+    ]
+
+
+def _checked_library() -> ctypes.CDLL:
+    library = load_library()
+    assert library is not None  # callers have a `CompiledScorer`
+    return library
+
+
+@cache
+def load_library() -> ctypes.CDLL | None:
+    """Return the library; None, with the reason in the log, where it cannot be had."""
+    try:
+        library = ctypes.CDLL(str(_find_library()))
+        library.hwr_search.restype = ctypes.c_int32
+        library.hwr_search.argtypes = [_POINTER, ctypes.c_int64, ctypes.c_int32, *[_POINTER] * 7]
+        library.hwr_score_text.restype = ctypes.c_double
+        library.hwr_score_text.argtypes = [_POINTER, _POINTER, _POINTER, ctypes.c_int64]
+    except (OSError, AttributeError) as error:
+        log.info("the beam search runs in NumPy, which is slower: %s", error)
+        return None
+    return library
+
+
+def _find_library() -> Path:
+    """Return the path of the library, compiled if need be.
+
+    Raises:
+        OSError: it is not there and cannot be compiled.
+    """
+    name = library_name()
+    folders = [Path(__file__).parent, cache_folder()]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    error = OSError("no folder for it can be written")
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            compile_search(folder / name)
+            return folder / name
+        except OSError as reason:
+            error = reason
+    raise error
+
+
+def cache_folder() -> Path:
+    """Return the folder of the user's cache for the library."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(base) if base else Path.home() / ".cache") / "hwr"
