@@ -98,7 +98,7 @@ def alone(log_probs: NDArray[np.float32], spans: Sequence[LabelSpan], characters
 
 def posterior(log_probs: NDArray[np.float32], reading: Reading, recognizer: Recognizer, width: int) -> Numbers:
     """Of each word the probability of the likeliest texts that have it too."""
-    options = BeamSettings(width=width, certain_blank=0.999, least_probability=1e-3)
+    options = BeamSettings(width=width, certain_blank=0.999, min_probability=1e-3)
     (found,) = beam_search([log_probs], options, results=width)
     scores = np.array([item.log_probability for item in found])
     shares = np.exp(scores - np.logaddexp.reduce(scores))

@@ -226,7 +226,7 @@ def print_pruning(trigrams: Scorer, alphabet: Alphabet, texts: list[str], lines:
     for scorer in (None, trigrams):
         reference = None
         for blank, least, labels in settings:
-            pruned = BeamSettings(width=WIDTH, certain_blank=blank, least_probability=least, most_labels=labels)
+            pruned = BeamSettings(width=WIDTH, certain_blank=blank, min_probability=least, max_labels=labels)
             found, taken = decode_all(lines, pruned, scorer)
             reference = reference or found
             changed = sum(a != b for a, b in zip(reference, found, strict=True))

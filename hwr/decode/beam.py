@@ -1,165 +1,30 @@
-"""CTC prefix beam search over several lines at once, in NumPy and in logarithms.
+"""CTC prefix beam search, with what scorers add: language models and lists of words.
 
 A beam is a set of prefixes: texts read so far. Each has two probabilities over all paths that read it: of those that
 end in a blank and of those that end in its last label (Graves and Jaitly 2014, algorithm 1; Hannun et al. 2014). At
-every time step a prefix stays as it is, or gets one more label; the likeliest `width` of all these go on. One whose
-parent (itself without its last label) is in the beam too is reached twice, as itself and from its parent, and there
-the two are added, so no two prefixes of a beam have the same text.
+every time step a prefix stays as it is or gets one more label; the `width` best of all these are kept. A prefix whose
+parent (itself without its last label) is in the beam too is reached twice, as itself and from its parent. There the two
+probabilities are added, so no two prefixes of a beam have the same text.
 
-A prefix is known by a fingerprint: 64 bits that follow from its labels. Two of the W prefixes of a beam have the same
-one by chance with a probability of about W^2 / 2^65 at each step, and then the search would take them for one: with
-16 prefixes once in 10^17 steps.
+Prefixes are ranked by their log-probability and the sum of what the scorer added for each label: for a language model
+(`hwr.lm.scorer`) its weighted log-probabilities, for a list of words (`hwr.decode.lexicon`) a cost of unknown ones.
 
-A scorer adds what it thinks of a text to the score by which prefixes are chosen: a language model.
+The search runs compiled (search.c) where its library can be had, else in NumPy. Both find the same texts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.decode import compiled, numpy_search
+from hwr.decode.numpy_search import Scorer as Scorer
 from hwr.settings import Range, Settings
-from hwr.text import BLANK
-
-Numbers = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-NO_LABEL = -1
-FILLER = 1
-"""The label of a candidate that is none; its log-probability is minus infinity."""
-
-
-@dataclass(frozen=True)
-class Steps:
-    """T time steps of N lines, with K - 1 candidates at most; natural logarithms.
-
-    Attributes:
-        lines, classes: N and C.
-        blank: (T, N), of the blank.
-        again: (T, N, C), of the label that a prefix ends in already, if no blank came between: minus infinity for the
-            blank, and wherever steps before this one were left out.
-        counts: of each step K_t, one more than its most candidates; the last column is never a candidate.
-        labels: (T, N, K), the candidates, FILLER behind them.
-        candidates: (T, N, K), of these labels, minus infinity behind them.
-        repeats: (T, N, K), the candidates that need a blank before them after the same label: NO_LABEL where steps
-            before this one were left out.
-        places: (T, N, C), where each label stands among the candidates; K_t - 1 if it is none.
-        left_out: (N,), the sum over the steps that were left out.
-    """
-
-    lines: int
-    classes: int
-    blank: Numbers
-    again: Numbers
-    counts: list[int]
-    labels: Integers
-    candidates: Numbers
-    repeats: Integers
-    places: NDArray[np.int16]
-    left_out: Numbers
-
-
-def prepare_steps(
-    log_probs: Sequence[NDArray[np.floating]],
-    certain_blank: float,
-    least_probability: float,
-    most_labels: int,
-    blank_scale: float,
-) -> Steps:
-    """Leave out certain blanks and list the labels to try.
-
-    Args:
-        log_probs: natural logarithms, each of shape (T_i, C); at least one line.
-        certain_blank: steps whose blank has at least this probability are left out; above 1: none.
-        least_probability: labels less likely than this at a time step are no candidates there.
-        most_labels: no more than these likeliest labels are candidates at a time step (more where some are equal).
-        blank_scale: factor of the blanks' logarithms, after certain blanks were looked for.
-
-    Raises:
-        ValueError: a shape does not fit.
-    """
-    classes = log_probs[0].shape[-1]
-    if any(line.ndim != 2 or line.shape[1] != classes for line in log_probs) or not 2 <= classes < 2**15:
-        raise ValueError("log_probs of shape (T, classes) expected, the same classes for all lines, at least 2")
-    limit = np.log(certain_blank)
-    kept = [np.flatnonzero(line[:, BLANK] < limit) if limit <= 0 else np.arange(len(line)) for line in log_probs]
-    shape = (max(map(len, kept)), len(log_probs), classes)
-    again = np.full(shape, -np.inf)
-    blank = np.zeros(shape[:2])
-    parted = np.zeros(shape[:2], np.bool_)
-    left_out = np.zeros(len(log_probs))
-    for row, (line, steps) in enumerate(zip(log_probs, kept, strict=True)):
-        again[: len(steps), row] = line[steps]
-        blank[: len(steps), row] = again[: len(steps), row, BLANK] * blank_scale
-        parted[: len(steps), row] = np.diff(steps, prepend=-1) > 1
-        if len(steps) < len(line):
-            left_out[row] = np.delete(line[:, BLANK], steps).sum(dtype=np.float64) * blank_scale
-    again[:, :, BLANK] = -np.inf
-    counts, labels, candidates, places = _candidates(again, least_probability, most_labels)
-    again[parted] = -np.inf
-    repeats = np.where(parted[:, :, None], NO_LABEL, labels)
-    return Steps(shape[1], classes, blank, again, counts, labels, candidates, repeats, places, left_out)
-
-
-def _candidates(log_probs: Numbers, least: float, most: int) -> tuple[list[int], Integers, Numbers, NDArray[np.int16]]:
-    """`counts`, `labels`, `candidates` and `places` of `Steps`."""
-    steps, lines, classes = log_probs.shape
-    flat = log_probs.reshape(-1, classes)
-    threshold = np.log(least) if least > 0 else -np.inf
-    likely = (flat >= threshold) & (flat > -np.inf)
-    many = np.flatnonzero(likely.sum(axis=1) > most)
-    if len(many):
-        likely[many] &= flat[many] >= np.partition(flat[many], classes - most, axis=1)[:, classes - most, None]
-    rows, found = np.nonzero(likely)
-    number = np.bincount(rows, minlength=len(flat))
-    order = np.arange(len(rows)) - np.repeat(np.cumsum(number) - number, number)
-    counts = number.reshape(steps, lines).max(axis=1, initial=0) + 1
-    places = np.repeat(counts - 1, lines * classes).astype(np.int16).reshape(-1, classes)
-    places[rows, found] = order
-    width = int(counts.max(initial=1))
-    labels = np.full((len(flat), width), FILLER, np.int64)
-    candidates = np.full((len(flat), width), -np.inf)
-    labels[rows, order] = found
-    candidates[rows, order] = flat[rows, found]
-    shape = (steps, lines, width)
-    return counts.tolist(), labels.reshape(shape), candidates.reshape(shape), places.reshape(steps, lines, classes)
-
-
-Fingerprints = NDArray[np.uint64]
 
 Weight = Annotated[float, Range(0)]
 Count = Annotated[int, Range(1)]
-
-_ROOT, _NO_PARENT, _DEAD = (np.uint64(number) for number in (3, 2, 1))
-"""Fingerprints of the empty prefix, of its parent, and of a place in a beam that is not used: its parent is nowhere."""
-_FACTOR, _SHIFT = np.uint64(0xBF58476D1CE4E5B9), np.uint64(31)
-
-
-class Scorer(Protocol):
-    """Scores of labels after a prefix, which is known to the scorer by a state (a whole number of 64 bits).
-
-    Labels are 1 to classes - 1, never the blank. Scores are natural logarithms, minus infinity for a text that must
-    not be; weights are the scorer's own affair. M is about width times lines; the same state may stand in it often.
-    """
-
-    @property
-    def start(self) -> int:
-        """The state of the empty prefix."""
-        ...
-
-    def scores(self, states: Integers, labels: Integers, /) -> NDArray[np.floating]:
-        """What each of the labels (M, K) adds after a prefix in state (M,): shape (M, K)."""
-        ...
-
-    def advance(self, states: Integers, labels: Integers, /) -> Integers:
-        """The states (M,) after one more label (M,) each."""
-        ...
-
-    def finish(self, states: Integers, /) -> NDArray[np.floating]:
-        """What the end of the line adds (M,)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -167,7 +32,7 @@ class BeamSettings(Settings):
     """Settings of a beam search; a model file keeps those that were tuned for it.
 
     The defaults rarely change the result compared with pruning by width alone (`certain_blank` above 1,
-    `least_probability` 0, `most_labels` the number of classes), and take a third of the time or less: docs/decoding.md.
+    `min_probability` 0, `max_labels` the number of classes), and take a third of the time or less: docs/decoding.md.
 
     Attributes:
         language_models: names of shipped language models, or paths. The caller chooses among them for each line.
@@ -175,10 +40,10 @@ class BeamSettings(Settings):
         insertion_bonus: added for each character.
         width: prefixes that are kept at each time step.
         certain_blank: a time step whose blank has at least this probability is read as a blank; above 1: none is.
-        least_probability: labels less likely than this at a time step are not tried there.
+        min_probability: labels less likely than this at a time step are not tried there.
         blank_scale: factor of the blanks' log-probabilities. Below 1 blanks count for less against the labels, which
             makes up for a network that is too sure of them when a language model adds a cost to every label.
-        most_labels: only this many of the most likely labels are tried at a time step. Without a scorer, none beyond
+        max_labels: only this many of the most likely labels are tried at a time step. Without a scorer, none beyond
             `width` + 1 could stay in the beam.
 
     Raises:
@@ -190,9 +55,9 @@ class BeamSettings(Settings):
     insertion_bonus: float = 1.0
     width: Count = 16
     certain_blank: Annotated[float, Range(above=0.5)] = 0.999
-    least_probability: Annotated[float, Range(0, below=1)] = 1e-3
+    min_probability: Annotated[float, Range(0, below=1)] = 1e-3
     blank_scale: Annotated[float, Range(above=0)] = 1.0
-    most_labels: Count = 16
+    max_labels: Count = 16
 
 
 @dataclass(frozen=True)
@@ -214,11 +79,11 @@ class Hypothesis:
 def beam_search(
     log_probs: Sequence[NDArray[np.floating]], settings: BeamSettings, scorer: Scorer | None = None, results: int = 1
 ) -> list[list[Hypothesis]]:
-    """Search the likeliest texts of several lines.
+    """Find the most probable texts of several lines.
 
     Args:
         log_probs: of each line natural logarithms of shape (T, classes), T >= 0; class 0 is the blank. All lines have
-            the same classes; lines of like length are searched fastest together.
+            the same classes. The NumPy search is fastest for lines of similar length.
 
     Returns:
         For each line at most `results` hypotheses, no more than the width, the best first; at least one.
@@ -228,205 +93,20 @@ def beam_search(
     """
     if not log_probs:
         return []
-    steps = prepare_steps(
-        log_probs, settings.certain_blank, settings.least_probability, settings.most_labels, settings.blank_scale
-    )
-    search = _Search(steps, settings.width, scorer)
-    for step in _each(steps):
-        search.advance(step)
-    return search.results(results, steps.left_out)
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One time step of `Steps`: each array without its first axis, and the candidates cut to K of this step."""
-
-    blank: Numbers
-    again: Numbers
-    labels: Integers
-    candidates: Numbers
-    repeats: Integers
-    places: NDArray[np.int16]
-
-
-def _each(steps: Steps) -> Iterator[_Step]:
-    for index, count in enumerate(steps.counts):
-        yield _Step(
-            steps.blank[index][:, None],
-            steps.again[index].ravel(),
-            steps.labels[index, :, :count],
-            steps.candidates[index, :, None, :count],
-            steps.repeats[index, :, None, :count],
-            steps.places[index].ravel(),
-        )
-
-
-class _Workspace:
-    """Arrays and tables for steps with K candidates, of which the last is none.
-
-    Each of N lines has W + W K ways on: its W prefixes as they are, then each with every candidate. `stays` and
-    `grown` are the two parts of an array (N, W + W K); flat indices count through that array.
-    """
-
-    def __init__(self, lines: int, width: int, count: int) -> None:
-        ways = width * (1 + count)
-        self.total, self.total_stays, self.total_grown = _in_two(lines, width, count)
-        self.rank, _, _ = _in_two(lines, width, count)
-        self.bonus, self.bonus_stays, self.bonus_grown = _in_two(lines, width, count)
-        self.first = width * count
-        self.offset = np.arange(lines)[:, None] * ways
-        way = np.arange(ways)
-        prefix = np.where(way < width, way, (way - width) // count)
-        self.source = (np.arange(lines)[:, None] * width + prefix).ravel()
-        self.candidate = (np.arange(lines)[:, None] * count + np.where(way < width, 0, (way - width) % count)).ravel()
-        # Of each prefix, where its way with the candidate 0 stands.
-        self.growth = (self.offset + width + np.arange(width) * count).ravel()
-        self.count = count
-
-
-def _in_two(lines: int, width: int, count: int) -> tuple[Numbers, Numbers, Numbers]:
-    whole = np.zeros((lines, width * (1 + count)))
-    return whole, whole[:, :width], whole[:, width:].reshape(lines, width, count)
-
-
-class _Search:
-    """The beams of N lines with W places each: flat arrays of N W. A place that is not used has probability 0."""
-
-    def __init__(self, steps: Steps, width: int, scorer: Scorer | None) -> None:
-        self.scorer, self.lines, self.width = scorer, steps.lines, width
-        places = steps.lines * width
-        self.codes = _codes(steps.classes)
-        self.workspaces: dict[int, _Workspace] = {}
-        self.history: list[tuple[Integers, Integers, Integers]] = []
-        self.row = np.repeat(np.arange(steps.lines) * steps.classes, width)
-        pair = np.arange(places * width)
-        self.child, self.ancestor = pair // width, pair // width**2 * width + pair % width
-
-        self.last = np.full(places, BLANK)
-        self.in_blank = np.full(places, -np.inf)
-        self.in_blank[::width] = 0.0
-        self.in_label = np.full(places, -np.inf)
-        self.total = self.in_blank.copy()
-        self.bonus = np.zeros(places)
-        self.state = np.full(places, scorer.start if scorer else 0, np.int64)
-        self.prefix = np.full(places, _DEAD)
-        self.prefix[::width] = _ROOT
-        self.parent = np.full(places, _NO_PARENT)
-
-    def advance(self, step: _Step) -> None:
-        """One time step."""
-        count = step.labels.shape[1]
-        work = self.workspaces.get(count)
-        if work is None:
-            work = self.workspaces[count] = _Workspace(self.lines, self.width, count)
-        by_line, by_prefix = (self.lines, self.width), (self.lines, self.width, 1)
-
-        total = self.total.reshape(by_prefix)
-        last_place = self.row + self.last
-        stays_blank = (total[:, :, 0] + step.blank).ravel()
-        stays_label = self.in_label + step.again.take(last_place)
-        # After the same label only paths that end in a blank count.
-        reached = np.where(self.last.reshape(by_prefix) == step.repeats, self.in_blank.reshape(by_prefix), total)
-        np.add(reached, step.candidates, out=work.total_grown)
-        self._join(work, step, last_place, stays_label)
-        work.total_stays[...] = np.logaddexp(stays_blank, stays_label).reshape(by_line)
-        rank = self._rank(work, step)
-
-        chosen = rank.argpartition(work.first, axis=1)[:, work.first :]
-        grown = (chosen >= self.width).ravel()
-        chosen = (chosen + work.offset).ravel()
-        self._keep(work, chosen, grown, stays_blank, stays_label)
-        self._grow(work, step, chosen, grown.nonzero()[0])
-
-    def _join(self, work: _Workspace, step: _Step, last_place: Integers, stays_label: Numbers) -> None:
-        """Where a prefix with one label more is in the beam already, add its probability there and take it out here."""
-        by_child = self.parent.reshape(self.lines, self.width, 1)
-        pairs = (by_child == self.prefix.reshape(self.lines, 1, self.width)).ravel().nonzero()[0]
-        if len(pairs):
-            child = self.child.take(pairs)
-            way = work.growth.take(self.ancestor.take(pairs)) + step.places.take(last_place.take(child))
-            total = work.total.ravel()
-            stays_label[child] = np.logaddexp(stays_label.take(child), total.take(way))
-            total[way] = -np.inf
-
-    def _rank(self, work: _Workspace, step: _Step) -> Numbers:
-        """What the ways on are chosen by (N, W + W K): their probability and what the scorer adds."""
-        if self.scorer is None:
-            return work.total
-        labels = step.labels.repeat(self.width, axis=0)
-        added = self.scorer.scores(self.state, labels)
-        bonus = self.bonus.reshape(self.lines, self.width)
-        work.bonus_stays[...] = bonus
-        np.add(bonus[:, :, None], added.reshape(work.bonus_grown.shape), out=work.bonus_grown)
-        return np.add(work.total, work.bonus, out=work.rank)
-
-    def _keep(
-        self, work: _Workspace, chosen: Integers, grown: NDArray[np.bool_], stays_blank: Numbers, stays_label: Numbers
-    ) -> None:
-        """Make the chosen ways the beam, with all that does not depend on the new labels."""
-        source = work.source.take(chosen)
-        self.total = work.total.take(chosen)
-        self.in_blank = stays_blank.take(source)
-        self.in_label = stays_label.take(source)
-        np.copyto(self.in_blank, -np.inf, where=grown)
-        np.copyto(self.in_label, self.total, where=grown)
-        self.last = self.last.take(source)
-        self.prefix = self.prefix.take(source)
-        self.parent = self.parent.take(source)
-        if self.scorer is not None:
-            self.bonus = work.bonus.take(chosen)
-            self.state = self.state.take(source)
-        self.source = source
-
-    def _grow(self, work: _Workspace, step: _Step, chosen: Integers, grown: Integers) -> None:
-        """Give the chosen ways at the places `grown` their new label."""
-        label = step.labels.ravel().take(work.candidate.take(chosen.take(grown)))
-        self.history.append((self.source, grown, label))
-        if len(grown):
-            parent = self.prefix.take(grown)
-            prefix = (parent ^ self.codes.take(label)) * _FACTOR
-            self.prefix[grown] = prefix ^ (prefix >> _SHIFT)
-            self.parent[grown] = parent
-            self.last[grown] = label
-            if self.scorer is not None:
-                self.state[grown] = self.scorer.advance(self.state.take(grown), label)
-        if self.total.min() == -np.inf:
-            dead = self.total == -np.inf
-            self.prefix[dead] = _DEAD
-            self.parent[dead] = _NO_PARENT
-
-    def results(self, results: int, left_out: Numbers) -> list[list[Hypothesis]]:
-        """The best texts of each line."""
-        score = self.total + self.bonus
-        if self.scorer is not None:
-            score += self.scorer.finish(self.state)
-        order = np.argsort(-score.reshape(self.lines, self.width), axis=1, kind="stable")[:, :results]
-        places = order + np.arange(self.lines)[:, None] * self.width
-        texts = iter(self._texts(places.ravel()))
-        found = []
-        for row, constant in zip(places, left_out.tolist(), strict=True):
-            hypotheses = [
-                Hypothesis(next(texts), float(self.total[place]) + constant, float(score[place]) + constant)
-                for place in row
-            ]
-            found.append([one for one in hypotheses if one.score > -np.inf] or [Hypothesis((), -np.inf, -np.inf)])
-        return found
-
-    def _texts(self, places: Integers) -> list[tuple[int, ...]]:
-        """The labels of the prefixes at these places, read backwards through the time steps."""
-        added = np.zeros((len(self.history), len(places)), np.int64)
-        new = np.zeros(self.lines * self.width, np.int64)
-        for row, (source, grown, label) in zip(added[::-1], reversed(self.history), strict=True):
-            new[grown] = label
-            new.take(places, out=row)
-            new[grown] = BLANK
-            places = source.take(places)
-        return [tuple(labels[labels != BLANK].tolist()) for labels in added.T]
-
-
-def _codes(classes: int) -> Fingerprints:
-    """A random-looking number for each class: the finaliser of SplitMix64 (Steele et al. 2014)."""
-    codes = np.arange(1, classes + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    codes = (codes ^ (codes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    codes = (codes ^ (codes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return codes ^ (codes >> np.uint64(31))
+    classes = log_probs[0].shape[-1]
+    if any(line.ndim != 2 or line.shape[1] != classes for line in log_probs) or not 2 <= classes < 2**15:
+        raise ValueError("log_probs of shape (T, classes) expected, the same classes for all lines, at least 2")
+    pruning: dict[str, Any] = {
+        "width": settings.width,
+        "results": min(results, settings.width),
+        "certain_blank": settings.certain_blank,
+        "min_probability": settings.min_probability,
+        "max_labels": settings.max_labels,
+        "blank_scale": settings.blank_scale,
+    }
+    fast = compiled.compiled_scorer(scorer)
+    if fast is not None:
+        found = [compiled.search(line, fast, **pruning) for line in log_probs]
+    else:
+        found = numpy_search.search(log_probs, scorer, **pruning)
+    return [[Hypothesis(*one) for one in line] or [Hypothesis((), -np.inf, -np.inf)] for line in found]

@@ -47,15 +47,5 @@ def _command(target: Path) -> list[str]:
     compiler = shlex.split(os.environ.get("CC", "cc"))
     if not shutil.which(compiler[0]):
         raise OSError(f"there is no C compiler ({compiler[0]})")
-    return [
-        *compiler,
-        "-std=c99",
-        "-O3",
-        "-ffp-contract=off",
-        "-fPIC",
-        "-shared",
-        str(SOURCE),
-        "-o",
-        str(target),
-        "-lm",
-    ]
+    options = ["-std=c99", "-O3", "-ffp-contract=off", "-fPIC", "-shared"]
+    return [*compiler, *options, str(SOURCE), "-o", str(target), "-lm"]

@@ -25,27 +25,32 @@ Found = tuple[tuple[int, ...], float, float]
 """Labels, log-probability and score of a text."""
 
 
+def _fields(kind: Any, names: str) -> list[tuple[str, Any]]:
+    return [(name, kind) for name in names.split()]
+
+
 class _Ngrams(ctypes.Structure):
     _fields_ = (
-        [(name, ctypes.c_int32) for name in ("order", "start", "classes", "end_symbol", "code_bytes")]
-        + [(name, ctypes.c_float) for name in ("bonus", "unknown", "ceiling")]
-        + [(name, _POINTER) for name in ("labels", "followed", "rank", "first", "log_probs", "backoffs")]
-        + [(name, _POINTER) for name in ("log_prob_values", "backoff_values", "symbols", "following", "added", "least")]
+        *_fields(ctypes.c_int32, "order start classes end_symbol code_bytes"),
+        *_fields(ctypes.c_float, "bonus unknown ceiling"),
+        *_fields(_POINTER, "labels followed rank first log_probs backoffs log_prob_values backoff_values"),
+        *_fields(_POINTER, "symbols following added least"),
     )
 
 
 class _Lexicon(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_int64) for name in ("edges", "classes")] + [
-        (name, _POINTER)
-        for name in ("kinds", "labels", "keys", "children", "other", "letter_to", "other_cost", "end_cost")
-        + ("letter_cost", "forks", "closes", "penalty")
-    ]
+    _fields_ = (
+        *_fields(ctypes.c_int64, "edges classes"),
+        *_fields(_POINTER, "kinds labels keys children other letter_to other_cost end_cost letter_cost"),
+        *_fields(_POINTER, "forks closes penalty"),
+    )
 
 
 class _Options(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_double) for name in ("limit", "least", "blank_scale")] + [
-        (name, ctypes.c_int32) for name in ("width", "results", "most_labels")
-    ]
+    _fields_ = (
+        *_fields(ctypes.c_double, "limit least blank_scale"),
+        *_fields(ctypes.c_int32, "width results max_labels"),
+    )
 
 
 @runtime_checkable

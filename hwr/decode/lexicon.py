@@ -197,18 +197,6 @@ def _add_readings(tree: WordTree, parents: Integers, labels: Integers, levels: l
 
 Numbers = NDArray[np.float64]
 
-_TABLES = (
-    "kinds",
-    "keys",
-    "children",
-    "other",
-    "letter_to",
-    "other_cost",
-    "end_cost",
-    "letter_cost",
-    "forks",
-    "closes",
-)
 UNKNOWN_COST = 5.0
 """Cost of a word that is not in the list, a natural logarithm; chosen on validation lines, see docs/decoding.md."""
 
@@ -376,10 +364,7 @@ class LexiconScorer:
         if inner is None:
             return None
         numbers = {"edges": len(self._tree.keys), "classes": self._tree.classes}
-        arrays = {name: getattr(self._tree, name) for name in _TABLES} | {
-            "labels": self._labels,
-            "penalty": self._penalty,
-        }
-        return dict(inner) | {
-            "lexicon": numbers | {name: np.require(a, requirements="CA") for name, a in arrays.items()}
-        }
+        arrays = {name: array for name, array in vars(self._tree).items() if name != "classes"}
+        arrays |= {"labels": self._labels, "penalty": self._penalty}
+        lexicon = numbers | {name: np.require(array, requirements=("C", "A")) for name, array in arrays.items()}
+        return {**inner, "lexicon": lexicon}

@@ -49,7 +49,7 @@ typedef struct {
 
 typedef struct {
     double limit, least, blank_scale; /* natural logarithms; limit above 0: no blank is certain */
-    int32_t width, results, most_labels;
+    int32_t width, results, max_labels;
 } Options;
 
 /* Where a text stands in the scorers. nodes[k]: the state of its last k characters, NO_STATE if that is not one. */
@@ -277,12 +277,12 @@ static int find_candidates(const double *step, int classes, const Options *o, Ca
     for (int label = 1; label < classes; label++)
         if (step[label] >= o->least && step[label] > -INFINITY)
             found[count++] = (Candidate){label, step[label]};
-    if (count <= o->most_labels)
+    if (count <= o->max_labels)
         return count;
     for (int i = 0; i < count; i++)
         sorted[i] = found[i].log_prob;
     qsort(sorted, (size_t)count, sizeof *sorted, compare_down);
-    double bound = sorted[o->most_labels - 1];
+    double bound = sorted[o->max_labels - 1];
     int kept = 0;
     for (int i = 0; i < count; i++)
         if (found[i].log_prob >= bound)

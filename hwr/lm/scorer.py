@@ -97,7 +97,9 @@ class NgramScorer:
             "unknown": self.weight * model.unknown + self.insertion_bonus,
             "ceiling": max(float(most), float(rules.least.max())) + 1e-3,
         }
-        return {"ngrams": numbers | {name: np.require(array, requirements="CA") for name, array in arrays.items()}}
+        return {
+            "ngrams": numbers | {name: np.require(array, requirements=("C", "A")) for name, array in arrays.items()}
+        }
 
     def _clear(self) -> None:
         # Room for all: the system gives memory to a part of an array when it is written to, not before.

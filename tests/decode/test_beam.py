@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 def only_width(width: int) -> BeamSettings:
     """Options with which only the width prunes."""
-    return BeamSettings(width=width, certain_blank=2.0, least_probability=0.0, most_labels=1000)
+    return BeamSettings(width=width, certain_blank=2.0, min_probability=0.0, max_labels=1000)
 
 
 def random_log_probs(steps: int, classes: int, seed: int = 0, sharpness: float = 2.0) -> Array:
@@ -127,7 +127,7 @@ def test_equal_to_the_twin(width: int, with_scorer: bool) -> None:
 def test_unlikely_labels_are_not_tried(least: float) -> None:
     for seed in range(4):
         lines, scorer = [random_log_probs(steps, 9, seed + steps) for steps in (25, 14)], Bigrams(9, seed)
-        options = BeamSettings(width=8, certain_blank=2.0, least_probability=least)
+        options = BeamSettings(width=8, certain_blank=2.0, min_probability=least)
         for line, found in zip(lines, beam_search(lines, options, scorer, results=8), strict=True):
             expected = twin(line, 8, scorer, least)
             assert {one.labels: one.log_probability for one in found} == pytest.approx(expected)
@@ -138,7 +138,7 @@ def test_only_the_likeliest_labels_are_tried(most: int) -> None:
     """Equal to the twin that leaves out what is less likely than the last of them."""
     for seed in range(4):
         line, scorer = random_log_probs(20, 9, seed), Bigrams(9, seed)
-        options = BeamSettings(width=8, certain_blank=2.0, least_probability=0.0, most_labels=most)
+        options = BeamSettings(width=8, certain_blank=2.0, min_probability=0.0, max_labels=most)
         least = np.sort(line[:, 1:], axis=1)[:, -min(most, 8)]
         expected = twin(line, 8, scorer, np.exp(least) * (1 - 1e-12))
         (found,) = beam_search([line], options, scorer, results=8)
@@ -148,9 +148,7 @@ def test_only_the_likeliest_labels_are_tried(most: int) -> None:
 def test_labels_beyond_the_width_never_matter_without_a_scorer() -> None:
     for seed in range(6):
         line, width = random_log_probs(30, 40, seed, sharpness=1.0), 6
-        (found,) = beam_search(
-            [line], BeamSettings((), 0.5, 1.0, width, 2.0, 0.0, most_labels=width + 1), results=width
-        )
+        (found,) = beam_search([line], BeamSettings((), 0.5, 1.0, width, 2.0, 0.0, max_labels=width + 1), results=width)
         (expected,) = beam_search([line], only_width(width), results=width)
         assert [one.labels for one in found] == [one.labels for one in expected]
         assert [one.score for one in found] == pytest.approx([one.score for one in expected])
@@ -185,7 +183,7 @@ def test_certain_blanks_are_steps_without_labels(seed: int, blank_scale: float) 
         copy[np.exp(copy[:, 0]) >= 0.9, 1:] = -np.inf
         copy[:, 0] *= blank_scale
         forced.append(copy)
-    options = BeamSettings(width=8, certain_blank=0.9, least_probability=0.0, blank_scale=blank_scale)
+    options = BeamSettings(width=8, certain_blank=0.9, min_probability=0.0, blank_scale=blank_scale)
     shorter = beam_search(lines, options, scorer, results=8)
     for found, expected in zip(shorter, beam_search(forced, only_width(8), scorer, results=8), strict=True):
         assert [one.labels for one in found] == [one.labels for one in expected]
@@ -280,7 +278,7 @@ def test_certain_blanks_and_unlikely_labels_may_be_left_out() -> None:
         line[::2, 0] += 14
         line -= np.logaddexp.reduce(line, axis=1, keepdims=True)
         (exact,) = beam_search([line], only_width(16))
-        (pruned,) = beam_search([line], BeamSettings(width=16, certain_blank=0.9999, least_probability=1e-4))
+        (pruned,) = beam_search([line], BeamSettings(width=16, certain_blank=0.9999, min_probability=1e-4))
         assert pruned[0].labels == exact[0].labels
         assert pruned[0].log_probability == pytest.approx(exact[0].log_probability, abs=0.05)
 
@@ -289,10 +287,10 @@ def test_certain_blanks_and_unlikely_labels_may_be_left_out() -> None:
     "settings",
     [
         {"width": 0},
-        {"least_probability": 1.0},
+        {"min_probability": 1.0},
         {"certain_blank": 0.2},
         {"blank_scale": 0.0},
-        {"most_labels": 0},
+        {"max_labels": 0},
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:

@@ -44,7 +44,7 @@ def sample_lines() -> list[Line]:
 
 
 def ours(line: Line, width: int) -> Texts:
-    options = BeamSettings(width=width, certain_blank=2.0, least_probability=0.0, most_labels=1000)
+    options = BeamSettings(width=width, certain_blank=2.0, min_probability=0.0, max_labels=1000)
     return {one.labels: one.log_probability for one in beam_search([line], options, results=width)[0]}
 
 

@@ -93,7 +93,7 @@ def test_the_search_finds_the_best_of_all_texts(seed: int, cost: float) -> None:
             if score > -np.inf:
                 expected[labels] = score
     scorer = LexiconScorer(make_lexicon(words, alphabet), alphabet, unknown_cost=cost)
-    options = BeamSettings(width=2000, certain_blank=2.0, least_probability=0.0, most_labels=1000)
+    options = BeamSettings(width=2000, certain_blank=2.0, min_probability=0.0, max_labels=1000)
     (found,) = beam_search([log_probs], options, scorer, results=2000)
     assert {one.labels: one.score for one in found} == pytest.approx(expected)
 
