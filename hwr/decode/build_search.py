@@ -30,6 +30,7 @@ def compile_search(target: Path) -> None:
     Raises:
         OSError: there is no compiler, it fails, or the folder cannot be written.
     """
+    target = target.absolute()
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".search-") as folder:
         made = Path(folder, "search" + SUFFIX)
         try:

@@ -13,6 +13,8 @@ from hwr.decode.lattice import text_log_probability
 from hwr.errors import UsageError
 from hwr.text import Alphabet
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 Array = NDArray[np.float64]
 
 

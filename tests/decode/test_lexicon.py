@@ -15,6 +15,8 @@ from hwr.decode.lexicon import Lexicon, LexiconScorer, load_lexicon, make_lexico
 from hwr.errors import InputError
 from hwr.text import Alphabet
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 ALPHABET = Alphabet(" '-.1ABCDabcd")
 LETTERS = "A-Za-zé"
 
