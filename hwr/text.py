@@ -1,11 +1,13 @@
 """Text rules and the alphabet: Unicode text <-> CTC labels."""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Literal
 
 from hwr.errors import DataError
 
@@ -13,9 +15,28 @@ BLANK = 0
 """The label of the CTC blank; characters have the labels from 1 on."""
 
 
+BYTE_ORDER_MARK = "\ufeff"
+
+Direction = Literal["ltr", "rtl"]
+"""Direction of the lines of a text: left to right, or right to left."""
+
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
+"""Blocks of right-to-left scripts (Unicode 15, DerivedBidiClass)."""
+
+
 def normalise_text(text: str) -> str:
-    """Unicode NFC, runs of whitespace collapsed to one blank, ends stripped."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """Return text in Unicode NFC without byte order marks, its runs of whitespace one space, its ends stripped."""
+    return " ".join(unicodedata.normalize("NFC", text.replace(BYTE_ORDER_MARK, "")).split())
+
+
+def invisible_characters(characters: Iterable[str]) -> list[str]:
+    """Return the characters that leave no mark on paper: formats such as U+200B, and controls (Unicode Cf, Cc)."""
+    return [character for character in characters if unicodedata.category(character) in ("Cf", "Cc")]
+
+
+def has_right_to_left(text: str) -> bool:
+    """Return whether a text has letters or marks of a right-to-left script."""
+    return _RIGHT_TO_LEFT.search(text) is not None
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from hwr.prepare.manifest import MANIFEST, SKIPPED, SplitFacts, file_hash, make_manifest, skipped_table, to_bytes
-from hwr.store.lines import StoredLine, write_lines
+from hwr.prepare.manifest import MANIFEST, SKIPPED, SplitFacts, make_manifest, skipped_table, to_bytes
+from hwr.store.lines import StoredLine
+from hwr.store.writing import write_lines
 
 Ink = NDArray[np.float32]
 """Coverage by ink from 0 (paper) to 1, (height, width)."""
@@ -276,8 +277,7 @@ def write_store(folder: Path, fonts: Path, seed: int, counts: dict[str, int]) ->
     for split, writers in (("train", TRAIN_FONTS), ("val", VAL_FONTS)):
         facts, path = SplitFacts(), folder / f"{split}.parquet"
         lines = store_lines(counts[split], split, writers, languages, fonts, seed)
-        facts.sha256 = write_lines(path, facts.count(lines)).sha256
-        facts.file_sha256 = file_hash(path)
+        facts.add(write_lines(path, facts.count(lines)))
         splits[split] = facts
     manifest = make_manifest(splits, [], [{"path": Path(__file__).name, "kind": "fonts"}], {"seed": seed})
     (folder / MANIFEST).write_bytes(to_bytes(manifest))

@@ -13,6 +13,7 @@ from hwr.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from hwr.recognize.decoder import DecoderOptions
     from hwr.store.columns import Columns
+    from hwr.text import Alphabet
 
 NONE = "none"
 """The name for --lm that switches the language model off."""
@@ -218,3 +219,17 @@ def check_settings_target(model: str, write: bool, output: Path | None) -> Path:
     if output is not None and output.suffix != MODEL_SUFFIX:
         raise UsageError(f"{output}: name a model file, {MODEL_SUFFIX}")
     return source
+
+
+def find_alphabet(name: str | None) -> "Alphabet | None":
+    """Return the alphabet of a file, or of an installed model."""
+    from hwr.prepare.alphabets import read_alphabet
+
+    if name is None:
+        return None
+    path = Path(name)
+    if path.suffix == "" and not path.exists():
+        from hwr.recognize.models import find_model
+
+        path = find_model(name).safetensors
+    return read_alphabet(path)

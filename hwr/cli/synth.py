@@ -1,19 +1,15 @@
 """`hwr synth`: make lines of handwriting from fonts, pen strokes and words, and write a line store."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hwr.cli.base import Command
-from hwr.cli.terminal import make_progress, say
+from hwr.cli.terminal import progress_counter, say
 from hwr.errors import Outcome, UsageError
 
 if TYPE_CHECKING:
-    from hwr.prepare.pipeline import Progress
     from hwr.prepare.synthetic import Synthesised
     from hwr.synth.batches import BatchOptions
     from hwr.synth.options import SynthOptions
@@ -73,7 +69,7 @@ def command(**values: Any) -> Outcome:
 
 def _synthesise(values: dict[str, Any]) -> Outcome:
     """Draw the picture and write the store, as far as they are asked for."""
-    from hwr.cli.prepare import find_alphabet
+    from hwr.cli.common import find_alphabet
     from hwr.synth.batches import BatchOptions
 
     alphabet = find_alphabet(values["alphabet"])
@@ -145,13 +141,13 @@ def _draw(options: "BatchOptions", path: Path, count: int, told: bool) -> bool:
 
 def _write(options: "BatchOptions", values: dict[str, Any]) -> bool:
     """Write the line store; return whether lines are missing."""
-    from hwr.cli.prepare import name_skipped, print_table
+    from hwr.cli.store_report import name_skipped, print_table
     from hwr.prepare.synthetic import synthesise
     from hwr.synth.batches import default_workers
 
     output = values["output"]
     workers = values["workers"] or default_workers()
-    with _progress() as progress:
+    with progress_counter("writing") as progress:
         made = synthesise(
             options, output, values["lines"], values["validation"], workers, values["force"], progress=progress
         )
@@ -173,14 +169,3 @@ def _tell_passed_over(made: "Synthesised") -> None:
     if passed_over.outside_alphabet:
         characters = count_characters(passed_over.characters)
         say(f"texts passed over for characters outside the alphabet: {passed_over.outside_alphabet:,} ({characters})")
-
-
-@contextmanager
-def _progress() -> "Iterator[Progress]":
-    """A bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    with make_progress() as bar:
-        task = bar.add_task("writing")
-        yield lambda done, total: bar.update(task, completed=done, total=total)

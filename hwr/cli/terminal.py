@@ -80,6 +80,17 @@ def progress_bar(description: str, total: int, *, on: bool = True) -> Iterator[C
         yield lambda count: progress.advance(task, count)
 
 
+@contextmanager
+def progress_counter(description: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr if that is a terminal; yield what sets it: called with what is done, and with the total."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    with make_progress() as progress:
+        task = progress.add_task(description)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
 def make_progress(unit: str = "lines") -> "Progress":
     """Return a progress display on stderr with a description, a bar, a count and the time left."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -11,8 +11,9 @@ height too; `hwr.page.shapes.fit_lines` scales it to its image, so that nobody h
 such units that does not state the size of its page is refused.
 """
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from hwr.errors import InputError
@@ -29,6 +30,7 @@ from hwr.formats.read_xml import (
     place,
     points,
     probability,
+    size,
 )
 from hwr.page.page import Box, Line, Page, Point, Region, Word
 from hwr.page.shapes import complete_lines, complete_regions, rectangle
@@ -52,31 +54,34 @@ def read_alto(root: Element, where: str) -> Page:
         where: the file, for errors.
 
     Raises:
-        InputError: no page or several, a coordinate that is no number, a unit that cannot be turned into pixels.
+        InputError: no page or several, or a unit that cannot be turned into pixels. A line with a broken number is left
+            out, and named in `Page.left_out`.
     """
     layout = child(root, "Layout")
     pages = list(children(layout, "Page")) if layout is not None else []
     if len(pages) != 1:
         raise InputError(f"{where}: ALTO with {len(pages)} pages; one is expected")
-    width, height = (round(number(pages[0], name, where) or 0) for name in ("WIDTH", "HEIGHT"))
+    width, height = (size(pages[0], name, where) for name in ("WIDTH", "HEIGHT"))
     _check_unit(root, width * height > 0, where)
     labels = _labels(root)
-    confidences = {
-        note.get("id", ""): probability(note, "confidence", where) for note in root.iter(f"{{{CONFIDENCES}}}line")
-    }
+    confidences = _noted_confidences(root, where)
     regions: list[Region] = []
     lines: list[Line] = []
+    left_out: list[tuple[str, str]] = []
+    model = _model(root)
     for block in _in_order(root, pages[0]):
         kind = _type(block.element, labels) or block.type(labels) or REGION_TYPE
-        region = Region(block.element.get("ID") or f"r{len(regions) + 1}", kind, _outline(block.element, where))
+        region = Region(block.element.get("ID") or f"r{len(regions) + 1}", kind, _region_outline(block.element, where))
         regions.append(region)
         for element in block.lines:
-            line = _line(element, region.id, labels, where, f"l{len(lines) + 1}")
-            noted = confidences.get(line.id)
-            lines.append(line if noted is None else replace(line, confidence=noted))
+            id = element.get("ID") or f"l{len(lines) + len(left_out) + 1}"
+            try:
+                lines.append(_line(element, region.id, labels, where, id, bool(model), confidences.get(id)))
+            except InputError as error:
+                left_out.append((id, str(error).removeprefix(f"{where}, ")))
     complete = complete_lines(lines)
     image = content(child(root, "Description", "sourceImageInformation", "fileName")).strip()
-    return Page(image, width, height, _model(root), complete_regions(regions, complete), complete)
+    return Page(image, width, height, model, complete_regions(regions, complete), complete, left_out=tuple(left_out))
 
 
 def _check_unit(root: Element, has_size: bool, where: str) -> None:
@@ -96,6 +101,17 @@ def _model(root: Element) -> str:
                 if name.strip() == "model":
                     return value.strip()
     return ""
+
+
+def _noted_confidences(root: Element, where: str) -> dict[str, float | None]:
+    """Return the confidences of lines that `hwr.formats.alto` noted, by id; broken ones are ignored."""
+    noted: dict[str, float | None] = {}
+    for note in root.iter(f"{{{CONFIDENCES}}}line"):
+        try:
+            noted[note.get("id", "")] = probability(note, "confidence", where)
+        except InputError:
+            continue
+    return noted
 
 
 # --- types -------------------------------------------------------------------------------------------------------
@@ -169,14 +185,27 @@ def _reading_order(element: Element | None) -> Iterator[str]:
 # --- lines -------------------------------------------------------------------------------------------------------
 
 
-def _line(element: Element, region: str, labels: dict[str, str], where: str, id: str) -> Line:
+def _line(
+    element: Element,
+    region: str,
+    labels: dict[str, str],
+    where: str,
+    id: str,
+    by_program: bool,
+    noted: float | None,
+) -> Line:
+    """Return a line.
+
+    Args:
+        by_program: the file names the model that read it, so that any confidence is a program's.
+        noted: the line's confidence in the notes of `hwr.formats.alto`.
+    """
     strings = list(children(element, "String"))
-    confidence = 1.0
-    for string in strings:
-        confidence *= _confidence(string, where)
+    stated = [value for string in strings if (value := probability(string, "WC", where)) is not None]
+    confidence = math.prod(stated) if noted is None else noted
     polygon = _outline(element, where)
     return Line(
-        id=element.get("ID") or id,
+        id=id,
         region=region,
         type=_type(element, labels) or LINE_TYPE,
         text=_text(element),
@@ -184,19 +213,20 @@ def _line(element: Element, region: str, labels: dict[str, str], where: str, id:
         baseline=_baseline(element, polygon, where),
         polygon=polygon,
         words=_words(strings, labels, where),
+        machine_read=any(by_program or value < 1 for value in (*stated, *([noted] if noted is not None else []))),
     )
 
 
 def _text(line: Element) -> str:
-    """Strings, blanks and the hyphen as they follow each other; without any SP, a blank between strings."""
+    """Return strings, spaces and the hyphen in their order; without any SP, a space between strings."""
     parts = []
-    blank = "" if child(line, "SP") is not None else " "
+    space = "" if child(line, "SP") is not None else " "
     for element in children(line, "String", "SP", "HYP"):
         name = local_name(element)
         if name == "SP":
             parts.append(" ")
         elif name == "String":
-            parts.append((blank if parts else "") + element.get("CONTENT", ""))
+            parts.append((space if parts else "") + element.get("CONTENT", ""))
         elif not "".join(parts[-1:]).endswith(element.get("CONTENT", "-")):
             parts.append(element.get("CONTENT", "-"))
     return "".join(parts).strip()
@@ -212,9 +242,12 @@ def _words(strings: list[Element], labels: dict[str, str], where: str) -> tuple[
     words = []
     for string in strings:
         text = string.get("CONTENT", "").strip()
-        box = _box(string, where)
         if not text:
             continue
+        try:
+            box = _box(string, where)
+        except InputError:
+            box = None
         if box is None or len(text.split()) != 1:
             return ()
         uncertain = UNCERTAIN in (labels.get(id) for id in string.get("TAGREFS", "").split())
@@ -242,6 +275,14 @@ def _outline(element: Element, where: str) -> tuple[Point, ...]:
             return corners
     box = _box(element, where)
     return () if box is None else rectangle(box)
+
+
+def _region_outline(element: Element, where: str) -> tuple[Point, ...]:
+    """Return the outline of a block; nothing if it is broken: its lines give it a box."""
+    try:
+        return _outline(element, where)
+    except InputError:
+        return ()
 
 
 def _box(element: Element, where: str) -> Box | None:

@@ -29,6 +29,7 @@ from hwr.formats.read_xml import (
     place,
     points,
     probability,
+    size,
 )
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Line, Page, Point, Region, Word
@@ -37,7 +38,7 @@ from hwr.page.shapes import complete_lines, complete_regions
 REGION_TYPE, LINE_TYPE, CELL_TYPE = "text", "default", "cell"
 """Types where the file says none."""
 
-_CUSTOM = re.compile(r"([\w-]+)\s*\{([^}]*)\}")
+SEVERAL_TEXTS = "lines with several texts: the one with the lowest index counts"
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -52,22 +53,33 @@ def read_page_xml(root: Element, where: str) -> Page:
         where: the file, for errors.
 
     Raises:
-        InputError: no Page in it, or a coordinate that is no number.
+        InputError: there is no Page in it. A line with a broken number is left out, and named in `Page.left_out`.
     """
     page = child(root, "Page")
     if page is None:
         raise InputError(f"{where}: PAGE XML without a Page")
     regions: list[Region] = []
     lines: list[Line] = []
+    left_out: list[tuple[str, str]] = []
+    notes: list[tuple[str, str]] = []
+    model = _model(root)
     for found in _in_order(page, where):
         if found.kept:
             regions.append(found.region)
-        lines += [_line(element, found.region.id, where, f"l{len(lines) + k}") for k, element in _lines(found.element)]
+        first = len(lines) + len(left_out)
+        for count, element in _lines(found.element):
+            id = element.get("id") or f"l{first + count}"
+            try:
+                lines.append(_line(element, found.region.id, where, id, bool(model)))
+            except InputError as error:
+                left_out.append((id, str(error).removeprefix(f"{where}, ")))
+            if len({text for _, text in _readings(element)}) > 1:
+                notes.append((id, SEVERAL_TEXTS))
     complete = complete_lines(lines)
-    width, height = (round(number(page, name, where) or 0) for name in ("imageWidth", "imageHeight"))
+    width, height = (size(page, name, where) for name in ("imageWidth", "imageHeight"))
     image = page.get("imageFilename", "")
-    model = _model(root)
-    return Page(image, width, height, model, complete_regions(regions, complete), complete)
+    outlined = complete_regions(regions, complete)
+    return Page(image, width, height, model, outlined, complete, left_out=tuple(left_out), notes=tuple(notes))
 
 
 def _model(root: Element) -> str:
@@ -84,7 +96,7 @@ def _model(root: Element) -> str:
 
 @dataclass(frozen=True)
 class _Found:
-    """A region, and the ids of those that it lies in. `kept`: it can hold lines."""
+    """A region, and the ids of the regions around it, the innermost last. `kept`: it can hold lines."""
 
     element: Element
     region: Region
@@ -108,9 +120,10 @@ def _regions(parent: Element, where: str, path: tuple[str, ...]) -> Iterator[_Fo
     """The regions below an element, each before those in it."""
     elements = [element for element in parent if local_name(element).endswith(("Region", "TableCell"))]
     in_table = local_name(parent) == "TableRegion"
-    numbers = {element: "_".join([*path, str(number)]) for number, element in enumerate(elements, start=1)}
+    prefix = f"{path[-1]}_" if path else "r"
+    ids = {element: f"{prefix}{number}" for number, element in enumerate(elements, start=1)}
     for element in _by_cell(elements, where) if in_table else _by_custom_index(elements):
-        region = _region(element, where, in_table, f"r{numbers[element]}")
+        region = _region(element, where, in_table, ids[element])
         kept = local_name(element) in ("TextRegion", "TableCell") or child(element, "TextLine") is not None
         yield _Found(element, region, path, kept)
         yield from _regions(element, where, (*path, region.id))
@@ -120,7 +133,11 @@ def _region(element: Element, where: str, in_table: bool, number: str) -> Region
     name = local_name(element)
     usual = CELL_TYPE if name == "TableCell" or in_table else name.removesuffix("Region").lower()
     kind = custom(element, "structure", "type") or custom(element, "type", "type") or element.get("type") or usual
-    return Region(element.get("id") or number, kind, as_polygon(_coords(element, where)))
+    try:
+        polygon = as_polygon(_coords(element, where))
+    except InputError:  # its lines give it a box
+        polygon = ()
+    return Region(element.get("id") or number, kind, polygon)
 
 
 def _by_cell(cells: list[Element], where: str) -> list[Element]:
@@ -159,10 +176,11 @@ def _reading_order(element: Element | None) -> Iterator[str]:
 def custom(element: Element, name: str, key: str) -> str:
     r"""A value in the attribute `custom`, as in `name {key:value;}`; empty where it is missing.
 
-    Transkribus writes blanks and other signs in values as \u0020.
+    Transkribus writes spaces and other signs in values as \u0020.
     """
-    for found, body in _CUSTOM.findall(element.get("custom", "")):
-        if found == name:
+    for part in element.get("custom", "").split("}"):
+        before, brace, body = part.partition("{")
+        if brace and before.split()[-1:] == [name]:
             for pair in body.split(";"):
                 before, colon, value = pair.partition(":")
                 if colon and before.strip() == key:
@@ -177,55 +195,75 @@ def _lines(region: Element) -> Iterator[tuple[int, Element]]:
     return enumerate(_by_custom_index(list(children(region, "TextLine"))), start=1)
 
 
-def _line(element: Element, region: str, where: str, id: str) -> Line:
+def _line(element: Element, region: str, where: str, id: str, by_program: bool) -> Line:
+    """Return a line. `by_program`: the file names the model that read it, so that any confidence is a program's."""
     baseline = child(element, "Baseline")
-    words = [(word, *_text(word, where)) for word in _by_custom_index(list(children(element, "Word")))]
-    text, confidence = _text(element, where)
+    words = [(word, _text(word, where)) for word in _by_custom_index(list(children(element, "Word")))]
+    own = _text(element, where)
+    text, used = own.text, [own]
     if not text:
-        # kraken writes blanks as words
-        blank = "" if any(word and not word.strip() for _, word, _ in words) else " "
-        text = blank.join(word for _, word, _ in words).strip()
+        # kraken writes spaces as words
+        space = "" if any(word.text and not word.text.strip() for _, word in words) else " "
+        text, used = space.join(word.text for _, word in words).strip(), [word for _, word in words]
+    stated = [one.confidence for one in used if one.confidence is not None]
     return Line(
-        id=element.get("id") or id,
+        id=id,
         region=region,
         type=custom(element, "structure", "type") or custom(element, "type", "type") or LINE_TYPE,
         text=text,
-        confidence=confidence,
+        confidence=1.0 if own.confidence is None else own.confidence,
         baseline=() if baseline is None else as_baseline(_points(baseline, where)),
         polygon=as_polygon(_coords(element, where)),
         words=_words(words, where),
+        machine_read=any(one.alternative for one in used) or any(by_program or value < 1 for value in stated),
     )
 
 
-def _words(words: Sequence[tuple[Element, str, float]], where: str) -> tuple[Word, ...]:
-    """The words that have a place; none at all where one of them lacks it."""
+@dataclass(frozen=True)
+class _Text:
+    """A text with its confidence, if one is stated. `alternative`: its index is 1 or more, so no text is first."""
+
+    text: str
+    confidence: float | None = None
+    alternative: bool = False
+
+
+def _words(words: Sequence[tuple[Element, _Text]], where: str) -> tuple[Word, ...]:
+    """Return the words that have a place; none at all if one of them lacks it, or has a broken one."""
     made = []
-    for element, text, confidence in words:
-        corners = _coords(element, where)
-        if not text.strip():
+    for element, found in words:
+        text = found.text.strip()
+        if not text:
             continue
+        try:
+            corners = _coords(element, where)
+        except InputError:
+            corners = ()
         if not corners:
             return ()
         uncertain = custom(element, "unclear", "offset") != ""
-        made.append(Word(text.strip(), confidence, bounding_box(corners), uncertain))
+        confidence = 1.0 if found.confidence is None else found.confidence
+        made.append(Word(text, confidence, bounding_box(corners), uncertain))
     return tuple(made)
 
 
-def _text(element: Element, where: str) -> tuple[str, float]:
-    """Text and confidence of a line or a word: of several readings the one with the lowest index.
+def _readings(element: Element) -> Iterator[tuple[Element, str]]:
+    """Yield the elements TextEquiv of a line or a word with their texts."""
+    for reading in children(element, "TextEquiv"):
+        unicode = child(reading, "Unicode")
+        yield reading, content(unicode if unicode is not None else child(reading, "PlainText"))
 
-    A word without a text has those of its glyphs.
-    """
-    readings = list(children(element, "TextEquiv"))
+
+def _text(element: Element, where: str) -> _Text:
+    """Return the text of a line or a word with the lowest index; a word without a text has those of its glyphs."""
+    readings = list(_readings(element))
     if readings:
-        best = min(readings, key=lambda reading: number(reading, "index", where) or 0)
-        unicode = child(best, "Unicode")
-        text = content(unicode if unicode is not None else child(best, "PlainText"))
-        conf = probability(best, "conf", where)
+        best, text = min(readings, key=lambda reading: number(reading[0], "index", where) or 0)
         if text or child(element, "Glyph") is None:
-            return text, 1.0 if conf is None else conf
+            return _Text(text, probability(best, "conf", where), (number(best, "index", where) or 0) >= 1)
     glyphs = [_text(glyph, where) for glyph in children(element, "Glyph")]
-    return "".join(text for text, _ in glyphs), min((conf for _, conf in glyphs), default=1.0)
+    stated = [glyph.confidence for glyph in glyphs if glyph.confidence is not None]
+    return _Text("".join(glyph.text for glyph in glyphs), min(stated, default=None))
 
 
 def _coords(element: Element, where: str) -> tuple[Point, ...]:

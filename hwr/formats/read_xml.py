@@ -115,7 +115,7 @@ def content(element: Element | None) -> str:
 
 
 def place(element: Element, where: str) -> str:
-    """Where an element stands: `page.xml, line 12, TextLine 'l1'`."""
+    """Return the place of an element for messages: `page.xml, line 12, TextLine 'l1'`."""
     name = element.get("id") or element.get("ID")
     return f"{where}, line {element.get(LINE_NUMBER)}, {local_name(element)}" + (f" {name!r}" if name else "")
 
@@ -124,10 +124,18 @@ def number(element: Element, name: str, where: str) -> float | None:
     """The number in an attribute; None where it is missing or empty.
 
     Raises:
-        InputError: it is no number, or above `MAX_NUMBER`.
+        InputError: it is not a number, or above `MAX_NUMBER`.
     """
     text = element.get(name, "").strip()
     return _number(text, f"{place(element, where)}: {name}") if text else None
+
+
+def size(element: Element, name: str, where: str) -> int:
+    """Return the width or height of a page in an attribute; 0 if it is missing or broken."""
+    try:
+        return max(0, round(number(element, name, where) or 0))
+    except InputError:
+        return 0
 
 
 def numbers(text: str, what: str) -> list[float]:
@@ -160,7 +168,7 @@ def _number(text: str, what: str) -> float:
     except ValueError:
         value = math.nan
     if not abs(value) <= MAX_NUMBER or "_" in text:
-        raise InputError(f"{what}: {text[:40]!r} is no number, or too large")
+        raise InputError(f"{what}: {text[:40]!r} is not a number, or too large")
     return value
 
 

@@ -3,7 +3,7 @@
 All coordinates are pixels of the input image, x to the right, y downwards.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -40,7 +40,8 @@ class Word:
 class Line:
     """One line of writing.
 
-    `baseline` is a polyline from the first to the last letter, `polygon` the outline of the ink.
+    `baseline` is a polyline from the first to the last letter, `polygon` the outline of the ink. `machine_read` is set
+    by the readers of files: the file says that a program read the text, and nothing says that somebody corrected it.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Line:
     baseline: tuple[Point, ...]
     polygon: tuple[Point, ...]
     words: tuple[Word, ...] = ()
+    machine_read: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Page:
             of the image as it was given.
         language: of the text, as an ISO 639-1 code; empty where it is not known.
         warnings: what a reader of the results should know.
+        left_out: id and reason of lines that a reader of files could not use.
+        notes: id of a line or region, and what a reader of files decided about it.
     """
 
     image: str
@@ -86,6 +90,8 @@ class Page:
     rotation: int = 0
     language: str = ""
     warnings: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
 
     @property
     def text(self) -> str:

@@ -37,11 +37,13 @@ class FittedLines:
         page: the lines, in pixels of the image, baselines and polygons cut off at its borders.
         scale: pixels of the image for a unit of the file; 1.0 where the sizes agree or the file names none.
         left_out: id of each line that cannot be read, and why.
+        note: what is to be said about the size of the page, or nothing.
     """
 
     page: Page
     scale: float
     left_out: tuple[tuple[str, str], ...]
+    note: str = ""
 
 
 def fit_lines(page: Page, width: int, height: int, where: str) -> FittedLines:
@@ -57,8 +59,8 @@ def fit_lines(page: Page, width: int, height: int, where: str) -> FittedLines:
     Raises:
         InputError: the file states a size of another aspect.
     """
-    scale = page_scale(page, width, height, where)
-    lines, left_out = [], []
+    scale, note = page_fit(page, width, height, where)
+    lines, left_out = [], list(page.left_out)
     for line in page.lines:
         fitted = fit_line(line, scale, width, height)
         if isinstance(fitted, Line):
@@ -67,24 +69,35 @@ def fit_lines(page: Page, width: int, height: int, where: str) -> FittedLines:
             left_out.append((line.id, fitted))
     regions = [replace(region, polygon=_fit_outline(region.polygon, scale, width, height)) for region in page.regions]
     fitted_page = replace(page, width=width, height=height, regions=tuple(regions), lines=tuple(lines))
-    return FittedLines(fitted_page, scale, tuple(left_out))
+    return FittedLines(fitted_page, scale, tuple(left_out), note)
 
 
-def page_scale(page: Page, width: int, height: int, where: str) -> float:
-    """Pixels of an image of `width` x `height` for a unit of the file; 1.0 where the file states no size.
+def page_fit(page: Page, width: int, height: int, where: str) -> tuple[float, str]:
+    """Return the pixels of an image of `width` x `height` for a unit of the file, and what is to be said about it.
+
+    The scale is 1 if the file states no size. It is also 1, with a note, if one side is equal to the pixel and all
+    lines are on the image: then the foot or the right margin was cut off after the lines were drawn.
 
     Raises:
         InputError: the file states a size of another aspect; `where` names it.
     """
     if page.width <= 0 or page.height <= 0:
-        return 1.0
+        return 1.0, ""
     across, down = width / page.width, height / page.height
     # Half a pixel of rounding on each side is no other aspect, however small the page.
     slack = SAME_ASPECT + 0.5 / min(page.width, page.height) + 0.5 / min(width, height)
+    if (page.width == width) != (page.height == height) and _on_image(page, width, height):
+        return 1.0, "made for a page of another height or width; all lines are on the image, so nothing is scaled"
     if abs(across / down - 1) > slack:
         sizes = f"{page.width} x {page.height}, the image is {width} x {height}"
         raise InputError(f"{where}: made for a page of {sizes}: another aspect, so another image or a turned one")
-    return 1.0 if (page.width, page.height) == (width, height) else (across + down) / 2
+    return (1.0 if (page.width, page.height) == (width, height) else (across + down) / 2), ""
+
+
+def _on_image(page: Page, width: int, height: int) -> bool:
+    """Return whether there are lines and all of them are within an image, but for a pixel of rounding."""
+    points = [point for line in page.lines for point in (*line.polygon, *line.baseline)]
+    return bool(points) and all(-1 <= x <= width + 1 and -1 <= y <= height + 1 for x, y in points)
 
 
 def fit_line(line: Line, scale: float, width: int, height: int) -> Line | str:

@@ -2,31 +2,31 @@
 
 import io
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hwr.errors import InputError
+from hwr.errors import DataError, InputError
 from hwr.files.images import GreyImage, decode_image
 from hwr.line import normalise_line, time_steps
 from hwr.prepare.samples import Reason, Sample, Skipped, Unusable
+from hwr.store.columns import Normalised
 from hwr.store.lines import StoredLine
+from hwr.store.normalised import LOSSLESS, MAX_WEBP_WIDTH, check_normalised, normalised_line
 from hwr.text import Alphabet, normalise_text, steps_needed
 
 KEPT_FORMATS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 92}, "WEBP": {"quality": 90, "method": 4}}
 """Formats that an image keeps when it is made smaller; everything else becomes PNG, without loss."""
 
-MAX_WEBP_WIDTH = 16383
-"""WebP images are at most so wide."""
-
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """What a line must fulfil, and what is filled in.
+    """What a line must fulfil, what is filled in, and what becomes of its image.
 
     Attributes:
         height, stride: line height and columns a time step of the models to be trained, for the check that CTC can
             align the text.
+        normalise: store the line normalised, at `height`, as WebP of `quality` (100 loses nothing).
         max_height: images higher than that are made smaller; None: all stay as they are.
         alphabet: the only characters that may occur; None: any.
         lang, source, licence: for lines whose source does not say them.
@@ -34,6 +34,8 @@ class CheckOptions:
 
     height: int = 48
     stride: int = 4
+    normalise: bool = False
+    quality: int = LOSSLESS
     max_height: int | None = None
     alphabet: Alphabet | None = None
     lang: str | None = None
@@ -42,7 +44,13 @@ class CheckOptions:
 
 
 def check_sample(sample: Sample, options: CheckOptions) -> StoredLine | Skipped:
-    """The line for the store, or why there is none."""
+    """Return the line for the store, or why there is none.
+
+    Raises:
+        DataError: the image is normalised already, and not as the store is to be.
+    """
+    if sample.normalised:
+        _check_same(sample, sample.normalised, options)
     text = normalise_text(sample.text)
     if not text:
         return Skipped(sample.where, Reason.NO_TEXT, "the text is empty")
@@ -61,27 +69,49 @@ def check_sample(sample: Sample, options: CheckOptions) -> StoredLine | Skipped:
         return Skipped(sample.where, error.reason, str(error))
     except InputError as error:
         return Skipped(sample.where, Reason.BROKEN_IMAGE, _without(sample.where, str(error)))
-    too_long = _too_long(text, grey, options)
+    ink = grey if sample.normalised else normalise_line(grey, options.height)
+    too_long = _too_long(text, ink.shape[1], options)
     if too_long:
         return Skipped(sample.where, Reason.TOO_LONG, too_long)
-    height, width = grey.shape
-    path = sample.path
-    if options.max_height is not None and height > options.max_height:
-        image, ending, width = make_smaller(image, grey, options.max_height)
-        path, height = str(Path(path or sample.id).with_suffix(ending)), options.max_height
-    return StoredLine(
+    line = StoredLine(
         image=image,
-        path=path,
+        path=valid_text(sample.path),
         text=text,
-        id=sample.id,
-        width=width,
-        height=height,
-        writer=sample.writer,
-        page=sample.page,
-        lang=sample.lang or options.lang,
-        source=sample.source or options.source,
-        licence=sample.licence or options.licence,
+        id=valid_text(sample.id),
+        width=grey.shape[1],
+        height=grey.shape[0],
+        writer=_optional(sample.writer),
+        page=_optional(sample.page),
+        lang=_optional(sample.lang or options.lang),
+        source=_optional(sample.source or options.source),
+        licence=_optional(sample.licence or options.licence),
     )
+    if sample.normalised:
+        return line
+    if options.normalise:
+        return normalised_line(line, ink, options.quality)
+    if options.max_height is not None and line.height > options.max_height:
+        image, ending, width = make_smaller(image, grey, options.max_height)
+        path = str(Path(line.path or line.id).with_suffix(ending))
+        return replace(line, image=image, path=path, width=width, height=options.max_height)
+    return line
+
+
+def _check_same(sample: Sample, stated: Normalised, options: CheckOptions) -> None:
+    if not options.normalise:
+        raise DataError(
+            f"{sample.where}: the source holds lines normalised by {stated}; --normalise {stated.height} keeps them so"
+        )
+    check_normalised(sample.where, stated, options.height)
+
+
+def valid_text(name: str) -> str:
+    """Return a name with the bytes that are not UTF-8 as escapes, since a store holds UTF-8 only."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _optional(name: str | None) -> str | None:
+    return None if name is None else valid_text(name)
 
 
 def count_characters(characters: Counter[str]) -> str:
@@ -90,10 +120,9 @@ def count_characters(characters: Counter[str]) -> str:
     return ", ".join(f"{character!r} {count}" for character, count in counted)
 
 
-def _too_long(text: str, grey: GreyImage, options: CheckOptions) -> str:
-    """Why CTC cannot align the text with the image, or nothing."""
+def _too_long(text: str, width: int, options: CheckOptions) -> str:
+    """Return why CTC cannot align the text with a normalised line of `width` columns, or nothing."""
     needed = steps_needed(text)
-    width = normalise_line(grey, options.height).shape[1]
     steps = time_steps(width, options.stride)
     if needed <= steps:
         return ""

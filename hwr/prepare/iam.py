@@ -23,7 +23,7 @@ from pathlib import Path
 
 from hwr.errors import DataError
 from hwr.prepare.iam_text import CROSSED_OUT, mark_sentences, natural_text
-from hwr.prepare.samples import IMAGE_SUFFIXES, Reason, Sample, Skipped, read_image
+from hwr.prepare.samples import IMAGE_SUFFIXES, Notes, Reason, Sample, Skipped, read_image
 
 LICENCE = "IAM: non-commercial research"
 LANGUAGE = "en"
@@ -89,6 +89,7 @@ class IamTree:
 
     def __init__(self, path: Path, options: IamOptions = IamOptions()) -> None:
         self.path = path
+        self.notes = Notes()
         self.options = options
         if path.is_file():
             path = path.parent.parent if path.parent.name == "ascii" else path.parent
@@ -96,7 +97,10 @@ class IamTree:
         self.ascii = path / "ascii" if (path / "ascii").is_dir() else path
         self._list = self.ascii / ("words.txt" if options.words else "lines.txt")
         if not self._list.is_file():
-            raise DataError(f"{path}: no {self._list.name} in ascii/ or beside it: not an IAM tree for this")
+            other = "lines.txt" if options.words else "words.txt"
+            advice = f"{other} is there: {'leave out' if options.words else 'add'} --words to read it"
+            there = (self.ascii / other).is_file()
+            raise DataError(f"{path}: no {self._list.name} in it or in ascii/" + (f"; {advice}" if there else ""))
         self._entries = _read_entries(self._list, options.words)
         if not any(not entry.error for entry in self._entries):
             raise DataError(f"{self._list}: holds no {'word' if options.words else 'line'}")

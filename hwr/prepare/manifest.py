@@ -7,17 +7,20 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError
 from hwr.prepare.samples import Skipped
+from hwr.store.columns import Normalised
 from hwr.store.lines import StoredLine
 from hwr.store.splits import SPLITS
+from hwr.store.writing import Written
+from hwr.text import has_right_to_left
 
 FORMAT = "hwr line store"
-VERSION = 1
+VERSION = 2
 MANIFEST = "manifest.json"
 SKIPPED = "skipped.tsv"
 
@@ -33,8 +36,9 @@ class SplitFacts:
     pages: set[str] = field(default_factory=set)
     languages: Counter[str] = field(default_factory=Counter)
     licences: Counter[str] = field(default_factory=Counter)
+    right_to_left: int = 0
     sha256: str = ""
-    file_sha256: str = ""
+    files: dict[str, str] = field(default_factory=dict)
 
     def count(self, lines: Iterable[StoredLine]) -> Iterator[StoredLine]:
         """Pass `lines` on, counted."""
@@ -42,6 +46,7 @@ class SplitFacts:
             self.lines += 1
             self.image_bytes += len(line.image)
             self.characters.update(line.text)
+            self.right_to_left += has_right_to_left(line.text)
             self.languages[line.lang or "unknown"] += 1
             self.licences[line.licence or "unknown"] += 1
             if line.writer is not None:
@@ -50,10 +55,15 @@ class SplitFacts:
                 self.pages.add(line.page)
             yield line
 
-    def to_json(self, split: str) -> dict[str, Any]:
-        """The entry of the manifest."""
+    def add(self, written: Written) -> None:
+        """Add the files that were written, with their hashes."""
+        self.sha256 = written.sha256
+        self.files = {file.name: file_hash(file) for file in written.files}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of the manifest."""
         return {
-            "file": f"{split}.parquet",
+            "files": self.files,
             "lines": self.lines,
             "characters": self.characters.total(),
             "writers": len(self.writers),
@@ -62,21 +72,25 @@ class SplitFacts:
             "licences": dict(sorted(self.licences.items())),
             "image_bytes": self.image_bytes,
             "sha256": self.sha256,
-            "file_sha256": self.file_sha256,
         }
 
 
 def make_manifest(
-    splits: dict[str, SplitFacts], skipped: Sequence[Skipped], sources: list[dict[str, Any]], options: dict[str, Any]
+    splits: dict[str, SplitFacts],
+    skipped: Sequence[Skipped],
+    sources: list[dict[str, Any]],
+    options: dict[str, Any],
+    normalised: Normalised | None = None,
 ) -> dict[str, Any]:
-    """The manifest of a store."""
+    """Return the manifest of a store."""
     characters: Counter[str] = Counter()
     for facts in splits.values():
         characters.update(facts.characters)
     return {
         "format": FORMAT,
         "version": VERSION,
-        "splits": {split: splits[split].to_json(split) for split in SPLITS if split in splits},
+        "splits": {split: splits[split].to_json() for split in SPLITS if split in splits},
+        "normalisation": None if normalised is None else asdict(normalised),
         "alphabet": "".join(sorted(characters)),
         "characters": dict(sorted(characters.items())),
         "skipped": dict(sorted(Counter(str(item.reason) for item in skipped).items())),
@@ -127,21 +141,18 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 def without_versions(manifest: dict[str, Any]) -> dict[str, Any]:
     """What two stores of the same lines have in common, whatever library versions wrote them."""
-    splits = {
-        split: {key: value for key, value in facts.items() if key != "file_sha256"}
-        for split, facts in manifest["splits"].items()
-    }
+    splits = {split: {**facts, "files": sorted(facts["files"])} for split, facts in manifest["splits"].items()}
     return {key: value for key, value in manifest.items() if key != "versions"} | {"splits": splits}
 
 
 def damage(folder: Path, manifest: dict[str, Any]) -> str:
     """What is wrong with the files of the store in `folder`, or nothing."""
-    for split, facts in manifest["splits"].items():
-        path = folder / facts["file"]
-        if not path.is_file():
-            return f"{split}.parquet is missing"
-        if file_hash(path) != facts["file_sha256"]:
-            return f"{split}.parquet is not what {MANIFEST} says"
+    for facts in manifest["splits"].values():
+        for name, digest in facts["files"].items():
+            if not (folder / name).is_file():
+                return f"{name} is missing"
+            if file_hash(folder / name) != digest:
+                return f"{name} is not what {MANIFEST} says"
     return "" if (folder / SKIPPED).is_file() else f"{SKIPPED} is missing"
 
 

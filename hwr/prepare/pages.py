@@ -20,21 +20,28 @@ from pathlib import Path, PurePosixPath
 
 from hwr.errors import DataError, InputError
 from hwr.files.images import GreyImage, decode_image
+from hwr.files.tree import FileIndex, FileTree, FolderTree, ZipTree
 from hwr.formats.read_file import HEAD, page_kind, read_page_file
 from hwr.formats.read_xml import MAX_BYTES
 from hwr.page.geometry import cut_line
 from hwr.page.page import Line, Page
-from hwr.page.shapes import fit_line, page_scale
-from hwr.prepare.filetree import FileTree, FolderTree, ZipTree
-from hwr.prepare.samples import IMAGE_SUFFIXES, Reason, Sample, Skipped, Unusable
+from hwr.page.shapes import fit_line, page_fit
+from hwr.prepare.samples import (
+    IMAGE_SUFFIXES,
+    MAX_IMAGE_BYTES,
+    Notes,
+    Reason,
+    Sample,
+    Skipped,
+    Unusable,
+)
+from hwr.prepare.sidecar import unused_images
 from hwr.store.splits import SPLIT_NAMES
 
 KINDS = ("page", "alto")
 XML_FOLDERS = ("page", "alto")
-"""Folders in which Transkribus puts the XML of the images beside them."""
+"""Folders in which Transkribus puts the XML of the images next to them."""
 PAGE_IMAGES = (*IMAGE_SUFFIXES, ".jp2")
-MAX_IMAGE_BYTES = 400 * 2**20
-"""An uncompressed colour image of 100 megapixels has 300 MB."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +49,25 @@ class PageOptions:
     """Which lines to take.
 
     Attributes:
-        regions, line_types: types of regions and lines, whatever their case; `MainZone` takes `MainZone:column` and
+        regions, line_types: types of regions and lines, in any case; `MainZone` takes `MainZone:column` and
             `MainZone#1` too. Empty: all.
+        machine_texts: take texts that a program read, too.
     """
 
     regions: tuple[str, ...] = ()
     line_types: tuple[str, ...] = ()
+    machine_texts: bool = False
 
 
-def find_kind(path: Path) -> str | None:
-    """`page` or `alto`: what is found first in a folder, a zip or an XML file; None: neither."""
-    tree, _ = _open(path)
-    return next((kind for name in tree.names if (kind := _kind(tree, name))), None)
+def find_kind(tree: FileTree, only: str | None = None) -> str | None:
+    """Return `page` if a file of the tree (or the file `only`) is PAGE XML, else `alto` if one is ALTO, else None."""
+    found = None
+    for name in tree.names if only is None else (only,):
+        kind = _kind(tree, name)
+        if kind == "page":
+            return kind
+        found = found or kind
+    return found
 
 
 @dataclass(frozen=True)
@@ -71,46 +85,94 @@ class PageFiles:
     """Pages with their XML as a source.
 
     Args:
-        kind: `page` or `alto`: which of them counts where a page has both.
+        path: a folder, a zip or an XML file; `tree`: its files, if they are known.
+        kind: `page` or `alto`: which of them counts for a page that has both.
+
+    Attributes:
+        used: names of the images that belong to a page, after `items`.
 
     Raises:
         DataError: there is neither, or a zip that cannot be read.
     """
 
-    def __init__(self, path: Path, kind: str = "page", options: PageOptions = PageOptions()) -> None:
+    def __init__(
+        self, path: Path, kind: str = "page", options: PageOptions = PageOptions(), tree: FileTree | None = None
+    ) -> None:
         self.path = path
         self.kind = kind
         self.options = options
-        self._tree, root = _open(path)
-        self._pages = list(_find_pages(self._tree, root, kind, path.name if path.is_file() else None))
+        self.notes = Notes()
+        self.used: set[str] = set()
+        opened, root = open_page_tree(path)
+        self.tree = opened if tree is None else tree
+        self._whole = path.is_dir() or path.suffix.lower() == ".zip"
+        self._pages = _find_pages(self.tree, root, kind, None if self._whole else path.name)
         if not self._pages:
             raise DataError(f"{path}: no PAGE XML and no ALTO in it")
-        self._images = _ImageFinder(self._tree.names)
+        self._images = _ImageFinder(self.tree.names)
         self._open_image: tuple[str, GreyImage | InputError] = ("", InputError(""))
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
-        """The lines of all pages, in the order of the files' names and the lines' reading order."""
-        for file in self._pages:
-            where = self._tree.where(file.name)
-            try:
-                page = read_page_file(self._tree.read(file.name, MAX_BYTES), where)
-            except InputError as error:
-                yield Skipped(where, Reason.BAD_ROW, str(error).removeprefix(where).lstrip(":, "))
-                continue
-            image = self._images.find(file.name, page.image)
-            if image is None:
+        """Yield the lines of all pages, in the order of the files' names and of reading, then images without XML."""
+        yield from self.lines()
+        if self._whole:
+            yield from unused_images(self.tree, self.used, Reason.UNUSED_IMAGE)
+
+    def lines(self) -> Iterator[Sample | Skipped]:
+        """Yield what has XML."""
+        for files in self._pages:
+            file, page = self._choose(files)
+            where = self.tree.where(file.name)
+            image = self._images.find(file.name, page.image if isinstance(page, Page) else "")
+            if image is not None:
+                self.used.add(image)
+            if isinstance(page, InputError):
+                yield Skipped(where, Reason.BAD_ROW, str(page).removeprefix(where).lstrip(":, "))
+            elif image is None:
                 yield Skipped(where, Reason.NO_IMAGE, f"neither {page.image!r} nor an image of the name of the file")
-                continue
-            types = {region.id: region.type for region in page.regions}
-            for line in page.lines:
-                yield self._item(file, page, line, types.get(line.region, ""), image)
+            else:
+                yield from self._page(file, page, image)
+
+    def _choose(self, files: list[_PageFile]) -> tuple[_PageFile, Page | InputError]:
+        """Return the file that counts for a page: the first with a text that no program read, else the first."""
+        read: list[tuple[_PageFile, Page | InputError]] = []
+        for file in files:
+            where = self.tree.where(file.name)
+            try:
+                page: Page | InputError = read_page_file(self.tree.read(file.name, MAX_BYTES), where)
+            except InputError as error:
+                page = error
+            read.append((file, page))
+            if len(files) == 1 or (isinstance(page, Page) and any(_is_truth(line) for line in page.lines)):
+                break
+        else:
+            read = read[:1]
+        chosen, page = read[-1]
+        if len(files) > 1:
+            others = ", ".join(sorted({f"{file.kind.upper()}" for file in files if file != chosen}))
+            self.notes.add(f"pages with several XML files: {chosen.kind.upper()} is read, not {others}", chosen.name)
+        return chosen, page
+
+    def _page(self, file: _PageFile, page: Page, image: str) -> Iterator[Sample | Skipped]:
+        where = self.tree.where(file.name)
+        if not page.lines and not page.left_out:
+            yield Skipped(where, Reason.NO_LINES, "no TextLine in it")
+        for id, reason in page.left_out:
+            yield Skipped(f"{where}, line {id}", Reason.BAD_ROW, reason)
+        for id, note in page.notes:
+            self.notes.add(note, f"{where}, {id}")
+        types = {region.id: region.type for region in page.regions}
+        for line in page.lines:
+            yield self._item(file, page, line, types.get(line.region, ""), image)
 
     def _item(self, file: _PageFile, page: Page, line: Line, region: str, image: str) -> Sample | Skipped:
-        where = f"{self._tree.where(file.name)}, line {line.id}"
+        where = f"{self.tree.where(file.name)}, line {line.id}"
         if not (_matches(region, self.options.regions) and _matches(line.type, self.options.line_types)):
             return Skipped(where, Reason.OTHER_TYPE, f"region {region!r}, line {line.type!r}")
         if not line.text.strip():
             return Skipped(where, Reason.NO_TEXT, "the line has no transcription")
+        if line.machine_read and not self.options.machine_texts:
+            return Skipped(where, Reason.MACHINE_TEXT, "--machine-texts takes such lines")
         if not line.baseline and not line.polygon:
             return Skipped(where, Reason.NO_PLACE, "neither a polygon nor a baseline")
         return Sample(
@@ -126,14 +188,20 @@ class PageFiles:
         )
 
     def _cutter(self, page: Page, line: Line, image: str, where: str) -> Callable[[], bytes]:
-        return lambda: _cut(self._pixels(image), page, line, where)
+        def cut() -> bytes:
+            data, note = _cut(self._pixels(image), page, line, where)
+            if note:
+                self.notes.add(note, where)
+            return data
+
+        return cut
 
     def _pixels(self, name: str) -> GreyImage:
-        """The image of a page; the last one, or why it cannot be read, is kept for the next line."""
+        """Return the image of a page. The last one, or why it cannot be read, is held for the next line."""
         if self._open_image[0] != name:
-            where = self._tree.where(name)
+            where = self.tree.where(name)
             try:
-                self._open_image = name, decode_image(self._tree.read(name, MAX_IMAGE_BYTES), where)
+                self._open_image = name, decode_image(self.tree.read(name, MAX_IMAGE_BYTES), where)
             except InputError as error:
                 self._open_image = name, error
         pixels = self._open_image[1]
@@ -142,8 +210,12 @@ class PageFiles:
         return pixels
 
 
-def _cut(grey: GreyImage, page: Page, line: Line, where: str) -> bytes:
-    """The line as a PNG file, cut out of its page.
+def _is_truth(line: Line) -> bool:
+    return bool(line.text.strip()) and not line.machine_read
+
+
+def _cut(grey: GreyImage, page: Page, line: Line, where: str) -> tuple[bytes, str]:
+    """Return the line as a PNG file, cut out of its page, and what is to be said about the page's size.
 
     Raises:
         Unusable: it is outside the image, or too large for a line.
@@ -152,14 +224,15 @@ def _cut(grey: GreyImage, page: Page, line: Line, where: str) -> bytes:
     import cv2
 
     height, width = grey.shape
-    fitted = fit_line(line, page_scale(page, width, height, where), width, height)
+    scale, note = page_fit(page, width, height, where)
+    fitted = fit_line(line, scale, width, height)
     if isinstance(fitted, str):
         raise Unusable(Reason.NO_PLACE, fitted)
     try:
         cut = cut_line(grey, fitted.baseline, fitted.polygon)
     except ValueError as error:
         raise Unusable(Reason.NO_PLACE, str(error)) from None
-    return bytes(cv2.imencode(".png", cut.image)[1])
+    return bytes(cv2.imencode(".png", cut.image)[1]), note
 
 
 def _matches(kind: str, wanted: tuple[str, ...]) -> bool:
@@ -171,8 +244,8 @@ def _matches(kind: str, wanted: tuple[str, ...]) -> bool:
 # --- files -------------------------------------------------------------------------------------------------------
 
 
-def _open(path: Path) -> tuple[FileTree, str]:
-    """The files of a source, and the name under which they go. Of a single XML only the folders around it."""
+def open_page_tree(path: Path) -> tuple[FileTree, str]:
+    """Return the files of a source and the name for it in ids. For a single XML file: the folders around it."""
     if path.is_dir():
         return FolderTree(path), path.resolve().name
     if path.suffix.lower() == ".zip":
@@ -184,11 +257,11 @@ def _open(path: Path) -> tuple[FileTree, str]:
     return FolderTree(folder, (".",)), folder.resolve().name
 
 
-def _find_pages(tree: FileTree, root: str, kind: str, only: str | None) -> Iterator[_PageFile]:
-    """The pages in order; of two files for one page the one of `kind`."""
-    pages: dict[str, _PageFile] = {}
+def _find_pages(tree: FileTree, root: str, kind: str, only: str | None) -> list[list[_PageFile]]:
+    """Return the XML files of each page, the preferred one first: of `kind`, then with the plainest name."""
+    pages: dict[str, list[_PageFile]] = {}
     for name in tree.names:
-        found = _kind(tree, name) if only is None or only.lower().endswith(".zip") or name.endswith(only) else None
+        found = _kind(tree, name) if only is None or PurePosixPath(name).name == only else None
         if found is None:
             continue
         path = PurePosixPath(name)
@@ -196,9 +269,8 @@ def _find_pages(tree: FileTree, root: str, kind: str, only: str | None) -> Itera
         document = str(PurePosixPath(root) / folder)
         split = SPLIT_NAMES.get(folder.parts[0].lower()) if folder.parts else None
         file = _PageFile(name, found, f"{document}/{_stem(name)}", document, split)
-        if file.page not in pages or found == kind != pages[file.page].kind:
-            pages[file.page] = file
-    return iter(pages.values())
+        pages.setdefault(file.page, []).append(file)
+    return [sorted(files, key=lambda file: (file.kind != kind, len(file.name), file.name)) for files in pages.values()]
 
 
 def _kind(tree: FileTree, name: str) -> str | None:
@@ -211,29 +283,23 @@ def _stem(name: str) -> str:
 
 
 class _ImageFinder:
-    """Finds the image of a page among the files of a tree, whatever the case of its name."""
+    """Finds the image of a page among the files of a tree."""
 
     def __init__(self, names: list[str]) -> None:
-        self._by_path: dict[str, str] = {}
-        self._by_name: dict[str, list[str]] = {}
-        for name in names:
-            if PurePosixPath(name).suffix.lower() in PAGE_IMAGES:
-                self._by_path.setdefault(name.lower(), name)
-                self._by_name.setdefault(PurePosixPath(name).name.lower(), []).append(name)
+        self._index = FileIndex(name for name in names if PurePosixPath(name).suffix.lower() in PAGE_IMAGES)
 
     def find(self, file: str, image: str) -> str | None:
-        """The image that the XML names, else one with the XML's own name: beside it, in the folder above, or, if only
-        one is called so, anywhere."""
+        """Return the image that the XML names, else one with the XML's own name.
+
+        Both are looked for in the folder of the XML, in the folder above, and, if only one has the name, anywhere.
+        """
         named = re.split(r"[/\\]", image)[-1]
         names = [named] if named else []
         names += [_stem(other) + suffix for other in (named, file) if other for suffix in PAGE_IMAGES]
         folder = PurePosixPath(file).parent
         for name in names:
-            for place in (folder, folder.parent):
-                found = self._by_path.get(str(place / name).lower())
-                if found:
-                    return found
-            anywhere = self._by_name.get(name.lower(), [])
-            if len(anywhere) == 1:
-                return anywhere[0]
+            found = self._index.at(str(folder / name)) or self._index.at(str(folder.parent / name))
+            found = found or self._index.anywhere(name)
+            if found:
+                return found
         return None

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hwr.errors import DataError
-from hwr.prepare.samples import Reason, Sample, Skipped
-from hwr.store.columns import DEFAULT_COLUMNS, Columns
+from hwr.prepare.samples import Notes, Reason, Sample, Skipped
+from hwr.store.columns import DEFAULT_COLUMNS, Columns, Normalised
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.splits import parquet_files, split_of
 
@@ -24,23 +24,25 @@ class ParquetLines:
 
     def __init__(self, path: Path, columns: Columns = DEFAULT_COLUMNS) -> None:
         self.path = path
+        self.notes = Notes()
         self.columns = columns
         self.files = parquet_files(path)
         if not self.files:
             raise DataError(f"{path}: no .parquet file in this folder")
         for file in self.files:
-            LineStore(file, columns=columns)
+            LineStore(file, columns=columns, normalised=True)
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
         """The rows of all files in order. Without `images` the image columns are not read."""
         for file in self.files:
             split = split_of(file)
-            for row, line in LineStore(file, columns=self.columns).rows(images):
+            store = LineStore(file, columns=self.columns, normalised=True)
+            for row, line in store.rows(images):
                 where = f"{file}, row {row}"
                 if isinstance(line, str):
                     yield Skipped(where, _reason(line), line)
                 else:
-                    yield _sample(line, where, split)
+                    yield _sample(line, where, split, store.normalised)
 
 
 def _reason(line: str) -> Reason:
@@ -49,7 +51,7 @@ def _reason(line: str) -> Reason:
     return Reason.NO_IMAGE if line.startswith("no image") else Reason.BAD_ROW
 
 
-def _sample(line: StoredLine, where: str, split: str | None) -> Sample:
+def _sample(line: StoredLine, where: str, split: str | None, normalised: Normalised | None) -> Sample:
     return Sample(
         id=line.id,
         text=line.text,
@@ -63,6 +65,7 @@ def _sample(line: StoredLine, where: str, split: str | None) -> Sample:
         source=line.source,
         licence=line.licence,
         listed_as=line.id,
+        normalised=normalised,
     )
 
 

@@ -1,5 +1,7 @@
 """What a source reader yields: samples, and items that it cannot use with the reason."""
 
+import codecs
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,9 +9,18 @@ from pathlib import Path
 from typing import Protocol
 
 from hwr.errors import InputError
+from hwr.files.tree import read_file
+from hwr.store.columns import Normalised
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".pgm", ".pbm", ".ppm", ".gif")
-"""Endings of image files, in the order in which they are looked for."""
+"""Endings of image files, in order of preference."""
+
+
+MAX_IMAGE_BYTES = 400 * 2**20
+"""An uncompressed colour image of 100 megapixels has 300 MB."""
+
+MAX_TEXT_BYTES = 64 * 2**20
+"""Size of a text file of one line, an alphabet or a manifest."""
 
 
 class Reason(StrEnum):
@@ -31,6 +42,9 @@ class Reason(StrEnum):
     NOT_MADE = "no text that can be written"
     NO_PLACE = "no place on the image"
     OTHER_TYPE = "type not asked for"
+    MACHINE_TEXT = "text read by a program"
+    UNUSED_IMAGE = "image without a text"
+    NO_LINES = "page without lines"
 
     @property
     def deliberate(self) -> bool:
@@ -42,6 +56,9 @@ class Reason(StrEnum):
             Reason.NOT_IN_SPLIT,
             Reason.KNOWN_BROKEN,
             Reason.OTHER_TYPE,
+            Reason.MACHINE_TEXT,
+            Reason.UNUSED_IMAGE,
+            Reason.NO_LINES,
         )
 
 
@@ -81,6 +98,7 @@ class Sample:
         load: gives the bytes of the image file; raises InputError.
         split: the split that the source says, if it does.
         listed_as: the id under which a split list has it; for a word that is its line.
+        normalised: the normalisation that the image has gone through, if any.
     """
 
     id: str
@@ -95,6 +113,25 @@ class Sample:
     source: str | None = None
     licence: str | None = None
     listed_as: str | None = None
+    normalised: Normalised | None = None
+
+
+class Notes:
+    """What a reader decided about items that it took, such as which of two texts counts; each is said once, counted.
+
+    A source is read several times, so that the same note about the same item counts once.
+    """
+
+    def __init__(self) -> None:
+        self._items: dict[str, set[str]] = {}
+
+    def add(self, note: str, item: str) -> None:
+        """Add a note about an item."""
+        self._items.setdefault(note, set()).add(item)
+
+    def counts(self) -> Counter[str]:
+        """Return the number of items for each note."""
+        return Counter({note: len(items) for note, items in self._items.items()})
 
 
 class Source(Protocol):
@@ -102,45 +139,48 @@ class Source(Protocol):
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """Its folder or file."""
 
     @property
     def kind(self) -> str:
         """Name of its format, as `--from` has it."""
 
+    @property
+    def notes(self) -> Notes:
+        """Decisions about the items so far."""
+
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
-        """All samples and unusable items. Without `images` nobody calls `load`, so that a reader can save the work."""
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is such a file; also for names that no file can have (too long, with a zero byte)."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
+        """Yield all samples and unusable items. Without `images` nobody calls `load`, which saves a reader work."""
 
 
 def read_image(path: Path) -> bytes:
-    """The bytes of an image file.
+    """Return the bytes of an image file.
 
     Raises:
         InputError: it cannot be read.
     """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return read_file(path, MAX_IMAGE_BYTES)
 
 
 def read_text(path: Path) -> str:
-    """A text file in UTF-8, with or without a byte order mark, with any line ends.
+    """Return a text file in UTF-8 or, with a byte order mark, UTF-16; any line ends.
 
     Raises:
-        InputError: it cannot be read, or is not UTF-8.
+        InputError: it cannot be read, or has another encoding.
     """
+    return decode_text(read_file(path, MAX_TEXT_BYTES), str(path))
+
+
+def decode_text(data: bytes, where: str, errors: str = "strict") -> str:
+    """Return the text in `data`: UTF-16 or UTF-32 with a byte order mark, else UTF-8. The mark is removed.
+
+    Raises:
+        InputError: it has another encoding, unless `errors` says what to do about it.
+    """
+    marks = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+    encoding = next((name for mark, name in marks.items() if data.startswith(mark)), "utf-8-sig")
     try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+        return data.decode(encoding, errors if encoding == "utf-8-sig" else "strict")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+        named = "UTF-8" if encoding == "utf-8-sig" else encoding.upper()
+        raise InputError(f"{where}: is not {named} text (byte {error.start})") from error

@@ -1,85 +1,143 @@
-"""A folder of line images with their text beside them: `NAME.png` and `NAME.gt.txt` (kraken, OCRopus, Tesseract).
+"""Images of lines with their texts in files of the same name, as kraken, OCRopus and Tesseract have them.
 
-Folders are searched through. Where OCRopus left several images of a line (`NAME.bin.png`, `NAME.nrm.png`), the plain
-one is taken first. The id is the path in the folder without endings, the page is the folder that the line lies in; a
-first folder `train`, `val` or `test` (also `dev`, `validation`, ...) names the split.
+    FOLDER/NAME.png  FOLDER/NAME.gt.txt     the usual names, in a folder or a zip, with folders below it
+    FOLDER/NAME.png  FOLDER/NAME.txt        if no text file is called .gt.txt and no page has XML (TrOCR, HTR-VT)
+
+If OCRopus left several images of a line (`NAME.bin.png`, `NAME.nrm.png`), the plain one is taken. The id is the path in
+the folder without endings, the page is the folder of the line. A first folder `train`, `val` or `test` (also `dev`,
+`validation`, ...) names the split.
 """
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
 
 from hwr.errors import DataError, InputError
-from hwr.prepare.samples import IMAGE_SUFFIXES, Reason, Sample, Skipped, read_image, read_text
+from hwr.files.tree import FileIndex, FileTree, FolderTree, ZipTree
+from hwr.prepare.samples import (
+    IMAGE_SUFFIXES,
+    MAX_IMAGE_BYTES,
+    MAX_TEXT_BYTES,
+    Notes,
+    Reason,
+    Sample,
+    Skipped,
+    decode_text,
+)
 from hwr.store.splits import SPLIT_NAMES
 
 TEXT_SUFFIX = ".gt.txt"
+PLAIN_SUFFIX = ".txt"
+
 VARIANTS = ("", ".bin", ".nrm", ".dew", ".raw")
 """What OCRopus and kraken put between a line's name and the ending of the image."""
 
 
-def is_folder(path: Path) -> bool:
-    """Whether a `.gt.txt` file lies somewhere in the folder."""
-    return path.is_dir() and next(_walk(path, TEXT_SUFFIX), None) is not None
+def open_tree(path: Path) -> FileTree:
+    """Return the files of a folder or a zip."""
+    return ZipTree(path) if path.suffix.lower() == ".zip" else FolderTree(path)
+
+
+def has_sidecars(tree: FileTree) -> bool:
+    """Return whether a `.gt.txt` file is somewhere in the tree."""
+    return any(name.lower().endswith(TEXT_SUFFIX) for name in tree.names)
+
+
+def has_plain_sidecars(tree: FileTree) -> bool:
+    """Return whether an image of the tree has a `.txt` file of its name."""
+    index = FileIndex(tree.names)
+    return any(_images(index, name[: -len(PLAIN_SUFFIX)]) for name in tree.names if name.lower().endswith(PLAIN_SUFFIX))
 
 
 class SidecarFolder:
-    """A folder with `.gt.txt` sidecars as a source.
+    """Images and texts of the same name as a source.
+
+    Args:
+        path: a folder or a zip; `tree`: its files, if they are known.
+        plain: texts are called `NAME.txt`; None: only if there is no `.gt.txt`.
+
+    Attributes:
+        used: names of the images that have a text, after `items`.
 
     Raises:
-        DataError: no sidecar is in it.
+        DataError: there is no text file.
     """
 
     kind = "sidecar"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tree: FileTree | None = None, plain: bool | None = None) -> None:
         self.path = path
-        if not is_folder(path):
-            raise DataError(f"{path}: no *{TEXT_SUFFIX} file in this folder or below it")
+        self.notes = Notes()
+        self.used: set[str] = set()
+        self.tree = open_tree(path) if tree is None else tree
+        plain = not has_sidecars(self.tree) if plain is None else plain
+        self._suffix = PLAIN_SUFFIX if plain else TEXT_SUFFIX
+        self._index = FileIndex(self.tree.names)
+        self._texts = [name for name in self.tree.names if name.lower().endswith(self._suffix)]
+        if plain:  # a README is not a line
+            self._texts = [name for name in self._texts if _images(self._index, self._stem(name))]
+        if not self._texts:
+            raise DataError(f"{path}: no *{TEXT_SUFFIX} file, and no image with a .txt file of its name")
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
-        """Lines in the order of their paths, then images without a text."""
-        used: set[Path] = set()
-        for text_file in _walk(self.path, TEXT_SUFFIX):
-            stem = text_file.name[: -len(TEXT_SUFFIX)]
-            found = [
-                image
-                for variant in VARIANTS
-                for suffix in IMAGE_SUFFIXES
-                if (image := text_file.with_name(stem + variant + suffix)).is_file()
-            ]
-            used.update(found)
-            yield self._item(text_file, stem, found)
-        for image in _walk(self.path, *IMAGE_SUFFIXES):
-            if image not in used:
-                yield Skipped(str(image), Reason.NO_TEXT, f"no {image.stem}{TEXT_SUFFIX} beside it")
+        """Yield the lines in the order of their paths, then images without a text."""
+        yield from self.lines()
+        yield from unused_images(self.tree, self.used, Reason.NO_TEXT)
 
-    def _item(self, text_file: Path, stem: str, found: list[Path]) -> Sample | Skipped:
+    def lines(self) -> Iterator[Sample | Skipped]:
+        """Yield what has a text file."""
+        for name in self._texts:
+            found = _images(self._index, self._stem(name))
+            self.used.update(found)
+            yield self._item(name, found)
+
+    def _stem(self, name: str) -> str:
+        return name[: -len(self._suffix)]
+
+    def _item(self, name: str, found: list[str]) -> Sample | Skipped:
+        where, stem = self.tree.where(name), self._stem(name)
         if not found:
-            return Skipped(str(text_file), Reason.NO_IMAGE, f"no image {stem}.* beside it")
+            return Skipped(where, Reason.NO_IMAGE, f"no image {PurePosixPath(stem).name}.* in its folder")
         try:
-            rows = [row for row in read_text(text_file).splitlines() if row.strip()]
+            text = decode_text(self.tree.read(name, MAX_TEXT_BYTES), where)
         except InputError as error:
-            return Skipped(str(text_file), Reason.BAD_ROW, str(error))
+            return Skipped(where, Reason.BAD_ROW, str(error))
+        rows = [row for row in text.splitlines() if row.strip()]
         if len(rows) > 1:
-            return Skipped(str(text_file), Reason.BAD_ROW, f"holds {len(rows)} lines of text, not one")
-        image = found[0]
-        folder = text_file.parent.relative_to(self.path)
+            return Skipped(where, Reason.BAD_ROW, f"holds {len(rows)} lines of text, not one")
+        if len({PurePosixPath(image).suffix.lower() for image in found}) > 1:
+            self.notes.add("several images of a line; one is taken, in the order .png, .jpg, ...", where)
+        folder = PurePosixPath(stem).parent
+        parts = folder.parts
         return Sample(
-            id=(folder / stem).as_posix(),
+            id=stem,
             text=rows[0] if rows else "",
-            path=image.name,
-            where=str(image),
-            load=lambda: read_image(image),
-            split=SPLIT_NAMES.get(folder.parts[0].lower()) if folder.parts else None,
-            page=folder.as_posix() if folder.parts else None,
+            path=PurePosixPath(found[0]).name,
+            where=self.tree.where(found[0]),
+            load=_loader(self.tree, found[0]),
+            split=SPLIT_NAMES.get(parts[0].lower()) if parts else None,
+            page=str(folder) if parts else None,
         )
 
 
-def _walk(folder: Path, *suffixes: str) -> Iterator[Path]:
-    """Files below `folder` with one of the endings, folder by folder, in the order of their names."""
-    for root, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            if name.lower().endswith(suffixes):
-                yield Path(root, name)
+def _images(index: FileIndex, stem: str) -> list[str]:
+    """Return the images of a line, the best first."""
+    candidates = (index.at(stem + variant + suffix) for variant in VARIANTS for suffix in IMAGE_SUFFIXES)
+    return list(dict.fromkeys(name for name in candidates if name))
+
+
+def _loader(tree: FileTree, name: str) -> Callable[[], bytes]:
+    return lambda: tree.read(name, MAX_IMAGE_BYTES)
+
+
+def unused_images(tree: FileTree, used: set[str], reason: Reason) -> Iterator[Skipped]:
+    """Yield the images of a tree that no text or XML belongs to."""
+    index = FileIndex(tree.names)
+    for name in tree.names:
+        path = PurePosixPath(name)
+        if path.suffix.lower() in IMAGE_SUFFIXES and name not in used:
+            detail = f"no {path.stem}{TEXT_SUFFIX} with it"
+            if index.at(str(path.with_suffix(PLAIN_SUFFIX))):
+                detail += f"; {path.stem}{PLAIN_SUFFIX} is there: rename it to {path.stem}{TEXT_SUFFIX}"
+            elif index.at(str(path.with_suffix(".xml"))):
+                detail += f", and {path.stem}.xml is neither PAGE XML nor ALTO"
+            yield Skipped(tree.where(name), reason, detail)

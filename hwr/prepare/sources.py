@@ -1,16 +1,18 @@
-"""Which format a source has, and the reader for it."""
+"""Which formats a source has, and the readers for them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from hwr.errors import DataError, UsageError
+from hwr.files.tree import FileTree, FolderTree, ZipTree
 from hwr.prepare import iam, pages, sidecar, table
 from hwr.prepare.iam import IamOptions, IamTree
 from hwr.prepare.pages import PageFiles, PageOptions
 from hwr.prepare.parquet import ParquetLines
-from hwr.prepare.samples import Source
-from hwr.prepare.sidecar import SidecarFolder
-from hwr.prepare.table import Table, TableColumns
+from hwr.prepare.samples import Notes, Reason, Sample, Skipped, Source
+from hwr.prepare.sidecar import SidecarFolder, unused_images
+from hwr.prepare.table import Table, TableColumns, TableOptions
 from hwr.store.columns import Columns
 from hwr.store.splits import parquet_files
 
@@ -26,53 +28,49 @@ class ReaderOptions:
 
     iam: IamOptions = field(default_factory=IamOptions)
     columns: tuple[tuple[str, str], ...] = ()
-    header: bool | None = None
+    table: TableOptions = field(default_factory=TableOptions)
     pages: PageOptions = field(default_factory=PageOptions)
 
 
-def detect_kind(path: Path) -> str:
-    """One of `KINDS`.
+class MixedFolder:
+    """A folder or zip with lines that have text files and pages that have XML, as one source."""
 
-    Raises:
-        DataError: the source is missing, or of no known format.
-    """
-    if not path.exists():
-        raise DataError(f"{path}: does not exist")
-    if iam.is_tree(path):
-        return "iam"
-    if path.is_file():
-        if path.suffix.lower() == ".parquet":
-            return "parquet"
-        if path.suffix.lower() in table.SUFFIXES:
-            return "table"
-        kind = pages.find_kind(path) if path.suffix.lower() in (".xml", ".zip") else None
-        if kind:
-            return kind
-        known = ".parquet, .tsv, .csv, .jsonl, and .xml or .zip with PAGE XML or ALTO"
-        raise DataError(f"{path}: unknown kind of file; {known} are known, or say --from KIND")
-    if parquet_files(path):
-        return "parquet"
-    if _folder_table(path):
-        return "table"
-    if sidecar.is_folder(path):
-        return "sidecar"
-    kind = pages.find_kind(path)
-    if kind:
-        return kind
-    looked_for = "ascii/lines.txt (IAM), *.parquet, metadata.csv or .jsonl, *.gt.txt, PAGE XML or ALTO"
-    raise DataError(f"{path}: no data set found; looked for {looked_for}")
+    def __init__(self, path: Path, tree: FileTree, kind: str, options: PageOptions) -> None:
+        self.path = path
+        self.kind = f"sidecar+{kind}"
+        self.tree = tree
+        self._sidecars = SidecarFolder(path, tree, plain=False)
+        self._pages = PageFiles(path, kind, options, tree)
+        self.notes = self._sidecars.notes = self._pages.notes = Notes()
+
+    def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
+        """Yield the lines with text files, the lines of the pages, then images that have neither."""
+        yield from self._sidecars.lines()
+        yield from self._pages.lines()
+        yield from unused_images(self.tree, self._sidecars.used | self._pages.used, Reason.NO_TEXT)
 
 
 def open_source(path: Path, options: ReaderOptions = ReaderOptions(), kind: str | None = None) -> Source:
-    """The reader of a source; its format is found out unless `kind` says it.
+    """Return the reader of a source. Its format is found out unless `kind` says it.
 
     Raises:
         DataError: the source cannot be used.
         UsageError: an option names a column that this kind of source cannot have.
     """
-    kind = kind or detect_kind(path)
     if not path.exists():
         raise DataError(f"{path}: does not exist")
+    if kind is None:
+        kinds, tree = detect_kinds(path)
+        if kinds[0] == "sidecar" and len(kinds) > 1 and tree is not None:
+            return MixedFolder(path, tree, kinds[1], options.pages)
+        source = _open(path, options, kinds[0])
+        for other in kinds[1:]:
+            source.notes.add(f"the folder also holds data of another kind, which --from {other} reads", str(path))
+        return source
+    return _open(path, options, kind)
+
+
+def _open(path: Path, options: ReaderOptions, kind: str) -> Source:
     columns = dict(options.columns)
     if kind == "iam":
         return IamTree(path, options.iam)
@@ -86,8 +84,57 @@ def open_source(path: Path, options: ReaderOptions = ReaderOptions(), kind: str 
         file = _folder_table(path) if path.is_dir() else path
         if file is None:
             raise DataError(f"{path}: a folder; name the table in it")
-        return Table(file, TableColumns(**_known(columns, TableColumns, "a table")), options.header)
+        return Table(file, TableColumns(**_known(columns, TableColumns, "a table")), options.table)
     raise UsageError(f"unknown kind of source {kind!r}; known: {', '.join(KINDS)}")
+
+
+def detect_kinds(path: Path) -> tuple[list[str], FileTree | None]:
+    """Return those of `KINDS` that a source holds, the one to read first; and its files, if it is a folder or a zip.
+
+    Raises:
+        DataError: the source is missing, or of no known format.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: does not exist")
+    if path.is_file() and path.suffix.lower() != ".zip":
+        return [_file_kind(path)], None
+    if iam.is_tree(path):
+        return ["iam"], None
+    tree: FileTree = FolderTree(path) if path.is_dir() else ZipTree(path)
+    kinds = ["parquet"] if path.is_dir() and parquet_files(path) else []
+    kinds += ["table"] if path.is_dir() and _folder_table(path) else []
+    kinds += ["sidecar"] if sidecar.has_sidecars(tree) else []
+    page = pages.find_kind(tree)
+    kinds += [page] if page else []
+    if not kinds and sidecar.has_plain_sidecars(tree):
+        kinds = ["sidecar"]
+    if not kinds:
+        raise DataError(_nothing_found(path, tree))
+    return kinds, tree
+
+
+def _nothing_found(path: Path, tree: FileTree) -> str:
+    looked_for = "ascii/lines.txt (IAM), *.parquet, metadata.csv or .jsonl, NAME.gt.txt, PAGE XML or ALTO"
+    lists = [name for name in tree.names if name.lower().endswith((".txt", ".tsv", ".csv", ".jsonl"))]
+    if lists:
+        looked_for += f"; if {lists[0]} is a list of images and texts: hwr prepare {path / lists[0]} --from table"
+    return f"{path}: no data set found; looked for {looked_for}"
+
+
+def _file_kind(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if iam.is_tree(path):
+        return "iam"
+    if suffix == ".parquet":
+        return "parquet"
+    if suffix in table.SUFFIXES:
+        return "table"
+    if suffix == ".xml":
+        kind = pages.find_kind(FolderTree(path.parent, (".",)), path.name)
+        if kind:
+            return kind
+    known = ".parquet, .tsv, .csv, .jsonl, and .xml or .zip with PAGE XML or ALTO"
+    raise DataError(f"{path}: unknown kind of file; {known} are known, or give --from KIND")
 
 
 def _known(columns: dict[str, str], kind: type[Columns | TableColumns], name: str) -> dict[str, str]:

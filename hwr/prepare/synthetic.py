@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError
-from hwr.prepare.manifest import SplitFacts, file_hash
-from hwr.prepare.pipeline import Prepared, Progress, build_store
+from hwr.prepare.build import Prepared, Progress, build_store, write_split
+from hwr.prepare.manifest import SplitFacts
 from hwr.prepare.samples import Reason, Skipped
 from hwr.settings import to_dict
 from hwr.store.lines import StoredLine
-from hwr.store.writing import write_lines
 from hwr.synth.batches import Batch, BatchOptions, make_batches
 from hwr.synth.generator import PassedOver
 
@@ -46,15 +44,11 @@ class _Maker:
         self.passed_over = PassedOver()
         self._broken: set[str] = set()
 
-    def write(self, path: Path, indices: range) -> SplitFacts:
+    def write(self, folder: Path, split: str, indices: range) -> SplitFacts:
         """Write one split."""
-        facts = SplitFacts()
-        lines = self._lines(indices)
-        first = next(lines, None)
-        if first is None:
+        facts = write_split(folder, split, self._lines(indices))
+        if facts is None:
             raise DataError(f"none of {len(indices)} lines could be made: {self._why()}")
-        written = write_lines(path, facts.count(chain([first], lines)))
-        facts.sha256, facts.file_sha256 = written.sha256, file_hash(path)
         return facts
 
     def _lines(self, indices: range) -> Iterator[StoredLine]:
@@ -112,7 +106,7 @@ def synthesise(
         ranges["val"] = range(FIRST_VALIDATION_LINE, FIRST_VALIDATION_LINE + validation)
 
     def fill(folder: Path) -> tuple[dict[str, SplitFacts], list[Skipped]]:
-        splits = {split: maker.write(folder / f"{split}.parquet", indices) for split, indices in ranges.items()}
+        splits = {split: maker.write(folder, split, indices) for split, indices in ranges.items()}
         return splits, maker.skipped
 
     described = {"lines": lines, "validation": validation} | _described(options)

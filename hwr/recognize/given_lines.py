@@ -85,6 +85,9 @@ def read_given(recognizer: Recognizer, image: Source, relative: Path, given: Giv
     fitted, file = given.fit(relative, width, height)
     page = recognizer.read(source, lines=fitted.page)
     notes = [] if fitted.scale == 1 else [f"{file}: made for another size; coordinates times {fitted.scale:.4g}"]
+    notes += [f"{file}: {fitted.note}"] if fitted.note else []
+    if not fitted.page.lines and not fitted.left_out:
+        notes.append(f"{file}: there are no lines in it, so nothing of the image is read")
     read = {line.id for line in page.lines}
     left_out = dict(fitted.left_out)
     left_out |= {line.id: TOO_LARGE for line in fitted.page.lines if line.id not in read}

@@ -39,7 +39,7 @@ def made_here(height: int) -> Normalised:
     return Normalised(NORMALISATION.name, NORMALISATION.version, height)
 
 
-def check_normalised(path: Path, stated: Normalised | None, height: int) -> None:
+def check_normalised(where: Path | str, stated: Normalised | None, height: int) -> None:
     """Check that the lines of a store can be had at `height`; None as normalisation: they will be normalised.
 
     Raises:
@@ -48,7 +48,7 @@ def check_normalised(path: Path, stated: Normalised | None, height: int) -> None
     wanted = made_here(height)
     if stated not in (None, wanted):
         raise DataError(
-            f"{path}: holds lines normalised by {stated}; {wanted} is needed: prepare it again from the images"
+            f"{where}: holds lines normalised by {stated}; {wanted} is needed: prepare it again from the images"
         )
 
 

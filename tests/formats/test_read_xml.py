@@ -1,5 +1,6 @@
 """XML that is broken, hostile or of another kind: one clear line with file and place."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,22 @@ def test_size_depth_and_number_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     assert refusal(b"<PcGts>" + b" " * 2**20) == "a.xml: more than 1 MiB of XML are not read"
     monkeypatch.setattr(read_xml, "MAX_POINTS", 10)
     line = f'<TextLine id="l"><Coords points="{"1,2 3,4 " * 6}"/></TextLine>'
-    assert "more than 10 points" in refusal(page_xml(page_region("r", line)))
+    [(_, reason)] = read_page_file(page_xml(page_region("r", line)), "a.xml").left_out
+    assert "more than 10 points" in reason
+
+
+def test_nested_regions_get_short_ids() -> None:
+    depth = 90
+    page = read_page_file(page_xml("<TextRegion>" * depth + page_line("l", 0, "x") + "</TextRegion>" * depth), "a.xml")
+    assert len(page.lines) == 1 and max(len(region.id) for region in page.regions) < 200
+
+
+def test_a_long_attribute_is_read_in_no_time() -> None:
+    start = time.process_time()
+    for custom in ("a" * 2_000_000, "a{" * 1_000_000, "{" * 2_000_000, "a {b:" * 400_000):
+        page = read_page_file(page_xml(page_region("r", page_line("l", 0, "x"), f'custom="{custom}"')), "a.xml")
+        assert page.regions[0].type == "text"
+    assert time.process_time() - start < 5
 
 
 def test_encodings() -> None:

@@ -12,8 +12,8 @@ import pytest
 from commands import run_command
 from line_images import image_file, stored_line, write_image
 
-from hwr.bundle import BundleShard, find_shards
 from hwr.store.lines import LineStore
+from hwr.store.normalised import NormalisedLines
 from hwr.store.writing import write_lines
 
 
@@ -198,38 +198,37 @@ def test_words_of_an_iam_tree(run: Run, tmp_path: Path) -> None:
     assert texts(tmp_path / "out") == ["A"]
 
 
-def test_a_bundle(run: Run, table: Path, tmp_path: Path) -> None:
-    run(table, "-o", tmp_path / "mine", "--val-share", "0.2")
-    outcome = run(tmp_path / "mine", "--bundle", tmp_path / "bundle", "--shard-size", "1MiB", "--height", "40")
+def test_normalised_shards(run: Run, table: Path, tmp_path: Path) -> None:
+    outcome = run(table, "-o", tmp_path / "out", "--normalise", "40", "--quality", "90", "--shard-size", "1KiB")
     assert outcome.code == 0
-    assert [row.split()[:4] for row in outcome.out.splitlines()] == [
-        ["set", "split", "lines", "shards"],
-        ["mine", "train", "8", "1"],
-        ["mine", "val", "2", "1"],
-    ]
-    shard = BundleShard(find_shards(tmp_path / "bundle")[0])
-    assert [line.text for line in shard.read_group(0)] == texts(tmp_path / "mine")
-    assert shard.header.height == 40
-    again = run(tmp_path / "mine", "--bundle", tmp_path / "bundle")
-    assert again.code == 2 and "exists already; --force replaces it" in again.err
+    assert len(list((tmp_path / "out").glob("train-*.parquet"))) > 1
+    assert next(iter(NormalisedLines(tmp_path / "out", 40, "train"))).ink.shape[0] == 40
+
+
+def test_what_may_surprise_is_said(run: Run, tmp_path: Path) -> None:
+    for number, text in enumerate(("a\u200bb\ufeff", "\u05d0\u05d1 12", "plain")):
+        write_image(tmp_path / "in" / f"{number}.png", 300)
+        (tmp_path / "in" / f"{number}.gt.txt").write_text(text, encoding="utf-8")
+    outcome = run(tmp_path / "in", "-o", tmp_path / "out")
+    assert outcome.code == 0 and texts(tmp_path / "out") == ["a\u200bb", "\u05d0\u05d1 12", "plain"]
+    assert "invisible characters, which a model would have to learn: U+200B zero width space 1\n" in outcome.err
+    assert "right-to-left text, stored in logical order and trained in display order: 1 lines" in outcome.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["SOURCE"], "one of -o DIR"),
-        (["SOURCE", "-o", "OUT", "--bundle", "OUT"], "one of -o DIR"),
+        (["SOURCE"], "Missing option '-o'"),
         (["-o", "OUT"], "Missing argument"),
         (["missing", "-o", "OUT"], "missing: does not exist"),
         (["SOURCE", "-o", "OUT", "--split", "rwth"], "unknown split 'rwth'"),
         (["SOURCE", "-o", "OUT", "--val-share", "2"], "between 0 and 1"),
         (["SOURCE", "-o", "OUT", "--words"], "--words fits IAM only"),
-        (["SOURCE", "-o", "OUT", "--quality", "50"], "--quality fits --bundle only"),
-        (["SOURCE", "--bundle", "OUT", "--split", "train"], "--split does not fit --bundle"),
-        (["SOURCE", "--bundle", "OUT", "--from", "table"], "--from does not fit --bundle"),
-        (["SOURCE", "--bundle", "OUT", "--shard-size", "big"], "'big' is no size"),
+        (["SOURCE", "-o", "OUT", "--quality", "50"], "--quality fits --normalise only"),
+        (["SOURCE", "-o", "OUT", "--normalise", "48", "--height", "40"], "--height does not fit --normalise"),
+        (["SOURCE", "-o", "OUT", "--shard-size", "big"], "'big' is not a size"),
         (["SOURCE", "-o", "OUT", "--from", "parquet"], "is not a Parquet file"),
-        (["SOURCE", "-o", "OUT", "--from", "iam"], "not an IAM tree"),
+        (["SOURCE", "-o", "OUT", "--from", "iam"], "no lines.txt in it"),
         (["SOURCE", "-o", "OUT", "--image-column", "9"], "no column '9' for the image"),
         (["SOURCE", "-o", "OUT", "--alphabet", "no-such-model"], "no-such-model"),
         (["SOURCE", "-o", "OUT", "--alphabet", "missing.txt"], "missing.txt"),

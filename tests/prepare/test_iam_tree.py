@@ -102,6 +102,9 @@ def test_only_rules_are_deliberate() -> None:
         Reason.KNOWN_BROKEN,
         Reason.OUTSIDE_ALPHABET,
         Reason.OTHER_TYPE,
+        Reason.MACHINE_TEXT,
+        Reason.UNUSED_IMAGE,
+        Reason.NO_LINES,
     }
 
 

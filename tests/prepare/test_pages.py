@@ -15,9 +15,9 @@ from hwr.errors import DataError, InputError
 from hwr.files.images import decode_image
 from hwr.page.geometry import cut_line
 from hwr.prepare.checks import CheckOptions, check_sample
-from hwr.prepare.pages import PageFiles, PageOptions, find_kind
+from hwr.prepare.pages import PageFiles, PageOptions
 from hwr.prepare.samples import Reason, Sample, Skipped
-from hwr.prepare.sources import detect_kind, open_source
+from hwr.prepare.sources import detect_kinds, open_source
 
 SIZE = (400, 300)
 
@@ -241,22 +241,109 @@ def test_kinds_are_found_out(tmp_path: Path) -> None:
     page = write(tmp_path / "p", {"a.xml": page_xml(""), "z.txt": b""})
     alto = write(tmp_path / "q", {"a.xml": b"<mets/>", "s/b.xml": alto_xml("")})
     other = write(tmp_path / "o", {"a.xml": b"<mets/>"})
-    assert [find_kind(path) for path in (page, page / "a.xml", alto, pack(alto), other)] == [
-        *("page", "page", "alto", "alto"),
-        None,
-    ]
-    assert detect_kind(page) == "page" and detect_kind(alto / "s" / "b.xml") == "alto"
+    for path, kind in ((page, "page"), (page / "a.xml", "page"), (alto, "alto"), (pack(alto), "alto")):
+        assert detect_kinds(path)[0] == [kind]
+    assert detect_kinds(alto / "s" / "b.xml")[0] == ["alto"]
     assert open_source(pack(page)).kind == "page"
     for path in (other, other / "a.xml", pack(other)):
         with pytest.raises(DataError):
-            detect_kind(path)
+            detect_kinds(path)
         with pytest.raises(DataError, match="no PAGE XML and no ALTO in it"):
             PageFiles(path)
 
 
-def test_a_folder_of_line_images_is_still_one(tmp_path: Path) -> None:
-    folder = write(tmp_path / "d", {"a.png": scan(), "a.gt.txt": b"text", "a.xml": page_xml("")})
-    assert detect_kind(folder) == "sidecar"
+def test_lines_with_text_files_and_pages_with_xml_are_both_read(tmp_path: Path) -> None:
+    files = {
+        "lines/a.PNG": scan(),
+        "lines/a.gt.txt": b"text",
+        "scans/p.png": scan(),
+        "scans/p.xml": page_xml(page_region("r", lines("one", "two")), SIZE, "p.png"),
+        "scans/alone.png": scan(),
+    }
+    folder = write(tmp_path / "d", files)
+    for source in (open_source(folder), open_source(pack(folder))):
+        items = list(source.items())
+        assert source.kind == "sidecar+page"
+        assert [item.id for item in items if isinstance(item, Sample)] == ["lines/a", "d/scans/p/l0", "d/scans/p/l1"]
+        assert [Path(item.where).name for item in items if isinstance(item, Skipped)] == ["alone.png"]
+
+
+def test_page_counts_even_if_alto_comes_first(tmp_path: Path) -> None:
+    files = {
+        "doc/1.jpg": scan("JPEG"),
+        "doc/alto/1.xml": alto_xml(alto_block("b", alto_line("x", 0, "from alto")), SIZE, "1.jpg"),
+        "doc/page/1.xml": page_xml(page_region("r", lines("from page")), SIZE, "1.jpg"),
+    }
+    folder = write(tmp_path / "job", files)
+    for kind, text, note in ((None, "from page", "PAGE is read, not ALTO"), ("alto", "from alto", "ALTO is read, not")):
+        source = open_source(folder, kind=kind)
+        assert [item.text for item in source.items() if isinstance(item, Sample)] == [text]
+        [(found, count)] = source.notes.counts().items()
+        assert note in found and count == 1
+
+
+@pytest.mark.parametrize(
+    "equivalents",
+    [
+        '<TextEquiv index="1"><Unicode>machine</Unicode></TextEquiv>',
+        '<TextEquiv conf="0.8"><Unicode>machine</Unicode></TextEquiv>',
+        '<Word id="w"><TextEquiv conf="0.8"><Unicode>machine</Unicode></TextEquiv></Word>',
+    ],
+)
+def test_texts_that_a_program_read_are_left_out(tmp_path: Path, equivalents: str) -> None:
+    line = f'<TextLine id="m"><Coords points="20,60 380,60 380,100 20,100"/>{equivalents}</TextLine>'
+    folder = write(
+        tmp_path / "d", {"a.png": scan(), "a.xml": page_xml(page_region("r", lines("true") + line), SIZE, "a.png")}
+    )
+    samples, skipped = read(folder)
+    assert [sample.text for sample in samples] == ["true"]
+    assert [(item.reason, item.reason.deliberate) for item in skipped] == [(Reason.MACHINE_TEXT, True)]
+    assert [item.text for item in PageFiles(folder, "page", PageOptions(machine_texts=True)).items()] == [  # type: ignore[union-attr]
+        "true",
+        "machine",
+    ]
+
+
+def test_a_true_text_wins_over_what_a_program_read(tmp_path: Path) -> None:
+    machine = lines("machine").replace("<TextEquiv>", '<TextEquiv conf="0.9">')
+    files = {
+        "a.png": scan(),
+        "a.page.xml": page_xml(page_region("r", machine), SIZE, "a.png"),
+        "a.xml": alto_xml(alto_block("b", alto_line("x", 0, "true")), SIZE, "a.png"),
+    }
+    samples, skipped = read(write(tmp_path / "d", files))
+    assert [sample.text for sample in samples] == ["true"] and skipped == []
+
+
+def test_the_foot_of_an_image_may_have_been_cut_off(tmp_path: Path) -> None:
+    body = page_region("r", lines("one", "two"))
+    files = {"a.png": scan(), "a.xml": page_xml(body, (400, 320), "a.png")}
+    files |= {"b.png": scan(), "b.xml": page_xml(body.replace("60", "310"), (400, 320), "b.png")}
+    source = PageFiles(write(tmp_path / "d", files))
+    made = []
+    for item in source.items():
+        assert isinstance(item, Sample)
+        try:
+            made.append((item.where[-12:], item.load()))
+        except InputError as error:
+            assert "another aspect" in str(error) and "b.xml" in item.where
+    assert len(made) == 2
+    assert [count for note, count in source.notes.counts().items() if "another height" in note] == [2]
+
+
+def test_a_page_without_lines_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path / "d", {"a.png": scan(), "a.xml": page_xml(page_region("r", ""), SIZE, "a.png")})
+    assert [(item.reason, item.reason.deliberate) for item in read(folder)[1]] == [(Reason.NO_LINES, True)]
+
+
+def test_one_broken_line_does_not_take_the_page(tmp_path: Path) -> None:
+    for broken in ("20,60 380,60 380", "20,60 NaN,60 380,100", "None,None"):
+        bad = f'<TextLine id="bad"><Coords points="{broken}"/><TextEquiv><Unicode>x</Unicode></TextEquiv></TextLine>'
+        body = page_region("r", lines("one") + bad + page_line("l9", 120, "two"))
+        samples, skipped = read(write(tmp_path / "d", {"a.png": scan(), "a.xml": page_xml(body, SIZE, "a.png")}))
+        assert [sample.text for sample in samples] == ["one", "two"]
+        assert [item.where.split(", ")[-1] for item in skipped] == ["line bad"]
+        assert (skipped[0].reason is Reason.BAD_ROW and "points" in skipped[0].detail) or "Coords" in skipped[0].detail
 
 
 def test_a_page_is_decoded_once_for_all_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from hwr.prepare.iam import IamTree
 from hwr.prepare.parquet import ParquetLines
 from hwr.prepare.samples import Reason, Sample, Skipped
 from hwr.prepare.sidecar import SidecarFolder
-from hwr.prepare.sources import ReaderOptions, detect_kind, open_source
+from hwr.prepare.sources import ReaderOptions, detect_kinds, open_source
 from hwr.prepare.table import Table
 from hwr.store.columns import Columns
 from hwr.store.splits import split_of
@@ -98,7 +98,10 @@ def test_the_format_can_be_forced(tmp_path: Path) -> None:
     sources = make_sources(tmp_path)
     write_image(sources["parquet"][0] / "a.png")
     (sources["parquet"][0] / "a.gt.txt").write_text("a")
-    assert detect_kind(sources["parquet"][0]) == "parquet"
+    assert detect_kinds(sources["parquet"][0])[0] == ["parquet", "sidecar"]
+    assert list(open_source(sources["parquet"][0]).notes.counts()) == [
+        "the folder also holds data of another kind, which --from sidecar reads"
+    ]
     assert isinstance(open_source(sources["parquet"][0], kind="sidecar"), SidecarFolder)
     plain = tmp_path / "list.txt"
     plain.write_text("hf/a.png\ta\n")

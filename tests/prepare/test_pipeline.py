@@ -3,9 +3,11 @@
 import csv
 import hashlib
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from line_images import image_file, write_image
 
@@ -16,6 +18,7 @@ from hwr.prepare.samples import Reason
 from hwr.prepare.sources import open_source
 from hwr.prepare.splitting import SplitOptions
 from hwr.store.lines import LineStore
+from hwr.store.normalised import NormalisedLines
 from hwr.text import Alphabet
 
 
@@ -95,7 +98,9 @@ def test_the_manifest_counts_and_hashes(table: Path, tmp_path: Path) -> None:
     train = manifest["splits"]["train"]
     texts = [f"text {number}" for number in range(12)]
     assert (train["lines"], train["writers"], train["licences"], train["languages"]) == (8, 3, {"CC0": 8}, {"en": 8})
-    assert train["file_sha256"] == hashlib.sha256((tmp_path / "out" / "train.parquet").read_bytes()).hexdigest()
+    assert (
+        train["files"]["train.parquet"] == hashlib.sha256((tmp_path / "out" / "train.parquet").read_bytes()).hexdigest()
+    )
     assert manifest["alphabet"] == Alphabet.of(texts).characters
     assert manifest["characters"] == dict(sorted(Counter("".join(texts)).items()))
     assert manifest["sources"] == [{"path": str(table), "kind": "table"}]
@@ -181,7 +186,7 @@ def test_a_damaged_store_is_seen(table: Path, tmp_path: Path, damage: str) -> No
 def test_folders_that_hold_something_else(table: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
-    with pytest.raises(OutputError, match="is not empty and no line store"):
+    with pytest.raises(OutputError, match="is not empty and not a line store"):
         run(table, tmp_path / "mine")
     (tmp_path / "json").mkdir()
     (tmp_path / "json" / "manifest.json").write_text("{}")
@@ -208,6 +213,52 @@ def test_nothing_usable_leaves_nothing(tmp_path: Path) -> None:
         run(tmp_path / "t.tsv", tmp_path / "out")
     assert "\n" not in str(error.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_lines_can_be_stored_normalised_and_in_shards(table: Path, tmp_path: Path) -> None:
+    run(table, tmp_path / "raw")
+    size = (tmp_path / "raw" / "train.parquet").stat().st_size // 3
+    for folder, source in ((tmp_path / "one", table), (tmp_path / "two", tmp_path / "one")):
+        options = PrepareOptions(checks=CheckOptions(height=40, normalise=True), shard_size=size)
+        prepare([open_source(source)], folder, options)
+        assert len(list(folder.glob("train-0000?.parquet"))) > 1 and not (folder / "train.parquet").exists()
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert manifest["normalisation"] == {"name": "ink-moments", "version": 1, "height": 40}
+        for split in ("train", "val", "test"):
+            found = list(NormalisedLines(folder, 40, split))
+            raw = list(NormalisedLines(tmp_path / "raw", 40, split))
+            assert [line.text for line in found] == [line.text for line in raw]
+            assert all(np.array_equal(a.ink, b.ink) for a, b in zip(found, raw, strict=True))
+    for checks, message in (
+        (CheckOptions(), "normalised by ink-moments 1 at height 40; --normalise 40 keeps them so"),
+        (CheckOptions(height=48, normalise=True), "ink-moments 1 at height 48 is needed"),
+    ):
+        with pytest.raises(DataError, match=message):
+            prepare([open_source(tmp_path / "one")], tmp_path / "three", PrepareOptions(checks=checks))
+    assert not (tmp_path / "three").exists()
+
+
+def test_force_replaces_shards_and_nothing_else(table: Path, tmp_path: Path) -> None:
+    prepare([open_source(table)], tmp_path / "out", PrepareOptions(shard_size=1))
+    (tmp_path / "out" / "test_mine.parquet").write_bytes(b"mine")
+    run(table, tmp_path / "out", force=True)
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.parquet")) == [
+        "test.parquet",
+        "test_mine.parquet",
+        "train.parquet",
+        "val.parquet",
+    ]
+
+
+def test_names_that_are_not_utf_8_do_not_stop_the_run(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    name = os.fsencode(tmp_path / "in") + b"/caf\xe9"
+    with open(name + b".png", "wb") as file:
+        file.write(image_file())
+    with open(name + b".gt.txt", "wb") as file:
+        file.write(b"text")
+    run(tmp_path / "in", tmp_path / "out")
+    assert [line.id for line in LineStore(tmp_path / "out" / "train.parquet")] == ["caf\\udce9"]
 
 
 def test_a_read_only_place(table: Path, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """Folders with `.gt.txt` sidecars."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
 from line_images import write_image
 
-from hwr.errors import DataError
+from hwr.errors import DataError, InputError
 from hwr.prepare.samples import Reason, Sample, Skipped
 from hwr.prepare.sidecar import SidecarFolder
 
@@ -74,7 +75,67 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert "UTF-8" in skipped[0].detail and "2 lines" in skipped[1].detail
 
 
+@pytest.mark.parametrize("image", ["A.PNG", "a.png", "Mu\u0308ller.jpg", "M%C3%BCller.JPG"])
+def test_names_are_compared_by_what_they_mean(tmp_path: Path, image: str) -> None:
+    write_image(tmp_path / image)
+    stem = "a" if "." in image[:2] else "M\u00fcller"
+    (tmp_path / f"{stem}.GT.txt").write_text("text")
+    samples, skipped = read(tmp_path)
+    assert [(sample.id, sample.path, sample.text) for sample in samples] == [(stem, image, "text")]
+    assert skipped == []
+
+
+def test_an_exact_name_wins(tmp_path: Path) -> None:
+    for name in ("a", "A"):
+        write_line(tmp_path, name, name)
+    samples, skipped = read(tmp_path)
+    assert [(sample.id, sample.path) for sample in samples] == [("A", "A.png"), ("a", "a.png")] and skipped == []
+
+
+def test_plain_text_files_count_only_without_gt_txt(tmp_path: Path) -> None:
+    for name in ("b", "c"):
+        write_image(tmp_path / f"{name}.png")
+    (tmp_path / "b.txt").write_text("plain")
+    (tmp_path / "README.txt").write_text("about")
+    samples, skipped = read(tmp_path)
+    assert [sample.text for sample in samples] == ["plain"]
+    assert [Path(item.where).name for item in skipped] == ["c.png"]
+    write_line(tmp_path, "a", "text")
+    samples, skipped = read(tmp_path)
+    assert [sample.text for sample in samples] == ["text"]
+    assert "rename it to b.gt.txt" in skipped[0].detail
+
+
+def test_linked_folders_are_entered_once(tmp_path: Path) -> None:
+    write_line(tmp_path / "data" / "doc", "a", "text")
+    (tmp_path / "data" / "doc" / "loop").symlink_to(tmp_path / "data")
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top" / "linked").symlink_to(tmp_path / "data" / "doc")
+    samples, skipped = read(tmp_path / "top")
+    assert [sample.id for sample in samples] == ["linked/a"] and skipped == []
+
+
+def test_links_that_lead_nowhere_and_lfs_pointers_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.gt.txt").write_text("text")
+    (tmp_path / "a.png").symlink_to(tmp_path / "annex" / "a.png")
+    write_line(tmp_path, "b", "text")
+    (tmp_path / "b.png").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\n")
+    for sample, message in zip(read(tmp_path)[0], ("cannot be read: No such file", "git lfs pull"), strict=True):
+        with pytest.raises(InputError, match=message):
+            sample.load()
+
+
+def test_a_zip_of_lines(tmp_path: Path) -> None:
+    write_line(tmp_path / "lines" / "p", "a", "text")
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for path in (tmp_path / "lines" / "p").iterdir():
+            archive.write(path, f"p/{path.name}")
+    samples, _ = read(tmp_path / "x.zip")
+    assert [(sample.id, sample.text) for sample in samples] == [("p/a", "text")]
+    assert samples[0].load() == (tmp_path / "lines" / "p" / "a.png").read_bytes()
+
+
 def test_a_folder_without_sidecars(tmp_path: Path) -> None:
     write_image(tmp_path / "alone.png")
-    with pytest.raises(DataError, match=r"no \*\.gt\.txt"):
+    with pytest.raises(DataError, match=r"no \*\.gt\.txt file, and no image with a .txt"):
         SidecarFolder(tmp_path)

@@ -9,7 +9,7 @@ from line_images import write_image
 
 from hwr.errors import DataError
 from hwr.prepare.samples import Reason, Sample, Skipped
-from hwr.prepare.table import Table, TableColumns
+from hwr.prepare.table import Table, TableColumns, TableOptions
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read(path: Path, header: bool | None = None, **columns: str) -> list[Sample | Skipped]:
-    return list(Table(path, TableColumns(**columns), header).items())
+    return list(Table(path, TableColumns(**columns), TableOptions(header)).items())
 
 
 def texts(items: list[Sample | Skipped]) -> list[tuple[str, str]]:
@@ -109,6 +109,71 @@ def test_bad_rows_are_named_and_the_rest_is_read(folder: Path) -> None:
         ("row 7", Reason.BAD_ROW),
         ("row 8", Reason.NO_IMAGE),
     ]
+
+
+def test_paths_from_other_systems(folder: Path) -> None:
+    table = folder / "t.tsv"
+    rows = [
+        "deep\\c d.jpg",
+        "deep/C D.JPG",
+        "deep/c%20d.jpg",
+        "C:\\scans\\deep\\c d.jpg",
+        "/data/deep/c d.jpg",
+        "c d.jpg",
+    ]
+    table.write_text("".join(f"{row}\t{number}\n" for number, row in enumerate(rows)))
+    reader = Table(table)
+    items = list(reader.items())
+    assert [item.path if isinstance(item, Sample) else item.detail for item in items] == ["c d.jpg"] * 6
+    [(note, count)] = reader.notes.counts().items()
+    assert "found by their names" in note and count == 3
+
+
+def test_images_outside_the_folder_are_asked_for(folder: Path, tmp_path: Path) -> None:
+    inside = folder / "inside"
+    inside.mkdir()
+    (inside / "link.png").symlink_to(folder / "a.png")
+    table = inside / "t.tsv"
+    table.write_text(f"{folder}/a.png\tabsolute\n../a.png\tabove\nlink.png\tlink\n")
+    items = read(table)
+    assert all(isinstance(item, Skipped) and "--allow-outside" in item.detail for item in items)
+    allowed = list(Table(table, options=TableOptions(allow_outside=True)).items())
+    assert texts(allowed) == [(f"{folder}/a", "absolute"), ("../a", "above"), ("link", "link")]
+    named = list(Table(table, options=TableOptions(images=folder)).items())
+    assert [item.text for item in named if isinstance(item, Sample)] == ["absolute", "link"]
+
+
+def test_lists_as_trocr_and_pylaia_have_them(folder: Path) -> None:
+    trocr = folder / "gt_train.txt"
+    trocr.write_text("c d.jpg\tMy dear brother, the rain\n")
+    assert texts(read(trocr)) == [("c d", "My dear brother, the rain")]
+    pylaia = folder / "train.txt"
+    pylaia.write_text("a T h e <space> r a i n\ndeep/b x\n")
+    items = read(pylaia)
+    assert texts(items)[0] == ("a", "The rain")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32"])
+def test_tables_with_a_byte_order_mark(folder: Path, encoding: str) -> None:
+    table = folder / "t.txt"
+    table.write_bytes("image\ttext\r\na.png\tdéjà vu\r\n".encode(encoding))
+    assert texts(read(table)) == [("a", "déjà vu")]
+
+
+def test_a_quotation_mark_that_is_not_closed_is_named(folder: Path) -> None:
+    table = folder / "t.csv"
+    table.write_text('image,text\na.png,good\nb.png,"open\n' + "a.png,lost\n" * 30)
+    items = read(table)
+    assert texts(items) == [("a", "good")]
+    assert isinstance(items[1], Skipped) and "a quotation mark is not closed" in items[1].detail
+
+
+def test_json_that_python_refuses_is_one_bad_row(folder: Path) -> None:
+    table = folder / "t.jsonl"
+    table.write_text('{"image": "a.png", "text": "good"}\n' + "[" * 100_000 + '\n{"a": ' + "9" * 5000 + "}\n")
+    items = read(table)
+    assert texts(items) == [("a", "good")]
+    assert [item.detail[:25] for item in items if isinstance(item, Skipped)] == ["not JSON that can be read"] * 2
 
 
 def test_bad_json_rows(folder: Path) -> None:

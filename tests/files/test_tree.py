@@ -1,13 +1,14 @@
 """Files of folders and zips, and zips that are broken or hostile."""
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from hwr.errors import DataError, InputError
-from hwr.prepare.filetree import FolderTree, ZipTree
+from hwr.files.tree import FileIndex, FolderTree, ZipTree, name_key, read_file
 
 FILES = {"a.xml": b"<a/>", "doc/page/b.xml": b"<b/>", "doc/b.jpg": b"image" * 100, ".hidden/c.xml": b"c", "doc/.d": b""}
 
@@ -37,6 +38,75 @@ def test_a_folder_and_a_zip_of_it_are_the_same(tmp_path: Path) -> None:
         assert tree.where("a.xml") == f"{tree.path}/a.xml"
         with pytest.raises(InputError, match=r"doc/b\.jpg: more than 0 MiB"):
             tree.read("doc/b.jpg", 499)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("scans\\Page 1.JPG", "scans/page 1.jpg"),
+        ("M\u00fcller.png", "Mu\u0308ller.png"),
+        ("M%C3%BCller.png", "M\u00fcller.png"),
+        ("./a/../b.png", "b.png"),
+        ("caf\udce9.png", "caf%E9.png"),
+        ("stra\u00dfe.png", "STRASSE.png"),
+    ],
+)
+def test_spellings_of_one_name(one: str, other: str) -> None:
+    assert name_key(one) == name_key(other)
+
+
+def test_files_are_found_by_path_and_by_the_end_of_it() -> None:
+    index = FileIndex(["a/1.png", "b/1.png", "b/c/2.JPG", "A/3.png", "a/3.png"])
+    assert index.at("a/1.PNG") == "a/1.png" and index.at("b\\C\\2.jpg") == "b/c/2.JPG"
+    assert index.at("A/3.png") == "A/3.png" and index.at("a/3.PNG") is None and index.at("1.png") is None
+    assert index.anywhere("x:/y/c/2.jpg") == "b/c/2.JPG" and index.anywhere("/data/b/1.png") == "b/1.png"
+    assert index.anywhere("1.png") is None and index.anywhere("4.png") is None
+
+
+def test_links_pipes_and_circles(tmp_path: Path) -> None:
+    make_folder(tmp_path / "data", FILES)
+    (tmp_path / "data" / "doc" / "up").symlink_to(tmp_path / "data")
+    (tmp_path / "data" / "gone.png").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "data" / "pipe.xml")
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top" / "link").symlink_to(tmp_path / "data")
+    tree = FolderTree(tmp_path / "top")
+    assert sorted(tree.names) == ["link/a.xml", "link/doc/b.jpg", "link/doc/page/b.xml", "link/gone.png"]
+    with pytest.raises(InputError, match=r"pipe.xml: not a regular file"):
+        read_file(tmp_path / "data" / "pipe.xml", 10)
+    assert FolderTree(tmp_path / "data", (".",)).head("pipe.xml", 3) == b""
+
+
+def test_a_pointer_of_git_lfs_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(InputError, match="git lfs pull"):
+        read_file(tmp_path / "a.png", 1000)
+
+
+def test_zips_from_windows_and_from_programs_that_do_not_say_utf_8(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name in ("doc\\page\\a.xml", "doc/b.xml"):
+            info = zipfile.ZipInfo("x")
+            info.filename = name
+            archive.writestr(info, name)
+        archive.writestr("Mueller.png", b"1")
+    data = (tmp_path / "x.zip").read_bytes().replace(b"Mueller", "M\u00fclllr".encode())
+    (tmp_path / "x.zip").write_bytes(data)
+    tree = ZipTree(tmp_path / "x.zip")
+    assert tree.names == ["M\u00fclllr.png", "doc/b.xml", "doc/page/a.xml"]
+    assert tree.read("doc/page/a.xml", 100) == b"doc\\page\\a.xml"
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_a_corrupt_member_does_not_take_the_others(tmp_path: Path, kind: int) -> None:
+    path = make_zip(tmp_path / "x.zip", {"p.xml": b"text of a page " * 900, "q.xml": b"<b/>"}, kind)
+    data = bytearray(path.read_bytes())
+    data[60:80] = b"\xff" * 20
+    path.write_bytes(data)
+    tree = ZipTree(path)
+    with pytest.raises(InputError, match=r"p.xml: cannot be unpacked"):
+        tree.read("p.xml", 2**20)
+    assert tree.read("q.xml", 100) == b"<b/>"
 
 
 def test_some_folders_only(tmp_path: Path) -> None:

@@ -1,0 +1,273 @@
+"""Files of a folder or a zip, read within bounds, and found by names that other programs wrote.
+
+Names are compared here and nowhere else (`name_key`): the same file may be `Müller.JPG` in an XML file, `Müller.jpg`
+with a combining diaeresis on a disk that came from macOS, `scans\\müller.jpg` in a table from Windows and
+`M%C3%BCller.jpg` in a manifest.
+"""
+
+import lzma
+import os
+import posixpath
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote
+
+from hwr.errors import DataError, InputError
+
+MAX_FILES = 500_000
+"""Files of one source."""
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""Beginning of the file that Git leaves in place of one that Git LFS has not fetched."""
+
+_UNREADABLE = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    RuntimeError,  # encrypted
+    NotImplementedError,
+    EOFError,  # truncated
+    ValueError,
+    OverflowError,
+    MemoryError,
+)
+"""Exceptions of `zipfile` at damaged, encrypted or hostile zips."""
+
+
+def read_file(path: Path, limit: int, where: str = "") -> bytes:
+    """Return the bytes of a regular file.
+
+    Raises:
+        InputError: missing, unreadable, not a regular file (a pipe would wait for ever), larger than `limit` bytes, or
+            a pointer of Git LFS. `where` names it, if not its path.
+    """
+    where = where or str(path)
+    check_regular(path, where)
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read: {error.strerror or error}") from None
+    return _checked(data, limit, where)
+
+
+def check_regular(path: Path, where: str = "") -> None:
+    """Check that a path that exists is a file or a folder: opening a pipe or a device may never return.
+
+    Raises:
+        InputError: it is neither.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError(f"{where or path}: not a regular file (a pipe or a device)")
+
+
+def _checked(data: bytes, limit: int, where: str) -> bytes:
+    if len(data) > limit:
+        raise InputError(f"{where}: more than {limit // 2**20} MiB")
+    if data.startswith(LFS_POINTER):
+        raise InputError(f"{where}: only a pointer of Git LFS; `git lfs pull` fetches the file itself")
+    return data
+
+
+# --- names -------------------------------------------------------------------------------------------------------
+
+
+def name_key(name: str) -> str:
+    """Return a form of a path that is equal for all spellings of it: slashes, NFC, percent-encoding and case."""
+    path = posixpath.normpath(unquote(name.replace("\\", "/"), errors="surrogateescape"))
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+class FileIndex:
+    """Finds files by path or by name. An exact match wins; otherwise one that is equal by `name_key`, if only one is.
+
+    Args:
+        names: paths with slashes.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = list(names)
+        self._exact = set(self.names)
+        self._by_path: dict[str, list[str]] = {}
+        self._by_name: dict[str, list[str]] = {}
+        for name in self.names:
+            key = name_key(name)
+            self._by_path.setdefault(key, []).append(name)
+            self._by_name.setdefault(posixpath.basename(key), []).append(name)
+
+    def at(self, path: str) -> str | None:
+        """Return the file at a path, or None."""
+        exact = posixpath.normpath(path)
+        if exact in self._exact:
+            return exact
+        found = self._by_path.get(name_key(path), [])
+        return found[0] if len(found) == 1 else None
+
+    def anywhere(self, path: str) -> str | None:
+        """Return the only file whose path ends with `path`, or with the longest end of it that any path has."""
+        key = name_key(path)
+        found = self._by_name.get(posixpath.basename(key), [])
+        parts = key.split("/")
+        for start in range(len(parts)):
+            end = "/" + "/".join(parts[start:])
+            matching = [name for name in found if ("/" + name_key(name)).endswith(end)]
+            if matching:
+                return matching[0] if len(matching) == 1 else None
+        return None
+
+
+# --- trees -------------------------------------------------------------------------------------------------------
+
+
+class FileTree(Protocol):
+    """Files below a root, by their paths with slashes."""
+
+    @property
+    def names(self) -> list[str]:
+        """Paths of all files in order, without hidden ones."""
+
+    def where(self, name: str) -> str:
+        """Return how messages name a file."""
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            InputError: it cannot be read, or has more than `limit` bytes.
+        """
+
+    def head(self, name: str, size: int) -> bytes:
+        """Return the first `size` bytes of a file; fewer, or none, if it is shorter or broken."""
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield each folder below `folder` with the names of its files, in order; hidden ones are left out.
+
+    Links to folders are followed, but each folder is entered once, so that links cannot make a circle. Pipes and
+    devices are left out; links that lead nowhere are not, so that the missing file is noticed.
+    """
+    entered: set[tuple[int, int]] = set()
+    for root, inner, files in os.walk(folder, followlinks=True):
+        try:
+            found = os.stat(root)
+        except OSError:
+            continue
+        identity = (found.st_dev, found.st_ino)
+        if identity in entered:
+            inner.clear()
+            continue
+        entered.add(identity)
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        yield Path(root), sorted(name for name in files if not name.startswith(".") and _may_be_file(root, name))
+
+
+def _may_be_file(root: str, name: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(os.path.join(root, name)).st_mode)
+    except OSError:
+        return True
+
+
+class FolderTree:
+    """The files below a folder.
+
+    Args:
+        folders: only the files directly in these folders, given as paths below `path`; None: all.
+
+    Raises:
+        DataError: there are too many files.
+    """
+
+    def __init__(self, path: Path, folders: tuple[str, ...] | None = None) -> None:
+        self.path = path
+        self.names: list[str] = []
+        walks = [walk(path)] if folders is None else [iter([next(walk(path / folder))]) for folder in folders]
+        for found in walks:
+            for root, files in found:
+                below = root.relative_to(path).as_posix()
+                self.names += [posixpath.join("" if below == "." else below, name) for name in files]
+                if len(self.names) > MAX_FILES:
+                    raise DataError(f"{path}: more than {MAX_FILES:,} files; name a folder further down")
+
+    def where(self, name: str) -> str:
+        return str(self.path / name)
+
+    def read(self, name: str, limit: int) -> bytes:
+        return read_file(self.path / name, limit)
+
+    def head(self, name: str, size: int) -> bytes:
+        try:
+            check_regular(self.path / name)
+            with (self.path / name).open("rb") as file:
+                return file.read(size)
+        except (OSError, InputError):
+            return b""
+
+
+class ZipTree:
+    """The files in a zip, unpacked in memory and only up to the size that the reader asks for.
+
+    Raises:
+        DataError: not a zip, a broken one, or one with a path that leads out of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        check_regular(path)
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except _UNREADABLE as error:
+            raise DataError(f"{path}: not a zip, or a broken one ({error})") from None
+        infos = [info for info in self._zip.infolist() if not info.is_dir()]
+        if len(infos) > MAX_FILES:
+            raise DataError(f"{path}: more than {MAX_FILES:,} files")
+        self._infos: dict[str, zipfile.ZipInfo] = {}
+        for info in infos:
+            parts = _zip_name(info).split("/")
+            if ".." in parts or parts[0] == "" or ":" in parts[0]:
+                raise DataError(
+                    f"{path}: holds a path that leads out of it ({info.filename!r}); such a zip is not read"
+                )
+            if not any(part.startswith((".", "__MACOSX")) for part in parts):
+                self._infos["/".join(parts)] = info
+        self.names = sorted(self._infos)
+
+    def where(self, name: str) -> str:
+        return f"{self.path}/{name}"
+
+    def read(self, name: str, limit: int) -> bytes:
+        try:
+            with self._zip.open(self._infos[name]) as file:
+                data = file.read(limit + 1)
+        except _UNREADABLE as error:
+            raise InputError(f"{self.where(name)}: cannot be unpacked: {error}") from None
+        return _checked(data, limit, self.where(name))
+
+    def head(self, name: str, size: int) -> bytes:
+        try:
+            with self._zip.open(self._infos[name]) as file:
+                return file.read(size)
+        except _UNREADABLE:
+            return b""
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """Return the path of a file in a zip, with slashes. Some programs write UTF-8 without saying so."""
+    name = info.filename
+    if not info.flag_bits & 0x800:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")

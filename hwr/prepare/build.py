@@ -1,0 +1,190 @@
+"""Build a store in a folder next to its files, compare it with the one that is there, and move it into place.
+
+Nothing changes in the target before the new store is whole.
+"""
+
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from hwr.errors import DataError, OutputError
+from hwr.files.atomic import atomic_write, sync_folder
+from hwr.prepare.manifest import (
+    MANIFEST,
+    SKIPPED,
+    SplitFacts,
+    damage,
+    make_manifest,
+    read_manifest,
+    skipped_table,
+    to_bytes,
+    without_versions,
+)
+from hwr.prepare.samples import Skipped
+from hwr.store.columns import Normalised
+from hwr.store.lines import StoredLine
+from hwr.store.writing import write_lines
+
+PARTIAL = ".partial"
+"""Folder in the target in which the store is built. A killed run leaves it behind, and the next one removes it."""
+
+
+_OURS = re.compile(r"(train|val|test)(-\d{5})?\.parquet")
+"""Files of a store."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The result of a run. `unchanged`: the same store was there already and was left as it was."""
+
+    splits: dict[str, SplitFacts]
+    skipped: tuple[Skipped, ...]
+    unchanged: bool
+    notes: Counter[str]
+
+    @property
+    def outside_alphabet(self) -> Counter[str]:
+        """Characters that the alphabet lacks, as often as they occur in lines that were left out for it."""
+        return Counter(character for item in self.skipped for character in item.characters)
+
+    @property
+    def failed(self) -> int:
+        """Items that are missing because of the input, not by a rule."""
+        return sum(not item.reason.deliberate for item in self.skipped)
+
+
+Progress = Callable[[int, int], None]
+"""Called with the number of samples that are checked, and of all."""
+
+Fill = Callable[[Path], tuple[dict[str, SplitFacts], list[Skipped]]]
+"""Writes the files of the splits into a folder; returns their facts, and what was left out."""
+
+
+def build_store(
+    output: Path,
+    described: list[dict[str, str]],
+    options: dict[str, Any],
+    force: bool,
+    fill: Fill,
+    normalised: Normalised | None = None,
+) -> Prepared:
+    """Write a store to the folder `output`, or leave the same store that is there as it is.
+
+    Args:
+        described: the sources, for the manifest.
+        options: the options, for the manifest, as plain values.
+        fill: writes the Parquet files into the folder that it is given; at least one split.
+        normalised: the normalisation of the images, for the manifest.
+
+    Raises:
+        OutputError: `output` holds something else and `force` is not set, or cannot be written.
+        What `fill` raises; then nothing has changed.
+    """
+    before = _look_at(output, options, described, force)
+    partial = output / PARTIAL
+    created = not output.exists()
+    _make_folder(partial)
+    try:
+        splits, skipped = fill(partial)
+        manifest = _as_read(make_manifest(splits, skipped, described, options, normalised))
+        if before is not None and without_versions(before) == without_versions(manifest) and not damage(output, before):
+            return Prepared(splits, tuple(skipped), unchanged=True, notes=Counter())
+        if before is not None and not force:
+            raise OutputError(f"{output}: holds another store, {_difference(output, before)}; --force replaces it")
+        _move(partial, output, splits, manifest, skipped)
+        return Prepared(splits, tuple(skipped), unchanged=False, notes=Counter())
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if created and output.is_dir() and not any(output.iterdir()):
+            output.rmdir()
+
+
+def _look_at(
+    output: Path, options: dict[str, Any], sources: list[dict[str, str]], force: bool
+) -> dict[str, Any] | None:
+    """Return the manifest of the store in `output`; refuse at once what cannot end well."""
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{output}: is a file; a folder is needed")
+    if not output.is_dir():
+        return None
+    try:
+        before = read_manifest(output)
+    except DataError as error:
+        if not force:
+            raise OutputError(f"{error}; --force replaces it") from error
+        return None
+    if force:
+        return before
+    if before is None:
+        if any(entry.name != PARTIAL for entry in output.iterdir()):
+            raise OutputError(f"{output}: is not empty and not a line store; choose another folder, or --force")
+        return None
+    if before["options"] != _as_read(options) or before["sources"] != sources:
+        raise OutputError(f"{output}: holds a store of other sources or options; --force replaces it")
+    return before
+
+
+def _as_read(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values as they are after being written and read: lists, not tuples."""
+    read: dict[str, Any] = json.loads(json.dumps(values))
+    return read
+
+
+def _make_folder(partial: Path) -> None:
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise OutputError(f"{partial.parent}: cannot be written: {error.strerror or error}") from error
+
+
+def _difference(output: Path, before: dict[str, Any]) -> str:
+    wrong = damage(output, before)
+    return f"and it is damaged ({wrong})" if wrong else "although sources and options are the same: the input changed"
+
+
+def _move(
+    partial: Path, output: Path, splits: dict[str, SplitFacts], manifest: dict[str, Any], skipped: list[Skipped]
+) -> None:
+    """Put the new files in place. The manifest is removed first and written last: half a store has none."""
+    try:
+        (output / MANIFEST).unlink(missing_ok=True)
+        for old in output.glob("*.parquet"):
+            if _OURS.fullmatch(old.name):
+                old.unlink()
+        for facts in splits.values():
+            for name in facts.files:
+                (partial / name).replace(output / name)
+        sync_folder(output)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written: {error.strerror or error}") from error
+    for name, data in ((SKIPPED, skipped_table(skipped)), (MANIFEST, to_bytes(manifest))):
+        with atomic_write(output / name) as temporary:
+            temporary.write_bytes(data)
+
+
+def write_split(
+    folder: Path,
+    split: str,
+    lines: Iterator[StoredLine],
+    normalised: Normalised | None = None,
+    shard_size: int | None = None,
+) -> SplitFacts | None:
+    """Write the files of one split into `folder`; return its facts, or None if there is no line.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    first = next(lines, None)
+    if first is None:
+        return None
+    facts = SplitFacts()
+    path = folder / f"{split}.parquet"
+    facts.add(write_lines(path, facts.count(chain([first], lines)), normalised, shard_size))
+    return facts
