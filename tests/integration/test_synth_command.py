@@ -162,7 +162,7 @@ def _in_this_process(options, parts, workers):  # type: ignore[no-untyped-def]
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--paper", "fax=2"], "above 1"),
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--lines", "0"], "--lines"),
         (["-o", "prose.txt", "--text", "prose.txt", "--fonts", "fonts"], "is a file; a folder is needed"),
-        (["-o", "fonts", "--text", "prose.txt", "--fonts", "fonts"], "is not empty and no line store"),
+        (["-o", "fonts", "--text", "prose.txt", "--fonts", "fonts"], "is not empty and not a line store"),
         (["-o", "prose.txt/out", "--text", "prose.txt", "--fonts", "fonts"], "cannot be written"),
         (["--sheet", "prose.txt/a.png", "--text", "prose.txt", "--fonts", "fonts"], "cannot be written"),
     ],
