@@ -49,10 +49,9 @@ def up_back(dy: Array) -> Array:
 def forward(weights: Weights, picture: Array, steps: int) -> tuple[list[Array], Cache]:
     """Update all cells ``steps`` times. Return the restored picture after each, (B, 1, H, W), and a cache."""
     w = weights
-    batch, _, height, width = picture.shape
-    first = [np.zeros((batch, len(w["b1"]), height, width))]
-    second = [np.zeros((batch, len(w["b2"]), height // 2, width // 2))]
     seen = convolve(picture, w["F1"]) + w["b1"][:, None, None]  # the picture does not change
+    batch, _, height, width = seen.shape
+    first, second = [np.zeros_like(seen)], [np.zeros((batch, len(w["b2"]), height // 2, width // 2))]
     for _ in range(steps):
         a1, a2 = first[-1], second[-1]
         first.append(np.tanh(seen + convolve(a1, w["L1"]) + convolve(up(a2), w["B1"])))
@@ -90,13 +89,13 @@ def bars(rng: np.random.Generator, batch: int) -> tuple[Array, Array]:
         place = rng.integers(1, SIZE - 2)
         lying = picture if rng.random() < 0.5 else picture.T
         lying[place : place + 2] = 1
-    hidden = whole.copy()
-    hidden[HIDDEN] = 0
-    return hidden, whole
+    seen = whole.copy()
+    seen[HIDDEN] = 0
+    return seen, whole
 
 
-def train(ways: str = "FLB", updates: int = 70, steps: int = 5, seed: int = 0) -> list[float]:
-    """Train with these ways open. Return the mean squared error of the hidden places after each iteration."""
+def fit(ways: str, updates: int = 70, steps: int = 5, seed: int = 0) -> tuple[Weights, list[float]]:
+    """Train with these ways open. Return the weights, and the error of the hidden places after each iteration."""
     rng = np.random.default_rng(seed)
     kept = "Rb" + ways
     network = {name: value * (name[0] in kept) for name, value in weights(rng).items()}
@@ -107,13 +106,14 @@ def train(ways: str = "FLB", updates: int = 70, steps: int = 5, seed: int = 0) -
         errors = [(picture - whole) / 8 for picture in restored]
         optimiser.step(backward(network, cache, errors))
     hidden, whole = bars(rng, 100)
-    return [float(((picture - whole)[HIDDEN] ** 2).mean()) for picture in forward(network, hidden, steps)[0]]
+    restored, _ = forward(network, hidden, steps)
+    return network, [float(((picture - whole)[HIDDEN] ** 2).mean()) for picture in restored]
 
 
 def main() -> None:
     """Print the error of the hidden places after each iteration."""
     for ways in ("F", "FL", "FLB"):
-        print(f"ways {ways:3}: " + " ".join(f"{error:.3f}" for error in train(ways)))
+        print(f"ways {ways:3}: " + " ".join(f"{error:.3f}" for error in fit(ways)[1]))
 
 
 if __name__ == "__main__":

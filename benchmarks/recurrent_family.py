@@ -1,0 +1,246 @@
+"""Compare the members of the recurrent family on handwriting: equal weights, equal lines seen.
+
+    python -m benchmarks.recurrent_family DATA... -o FOLDER [--scale full|small] [--lines 30000] [--only NAME...]
+
+Each member is a network of VGSL (`MEMBERS`). Members differ in one thing, the layer that reads in order; {n} is chosen
+so that all have the same number of weights to within 5 %. Each is trained from nothing on the train splits of DATA with
+the settings of `hwr train`, and read greedily through the path of `hwr eval` on their val splits.
+
+A finished member is not trained again, and one that was interrupted resumes, so the table grows from call to call. It
+gives the CER with its 95 % interval (whole writers are drawn), the difference from BLSTM with that of a paired
+bootstrap, weights, multiplications of a line, and the time of training and reading. With several seeds, errors and
+characters of all are added up.
+
+The scale `full` is meant for lines of text and a GPU or a day of CPU time, `small` for single words and an evening.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.ablations import Errors, errors_of, paired_interval
+from hwr.errors import UsageError
+from hwr.evaluate.intervals import bootstrap_totals, effective_number, rate_intervals
+from hwr.evaluate.lines import read_set
+from hwr.evaluate.sets import find_sets
+from hwr.files.atomic import atomic_write
+from hwr.model import vgsl
+from hwr.recognize.recognizer import Recognizer
+from hwr.train.recipe import Optimisation, Recipe, TrainingSet
+from hwr.train.reporters import PlainReporter
+from hwr.train.run import train
+
+CLASSES = 80
+"""Classes for which {n} is chosen; the alphabet of the data changes the count of all members alike."""
+TOLERANCE = 0.05
+REFERENCE = "BLSTM"
+SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The size of all members.
+
+    Attributes:
+        trunk: convolutions before the layers that are compared; they leave `maps` maps.
+        planes: convolutions before layers over the plane.
+        weights: learned weights of each member.
+        width: columns of a typical line.
+        max_multiplications: bound for one line of this width.
+    """
+
+    trunk: str
+    planes: str
+    maps: int
+    weights: int
+    width: int
+    max_multiplications: float
+
+
+SCALES = {
+    "full": Scale(
+        trunk="[1,48,0,1 C5,5,16,2,2 C3,3,32 Mp2,2 C3,3,64 C3,3,64 Mp2,1 C3,3,96 Mp0,1",
+        planes="[1,48,0,1 C5,5,16,2,2 C3,3,32 Mp2,2",
+        maps=96,
+        weights=400_000,
+        width=1000,
+        max_multiplications=0.4e9,
+    ),
+    "small": Scale(
+        trunk="[1,32,0,1 C5,5,8,2,2 C3,3,16 Mp2,2 C3,3,32 Mp2,1 C3,3,48 Mp0,1",
+        planes="[1,32,0,1 C5,5,8,2,2 C3,3,16 Mp2,2",
+        maps=48,
+        weights=100_000,
+        width=200,
+        max_multiplications=0.04e9,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network: layers after the trunk of a scale, and whether it is trained with several seeds."""
+
+    layers: str
+    main: bool = False
+
+
+MEMBERS = {
+    "no recurrence": Member("{trunk} C1,7,{n} C1,7,{n}", main=True),
+    "Elman": Member("{trunk} Nfx{n}", main=True),
+    "GRU": Member("{trunk} Gfx{n}"),
+    "LSTM": Member("{trunk} Lfx{n}", main=True),
+    "BLSTM": Member("{trunk} Lbx{n}", main=True),
+    "two BLSTM": Member("{trunk} Lbx{n} Lbx{n}", main=True),
+}
+
+
+def fit(member: Member, scale: Scale) -> str:
+    """Return the specification of a member with {n} chosen; {classes} is left open.
+
+    Raises:
+        UsageError: no {n} comes within 5 % of the weights, or a line takes too many multiplications.
+    """
+    template = f"{member.layers} Do0.1 O1c{{classes}}]"
+    best: tuple[int, str] | None = None
+    for n in range(2, 2048):
+        spec = template.format(trunk=scale.trunk, planes=scale.planes, maps=scale.maps, n=n, classes="{classes}")
+        off = vgsl.parse(spec.format(classes=CLASSES)).weights() - scale.weights
+        if best is None or abs(off) < abs(best[0]):
+            best = (off, spec)
+        if off > 0:
+            break
+    assert best is not None
+    off, spec = best
+    if abs(off) > TOLERANCE * scale.weights:
+        raise UsageError(f"{member.layers}: no size has {scale.weights:,} weights; the nearest is off by {off:+,}")
+    cost = vgsl.parse(spec.format(classes=CLASSES)).multiplications(scale.width)
+    if cost > scale.max_multiplications:
+        raise UsageError(f"{member.layers}: {cost:,} multiplications, more than {scale.max_multiplications:,}")
+    return spec
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run of a member reached.
+
+    Attributes:
+        errors: edits, characters and cluster of each validation line.
+        lines: lines seen in training.
+        train_seconds, read_seconds: time in training steps, and of reading all validation lines.
+    """
+
+    errors: Errors
+    lines: int
+    train_seconds: float
+    read_seconds: float
+
+
+def measure(spec: str, seed: int, data: Sequence[Path], lines: int, folder: Path, batch: int) -> Result:
+    """Train and read one member, or return what an earlier call found."""
+    done = folder / "result.json"
+    if not done.exists():
+        recipe = Recipe(
+            train=tuple(TrainingSet(str(path)) for path in data),
+            spec=spec,
+            name=folder.name,
+            seed=seed,
+            lines=lines,
+            minutes=1e6,
+            validate_minutes=1e6,
+            optimisation=Optimisation(columns_per_batch=batch, warm_up_steps=100),
+        )
+        resume = (folder / "resume.pt").exists()
+        run = train(recipe, folder, PlainReporter(), resume=resume, command="benchmarks.recurrent_family")
+        recognizer = Recognizer(str(run.model.with_suffix(".onnx")))
+        sets, failed = find_sets(data, "val")
+        if failed:
+            raise UsageError(failed[0].error)
+        start = time.perf_counter()
+        read = [line for item in sets for line in read_set(item, recognizer)]
+        seconds = time.perf_counter() - start
+        result = Result(errors_of(read), run.progress.lines, run.progress.seconds, seconds)
+        with atomic_write(done) as temporary:
+            temporary.write_text(json.dumps(vars(result)), encoding="utf-8")
+    return Result(**json.loads(done.read_text(encoding="utf-8")))
+
+
+def pooled(results: Sequence[Result]) -> Errors:
+    """Add up edits and characters of each line over the seeds."""
+    total: dict[str, tuple[int, int, str]] = {}
+    for result in results:
+        for line, (edits, length, cluster) in result.errors.items():
+            before = total.get(line, (0, 0, cluster))
+            total[line] = (before[0] + edits, before[1] + length, cluster)
+    return total
+
+
+def cer(errors: Errors) -> tuple[float, float, float]:
+    """Return the CER and its 95 % interval; whole clusters of lines are drawn."""
+    clusters: dict[str, list[int]] = {}
+    for edits, length, cluster in errors.values():
+        totals = clusters.setdefault(cluster, [0, 0, 0, 0])
+        totals[0] += edits
+        totals[1] += length
+    counts = np.array(list(clusters.values()))
+    counts[:, 3] = 1  # words are not counted, and no rate has a denominator of 0
+    (low, high), _ = rate_intervals(bootstrap_totals(counts), max(2.0, effective_number(counts[:, 1])))
+    return float(counts[:, 0].sum() / counts[:, 1].sum()), low, high
+
+
+def table(found: dict[str, list[Result]], specs: dict[str, str], scale: Scale) -> str:
+    """Return a Markdown table of all members that were measured."""
+    rows = [
+        "| member | seeds | lines seen | weights | multiplications a line | CER | 95 % | against BLSTM | "
+        "lines/s in training | ms a line in reading |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, results in found.items():
+        errors = pooled(results)
+        rate, low, high = cer(errors)
+        specification = vgsl.parse(specs[name].format(classes=CLASSES))
+        against = "–"
+        if REFERENCE in found and name != REFERENCE:
+            least, most = paired_interval(pooled(found[REFERENCE]), errors)
+            against = f"{least:+.3f} to {most:+.3f}"
+        speed = sum(result.lines for result in results) / sum(result.train_seconds for result in results)
+        reading = np.mean([1000 * result.read_seconds / len(result.errors) for result in results])
+        rows.append(
+            f"| {name} | {len(results)} | {results[0].lines:,} | {specification.weights():,} | "
+            f"{specification.multiplications(scale.width) / 1e6:.1f} M | {rate:.3f} | {low:.3f} to {high:.3f} | "
+            f"{against} | {speed:.0f} | {reading:.1f} |"
+        )
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Train what is not trained yet, and print the table after each run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, nargs="+", help="line stores with a train and a val split")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--scale", choices=SCALES, default="full")
+    parser.add_argument("--lines", type=int, default=30_000, help="lines that each run sees")
+    parser.add_argument("--batch", type=int, default=14_000, help="columns of ink in a batch")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each main member")
+    parser.add_argument("--only", nargs="+", choices=MEMBERS, default=list(MEMBERS), metavar="NAME")
+    options = parser.parse_args()
+    scale = SCALES[options.scale]
+    specs = {name: fit(member, scale) for name, member in MEMBERS.items()}
+    found: dict[str, list[Result]] = {}
+    for seed in range(1, options.seeds + 1):
+        for name in options.only:
+            if seed > 1 and not MEMBERS[name].main:
+                continue
+            folder = options.output / f"{name.replace(' ', '-')}-{seed}"
+            result = measure(specs[name], seed, options.data, options.lines, folder, options.batch)
+            found.setdefault(name, []).append(result)
+            print(f"{table(found, specs, scale)}\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
