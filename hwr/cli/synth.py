@@ -20,7 +20,7 @@ SHEET_LINES = 48
 
 @click.command("synth", cls=Command)
 @click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder of the line store.")
-@click.option("--lines", type=click.IntRange(1), default=10_000, show_default=True, help="Training lines.")
+@click.option("--lines", type=click.IntRange(0), default=10_000, show_default=True, help="Training lines.")
 @click.option("--val", "validation", type=click.IntRange(0), default=0, show_default=True, help="Validation lines.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same lines.")
 @click.option(

@@ -101,12 +101,10 @@ def synthesise(
         OutputError: `output` holds something else and `force` is not set, or cannot be written.
     """
     maker = _Maker(options, workers, progress, lines + validation)
-    ranges = {"train": range(lines)}
-    if validation:
-        ranges["val"] = range(FIRST_VALIDATION_LINE, FIRST_VALIDATION_LINE + validation)
+    ranges = {"train": range(lines), "val": range(FIRST_VALIDATION_LINE, FIRST_VALIDATION_LINE + validation)}
 
     def fill(folder: Path) -> tuple[dict[str, SplitFacts], list[Skipped]]:
-        splits = {split: maker.write(folder, split, indices) for split, indices in ranges.items()}
+        splits = {split: maker.write(folder, split, indices) for split, indices in ranges.items() if indices}
         return splits, maker.skipped
 
     described = {"lines": lines, "validation": validation} | _described(options)
