@@ -98,7 +98,7 @@ def paper_milliseconds(inks: list[InkLine]) -> float:
     for number, ink in enumerate(inks):
         generator = np.random.default_rng(number)
         start = time.process_time()
-        put_on_paper(ink, generator, other=inks[number - 1])
+        put_on_paper(ink, inks[number - 1], generator, PaperOptions())
         times.append(time.process_time() - start)
     return 1000 * statistics.median(times)
 
@@ -115,7 +115,7 @@ def reading(data: Path, lines: int, model: str) -> None:
 
     def papers(options: PaperOptions) -> float:
         pairs = enumerate(inks)
-        images = [put_on_paper(ink, np.random.default_rng([SEED, k]), options, inks[k - 1]) for k, ink in pairs]
+        images = [put_on_paper(ink, inks[k - 1], np.random.default_rng([SEED, k]), options) for k, ink in pairs]
         return rate(images)
 
     def rate(images: list[np.ndarray[tuple[int, int], np.dtype[np.uint8]]]) -> float:

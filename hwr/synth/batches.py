@@ -1,23 +1,22 @@
-"""Many lines as image files, made by several processes; what comes out does not depend on how many."""
+"""Many lines as image files, made by several processes; the result does not depend on how many."""
 
 import math
 import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from hwr.errors import DataError, HwrError
+from hwr.files.images import GreyImage
 from hwr.line import normalise_line, time_steps
 from hwr.store.lines import StoredLine
-from hwr.synth.generator import LineGenerator, PassedOver, SynthLine, line_id
+from hwr.synth.generator import LineGenerator, PassedOver, Report, SynthLine, line_id
 from hwr.synth.options import SynthOptions
 from hwr.text import steps_needed
 
@@ -26,22 +25,22 @@ BATCH_LINES = 64
 PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 """0.8 ms for a line, and smaller files than the default; lossless WebP is 4 % smaller and takes ten times as long."""
 
-MOST_WORKERS = 8
+MAX_WORKERS = 8
 
-SURE_STEPS = 2.0
-"""A line that has so many times the time steps that CTC needs, by a rough estimate, is not measured exactly."""
+CLEAR_STEPS = 2.0
+"""A line with this many times the time steps that CTC needs, by a rough estimate, is not measured exactly."""
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What all batches of a run have in common.
+    """Options that all batches of a run have in common.
 
     Attributes:
         synth, alphabet: as for `LineGenerator`.
         seed: of the lines.
         height, stride: line height and columns a time step of the models to be trained: lines on which CTC cannot
             align the text are left out.
-        licence: what the lines state.
+        licence: of the lines.
     """
 
     synth: SynthOptions
@@ -57,8 +56,10 @@ class Batch:
     """Lines of consecutive numbers.
 
     Attributes:
-        lines: in order. not_made: ids and reasons of lines that no source could make; too_long: ids and reasons of
-            lines on which CTC could not align the text. passed_over: texts that were drawn anew.
+        lines: in order.
+        not_made: ids and reasons of lines that no source could make.
+        too_long: ids and reasons of lines on which CTC could not align the text.
+        passed_over: texts that were drawn and not used.
     """
 
     lines: list[StoredLine] = field(default_factory=list)
@@ -68,13 +69,13 @@ class Batch:
 
 
 def default_workers() -> int:
-    """As many processes as this one may use cores, at most MOST_WORKERS: one process writes what they make."""
+    """Return the number of cores that this process may use, at most MAX_WORKERS: one process writes all lines."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MOST_WORKERS, cores)
+    return min(MAX_WORKERS, cores)
 
 
 def make_batch(generator: LineGenerator, options: BatchOptions, indices: range) -> Batch:
-    """The lines of some numbers."""
+    """Return the lines of some numbers."""
     batch = Batch()
     generator.passed_over = batch.passed_over
     for index in indices:
@@ -92,37 +93,34 @@ def make_batch(generator: LineGenerator, options: BatchOptions, indices: range) 
 
 
 def make_batches(
-    options: BatchOptions, indices: range, workers: int = 1, report: Callable[[str], None] | None = None
+    options: BatchOptions, indices: range, workers: int = 1, report: Report = lambda message: None
 ) -> Iterator[Batch]:
-    """The lines of `indices` in order, BATCH_LINES numbers a batch, made by `workers` processes.
+    """Yield the lines of `indices` in order, BATCH_LINES numbers a batch, made by `workers` processes.
 
     Args:
-        report: is told, in one line each, of fonts that cannot be used.
+        report: is given one line for each font that cannot be used.
 
     Raises:
-        InputError, DataError, UsageError: a source cannot be used. This comes before any process is started.
+        InputError, DataError, UsageError: a source cannot be used; raised before any process is started.
         HwrError: a process died.
     """
     parts = [indices[start : start + BATCH_LINES] for start in range(0, len(indices), BATCH_LINES)]
-    # Made here in any case: what is wrong with the sources shows before processes start, and once.
-    generator = LineGenerator(options.synth, options.alphabet, report)
-    workers = min(workers, len(parts))
-    if workers <= 1:
+    generator = LineGenerator(options.synth, options.alphabet, report)  # names what is wrong with the sources once
+    if min(workers, len(parts)) <= 1:
         yield from (make_batch(generator, options, part) for part in parts)
-        return
-    del generator
-    yield from _by_processes(options, parts, workers)
+    else:
+        del generator
+        yield from _by_processes(options, parts, min(workers, len(parts)))
 
 
 def _by_processes(options: BatchOptions, parts: list[range], workers: int) -> Iterator[Batch]:
-    """Batches in order; a few are made ahead, so that memory does not grow where writing is slower."""
+    """Yield batches in order; a few are made ahead, so that memory does not grow where writing is slower."""
     # A fresh process, not a fork: OpenCV's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(options,))
     try:
         waiting: deque[Future[Batch]] = deque()
-        remaining = iter(parts)
-        for part in remaining:
+        for part in parts:
             waiting.append(pool.submit(_work, part))
             if len(waiting) >= 2 * workers:
                 yield waiting.popleft().result()
@@ -150,8 +148,8 @@ def _work(indices: range) -> Batch:
     return make_batch(*_state, indices)
 
 
-def encode(grey: NDArray[np.uint8]) -> bytes:
-    """A PNG file of a grey image (H, W); nothing is lost."""
+def encode(grey: GreyImage) -> bytes:
+    """Return a grey image (H, W) as a PNG file."""
     _, data = cv2.imencode(".png", grey, list(PNG_OPTIONS))
     return bytes(data)
 
@@ -172,10 +170,10 @@ def _store(line: SynthLine, options: BatchOptions) -> StoredLine:
 
 
 def _too_long(line: SynthLine, options: BatchOptions) -> str:
-    """Why CTC cannot align the text with the image, or nothing."""
+    """Return why CTC cannot align the text with the image, or nothing."""
     needed = steps_needed(line.text)
     rows, columns = line.grey.shape
-    if math.ceil(columns * options.height / rows / options.stride) >= SURE_STEPS * needed:
+    if math.ceil(columns * options.height / rows / options.stride) >= CLEAR_STEPS * needed:
         return ""
     width = normalise_line(line.grey, options.height).shape[1]
     steps = time_steps(width, options.stride)

@@ -3,16 +3,15 @@
 import io
 import string
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from hwr.errors import DataError, InputError
-from hwr.synth.outlines import without_hints
 
 SUFFIXES = (".ttf", ".otf", ".ttc")
 
@@ -60,7 +59,7 @@ class HandFont:
         self.name = path.stem
         self.style = style
         try:
-            self._data = without_hints(path.read_bytes())
+            self._data = path.read_bytes()
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
         self._sizes: dict[tuple[int, ImageFont.Layout], ImageFont.FreeTypeFont] = {}
@@ -154,35 +153,24 @@ def find_fonts(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def load_fonts(
-    paths: Sequence[Path], exclude: Iterable[str] = (), report: Callable[[str], None] | None = None
-) -> tuple[HandFont, ...]:
-    """Open the fonts in `paths` (files and folders). Fonts that cannot be used are reported and passed over.
-
-    Args:
-        exclude: names of fonts (file name without its end) to leave out.
-        report: called with one line for each font that cannot be used.
+def load_fonts(paths: Sequence[Path], report: Callable[[str], None]) -> tuple[HandFont, ...]:
+    """Open the fonts in `paths` (files and folders); `report` is given one line for each that cannot be used.
 
     Raises:
         InputError: a path is missing, or no font is left.
     """
-    files = [file for file in find_fonts(paths) if file.stem not in set(exclude)]
-    styles: dict[Path, Mapping[str, str]] = {}
     fonts: list[HandFont] = []
-    for file in files:
-        if file.parent not in styles:
-            styles[file.parent] = _styles(file.parent / STYLE_TABLE)
+    for file in find_fonts(paths):
         try:
-            fonts.append(HandFont(file, styles[file.parent].get(file.stem, "")))
+            fonts.append(HandFont(file, _styles(file.parent / STYLE_TABLE).get(file.stem, "")))
         except InputError as error:
-            if report is not None:
-                report(str(error))
+            report(str(error))
     if not fonts:
-        where = ", ".join(str(path) for path in paths) or "the list is empty"
-        raise InputError(f"no usable font: {where}")
+        raise InputError(f"no usable font: {', '.join(map(str, paths)) or 'the list is empty'}")
     return tuple(fonts)
 
 
+@cache
 def _styles(table: Path) -> dict[str, str]:
     """The column `style` of a table of fonts; empty when there is no such table."""
     try:

@@ -1,7 +1,7 @@
-"""Lines out of nothing: line `index` of a `seed` is always the same, in any order and in any process.
+"""Synthetic lines: line `index` of a `seed` is always the same, in any order and in any process.
 
-The renderers (fonts, pen strokes, words) make ink, `hwr.synth.papers` puts it on paper; here it is decided which of
-them makes which line, and what is passed over.
+Sources (fonts, pen strokes, words) make ink, `hwr.synth.papers` puts it on paper. This module chooses the source of
+each line and passes over what does not fit.
 """
 
 from collections import Counter
@@ -11,35 +11,36 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwr.errors import DataError, UsageError
+from hwr.files.images import GreyImage
 from hwr.synth.fonts import UncoveredText
 from hwr.synth.ink import InkLine
 from hwr.synth.options import SynthOptions
 from hwr.synth.papers import clean, put_on_paper
 
 Generator = np.random.Generator
+Report = Callable[[str], None]
 
 TRIES = 60
 """Attempts at a line in one source before the next source is asked."""
 
 NEIGHBOURS = 16
-"""Lines that are kept to appear in part beside and behind others."""
+"""Lines that are kept to appear in part next to and behind others."""
 
 _INK, _PAPER, _NEIGHBOUR = range(3)
-"""Streams of chance of one line: its ink stays the same when papers change."""
+"""Random streams of one line: its ink stays the same when papers change."""
 
 
 @dataclass(frozen=True)
 class SynthLine:
-    """A line as it would lie in a data set.
+    """A line as in a data set.
 
-    grey: uint8 (H, W), paper bright, ink dark; text: by the text rules; id: unique for a seed; source: which font or
+    grey: uint8 (H, W), paper bright, ink dark; text: by the text rules; id: unique for a seed; source: the font or the
     hand, as in `InkLine`.
     """
 
-    grey: NDArray[np.uint8]
+    grey: GreyImage
     text: str
     id: str
     source: str
@@ -47,10 +48,10 @@ class SynthLine:
 
 @dataclass
 class PassedOver:
-    """What was not used on the way, counted.
+    """Counts of texts that were drawn and not used.
 
     outside_alphabet: texts with characters that the alphabet lacks; uncovered: texts that no font can write;
-    characters: those that the alphabet lacks, as often as they occurred.
+    characters: those that the alphabet lacks.
     """
 
     outside_alphabet: int = 0
@@ -64,7 +65,7 @@ class PassedOver:
         self.characters.update(other.characters)
 
     def why(self) -> str:
-        """The counts in a few words."""
+        """Return the counts in a few words."""
         reasons = []
         if self.uncovered:
             reasons.append(f"{self.uncovered:,} texts have characters that no font has")
@@ -78,7 +79,7 @@ class Renderer(Protocol):
     """Makes lines of ink."""
 
     def line(self, generator: Generator) -> InkLine:
-        """A line that depends on the generator's state only.
+        """Return a line that depends on the generator's state only.
 
         Raises:
             UncoveredText: this text cannot be written.
@@ -86,22 +87,22 @@ class Renderer(Protocol):
 
 
 class LineGenerator:
-    """Makes the lines of any seed. Not to be shared between threads; processes make one each.
+    """Makes the lines of any seed. Not to be shared between threads; each process makes its own.
 
     Args:
         options: the sources and the papers.
-        alphabet: the only characters that may occur; texts with others are drawn anew. None: any.
-        report: is told, in one line each, of fonts that cannot be used.
+        alphabet: the only characters that may occur; texts with others are drawn again. None: any.
+        report: is given one line for each font that cannot be used.
 
     Attributes:
         passed_over: counts of texts that were drawn and not used, by this object.
 
     Raises:
-        InputError, DataError: a source is missing or broken.
+        InputError, DataError, UsageError: a source is missing or broken, a language or kind of phrase is unknown.
     """
 
     def __init__(
-        self, options: SynthOptions, alphabet: str | None = None, report: Callable[[str], None] | None = None
+        self, options: SynthOptions, alphabet: str | None = None, report: Report = lambda message: None
     ) -> None:
         self.options = options
         self.alphabet = None if alphabet is None else frozenset(alphabet)
@@ -109,22 +110,17 @@ class LineGenerator:
         self._shares = {name: share for name, share in options.source_shares().items() if share > 0}
         self._renderers = {name: _open_renderer(name, options, self.alphabet, report) for name in self._shares}
 
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The sources that are in use: fonts, strokes, words."""
-        return tuple(self._renderers)
-
     def ink(self, seed: int, index: int) -> InkLine:
-        """The ink of line `index`, without paper.
+        """Return the ink of line `index`, without paper.
 
         Raises:
-            DataError: no source could make a line that fits the alphabet and the fonts.
+            DataError: no source can make a line that fits the alphabet and the fonts.
             UsageError: `seed` or `index` is below 0.
         """
         return self._make(_stream(seed, index, _INK), self.passed_over)
 
     def line(self, seed: int, index: int) -> SynthLine:
-        """Line `index` of `seed`; a share of the lines (`paper_share`) is on paper, the others are clean.
+        """Return line `index` of `seed`; a share of the lines (`paper_share`) is on paper, the others are clean.
 
         Raises:
             DataError, UsageError: as `ink`.
@@ -132,8 +128,8 @@ class LineGenerator:
         ink = self.ink(seed, index)
         generator = _stream(seed, index, _PAPER)
         if generator.random() < self.options.paper_share:
-            other = self._neighbours[int(generator.integers(len(self._neighbours)))] if self._neighbours else None
-            grey = put_on_paper(ink, generator, self.options.papers, other)
+            other = self._neighbours[int(generator.integers(len(self._neighbours)))] if self._neighbours else ink
+            grey = put_on_paper(ink, other, generator, self.options.papers)
         else:
             grey = clean(ink)
         return SynthLine(grey, ink.text, line_id(seed, index), ink.source)
@@ -150,7 +146,7 @@ class LineGenerator:
         return found
 
     def _make(self, generator: Generator, passed_over: PassedOver) -> InkLine:
-        """A line of one of the sources; what does not fit is drawn anew, then another source has its turn."""
+        """Return a line of one of the sources; one that gives nothing usable is followed by the others."""
         names = list(self._shares)
         first = names[int(generator.choice(len(names), p=list(self._shares.values())))]
         for name in (first, *(name for name in names if name != first)):
@@ -177,7 +173,7 @@ class _OutsideAlphabet(Exception):
 
 
 def _check(text: str, alphabet: frozenset[str] | None) -> None:
-    """Raises _OutsideAlphabet."""
+    """Raise _OutsideAlphabet where a text does not fit the alphabet."""
     missing = [] if alphabet is None else [character for character in text if character not in alphabet]
     if missing:
         raise _OutsideAlphabet(missing)
@@ -186,9 +182,7 @@ def _check(text: str, alphabet: frozenset[str] | None) -> None:
 class _Fonts:
     """Texts and fonts as one renderer. A text is checked before it is drawn, which costs much more."""
 
-    def __init__(
-        self, options: SynthOptions, alphabet: frozenset[str] | None, report: Callable[[str], None] | None
-    ) -> None:
+    def __init__(self, options: SynthOptions, alphabet: frozenset[str] | None, report: Report) -> None:
         from hwr.synth.texts import TextSampler
         from hwr.synth.typeset import FontRenderer
 
@@ -198,7 +192,7 @@ class _Fonts:
             phrases=options.phrases,
             languages=options.languages,
         )
-        self._fonts = FontRenderer(options.fonts, report=report)
+        self._fonts = FontRenderer(options.fonts, report)
         self._alphabet = alphabet
 
     def line(self, generator: Generator) -> InkLine:
@@ -207,10 +201,8 @@ class _Fonts:
         return self._fonts.line(text, generator)
 
 
-def _open_renderer(
-    name: str, options: SynthOptions, alphabet: frozenset[str] | None, report: Callable[[str], None] | None
-) -> Renderer:
-    """The renderer of a source; its modules are imported when it is used."""
+def _open_renderer(name: str, options: SynthOptions, alphabet: frozenset[str] | None, report: Report) -> Renderer:
+    """Return the renderer of a source; its modules are imported when it is used."""
     if name == "fonts":
         return _Fonts(options, alphabet, report)
     if name == "strokes":
@@ -225,12 +217,12 @@ def _open_renderer(
 
 
 def line_id(seed: int, index: int) -> str:
-    """The id of a line in a store."""
+    """Return the id of a line in a store."""
     return f"synth-{seed}-{index:07d}"
 
 
 def _stream(seed: int, index: int, stream: int) -> Generator:
-    """Chance for one purpose of one line."""
+    """Return the random numbers for one purpose of one line."""
     if seed < 0 or index < 0:
         raise UsageError(f"seed {seed}, line {index}: must be 0 or more")
     return np.random.Generator(np.random.PCG64([seed, index, stream]))

@@ -44,20 +44,17 @@ class PaperOptions(Settings):
     fading_depth: ShareSpan = (0.2, 0.6)
     dry_probability: Share = 0.15  # pencil, dry ball pen: the grain of the paper shows in the stroke
     dry_depth: ShareSpan = (0.25, 0.7)
-    spreading_probability: Share = 0.12  # ink that runs in the paper
-    spreading_gain: ShareSpan = (0.15, 0.5)
 
     # The paper. White paper is what has none of these.
     ruled_probability: Share = 0.2
     squared_probability: Share = 0.1
+    tabular_probability: Share = 0.07  # rows and columns of tables and forms
     rule_darkness: ShareSpan = (0.08, 0.45)
     dotted_probability: Share = 0.06  # a dotted line to write on, as in forms
     yellowed_probability: Share = 0.25
     yellowed_brightness: ShareSpan = (0.55, 0.88)
     fibre_probability: Share = 0.25
     fibre_gain: ShareSpan = (0.02, 0.09)
-    stain_probability: Share = 0.1
-    stain_depth: ShareSpan = (0.1, 0.4)
     bleed_through_probability: Share = 0.12
     bleed_through_gain: ShareSpan = (0.08, 0.3)
 
@@ -78,9 +75,6 @@ class PaperOptions(Settings):
     jpeg_probability: Share = 0.35
     jpeg_quality: Annotated[Pair, Range(1, 100)] = (20.0, 90.0)
 
-    # Two colours. A line is a fax, else perhaps a binarised scan.
-    fax_probability: Share = 0.04
-    fax_rows: Rows = (32.0, 60.0)  # scan rows of the line height: 8 mm of paper at 3.85 or 7.7 rows a millimetre
     binarised_probability: Share = 0.15
     binarised_threshold: ShareSpan = (0.35, 0.65)  # between the ink and the paper
 

@@ -1,8 +1,8 @@
 """Put a line of ink on paper, as a scanner or a camera sees it: paper bright, ink dark.
 
-What happens is drawn line by line from `PaperOptions`: how the line was cut, the pen, the paper, the light; then
-`hwr.synth.degrade` does what scanning, sending and storing do. Light is multiplied, as on real paper: ink takes away a
-share of what the paper under it sends back.
+Everything is drawn line by line from `PaperOptions`: how the line was cut, the pen, the paper, the light; then
+`hwr.synth.degrade` does what scanning and storing do. Light is multiplied, as on real paper: ink takes away a share of
+the light that the paper under it sends back.
 """
 
 import math
@@ -12,20 +12,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.files.images import GreyImage
 from hwr.line import SPREAD
 from hwr.synth import textures
-from hwr.synth.degrade import Colours, choose_colours, chosen, degrade, draw
-from hwr.synth.ink import InkLine
+from hwr.synth.degrade import chosen, degrade, draw
+from hwr.synth.ink import Ink, InkLine
 from hwr.synth.options import PaperOptions
 
-Grey = NDArray[np.uint8]
 Field = NDArray[np.float32]
 Generator = np.random.Generator
 
-DARKEST_EXPOSURE = 0.5
+MIN_EXPOSURE = 0.5
 """Mean brightness below which a camera exposes longer."""
-READABLE = 0.25
-"""Least share of its light that the ink takes away after everything the pen draws; less is hardly seen by people."""
+MIN_CONTRAST = 0.25
+"""Share of its light that the ink takes away after everything the pen draws; less is hardly seen by people."""
 
 RULES_BELOW_INK = 0.6
 """Rules take away at most this share of the light that the ink takes."""
@@ -49,43 +49,37 @@ class Placed:
     height: float
 
 
-def put_on_paper(
-    ink: InkLine, generator: Generator, options: PaperOptions | None = None, other: InkLine | None = None
-) -> Grey:
-    """The image of a line of ink on paper, uint8 (H', W'), a margin larger than the ink (or smaller: low resolution).
+def put_on_paper(ink: InkLine, other: InkLine, generator: Generator, options: PaperOptions) -> GreyImage:
+    """Return the image of a line of ink on paper: a margin larger than the ink, or smaller where the resolution is low.
 
     Args:
         ink: the line.
+        other: a line of which pieces appear as neighbours above and below and as bleed-through.
         generator: the only source of chance; the same state gives the same bytes.
-        options: which kinds occur how often, `PaperOptions()` if not given.
-        other: a line by the same or another hand, of which pieces appear as neighbours above and below and as
-            bleed-through; without it the line itself, mirrored, stands in.
+        options: which kinds of paper and damage occur how often.
     """
-    options = options or PaperOptions()
-    other_ink = (ink if other is None else other).ink
     placed = _place(ink.ink, generator, options)
     if chosen(generator, options.neighbours_probability):
-        _add_neighbours(placed, other_ink, generator, options)
+        _add_neighbours(placed, other.ink, generator, options)
     coverage, darkness = _pen(placed, generator, options)
-    # Scanners give two colours, and they have even light.
-    colours = choose_colours(generator, options)
-    paper = _paper(placed, darkness, colours, generator, options)
+    binarised = chosen(generator, options.binarised_probability)  # scanners have even light
+    paper = _paper(placed, darkness, generator, options)
     if chosen(generator, options.bleed_through_probability):
-        paper *= 1 - darkness * draw(generator, options.bleed_through_gain) * _other_side(placed, other_ink, generator)
+        paper *= 1 - darkness * draw(generator, options.bleed_through_gain) * _other_side(placed, other.ink, generator)
     light = paper * (1 - darkness * coverage)
-    if colours is Colours.GREY:
+    if not binarised:
         _light(light, darkness, generator, options)
-    return degrade(light, placed.height, darkness * _fullness(coverage), colours, generator, options)
+    return degrade(light, placed.height, darkness * _fullness(coverage), binarised, generator, options)
 
 
-def clean(ink: InkLine) -> Grey:
-    """The line without paper: dark ink on white, a small margin around it, uint8 (H', W')."""
+def clean(ink: InkLine) -> GreyImage:
+    """Return the line without paper: dark ink on white, with a small margin."""
     margin = max(2, ink.ink.shape[0] // 16)
     padded = cv2.copyMakeBorder(ink.ink, margin, margin, 2 * margin, 2 * margin, cv2.BORDER_CONSTANT, value=0)
     return np.asarray(cv2.bitwise_not(padded), dtype=np.uint8)
 
 
-def _measure(ink: Grey) -> tuple[float, float]:
+def _measure(ink: Ink) -> tuple[float, float]:
     """Baseline row and line height of a line of ink.
 
     The height follows from the spread of the ink as in `hwr.line`; the baseline is where the profile of the rows
@@ -106,7 +100,7 @@ def _measure(ink: Grey) -> tuple[float, float]:
     return min(baseline, mean + 0.35 * height), height
 
 
-def _place(ink: Grey, generator: Generator, options: PaperOptions) -> Placed:
+def _place(ink: Ink, generator: Generator, options: PaperOptions) -> Placed:
     """Put the ink on a sheet, perhaps slightly turned, with paper around it."""
     rows, columns = ink.shape
     baseline, height = _measure(ink)
@@ -127,7 +121,7 @@ def _place(ink: Grey, generator: Generator, options: PaperOptions) -> Placed:
     return Placed(coverage, baseline + shift - slope * left, slope, height)
 
 
-def _fitting(other: Grey, columns: int, generator: Generator) -> Grey:
+def _fitting(other: Ink, columns: int, generator: Generator) -> Ink:
     """A piece of another line of ink, mirrored left to right, as wide as the sheet; (H of other, columns)."""
     missing = columns - other.shape[1]
     mirrored = cv2.flip(other, 1)
@@ -139,7 +133,7 @@ def _fitting(other: Grey, columns: int, generator: Generator) -> Grey:
     return np.asarray(mirrored[:, left : left + columns], dtype=np.uint8)
 
 
-def _add_neighbours(placed: Placed, other: Grey, generator: Generator, options: PaperOptions) -> None:
+def _add_neighbours(placed: Placed, other: Ink, generator: Generator, options: PaperOptions) -> None:
     """Descenders of the line above and ascenders of the line below, cut off by the edge of the image."""
     baseline, _ = _measure(other)
     sheet = placed.coverage
@@ -164,16 +158,12 @@ def _pen(placed: Placed, generator: Generator, options: PaperOptions) -> tuple[F
     coverage = placed.coverage
     faint = chosen(generator, options.faint_probability)
     darkness = draw(generator, options.faint_darkness if faint else options.darkness)
-    if chosen(generator, options.spreading_probability):
-        width = placed.height * (0.03 + 0.05 * generator.random())
-        halo = cv2.GaussianBlur(coverage, (0, 0), width)
-        coverage = np.maximum(coverage, draw(generator, options.spreading_gain) * np.minimum(2 * halo, 1))
-    kept = READABLE / darkness
+    kept = MIN_CONTRAST / darkness
     if chosen(generator, options.dry_probability):
         depth = min(draw(generator, options.dry_depth), max(0.0, 1 - kept))
         tooth = textures.cut(textures.paper_grain(), coverage.shape, generator)
         coverage = coverage * np.clip(1 - 0.5 * depth * (1 + tooth), 0, 1)
-        darkness = max(darkness, READABLE / (1 - 0.5 * depth))
+        darkness = max(darkness, MIN_CONTRAST / (1 - 0.5 * depth))
     elif chosen(generator, options.fading_probability):
         depth = min(draw(generator, options.fading_depth), max(0.0, 1 - kept))
         cell = (3 * placed.height, placed.height * (0.5 + 2 * generator.random()))
@@ -192,8 +182,8 @@ def _shape(field: Field) -> tuple[int, int]:
     return field.shape[0], field.shape[1]
 
 
-def _paper(placed: Placed, darkness: float, colours: Colours, generator: Generator, options: PaperOptions) -> Field:
-    """How much light the empty paper sends back, (H, W), 0 to about 1. Rules are weaker than ink of `darkness`."""
+def _paper(placed: Placed, darkness: float, generator: Generator, options: PaperOptions) -> Field:
+    """Return the share of light that the empty paper sends back, (H, W). Rules are weaker than ink of `darkness`."""
     shape = _shape(placed.coverage)
     yellowed = chosen(generator, options.yellowed_probability)
     # A scanner turns good paper into full white.
@@ -205,26 +195,17 @@ def _paper(placed: Placed, darkness: float, colours: Colours, generator: Generat
     if chosen(generator, options.fibre_probability):
         gain = min(draw(generator, options.fibre_gain), GRAIN_BELOW_INK * darkness)
         paper += gain * textures.cut(textures.fibres(), shape, generator)
-    if chosen(generator, options.stain_probability):
-        paper *= 1 - draw(generator, options.stain_depth) * _stains(shape, placed.height, generator)
-    # One sheet is ruled or squared or has a dotted line; the chances stay those of the options.
-    ruled = chosen(generator, options.ruled_probability)
-    squared = chosen(generator, options.squared_probability)
-    dotted = chosen(generator, options.dotted_probability)
-    if ruled or squared or dotted:
-        rules = np.zeros(shape, np.uint8)
-        if ruled:
-            _rule(rules, placed, placed.height * (0.75 + 0.65 * generator.random()), generator)
-            if generator.random() < 0.12:  # the line of the margin
-                column = shape[1] * generator.random()
-                _draw_line(rules, (column, 0.0), (column - placed.slope * shape[0], float(shape[0])), 2)
-        if squared:
-            _square(rules, placed, placed.height * (0.3 + 0.4 * generator.random()), generator)
-        if dotted:
-            _dot(rules, placed, generator)
+    rules = np.zeros(shape, np.uint8)
+    for probability, add in (
+        (options.ruled_probability, _rule),
+        (options.squared_probability, _square),
+        (options.tabular_probability, _table),
+        (options.dotted_probability, _dot),
+    ):
+        if chosen(generator, probability):
+            add(rules, placed, generator)
+    if rules.any():
         strength = min(draw(generator, options.rule_darkness), RULES_BELOW_INK * darkness)
-        if colours is not Colours.GREY:  # most rules are printed so that scanners lose them
-            strength *= generator.random()
         paper *= 1 - np.float32(strength / 255) * rules
     return paper
 
@@ -234,14 +215,41 @@ def _written_on(placed: Placed, generator: Generator) -> float:
     return placed.baseline + placed.height * float(np.clip(generator.normal(0.03, 0.05), -0.1, 0.2))
 
 
-def _draw_line(rules: Grey, start: tuple[float, float], stop: tuple[float, float], thickness: int) -> None:
+def _draw_line(rules: Ink, start: tuple[float, float], stop: tuple[float, float], thickness: int) -> None:
     """A straight line, its ends (column, row) in pixels."""
     points = [(round(16 * x), round(16 * y)) for x, y in (start, stop)]
     cv2.line(rules, points[0], points[1], 255, thickness, cv2.LINE_AA, shift=4)
 
 
-def _rule(rules: Grey, placed: Placed, pitch: float, generator: Generator) -> None:
-    """Rules at a distance, one of them where the writing stands."""
+def _rule(rules: Ink, placed: Placed, generator: Generator) -> None:
+    """Draw rules at a natural distance, one of them where the writing is, and sometimes the line of the margin."""
+    _rows(rules, placed, placed.height * (0.75 + 0.65 * generator.random()), generator)
+    if generator.random() < 0.12:
+        _columns(rules, placed, [rules.shape[1] * generator.random()], 2)
+
+
+def _square(rules: Ink, placed: Placed, generator: Generator) -> None:
+    """Draw squares; one of their lines is where the writing is."""
+    pitch = placed.height * (0.3 + 0.4 * generator.random())
+    _rows(rules, placed, pitch, generator)
+    start = -pitch * generator.random() - abs(placed.slope) * len(rules)
+    columns = np.arange(start, rules.shape[1] - start, pitch)
+    _columns(rules, placed, columns.tolist(), 1 + int(generator.random() < 0.2))
+
+
+def _table(rules: Ink, placed: Placed, generator: Generator) -> None:
+    """Draw the rows and columns of a table or form: columns of uneven width, some of them double."""
+    _rows(rules, placed, placed.height * (1.1 + 0.6 * generator.random()), generator)
+    columns: list[float] = []
+    column = placed.height * generator.random()
+    while column < rules.shape[1]:
+        columns += [column, column + 4] if generator.random() < 0.25 else [column]
+        column += placed.height * (1 + 5 * generator.random())
+    _columns(rules, placed, columns, 1 + int(generator.random() < 0.4))
+
+
+def _rows(rules: Ink, placed: Placed, pitch: float, generator: Generator) -> None:
+    """Draw level lines at a distance of `pitch`, one of them where the writing is."""
     rows, columns = rules.shape
     row = _written_on(placed, generator)
     fall = placed.slope * columns + generator.normal(0, 0.03) * placed.height
@@ -252,19 +260,14 @@ def _rule(rules: Grey, placed: Placed, pitch: float, generator: Generator) -> No
         row += pitch
 
 
-def _square(rules: Grey, placed: Placed, pitch: float, generator: Generator) -> None:
-    """Squares; one of their lines is where the writing stands."""
-    _rule(rules, placed, pitch, generator)
-    rows, columns = rules.shape
-    lean = -placed.slope * rows
-    column = pitch * generator.random() - abs(lean)
-    thickness = 1 + int(generator.random() < 0.2)
-    while column < columns + abs(lean):
-        _draw_line(rules, (column, 0.0), (column + lean, float(rows)), thickness)
-        column += pitch
+def _columns(rules: Ink, placed: Placed, columns: list[float], thickness: int) -> None:
+    """Draw upright lines from these columns of the first row."""
+    rows = len(rules)
+    for column in columns:
+        _draw_line(rules, (column, 0.0), (column - placed.slope * rows, float(rows)), thickness)
 
 
-def _dot(rules: Grey, placed: Placed, generator: Generator) -> None:
+def _dot(rules: Ink, placed: Placed, generator: Generator) -> None:
     """A row of dots to write on, as in forms."""
     rows, columns = rules.shape
     spacing = int(generator.integers(4, 10))
@@ -277,22 +280,7 @@ def _dot(rules: Grey, placed: Placed, generator: Generator) -> None:
             rules[heights + down, centres + across] = 255
 
 
-def _stains(shape: tuple[int, int], height: float, generator: Generator) -> Field:
-    """Spots with soft or sharp edges, some of them rings, (H, W), 0 to 1."""
-    coarse = 4
-    small = np.zeros((-(-shape[0] // coarse), -(-shape[1] // coarse)), np.float32)
-    for _ in range(int(generator.integers(1, 4))):
-        centre = (int(generator.integers(small.shape[1])), int(generator.integers(small.shape[0])))
-        size = height / coarse * (0.15 + 0.8 * generator.random(2) ** 2)
-        axes = (max(1, round(size[0] * 1.5)), max(1, round(size[1])))
-        ring = generator.random() < 0.3
-        strength = 0.4 + 0.6 * generator.random()
-        cv2.ellipse(small, centre, axes, float(generator.integers(180)), 0, 360, strength, 2 if ring else -1)
-    small = np.asarray(cv2.GaussianBlur(small, (0, 0), 0.6 + 3 * generator.random()), dtype=np.float32)
-    return np.asarray(cv2.resize(small, shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-
-
-def _other_side(placed: Placed, other: Grey, generator: Generator) -> Field:
+def _other_side(placed: Placed, other: Ink, generator: Generator) -> Field:
     """Mirrored writing of the other side of the sheet, blurred, (H, W), 0 to 1."""
     rows, columns = placed.coverage.shape
     piece = _fitting(other, columns, generator)
@@ -323,8 +311,8 @@ def _light(light: Field, darkness: float, generator: Generator, options: PaperOp
         return
     light *= 1 - min(1.0, LIGHT_BELOW_INK * darkness / max(float(lost.max()), 1e-6)) * lost
     mean = float(light.mean())
-    if mean < DARKEST_EXPOSURE:
-        light *= DARKEST_EXPOSURE / mean
+    if mean < MIN_EXPOSURE:
+        light *= MIN_EXPOSURE / mean
 
 
 def _shadow(shape: tuple[int, int], generator: Generator) -> Field:

@@ -6,15 +6,16 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.synth import textures
+from hwr.synth.ink import Ink
 from hwr.synth.warp import smooth_noise
 
-Ink = NDArray[np.uint8]
 Field = NDArray[np.float32]
 
 REACH = 4
 """Pixels that a pen may add around the ink it is given."""
 
-_TILE = (192, 4096)
+_SHADES = (20.0, 20.0)  # pixels over which the darkness of ink changes
 _THINNEST = -1.0  # pixels that a stroke may lose: hairlines stay visible
 _THICKEST = 0.12  # what a stroke may gain, against the height of small letters: more, and narrow letters run together
 _WIDEST = 0.21  # width of a stroke against the height of small letters, above which loops would fill
@@ -71,11 +72,11 @@ def ink_with(pen: Pen, ink: Ink, stroke: float, x_height: float, generator: np.r
 
     target = min(pen.width, _WIDEST * x_height)
     drawn = _widened(ink, float(np.clip(target - stroke, _THINNEST, _THICKEST * x_height)), pen, generator)
-    rows, columns = ink.shape
-    darkness = np.full((rows, columns), pen.level, np.float32)
-    darkness *= 1 + pen.shade * (_tile("shade", rows, columns, generator) - 0.5)
+    shape = (ink.shape[0], ink.shape[1])
+    darkness = pen.level * (1 + pen.shade * (textures.smooth(shape, _SHADES, generator) - 0.5))
     if pen.grain > 0.1:
-        darkness *= 1 - pen.grain * _tile("grain", rows, columns, generator)
+        tooth = textures.cut(textures.paper_grain(), shape, generator)
+        darkness *= 1 - pen.grain * np.clip(0.5 + tooth / 4, 0, 1) ** 2
     if pen.ends > 0:
         darkness *= (1 - pen.ends) + pen.ends * _ends(drawn, max(stroke, target))
     shaded = cv2.multiply(drawn, np.minimum(darkness, 1.0), dtype=cv2.CV_8U)
@@ -141,26 +142,3 @@ def _ends(ink: Ink, stroke: float) -> Field:
     share = cv2.boxFilter(ink, cv2.CV_32F, (window, window)) * (1 / 255)
     expected = min(0.9, stroke / window)
     return np.asarray(np.minimum(np.abs(share * (1 / expected) - 1) * 1.5, 1.0), dtype=np.float32)
-
-
-@cache
-def _noise(kind: str) -> Field:
-    """A tile of noise from 0 to 1, always the same: a line takes a random part of it."""
-    import cv2
-
-    generator = np.random.default_rng(7)
-    noise = generator.standard_normal(_TILE, dtype=np.float32)
-    smooth = cv2.GaussianBlur(noise, (0, 0), 0.8 if kind == "grain" else 9.0)
-    spread = np.clip(0.5 + smooth / (4 * np.std(smooth)), 0, 1)
-    return np.asarray(spread * spread if kind == "grain" else spread, dtype=np.float32)
-
-
-def _tile(kind: str, rows: int, columns: int, generator: np.random.Generator) -> Field:
-    noise = _noise(kind)
-    down = int(generator.integers(max(1, _TILE[0] - rows)))
-    right = int(generator.integers(max(1, _TILE[1] - columns)))
-    part = noise[down : down + rows, right : right + columns]
-    if part.shape == (rows, columns):
-        return part
-    tiles = (-(-rows // _TILE[0]), -(-columns // _TILE[1]))
-    return np.asarray(np.tile(noise, tiles)[:rows, :columns], dtype=np.float32)

@@ -1,7 +1,7 @@
 """Lines of ink from handwriting fonts."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,18 +10,18 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hwr.errors import DataError, InputError
 from hwr.synth.fonts import HandFont, UncoveredText, load_fonts
-from hwr.synth.ink import InkLine
+from hwr.synth.ink import Ink, InkLine, cut_to_ink
 from hwr.synth.pens import REACH, draw_pen, ink_with
-from hwr.synth.warp import Ink, bend, cut, draw_hand
+from hwr.synth.warp import bend, draw_hand
 from hwr.text import normalise_text
 
 MARGIN = 3
 """Empty pixels around the ink of a line."""
 
-LONGEST = 250
+MAX_CHARACTERS = 250
 """Characters of the longest text: what is wider than 32,767 pixels cannot be bent."""
 
-_LOWEST = 34  # rows that a line has at least: a lone dash is not a picture of its own size
+_MIN_ROWS = 34  # rows that a line has at least: a lone dash is not a picture of its own size
 
 STYLE_WEIGHTS: Mapping[str, float] = {"print": 1.0, "cursive": 1.0, "school": 0.8, "formal": 0.55, "historic": 0.0}
 """How often fonts of a style are taken: copperplate is rare today, and a secretary hand has other letters."""
@@ -43,49 +43,33 @@ class Piece:
 
 
 class FontRenderer:
-    """Writes lines with the handwriting fonts in `fonts` (files and folders).
-
-    Fonts that cannot be used are reported, one line each, and passed over; `warnings` keeps these lines.
+    """Writes lines with handwriting fonts.
 
     Args:
-        fonts: font files and folders. A table `coverage.tsv` in a folder tells the style of its fonts.
-        style_weights: weight of the fonts of a style, 1 for styles that it does not name; 0 leaves them out.
-        exclude: names of fonts (file name without its end) to leave out.
-        report: called with one line for each font that cannot be used.
+        fonts: font files and folders. A table `coverage.tsv` in a folder gives the style of its fonts.
+        report: is given one line for each font that cannot be used.
 
     Raises:
         InputError: a path is missing, or no font is left.
     """
 
-    def __init__(
-        self,
-        fonts: Sequence[Path],
-        *,
-        style_weights: Mapping[str, float] = STYLE_WEIGHTS,
-        exclude: Iterable[str] = (),
-        report: Callable[[str], None] | None = None,
-    ) -> None:
-        warnings: list[str] = []
-        loaded = load_fonts(fonts, exclude, warnings.append)
-        self.warnings = tuple(warnings)
-        if report is not None:
-            for warning in warnings:
-                report(warning)
-        self.fonts = tuple(font for font in loaded if style_weights.get(font.style, 1.0) > 0)
+    def __init__(self, fonts: Sequence[Path], report: Callable[[str], None] = lambda message: None) -> None:
+        loaded = load_fonts(fonts, report)
+        self.fonts = tuple(font for font in loaded if STYLE_WEIGHTS.get(font.style, 1.0) > 0)
         if not self.fonts:
-            raise InputError("no font is left: the weights of their styles are all 0")
-        self._weights = np.array([style_weights.get(font.style, 1.0) for font in self.fonts])
+            raise InputError("no usable font: all are of styles that are not written")
+        self._weights = np.array([STYLE_WEIGHTS.get(font.style, 1.0) for font in self.fonts])
 
     def line(self, text: str, generator: np.random.Generator) -> InkLine:
         """Write one line in a font that has all its characters, with a pen and a hand drawn at random.
 
         Raises:
             UncoveredText: no font has all characters of the text, or there is nothing to write.
-            DataError: the text is longer than LONGEST.
+            DataError: the text is longer than MAX_CHARACTERS.
         """
         text = normalise_text(text)
-        if len(text) > LONGEST:
-            raise DataError(f"a text of {len(text)} characters is too long for one line (more than {LONGEST})")
+        if len(text) > MAX_CHARACTERS:
+            raise DataError(f"a text of {len(text)} characters is too long for one line (more than {MAX_CHARACTERS})")
         font = self._font(text, generator)
         factor = _SIZES[int(generator.integers(len(_SIZES)))]
         size = max(8, 2 * round(font.shape.size * factor / 2))
@@ -95,11 +79,7 @@ class FontRenderer:
         bent = bend(ink, baseline, words, draw_hand(generator), MARGIN + REACH, generator)
         pen = draw_pen(generator)
         written = ink_with(pen, bent, font.shape.stroke * size, font.shape.x_height * size, generator)
-        return InkLine(_high_enough(cut(written, MARGIN)), text, f"font:{font.name}")
-
-    def missing(self, text: str) -> str:
-        """The characters of `text` that no font has, each once, sorted."""
-        return "".join(sorted({c for c in text if not any(font.covers(c) for font in self.fonts)}))
+        return InkLine(_high_enough(cut_to_ink(written, MARGIN)), text, f"font:{font.name}")
 
     def _font(self, text: str, generator: np.random.Generator) -> HandFont:
         """A font that covers the text: drawn by weight, again without those that do not."""
@@ -114,7 +94,7 @@ class FontRenderer:
                 weights[index] = 0
             elif not capitals or not font.shape.joined or generator.random() < _JOINED_CAPITALS:
                 return font
-        lacking = self.missing(needed)
+        lacking = [c for c in needed if not any(font.covers(c) for font in self.fonts)]
         reason = f"no font has {', '.join(map(repr, lacking))}" if lacking else "no one font has all its characters"
         raise UncoveredText(f"{reason}: {text!r}" if needed.strip() else "an empty text cannot be written")
 
@@ -165,7 +145,7 @@ def _set_letters(
 
 
 def _high_enough(ink: Ink) -> Ink:
-    lacking = max(0, _LOWEST - ink.shape[0])
+    lacking = max(0, _MIN_ROWS - ink.shape[0])
     return np.pad(ink, ((lacking // 2, lacking - lacking // 2), (0, 0))) if lacking else ink
 
 

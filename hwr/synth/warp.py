@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Ink = NDArray[np.uint8]
+from hwr.synth.ink import Ink, cut_to_ink
+
 Field = NDArray[np.float32]
 
 _STEP = 8  # pixels between the nodes of the grid
@@ -97,17 +98,7 @@ def bend(
     full_x = cv2.resize(map_x.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     full_y = cv2.resize(map_y.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     bent = cv2.remap(ink, full_x, full_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    return cut(np.asarray(bent, dtype=np.uint8), margin)
-
-
-def cut(ink: Ink, margin: int) -> Ink:
-    """The box of the ink with `margin` empty pixels around it, whether the array had them or not."""
-    import cv2
-
-    left, top, width, height = cv2.boundingRect(ink)
-    cut_out = np.zeros((height + 2 * margin, width + 2 * margin), np.uint8)
-    cut_out[margin : margin + height, margin : margin + width] = ink[top : top + height, left : left + width]
-    return cut_out
+    return cut_to_ink(np.asarray(bent, dtype=np.uint8), margin)
 
 
 def smooth_noise(length: int, distance: float, generator: np.random.Generator) -> Field:

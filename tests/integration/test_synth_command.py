@@ -80,7 +80,7 @@ def test_shares_papers_and_alphabet(run: Run, sources: list[object], tmp_path: P
     alphabet = tmp_path / "alphabet.txt"
     alphabet.write_text("".join(sorted(set("".join(PROSE)) - {"q", "T"})))
     out = tmp_path / "out"
-    papers = ["--paper", "binarised=1", "--paper", "fax=0", "--paper", "bleed-through=0", "--paper-share", 1]
+    papers = ["--paper", "binarised=1", "--paper", "bleed-through=0", "--paper-share", 1]
     done = run(
         *sources, "-o", out, "--lines", 20, "--alphabet", alphabet, *papers, "--share", "fonts=1", "--workers", 1
     )
@@ -159,7 +159,7 @@ def _in_this_process(options, parts, workers):  # type: ignore[no-untyped-def]
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--share", "fonts"], "write NAME=NUMBER"),
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--share", "pens=1"], "unknown source 'pens'"),
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--paper", "snow=1"], "unknown kind of paper 'snow'"),
-        (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--paper", "fax=2"], "above 1"),
+        (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--paper", "jpeg=2"], "at most 1"),
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--lines", "0"], "--lines"),
         (["-o", "prose.txt", "--text", "prose.txt", "--fonts", "fonts"], "is a file; a folder is needed"),
         (["-o", "fonts", "--text", "prose.txt", "--fonts", "fonts"], "is not empty and not a line store"),

@@ -20,7 +20,7 @@ def test_options_go_to_json_and_back() -> None:
         None,
         Shares(fonts=2, words=0),
         0.5,
-        PaperOptions(blur_sigma=(1.0, 2.0)).with_probabilities({"fax": 0.5}),
+        PaperOptions(blur_sigma=(1.0, 2.0)).with_probabilities({"jpeg": 0.5}),
     )
     assert from_dict(SynthOptions, json.loads(json.dumps(to_dict(options))), "x") == options
 
@@ -45,14 +45,17 @@ def test_shares_count_where_a_source_is_given() -> None:
         ({"strokes": "s", "shares": {"pens": 1}}, "shares: unknown key 'pens'; known: fonts, strokes, words"),
         ({"strokes": "s", "colour": 1}, "synthesis: unknown key 'colour'"),
         (
-            {"strokes": "s", "papers": {"fax_probability": 1.5}},
-            "fax_probability = 1.5: a number, at least 0 and",
+            {"strokes": "s", "papers": {"jpeg_probability": 1.5}},
+            "jpeg_probability = 1.5: a number, at least 0 and",
         ),
         (
             {"strokes": "s", "papers": {"jpeg_quality": [0, 50]}},
             "jpeg_quality = 0: a number, at least 1 and",
         ),
-        ({"strokes": "s", "papers": {"fax_rows": [5, 50]}}, "fax_rows = 5: a number, at least 16"),
+        (
+            {"strokes": "s", "papers": {"low_resolution_rows": [5, 50]}},
+            "low_resolution_rows = 5: ",
+        ),
         ({"strokes": "s", "papers": {"darkness": [0, 0.5]}}, "darkness = 0: a number, above 0 and at most 1"),
         ({"strokes": "s", "papers": {"blur_sigma": 0.5}}, "blur_sigma = 0.5: a list is needed"),
         ({"strokes": "s", "paper_share": 2}, "paper_share = 2: a number, at least 0 and at most 1"),
@@ -67,13 +70,13 @@ def test_what_cannot_be_meant_is_one_clear_line(values: dict[str, object], messa
 
 def test_every_kind_has_a_probability_and_can_be_alone() -> None:
     kinds = PaperOptions.kinds()
-    assert {"ruled", "jpeg", "fax", "binarised", "bleed_through", "shadow", "neighbours"} <= set(kinds)
+    assert {"ruled", "jpeg", "binarised", "bleed_through", "shadow", "neighbours"} <= set(kinds)
     for kind in kinds:
         alone = PaperOptions().only(kind)
         assert [getattr(alone, f"{name}_probability") for name in kinds] == [float(name == kind) for name in kinds]
 
 
-@pytest.mark.parametrize("shares", [{"snow": 0.5}, {"fax": 2.0}, {"fax": -0.1}])
+@pytest.mark.parametrize("shares", [{"snow": 0.5}, {"jpeg": 2.0}, {"jpeg": -0.1}])
 def test_probabilities_are_checked(shares: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         PaperOptions().with_probabilities(shares)

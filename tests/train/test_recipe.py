@@ -39,7 +39,7 @@ CHANGED = Recipe(
         words=Path("words.parquet"),
         shares=Shares(fonts=3.0, words=1.0),
         paper_share=0.75,
-        papers=PaperOptions(fax_probability=0.5, jpeg_quality=(30.0, 40.0)),
+        papers=PaperOptions(jpeg_probability=0.5, jpeg_quality=(30.0, 40.0)),
         share_start=1.0,
         change_end=0.25,
         characters="\u0153 \"'",
@@ -131,7 +131,7 @@ def test_there_are_recipes() -> None:
         ('[synthesis]\ntexts = ["a"]\nfonts = [3]', "synthesis: "),
         ('[synthesis]\nstrokes = "x"\n[synthesis.shares]\nfont = 1.0', "synthesis: .*font"),
         ('[synthesis]\nstrokes = "x"\n[synthesis.shares]\nstrokes = "all"', "synthesis: "),
-        ('[synthesis]\nstrokes = "x"\n[synthesis.papers]\nfax_probability = [0.1]', "synthesis: "),
+        ('[synthesis]\nstrokes = "x"\n[synthesis.papers]\njpeg_probability = [0.1]', "synthesis: "),
         ('[synthesis]\nstrokes = "x"\npapers = 3', "synthesis: "),
     ],
 )
