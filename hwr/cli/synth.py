@@ -64,6 +64,8 @@ def command(**values: Any) -> Outcome:
     """
     if values["output"] is None and values["sheet"] is None:
         raise UsageError("one of -o DIR (a line store) and --sheet FILE.png (a picture) is needed")
+    if values["output"] is not None and values["lines"] == values["validation"] == 0:
+        raise UsageError("--lines and --val are both 0: there is nothing to write")
     return _synthesise(values)
 
 
@@ -130,7 +132,7 @@ def _draw(options: "BatchOptions", path: Path, count: int, told: bool) -> bool:
 
     broken: list[str] = []
     generator = LineGenerator(options.synth, options.alphabet, broken.append)
-    sheet = draw_sheet([generator.line(options.seed, index) for index in range(min(count, SHEET_LINES))])
+    sheet = draw_sheet([generator.line(options.seed, index) for index in range(min(count or SHEET_LINES, SHEET_LINES))])
     with atomic_write(path) as temporary:
         temporary.write_bytes(encode(sheet))
     for message in broken if told else ():
