@@ -124,6 +124,24 @@ def activate(x: Tensor, activation: vgsl.Activation) -> Tensor:
             return x
 
 
+def make_norm(norm: vgsl.Norm, channels: int) -> nn.Module | None:
+    """Return the norm before an activation, if there is one; it takes maps and their frame."""
+    match norm:
+        case "batch":
+            return MaskedBatchNorm(channels)
+        case "instance":
+            return MaskedInstanceNorm(channels)
+        case _:
+            return None
+
+
+def response_norm(norm: vgsl.Norm, channels: int) -> nn.Module:
+    """Return the norm after an activation: with the constants of Liang & Hu 2015, or the identity."""
+    if norm != "response":
+        return nn.Identity()
+    return nn.LocalResponseNorm(channels // 8 + 1, alpha=1e-3, beta=0.75, k=1.0)
+
+
 class NormedConvolution(nn.Module):
     """Convolution and norm, without activation and mask. Column c of the result is centred on column c * stride."""
 
@@ -132,13 +150,9 @@ class NormedConvolution(nn.Module):
     ) -> None:
         super().__init__()
         padding = (kernel[0] // 2, kernel[1] // 2)
-        self.convolution = nn.Conv2d(channels_in, channels, kernel, stride, padding, bias=norm == "none")
+        self.norm = make_norm(norm, channels)
+        self.convolution = nn.Conv2d(channels_in, channels, kernel, stride, padding, bias=self.norm is None)
         nn.init.kaiming_normal_(self.convolution.weight, mode="fan_out", nonlinearity="relu")
-        self.norm: nn.Module | None = None
-        if norm == "batch":
-            self.norm = MaskedBatchNorm(channels)
-        elif norm == "instance":
-            self.norm = MaskedInstanceNorm(channels)
 
     def forward(self, x: Tensor, frame: Frame) -> Tensor:
         """(B, C_in, H, W) -> (B, C, ceil(H / sy), ceil(W / sx)); `frame` belongs to the result."""
@@ -153,10 +167,11 @@ class Convolution(Layer):
         super().__init__()
         self.layer = layer
         self.body = NormedConvolution(maps.channels, layer.channels, layer.kernel, layer.stride, layer.norm)
+        self.response = response_norm(layer.norm, layer.channels)
 
     def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
         frame = frame.strided(self.layer.stride[1])
-        return masked(activate(self.body(x, frame), self.layer.activation), frame), frame
+        return masked(self.response(activate(self.body(x, frame), self.layer.activation)), frame), frame
 
 
 class Residual(Layer):

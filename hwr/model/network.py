@@ -11,10 +11,13 @@ from hwr.errors import UsageError
 from hwr.model import vgsl
 from hwr.model.layers import Convolution, Dropout, Fold, Frame, Hidden, Layer, MaxPool, Residual, masked
 from hwr.model.recurrent import Recurrent
+from hwr.model.recurrent_convolution import GatedRecurrentConvolution, RecurrentConvolution
 
 MODULES: dict[type[vgsl.Layer], Callable[[vgsl.Maps, Any], Layer]] = {
     vgsl.Convolution: Convolution,
     vgsl.Residual: Residual,
+    vgsl.RecurrentConvolution: RecurrentConvolution,
+    vgsl.GatedRecurrentConvolution: GatedRecurrentConvolution,
     vgsl.MaxPool: MaxPool,
     vgsl.Fold: Fold,
     vgsl.Recurrent: Recurrent,
@@ -56,7 +59,7 @@ class Network(nn.Module):
         layers = list(zip(specification.layers, before, strict=True))
         self.layers = nn.ModuleList(MODULES[type(layer)](maps, layer) for layer, maps in layers)
         self.output = nn.Linear(last.channels, self.classes)
-        self.auxiliary_at = next((i for i, (layer, _) in enumerate(layers) if _along_x(layer)), None)
+        self.auxiliary_at = next((i for i, layer in enumerate(layers) if _reads_line(*layer)), None)
         self.auxiliary: nn.Conv1d | None = None
         if auxiliary and self.auxiliary_at is not None:
             self.auxiliary = nn.Conv1d(before[self.auxiliary_at].channels, self.classes, 3, padding=1)
@@ -109,8 +112,9 @@ class Network(nn.Module):
         return x, frame, auxiliary
 
 
-def _along_x(layer: vgsl.Layer) -> bool:
-    return isinstance(layer, vgsl.Recurrent) and layer.axis == "x"
+def _reads_line(layer: vgsl.Layer, maps: vgsl.Maps) -> bool:
+    """Return whether a layer is recurrent along x on maps of one row."""
+    return isinstance(layer, vgsl.Recurrent) and layer.axis == "x" and maps.height == 1
 
 
 def build(spec: str, auxiliary: bool = False) -> Network:

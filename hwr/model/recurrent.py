@@ -1,30 +1,34 @@
-"""Layers that read in order: LSTM, GRU and plain RNN, forwards, backwards or both, along x or y."""
+"""Layers that read in order: LSTM, GRU, Elman and Jordan RNN, forwards, backwards or both, along x or y."""
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from hwr.model import vgsl
 from hwr.model.layers import Frame, Hidden, Layer
 
-CELLS: dict[vgsl.Cell, type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+CELLS: dict[str, type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 
 class Recurrent(Layer):
     """A recurrent layer over maps of shape (B, C, H, W).
 
-    Along x the map has one row and each line is read over its true width, so that the backward direction starts at
-    the line's own last column. Along y each column is a sequence of its own.
+    Along x each row is a sequence that is read over the line's true width, so that the backward direction starts at the
+    line's own last column. Along y each column is a sequence.
     """
 
     def __init__(self, maps: vgsl.Maps, layer: vgsl.Recurrent) -> None:
         super().__init__()
         self.layer = layer
-        self.cell = CELLS[layer.cell](
-            maps.channels, layer.hidden, batch_first=True, bidirectional=layer.direction == "both"
-        )
+        both = layer.direction == "both"
+        self.cell: nn.RNNBase | Jordan
+        if layer.cell == "jordan":
+            self.cell = Jordan(maps.channels, layer.hidden, both)
+        else:
+            self.cell = CELLS[layer.cell](maps.channels, layer.hidden, batch_first=True, bidirectional=both)
+            _initialise(self.cell)
         self.channels = layer.after(maps).channels
-        _initialise(self.cell)
 
     def hidden_weights(self) -> list[Hidden]:
         """Return the matrices; each gate is one of its own."""
@@ -32,10 +36,12 @@ class Recurrent(Layer):
         return [Hidden(w, blocks) for name, w in self.cell.named_parameters() if name.startswith("weight")]
 
     def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
-        if self.layer.axis == "x":
-            y = self._read(x.squeeze(2).transpose(1, 2), frame.widths)  # (B, W, C)
-            return y.transpose(1, 2).unsqueeze(2), frame
         batch, channels, height, width = x.shape
+        if self.layer.axis == "x":
+            rows = x.permute(0, 2, 3, 1).reshape(batch * height, width, channels)
+            lengths = None if frame.widths is None else frame.widths.repeat_interleave(height)
+            y = self._read(rows, lengths).reshape(batch, height, width, self.channels)
+            return y.permute(0, 3, 1, 2), frame
         columns = x.permute(0, 3, 2, 1).reshape(batch * width, height, channels)
         y = self._read(columns, None)
         if self.layer.summarise:
@@ -54,12 +60,58 @@ class Recurrent(Layer):
         """Run the cell over (N, T, C) with true `lengths` (N,), or None when all are T."""
         if self.layer.direction == "reverse":
             x = reverse_sequences(x, lengths)
-        if lengths is None:
+        if isinstance(self.cell, Jordan):
+            y = self.cell(x, lengths)
+        elif lengths is None:
             y, _ = self.cell(x)
         else:
             packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
             y, _ = pad_packed_sequence(self.cell(packed)[0], batch_first=True, total_length=x.shape[1])
         return reverse_sequences(y, lengths) if self.layer.direction == "reverse" else y
+
+
+class Jordan(nn.Module):
+    """A Jordan network (Jordan 1986): the hidden layer sees the output of the step before instead of its own state.
+
+        h_t = tanh(W x_t + U y_{t-1} + b),  y_0 = 0        y_t = V h_t + c
+
+    Since y is linear, U y_{t-1} = U V h_{t-1} + U c from the second step on. So it is computed as an Elman network with
+    the recurrent matrix U V, and with one more input, 0 at the first step and 1 later, whose weights are U c.
+    """
+
+    def __init__(self, channels: int, hidden: int, both: bool) -> None:
+        super().__init__()
+        self.suffixes = ("", "_reverse") if both else ("",)
+        for suffix in self.suffixes:
+            for name, size in {"ih": channels, "yh": hidden, "hy": hidden}.items():
+                weight = nn.Parameter(torch.empty(hidden, size))
+                (nn.init.xavier_uniform_ if name == "ih" else nn.init.orthogonal_)(weight)
+                self.register_parameter(f"weight_{name}{suffix}", weight)
+            for name in ("h", "y"):
+                self.register_parameter(f"bias_{name}{suffix}", nn.Parameter(torch.zeros(hidden)))
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """(N, T, C) -> (N, T, hidden), or (N, T, 2 hidden) in both directions; 0 beyond the true `lengths` (N,)."""
+        chains = [self._chain(x, "")]
+        if len(self.suffixes) > 1:
+            backwards = self._chain(reverse_sequences(x, lengths), "_reverse")
+            chains.append(reverse_sequences(backwards, lengths))
+        y = torch.cat(chains, dim=2)
+        if lengths is None:
+            return y
+        steps = torch.arange(y.shape[1], device=y.device)
+        return y * (steps < lengths[:, None])[:, :, None].to(y.dtype)
+
+    def _chain(self, x: Tensor, suffix: str) -> Tensor:
+        """Run one direction over (N, T, C); what follows a sequence does not change it."""
+        w, u, v = (getattr(self, f"weight_{name}{suffix}") for name in ("ih", "yh", "hy"))
+        b, c = (getattr(self, f"bias_{name}{suffix}") for name in ("h", "y"))
+        later = functional.pad(torch.ones_like(x[:, 1:, :1]), (0, 0, 1, 0))
+        w = torch.cat([w, (u @ c)[:, None]], dim=1)
+        start = x.new_zeros(1, x.shape[0], u.shape[0])
+        parameters = [w, u @ v, b, torch.zeros_like(b)]
+        h, _ = torch.rnn_tanh(torch.cat([x, later], 2), start, parameters, True, 1, 0.0, self.training, False, True)
+        return functional.linear(h, v, c)
 
 
 def reverse_sequences(x: Tensor, lengths: Tensor | None) -> Tensor:

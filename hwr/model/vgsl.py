@@ -7,15 +7,20 @@
 | `1,48,0,1` | input: batch, height in pixels, width (0: any), channels (1: grey) |
 | `C[n][a]y,x,d[,sy,sx]` | convolution y x x to d channels with stride sy,sx |
 | `R[n][a]y,x,d` | residual block: two convolutions, the input added before the last activation (He et al. 2016) |
+| `RC[n][a]y,x,d,T` | recurrent convolution of T iterations (Liang & Hu 2015) |
+| `GC[o][n][a]y,x,d,T` | the same, gated (Wang & Hu 2017); `o`: each iteration has its own recurrent weights |
 | `Mpy,x[,sy,sx]` | max pooling; the stride defaults to the window; `Mp0,1` covers the whole height |
 | `S1(1x0)1,3` | height folded into the channels, so that the height becomes 1 |
 | `Lbx192` `Lfx` `Lrx` | LSTM along x: both directions, forwards, backwards; `y` instead of `x`: along the height |
-| `Gbx` `Nbx` | the same with GRU or plain (Elman) RNN |
+| `Gbx` `Nbx` `Jbx` | the same with GRU, Elman RNN or Jordan RNN |
 | `Lfys64` | `s`: keep only the last output (summarises a column) |
 | `Do0.25` | dropout |
 | `O1c100` | output: 100 classes a time step for CTC, the blank is class 0 |
 
-`n` is the norm: `b` batch (default), `i` instance, `n` none. `a` is the activation: `r` ReLU (default), `t` tanh,
+Along x each row is a sequence of its own, so that `Lby64 Lbx64` is a ReNet layer (Visin et al. 2015).
+
+`n` is the norm: `b` batch (default), `i` instance, `n` none; in `C` and `RC` also `x`, local response normalisation
+across channels, after the activation (Krizhevsky et al. 2012). `a` is the activation: `r` ReLU (default), `t` tanh,
 `s` sigmoid, `l` linear. Names in braces, as in `C{first}3,3,32`, are ignored.
 
 Each layer is one class here: its pattern, how it changes the maps, and its counts of weights and multiplications. Its
@@ -28,22 +33,23 @@ from typing import ClassVar, Literal, Self
 
 from hwr.errors import ModelError
 
-Norm = Literal["batch", "instance", "none"]
+Norm = Literal["batch", "instance", "none", "response"]
 Activation = Literal["relu", "tanh", "sigmoid", "linear"]
-Cell = Literal["lstm", "gru", "rnn"]
+Cell = Literal["lstm", "gru", "rnn", "jordan"]
 Direction = Literal["forward", "reverse", "both"]
 
-NORMS: dict[str, Norm] = {"b": "batch", "i": "instance", "n": "none"}
-NORM_WEIGHTS: dict[Norm, int] = {"batch": 2, "instance": 2, "none": 1}
+NORMS: dict[str, Norm] = {"b": "batch", "i": "instance", "n": "none", "x": "response"}
+NORM_WEIGHTS: dict[Norm, int] = {"batch": 2, "instance": 2, "none": 1, "response": 1}
 """Weights a channel besides the kernel: scale and shift of the norm, or the bias of a convolution without one."""
 ACTIVATIONS: dict[str, Activation] = {"r": "relu", "t": "tanh", "s": "sigmoid", "l": "linear"}
-CELLS: dict[str, Cell] = {"L": "lstm", "G": "gru", "N": "rnn"}
-GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}
+CELLS: dict[str, Cell] = {"L": "lstm", "G": "gru", "N": "rnn", "J": "jordan"}
+GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1, "jordan": 1}
 DIRECTIONS: dict[str, Direction] = {"f": "forward", "r": "reverse", "b": "both"}
 
 MAX_NUMBER_DIGITS = 6
 MAX_HEIGHT = 1024
 MAX_WEIGHTS = 500_000_000
+MAX_ITERATIONS = 50
 """Bounds on what a file from elsewhere can ask for; the largest network that ships has 7 million weights."""
 
 ONE_ROW = "put Mp0,1 or S1(1x0)1,3 before it"
@@ -102,7 +108,7 @@ class Layer:
 class Convolution(Layer):
     """One convolution with norm and activation."""
 
-    PATTERN = r"C([bin]?)([rtsl]?)(\d+),(\d+),(\d+)(?:,(\d+),(\d+))?"
+    PATTERN = r"C([binx]?)([rtsl]?)(\d+),(\d+),(\d+)(?:,(\d+),(\d+))?"
     kernel: tuple[int, int]
     channels: int
     stride: tuple[int, int] = (1, 1)
@@ -171,6 +177,83 @@ class Residual(Layer):
 
 
 @dataclass(frozen=True)
+class RecurrentConvolution(Layer):
+    """A convolution that sees its own output `iterations` times; each time has its own norm.
+
+    With no iterations it is a `Convolution`. Each iteration widens the field of view by a kernel.
+    """
+
+    PATTERN = r"RC([binx]?)([rtsl]?)(\d+),(\d+),(\d+),(-?\d+)"
+    kernel: tuple[int, int]
+    channels: int
+    iterations: int
+    norm: Norm = "batch"
+    activation: Activation = "relu"
+
+    @classmethod
+    def from_match(cls, match: re.Match[str]) -> Self:
+        norm, activation, y, x, channels, iterations = match.groups()
+        size = (kernel_size(y, x), positive(channels, "channels"), iterations_from(iterations, 0))
+        return cls(*size, NORMS[norm or "b"], ACTIVATIONS[activation or "r"])
+
+    def after(self, maps: Maps) -> Maps:
+        return Maps(self.channels, maps.height)
+
+    def weights(self, maps: Maps) -> int:
+        kernels = maps.channels + (self.channels if self.iterations else 0)
+        norms = self.iterations + 1 if NORM_WEIGHTS[self.norm] > 1 else 1
+        return self.channels * (self._area * kernels + norms * NORM_WEIGHTS[self.norm])
+
+    def multiplications(self, maps: Maps, columns: int) -> int:
+        kernels = maps.channels + self.iterations * self.channels
+        return maps.height * columns * self.channels * self._area * kernels
+
+    @property
+    def _area(self) -> int:
+        return self.kernel[0] * self.kernel[1]
+
+
+@dataclass(frozen=True)
+class GatedRecurrentConvolution(Layer):
+    """A recurrent convolution in which a gate weighs the recurrent term at each place.
+
+    With `own` weights each iteration has recurrent kernels of its own.
+    """
+
+    PATTERN = r"GC(o?)([bin]?)([rtsl]?)(\d+),(\d+),(\d+),(-?\d+)"
+    kernel: tuple[int, int]
+    channels: int
+    iterations: int
+    norm: Norm = "batch"
+    activation: Activation = "relu"
+    own: bool = False
+
+    @classmethod
+    def from_match(cls, match: re.Match[str]) -> Self:
+        own, norm, activation, y, x, channels, iterations = match.groups()
+        size = (kernel_size(y, x), positive(channels, "channels"), iterations_from(iterations, 1))
+        return cls(*size, NORMS[norm or "b"], ACTIVATIONS[activation or "r"], bool(own))
+
+    def after(self, maps: Maps) -> Maps:
+        return Maps(self.channels, maps.height)
+
+    def weights(self, maps: Maps) -> int:
+        kernels = maps.channels + self.channels * (self.iterations if self.own else 1)
+        # Of the input and of five terms of each iteration; without norms, a bias of the input and one of the gate.
+        norms = 2 * (1 + 5 * self.iterations) if NORM_WEIGHTS[self.norm] > 1 else 2
+        return self.channels * (self._area * kernels + norms)
+
+    def multiplications(self, maps: Maps, columns: int) -> int:
+        kernels = maps.channels + self.iterations * self.channels
+        return maps.height * columns * self.channels * self._area * kernels
+
+    @property
+    def _area(self) -> int:
+        # The kernel, and the gate's of 1 x 1.
+        return self.kernel[0] * self.kernel[1] + 1
+
+
+@dataclass(frozen=True)
 class MaxPool(Layer):
     """Max pooling; a window or stride of height 0 covers the whole height."""
 
@@ -215,7 +298,7 @@ class Fold(Layer):
 class Recurrent(Layer):
     """A recurrent layer along x or y."""
 
-    PATTERN = r"([LGN])([frb])([xy])(s?)(\d+)"
+    PATTERN = r"([LGNJ])([frb])([xy])(s?)(\d+)"
     cell: Cell
     direction: Direction
     axis: Literal["x", "y"]
@@ -236,19 +319,19 @@ class Recurrent(Layer):
         return 2 if self.direction == "both" else 1
 
     def after(self, maps: Maps) -> Maps:
-        if self.axis == "x" and maps.height != 1:
-            raise LayerError(f"a layer along x on {maps.height} rows: {ONE_ROW}")
         return Maps(self.directions * self.hidden, 1 if self.summarise else maps.height)
 
     def weights(self, maps: Maps) -> int:
-        # Two biases for each unit of each gate, as torch has them.
+        # Two biases for each unit of each gate, as torch has them; a Jordan network has one for each of its two layers.
         return self._matrices(maps) + self.directions * GATES[self.cell] * 2 * self.hidden
 
     def multiplications(self, maps: Maps, columns: int) -> int:
         return maps.height * columns * self._matrices(maps)
 
     def _matrices(self, maps: Maps) -> int:
-        return self.directions * GATES[self.cell] * self.hidden * (maps.channels + self.hidden)
+        # From the maps and from the state; the context of a Jordan network is its output, a layer further.
+        sources = maps.channels + self.hidden * (2 if self.cell == "jordan" else 1)
+        return self.directions * GATES[self.cell] * self.hidden * sources
 
 
 @dataclass(frozen=True)
@@ -265,7 +348,16 @@ class Dropout(Layer):
         return cls(float(match[1]))
 
 
-LAYERS: tuple[type[Layer], ...] = (Convolution, Residual, MaxPool, Fold, Recurrent, Dropout)
+LAYERS: tuple[type[Layer], ...] = (
+    Convolution,
+    Residual,
+    RecurrentConvolution,
+    GatedRecurrentConvolution,
+    MaxPool,
+    Fold,
+    Recurrent,
+    Dropout,
+)
 
 
 @dataclass(frozen=True)
@@ -385,4 +477,17 @@ def positive(number: str, name: str) -> int:
     """
     if int(number) < 1:
         raise LayerError(f"no {name}")
+    return int(number)
+
+
+def iterations_from(number: str, least: int) -> int:
+    """Return the number of iterations of a recurrent convolution.
+
+    Raises:
+        LayerError: it is out of range.
+    """
+    if least and int(number) < least:
+        raise LayerError("a gate without recurrence: at least 1 iteration is needed")
+    if not least <= int(number) <= MAX_ITERATIONS:
+        raise LayerError(f"{number} iterations; {least} to {MAX_ITERATIONS} are possible")
     return int(number)

@@ -54,8 +54,19 @@ def elman(x: Array, w: Array, u: Array, b: Array, b2: Array) -> Array:
     return np.array(out)
 
 
-CELLS = {"lstm": lstm, "gru": gru, "rnn": elman}
+def jordan(x: Array, w: Array, u: Array, v: Array, b: Array, c: Array) -> Array:
+    """Jordan 1986: the hidden layer sees the output, which starts at 0."""
+    y, out = np.zeros(HIDDEN), []
+    for value in x:
+        y = v @ np.tanh(w @ value + u @ y + b) + c
+        out.append(y)
+    return np.array(out)
+
+
+CELLS = {"lstm": lstm, "gru": gru, "rnn": elman, "jordan": jordan}
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+JORDAN_NAMES = ("weight_ih", "weight_yh", "weight_hy", "bias_h", "bias_y")
 
 
 def make(cell: vgsl.Cell, direction: vgsl.Direction, axis: str = "x", summarise: bool = False) -> Recurrent:
@@ -70,7 +81,7 @@ def twin(layer: Recurrent, x: Array) -> Array:
     run = CELLS[layer.layer.cell]
 
     def weights(suffix: str) -> list[Array]:
-        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+        names = JORDAN_NAMES if layer.layer.cell == "jordan" else NAMES
         return [getattr(layer.cell, name + suffix).detach().double().numpy() for name in names]
 
     if layer.layer.direction == "forward":
@@ -81,7 +92,7 @@ def twin(layer: Recurrent, x: Array) -> Array:
 
 
 @pytest.mark.parametrize("direction", ["forward", "reverse", "both"])
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "jordan"])
 class TestAgainstTheEquations:
     def test_along_x(self, cell: vgsl.Cell, direction: vgsl.Direction) -> None:
         layer = make(cell, direction)
@@ -104,6 +115,18 @@ class TestAgainstTheEquations:
                 y[index, :, 0].T.detach(), twin(layer, x[index, :, 0].T.double().numpy()), atol=1e-5
             )
 
+    def test_along_x_on_several_rows(self, cell: vgsl.Cell, direction: vgsl.Direction) -> None:
+        layer = make(cell, direction)
+        x = torch.randn(3, IN, 2, 9)
+        for index, width in enumerate(WIDTHS):
+            x[index, :, :, width:] = 0
+        y, _ = layer(x, Frame(torch.tensor(WIDTHS)))
+        for index, width in enumerate(WIDTHS):
+            for row in range(2):
+                expected = twin(layer, x[index, :, row, :width].T.double().numpy())
+                np.testing.assert_allclose(y[index, :, row, :width].T.detach(), expected, atol=1e-5)
+            assert (y[index, :, :, width:] == 0).all()
+
     @pytest.mark.parametrize("summarise", [False, True])
     def test_along_y(self, cell: vgsl.Cell, direction: vgsl.Direction, summarise: bool) -> None:
         layer = make(cell, direction, "y", summarise)
@@ -121,7 +144,9 @@ class TestAgainstTheEquations:
             assert (y[index, :, :, width:] == 0).all()
 
     def test_parameters(self, cell: vgsl.Cell, direction: vgsl.Direction) -> None:
-        one = GATES[cell] * (HIDDEN * (IN + HIDDEN) + 2 * HIDDEN)
+        one = HIDDEN * (IN + 2 * HIDDEN) + 2 * HIDDEN
+        if cell != "jordan":
+            one = GATES[cell] * (HIDDEN * (IN + HIDDEN) + 2 * HIDDEN)
         expected = 2 * one if direction == "both" else one
         assert sum(p.numel() for p in make(cell, direction).parameters()) == expected
 
@@ -146,3 +171,38 @@ def test_fresh_weights(cell: vgsl.Cell) -> None:
         if cell == "lstm":
             expected[HIDDEN : 2 * HIDDEN] = 1
         assert torch.equal(bias, expected)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "jordan"])
+def test_a_jordan_network_whose_output_is_silent_forgets(cell: vgsl.Cell) -> None:
+    """With V = 0 the context is 0: the inputs before have no influence on a later hidden layer."""
+    layer = make(cell, "forward")
+    if cell == "jordan":
+        layer.cell.weight_hy.data[:-1] = 0  # of all outputs but the last, which is not heard
+        layer.cell.bias_y.data.zero_()
+        layer.cell.weight_yh.data[:, -1] = 0
+    x = torch.randn(1, IN, 1, 3, requires_grad=True)
+    y, _ = layer(x, Frame(None))
+    y[..., -1].sum().backward()
+    assert x.grad is not None
+    assert bool((x.grad[..., 0].abs() > 1e-12).any()) is (cell == "rnn")
+    assert (x.grad[..., -1] != 0).any()
+
+
+def test_gradients_of_a_jordan_network_are_those_of_its_loop() -> None:
+    layer = make("jordan", "forward").double()
+    x = torch.randn(1, IN, 1, 5, dtype=torch.float64, requires_grad=True)
+    w, u, v, b, c = (getattr(layer.cell, name) for name in JORDAN_NAMES)
+    y, outputs = x.new_zeros(HIDDEN), []
+    for t in range(5):
+        y = v @ torch.tanh(w @ x[0, :, 0, t] + u @ y + b) + c
+        outputs.append(y)
+    expected = torch.stack(outputs, dim=1)
+    found, _ = layer(x, Frame(None))
+    torch.testing.assert_close(found[0, :, 0], expected)
+    direction = torch.randn_like(expected)
+    wanted = (x, w, u, v, b, c)
+    of_loop = torch.autograd.grad((expected * direction).sum(), wanted)
+    of_layer = torch.autograd.grad((found[0, :, 0] * direction).sum(), wanted)
+    for one, other in zip(of_layer, of_loop, strict=True):
+        torch.testing.assert_close(one, other)

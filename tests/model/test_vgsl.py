@@ -3,7 +3,17 @@
 import pytest
 
 from hwr.errors import ModelError
-from hwr.model.vgsl import Convolution, Dropout, Fold, MaxPool, Recurrent, Residual, parse
+from hwr.model.vgsl import (
+    Convolution,
+    Dropout,
+    Fold,
+    GatedRecurrentConvolution,
+    MaxPool,
+    Recurrent,
+    RecurrentConvolution,
+    Residual,
+    parse,
+)
 
 
 def layer_of(token: str) -> object:
@@ -29,8 +39,15 @@ def layer_of(token: str) -> object:
         ("Mp3,3,2,1", MaxPool((3, 3), (2, 1))),
         ("Mp0,1", MaxPool((0, 1), (0, 1))),
         ("S1(1x0)1,3", Fold()),
+        ("Cx3,3,8", Convolution((3, 3), 8, (1, 1), "response", "relu")),
+        ("RC3,3,8,3", RecurrentConvolution((3, 3), 8, 3, "batch", "relu")),
+        ("RCxt3,5,8,0", RecurrentConvolution((3, 5), 8, 0, "response", "tanh")),
+        ("GC3,3,8,5", GatedRecurrentConvolution((3, 3), 8, 5, "batch", "relu", own=False)),
+        ("GCoil3,3,8,1", GatedRecurrentConvolution((3, 3), 8, 1, "instance", "linear", own=True)),
         ("Lby8", Recurrent("lstm", "both", "y", False, 8)),
         ("Gfy8", Recurrent("gru", "forward", "y", False, 8)),
+        ("Jby8", Recurrent("jordan", "both", "y", False, 8)),
+        ("Lbx8", Recurrent("lstm", "both", "x", False, 8)),
         ("Nrys8", Recurrent("rnn", "reverse", "y", True, 8)),
         ("Do0.25", Dropout(0.25)),
         ("Do.5", Dropout(0.5)),
@@ -42,7 +59,7 @@ def test_each_layer(token: str, expected: object) -> None:
     assert layer_of(token) == expected
 
 
-@pytest.mark.parametrize(("token", "cell"), [("Lbx9", "lstm"), ("Gbx9", "gru"), ("Nbx9", "rnn")])
+@pytest.mark.parametrize(("token", "cell"), [("Lbx9", "lstm"), ("Gbx9", "gru"), ("Nbx9", "rnn"), ("Jbx9", "jordan")])
 def test_recurrent_along_x(token: str, cell: str) -> None:
     assert parse(f"[1,48,0,1 Mp0,1 {token} O1c5]").layers[1] == Recurrent(cell, "both", "x", False, 9)  # type: ignore[arg-type]
 
@@ -76,7 +93,7 @@ def test_stride(layers: str, stride: int) -> None:
         "C3,3,0",
         "C3,3,8,0,1",
         "C3,3,8,2",
-        "Cx3,3,8",
+        "Cz3,3,8",
         "R3,3,8,2,2",
         "Mp2,0",
         "Mp2,2,0,1",
@@ -86,7 +103,16 @@ def test_stride(layers: str, stride: int) -> None:
         "Lbx0",
         "Lbz8",
         "Lbxs8",
-        "Lbx8",  # 48 rows are left
+        "RC3,3,8",
+        "RC2,3,8,1",
+        "RC3,3,0,1",
+        "RC3,3,8,-1",
+        "RC3,3,8,51",
+        "GC3,3,8,0",
+        "GC3,3,8,-1",
+        "GCx3,3,8,2",
+        "GC3,3,0,2",
+        "Rx3,3,8",
         "Do1.0",
         "Do1.5",
         "S1(2x0)1,3",
@@ -128,7 +154,17 @@ def test_other_errors(text: str, says: str) -> None:
 
 @pytest.mark.parametrize(
     ("layers", "rows"),
-    [("C3,3,4", 48), ("C3,3,4,2,2", 24), ("Mp2,2", 24), ("Mp5,2", 9), ("Mp3,3,2,2", 23), ("Lby4", 48), ("Do0.1", 48)],
+    [
+        ("C3,3,4", 48),
+        ("C3,3,4,2,2", 24),
+        ("Mp2,2", 24),
+        ("Mp5,2", 9),
+        ("Mp3,3,2,2", 23),
+        ("Lby4", 48),
+        ("Do0.1", 48),
+        ("Lby4 Lbx4", 48),
+        ("RC3,3,4,2", 48),
+    ],
 )
 def test_rows_that_are_left_are_counted(layers: str, rows: int) -> None:
     with pytest.raises(ModelError, match=f"{rows} rows are left"):
@@ -158,3 +194,26 @@ def test_multiplications_by_hand() -> None:
 def test_multiplications_of_a_residual_block_by_hand() -> None:
     block = 16 * 40 * (9 * 1 * 6 + 9 * 6 * 6 + 1 * 6)
     assert parse("[1,16,0,1 R3,3,6 Mp0,1 O1c5]").multiplications(40) == block + 40 * 6 * 5
+
+
+@pytest.mark.parametrize(
+    ("token", "says"),
+    [
+        ("RC3,3,8,-1", "-1 iterations; 0 to 50 are possible"),
+        ("GC3,3,8,0", "a gate without recurrence: at least 1 iteration is needed"),
+    ],
+)
+def test_iterations_out_of_range(token: str, says: str) -> None:
+    with pytest.raises(ModelError, match=f"VGSL: '{token}': {says}"):
+        layer_of(token)
+
+
+def test_multiplications_of_recurrent_layers_by_hand() -> None:
+    """On 16 x 10 places of 1 map: kernels of 9 to 4 maps; the gate's of 1; sequences of 16 rows."""
+    output = 10 * 4 * 5
+    rcl = 160 * 4 * 9 * (1 + 3 * 4)
+    grcl = 160 * 4 * (9 + 1) * (1 + 2 * 4)
+    jordan = 16 * 10 * 2 * 4 * (1 + 4 + 4)
+    assert parse("[1,16,0,1 RC3,3,4,3 Mp0,1 O1c5]").multiplications(10) == rcl + output
+    assert parse("[1,16,0,1 GCo3,3,4,2 Mp0,1 O1c5]").multiplications(10) == grcl + output
+    assert parse("[1,16,0,1 Jbx4 Mp0,1 O1c5]").multiplications(10) == jordan + 10 * 8 * 5
