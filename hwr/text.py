@@ -41,9 +41,14 @@ def has_right_to_left(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Alphabet:
-    """The characters that a model can write, in the order of their labels 1, 2, 3, ..."""
+    """The characters that a model can write, in the order of their labels 1, 2, 3, ...
+
+    Labels are in the order of the image, from left to right; texts are in the order in which they are read.
+    `direction` says where lines with right-to-left letters begin.
+    """
 
     characters: str
+    direction: Direction = "ltr"
 
     def __post_init__(self) -> None:
         if len(set(self.characters)) != len(self.characters):
@@ -51,12 +56,14 @@ class Alphabet:
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Alphabet":
-        """The sorted code points of `texts`, after the text rules."""
-        return cls("".join(sorted({character for text in texts for character in normalise_text(text)})))
+        """Return the sorted code points of `texts` after the text rules; the direction is that of most letters."""
+        normal = [normalise_text(text) for text in texts]
+        direction = direction_of(normal)
+        return cls("".join(sorted({sign for text in normal for sign in to_display(text, direction)})), direction)
 
     @property
     def classes(self) -> int:
-        """Number of network outputs: all characters and the blank."""
+        """Return the number of network outputs: all characters and the blank."""
         return len(self.characters) + 1
 
     @cached_property
@@ -64,30 +71,108 @@ class Alphabet:
         return {character: label for label, character in enumerate(self.characters, start=1)}
 
     def encode(self, text: str) -> list[int]:
-        """Labels of `text` after the text rules.
+        """Return the labels of `text` after the text rules, in the order of the image.
 
         Raises:
             DataError: a character is not in the alphabet.
         """
         try:
-            return [self._labels[character] for character in normalise_text(text)]
+            return [self._labels[character] for character in to_display(normalise_text(text), self.direction)]
         except KeyError:
             unknown = ", ".join(f"{character!r}" for character in sorted(self.missing([text])))
             raise DataError(f"not in the alphabet: {unknown} in {text!r}") from None
 
     def decode(self, labels: Sequence[int]) -> str:
-        """The characters of `labels`; the blank and repetitions must be gone already."""
-        return "".join(self.characters[label - 1] for label in labels)
+        """Return the text of `labels`; the blank and repetitions must be gone already."""
+        return to_logical("".join(self.characters[label - 1] for label in labels), self.direction)
 
     def missing(self, texts: Iterable[str]) -> Counter[str]:
-        """Characters of `texts` that the alphabet lacks, with their counts."""
-        return Counter(
-            character for text in texts for character in normalise_text(text) if character not in self._labels
-        )
+        """Return the characters of `texts` that the alphabet lacks, with their counts."""
+        shown = (to_display(normalise_text(text), self.direction) for text in texts)
+        return Counter(character for text in shown for character in text if character not in self._labels)
+
+
+# --- right-to-left text ------------------------------------------------------------------------------------------
+
+
+def to_display(text: str, direction: Direction) -> str:
+    """Return text in the order in which its characters are on paper, from left to right, brackets mirrored.
+
+    After the Unicode Bidirectional Algorithm (UAX 9), without its rule N0 of paired brackets. Combining marks stay behind their letters. Text without letters
+    of a right-to-left script is returned as it is; other lines begin at the right if `direction` is `rtl`.
+    """
+    return text if not has_right_to_left(text) else "".join(sign for _, sign in _arrange(text, direction))
+
+
+def to_logical(text: str, direction: Direction) -> str:
+    """Return text in the order in which it is read, from that on paper: the inverse of `to_display`.
+
+    Several texts can look the same on paper; one of them is returned.
+    """
+    return "".join(sign for _, sign in logical_order(text, direction))
+
+
+def logical_order(text: str, direction: Direction) -> list[tuple[int, str]]:
+    """Return the characters of `to_logical` with their places in `text`."""
+    if not has_right_to_left(text):
+        return list(enumerate(text))
+    # The algorithm undoes itself but for digits, whose class depends on the letters before them (rule W2): in Arabic
+    # they are like Arabic digits, except in front of the first letter, which is at the right end of the line.
+    last = max(place for place, sign in enumerate(text) if has_right_to_left(sign))
+    arranged = [_arrange(text, direction, arabic_digits) for arabic_digits in (0, len(text), last)]
+    same = (one for one in arranged if to_display("".join(sign for _, sign in one), direction) == text)
+    return next(same, arranged[0])
+
+
+def _arrange(text: str, direction: Direction, arabic_digits: int | None = None) -> list[tuple[int, str]]:
+    """Return the characters of a text in display order, brackets mirrored, with their places in it.
+
+    Digits become Arabic digits as the algorithm says, or, if it is given, at places before `arabic_digits`.
+    """
+    from bidi import algorithm
+
+    storage = algorithm.get_empty_storage()
+    storage["base_level"] = int(direction == "rtl")
+    storage["base_dir"] = "R" if direction == "rtl" else "L"
+    algorithm.get_embedding_levels(text, storage)
+    for place, entry in enumerate(storage["chars"]):
+        entry["place"] = place
+        if arabic_digits is not None:
+            changed = {"AL": "R", "EN": "AN" if place < arabic_digits else "EN"}
+            entry["type"] = changed.get(entry["type"], entry["type"])
+    algorithm.explicit_embed_and_overrides(storage)
+    algorithm.resolve_weak_types(storage)
+    algorithm.resolve_neutral_types(storage, False)
+    algorithm.resolve_implicit_levels(storage, False)
+    algorithm.reorder_resolved_levels(storage, False)
+    algorithm.apply_mirroring(storage, False)
+    arranged: list[tuple[int, str]] = []
+    marks: list[tuple[int, str]] = []
+    for entry in storage["chars"]:
+        character = entry["place"], entry["ch"]
+        if entry["level"] % 2 and unicodedata.combining(entry["ch"]):
+            marks.append(character)
+            continue
+        arranged += [character, *reversed(marks)]
+        marks = []
+    return arranged + marks
+
+
+def direction_of(texts: Iterable[str]) -> Direction:
+    """Return `rtl` if most letters of `texts` are of a right-to-left script."""
+    balance = 0
+    for text in texts:
+        if has_right_to_left(text):
+            balance += sum(
+                1 if unicodedata.bidirectional(sign) in ("R", "AL") else -1 for sign in text if sign.isalpha()
+            )
+        else:
+            balance -= len(text)
+    return "rtl" if balance > 0 else "ltr"
 
 
 def steps_needed(text: Sequence[object]) -> int:
-    """Fewest time steps on which CTC can align `text` (characters or labels): length + equal neighbours.
+    """Return the fewest time steps on which CTC can align `text` (characters or labels): length + equal neighbours.
 
     Between two equal neighbours CTC needs a blank (Graves et al. 2006).
     """

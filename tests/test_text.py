@@ -8,7 +8,16 @@ import unicodedata
 import pytest
 
 from hwr.errors import DataError
-from hwr.text import BLANK, Alphabet, normalise_text, steps_needed
+from hwr.text import (
+    BLANK,
+    Alphabet,
+    has_right_to_left,
+    invisible_characters,
+    normalise_text,
+    steps_needed,
+    to_display,
+    to_logical,
+)
 
 CHARACTERS = "aAéÉœ’«» \t\n\r\u00a0\u2003\u3000\u0301\u0327\u200d👍ﬁÅ\u212b한ㅎ"
 
@@ -85,3 +94,74 @@ def test_steps_needed_equals_the_shortest_path(labels: tuple[int, ...]) -> None:
     )
     assert steps_needed(labels) == shortest
     assert steps_needed("".join("_ab"[label] for label in labels)) == shortest
+
+
+def test_marks_of_byte_order_go_and_other_invisible_characters_are_known() -> None:
+    assert normalise_text("\ufeffa\ufeff b") == "a b"
+    assert invisible_characters("a\u200b\u00ad \u200e\u0301") == ["\u200b", "\u00ad", "\u200e"]
+
+
+# --- right-to-left text ------------------------------------------------------------------------------------------
+
+SHALOM, OLAM = "\u05e9\u05dc\u05d5\u05dd", "\u05e2\u05d5\u05dc\u05dd"
+SALAM = "\u0633\u0644\u0627\u0645"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"{SHALOM} {OLAM}", f"{OLAM[::-1]} {SHALOM[::-1]}"),
+        (f"{SHALOM} 12,5 {OLAM}", f"{OLAM[::-1]} 12,5 {SHALOM[::-1]}"),
+        (f"{SHALOM} (1948)", f"(1948) {SHALOM[::-1]}"),
+        (f"{SHALOM} London, {OLAM}.", f".{OLAM[::-1]} ,London {SHALOM[::-1]}"),
+        (f"{SALAM} 1948-1949", f"1949-1948 {SALAM[::-1]}"),
+        (f"{SALAM} \u0661\u0662 \u0663", f"\u0663 \u0661\u0662 {SALAM[::-1]}"),
+        ("plain (text) 12", "plain (text) 12"),
+    ],
+)
+def test_display_order_by_the_rules_of_unicode(text: str, shown: str) -> None:
+    assert to_display(text, "rtl") == shown
+    assert to_logical(shown, "rtl") == text
+
+
+def test_display_order_equals_the_one_of_another_implementation() -> None:
+    """Without brackets: Rust has rule N0, of paired brackets, and the Python of the library does not."""
+    from bidi import get_display
+
+    generator = random.Random(0)
+    parts = [SHALOM, OLAM, SALAM, "abc", "12", "3.5", "7-8", ",", ".", " ", " ", "50%", "\u0661"]
+    for _ in range(2000):
+        text = normalise_text("".join(generator.choices(parts, k=generator.randint(1, 12))))
+        if has_right_to_left(text):
+            for direction, base in (("rtl", "R"), ("ltr", "L")):
+                assert to_display(text, direction) == get_display(text, base_dir=base)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("letters", ["".join(map(chr, range(0x5D0, 0x5EB))), "".join(map(chr, range(0x628, 0x63B)))])
+def test_texts_with_numbers_come_back_from_display_order(letters: str) -> None:
+    generator = random.Random(1)
+    numbers = ("{}", "{}-{}", "{}/{}/{}", "{}%", "{}.{}", "({})", "{},{}")
+    for _ in range(2000):
+        tokens = []
+        for _ in range(generator.randint(1, 8)):
+            word = "".join(generator.choices(letters, k=generator.randint(1, 6))) + generator.choice(("", ",", "."))
+            number = generator.choice(numbers).format(*(generator.randint(1, 1999) for _ in range(3)))
+            tokens.append(number if generator.random() < 0.3 else word)
+        text = normalise_text(" ".join(tokens))
+        assert to_logical(to_display(text, "rtl"), "rtl") == text
+
+
+def test_marks_stay_behind_their_letters() -> None:
+    pointed = "\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd"
+    shown = to_display(pointed, "rtl")
+    assert shown == "\u05dd\u05d5\u05b9\u05dc\u05e9\u05b8\u05c1"
+    assert normalise_text(shown) == shown and to_logical(shown, "rtl") == pointed
+
+
+def test_an_alphabet_has_labels_in_the_order_of_the_image() -> None:
+    texts = [f"{SHALOM} (12", "a"]
+    alphabet = Alphabet.of(texts)
+    assert alphabet.direction == "rtl" and Alphabet.of(["abc", SHALOM[:2]]).direction == "ltr"
+    labels = alphabet.encode(texts[0])
+    assert "".join(alphabet.characters[label - 1] for label in labels) == f"12) {SHALOM[::-1]}"
+    assert alphabet.decode(labels) == texts[0] and not alphabet.missing(texts)

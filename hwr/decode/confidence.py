@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.lattice import LabelSpan, text_log_probabilities
-from hwr.decode.reading import Reading, find_characters
+from hwr.decode.reading import Reading, find_characters, logical_words
 from hwr.errors import ModelError
 from hwr.text import Alphabet
 
@@ -119,13 +119,14 @@ def read_spans(
     readings = []
     for index, (line, line_spans) in enumerate(zip(log_probs, spans, strict=True)):
         characters = find_characters(line, line_spans, alphabet)
+        text, order = logical_words("".join(span.character for span in characters), alphabet.direction)
         readings.append(
             Reading(
-                text="".join(span.character for span in characters),
+                text=text,
                 confidence=float(lines[index]),
                 characters=tuple(characters),
-                words=tuple(correct(words[index], calibration.word).tolist()),
-                raw_words=tuple(correct(raw[index], IDENTITY).tolist()),
+                words=tuple(correct(words[index], calibration.word)[order].tolist()),
+                raw_words=tuple(correct(raw[index], IDENTITY)[order].tolist()),
             )
         )
     return readings

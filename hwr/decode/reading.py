@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.lattice import LabelSpan
-from hwr.text import Alphabet
+from hwr.text import Alphabet, Direction, logical_order
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Reading:
     """What was read on one line; see `hwr.decode.confidence` for what the confidences mean.
 
     Attributes:
-        text: the joined `characters`; follows the text rules of `hwr.text`.
+        text: the `characters` in the order in which they are read; follows the text rules of `hwr.text`.
         confidence: probability that the whole text is right.
-        characters: with their time steps.
+        characters: in the order of the image, with their time steps.
         words: for each word of `text.split()` the probability that it is right.
         raw_words: the same before calibration.
     """
@@ -70,6 +70,19 @@ def find_characters(
         for span, probability in zip(spans, probabilities, strict=True)
     ]
     return apply_text_rules(characters)
+
+
+def logical_words(shown: str, direction: Direction) -> tuple[str, list[int]]:
+    """Return the text of characters that are in the order of the image, `shown`.
+
+    Returns:
+        The text, in the order in which it is read; and for each of its words the index of the word on the image, from
+        left to right, that its first character belongs to.
+    """
+    ordered = logical_order(shown, direction)
+    text = "".join(sign for _, sign in ordered)
+    starts = [place for place, sign in enumerate(text) if sign != " " and (place == 0 or text[place - 1] == " ")]
+    return text, [shown.count(" ", 0, ordered[start][0]) for start in starts]
 
 
 def apply_text_rules(spans: Sequence[CharacterSpan]) -> list[CharacterSpan]:

@@ -32,7 +32,7 @@ from hwr.decode.reading import Reading
 from hwr.errors import DataError
 from hwr.evaluate.confidence import CalibrationError, calibration_error
 from hwr.evaluate.halves import halves
-from hwr.evaluate.lines import LineDecoder, ReadLine, UnreadableLines, read_set
+from hwr.evaluate.lines import Decoded, LineDecoder, ReadLine, UnreadableLines, read_set
 from hwr.evaluate.sets import EvaluationSet
 from hwr.files.images import GreyImage
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
@@ -113,15 +113,25 @@ class _GridReader:
         self.decoder = decoder
         self.scores: deque[tuple[Numbers, Numbers]] = deque()
 
+    @property
+    def height(self) -> int:
+        return self.decoder.height
+
     def read_lines(self, lines: Sequence[GreyImage], /) -> list[Reading]:
-        log_probs, spans = self.decoder.decode_lines(lines)
+        return self._read(self.decoder.decode_lines(lines))
+
+    def read_normalised(self, lines: Sequence[GreyImage], /) -> list[Reading]:
+        return self._read(self.decoder.decode_normalised(lines))
+
+    def _read(self, decoded: Decoded) -> list[Reading]:
+        log_probs, spans = decoded
         alphabet = self.decoder.alphabet
         whole, words = [], []
         for temperature in TEMPERATURES:
             tempered = [temper(line, float(temperature)) for line in log_probs]
             whole.append(np.maximum(score_lines(tempered, spans), LEAST))
             words.append([np.maximum(scores, LEAST) for scores in score_words(tempered, spans, alphabet)])
-        for index in range(len(lines)):
+        for index in range(len(log_probs)):
             of_words = np.stack([line_words[index] for line_words in words], axis=1)
             self.scores.append((np.array([values[index] for values in whole]), of_words))
         return read_spans(log_probs, spans, alphabet)

@@ -1,6 +1,6 @@
 """Line store -> grey images -> readings -> scored lines, as a stream: memory does not grow with the set."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,17 +15,30 @@ from hwr.files.images import GreyImage, decode_image
 from hwr.metrics import ErrorCounts, character_errors, right_words, word_errors
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.store.lines import LineGroup, LineStore, StoredLine
+from hwr.store.normalised import check_normalised
 from hwr.text import Alphabet, normalise_text
 
 BATCH_PIXELS = 64_000_000
 """Most pixels (bytes) of decoded images that are held at once: 256 lines of a good scan, or a few giant ones."""
 
 
+Decoded = tuple[Sequence[NDArray[np.float32]], Sequence[Sequence[LabelSpan]]]
+
+
 class LineReader(Protocol):
     """What evaluation needs of a recogniser."""
 
+    @property
+    def height(self) -> int:
+        """Height of normalised lines, in pixels."""
+        ...
+
     def read_lines(self, lines: Sequence[GreyImage], /) -> Sequence[Reading]:
         """Read grey images of lines, (H, W) each; the readings come in their order."""
+        ...
+
+    def read_normalised(self, lines: Sequence[GreyImage], /) -> Sequence[Reading]:
+        """Read lines that are normalised already, (height, W) each; the readings come in their order."""
         ...
 
 
@@ -37,10 +50,17 @@ class LineDecoder(Protocol):
         """The characters that it can write."""
         ...
 
-    def decode_lines(
-        self, lines: Sequence[GreyImage], /
-    ) -> tuple[Sequence[NDArray[np.float32]], Sequence[Sequence[LabelSpan]]]:
-        """Log-probabilities of each line and the labels that the decoder chose."""
+    @property
+    def height(self) -> int:
+        """Height of normalised lines, in pixels."""
+        ...
+
+    def decode_lines(self, lines: Sequence[GreyImage], /) -> Decoded:
+        """Return the log-probabilities of each line and the labels that the decoder chose."""
+        ...
+
+    def decode_normalised(self, lines: Sequence[GreyImage], /) -> Decoded:
+        """Do as `decode_lines` with lines that are normalised already."""
         ...
 
 
@@ -88,7 +108,7 @@ def read_set(
     Lines that cannot be opened come as `UnreadableLines`, before the lines of their group.
 
     Raises:
-        DataError: the file is missing, not Parquet, empty, or lacks the columns.
+        DataError: the file is missing, not Parquet, empty, lacks the columns, or is normalised in another way.
     """
     unusable: list[UnreadableLines] = []
 
@@ -96,7 +116,10 @@ def read_set(
         if limit is None or row < limit:
             unusable.append(UnreadableLines(source.name, f"row {row}", reason))
 
-    file = LineStore(source.path, source.split, columns, report)
+    file = LineStore(source.path, source.split, columns, report, normalised=True)
+    if file.normalised:
+        check_normalised(source.path, file.normalised, reader.height)
+    read = reader.read_normalised if file.normalised else reader.read_lines
     remaining = file.count if limit is None else limit
     corrupt = -1
     for group in file.groups:
@@ -114,7 +137,7 @@ def read_set(
         yield from unusable
         unusable.clear()
         remaining -= len(lines)
-        yield from _read_lines(source, lines, reader)
+        yield from _read_lines(source, lines, read)
 
 
 def _corrupt_group(source: EvaluationSet, file: LineStore, group: LineGroup, error: str) -> UnreadableLines:
@@ -123,7 +146,9 @@ def _corrupt_group(source: EvaluationSet, file: LineStore, group: LineGroup, err
     return UnreadableLines(source.name, f"rows {offset} to {offset + count - 1}", error, count=count)
 
 
-def _read_lines(source: EvaluationSet, lines: Sequence[StoredLine], reader: LineReader) -> Iterator[ReadLine]:
+def _read_lines(
+    source: EvaluationSet, lines: Sequence[StoredLine], read: Callable[[Sequence[GreyImage]], Sequence[Reading]]
+) -> Iterator[ReadLine]:
     """Decode, read and score the lines of a group, in batches that fit into memory."""
     batch: list[StoredLine] = []
     images: list[GreyImage] = []
@@ -138,10 +163,10 @@ def _read_lines(source: EvaluationSet, lines: Sequence[StoredLine], reader: Line
         images.append(image)
         pixels += image.size
         if pixels >= BATCH_PIXELS:
-            yield from _score(source, batch, reader.read_lines(images))
+            yield from _score(source, batch, read(images))
             batch, images, pixels = [], [], 0
     if batch:
-        yield from _score(source, batch, reader.read_lines(images))
+        yield from _score(source, batch, read(images))
 
 
 def _score(source: EvaluationSet, lines: Sequence[StoredLine], readings: Sequence[Reading]) -> Iterator[ScoredLine]:

@@ -17,7 +17,7 @@ from hwr.decode.beam import BeamSettings
 from hwr.decode.confidence import read_spans
 from hwr.decode.reading import Reading
 from hwr.evaluate.halves import split_lines
-from hwr.evaluate.lines import LineDecoder, ReadLine, UnreadableLines, read_set
+from hwr.evaluate.lines import Decoded, LineDecoder, ReadLine, UnreadableLines, read_set
 from hwr.evaluate.sets import EvaluationSet
 from hwr.files.images import GreyImage
 from hwr.metrics import character_errors, word_errors
@@ -109,8 +109,18 @@ class _Keeper:
         self.network = network
         self.kept: deque[NDArray[np.float32]] = deque()
 
+    @property
+    def height(self) -> int:
+        return self.network.height
+
     def read_lines(self, lines: Sequence[GreyImage], /) -> list[Reading]:
-        log_probs, spans = self.network.decode_lines(lines)
+        return self._read(self.network.decode_lines(lines))
+
+    def read_normalised(self, lines: Sequence[GreyImage], /) -> list[Reading]:
+        return self._read(self.network.decode_normalised(lines))
+
+    def _read(self, decoded: Decoded) -> list[Reading]:
+        log_probs, spans = decoded
         self.kept.extend(log_probs)
         return read_spans(log_probs, spans, self.network.alphabet)
 

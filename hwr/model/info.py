@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from hwr.errors import ModelError
 from hwr.model.vgsl import MAX_HEIGHT
 from hwr.settings import Range, Settings, from_dict
-from hwr.text import Alphabet
+from hwr.text import Alphabet, Direction
 
 FORMAT_VERSION = 1
 MAX_STRIDE = 256
@@ -23,6 +23,7 @@ class ModelInfo(Settings):
         alphabet: characters in the order of their labels 1, 2, ...
         height: line height in pixels.
         normalisation, normalisation_version: the line normalisation that the weights were trained with.
+        text_direction: `rtl` if lines with right-to-left letters begin at the right; see `hwr.text.Alphabet`.
         stride: columns for one time step; a line of `width` columns has ceil(width / stride) time steps.
         name, licence, trained_on: for people; trained_on maps a set to {"lines": n, "licence": ...}.
         validation: set -> {"cer": x, "lines": n}.
@@ -36,6 +37,7 @@ class ModelInfo(Settings):
     normalisation: str
     normalisation_version: Annotated[int, Range(0, 1_000_000)]
     stride: Annotated[int, Range(1, MAX_STRIDE)]
+    text_direction: Direction = "ltr"
     name: str = ""
     licence: str = ""
     trained_on: dict[str, Any] = field(default_factory=dict)
@@ -51,7 +53,7 @@ class ModelInfo(Settings):
 
     def make_alphabet(self) -> Alphabet:
         """Return the alphabet as an object."""
-        return Alphabet(self.alphabet)
+        return Alphabet(self.alphabet, self.text_direction)
 
     def to_json(self) -> str:
         """Return one line of JSON."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from hwr.decode.confidence import score_lines, score_words
 from hwr.decode.lattice import LabelSpan, alignments
-from hwr.decode.reading import find_characters
+from hwr.decode.reading import find_characters, logical_words
 from hwr.errors import DataError, InputError, MissingDependency
 from hwr.files.documents import to_grey
 from hwr.files.images import GreyImage, decode_image
@@ -187,14 +187,16 @@ class Aligner:
         """The result of one line from the log-probabilities of its text and of its words."""
         height, width = line.image.shape
         text = normalise_text(line.text)
+        confidences = np.exp(word_scores).tolist()
+        shown, order = logical_words(" ".join(word.text for word in found), self.alphabet.direction)
         words = tuple(
             Word(
-                word.text,
-                min(confidence, 1.0),
-                _box(word.outline, line.image),
-                characters=_characters(word, line.image),
+                word,
+                min(confidences[place], 1.0),
+                _box(found[place].outline, line.image),
+                characters=_characters(found[place], line.image),
             )
-            for word, confidence in zip(found, np.exp(word_scores).tolist(), strict=True)
+            for word, place in zip(shown.split(), order, strict=True)
         )
         return AlignedLine(
             image=line.name,

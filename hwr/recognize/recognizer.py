@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hwr.decode.confidence import find_calibration, read_spans
 from hwr.decode.lattice import LabelSpan
-from hwr.decode.reading import Reading
+from hwr.decode.reading import Reading, logical_words
 from hwr.errors import HwrError
 from hwr.files.documents import open_pages, page_of, to_grey
 from hwr.files.images import GreyImage
@@ -92,6 +92,11 @@ class Recognizer:
         self.name = self.info.name or Path(model).stem
         self.decoder = make_decoder(decoder, self.info.decoder, self.alphabet, self.name)
         self.calibration = find_calibration(self.info.decoder, self.decoder.name, model)
+
+    @property
+    def height(self) -> int:
+        """Height of normalised lines, in pixels."""
+        return self.info.height
 
     def read(
         self,
@@ -186,6 +191,10 @@ class Recognizer:
         """
         return [reading for reading, _ in self._read(lines)]
 
+    def read_normalised(self, lines: Sequence[GreyImage], /) -> list[Reading]:
+        """Read lines that are normalised already, ink of shape (`height`, W); the results are in their order."""
+        return read_spans(*self._decode(lines), self.alphabet, self.calibration)
+
     def read_line_pages(self, images: Sequence[tuple[str, GreyImage]]) -> list[Page]:
         """Read images of lines and return each as a page of one line; without lines where nothing was read.
 
@@ -220,9 +229,10 @@ class Recognizer:
     ) -> tuple[Word, ...]:
         """The words with the boxes of their ink on the page of `size`, width and height."""
         found = find_words(reading.characters, normalised, self.info.stride)
+        text, order = logical_words("".join(span.character for span in reading.characters), self.alphabet.direction)
         return tuple(
-            Word(word.text, confidence, clip_box(bounding_box(cut.page_points(word.outline)), size))
-            for word, confidence in zip(found, reading.words, strict=True)
+            Word(word, confidence, clip_box(bounding_box(cut.page_points(found[place].outline)), size))
+            for word, confidence, place in zip(text.split(), reading.words, order, strict=True)
         )
 
     def decode_lines(self, lines: Sequence[GreyImage]) -> Decoded:
@@ -233,6 +243,10 @@ class Recognizer:
             lines: as in `read_lines`.
         """
         return self._decode([normalise_line(line, self.info.height) for line in lines])
+
+    def decode_normalised(self, lines: Sequence[GreyImage], /) -> Decoded:
+        """Do as `decode_lines` with lines that are normalised already."""
+        return self._decode(lines)
 
     def _decode(self, normalised: Sequence[GreyImage]) -> Decoded:
         log_probs = self._runtime.log_probs(normalised)

@@ -1,0 +1,44 @@
+"""A set that is stored normalised, in shards, is read as the same set of images."""
+
+from pathlib import Path
+
+import pytest
+
+from hwr.errors import DataError
+from hwr.evaluate.lines import ScoredLine, read_set
+from hwr.evaluate.sets import find_sets
+from hwr.evaluate.tuning import read_network_lines
+from hwr.recognize.recognizer import Recognizer
+from hwr.store.lines import LineStore
+from hwr.store.normalised import line_ink, made_here, normalised_line
+from hwr.store.writing import write_lines
+
+SAMPLES = Path(__file__).parents[2] / "data" / "samples" / "lines" / "val.parquet"
+
+
+def make(folder: Path, height: int) -> Path:
+    lines = (normalised_line(line, line_ink(line, None, height)) for line in LineStore(SAMPLES))
+    written = write_lines(folder / "val.parquet", lines, made_here(height), shard_size=30_000)
+    assert len(written.files) > 1
+    return folder
+
+
+def test_readings_and_network_output_are_the_same(tmp_path: Path) -> None:
+    recognizer = Recognizer(threads=1)
+    [found, raw], failed = find_sets([make(tmp_path / "set", recognizer.height), SAMPLES], "val")
+    assert (found.name, found.split, failed) == ("set", "val", [])
+    expected = list(read_set(raw, recognizer))
+    lines = list(read_set(found, recognizer))
+    assert len(lines) == len(expected) == 40
+    for line, other in zip(lines, expected, strict=True):
+        assert isinstance(line, ScoredLine) and isinstance(other, ScoredLine)
+        assert (line.id, line.reading, line.confidence) == (other.id, other.reading, other.confidence)
+    for one, another in zip(read_network_lines(found, recognizer), read_network_lines(raw, recognizer), strict=True):
+        assert (one.log_probs == another.log_probs).all()
+
+
+def test_another_height_is_refused(tmp_path: Path) -> None:
+    recognizer = Recognizer(threads=1)
+    [found], _ = find_sets([make(tmp_path / "set", recognizer.height + 8)], "val")
+    with pytest.raises(DataError, match=f"at height {recognizer.height} is needed"):
+        next(iter(read_set(found, recognizer)))
