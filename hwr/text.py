@@ -98,8 +98,9 @@ class Alphabet:
 def to_display(text: str, direction: Direction) -> str:
     """Return text in the order in which its characters are on paper, from left to right, brackets mirrored.
 
-    After the Unicode Bidirectional Algorithm (UAX 9), without its rule N0 of paired brackets. Combining marks stay behind their letters. Text without letters
-    of a right-to-left script is returned as it is; other lines begin at the right if `direction` is `rtl`.
+    After the Unicode Bidirectional Algorithm (UAX 9), without its rule N0 of paired brackets. Combining marks stay
+    behind their letters. Text without letters of a right-to-left script is returned as it is; other lines begin at the
+    right if `direction` is `rtl`.
     """
     return text if not has_right_to_left(text) else "".join(sign for _, sign in _arrange(text, direction))
 
