@@ -66,11 +66,11 @@ class Settings:
             object.__setattr__(self, name, _convert(getattr(self, name), rule, name))
 
 
-T = TypeVar("T", bound=Settings)
+T = TypeVar("T")
 
 
 def from_dict(cls: type[T], values: object, where: object, error: type[HwrError] = UsageError) -> T:
-    """Build settings from a table of plain values; `where` begins the message of an error.
+    """Build settings, or another dataclass, from a table of plain values; `where` begins the message of an error.
 
     Raises:
         UsageError (or `error`): an unknown or missing key, a value of the wrong type or outside its range.
@@ -140,7 +140,9 @@ def _table(cls: Any, values: object) -> Any:
     for item in fields(cls):
         if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
             raise UsageError(f"the key {item.name!r} is missing")
-    return cls(**values)
+    if issubclass(cls, Settings):  # which converts its values itself
+        return cls(**values)
+    return cls(**{name: _convert(value, rules[name], name) for name, value in values.items()})
 
 
 def _convert(value: Any, rule: Any, name: str, marks: tuple[Any, ...] = ()) -> Any:
@@ -177,7 +179,7 @@ def _sequence(value: Any, parts: tuple[Any, ...], name: str, marks: tuple[Any, .
 
 
 def _single(value: Any, rule: Any, name: str, marks: tuple[Any, ...]) -> Any:
-    if issubclass(rule, Settings):
+    if isinstance(rule, type) and is_dataclass(rule):
         if isinstance(value, rule):
             return value
         try:

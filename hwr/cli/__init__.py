@@ -14,6 +14,7 @@ from hwr.errors import EXIT_BROKEN_PIPE, EXIT_ERROR, EXIT_FAULT, EXIT_INTERRUPTE
 
 COMMANDS = {
     "recognize": "Read pages or lines of handwriting.",
+    "convert": "Write pages in other formats, without reading them again.",
     "align": "Find the words of a known text in the image of its line.",
     "prepare": "Turn images and transcripts into a line store.",
     "train": "Train a model on line stores.",

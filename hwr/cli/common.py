@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -11,7 +12,10 @@ import click
 from hwr.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
+    from hwr.formats import Format
     from hwr.recognize.decoder import DecoderOptions
+    from hwr.recognize.inputs import Inputs
+    from hwr.recognize.outputs import Output
     from hwr.store.columns import Columns
     from hwr.text import Alphabet
 
@@ -166,6 +170,61 @@ def text_file(path: Path | None) -> Iterator[Callable[[str], None]]:
                 raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
         yield write
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    """Return names of output formats that are separated by commas.
+
+    Raises:
+        BadParameter: there is no such format.
+    """
+    from hwr.formats import FORMATS
+
+    names = tuple(part.strip() for part in text.split(","))
+    for name in names:
+        if name not in FORMATS:
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(FORMATS)}.")
+    return names
+
+
+def format_option(command: Function) -> Function:
+    """Add the option for one or several output formats, `formats`: a tuple of names for each time it is given."""
+    from hwr.formats import FORMATS
+
+    help = f"{', '.join(FORMATS)}. Several are separated by commas.  [default: from the ending of FILE, or text]"
+    return click.option("--format", "formats", type=parse_formats, multiple=True, metavar="NAME,...", help=help)(
+        command
+    )
+
+
+def choose_formats(formats: Iterable[tuple[str, ...]], output: str | None) -> "list[Format]":
+    """Return the formats that were named; otherwise the one that the ending of the output stands for, or text."""
+    from hwr.formats import FORMATS
+
+    if names := [name for names in formats for name in names]:
+        return [FORMATS[name] for name in dict.fromkeys(names)]
+    ending = next((form for form in FORMATS.values() if output and output.lower().endswith(form.suffix)), None)
+    return [ending or FORMATS["text"]]
+
+
+def find_output(forms: "Sequence[Format]", inputs: "Inputs", output: str | None, force: bool) -> "Output":
+    """Return where the results go.
+
+    Raises:
+        UsageError: they do not fit there.
+    """
+    from hwr.recognize.outputs import StreamOutput, make_file_output
+
+    if output is not None:
+        return make_file_output(forms, inputs, output, force)
+    if len(forms) > 1:
+        raise UsageError(f"{' and '.join(form.name for form in forms)} need a folder: name one with -o")
+    (form,) = forms
+    if inputs.several and not (form.headed or form.streams):
+        raise UsageError(f"several inputs do not fit on stdout as {form.name}; name a file or folder with -o")
+    if form.binary and sys.stdout.isatty():
+        raise UsageError(f"{form.name} is binary and not for a terminal; name a file with -o")
+    return StreamOutput(form, sys.stdout.buffer, inputs.several)
 
 
 def force_option(command: Function) -> Function:

@@ -1,7 +1,9 @@
 """`hwr recognize`: read pages or lines of handwriting."""
 
 import sys
+import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +14,21 @@ from hwr.cli.common import (
     DECODER,
     FILE,
     Rate,
+    choose_formats,
     decoder_options,
+    find_output,
     force_option,
+    format_option,
     make_decoder_options,
     model_option,
 )
-from hwr.cli.terminal import say
 from hwr.errors import Outcome, UsageError
-from hwr.formats import FORMATS, Format, find_format
+from hwr.formats import FORMATS, Format
 
 if TYPE_CHECKING:
     from hwr.recognize.given_lines import GivenLines
     from hwr.recognize.inputs import Inputs
-    from hwr.recognize.job import Counts, RunOptions
+    from hwr.recognize.job import JobOptions, ReadingJob
     from hwr.recognize.outputs import Output
 
 FOUND = "it applies to lines that are found on a page"
@@ -34,20 +38,22 @@ FOUND = "it applies to lines that are found on a page"
     "recognize",
     cls=Command,
     sections={
-        "Input": ("as_lines", "lines_path", "page_numbers", "password"),
+        "Input": ("as_lines", "lines_path", "page_numbers", "password", "password_file"),
         "Lines of a page": ("order", "only"),
         "Model": ("model", *DECODER),
-        "Output": ("format_name", "output", "force", "skip_existing", "min_confidence"),
+        "Output": ("formats", "output", "force", "skip_existing", "min_confidence"),
     },
     examples=[
         ("hwr recognize page.png", "Print the text of a page."),
-        ("hwr recognize scans/ --format pdf -o out/", "Make a searchable PDF of each image in a folder."),
+        ("hwr recognize scans/ -o book.pdf", "Make one searchable PDF of all images in a folder."),
+        ("hwr recognize scans/ --format text,alto -o out/", "Write the text and the ALTO of each image."),
     ],
     rules=[
         Rule("as_lines", excludes=("lines_path",), reason="an image is one line, or a page with lines"),
         Rule("order", excludes=("as_lines", "lines_path"), reason=FOUND),
         Rule("only", excludes=("as_lines", "lines_path"), reason=FOUND),
         Rule("skip_existing", excludes=("force",), needs=("output",)),
+        Rule("password", excludes=("password_file",)),
     ],
 )
 @click.argument("sources", metavar="INPUT...", nargs=-1, required=True, type=FILE)
@@ -66,17 +72,15 @@ FOUND = "it applies to lines that are found on a page"
 )
 @click.option("--only", type=click.Choice(["handwritten", "printed"]), help="Read only these lines.")
 @click.option("--pages", "page_numbers", metavar="LIST", help="Pages of each document to read, such as 1-3,7.")
-@click.option("--password", metavar="TEXT", help="Password for encrypted PDFs.")
+@click.option("--password", metavar="TEXT|-", help="Password for encrypted PDFs; - asks for it.")
+@click.option("--password-file", type=FILE, metavar="FILE", help="File with the password on its first line.")
 @model_option
-@click.option("--format", "format_name", type=click.Choice(list(FORMATS)), default="text", show_default=True)
+@format_option
 @click.option("-o", "--output", metavar="FILE|DIR", help="Write here instead of to stdout.")
 @force_option
 @click.option("--skip-existing", is_flag=True, help="Skip pages and documents whose result exists.")
 @click.option(
-    "--min-confidence",
-    type=Rate(),
-    metavar="P",
-    help="Mark words with a lower confidence; in text as [word?].",
+    "--min-confidence", type=Rate(), metavar="P", help="Mark words with a lower confidence; in text: [word?]."
 )
 @decoder_options
 @click.pass_context
@@ -85,7 +89,7 @@ def command(
     /,
     sources: tuple[Path, ...],
     model: str | None,
-    format_name: str,
+    formats: tuple[tuple[str, ...], ...],
     output: str | None,
     force: bool,
     decoding: dict[str, Any],
@@ -96,53 +100,42 @@ def command(
     Several pages on stdout: each page's text has a header line; JSON is one object per line. Other formats require -o;
     binary output is never written to a terminal.
 
-    With -o, one input goes to a file and several go to a folder, at the same relative paths. A document with many pages
-    (PDF, TIFF) becomes one file; as alto, page and overlay, one file per page.
+    With -o FILE, everything goes to one file; its ending chooses the format, unless --format does. ALTO, PAGE and
+    overlays have a file for each page, so several pages need -o DIR. In a folder, each document has one file (ALTO,
+    PAGE and overlays: each page), at the same relative path as the input.
     """
-    from hwr.cli.recognize_display import Display
     from hwr.recognize.inputs import find_inputs
-    from hwr.recognize.job import Run
-    from hwr.recognize.models import DEFAULT_MODEL
-    from hwr.recognize.recognizer import Recognizer
 
     warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow warns about odd tags in images that it reads well
-    form, decoder = find_format(format_name), make_decoder_options(decoding)
+    forms = choose_formats(formats, output)
     inputs = find_inputs(sources)
     if not inputs.several and inputs.failed:
         raise inputs.failed[0]
-    options = run_options(form, inputs.several, values)
-    target = find_output(form, inputs, output, force)
-    bar = output is not None or not sys.stdout.isatty()
-    with Display(
-        len(inputs.files), bar and (len(inputs.files) > 1 or output is not None), context.obj["verbose"]
-    ) as display:
-        for error in inputs.failed:
-            display.failed(error)
-        run = Run(lambda: Recognizer(model or DEFAULT_MODEL, decoder=decoder), target, options, display)
-        run.counts.failed += len(inputs.failed)
-        counts = run.read(inputs.files)
-    return close(counts, len(inputs.files) + len(inputs.failed))
+    options = job_options(forms, inputs.several, values)
+    target = find_output(forms, inputs, output, force)
+    return read(inputs, target, options, (model, decoding), output, context.obj["verbose"])
 
 
-def run_options(form: Format, several: bool, values: dict[str, Any]) -> "RunOptions":
+def job_options(forms: Sequence[Format], several: bool, values: dict[str, Any]) -> "JobOptions":
     """Return how documents are read.
 
     Raises:
-        UsageError: an option that has no effect on the format; numbers of pages that cannot be understood.
-        InputError: the file or folder of --lines does not exist.
+        UsageError: an option that has no effect on a format; numbers of pages that cannot be understood.
+        InputError: the file or folder of --lines does not exist, or the file with the password.
     """
     from hwr.files.documents import parse_pages
-    from hwr.recognize.job import RunOptions
+    from hwr.recognize.job import JobOptions
     from hwr.recognize.recognizer import PageOptions
 
-    if values["min_confidence"] is not None and not form.marks:
+    unable = next((form.name for form in forms if not form.marks), None)
+    if values["min_confidence"] is not None and unable:
         able = ", ".join(name for name, entry in FORMATS.items() if entry.marks)
-        raise UsageError(f"--min-confidence: {form.name} cannot mark uncertain words; these formats can: {able}")
-    return RunOptions(
+        raise UsageError(f"--min-confidence: {unable} cannot mark uncertain words; these formats can: {able}")
+    return JobOptions(
         values["as_lines"],
-        form.needs_pixels,
+        any(form.needs_pixels for form in forms),
         parse_pages(values["page_numbers"]) if values["page_numbers"] is not None else (),
-        values["password"],
+        find_password(values["password"], values["password_file"]),
         values["skip_existing"],
         values["min_confidence"],
         find_given(values["lines_path"], several),
@@ -150,22 +143,19 @@ def run_options(form: Format, several: bool, values: dict[str, Any]) -> "RunOpti
     )
 
 
-def find_output(form: Format, inputs: "Inputs", output: str | None, force: bool) -> "Output":
-    """Return where the results go.
+def find_password(password: str | None, file: Path | None) -> str | None:
+    """Return the password that was given, or ask for it.
 
     Raises:
-        UsageError: they do not fit there.
+        InputError: the file with the password cannot be used.
     """
-    from hwr.recognize.outputs import FileOutput, StreamOutput, find_targets
+    from hwr.files.texts import read_text
 
-    if output is not None:
-        targets = find_targets(inputs, output, form.suffix)
-        return FileOutput(form, dict(zip(inputs.files, targets, strict=True)), force)
-    if inputs.several and not (form.headed or form.streams):
-        raise UsageError(f"several inputs as {form.name} do not fit on stdout; name a folder with -o")
-    if form.binary and sys.stdout.isatty():
-        raise UsageError(f"{form.name} is binary and not for a terminal; name a file with -o")
-    return StreamOutput(form, sys.stdout.buffer, inputs.several)
+    if file is not None:
+        return read_text(file).decode("utf-8-sig").partition("\n")[0].rstrip("\r")
+    if password == "-":
+        return str(click.prompt("Password", hide_input=True, err=True))
+    return password
 
 
 def find_given(path: Path | None, several: bool) -> "GivenLines | None":
@@ -179,11 +169,54 @@ def find_given(path: Path | None, several: bool) -> "GivenLines | None":
     return given
 
 
-def close(counts: "Counts", inputs: int) -> Outcome:
-    """Return the outcome; how many pages were skipped and how many failed goes to stderr."""
-    kind = "inputs" if counts.total == inputs else "pages"
-    if counts.skipped:
-        say(f"{counts.skipped} of {counts.total} {kind} skipped: their results exist")
-    if counts.failed and counts.total > 1:
-        say(f"{counts.failed} of {counts.total} {kind} failed")
+def read(
+    inputs: "Inputs",
+    target: "Output",
+    options: "JobOptions",
+    reader: tuple[str | None, dict[str, Any]],
+    output: str | None,
+    verbose: bool,
+) -> Outcome:
+    """Read the inputs with a model and its decoder options, and print what happens."""
+    from hwr.cli.job_display import Display, say_summary
+    from hwr.recognize.job import ReadingJob
+    from hwr.recognize.models import DEFAULT_MODEL
+    from hwr.recognize.recognizer import Recognizer
+
+    model, decoder = reader[0] or DEFAULT_MODEL, make_decoder_options(reader[1])
+    bar = output is not None or (len(inputs.files) > 1 and not sys.stdout.isatty())
+    started = time.monotonic()
+    with Display(len(inputs.files), bar, verbose) as display:
+        for error in inputs.failed:
+            display.failed(error)
+
+        def settings() -> str:
+            return repr((describe_model(model), decoder, options.as_lines, options.given, options.page))
+
+        job = ReadingJob(lambda: Recognizer(model, decoder=decoder), target, options, display, settings)
+        job.counts.failed += len(inputs.failed)
+        try:
+            counts = job.read(inputs.files)
+        except KeyboardInterrupt:
+            display.note(how_to_continue(job, output))
+            raise
+    say_summary(counts, output, time.monotonic() - started)
     return Outcome(counts.read + counts.skipped, counts.failed)
+
+
+def describe_model(name: str) -> tuple[object, ...]:
+    """Return what tells one version of a model from another, without reading it."""
+    from hwr.recognize.models import find_model
+
+    path = find_model(name).safetensors
+    facts = path.stat()
+    return (str(path.resolve()), facts.st_size, facts.st_mtime_ns)
+
+
+def how_to_continue(job: "ReadingJob", output: str | None) -> str:
+    """Return what the user can do after an interruption."""
+    if output is None:
+        return "interrupted"
+    if job.output.joins and job.unfinished:
+        return f"interrupted; the same command continues after the {job.unfinished} pages that were read"
+    return "interrupted; the same command with --skip-existing continues"

@@ -148,8 +148,11 @@ class _Guard(io.RawIOBase):
             return len(chunk)
         shown = chunk if self._decode is None else printable(self._decode(chunk), lines=True).encode()
         try:
-            if self._raw is None:
+            if self.original is None:
                 raise OSError(9, "the stream is closed")
+            if self._raw is None:  # a stream of text without bytes below it, such as that of an editor
+                self.original.write(shown.decode())
+                return len(chunk)
             rest = memoryview(shown)
             while rest:
                 count = self._raw.write(rest)

@@ -1,18 +1,24 @@
 """Writing files so that a crash, a full disk or a kill never leaves half of one."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from hwr.errors import OutputError
 
+_TEMPORARY = re.compile(r"\..+\.(\d{1,10})\.tmp")
+"""Names of temporary files; the number is that of the process."""
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; when the block ends well it is fsynced and renamed to `path`.
+    """Yield a temporary path in the folder of `path`; when the block ends, it is fsynced and renamed to `path`.
 
-    When the block raises, the temporary file is removed and what was at `path` before stays as it was.
+    When the block raises, the temporary file is removed and what was at `path` before stays as it was. Temporary files
+    that killed processes left in the folder are removed.
 
     Raises:
         OutputError: the folder cannot be written, the disk is full.
@@ -20,6 +26,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path.parent.absolute())
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
@@ -33,9 +40,33 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable."""
+    """Make a rename in `folder` durable, where the system can."""
+    if os.name != "posix":  # Windows opens no folders
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@cache
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of processes that have ended; once for each folder, which may have many files."""
+    for entry in os.scandir(folder):
+        found = _TEMPORARY.fullmatch(entry.name)
+        if found and not _is_running(int(found[1])):
+            with suppress(OSError):
+                os.unlink(entry)
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":  # there, the file of a running process cannot be removed anyway
+        return process == os.getpid()
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it belongs to another user
+        return True
+    return True

@@ -1,4 +1,4 @@
-"""What the user named -> files to read."""
+"""Named files, folders and patterns -> files to read."""
 
 import glob
 from collections.abc import Sequence
@@ -32,7 +32,24 @@ IMAGE_SUFFIXES = frozenset(
         ".webp",
     }
 )
-"""Endings of the files that are read from a folder; a file that is named itself is read whatever its ending."""
+"""Endings of images and PDFs."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of files to look for in folders.
+
+    Attributes:
+        suffixes: their endings, in small letters; a file that the user names is taken whatever its ending.
+        name: what messages call them.
+    """
+
+    suffixes: frozenset[str]
+    name: str
+
+
+IMAGES = Kind(IMAGE_SUFFIXES, "images or PDFs")
+RESULTS = Kind(frozenset({".json", ".jsonl", ".xml"}), "JSON, PAGE or ALTO files")
 
 
 @dataclass(frozen=True)
@@ -45,18 +62,18 @@ class InputFile:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files to read, in order, and what cannot be read; `several` when results need a folder to go to."""
+    """The files to read, in order, and the inputs that are missing; `several` where there may be more than one file."""
 
     files: tuple[InputFile, ...]
     failed: tuple[HwrError, ...]
     several: bool
 
 
-def find_inputs(sources: Sequence[Path]) -> Inputs:
-    """Files as they are named; folders are searched for images, with their subfolders, in the order of the names.
+def find_inputs(sources: Sequence[Path], kind: Kind = IMAGES) -> Inputs:
+    """Return the files that the user named, and those of a kind in named folders and their subfolders, sorted by name.
 
-    Patterns such as `scans/*.jpg` that no shell has expanded are; `-` is the standard input. Hidden files and folders
-    are left out. A file that was found twice is read once.
+    Patterns such as `scans/*.jpg` that no shell has expanded are expanded; `-` is stdin. Hidden files and folders are
+    left out. A file that is found twice is taken once.
     """
     files: dict[Path, InputFile] = {}
     failed: list[HwrError] = []
@@ -66,18 +83,18 @@ def find_inputs(sources: Sequence[Path]) -> Inputs:
             files.setdefault(source, InputFile(source, Path(STDIN_NAME)))
         elif source.is_dir():
             several = True
-            found = _images_below(source)
+            found = _files_below(source, kind)
             if not found:
-                failed.append(InputError(f"{source}: no images or PDFs in this folder"))
+                failed.append(InputError(f"{source}: no {kind.name} in this folder"))
             for path in found:
                 files.setdefault(path.absolute(), InputFile(path, path.relative_to(source)))
         elif source.exists():
             files.setdefault(source.absolute(), InputFile(source, Path(source.name)))
         elif glob.has_magic(str(source)):
             several = True
-            matches = _expand(source)
+            matches = _expand(source, kind)
             if not matches:
-                failed.append(InputError(f"{source}: no file fits this pattern"))
+                failed.append(InputError(f"{source}: no file matches this pattern"))
             for match in matches:
                 files.setdefault(match.path.absolute(), match)
         else:
@@ -85,20 +102,33 @@ def find_inputs(sources: Sequence[Path]) -> Inputs:
     return Inputs(tuple(files.values()), tuple(failed), several or len(files) + len(failed) > 1)
 
 
-def _images_below(folder: Path) -> list[Path]:
-    paths = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-    return sorted(path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+def _files_below(folder: Path, kind: Kind) -> list[Path]:
+    """Return the files of a kind in a folder; links to folders are followed, each real folder once."""
+    found = []
+    seen = {folder.resolve()}
+    waiting = [folder]
+    while waiting:
+        for path in waiting.pop().iterdir():
+            if path.name.startswith("."):
+                continue
+            if path.is_dir():
+                if path.resolve() not in seen:
+                    seen.add(path.resolve())
+                    waiting.append(path)
+            elif path.suffix.lower() in kind.suffixes and path.is_file():
+                found.append(path)
+    return sorted(found)
 
 
-def _expand(pattern: Path) -> list[InputFile]:
-    """The files that fit a pattern, in the order of their names; `relative` begins where the pattern begins to vary.
+def _expand(pattern: Path, kind: Kind) -> list[InputFile]:
+    """Return the files that match a pattern, sorted by name; `relative` begins where the pattern begins to vary.
 
-    Folders that fit are searched as if they had been named.
+    Folders that match are searched as if they had been named.
     """
     fixed = Path(*_before_magic(pattern.parts))
     found = []
     for path in sorted(Path(name) for name in glob.glob(str(pattern), recursive=True)):
-        inside = _images_below(path) if path.is_dir() and "**" not in pattern.parts else [path]
+        inside = _files_below(path, kind) if path.is_dir() and "**" not in pattern.parts else [path]
         found += [InputFile(file, file.relative_to(fixed)) for file in inside if file.is_file()]
     return found
 

@@ -1,38 +1,42 @@
-"""Read many documents: one page in memory, failures named, results written as they come."""
+"""Read many documents: one page in memory at a time, failures named, results written as they come."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from statistics import fmean
 from typing import Protocol
 
-from hwr.errors import HwrError, UsageError
+from hwr.errors import HwrError, OutputError, UsageError
 from hwr.files.documents import choose_pages, open_document, page_name
 from hwr.files.pixels import PageImage, grey_of
 from hwr.page.page import Page, mark_uncertain
 from hwr.recognize.given_lines import GivenLines, read_given
 from hwr.recognize.inputs import InputFile
+from hwr.recognize.journal import Journal
 from hwr.recognize.outputs import Output, numbered
 from hwr.recognize.recognizer import COLUMN_BY_COLUMN, PageOptions, Recognizer
 
 LINES_AT_ONCE = 64
-"""Line images that are read together: enough to fill batches of like width."""
-PIXELS_AT_ONCE = 30_000_000
-"""... but no more of them than have so many pixels."""
+"""Line images that are read together: enough to fill batches of similar width."""
+MAX_PIXELS_AT_ONCE = 30_000_000
+"""Upper limit on their pixels together."""
+LOW_CONFIDENCE = 0.5
+"""A page whose words have a lower mean confidence is counted as doubtful."""
 
 
 @dataclass(frozen=True)
-class RunOptions:
+class JobOptions:
     """How documents are read.
 
     Attributes:
         as_lines: each image is one line, not a page.
-        colour: the output wants the colours of the pages.
-        pages: numbers of the pages that are read; all if empty.
-        password: of encrypted PDFs.
-        skip_existing: pages and documents whose result is there are left out.
-        min_confidence: words below it are marked.
-        given: the lines to read; they are found if it is None.
-        page: of the lines that are found.
+        colour: the output needs the colours of the pages.
+        pages: numbers of the pages to read; all if empty.
+        password: for encrypted PDFs.
+        skip_existing: leave out pages and documents whose result exists.
+        min_confidence: mark words with a lower confidence.
+        given: the lines to read; lines are found if it is None.
+        page: how lines are found and ordered.
     """
 
     as_lines: bool = False
@@ -45,32 +49,42 @@ class RunOptions:
     page: PageOptions = COLUMN_BY_COLUMN
 
 
-class Watcher(Protocol):
-    """Is told what happens."""
+class Progress(Protocol):
+    """Receives the events of a reading job."""
 
     def opened(self, pages: int) -> None:
-        """A document was opened, of which so many pages are read."""
+        """A document was opened, of which `pages` pages will be read."""
 
     def begin(self, name: str) -> None:
-        """A page is read now."""
+        """The reading of a page begins."""
 
     def done(self, pages: int = 1) -> None:
-        """So many pages are dealt with: read, failed or skipped."""
+        """Pages were read, failed or were skipped."""
 
     def failed(self, error: HwrError) -> None:
         """A page or a document could not be read or written."""
 
     def note(self, text: str) -> None:
-        """Something that the user should know, and that is no failure."""
+        """Something that is not a failure, and that the user should know."""
 
 
 @dataclass
 class Counts:
-    """What became of the pages; a document that could not be opened counts as one."""
+    """Numbers of pages by what became of them; a document that could not be opened counts as one page.
+
+    Attributes:
+        read: pages that were read and written.
+        resumed: pages among them that an interrupted job had read.
+        doubtful: pages among them with a low confidence.
+        lines: lines on the pages that were read.
+    """
 
     read: int = 0
     failed: int = 0
     skipped: int = 0
+    resumed: int = 0
+    doubtful: int = 0
+    lines: int = 0
 
     @property
     def total(self) -> int:
@@ -80,7 +94,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Task:
-    """A page that is to be read; it can be loaded until the next one is asked for."""
+    """A page to read; it can be loaded until the next one is asked for."""
 
     file: InputFile
     name: str
@@ -88,61 +102,82 @@ class Task:
 
 
 @dataclass
-class Run:
-    """Reads documents with one recognizer to one output.
+class ReadingJob:
+    """Reads documents with one recognizer and writes them to one output.
 
-    The recognizer is made when the first page has been loaded: where there is nothing to read, nothing is waited for.
+    The recognizer is made when the first page has been loaded: where there is nothing to read, there is nothing to
+    wait for.
+
+    Attributes:
+        unfinished: pages that were read, of a document that is not written yet.
+        make_settings: returns everything on which the reading of a page depends; pages that an interrupted job left
+            are used only under equal settings.
     """
 
     make_recognizer: Callable[[], Recognizer]
     output: Output
-    options: RunOptions
-    watcher: Watcher
+    options: JobOptions
+    progress: Progress
+    make_settings: Callable[[], str] = str
     counts: Counts = field(default_factory=Counts)
     _loaded: list[tuple[InputFile, PageImage]] = field(default_factory=list)
     _document: InputFile | None = None
+    _journal: Journal | None = None
+    unfinished: int = 0
+    _lost: set[InputFile] = field(default_factory=set)
 
     @cached_property
     def recognizer(self) -> Recognizer:
         """Reads the pages."""
         return self.make_recognizer()
 
-    def read(self, files: Sequence[InputFile]) -> Counts:
-        """Read all files and write what was read; returns how many pages were read, failed and were skipped.
+    @cached_property
+    def settings(self) -> str:
+        """Everything on which the reading of a page depends."""
+        return self.make_settings()
 
-        What fails is told to the watcher; the others go on. When it is interrupted, nothing is left of a document
-        that was not written to its end.
+    def read(self, files: Sequence[InputFile]) -> Counts:
+        """Read all files and write the results; return how many pages were read, failed and were skipped.
+
+        Failures are reported to `progress`, and the other pages are read. After an interruption nothing is left of a
+        document that was not written to its end, except its journal (`Output.partial`).
         """
         at_once = LINES_AT_ONCE if self.options.as_lines else 1
         try:
             for task in self._tasks(files):
                 self._load(task)
-                if len(self._loaded) >= at_once or sum(i.pixels.size for _, i in self._loaded) > PIXELS_AT_ONCE:
+                if len(self._loaded) >= at_once or sum(i.pixels.size for _, i in self._loaded) > MAX_PIXELS_AT_ONCE:
                     self._handle()
             self._handle()
-            self._end_document(None)
+            self._settle(self.output.finish)
         finally:
             self.output.abandon()
+            if self._journal is not None:
+                self._journal.close()
         return self.counts
 
     def _tasks(self, files: Sequence[InputFile]) -> Iterator[Task]:
-        """The pages to read; a document is open while its pages are asked for."""
-        skip, options = self.options.skip_existing, self.options
+        """Yield the pages to read; a document is open while its pages are asked for."""
+        options = self.options
         for file in files:
-            if skip and self.output.exists(file, 0, 1):
+            if options.skip_existing and self.output.exists(file, 0, 1):
                 self._skip()
                 continue
+            self.settings  # noqa: B018  raises for a model that does not exist, once and not for each file
             try:
                 with open_document(file.path, password=options.password) as document:
                     numbers = choose_pages(options.pages, document)
                     self._check(file, document.count, len(numbers))
-                    self.watcher.opened(len(numbers))
+                    self.progress.opened(len(numbers))
                     for number in numbers:
-                        if skip and self.output.exists(file, number, document.count):
+                        if options.skip_existing and self.output.exists(file, number, document.count):
                             self._skip()
-                            continue
-                        name = page_name(document.name, number, document.count)
-                        yield Task(file, name, partial(document.page, number, options.colour))
+                        elif file in self._lost:
+                            self.counts.failed += 1
+                            self.progress.done()
+                        else:
+                            name = page_name(document.name, number, document.count)
+                            yield Task(file, name, partial(document.page, number, options.colour))
             except HwrError as error:
                 self._fail(error)
 
@@ -150,9 +185,15 @@ class Run:
         if chosen > 1 and self.options.given is not None and not self.options.given.path.is_dir():
             raise UsageError(f"{file.path}: {count} pages, but --lines names one file; name a folder with their XML")
         self.output.check(file, count, chosen)
+        path = self.output.partial(file, chosen)
+        if self._journal is not None and path != self._journal.path:
+            self._handle()
+            self._end_document()
+        if path is not None and self._journal is None:
+            self._journal = Journal(path, self.settings)
 
     def _load(self, task: Task) -> None:
-        self.watcher.begin(task.name)
+        self.progress.begin(task.name)
         try:
             self._loaded.append((task.file, task.load()))
         except HwrError as error:
@@ -162,63 +203,98 @@ class Run:
         """Read and write the pages that are loaded, and forget them."""
         if not self._loaded:
             return
-        pages = self._read_all()
-        for (file, image), page in zip(self._loaded, pages, strict=True):
+        loaded, self._loaded = self._loaded, []
+        for (file, image), page in zip(loaded, self._read_all(loaded), strict=True):
             try:
                 if isinstance(page, HwrError):
                     raise page
-                if file != self._document:
-                    self._end_document(file)
+                if self._document not in (None, file):
+                    self._end_document()
+                self._document = file
                 self._write(file, page, image)
             except HwrError as error:
                 self._fail(error)
-        self._loaded.clear()
 
-    def _read_all(self) -> Sequence[Page | HwrError]:
-        if self.options.as_lines:
-            return self.recognizer.read_line_pages([(image.name, grey_of(image.pixels)) for _, image in self._loaded])
+    def _read_all(self, loaded: Sequence[tuple[InputFile, PageImage]]) -> Sequence[Page | HwrError]:
+        """Return the pages: those that an interrupted job read, and the others now."""
+        known = [self._journal.find(file, image.number) if self._journal else None for file, image in loaded]
+        missing = [item for item, page in zip(loaded, known, strict=True) if page is None]
+        self.counts.resumed += len(loaded) - len(missing)
+        if missing:
+            self.recognizer  # noqa: B018  raises for a broken model, once and not for each page
+        fresh = iter(self._read_lines(missing) if self.options.as_lines else map(self._read_page, missing))
         pages: list[Page | HwrError] = []
-        for file, image in self._loaded:
-            try:
-                pages.append(self._read_page(file, image))
-            except HwrError as error:
-                pages.append(error)
+        for (file, image), found in zip(loaded, known, strict=True):
+            page = found or next(fresh)
+            if self._journal is not None and found is None and isinstance(page, Page):
+                self._journal.add(file, image.number, page)
+            pages.append(page)
         return pages
 
-    def _read_page(self, file: InputFile, image: PageImage) -> Page:
-        if self.options.given is None:
-            return self.recognizer.read(image, options=self.options.page)
-        relative = numbered(file.relative, file.relative.suffix, image.number, image.count)
-        page, notes = read_given(self.recognizer, image, relative, self.options.given)
+    def _read_lines(self, loaded: Sequence[tuple[InputFile, PageImage]]) -> Sequence[Page | HwrError]:
+        return self.recognizer.read_line_pages([(image.name, grey_of(image.pixels)) for _, image in loaded])
+
+    def _read_page(self, item: tuple[InputFile, PageImage]) -> Page | HwrError:
+        file, image = item
+        try:
+            if self.options.given is None:
+                return self.recognizer.read(image, options=self.options.page)
+            relative = numbered(file.relative, file.relative.suffix, image.number, image.count)
+            page, notes = read_given(self.recognizer, image, relative, self.options.given)
+        except HwrError as error:
+            return error
         for note in notes:
-            self.watcher.note(note)
+            self.progress.note(note)
         return page
 
     def _write(self, file: InputFile, page: Page, image: PageImage) -> None:
         if not page.lines:
             kind = f"{self.options.page.only} writing" if self.options.page.only else "writing"
-            self.watcher.note(f"{page.image}: no {kind} found")
+            self.progress.note(f"{page.image}: no {kind} found")
         if self.options.min_confidence is not None:
             page = mark_uncertain(page, self.options.min_confidence)
-        self.output.add(file, page, image)
-        self.counts.read += 1
-        self.watcher.done()
-
-    def _end_document(self, following: InputFile | None) -> None:
-        """Finish the document that is being written, before another one."""
-        before, self._document = self._document, following
         try:
-            self.output.close()
+            self.output.add(file, page, image)
+        except OutputError:
+            if self.output.joins:  # what was added of the document before is lost with it
+                self.counts.failed += self.unfinished
+                self.unfinished = 0
+                self._lost.add(file)
+            raise
+        self.unfinished += 1
+        self.counts.lines += len(page.lines)
+        self.counts.doubtful += is_doubtful(page)
+        self.progress.done()
+
+    def _end_document(self) -> None:
+        """Finish the document that is being written, before another one."""
+        self._document = None
+        self._settle(self.output.end_document)
+
+    def _settle(self, finish: Callable[[], bool]) -> None:
+        """Finish results; count their pages as read, or as failed if they cannot be written."""
+        try:
+            if not finish():
+                return
+            self.counts.read += self.unfinished
+            if self._journal is not None:
+                self._journal.remove()
         except HwrError as error:
-            assert before is not None
-            self.watcher.failed(error)
-            self.counts.failed += 1
+            self.progress.failed(error)
+            self.counts.failed += self.unfinished
+        self._journal, self.unfinished = None, 0
 
     def _fail(self, error: HwrError) -> None:
-        self.watcher.failed(error)
+        self.progress.failed(error)
         self.counts.failed += 1
-        self.watcher.done()
+        self.progress.done()
 
     def _skip(self) -> None:
         self.counts.skipped += 1
-        self.watcher.done()
+        self.progress.done()
+
+
+def is_doubtful(page: Page) -> bool:
+    """Return whether the mean confidence of the page's words is low."""
+    confidences = [word.confidence for line in page.lines for word in line.words]
+    return bool(confidences) and fmean(confidences) < LOW_CONFIDENCE

@@ -1,12 +1,12 @@
-"""Where results go: a file for each document or page, written aside and renamed, or the standard output."""
+"""Where results go: files, one for each document or page, or stdout. A file is there as a whole or not at all."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
-from hwr.errors import OutputError, UsageError
+from hwr.errors import HwrError, OutputError, UsageError
 from hwr.files.atomic import atomic_write
 from hwr.files.pixels import PageImage
 from hwr.formats import DocumentWriter, Format, to_bytes
@@ -14,21 +14,33 @@ from hwr.page.page import Page
 from hwr.recognize.inputs import InputFile, Inputs
 
 NUMBER_DIGITS = 4
-"""Digits of the page numbers in names of files, at least."""
+"""Minimum number of digits of the page numbers in names of files."""
+
+Targets = Mapping[InputFile, Path]
+T = TypeVar("T")
 
 
 class Output(Protocol):
-    """Takes the pages of one document, is closed, and takes those of the next."""
+    """Takes the pages of the documents, one document after another.
+
+    Attributes:
+        joins: the pages of a document, or of all documents, are lost together if their file cannot be written.
+    """
+
+    joins: bool
 
     def exists(self, file: InputFile, number: int, count: int) -> bool:
-        """Whether the result of a page of `count` stands there already; `number` 0 asks for the whole document."""
+        """Return whether the result of page `number` of `count` exists; `number` 0 asks for the whole document."""
 
     def check(self, file: InputFile, count: int, chosen: int) -> None:
-        """Raise what speaks against reading `chosen` of the `count` pages of a document.
+        """Check, before `chosen` of the `count` pages of a document are read, that their results can be written.
 
         Raises:
-            OutputError, UsageError: its results cannot be written.
+            OutputError, UsageError: they cannot.
         """
+
+    def partial(self, file: InputFile, chosen: int) -> Path | None:
+        """Return where `chosen` pages of a document are kept until their file is whole; None if that is not needed."""
 
     def add(self, file: InputFile, page: Page, image: PageImage) -> None:
         """Write a page.
@@ -37,54 +49,93 @@ class Output(Protocol):
             OutputError: it cannot be written.
         """
 
-    def close(self) -> None:
-        """End the document, if one was begun.
+    def end_document(self) -> bool:
+        """End the document, if one was begun; return whether the results of all pages so far are in place.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: they cannot be written.
         """
 
+    def finish(self) -> bool:
+        """Finish the results of all documents, as `end_document` does for one."""
+
     def abandon(self) -> None:
-        """Leave nothing of a document that is not whole yet."""
+        """Remove what is not finished."""
 
 
-class FileOutput:
-    """Results in files: one for each document where the format joins pages, otherwise one for each page."""
+class PageFiles:
+    """A file for each page. See `Output` for the methods."""
 
-    def __init__(self, form: Format, targets: dict[InputFile, Path], force: bool = False) -> None:
+    joins = False
+
+    def __init__(self, form: Format, targets: Targets, force: bool = False) -> None:
         """Make an output.
 
         Args:
-            targets: the file that each document's result goes to; pages of a document get a number in its name.
+            targets: the file for each document's result; pages of a document get a number in its name.
             force: overwrite files.
         """
-        self._form, self._targets, self._force = form, targets, force
-        self._written: set[Path] = set()
-        self._inputs = {file.path.resolve() for file in targets}
-        self._stack = ExitStack()
-        self._writer: DocumentWriter | None = None
-        self._broken: InputFile | None = None
+        self._form, self._targets = form, targets
+        self._guard = _Guard(targets, force)
 
     def exists(self, file: InputFile, number: int, count: int) -> bool:
-        target = self._targets[file]
-        if number == 0 or self._form.joins:
-            return target.is_file()
-        return numbered(target, self._form.suffix, number, count).is_file()
+        return self._target(file, number, count).is_file()
 
     def check(self, file: InputFile, count: int, chosen: int) -> None:
-        if self._form.joins or count == 1:
-            self._check_free(self._targets[file])
+        if count == 1:
+            self._guard.check(self._targets[file])
+
+    def partial(self, file: InputFile, chosen: int) -> Path | None:
+        return None
 
     def add(self, file: InputFile, page: Page, image: PageImage) -> None:
-        if not self._form.joins:
-            target = numbered(self._targets[file], self._form.suffix, image.number, image.count)
-            self._check_free(target)
-            with atomic_write(target) as temporary:
-                temporary.write_bytes(to_bytes(self._form, page, image.pixels, image.dpi))
-            self._written.add(target)
-            return
+        target = self._target(file, image.number, image.count)
+        self._guard.check(target)
+        with atomic_write(target) as temporary:
+            temporary.write_bytes(to_bytes(self._form, page, image.pixels, image.dpi))
+        self._guard.written.add(target)
+
+    def end_document(self) -> bool:
+        return True
+
+    def finish(self) -> bool:
+        return True
+
+    def abandon(self) -> None:
+        pass
+
+    def _target(self, file: InputFile, number: int, count: int) -> Path:
+        return numbered(self._targets[file], self._form.suffix, number, count) if number else self._targets[file]
+
+
+class DocumentFiles:
+    """A file for each document, or one for all documents where they have the same target. See `Output`."""
+
+    joins = True
+
+    def __init__(self, form: Format, targets: Targets, force: bool = False) -> None:
+        """Make an output; the arguments are those of `PageFiles`."""
+        self._form, self._targets = form, targets
+        self._guard = _Guard(targets, force)
+        self._merged = len(targets) > 1 and len(set(targets.values())) == 1
+        self._stack = ExitStack()
+        self._writer: DocumentWriter | None = None
+        self._broken: Path | None = None
+
+    def exists(self, file: InputFile, number: int, count: int) -> bool:
+        return self._targets[file].is_file()
+
+    def check(self, file: InputFile, count: int, chosen: int) -> None:
+        if not (self._merged and self._writer):
+            self._guard.check(self._targets[file])
+
+    def partial(self, file: InputFile, chosen: int) -> Path | None:
         target = self._targets[file]
-        if self._broken == file:
+        return target.with_name(f".{target.name}.partial") if chosen > 1 or self._merged else None
+
+    def add(self, file: InputFile, page: Page, image: PageImage) -> None:
+        target = self._targets[file]
+        if self._broken == target:
             raise OutputError(f"{target}: cannot be written")
         if self._writer is None:
             self._begin(target)
@@ -92,16 +143,19 @@ class FileOutput:
         try:
             self._writer.add(page, image.pixels, image.dpi)
         except OSError as error:
-            self._broken = file
+            self._broken = target
             self.abandon()
             raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
 
-    def close(self) -> None:
-        if self._writer is None:
-            return
-        writer, stack = self._writer, self._forget()
-        with stack:
-            writer.close()
+    def end_document(self) -> bool:
+        return not self._merged and self.finish()
+
+    def finish(self) -> bool:
+        if self._writer is not None:
+            writer, stack = self._writer, self._forget()
+            with stack:
+                writer.close()
+        return True
 
     def abandon(self) -> None:
         if self._writer is None:
@@ -110,35 +164,88 @@ class FileOutput:
             raise _Abandoned
 
     def _begin(self, target: Path) -> None:
-        self._check_free(target)
+        self._guard.check(target)
         temporary = self._stack.enter_context(atomic_write(target))
         try:
             stream = self._stack.enter_context(temporary.open("wb"))
         except OSError as error:
             self._forget()
             raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
-        self._written.add(target)
+        self._guard.written.add(target)
         self._writer = self._form.open(stream)
 
     def _forget(self) -> ExitStack:
-        """The open files, which are no longer this object's."""
+        """Return the open files, which this object no longer owns."""
         self._writer = None
         return self._stack.pop_all()
 
-    def _check_free(self, target: Path) -> None:
-        if target in self._written:
-            raise OutputError(f"{target}: another page was written there in this run; read the inputs one by one")
+
+class _Abandoned(Exception):
+    """Makes `atomic_write` discard a file."""
+
+
+class _Guard:
+    """Refuses targets that exist, that are inputs, or that this run has written."""
+
+    def __init__(self, targets: Targets, force: bool) -> None:
+        self._inputs = {file.path.resolve() for file in targets}
+        self._force = force
+        self.written: set[Path] = set()
+
+    def check(self, target: Path) -> None:
+        if target in self.written:
+            raise OutputError(f"{target}: this run has written another page there; read the inputs one by one")
         if target.resolve() in self._inputs:
-            raise OutputError(f"{target}: the result would go over an input")
+            raise OutputError(f"{target}: the result would overwrite an input")
         check_free(target, self._force)
 
 
-class _Abandoned(Exception):
-    """Makes `atomic_write` throw a file away."""
+class ManyOutputs:
+    """The same pages in several formats. See `Output`; where one format fails, the others are written all the same."""
+
+    def __init__(self, outputs: Sequence[Output]) -> None:
+        self._outputs = outputs
+        self.joins = any(output.joins for output in outputs)
+
+    def exists(self, file: InputFile, number: int, count: int) -> bool:
+        return all(output.exists(file, number, count) for output in self._outputs)
+
+    def check(self, file: InputFile, count: int, chosen: int) -> None:
+        for output in self._outputs:
+            output.check(file, count, chosen)
+
+    def partial(self, file: InputFile, chosen: int) -> Path | None:
+        return next((path for output in self._outputs if (path := output.partial(file, chosen))), None)
+
+    def add(self, file: InputFile, page: Page, image: PageImage) -> None:
+        self._each(lambda output: output.add(file, page, image))
+
+    def end_document(self) -> bool:
+        return all(self._each(lambda output: output.end_document()))
+
+    def finish(self) -> bool:
+        return all(self._each(lambda output: output.finish()))
+
+    def _each(self, act: Callable[[Output], T]) -> list[T]:
+        results, errors = [], []
+        for output in self._outputs:
+            try:
+                results.append(act(output))
+            except HwrError as error:
+                errors.append(str(error))
+        if errors:
+            raise OutputError("; ".join(errors))
+        return results
+
+    def abandon(self) -> None:
+        for output in self._outputs:
+            output.abandon()
 
 
 class StreamOutput:
     """Results on one stream: page after page, each with a header where there are several and the format has headers."""
+
+    joins = False
 
     def __init__(self, form: Format, stream: BinaryIO, several: bool) -> None:
         self._form, self._stream, self._several = form, stream, several
@@ -150,14 +257,19 @@ class StreamOutput:
     def check(self, file: InputFile, count: int, chosen: int) -> None:
         if chosen > 1 and not self._form.joins:
             raise UsageError(
-                f"{file.path}: its {chosen} pages as {self._form.name} do not fit on the standard output; "
-                "give a folder with -o, or choose one page with --pages"
+                f"{file.path}: its {chosen} pages do not fit on stdout as {self._form.name}; "
+                "name a folder with -o, or choose one page with --pages"
             )
+
+    def partial(self, file: InputFile, chosen: int) -> Path | None:
+        return None
 
     def add(self, file: InputFile, page: Page, image: PageImage) -> None:
         if self._form.headed or self._form.streams:
             if self._form.headed and (self._several or image.count > 1):
-                self._stream.write(f"==> {page.image} <==\n".encode(errors="backslashreplace"))
+                # A newline in the name of a file must not forge the header of another page.
+                name = page.image.replace("\n", "\\n").replace("\r", "\\r")
+                self._stream.write(f"==> {name} <==\n".encode(errors="backslashreplace"))
             self._stream.write(to_bytes(self._form, page, image.pixels, image.dpi))
         else:
             if self._writer is None:
@@ -165,18 +277,94 @@ class StreamOutput:
             self._writer.add(page, image.pixels, image.dpi)
         self._stream.flush()
 
-    def close(self) -> None:
+    def end_document(self) -> bool:
         if self._writer is not None:
             self._writer.close()
             self._stream.flush()
             self._writer = None
+        return True
+
+    def finish(self) -> bool:
+        return self.end_document()
 
     def abandon(self) -> None:
-        """What was written cannot be taken back."""
+        """Do nothing: what was written cannot be taken back."""
+
+
+def make_file_output(forms: Sequence[Format], inputs: Inputs, output: str, force: bool = False) -> Output:
+    """Return the output for `-o`, in one or several formats; see `find_targets`.
+
+    Raises:
+        UsageError: several formats, and `output` is not a folder; see also `find_targets`.
+    """
+    if len(forms) > 1 and (Path(output).is_file() or names_file(output)):
+        raise UsageError(f"-o {output}: several formats need a folder, such as {Path(output).with_suffix('')}/")
+    folder = f"{output.rstrip('/')}/" if len(forms) > 1 else output
+    outputs: list[Output] = []
+    for form in forms:
+        targets = dict(zip(inputs.files, find_targets(inputs, folder, form), strict=True))
+        outputs.append(DocumentFiles(form, targets, force) if form.joins else PageFiles(form, targets, force))
+    return outputs[0] if len(outputs) == 1 else ManyOutputs(outputs)
+
+
+def find_targets(inputs: Inputs, output: str, form: Format) -> list[Path]:
+    """Return the file for the result of each document, in the order of the inputs.
+
+    One input goes to the file `output`, or into it where it is a folder or ends in a slash. Several inputs go to one
+    file where `output` names one and the format joins pages. Otherwise they go to the same relative paths below the
+    folder `output`, with the format's suffix instead of the image's; where two of them would meet (a.png and a.jpg),
+    both keep the image's suffix (a.png.txt).
+
+    Raises:
+        UsageError: several inputs, and `output` is the name of a file in a format that has a file for each page; two
+            inputs would go to one file; a result would overwrite an input.
+    """
+    folder = Path(output)
+    is_folder = folder.is_dir() or output.endswith("/")
+    if not is_folder and (not inputs.several or folder.exists() or names_file(output)):
+        if inputs.several and not form.joins:
+            raise UsageError(
+                f"-o {output}: {form.name} is one file for each page, so several inputs need a folder, "
+                f"such as {output.removesuffix(form.suffix)}/"
+            )
+        targets = [folder] * len(inputs.files)
+    else:
+        targets = _targets_below(folder, inputs, form.suffix)
+        _check_distinct(inputs, targets)
+    read = {file.path.resolve() for file in inputs.files}
+    for target in targets:
+        if target.resolve() in read:
+            raise UsageError(f"{target}: the result would overwrite an input")
+    return targets
+
+
+def names_file(output: str) -> bool:
+    """Return whether the name given with `-o` ends like a file that `hwr` writes, and not like a folder."""
+    from hwr.formats import FORMATS
+
+    endings = {Path(f"x{form.suffix}").suffix for form in FORMATS.values()}
+    return not output.endswith("/") and Path(output).suffix.lower() in endings
+
+
+def _targets_below(folder: Path, inputs: Inputs, suffix: str) -> list[Path]:
+    plain = Counter(file.relative.with_suffix("") for file in inputs.files)
+    return [
+        folder / file.relative.with_name(file.relative.name + suffix)
+        if plain[file.relative.with_suffix("")] > 1
+        else folder / file.relative.with_suffix(suffix)
+        for file in inputs.files
+    ]
+
+
+def _check_distinct(inputs: Inputs, targets: Sequence[Path]) -> None:
+    twice = [target for target, count in Counter(targets).items() if count > 1]
+    if twice:
+        both = [str(file.path) for file, target in zip(inputs.files, targets, strict=True) if target == twice[0]]
+        raise UsageError(f"{' and '.join(both)} would both be written to {twice[0]}; read them one by one")
 
 
 def numbered(path: Path, suffix: str, number: int, count: int) -> Path:
-    """The file of one page: `book.alto.xml` becomes `book-0003.alto.xml` where the document has several pages.
+    """Return the file of one page: `book.alto.xml` becomes `book-0003.alto.xml` if the document has several pages.
 
     Args:
         path: the file of the document.
@@ -190,52 +378,13 @@ def numbered(path: Path, suffix: str, number: int, count: int) -> Path:
     return path.with_name(f"{stem}-{number:0{digits}}{ending}")
 
 
-def find_targets(inputs: Inputs, output: str, suffix: str) -> list[Path]:
-    """The file that the result of each document goes to, in the order of the inputs.
-
-    One input goes to the file `output`, or into it where it is a folder or ends in a slash. Several inputs go to the
-    same relative paths below the folder `output`, with the format's suffix in the place of the image's; where two of
-    them would meet (a.png and a.jpg), both keep the image's suffix (a.png.txt).
-
-    Raises:
-        UsageError: `output` is a file though there are several inputs; two inputs would go to one file; a result
-            would go over an input.
-    """
-    folder = Path(output)
-    if not inputs.several and not folder.is_dir() and not output.endswith("/"):
-        targets = [folder]
-    else:
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"-o {output}: a file; several inputs need a folder")
-        plain = Counter(file.relative.with_suffix("") for file in inputs.files)
-        targets = [
-            folder / file.relative.with_name(file.relative.name + suffix)
-            if plain[file.relative.with_suffix("")] > 1
-            else folder / file.relative.with_suffix(suffix)
-            for file in inputs.files
-        ]
-    _check_targets(inputs, targets)
-    return targets
-
-
-def _check_targets(inputs: Inputs, targets: Sequence[Path]) -> None:
-    twice = [target for target, count in Counter(targets).items() if count > 1]
-    if twice:
-        both = [str(file.path) for file, target in zip(inputs.files, targets, strict=True) if target == twice[0]]
-        raise UsageError(f"{' and '.join(both)} would both be written to {twice[0]}; read them one by one")
-    read = {file.path.resolve() for file in inputs.files}
-    for target in targets:
-        if target.resolve() in read:
-            raise UsageError(f"{target}: the result would go over an input image")
-
-
 def check_free(target: Path, force: bool) -> None:
-    """Refuse to write over a file.
+    """Refuse to overwrite a file.
 
     Raises:
         OutputError: `target` exists and `force` is not set, or it is a folder.
     """
     if target.is_dir():
-        raise OutputError(f"{target}: a folder stands where the result would go")
+        raise OutputError(f"{target}: is a folder; name a file")
     if target.exists() and not force:
         raise OutputError(f"{target}: exists already; --force overwrites it")

@@ -93,3 +93,14 @@ def test_a_read_only_folder_is_one_clear_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="Permission denied"), atomic_write(tmp_path / "file") as temporary:
         temporary.write_text("x")
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mine = f".c.txt.{os.getpid()}.tmp"
+    for name in (f".a.txt.{ended.pid}.tmp", f".b.txt.{ended.pid}.tmp", mine, ".a.txt.x.tmp", "a.txt.1.tmp", ".tmp"):
+        (tmp_path / name).write_text("left")
+    with atomic_write(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+    assert sorted(os.listdir(tmp_path)) == sorted([".a.txt.x.tmp", ".tmp", "a.txt", "a.txt.1.tmp", mine])

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pypdfium2 as pdfium
 import pytest
 from commands import Outcome, Run, run_command
 from pdf_files import scan_pdf, text_pdf, without_page
@@ -33,7 +34,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*arguments: object) -> Outcome:
-        return Outcome(*run_command(monkeypatch, capsys, "recognize", "-m", model, *arguments))
+        named = () if "-m" in arguments else ("-m", model)
+        return Outcome(*run_command(monkeypatch, capsys, "recognize", *named, *arguments))
 
     return run
 
@@ -59,7 +61,9 @@ def below(folder: Path) -> dict[str, str]:
 def test_pages_on_the_standard_output_have_headers(run: Run, book: Path, text: str) -> None:
     done = run(book)
     assert done.out == f"==> {book}#1 <==\n{text}\n==> {book}#2 <==\n==> {book}#3 <==\n{text}\n"
-    assert (done.code, done.err) == (0, f"hwr: {book}#2: no writing found\n")
+    assert done.code == 0 and done.err.splitlines()[0] == f"hwr: {book}#2: no writing found"
+    lines = 2 * len(text.splitlines())
+    assert re.fullmatch(rf"hwr: 3 pages, {lines} lines, 2 with low confidence; [\d.]+ s", done.err.splitlines()[1])
     pages = [json.loads(line) for line in run(book, "--format", "json", "--pages", "2-").out.splitlines()]
     assert [(page["image"], len(page["lines"]) > 0) for page in pages] == [(f"{book}#2", False), (f"{book}#3", True)]
 
@@ -82,10 +86,12 @@ def test_a_document_becomes_a_file_a_page_in_formats_that_have_one(run: Run, boo
     with Image.open(tmp_path / "out" / names[0]) as drawn:
         assert drawn.size == SCAN.size
     done = run(book, "--format", "overlay", "-o", tmp_path / "out", "--skip-existing")
-    assert (done.code, done.err) == (0, "hwr: 3 of 3 pages skipped: their results exist\n")
+    assert done.code == 0 and done.err.startswith(
+        "hwr: 3 pages, 0 lines, 3 skipped because their results exist; results in"
+    )
     (tmp_path / "out" / names[1]).unlink()
     done = run(book, "--format", "overlay", "-o", tmp_path / "out", "--skip-existing")
-    assert done.err == f"hwr: {book}#2: no writing found\nhwr: 2 of 3 pages skipped: their results exist\n"
+    assert done.err.startswith(f"hwr: {book}#2: no writing found\nhwr: 3 pages, 0 lines, 2 skipped because")
     assert (tmp_path / "out" / names[1]).is_file()
 
 
@@ -105,10 +111,9 @@ def test_a_broken_page_is_named_and_the_others_are_read(run: Run, tmp_path: Path
     pdf.write_bytes(without_page(scan_pdf([SCAN, SCAN, SCAN], SIZE), 2))
     done = run(pdf, "-o", tmp_path / "book.json", "--format", "json")
     assert done.code == 3
-    assert done.err.splitlines() == [
-        f"hwr: error: {pdf}#2: the page is broken (Failed to load page.)",
-        "hwr: 1 of 3 pages failed",
-    ]
+    broken, closing = done.err.splitlines()
+    assert broken == f"hwr: error: {pdf}#2: the page is broken (Failed to load page.)"
+    assert closing.startswith("hwr: 3 pages, ") and " lines, 1 failed, " in closing
     written = [json.loads(line)["image"] for line in (tmp_path / "book.json").read_text().splitlines()]
     assert written == [f"{pdf}#1", f"{pdf}#3"]
 
@@ -122,12 +127,12 @@ def test_encrypted_and_broken_pdfs_beside_good_ones(run: Run, tmp_path: Path, te
     SCAN.save(folder / "d.png")
     done = run(folder, "-o", tmp_path / "out")
     assert done.code == 3 and below(tmp_path / "out") == {"d.txt": text + "\n"}
-    assert done.err.splitlines() == [
+    assert done.err.splitlines()[:-1] == [
         f"hwr: error: {folder}/a.pdf: the PDF is encrypted; --password gives its password",
         f"hwr: error: {folder}/b.pdf: the PDF is broken, truncated or has no pages",
         f"hwr: error: {folder}/c.pdf: the file is empty",
-        "hwr: 3 of 4 inputs failed",
     ]
+    assert done.err.splitlines()[-1].startswith("hwr: 4 pages, ") and " lines, 3 failed, " in done.err
     assert run(folder / "a.pdf", "--password", "sesame").code == 0
 
 
@@ -140,9 +145,9 @@ def test_what_was_read_is_not_read_again(run: Run, tmp_path: Path, text: str, bo
     done = run(book.parent, "-o", out, "--skip-existing")
     assert done.code == 0
     assert below(out) == {"a.txt": "mine", "b.txt": text + "\n", "book.txt": f"{text}\n\f\f{text}\n"}
-    assert done.err.splitlines()[-1] == "hwr: 1 of 5 pages skipped: their results exist"
+    assert ", 1 skipped because their results exist, " in done.err.splitlines()[-1]
     again = run(book.parent, "-o", out, "--skip-existing")
-    assert (again.code, again.err) == (0, "hwr: 3 of 3 inputs skipped: their results exist\n")
+    assert again.code == 0 and again.err.startswith("hwr: 3 pages, 0 lines, 3 skipped because their results exist; ")
 
 
 def test_where_nothing_is_left_to_read_no_model_is_loaded(run: Run, tmp_path: Path) -> None:
@@ -151,10 +156,11 @@ def test_where_nothing_is_left_to_read_no_model_is_loaded(run: Run, tmp_path: Pa
     assert run(tmp_path / "a.png", "-o", tmp_path / "a.txt", "--skip-existing", "-m", "no-such-model").code == 0
 
 
-def test_an_interrupted_document_leaves_nothing(
+def test_an_interrupted_document_loses_no_page_that_was_read(
     run: Run, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, calls = Recognizer.read, []
+    SCAN.save(book.parent / "more.png")
 
     def interrupted(self: Recognizer, source: object, **options: object) -> object:
         calls.append(source)
@@ -163,9 +169,16 @@ def test_an_interrupted_document_leaves_nothing(
         return read(self, source, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Recognizer, "read", interrupted)
-    out = tmp_path / "out"
-    assert run(book.parent, "-o", out).code == 130
-    assert list(out.rglob("*")) == []
+    whole, target = tmp_path / "whole.json", tmp_path / "book.json"
+    stopped = run(book.parent, "-o", target)
+    assert stopped.code == 130 and not target.exists()
+    assert stopped.err == "hwr: interrupted; the same command continues after the 1 pages that were read\n\n"
+    calls.extend([None])
+    done = run(book.parent, "-o", target)
+    assert done.code == 0 and len(calls) == 3 + 3 and ", 1 read before the interruption" in done.err
+    assert run(book.parent, "-o", whole).code == 0
+    assert target.read_bytes() == whole.read_bytes() and target.read_bytes().count(b"\n") == 4
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_patterns_in_quotes(run: Run, tmp_path: Path, text: str) -> None:
@@ -174,7 +187,7 @@ def test_patterns_in_quotes(run: Run, tmp_path: Path, text: str) -> None:
     done = run(tmp_path / "*.png")
     assert done.out == "".join(f"==> {tmp_path / name} <==\n{text}\n" for name in ("a.png", "b.png"))
     done = run(tmp_path / "*.jpg")
-    assert (done.code, done.err) == (2, f"hwr: error: {tmp_path}/*.jpg: no file fits this pattern\n")
+    assert (done.code, done.err) == (2, f"hwr: error: {tmp_path}/*.jpg: no file matches this pattern\n")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "PDF"])
@@ -225,11 +238,11 @@ def test_images_without_writing_print_nothing(run: Run, tmp_path: Path, name: st
 
 def test_wrong_use(run: Run, book: Path, tmp_path: Path) -> None:
     for arguments, reason in (
-        ((book, "--skip-existing"), "--skip-existing goes with -o"),
-        ((book, "--skip-existing", "--force", "-o", tmp_path / "x"), "--skip-existing goes with -o"),
+        ((book, "--skip-existing"), "--skip-existing needs --output"),
+        ((book, "--skip-existing", "--force", "-o", tmp_path / "x"), "--skip-existing does not go with --force"),
         ((book, "--pages", "3-1"), "--pages 3-1: 3-1 ends before it begins"),
         ((book, "--pages", "7"), f"{book}: has 3 pages, none of those that --pages names"),
-        ((book, "--format", "overlay"), "its 3 pages as overlay do not fit on the standard output"),
+        ((book, "--format", "overlay"), "its 3 pages do not fit on stdout as overlay"),
         ((book, "--lines", SAMPLES / "page.txt"), "3 pages, but --lines names one file"),
     ):
         done = run(*arguments)
@@ -321,3 +334,56 @@ def test_what_only_leaves_nothing_of_is_named(run: Run, tmp_path: Path) -> None:
     Image.new("L", (400, 300), 255).save(path)
     done = run(path, "--only", "printed")
     assert (done.code, done.out, done.err) == (0, "", f"hwr: {path}: no printed writing found\n")
+
+
+def test_several_inputs_become_one_file(run: Run, book: Path, tmp_path: Path, text: str) -> None:
+    SCAN.save(book.parent / "more.png")
+    assert run(book.parent, "-o", tmp_path / "all.txt").code == 0
+    assert (tmp_path / "all.txt").read_text() == f"{text}\n\f\f{text}\n\f{text}\n"
+    assert run(book, book.parent / "more.png", "-o", tmp_path / "all.pdf", "--pages", "1").code == 0
+    with pdfium.PdfDocument(tmp_path / "all.pdf") as pdf:
+        assert len(pdf) == 2
+    done = run(book.parent, "-o", tmp_path / "all.page.xml")
+    assert done.code == 2 and f"such as {tmp_path}/all/" in done.err and not (tmp_path / "all.page.xml").exists()
+
+
+def test_several_formats_cost_one_reading(run: Run, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    SCAN.save(tmp_path / "a.png")
+    read, calls = Recognizer.read, []
+
+    def counted(self: Recognizer, source: object, **options: object) -> object:
+        calls.append(source)
+        return read(self, source, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Recognizer, "read", counted)
+    done = run(tmp_path / "a.png", "--format", "text,alto", "--format", "json", "-o", tmp_path / "out")
+    assert (done.code, done.err, len(calls)) == (0, "", 1)
+    written = below(tmp_path / "out")
+    assert sorted(written) == ["a.alto.xml", "a.json", "a.txt"] and written["a.txt"] == text + "\n"
+    again = run(tmp_path / "a.png", "--format", "text,alto,json", "-o", tmp_path / "out", "--skip-existing")
+    assert (again.code, len(calls)) == (0, 1)
+    for arguments, reason in (
+        (("--format", "text,docx"), "'docx' is not one of"),
+        (("--format", "text,alto"), "text and alto need a folder"),
+        (("--format", "text,alto", "-o", tmp_path / "x.txt"), "several formats need a folder"),
+    ):
+        done = run(tmp_path / "a.png", *arguments)
+        assert done.code == 2 and reason in done.err
+
+
+def test_a_full_disk_is_code_2_for_one_input_in_every_format(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "line.png"
+    Image.open(SAMPLES / "line-1.png").save(path)
+    for form in ("text", "json", "tsv", "hocr", "alto"):
+        done = run("--line", path, "--format", form, "-o", "/dev/full/x")
+        assert (done.code, done.err.count("\n")) == (2, 1), done.err
+
+
+def test_a_password_comes_from_a_file_or_a_prompt(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pdf = tmp_path / "a.pdf"
+    pdf.write_bytes(text_pdf(["secret"], password="sesame"))
+    (tmp_path / "password").write_text("sesame\r\nnot this\n")
+    assert run(pdf, "--password-file", tmp_path / "password").code == 0
+    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda prompt: "sesame")
+    assert run(pdf, "--password", "-").code == 0
+    assert run(pdf, "--password", "wrong").code == 2

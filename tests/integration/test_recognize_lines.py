@@ -58,9 +58,9 @@ def test_a_folder_of_images_and_a_folder_of_files(run: Run, scans: Path, tmp_pat
 
 def test_options_and_files_that_do_not_fit(run: Run, scans: Path, tmp_path: Path) -> None:
     for arguments, reason in (
-        (("--line", scans / "a.png", "--lines", scans / "a.xml"), "--line and --lines exclude each other"),
-        (("--order", "rows", "--line", scans / "a.png"), "--order is for lines that are found"),
-        (("--only", "printed", scans / "a.png", "--lines", scans / "a.xml"), "--only is for lines that are found"),
+        (("--line", scans / "a.png", "--lines", scans / "a.xml"), "--line does not go with --lines"),
+        (("--order", "rows", "--line", scans / "a.png"), "--order does not go with --line"),
+        (("--only", "printed", scans / "a.png", "--lines", scans / "a.xml"), "--only does not go with --lines"),
         ((scans, "--lines", scans / "a.xml"), "one file for several images"),
         ((scans / "a.png", "--lines", scans / "none.xml"), "no such file or folder"),
         ((scans / "a.png", "--lines", scans / "a.png"), "a.png, line 1, column 1: broken XML"),

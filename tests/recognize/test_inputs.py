@@ -68,7 +68,7 @@ def test_patterns_are_expanded_in_order(tmp_path: Path) -> None:
     named = find_inputs([tmp_path / "s" / "a[1].jpg"])  # a file of that name is no pattern
     assert [file.path.name for file in named.files] == ["a[1].jpg"] and not named.several
     nothing = find_inputs([tmp_path / "*.gif"])
-    assert [str(error) for error in nothing.failed] == [f"{tmp_path}/*.gif: no file fits this pattern"]
+    assert [str(error) for error in nothing.failed] == [f"{tmp_path}/*.gif: no file matches this pattern"]
 
 
 def test_a_folder_with_the_name_of_an_image_is_a_folder(tmp_path: Path) -> None:
@@ -80,3 +80,11 @@ def test_a_folder_with_the_name_of_an_image_is_a_folder(tmp_path: Path) -> None:
 def test_the_standard_input_is_named_as_one() -> None:
     inputs = find_inputs([Path("-")])
     assert [(str(file.path), str(file.relative)) for file in inputs.files] == [("-", "stdin")] and not inputs.several
+
+
+def test_links_to_folders_are_followed_and_loops_end(tmp_path: Path) -> None:
+    touch(tmp_path, "real/a.png", "top/b.png")
+    (tmp_path / "top" / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "loop").symlink_to(tmp_path / "top")
+    found = find_inputs([tmp_path / "top"])
+    assert [str(file.relative) for file in found.files] == ["b.png", "linked/a.png"]

@@ -1,6 +1,7 @@
 """Where each result goes, and that a file is there as a whole or not at all."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,16 @@ from hwr.files.pixels import PageImage
 from hwr.formats import DocumentWriter, Format, find_format
 from hwr.page.page import Line, Page
 from hwr.recognize.inputs import InputFile, find_inputs
-from hwr.recognize.outputs import FileOutput, StreamOutput, check_free, find_targets, numbered
+from hwr.recognize.outputs import (
+    DocumentFiles,
+    ManyOutputs,
+    PageFiles,
+    StreamOutput,
+    check_free,
+    find_targets,
+    make_file_output,
+    numbered,
+)
 
 TEXT = find_format("text")
 
@@ -30,32 +40,53 @@ def test_one_input_goes_to_a_file_or_into_a_folder(tmp_path: Path) -> None:
     touch(tmp_path, "in/a.png")
     one = find_inputs([tmp_path / "in" / "a.png"])
     assert not one.several
-    assert find_targets(one, str(tmp_path / "out.txt"), ".txt") == [tmp_path / "out.txt"]
-    assert find_targets(one, f"{tmp_path}/new/", ".txt") == [tmp_path / "new" / "a.txt"]
-    assert find_targets(one, str(tmp_path), ".json") == [tmp_path / "a.json"]
+    assert find_targets(one, str(tmp_path / "out.txt"), TEXT) == [tmp_path / "out.txt"]
+    assert find_targets(one, f"{tmp_path}/new/", TEXT) == [tmp_path / "new" / "a.txt"]
+    assert find_targets(one, str(tmp_path), find_format("json")) == [tmp_path / "a.json"]
 
 
 def test_several_go_to_the_same_relative_paths(tmp_path: Path) -> None:
     touch(tmp_path, "in/a.png", "in/sub/a.png", "in/sub/b.jpg", "in/sub/b.png")
     inputs = find_inputs([tmp_path / "in"])
-    targets = find_targets(inputs, str(tmp_path / "out"), ".txt")
+    targets = find_targets(inputs, str(tmp_path / "out"), TEXT)
     assert relative(targets, tmp_path / "out") == ["a.txt", "sub/a.txt", "sub/b.jpg.txt", "sub/b.png.txt"]
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(UsageError, match="need a folder"):
-        find_targets(inputs, str(tmp_path / "file"), ".txt")
+
+
+def test_several_go_to_one_file_where_the_format_joins_pages_and_never_to_a_folder_of_its_name(tmp_path: Path) -> None:
+    touch(tmp_path, "in/a.png", "in/b.png", "file")
+    inputs = find_inputs([tmp_path / "in"])
+    for name in ("book.pdf", "file", "BOOK.TXT"):
+        assert find_targets(inputs, str(tmp_path / name), TEXT) == [tmp_path / name] * 2
+        with pytest.raises(UsageError, match="one file for each page, so several inputs need a folder"):
+            find_targets(inputs, str(tmp_path / name), find_format("alto"))
+    for name in ("scans.2024", "book.pdf/", "book"):
+        assert find_targets(inputs, f"{tmp_path}/{name}", TEXT)[1] == tmp_path / name / "b.txt"
+
+
+def test_several_formats_need_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "file")
+    inputs = find_inputs([tmp_path / "a.png"])
+    forms = [TEXT, find_format("alto")]
+    for name in ("file", "a.txt"):
+        with pytest.raises(UsageError, match="several formats need a folder"):
+            make_file_output(forms, inputs, str(tmp_path / name))
+    output = make_file_output(forms, inputs, str(tmp_path / "new"))
+    output.add(inputs.files[0], *page(1, 1))
+    assert output.end_document()
+    assert sorted(files_below(tmp_path / "new")) == ["a.alto.xml", "a.txt"]
 
 
 def test_two_inputs_never_share_a_target(tmp_path: Path) -> None:
     touch(tmp_path, "one/a.png", "two/a.png")
     inputs = find_inputs([tmp_path / "one", tmp_path / "two"])
     with pytest.raises(UsageError, match=r"one/a\.png and .*two/a\.png would both be written to"):
-        find_targets(inputs, str(tmp_path / "out"), ".txt")
+        find_targets(inputs, str(tmp_path / "out"), TEXT)
 
 
 def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
     touch(tmp_path, "a.png")
-    with pytest.raises(UsageError, match="over an input"):
-        find_targets(find_inputs([tmp_path / "a.png"]), str(tmp_path / "a.png"), ".txt")
+    with pytest.raises(UsageError, match="overwrite an input"):
+        find_targets(find_inputs([tmp_path / "a.png"]), str(tmp_path / "a.png"), TEXT)
 
 
 def test_what_stands_there_is_kept_without_force(tmp_path: Path) -> None:
@@ -114,23 +145,23 @@ OTHER = InputFile(Path("other.pdf"), Path("other.pdf"))
 
 
 def test_pages_of_a_document_are_joined_where_the_format_can(tmp_path: Path) -> None:
-    output = FileOutput(TEXT, {BOOK: tmp_path / "b" / "book.txt", OTHER: tmp_path / "other.txt"})
+    output = DocumentFiles(TEXT, {BOOK: tmp_path / "b" / "book.txt", OTHER: tmp_path / "other.txt"})
     output.add(BOOK, *page(1, 2))
     output.add(BOOK, *page(2, 2))
     assert not (tmp_path / "b" / "book.txt").exists()
-    output.close()
+    output.end_document()
     output.add(OTHER, *page(1, 1))
-    output.close()
-    output.close()
+    output.end_document()
+    output.end_document()
     assert files_below(tmp_path) == {"b/book.txt": "text 1\n\ftext 2\n", "other.txt": "text 1\n"}
 
 
 def test_pages_have_files_where_it_cannot(tmp_path: Path) -> None:
-    output = FileOutput(PAGED, {BOOK: tmp_path / "book.x.xml", OTHER: tmp_path / "other.x.xml"})
+    output = PageFiles(PAGED, {BOOK: tmp_path / "book.x.xml", OTHER: tmp_path / "other.x.xml"})
     for number in (1, 2):
         output.add(BOOK, *page(number, 2))
     output.add(OTHER, *page(1, 1))
-    output.close()
+    output.end_document()
     assert files_below(tmp_path) == {
         "book-0001.x.xml": "book.pdf#1.",
         "book-0002.x.xml": "book.pdf#2.",
@@ -140,32 +171,32 @@ def test_pages_have_files_where_it_cannot(tmp_path: Path) -> None:
 
 def test_what_exists_is_known_and_kept(tmp_path: Path) -> None:
     touch(tmp_path, "book-0002.x.xml", "book.joined")
-    output = FileOutput(PAGED, {BOOK: tmp_path / "book.x.xml"})
+    output = PageFiles(PAGED, {BOOK: tmp_path / "book.x.xml"})
     assert [output.exists(BOOK, number, 3) for number in (0, 1, 2, 3)] == [False, False, True, False]
     with pytest.raises(OutputError, match=r"book-0002\.x\.xml: exists already; --force"):
         output.add(BOOK, *page(2, 3))
-    joined = FileOutput(JOINED, {BOOK: tmp_path / "book.joined"})
+    joined = DocumentFiles(JOINED, {BOOK: tmp_path / "book.joined"})
     assert [joined.exists(BOOK, number, 3) for number in (0, 1)] == [True, True]
     with pytest.raises(OutputError, match="--force"):
         joined.check(BOOK, 3, 3)
-    forced = FileOutput(JOINED, {BOOK: tmp_path / "book.joined"}, force=True)
+    forced = DocumentFiles(JOINED, {BOOK: tmp_path / "book.joined"}, force=True)
     forced.check(BOOK, 3, 3)
     forced.add(BOOK, *page(1, 1))
-    forced.close()
+    forced.end_document()
     assert (tmp_path / "book.joined").read_text() == "book.pdf#1."
 
 
 def test_two_pages_never_share_a_file(tmp_path: Path) -> None:
     single = InputFile(Path("book-0001.png"), Path("book-0001.png"))
-    output = FileOutput(PAGED, {BOOK: tmp_path / "book.x.xml", single: tmp_path / "book-0001.x.xml"}, force=True)
+    output = PageFiles(PAGED, {BOOK: tmp_path / "book.x.xml", single: tmp_path / "book-0001.x.xml"}, force=True)
     output.add(BOOK, *page(1, 2))
-    with pytest.raises(OutputError, match="another page was written there"):
+    with pytest.raises(OutputError, match="written another page there"):
         output.add(single, *page(1, 1))
 
 
 def test_an_abandoned_document_leaves_nothing(tmp_path: Path) -> None:
     touch(tmp_path, "book.joined")
-    output = FileOutput(JOINED, {BOOK: tmp_path / "book.joined"}, force=True)
+    output = DocumentFiles(JOINED, {BOOK: tmp_path / "book.joined"}, force=True)
     output.add(BOOK, *page(1, 2))
     output.abandon()
     output.abandon()
@@ -181,12 +212,12 @@ def test_a_full_disk_is_one_error_a_page_and_no_file(tmp_path: Path) -> None:
     def opened(file: io.BytesIO) -> DocumentWriter:
         return FullWriter(file)
 
-    output = FileOutput(Format("full", ".full", opened, joins=True), {BOOK: tmp_path / "book.full"})
+    output = DocumentFiles(Format("full", ".full", opened, joins=True), {BOOK: tmp_path / "book.full"})
     output.add(BOOK, *page(1, 3))
     for number in (2, 3):
         with pytest.raises(OutputError, match=r"book\.full: cannot be written"):
             output.add(BOOK, *page(number, 3))
-    output.close()
+    output.end_document()
     assert files_below(tmp_path) == {}
 
 
@@ -195,7 +226,7 @@ def test_a_stream_has_headers_between_several_pages() -> None:
     output = StreamOutput(TEXT, stream, several=False)
     output.add(BOOK, *page(1, 1))
     output.add(BOOK, *page(2, 3))
-    output.close()
+    output.end_document()
     assert stream.getvalue().decode() == "text 1\n==> book.pdf#2 <==\ntext 2\n"
 
 
@@ -205,8 +236,37 @@ def test_a_stream_takes_one_document_of_a_format_that_joins() -> None:
     output.check(BOOK, 2, 2)
     for number in (1, 2):
         output.add(BOOK, *page(number, 2))
-    output.close()
+    output.end_document()
     assert stream.getvalue() == b"book.pdf#1book.pdf#2."
-    with pytest.raises(UsageError, match=r"2 pages as paged do not fit .* --pages"):
+    with pytest.raises(UsageError, match=r"2 pages do not fit on stdout as paged; .* --pages"):
         StreamOutput(PAGED, stream, several=False).check(BOOK, 7, 2)
     StreamOutput(PAGED, stream, several=False).check(BOOK, 7, 1)
+
+
+def test_documents_are_merged_where_they_have_one_target(tmp_path: Path) -> None:
+    output = DocumentFiles(TEXT, {BOOK: tmp_path / "all.txt", OTHER: tmp_path / "all.txt"})
+    for file, number in ((BOOK, 1), (BOOK, 2), (OTHER, 3)):
+        output.check(file, 2, 2)
+        output.add(file, *page(number, 2))
+        assert not output.end_document()
+    assert files_below(tmp_path).keys() != {"all.txt"}
+    assert output.finish()
+    assert files_below(tmp_path) == {"all.txt": "text 1\n\ftext 2\n\ftext 3\n"}
+
+
+def test_one_format_that_fails_does_not_keep_the_others_from_being_written(tmp_path: Path) -> None:
+    touch(tmp_path, "a.x.xml")
+    output = ManyOutputs(
+        [PageFiles(PAGED, {BOOK: tmp_path / "a.x.xml"}), DocumentFiles(TEXT, {BOOK: tmp_path / "a.txt"})]
+    )
+    with pytest.raises(OutputError, match=r"a\.x\.xml: exists already"):
+        output.add(BOOK, *page(1, 1))
+    assert output.end_document()
+    assert files_below(tmp_path) == {"a.x.xml": "x", "a.txt": "text 1\n"}
+
+
+def test_a_newline_in_a_name_forges_no_header() -> None:
+    stream = io.BytesIO()
+    found, image = page(1, 1)
+    StreamOutput(TEXT, stream, several=True).add(BOOK, replace(found, image="a\n==> b <=="), image)
+    assert stream.getvalue().decode().splitlines() == ["==> a\\n==> b <== <==", "text 1"]

@@ -1,4 +1,4 @@
-"""What `hwr recognize` prints while it reads: failures and notes, and a bar where stderr is a terminal."""
+"""What commands print while they work on many pages: failures, notes, a bar on a terminal, and a closing line."""
 
 import sys
 import traceback
@@ -11,12 +11,14 @@ from hwr.errors import HwrError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from hwr.recognize.job import Counts
+
 NAME_WIDTH = 40
 """Characters of a page's name next to the bar."""
 
 
 class Display:
-    """Prints what happens; see `hwr.recognize.job.Watcher`. As a context manager it shows a bar of pages."""
+    """Prints what happens; see `hwr.recognize.job.Progress`. As a context manager it shows a bar of pages."""
 
     def __init__(self, documents: int, bar: bool, verbose: bool = False) -> None:
         """Make a display.
@@ -66,3 +68,28 @@ class Display:
 
     def note(self, text: str) -> None:
         say(text)
+
+
+def say_summary(counts: "Counts", output: str | None, seconds: float) -> None:
+    """Print one line about a run on several pages."""
+    if counts.total < 2:
+        return
+    parts = [f"{counts.total:,} pages", f"{counts.lines:,} lines"]
+    for count, text in (
+        (counts.failed, "failed"),
+        (counts.skipped, "skipped because their results exist"),
+        (counts.resumed, "read before the interruption"),
+        (counts.doubtful, "with low confidence"),
+    ):
+        if count:
+            parts.append(f"{count:,} {text}")
+    where = f"; results in {output}" if output is not None and counts.read + counts.skipped else ""
+    say(f"{', '.join(parts)}{where}; {format_seconds(seconds)}")
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration such as 4.2 s, 3 min 05 s or 2 h 10 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"

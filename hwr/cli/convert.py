@@ -1,0 +1,63 @@
+"""`hwr convert`: pages that were read before -> other formats."""
+
+import time
+from pathlib import Path
+
+import click
+
+from hwr.cli.base import Command
+from hwr.cli.common import FILE, choose_formats, find_output, force_option, format_option
+from hwr.errors import Outcome
+
+
+@click.command(
+    "convert",
+    cls=Command,
+    examples=[
+        ("hwr convert corrected.xml", "Print the text of a PAGE or ALTO file."),
+        ("hwr convert page/ --images scans/ -o book.pdf", "Make a searchable PDF of corrected pages."),
+    ],
+)
+@click.argument("sources", metavar="INPUT...", nargs=-1, required=True, type=FILE)
+@format_option
+@click.option("-o", "--output", metavar="FILE|DIR", help="Write here instead of to stdout.")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Folder of the page images, for PDF and overlay.  [default: next to each INPUT, or one folder up]",
+)
+@force_option
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    sources: tuple[Path, ...],
+    formats: tuple[tuple[str, ...], ...],
+    output: str | None,
+    images: Path | None,
+    force: bool,
+) -> Outcome:
+    """Write pages in other formats, without reading them again.
+
+    INPUT is JSON of `hwr recognize`, PAGE XML or ALTO, or a folder of such files. The options for the output are those
+    of `hwr recognize`.
+    """
+    from hwr.cli.job_display import Display, say_summary
+    from hwr.recognize.convert import ConvertOptions, convert, without_format_names
+    from hwr.recognize.inputs import RESULTS, find_inputs
+
+    forms = choose_formats(formats, output)
+    inputs = without_format_names(find_inputs(sources, RESULTS))
+    if not inputs.several and inputs.failed:
+        raise inputs.failed[0]
+    target = find_output(forms, inputs, output, force)
+    options = ConvertOptions(any(form.needs_pixels for form in forms), images)
+    started = time.monotonic()
+    with Display(len(inputs.files), output is not None, context.obj["verbose"]) as display:
+        for error in inputs.failed:
+            display.failed(error)
+        counts = convert(inputs.files, target, options, display)
+    counts.failed += len(inputs.failed)
+    say_summary(counts, output, time.monotonic() - started)
+    return Outcome(counts.read, counts.failed)

@@ -1,0 +1,80 @@
+"""The pages of a document that is not finished, so that an interruption loses none that was read."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+from hwr.errors import HwrError
+from hwr.formats.read_json import page_from_object
+from hwr.page.page import Page
+from hwr.recognize.inputs import InputFile
+
+
+class Journal:
+    """Pages that were read, one a line in a hidden file next to the result, until the result is written.
+
+    The first line has the settings that they were read with: under other settings nothing of it is used. A page is
+    known by its file's path, size and time of change, and by its number. A journal that cannot be written or
+    understood costs a second reading and nothing else.
+    """
+
+    def __init__(self, path: Path, settings: str) -> None:
+        self.path = path
+        self._settings = settings
+        self._file: IO[str] | None = None
+        self._known = self._load()
+
+    def find(self, file: InputFile, number: int) -> Page | None:
+        """Return a page that was read before."""
+        return self._known.get(_key(file, number))
+
+    def add(self, file: InputFile, number: int, page: Page) -> None:
+        """Keep a page that was read."""
+        try:
+            if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self.path.open("w", encoding="utf-8")
+                self._write(self._settings)
+                for key, known in self._known.items():  # written again: the last line of the old file may be cut off
+                    self._write({"key": key, "page": asdict(known)})
+            self._write({"key": _key(file, number), "page": asdict(page)})
+        except OSError:
+            self.close()
+
+    def close(self) -> None:
+        """Close the file and leave it, for another run."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def remove(self) -> None:
+        """Remove the file: the result is written."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+    def _write(self, value: Any) -> None:
+        assert self._file is not None
+        self._file.write(json.dumps(value, ensure_ascii=True) + "\n")
+        self._file.flush()
+
+    def _load(self) -> dict[str, Page]:
+        known: dict[str, Page] = {}
+        try:
+            with self.path.open(encoding="utf-8") as file:
+                if json.loads(next(file, "null")) != self._settings:
+                    return {}
+                for line in file:
+                    entry = json.loads(line)
+                    known[entry["key"]] = page_from_object(entry["page"], str(self.path))
+        except (OSError, ValueError, KeyError, TypeError, HwrError):
+            pass  # missing, or its last line is cut off: what came before it is good
+        return known
+
+
+def _key(file: InputFile, number: int) -> str:
+    try:
+        facts = file.path.stat()
+    except OSError:
+        return f"{file.path.absolute()}#{number}"
+    return f"{file.path.absolute()}#{number} {facts.st_size} {facts.st_mtime_ns}"

@@ -1,0 +1,131 @@
+"""`hwr convert` as a user calls it: every format from every result, without reading."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pypdfium2 as pdfium
+import pytest
+from commands import Outcome, Run, run_command
+from PIL import Image
+
+from hwr.formats import FORMATS, find_format, to_bytes
+from hwr.formats.read_file import read_page_file
+from hwr.formats.read_json import read_pages_json
+from hwr.page.page import Line, Page, Region, Word
+
+SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
+BOX = ((100.0, 100.0), (900.0, 100.0), (900.0, 200.0), (100.0, 200.0))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.setattr(
+        "hwr.recognize.recognizer.Recognizer.__init__", lambda *_, **__: pytest.fail("a model was loaded")
+    )
+    return lambda *arguments: Outcome(*run_command(monkeypatch, capsys, "convert", *arguments))
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    with Image.open(SAMPLES / "page.png") as image:
+        width, height = image.size
+    words = (Word("Chère", 0.75, (100.0, 100.0, 500.0, 200.0)), Word("amie", 0.5, (520.0, 100.0, 900.0, 200.0)))
+    line = Line("l1", "r1", "default", "Chère amie", 0.625, ((100.0, 180.0), (900.0, 180.0)), BOX, words)
+    return Page("page.png", width, height, "small", (Region("r1", "text", BOX),), (line,))
+
+
+@pytest.fixture
+def results(tmp_path: Path, page: Page) -> Path:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    for name in ("json", "alto", "page"):
+        form = find_format(name)
+        (folder / f"page{form.suffix}").write_bytes(to_bytes(form, page))
+    shutil.copy(SAMPLES / "page.png", tmp_path / "page.png")
+    return folder
+
+
+@pytest.mark.parametrize("source", ["page.json", "page.alto.xml", "page.page.xml"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_from_every_result(run: Run, results: Path, tmp_path: Path, source: str, name: str) -> None:
+    target = tmp_path / f"out{FORMATS[name].suffix}"
+    done = run(results / source, "-o", target)
+    assert (done.code, done.out, done.err) == (0, "", "")
+    if name == "pdf":
+        with pdfium.PdfDocument(target) as pdf:
+            text = pdf[0].get_textpage().get_text_bounded()
+            assert text.split() == ["Chère", "amie"]
+    elif name == "overlay":
+        with Image.open(target) as drawn, Image.open(SAMPLES / "page.png") as image:
+            assert drawn.size == image.size
+    else:
+        assert "amie" in target.read_text(encoding="utf-8")
+
+
+def test_nothing_that_both_formats_have_is_lost(run: Run, results: Path, page: Page) -> None:
+    done = run(results / "page.json", "--format", "page")
+    found = read_page_file(done.out.encode(), "x")
+    assert [(line.text, line.baseline, line.polygon) for line in found.lines] == [
+        (line.text, line.baseline, line.polygon) for line in page.lines
+    ]
+    assert [(word.text, word.confidence, word.box) for word in found.lines[0].words] == [
+        (word.text, word.confidence, word.box) for word in page.lines[0].words
+    ]
+    assert read_pages_json(to_bytes(find_format("json"), page), "x") == [page]
+
+
+def test_a_folder_and_several_pages(run: Run, results: Path, tmp_path: Path, page: Page) -> None:
+    (results / "page.alto.xml").unlink()
+    (results / "page.page.xml").rename(results / "b.page.xml")
+    twice = (results / "page.json").read_bytes() * 2
+    (results / "page.json").write_bytes(twice)
+    done = run(results, "-o", tmp_path / "all.txt")
+    assert done.code == 0 and (tmp_path / "all.txt").read_text() == "Chère amie\n\fChère amie\n\fChère amie\n"
+    assert done.err.startswith("hwr: 3 pages, 3 lines; results in ")
+    assert run(results, "--format", "text,alto", "-o", tmp_path / "out").code == 0
+    names = ["b.alto.xml", "b.txt", "page-0001.alto.xml", "page-0002.alto.xml", "page.txt"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.json", b"", "neither JSON of hwr, nor PAGE XML, nor ALTO"),
+        ("a.json", b"[1]", "neither JSON of hwr, nor PAGE XML, nor ALTO"),
+        ("a.json", b"{", "line 1 is not JSON"),
+        ("a.json", b"{}", "the key 'image' is missing"),
+        ("a.json", b'{"imag": 1}', "unknown key 'imag'"),
+        ("a.json", b'{"image": "\xff"}', "not UTF-8 text"),
+        ("a.json", b'{"a":' * 100_000, "line 1 is not JSON"),
+        ("a.xml", b"<html/>", "neither JSON of hwr, nor PAGE XML, nor ALTO"),
+        ("a.xml", b"<alto><Layout>", "broken XML"),
+    ],
+)
+def test_a_file_that_is_no_result(run: Run, tmp_path: Path, name: str, content: bytes, reason: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    done = run(tmp_path / name)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1) and reason in done.err
+
+
+def test_numbers_of_a_page_are_checked(run: Run, results: Path, page: Page) -> None:
+    whole = json.loads((results / "page.json").read_text())
+    for change in ({"width": "wide"}, {"height": float("nan")}, {"lines": {}}, {"regions": [{"id": "r"}]}):
+        (results / "page.json").write_text(json.dumps({**whole, **change}))
+        done = run(results / "page.json")
+        assert done.code == 2 and next(iter(change)) in done.err, done.err
+
+
+def test_an_image_that_is_missing_is_named(run: Run, results: Path, tmp_path: Path) -> None:
+    (tmp_path / "page.png").unlink()
+    done = run(results / "page.json", "-o", tmp_path / "a.pdf")
+    assert done.code == 2 and "'page.png' is not in" in done.err and "--images" in done.err
+    assert not (tmp_path / "a.pdf").exists()
+    assert run(results / "page.json", "-o", tmp_path / "a.pdf", "--images", SAMPLES).code == 0
+
+
+def test_a_result_is_never_overwritten_by_its_conversion(run: Run, results: Path) -> None:
+    before = (results / "page.json").read_bytes()
+    done = run(results / "page.json", "-o", results / "page.json", "--force")
+    assert done.code == 2 and "overwrite an input" in done.err
+    assert (results / "page.json").read_bytes() == before
