@@ -98,7 +98,7 @@ def paper_milliseconds(inks: list[InkLine]) -> float:
     for number, ink in enumerate(inks):
         generator = np.random.default_rng(number)
         start = time.process_time()
-        put_on_paper(ink, inks[number - 1], generator, PaperOptions())
+        put_on_paper(ink, generator, PaperOptions())
         times.append(time.process_time() - start)
     return 1000 * statistics.median(times)
 
@@ -115,7 +115,7 @@ def reading(data: Path, lines: int, model: str) -> None:
 
     def papers(options: PaperOptions) -> float:
         pairs = enumerate(inks)
-        images = [put_on_paper(ink, inks[k - 1], np.random.default_rng([SEED, k]), options) for k, ink in pairs]
+        images = [put_on_paper(ink, np.random.default_rng([SEED, k]), options) for k, ink in pairs]
         return rate(images)
 
     def rate(images: list[np.ndarray[tuple[int, int], np.dtype[np.uint8]]]) -> float:
@@ -125,8 +125,9 @@ def reading(data: Path, lines: int, model: str) -> None:
 
     print(f"{'clean':16} {rate([clean(ink) for ink in inks]):.4f}")
     print(f"{'papers':16} {papers(PaperOptions()):.4f}")
+    none = PaperOptions().with_probabilities(dict.fromkeys(PaperOptions.kinds(), 0.0))
     for kind in PaperOptions.kinds():
-        print(f"{kind:16} {papers(PaperOptions().only(kind)):.4f}", flush=True)
+        print(f"{kind:16} {papers(none.with_probabilities({kind: 1.0})):.4f}", flush=True)
 
 
 def main() -> None:

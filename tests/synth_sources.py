@@ -4,6 +4,8 @@ from pathlib import Path
 
 from PIL import ImageFont
 
+from hwr.synth.options import PaperOptions
+
 PROSE = (
     "The quick brown fox jumps over the lazy dog, and nobody in the village wondered at it any more.",
     "Well, said she, it is a remarkable thing that so many people write letters and so few answer them.",
@@ -31,3 +33,8 @@ def write_text(path: Path, *paragraphs: str) -> Path:
     """A text file with a paragraph a line."""
     path.write_text("\n".join(paragraphs or PROSE) + "\n", encoding="utf-8")
     return path
+
+
+def only(options: PaperOptions, *kinds: str) -> PaperOptions:
+    """The options with some kinds of paper for every line and without all others."""
+    return options.with_probabilities(dict.fromkeys(options.kinds(), 0.0) | dict.fromkeys(kinds, 1.0))

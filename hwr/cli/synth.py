@@ -10,7 +10,6 @@ from hwr.cli.terminal import progress_counter, say
 from hwr.errors import Outcome, UsageError
 
 if TYPE_CHECKING:
-    from hwr.prepare.synthetic import Synthesised
     from hwr.synth.batches import BatchOptions
     from hwr.synth.options import SynthOptions
 
@@ -154,20 +153,9 @@ def _write(options: "BatchOptions", values: dict[str, Any]) -> bool:
             options, output, values["lines"], values["validation"], workers, values["force"], progress=progress
         )
     name_skipped(made.prepared.skipped, output / "skipped.tsv")
-    _tell_passed_over(made)
+    for reason in made.passed_over.reasons():
+        say(f"passed over: {reason}")
     print_table(made.prepared)
     unchanged = made.prepared.unchanged
     say(f"{output}: unchanged, the same store is there already" if unchanged else f"{output}: written")
     return bool(made.failed)
-
-
-def _tell_passed_over(made: "Synthesised") -> None:
-    """Texts that were drawn and not used: counted, so that a corpus that hardly fits is noticed."""
-    from hwr.prepare.checks import count_characters
-
-    passed_over = made.passed_over
-    if passed_over.uncovered:
-        say(f"texts passed over because no font has their characters: {passed_over.uncovered:,}")
-    if passed_over.outside_alphabet:
-        characters = count_characters(passed_over.characters)
-        say(f"texts passed over for characters outside the alphabet: {passed_over.outside_alphabet:,} ({characters})")

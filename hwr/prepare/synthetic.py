@@ -75,8 +75,8 @@ class _Maker:
             self.skipped.append(Skipped(where, Reason.BROKEN_FONT, detail))
 
     def _why(self) -> str:
-        reasons = [self.passed_over.why(), self.skipped[-1].detail if self.skipped else ""]
-        return next((reason for reason in reasons if reason), "the sources hold nothing")
+        reasons = [*self.passed_over.reasons(), *(item.detail for item in self.skipped[-1:])]
+        return " and ".join(reasons) or "the sources hold nothing"
 
 
 def _skipped(items: Iterable[tuple[str, str]], reason: Reason) -> list[Skipped]:

@@ -7,7 +7,6 @@ each line and passes over what does not fit.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -25,10 +24,7 @@ Report = Callable[[str], None]
 TRIES = 60
 """Attempts at a line in one source before the next source is asked."""
 
-NEIGHBOURS = 16
-"""Lines that are kept to appear in part next to and behind others."""
-
-_INK, _PAPER, _NEIGHBOUR = range(3)
+_INK, _PAPER = range(2)
 """Random streams of one line: its ink stays the same when papers change."""
 
 
@@ -50,29 +46,26 @@ class SynthLine:
 class PassedOver:
     """Counts of texts that were drawn and not used.
 
-    outside_alphabet: texts with characters that the alphabet lacks; uncovered: texts that no font can write;
-    characters: those that the alphabet lacks.
+    uncovered: texts that no font can write; outside: texts with characters outside the alphabet; characters: those.
     """
 
-    outside_alphabet: int = 0
     uncovered: int = 0
+    outside: int = 0
     characters: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "PassedOver") -> None:
         """Add the counts of another part of the work."""
-        self.outside_alphabet += other.outside_alphabet
         self.uncovered += other.uncovered
+        self.outside += other.outside
         self.characters.update(other.characters)
 
-    def why(self) -> str:
-        """Return the counts in a few words."""
-        reasons = []
-        if self.uncovered:
-            reasons.append(f"{self.uncovered:,} texts have characters that no font has")
-        if self.outside_alphabet:
-            shown = ", ".join(repr(character) for character, _ in self.characters.most_common(5))
-            reasons.append(f"{self.outside_alphabet:,} texts have characters outside the alphabet, such as {shown}")
-        return " and ".join(reasons)
+    def reasons(self) -> list[str]:
+        """Return the counts in a few words each."""
+        found = [f"{self.uncovered:,} texts have characters that no font has"] if self.uncovered else []
+        if self.outside:
+            shown = ", ".join(f"{character!r} ({count:,})" for character, count in self.characters.most_common(8))
+            found.append(f"{self.outside:,} texts have characters outside the alphabet: {shown}")
+        return found
 
 
 class Renderer(Protocol):
@@ -117,7 +110,7 @@ class LineGenerator:
             DataError: no source can make a line that fits the alphabet and the fonts.
             UsageError: `seed` or `index` is below 0.
         """
-        return self._make(_stream(seed, index, _INK), self.passed_over)
+        return self._make(_stream(seed, index, _INK))
 
     def line(self, seed: int, index: int) -> SynthLine:
         """Return line `index` of `seed`; a share of the lines (`paper_share`) is on paper, the others are clean.
@@ -128,24 +121,12 @@ class LineGenerator:
         ink = self.ink(seed, index)
         generator = _stream(seed, index, _PAPER)
         if generator.random() < self.options.paper_share:
-            other = self._neighbours[int(generator.integers(len(self._neighbours)))] if self._neighbours else ink
-            grey = put_on_paper(ink, other, generator, self.options.papers)
+            grey = put_on_paper(ink, generator, self.options.papers)
         else:
             grey = clean(ink)
         return SynthLine(grey, ink.text, line_id(seed, index), ink.source)
 
-    @cached_property
-    def _neighbours(self) -> list[InkLine]:
-        """Some lines, the same for every seed, so that the order in which lines are asked for changes nothing."""
-        found = []
-        for number in range(NEIGHBOURS):
-            try:
-                found.append(self._make(_stream(0, number, _NEIGHBOUR), PassedOver()))
-            except DataError:
-                break
-        return found
-
-    def _make(self, generator: Generator, passed_over: PassedOver) -> InkLine:
+    def _make(self, generator: Generator) -> InkLine:
         """Return a line of one of the sources; one that gives nothing usable is followed by the others."""
         names = list(self._shares)
         first = names[int(generator.choice(len(names), p=list(self._shares.values())))]
@@ -154,22 +135,17 @@ class LineGenerator:
                 try:
                     line = self._renderers[name].line(generator)
                     _check(line.text, self.alphabet)
-                except UncoveredText:
-                    passed_over.uncovered += 1
-                except _OutsideAlphabet as error:
-                    passed_over.outside_alphabet += 1
-                    passed_over.characters.update(error.characters)
-                else:
                     return line
-        raise DataError(f"no line can be made of the sources given: {passed_over.why()}")
+                except UncoveredText:
+                    self.passed_over.uncovered += 1
+                except _OutsideAlphabet as error:
+                    self.passed_over.outside += 1
+                    self.passed_over.characters.update(error.args[0])
+        raise DataError(f"no line can be made of the sources given: {' and '.join(self.passed_over.reasons())}")
 
 
 class _OutsideAlphabet(Exception):
     """A text with characters that the alphabet lacks."""
-
-    def __init__(self, characters: list[str]) -> None:
-        super().__init__(characters)
-        self.characters = characters
 
 
 def _check(text: str, alphabet: frozenset[str] | None) -> None:

@@ -33,15 +33,11 @@ class PaperOptions(Settings):
     # The image as it was cut: paper kept around the ink, shares of the height of the ink.
     margin_rows: Span = (0.02, 0.22)
     margin_columns: Span = (0.05, 0.5)
-    neighbours_probability: Share = 0.2
-    neighbours_rows: Span = (0.1, 0.3)
 
     # The pen. Darkness: how much light the ink takes away.
     darkness: Darkness = (0.55, 0.97)
     faint_probability: Share = 0.15
     faint_darkness: Darkness = (0.3, 0.52)
-    fading_probability: Share = 0.2
-    fading_depth: ShareSpan = (0.2, 0.6)
     dry_probability: Share = 0.15  # pencil, dry ball pen: the grain of the paper shows in the stroke
     dry_depth: ShareSpan = (0.25, 0.7)
 
@@ -50,13 +46,8 @@ class PaperOptions(Settings):
     squared_probability: Share = 0.1
     tabular_probability: Share = 0.07  # rows and columns of tables and forms
     rule_darkness: ShareSpan = (0.08, 0.45)
-    dotted_probability: Share = 0.06  # a dotted line to write on, as in forms
     yellowed_probability: Share = 0.25
     yellowed_brightness: ShareSpan = (0.55, 0.88)
-    fibre_probability: Share = 0.25
-    fibre_gain: ShareSpan = (0.02, 0.09)
-    bleed_through_probability: Share = 0.12
-    bleed_through_gain: ShareSpan = (0.08, 0.3)
 
     # Light and camera.
     light_probability: Share = 0.25
@@ -95,15 +86,6 @@ class PaperOptions(Settings):
                 raise UsageError(f"unknown kind of paper {kind!r}; known: {', '.join(self.kinds())}")
         changes: dict[str, Any] = {f"{kind}_probability": value for kind, value in probabilities.items()}
         return replace(self, **changes)
-
-    def only(self, *kinds: str) -> "PaperOptions":
-        """These options with some kinds for every line and without all others.
-
-        Raises:
-            UsageError: no such kind.
-        """
-        none = dict.fromkeys(self.kinds(), 0.0)
-        return self.with_probabilities(none | dict.fromkeys(kinds, 1.0))
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 Everything is drawn line by line from `PaperOptions`: how the line was cut, the pen, the paper, the light; then
 `hwr.synth.degrade` does what scanning and storing do. Light is multiplied, as on real paper: ink takes away a share of
-the light that the paper under it sends back.
+the light that the paper under it sends back. Neighbouring lines, bleed-through, fading ink and paper fibres are left to
+the augmentation of training, which adds them to real and synthetic lines alike.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -31,8 +33,6 @@ RULES_BELOW_INK = 0.6
 """Rules take away at most this share of the light that the ink takes."""
 LIGHT_BELOW_INK = 0.35
 """The same for uneven light and shadows together."""
-GRAIN_BELOW_INK = 0.12
-"""The same for the deviation of the paper's fibres."""
 
 
 @dataclass(frozen=True)
@@ -48,28 +48,26 @@ class Placed:
     slope: float
     height: float
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the sheet."""
+        return self.coverage.shape[0], self.coverage.shape[1]
 
-def put_on_paper(ink: InkLine, other: InkLine, generator: Generator, options: PaperOptions) -> GreyImage:
+
+def put_on_paper(ink: InkLine, generator: Generator, options: PaperOptions) -> GreyImage:
     """Return the image of a line of ink on paper: a margin larger than the ink, or smaller where the resolution is low.
 
-    Args:
-        ink: the line.
-        other: a line of which pieces appear as neighbours above and below and as bleed-through.
-        generator: the only source of chance; the same state gives the same bytes.
-        options: which kinds of paper and damage occur how often.
+    The generator is the only source of chance; the same state gives the same bytes.
     """
     placed = _place(ink.ink, generator, options)
-    if chosen(generator, options.neighbours_probability):
-        _add_neighbours(placed, other.ink, generator, options)
     coverage, darkness = _pen(placed, generator, options)
     binarised = chosen(generator, options.binarised_probability)  # scanners have even light
-    paper = _paper(placed, darkness, generator, options)
-    if chosen(generator, options.bleed_through_probability):
-        paper *= 1 - darkness * draw(generator, options.bleed_through_gain) * _other_side(placed, other.ink, generator)
-    light = paper * (1 - darkness * coverage)
+    light = _paper(placed, darkness, generator, options) * (1 - darkness * coverage)
     if not binarised:
         _light(light, darkness, generator, options)
-    return degrade(light, placed.height, darkness * _fullness(coverage), binarised, generator, options)
+    some = coverage[::2, ::2]
+    fullness = float(some[some > 0.1].mean()) if (some > 0.1).any() else 1.0  # thin strokes never cover a pixel wholly
+    return degrade(light, placed.height, darkness * fullness, binarised, generator, options)
 
 
 def clean(ink: InkLine) -> GreyImage:
@@ -80,7 +78,7 @@ def clean(ink: InkLine) -> GreyImage:
 
 
 def _measure(ink: Ink) -> tuple[float, float]:
-    """Baseline row and line height of a line of ink.
+    """Return the baseline row and the line height of a line of ink.
 
     The height follows from the spread of the ink as in `hwr.line`; the baseline is where the profile of the rows
     falls most steeply below its middle.
@@ -111,9 +109,8 @@ def _place(ink: Ink, generator: Generator, options: PaperOptions) -> Placed:
         slope = math.tan(math.radians(options.rotation_degrees * (2 * generator.random() - 1)))
         limit = options.rotation_rise * height / columns
         slope = min(max(slope, -limit), limit)
-    rise = abs(slope) * columns
     shift = top + max(0.0, -slope * columns)
-    size = (columns + left + right, rows + top + bottom + math.ceil(rise))
+    size = (columns + left + right, rows + top + bottom + math.ceil(abs(slope) * columns))
     # A turn by so little is a shear: each column moves up or down.
     matrix = np.array([[1.0, 0.0, left], [slope, 1.0, shift]])
     sheet = cv2.warpAffine(ink, matrix, size, flags=cv2.INTER_LINEAR if slope else cv2.INTER_NEAREST)
@@ -121,86 +118,31 @@ def _place(ink: Ink, generator: Generator, options: PaperOptions) -> Placed:
     return Placed(coverage, baseline + shift - slope * left, slope, height)
 
 
-def _fitting(other: Ink, columns: int, generator: Generator) -> Ink:
-    """A piece of another line of ink, mirrored left to right, as wide as the sheet; (H of other, columns)."""
-    missing = columns - other.shape[1]
-    mirrored = cv2.flip(other, 1)
-    if missing > 0:
-        left = int(generator.integers(missing + 1))
-        padded = cv2.copyMakeBorder(mirrored, 0, 0, left, missing - left, cv2.BORDER_CONSTANT, value=0)
-        return np.asarray(padded, dtype=np.uint8)
-    left = int(generator.integers(-missing + 1))
-    return np.asarray(mirrored[:, left : left + columns], dtype=np.uint8)
-
-
-def _add_neighbours(placed: Placed, other: Ink, generator: Generator, options: PaperOptions) -> None:
-    """Descenders of the line above and ascenders of the line below, cut off by the edge of the image."""
-    baseline, _ = _measure(other)
-    sheet = placed.coverage
-    side = int(generator.integers(3))  # above, below, both
-    for above in (True, False):
-        if side == (1 if above else 0):
-            continue
-        piece = _fitting(other, sheet.shape[1], generator)
-        # Below the baseline there are descenders only; above the small letters, ascenders only.
-        piece = piece[int(baseline) + 2 :] if above else piece[: max(1, int(0.5 * baseline))]
-        count = min(len(piece), max(1, round(placed.height * draw(generator, options.neighbours_rows))))
-        count = min(count, sheet.shape[0] // 3)
-        if not count:
-            continue
-        piece = piece[-count:] if above else piece[:count]
-        target = sheet[:count] if above else sheet[-count:]
-        np.maximum(target, piece * np.float32(1 / 255), out=target)
-
-
 def _pen(placed: Placed, generator: Generator, options: PaperOptions) -> tuple[Field, float]:
-    """Coverage after the pen's ways, (H, W), and its darkness (the share of the light that full ink takes away)."""
-    coverage = placed.coverage
+    """Return the coverage, (H, W), and the darkness of the pen: the share of the light that full ink takes away."""
     faint = chosen(generator, options.faint_probability)
     darkness = draw(generator, options.faint_darkness if faint else options.darkness)
-    kept = MIN_CONTRAST / darkness
-    if chosen(generator, options.dry_probability):
-        depth = min(draw(generator, options.dry_depth), max(0.0, 1 - kept))
-        tooth = textures.cut(textures.paper_grain(), coverage.shape, generator)
-        coverage = coverage * np.clip(1 - 0.5 * depth * (1 + tooth), 0, 1)
-        darkness = max(darkness, MIN_CONTRAST / (1 - 0.5 * depth))
-    elif chosen(generator, options.fading_probability):
-        depth = min(draw(generator, options.fading_depth), max(0.0, 1 - kept))
-        cell = (3 * placed.height, placed.height * (0.5 + 2 * generator.random()))
-        coverage = coverage * (1 - depth * textures.smooth(_shape(coverage), cell, generator))
-    return coverage, darkness
-
-
-def _fullness(coverage: Field) -> float:
-    """Mean coverage of what is inked, 0 to 1: thin and dry strokes never cover a pixel wholly."""
-    some = coverage[::2, ::2]
-    inked = some[some > 0.1]
-    return float(inked.mean()) if inked.size else 1.0
-
-
-def _shape(field: Field) -> tuple[int, int]:
-    return field.shape[0], field.shape[1]
+    if not chosen(generator, options.dry_probability):
+        return placed.coverage, darkness
+    depth = min(draw(generator, options.dry_depth), max(0.0, 1 - MIN_CONTRAST / darkness))
+    tooth = textures.cut(textures.paper_grain(), placed.shape, generator)
+    return placed.coverage * np.clip(1 - 0.5 * depth * (1 + tooth), 0, 1), darkness
 
 
 def _paper(placed: Placed, darkness: float, generator: Generator, options: PaperOptions) -> Field:
     """Return the share of light that the empty paper sends back, (H, W). Rules are weaker than ink of `darkness`."""
-    shape = _shape(placed.coverage)
     yellowed = chosen(generator, options.yellowed_probability)
     # A scanner turns good paper into full white.
     level = draw(generator, options.yellowed_brightness if yellowed else (0.86, 1.06))
-    paper = np.full(shape, min(level, 1.0), np.float32)
+    paper = np.full(placed.shape, min(level, 1.0), np.float32)
     if yellowed:
         cell = placed.height * (1 + 2 * generator.random())
-        paper *= 1 - (0.04 + 0.14 * generator.random()) * textures.smooth(shape, (cell, 1.5 * cell), generator)
-    if chosen(generator, options.fibre_probability):
-        gain = min(draw(generator, options.fibre_gain), GRAIN_BELOW_INK * darkness)
-        paper += gain * textures.cut(textures.fibres(), shape, generator)
-    rules = np.zeros(shape, np.uint8)
+        paper *= 1 - (0.04 + 0.14 * generator.random()) * textures.smooth(placed.shape, (cell, 1.5 * cell), generator)
+    rules = np.zeros(placed.shape, np.uint8)
     for probability, add in (
         (options.ruled_probability, _rule),
         (options.squared_probability, _square),
         (options.tabular_probability, _table),
-        (options.dotted_probability, _dot),
     ):
         if chosen(generator, probability):
             add(rules, placed, generator)
@@ -208,17 +150,6 @@ def _paper(placed: Placed, darkness: float, generator: Generator, options: Paper
         strength = min(draw(generator, options.rule_darkness), RULES_BELOW_INK * darkness)
         paper *= 1 - np.float32(strength / 255) * rules
     return paper
-
-
-def _written_on(placed: Placed, generator: Generator) -> float:
-    """Row, at the left edge, of the rule that is written on: on the baseline or a little off."""
-    return placed.baseline + placed.height * float(np.clip(generator.normal(0.03, 0.05), -0.1, 0.2))
-
-
-def _draw_line(rules: Ink, start: tuple[float, float], stop: tuple[float, float], thickness: int) -> None:
-    """A straight line, its ends (column, row) in pixels."""
-    points = [(round(16 * x), round(16 * y)) for x, y in (start, stop)]
-    cv2.line(rules, points[0], points[1], 255, thickness, cv2.LINE_AA, shift=4)
 
 
 def _rule(rules: Ink, placed: Placed, generator: Generator) -> None:
@@ -249,9 +180,9 @@ def _table(rules: Ink, placed: Placed, generator: Generator) -> None:
 
 
 def _rows(rules: Ink, placed: Placed, pitch: float, generator: Generator) -> None:
-    """Draw level lines at a distance of `pitch`, one of them where the writing is."""
+    """Draw level lines at a distance of `pitch`, one of them on the baseline or a little off."""
     rows, columns = rules.shape
-    row = _written_on(placed, generator)
+    row = placed.baseline + placed.height * float(np.clip(generator.normal(0.03, 0.05), -0.1, 0.2))
     fall = placed.slope * columns + generator.normal(0, 0.03) * placed.height
     thickness = 1 + int(generator.random() < 0.3)
     row -= pitch * math.ceil((row + abs(fall)) / pitch)
@@ -260,63 +191,40 @@ def _rows(rules: Ink, placed: Placed, pitch: float, generator: Generator) -> Non
         row += pitch
 
 
-def _columns(rules: Ink, placed: Placed, columns: list[float], thickness: int) -> None:
+def _columns(rules: Ink, placed: Placed, columns: Iterable[float], thickness: int) -> None:
     """Draw upright lines from these columns of the first row."""
     rows = len(rules)
     for column in columns:
         _draw_line(rules, (column, 0.0), (column - placed.slope * rows, float(rows)), thickness)
 
 
-def _dot(rules: Ink, placed: Placed, generator: Generator) -> None:
-    """A row of dots to write on, as in forms."""
-    rows, columns = rules.shape
-    spacing = int(generator.integers(4, 10))
-    size = int(generator.integers(1, 3))
-    row = _written_on(placed, generator)
-    centres = np.arange(0, columns - size, spacing)
-    heights = np.clip(np.rint(row + placed.slope * centres).astype(int), 0, rows - size)
-    for down in range(size):
-        for across in range(size):
-            rules[heights + down, centres + across] = 255
-
-
-def _other_side(placed: Placed, other: Ink, generator: Generator) -> Field:
-    """Mirrored writing of the other side of the sheet, blurred, (H, W), 0 to 1."""
-    rows, columns = placed.coverage.shape
-    piece = _fitting(other, columns, generator)
-    shift = round(rows * (generator.random() - 0.5) + (rows - len(piece)) / 2)
-    sheet = np.zeros((rows, columns), np.uint8)
-    first, last = max(0, shift), min(rows, shift + len(piece))
-    if first < last:
-        sheet[first:last] = piece[first - shift : last - shift]
-    blurred = cv2.GaussianBlur(sheet, (0, 0), 0.8 + 1.5 * generator.random())
-    return np.multiply(blurred, np.float32(1 / 255), dtype=np.float32)
+def _draw_line(rules: Ink, start: tuple[float, float], stop: tuple[float, float], thickness: int) -> None:
+    """Draw a straight line; its ends are (column, row) in pixels."""
+    points = [(round(16 * x), round(16 * y)) for x, y in (start, stop)]
+    cv2.line(rules, points[0], points[1], 255, thickness, cv2.LINE_AA, shift=4)
 
 
 def _light(light: Field, darkness: float, generator: Generator, options: PaperOptions) -> None:
-    """Uneven light and shadows with an edge, as on photographs; changes `light` in place.
+    """Add uneven light and shadows with an edge, as on photographs; change `light` in place.
 
-    Light and shadow together differ less than ink of `darkness` differs from paper: else nobody could say by
-    brightness which is which, and a line in the shadow is taken for light writing on dark paper.
+    Light and shadow together differ less than ink of `darkness` differs from paper: otherwise brightness would not tell
+    which is which, and a line in the shadow would pass for light writing on dark paper.
     """
-    shape = _shape(light)
-    lost: Field | None = None  # share of the light that is missing at each place
+    rows, columns = light.shape
+    lost = np.zeros((rows, columns), np.float32)  # share of the light that is missing at each place
     if chosen(generator, options.light_probability):
-        field = textures.smooth(shape, (shape[0], shape[1] / (1 + 3 * generator.random())), generator)
-        lost = draw(generator, options.light_depth) * field
+        field = textures.smooth((rows, columns), (rows, columns / (1 + 3 * generator.random())), generator)
+        lost += draw(generator, options.light_depth) * field
     if chosen(generator, options.shadow_probability):
-        shadow = draw(generator, options.shadow_depth) * _shadow(shape, generator)
-        lost = shadow if lost is None else lost + shadow
-    if lost is None:
-        return
+        lost += draw(generator, options.shadow_depth) * _shadow((rows, columns), generator)
     light *= 1 - min(1.0, LIGHT_BELOW_INK * darkness / max(float(lost.max()), 1e-6)) * lost
     mean = float(light.mean())
-    if mean < MIN_EXPOSURE:
+    if mean < MIN_EXPOSURE and lost.any():
         light *= MIN_EXPOSURE / mean
 
 
 def _shadow(shape: tuple[int, int], generator: Generator) -> Field:
-    """A half of the image in shadow, its edge at any angle and more or less soft, (H, W), 0 to 1."""
+    """Return a half of the image in shadow, its edge at any angle and more or less soft, (H, W), 0 to 1."""
     coarse = 8
     rows, columns = -(-shape[0] // coarse), -(-shape[1] // coarse)
     small = np.zeros((rows, columns), np.float32)

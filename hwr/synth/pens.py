@@ -1,4 +1,4 @@
-"""What a pen makes of a line: width of strokes, pressure, texture of the ink."""
+"""Pens: width of strokes, pressure, texture of the ink."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -27,35 +27,29 @@ class Pen:
 
     width: of a stroke; pressure: variation of the width along the line, in pixels; broad: the nib draws down strokes
     thicker than up strokes; level: darkness 0 to 1; shade: variation of the darkness over some letters; grain: of
-    single pixels, as the tooth of paper makes; rim: how much darker edges are than the middle; ends: how much darker
-    the ends and crossings of strokes are; soft: blur in pixels.
+    single pixels, from the tooth of the paper; soft: blur in pixels.
     """
 
-    name: str
     width: float
     pressure: float
     broad: bool
     level: float
     shade: float
     grain: float
-    rim: float
-    ends: float
     soft: float
 
 
 def draw_pen(generator: np.random.Generator) -> Pen:
-    """A pen at random: ballpoints, fountain pens, pencils, felt tips."""
+    """Return a random pen: ballpoint, fountain pen, pencil, or felt tip."""
     kind = generator.random()
     a, b, c, d, e = (float(x) for x in generator.random(5))
     if kind < 0.42:
-        return Pen("ballpoint", 2.0 + 1.5 * a, 0.5 * b, False, 0.85 + 0.15 * c, 0.12 * d, 0.2 * e, 0.0, 0.0, 0.5)
+        return Pen(2.0 + 1.5 * a, 0.5 * b, False, 0.85 + 0.15 * c, 0.12 * d, 0.2 * e, 0.5)
     if kind < 0.72:
-        return Pen(
-            "fountain pen", 2.0 + 2.2 * a, 0.5 + b, e < 0.6, 0.9 + 0.1 * c, 0.25 * d, 0.05, 0.25 * e, 0.3 * a, 0.5
-        )
+        return Pen(2.0 + 2.2 * a, 0.5 + b, e < 0.6, 0.9 + 0.1 * c, 0.25 * d, 0.05, 0.5)
     if kind < 0.87:
-        return Pen("pencil", 2.0 + 1.8 * a, 0.6 * b, False, 0.68 + 0.27 * c, 0.2 * d, 0.2 + 0.4 * e, 0.0, 0.0, 0.7)
-    return Pen("felt tip", 3.4 + 2.4 * a, 0.4 * b, c < 0.3, 0.95 + 0.05 * d, 0.05, 0.04, 0.1 * e, 0.15 * d, 0.45)
+        return Pen(2.0 + 1.8 * a, 0.6 * b, False, 0.68 + 0.27 * c, 0.2 * d, 0.2 + 0.4 * e, 0.7)
+    return Pen(3.4 + 2.4 * a, 0.4 * b, c < 0.3, 0.95 + 0.05 * d, 0.05, 0.04, 0.45)
 
 
 def ink_with(pen: Pen, ink: Ink, stroke: float, x_height: float, generator: np.random.Generator) -> Ink:
@@ -77,12 +71,7 @@ def ink_with(pen: Pen, ink: Ink, stroke: float, x_height: float, generator: np.r
     if pen.grain > 0.1:
         tooth = textures.cut(textures.paper_grain(), shape, generator)
         darkness *= 1 - pen.grain * np.clip(0.5 + tooth / 4, 0, 1) ** 2
-    if pen.ends > 0:
-        darkness *= (1 - pen.ends) + pen.ends * _ends(drawn, max(stroke, target))
     shaded = cv2.multiply(drawn, np.minimum(darkness, 1.0), dtype=cv2.CV_8U)
-    if pen.rim > 0:
-        middle = _eroded(drawn, 3)
-        shaded = cv2.subtract(shaded, cv2.convertScaleAbs(middle, alpha=pen.rim))
     return np.asarray(cv2.GaussianBlur(shaded, (3, 3), pen.soft), dtype=np.uint8)
 
 
@@ -95,7 +84,8 @@ def _widened(ink: Ink, change: float, pen: Pen, generator: np.random.Generator) 
     import cv2
 
     if change < 0:
-        thin, thick, part = _eroded(ink, 3), ink, 1 + change / 2
+        thin = np.asarray(cv2.erode(ink, _nib(3, False)), dtype=np.uint8)
+        thick, part = ink, 1 + change / 2
     else:
         steps = int(change / 2)
         thin = _dilated(ink, 2 * steps + 1, pen.broad)
@@ -105,12 +95,6 @@ def _widened(ink: Ink, change: float, pen: Pen, generator: np.random.Generator) 
     weights = np.broadcast_to(mix, ink.shape)
     added = cv2.multiply(cv2.subtract(thick, thin), np.ascontiguousarray(weights), dtype=cv2.CV_8U)
     return np.asarray(cv2.add(thin, added), dtype=np.uint8)
-
-
-def _eroded(ink: Ink, size: int) -> Ink:
-    import cv2
-
-    return np.asarray(cv2.erode(ink, _nib(size, False)), dtype=np.uint8)
 
 
 def _dilated(ink: Ink, size: int, broad: bool) -> Ink:
@@ -132,13 +116,3 @@ def _nib(size: int, broad: bool) -> NDArray[np.uint8]:
     nib[size // 2 - 1, size // 2 + 1 :] = 1  # rises to the right
     nib[size // 2 + 1, : size // 2] = 1
     return nib
-
-
-def _ends(ink: Ink, stroke: float) -> Field:
-    """1 at ends and crossings of strokes, 0 along them: there a window holds half or twice the ink of a stroke."""
-    import cv2
-
-    window = 9
-    share = cv2.boxFilter(ink, cv2.CV_32F, (window, window)) * (1 / 255)
-    expected = min(0.9, stroke / window)
-    return np.asarray(np.minimum(np.abs(share * (1 / expected) - 1) * 1.5, 1.0), dtype=np.float32)

@@ -30,22 +30,6 @@ def paper_grain() -> Field:
     return _unit(cv2.GaussianBlur(_normals(1), (0, 0), 0.9, borderType=cv2.BORDER_REFLECT))
 
 
-@lru_cache(maxsize=1)
-def fibres() -> Field:
-    """Fibrous paper: short streaks in several directions and faint clouds, (TILE_ROWS, TILE_COLUMNS)."""
-    tile = np.zeros((TILE_ROWS, TILE_COLUMNS), np.float32)
-    for number, (across, down) in enumerate([(7, 1), (1, 5), (3, 3)]):
-        tile += _unit(cv2.blur(_normals(2 + number), (across, down), borderType=cv2.BORDER_REFLECT))
-    for number, angle in enumerate((30, 65, 115, 150)):
-        kernel = np.zeros((11, 11), np.float32)
-        turn = np.radians(angle)
-        reach = np.array([np.cos(turn), np.sin(turn)]) * 5
-        start, stop = (5 - reach).round().astype(int), (5 + reach).round().astype(int)
-        cv2.line(kernel, start.tolist(), stop.tolist(), 1.0)
-        tile += _unit(cv2.filter2D(_normals(5 + number), -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT))
-    return _unit(tile)
-
-
 def cut(tile: Field, shape: tuple[int, int], generator: np.random.Generator) -> Field:
     """A piece of a tile at a random place, (H, W); larger than the tile, it repeats."""
     rows, columns = shape

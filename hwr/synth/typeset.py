@@ -1,5 +1,6 @@
 """Lines of ink from handwriting fonts."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class FontRenderer:
         factor = _SIZES[int(generator.integers(len(_SIZES)))]
         size = max(8, 2 * round(font.shape.size * factor / 2))
         pieces, words = _layout(text, font, size, generator)
-        ink, left, baseline = _draw(pieces, font, size, words[-1][1])
+        ink, left, baseline = _draw(pieces, font)
         words = [(start - left, stop - left) for start, stop in words]
         bent = bend(ink, baseline, words, draw_hand(generator), MARGIN + REACH, generator)
         pen = draw_pen(generator)
@@ -149,27 +150,23 @@ def _high_enough(ink: Ink) -> Ink:
     return np.pad(ink, ((lacking // 2, lacking - lacking // 2), (0, 0))) if lacking else ink
 
 
-def _draw(pieces: Sequence[Piece], font: HandFont, size: int, width: float) -> tuple[Ink, float, float]:
-    """Draw the pieces; returns the ink cut to its box, the column of the box's left side, and the baseline's row.
-
-    How far swashes go is not known beforehand: when ink touches the canvas' edge, a larger canvas is taken.
-    """
+def _draw(pieces: Sequence[Piece], font: HandFont) -> tuple[Ink, float, float]:
+    """Draw the pieces; return the ink cut to its box, the column of the box's left side, and the baseline's row."""
     layout = ImageFont.Layout.BASIC if len(pieces) > 1 and len(pieces[0].text) == 1 else ImageFont.Layout.RAQM
-    beside, above = 1.0, 1.25
-    while True:
-        left, base = int(beside * size) + 1, int(above * size) + 1
-        canvas = Image.new("L", (int(width) + 2 * left, 2 * base - int(0.3 * size)))
+    try:
+        boxes = [font.at(piece.size, layout).getbbox(piece.text, anchor="ls") for piece in pieces]
+        left = 2 - math.floor(min(piece.x + box[0] for piece, box in zip(pieces, boxes, strict=True)))
+        base = 2 - math.floor(min(piece.y + box[1] for piece, box in zip(pieces, boxes, strict=True)))
+        right = max(piece.x + box[2] for piece, box in zip(pieces, boxes, strict=True))
+        bottom = max(piece.y + box[3] for piece, box in zip(pieces, boxes, strict=True))
+        canvas = Image.new("L", (left + math.ceil(right) + 2, base + math.ceil(bottom) + 2))
         drawing = ImageDraw.Draw(canvas)
-        try:
-            for piece in pieces:
-                used = font.at(piece.size, layout)
-                drawing.text((left + piece.x, base + piece.y), piece.text, fill=255, font=used, anchor="ls")
-        except OSError as error:  # a broken glyph that stands for several characters
-            raise UncoveredText(f"the font {font.name} cannot draw {piece.text!r} ({error})") from None
-        box = canvas.getbbox()
-        if box is None:
-            raise UncoveredText(f"the font {font.name} draws nothing for {''.join(p.text for p in pieces)!r}")
-        inside = box[0] > 0 and box[1] > 0 and box[2] < canvas.width and box[3] < canvas.height
-        if inside or above > 8:
-            return np.asarray(canvas.crop(box), dtype=np.uint8), float(box[0] - left), float(base - box[1])
-        beside, above = 2 * beside, 2 * above
+        for piece in pieces:
+            used = font.at(piece.size, layout)
+            drawing.text((left + piece.x, base + piece.y), piece.text, fill=255, font=used, anchor="ls")
+    except (OSError, ValueError) as error:  # a broken glyph
+        raise UncoveredText(f"the font {font.name} cannot draw {pieces[0].text!r} ({error})") from None
+    box = canvas.getbbox()
+    if box is None:
+        raise UncoveredText(f"the font {font.name} draws nothing for {''.join(piece.text for piece in pieces)!r}")
+    return np.asarray(canvas.crop(box), dtype=np.uint8), float(box[0] - left), float(base - box[1])

@@ -80,12 +80,12 @@ def test_shares_papers_and_alphabet(run: Run, sources: list[object], tmp_path: P
     alphabet = tmp_path / "alphabet.txt"
     alphabet.write_text("".join(sorted(set("".join(PROSE)) - {"q", "T"})))
     out = tmp_path / "out"
-    papers = ["--paper", "binarised=1", "--paper", "bleed-through=0", "--paper-share", 1]
+    papers = ["--paper", "binarised=1", "--paper", "low-resolution=0", "--paper-share", 1]
     done = run(
         *sources, "-o", out, "--lines", 20, "--alphabet", alphabet, *papers, "--share", "fonts=1", "--workers", 1
     )
     assert done.code == 0
-    assert "texts passed over for characters outside the alphabet: " in done.err
+    assert "texts have characters outside the alphabet: " in done.err
     lines = list(LineStore(out / "train.parquet"))
     assert len(lines) == 20
     assert not {"q", "T"} & set("".join(line.text for line in lines))

@@ -68,12 +68,11 @@ def test_what_cannot_be_meant_is_one_clear_line(values: dict[str, object], messa
     assert "\n" not in str(caught.value)
 
 
-def test_every_kind_has_a_probability_and_can_be_alone() -> None:
+def test_every_kind_has_a_probability() -> None:
     kinds = PaperOptions.kinds()
-    assert {"ruled", "jpeg", "binarised", "bleed_through", "shadow", "neighbours"} <= set(kinds)
-    for kind in kinds:
-        alone = PaperOptions().only(kind)
-        assert [getattr(alone, f"{name}_probability") for name in kinds] == [float(name == kind) for name in kinds]
+    assert {"ruled", "squared", "tabular", "jpeg", "binarised", "shadow"} <= set(kinds)
+    changed = PaperOptions().with_probabilities(dict.fromkeys(kinds, 0.125))
+    assert all(getattr(changed, f"{kind}_probability") == 0.125 for kind in kinds)
 
 
 @pytest.mark.parametrize("shares", [{"snow": 0.5}, {"jpeg": 2.0}, {"jpeg": -0.1}])

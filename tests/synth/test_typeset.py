@@ -133,15 +133,12 @@ def test_pens_leave_every_stroke_and_stay_in_reach() -> None:
     ink = np.zeros((70, 400), np.uint8)
     for x in range(20, 380, 20):
         cv2.line(ink, (x, 12), (x + 6, 56), 255, 2, cv2.LINE_AA)
-    names = set()
     for _ in range(120):
         pen = draw_pen(generator)
-        names.add(pen.name)
         drawn = ink_with(pen, ink, 2.0, 24.0, generator)
         parts = cv2.connectedComponents((drawn > 25).astype(np.uint8))[0] - 1
         assert parts == 18, pen
         assert not drawn[cv2.dilate(ink, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)) == 0].any(), pen
-    assert names == {"ballpoint", "fountain pen", "pencil", "felt tip"}
 
 
 def test_a_broader_pen_draws_broader_strokes() -> None:
@@ -149,7 +146,7 @@ def test_a_broader_pen_draws_broader_strokes() -> None:
     ink[10:50, 50:550:40] = ink[10:50, 51:550:40] = 255
 
     def width(target: float) -> float:
-        pen = type(draw_pen(np.random.default_rng(0)))("test", target, 0, False, 1, 0, 0, 0, 0, 0.3)
+        pen = type(draw_pen(np.random.default_rng(0)))(target, 0, False, 1, 0, 0, 0.3)
         drawn = ink_with(pen, ink, 2.0, 40.0, np.random.default_rng(0))
         return float(drawn[20:40].sum() / 255 / 20 / 13)
 
