@@ -2,8 +2,9 @@
 
     python -m benchmarks.recurrent_family DATA... -o FOLDER [--scale full|small] [--lines 30000] [--only NAME...]
 
-Each member is a network of VGSL (`MEMBERS`). Members differ in one thing, the layer that reads in order; {n} is chosen
-so that all have the same number of weights to within 5 %. Each is trained from nothing on the train splits of DATA with
+Each member is a network of VGSL (`MEMBERS`). Members differ in one thing: the layer that reads in order or, for those
+over the plane, what takes the place of the last convolutions before a BLSTM. {n} is chosen so that all have the same
+number of weights to within 5 %. Each is trained from nothing on the train splits of DATA with
 the settings of `hwr train`, and read greedily through the path of `hwr eval` on their val splits.
 
 A finished member is not trained again, and one that was interrupted resumes, so the table grows from call to call. It
@@ -16,6 +17,7 @@ The scale `full` is meant for lines of text and a GPU or a day of CPU time, `sma
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,8 +49,8 @@ class Scale:
     """The size of all members.
 
     Attributes:
-        trunk: convolutions before the layers that are compared; they leave `maps` maps.
-        planes: convolutions before layers over the plane.
+        trunk: convolutions before layers along the line.
+        planes: convolutions before layers over the plane, which are followed by a BLSTM of `head` units.
         weights: learned weights of each member.
         width: columns of a typical line.
         max_multiplications: bound for one line of this width.
@@ -56,7 +58,7 @@ class Scale:
 
     trunk: str
     planes: str
-    maps: int
+    head: int
     weights: int
     width: int
     max_multiplications: float
@@ -65,8 +67,8 @@ class Scale:
 SCALES = {
     "full": Scale(
         trunk="[1,48,0,1 C5,5,16,2,2 C3,3,32 Mp2,2 C3,3,64 C3,3,64 Mp2,1 C3,3,96 Mp0,1",
-        planes="[1,48,0,1 C5,5,16,2,2 C3,3,32 Mp2,2",
-        maps=96,
+        planes="[1,48,0,1 C5,5,16,2,2 C3,3,32 Mp4,2",
+        head=160,
         weights=400_000,
         width=1000,
         max_multiplications=0.4e9,
@@ -74,7 +76,7 @@ SCALES = {
     "small": Scale(
         trunk="[1,32,0,1 C5,5,8,2,2 C3,3,16 Mp2,2 C3,3,32 Mp2,1 C3,3,48 Mp0,1",
         planes="[1,32,0,1 C5,5,8,2,2 C3,3,16 Mp2,2",
-        maps=48,
+        head=64,
         weights=100_000,
         width=200,
         max_multiplications=0.04e9,
@@ -93,10 +95,16 @@ class Member:
 MEMBERS = {
     "no recurrence": Member("{trunk} C1,7,{n} C1,7,{n}", main=True),
     "Elman": Member("{trunk} Nfx{n}", main=True),
+    "Jordan": Member("{trunk} Jfx{n}"),
     "GRU": Member("{trunk} Gfx{n}"),
     "LSTM": Member("{trunk} Lfx{n}", main=True),
     "BLSTM": Member("{trunk} Lbx{n}", main=True),
     "two BLSTM": Member("{trunk} Lbx{n} Lbx{n}", main=True),
+    "RCL, T = 0": Member("{planes} RC3,3,{n},0 Mp2,1 RC3,3,{n},0 Mp0,1 Lbx{head}"),
+    "RCL, T = 1": Member("{planes} RC3,3,{n},1 Mp2,1 RC3,3,{n},1 Mp0,1 Lbx{head}"),
+    "RCL, T = 3": Member("{planes} RC3,3,{n},3 Mp2,1 RC3,3,{n},3 Mp0,1 Lbx{head}"),
+    "GRCL, T = 3": Member("{planes} GC3,3,{n},3 Mp2,1 GC3,3,{n},3 Mp0,1 Lbx{head}"),
+    "ReNet": Member("{planes} Lby{n} Lbx{n} Mp2,1 Lby{n} Lbx{n} Mp0,1 Lbx{head}"),
 }
 
 
@@ -109,7 +117,7 @@ def fit(member: Member, scale: Scale) -> str:
     template = f"{member.layers} Do0.1 O1c{{classes}}]"
     best: tuple[int, str] | None = None
     for n in range(2, 2048):
-        spec = template.format(trunk=scale.trunk, planes=scale.planes, maps=scale.maps, n=n, classes="{classes}")
+        spec = template.format(trunk=scale.trunk, planes=scale.planes, head=scale.head, n=n, classes="{classes}")
         off = vgsl.parse(spec.format(classes=CLASSES)).weights() - scale.weights
         if best is None or abs(off) < abs(best[0]):
             best = (off, spec)
@@ -170,11 +178,11 @@ def measure(spec: str, seed: int, data: Sequence[Path], lines: int, folder: Path
     return Result(**json.loads(done.read_text(encoding="utf-8")))
 
 
-def pooled(results: Sequence[Result]) -> Errors:
+def pooled(seeds: Sequence[Errors]) -> Errors:
     """Add up edits and characters of each line over the seeds."""
     total: dict[str, tuple[int, int, str]] = {}
-    for result in results:
-        for line, (edits, length, cluster) in result.errors.items():
+    for errors in seeds:
+        for line, (edits, length, cluster) in errors.items():
             before = total.get(line, (0, 0, cluster))
             total[line] = (before[0] + edits, before[1] + length, cluster)
     return total
@@ -201,12 +209,12 @@ def table(found: dict[str, list[Result]], specs: dict[str, str], scale: Scale) -
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, results in found.items():
-        errors = pooled(results)
+        errors = pooled([result.errors for result in results])
         rate, low, high = cer(errors)
         specification = vgsl.parse(specs[name].format(classes=CLASSES))
         against = "–"
         if REFERENCE in found and name != REFERENCE:
-            least, most = paired_interval(pooled(found[REFERENCE]), errors)
+            least, most = paired_interval(pooled([result.errors for result in found[REFERENCE]]), errors)
             against = f"{least:+.3f} to {most:+.3f}"
         speed = sum(result.lines for result in results) / sum(result.train_seconds for result in results)
         reading = np.mean([1000 * result.read_seconds / len(result.errors) for result in results])
@@ -236,7 +244,7 @@ def main() -> None:
         for name in options.only:
             if seed > 1 and not MEMBERS[name].main:
                 continue
-            folder = options.output / f"{name.replace(' ', '-')}-{seed}"
+            folder = options.output / re.sub(r"\W+", "-", f"{name} {seed}")
             result = measure(specs[name], seed, options.data, options.lines, folder, options.batch)
             found.setdefault(name, []).append(result)
             print(f"{table(found, specs, scale)}\n", flush=True)
