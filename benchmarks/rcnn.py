@@ -26,7 +26,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hwr.model.recurrent_convolution import RecurrentConvolution
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -36,6 +35,7 @@ from benchmarks.recurrent_family import cer, pooled
 from hwr.files.atomic import atomic_write
 from hwr.model import vgsl
 from hwr.model.layers import Convolution, Frame, Layer
+from hwr.model.recurrent_convolution import RecurrentConvolution
 
 PUBLISHED = {96: 671_712, 128: 1_190_528, 160: 1_856_800}
 """Weights without biases with three input channels and ten classes."""
