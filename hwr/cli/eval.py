@@ -30,9 +30,8 @@ from hwr.errors import Outcome, UsageError
 
 if TYPE_CHECKING:
     from hwr.evaluate.evaluation import Evaluation, EvaluationOptions
-    from hwr.evaluate.gate import Gate, GateResult
     from hwr.evaluate.lines import ReadLine
-    from hwr.evaluate.report import Setting, WorstLines
+    from hwr.evaluate.report import Gate, GateResult, Setting, WorstLines
     from hwr.evaluate.sets import EvaluationSet, FailedSet
     from hwr.recognize.decoder import DecoderOptions
 
@@ -114,7 +113,7 @@ def command(
     bound was kept; 1 a bound was exceeded; 2 nothing could be measured; 3 some lines or sets could not be read.
     """
     from hwr.evaluate.evaluation import EvaluationOptions
-    from hwr.evaluate.gate import Gate
+    from hwr.evaluate.report import Gate
     from hwr.recognize.models import DEFAULT_MODEL
 
     options = EvaluationOptions(limit, make_columns(values))
@@ -134,8 +133,7 @@ def report(
     reports: ReportOptions,
 ) -> Outcome:
     """Measure the sets, write and print the reports, and check the bounds."""
-    from hwr.evaluate.gate import check_gate
-    from hwr.evaluate.report import LINE_HEADER, WorstLines, as_json, line_row
+    from hwr.evaluate.report import LINE_HEADER, WorstLines, as_json, check_gate, line_row
 
     found, missing = sets
     worst = WorstLines(reports.worst)
@@ -175,6 +173,7 @@ def measure(
 ) -> "tuple[Evaluation, Setting]":
     """Load the model and read the sets; sets that turn out to be unusable are named."""
     from hwr.evaluate.evaluation import evaluate
+    from hwr.evaluate.provenance import find_provenance
     from hwr.evaluate.report import Setting
     from hwr.recognize.recognizer import Recognizer
 
@@ -182,7 +181,8 @@ def measure(
     evaluation = evaluate(reader, reader.alphabet, sets, options, on_line)
     for item in evaluation.failed:
         say(item.error)
-    return evaluation, Setting(model, reader.decoder.name, options)
+    provenance = find_provenance(model, reader.decoder, decoder, [item.source for item in evaluation.sets])
+    return evaluation, Setting(model, reader.decoder.name, options, provenance)
 
 
 def print_report(evaluation: "Evaluation", setting: "Setting", reports: ReportOptions, worst: "WorstLines") -> None:
@@ -191,7 +191,7 @@ def print_report(evaluation: "Evaluation", setting: "Setting", reports: ReportOp
 
     for table in report.tables(evaluation, setting):
         show_table(table)
-    for note in report.notes(evaluation):
+    for note in report.notes(evaluation, setting):
         show(note)
     if reports.reject:
         show(report.describe_reject_curve(evaluation.total.confidence))
@@ -201,7 +201,7 @@ def print_report(evaluation: "Evaluation", setting: "Setting", reports: ReportOp
 
 def draw(evaluation: "Evaluation", title: str) -> str:
     """Return the reject curves of all sets, and of them together where there are several, as SVG."""
-    from hwr.evaluate.curve import draw_reject_curves
+    from hwr.evaluate.charts import draw_reject_curves
 
     curves = [(item.source.name, item.figures.confidence.reject_curve) for item in evaluation.sets]
     if len(curves) > 1:

@@ -196,7 +196,7 @@ def change(before: float, after: float) -> str:
 
 def draw(tuning: "Tuning", model: str, path: Path) -> None:
     """Draw the surface."""
-    from hwr.evaluate.heatmap import draw_heatmap
+    from hwr.evaluate.charts import draw_heatmap
 
     weights, bonuses, values = surface(tuning)
     title = f"{Path(model).stem}: CER relative to greedy"

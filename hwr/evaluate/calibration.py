@@ -31,9 +31,8 @@ from hwr.decode.confidence import (
 from hwr.decode.reading import Reading
 from hwr.errors import DataError
 from hwr.evaluate.confidence import CalibrationError, calibration_error
-from hwr.evaluate.halves import halves
 from hwr.evaluate.lines import Decoded, LineDecoder, ReadLine, UnreadableLines, read_set
-from hwr.evaluate.sets import EvaluationSet
+from hwr.evaluate.sets import EvaluationSet, halves
 from hwr.files.images import GreyImage
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
 
@@ -138,7 +137,7 @@ class _GridReader:
 
 
 def split(lines: Iterable[ReadScores]) -> tuple[list[ReadScores], list[ReadScores]]:
-    """The lines in two halves, each set cut by writer or page (`hwr.evaluate.halves`)."""
+    """The lines in two halves, each set cut by writer or page (`hwr.evaluate.sets.halves`)."""
     known = list(lines)
     first = set()
     for name in dict.fromkeys(line.set for line in known):

@@ -1,4 +1,4 @@
-"""What an evaluation prints and writes: a table for people, JSON for programs, one row a line for spreadsheets."""
+"""Reports of an evaluation: bounds and whether they were kept, tables for people, JSON, one row per line."""
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from hwr import __version__
 from hwr.evaluate.confidence import CalibrationError, ConfidenceFigures
 from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, Figures, SetResult
-from hwr.evaluate.gate import GateResult
 from hwr.evaluate.intervals import LEVEL, Clusters, Interval
 from hwr.evaluate.lines import ReadLine, ScoredLine
+from hwr.evaluate.provenance import Provenance
 from hwr.files.texts import spreadsheet_cell
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LINE_COLUMNS = ("set", "id", "writer", "edits", "characters", "confidence", "truth", "reading", "error")
 LINE_HEADER = "\t".join(LINE_COLUMNS) + "\n"
 """The first row of the table of lines, whose other rows `line_row` makes."""
+SHOWN_DIGITS = 12
+"""Digits of each hash in the printed report; the JSON has all 64."""
 SHOWN_CHARACTERS = 20
 """Most characters outside the alphabet that the printed report names."""
 
@@ -30,6 +32,50 @@ class Setting:
     model: str
     decoder: str
     options: EvaluationOptions
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Highest rates that pass, as fractions; None sets no bound."""
+
+    max_cer: float | None = None
+    max_wer: float | None = None
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """One bound on one set; `measure` is "cer" or "wer"."""
+
+    set: str
+    measure: str
+    value: float
+    limit: float
+
+    @property
+    def passed(self) -> bool:
+        """Return whether the bound was kept; NaN never passes."""
+        return self.value <= self.limit
+
+    def __str__(self) -> str:
+        name, option = self.measure.upper(), f"--max-{self.measure}"
+        if self.passed:
+            return f"{self.set}: {name} {self.value:.4f} is within {option} {self.limit:g}"
+        return f"{self.set}: {name} {self.value:.4f} is over {option} {self.limit:g} by {self.value - self.limit:.2g}"
+
+
+def check_gate(gate: Gate, sets: Sequence[SetResult]) -> list[GateResult]:
+    """Return the result of each bound on each set, in the order of the sets."""
+    results = []
+    for item in sets:
+        figures = item.figures
+        for measure, counts, limit in (
+            ("cer", figures.characters, gate.max_cer),
+            ("wer", figures.words, gate.max_wer),
+        ):
+            if limit is not None:
+                results.append(GateResult(item.source.name, measure, counts.rate, limit))
+    return results
 
 
 class WorstLines:
@@ -75,9 +121,13 @@ def as_json(
         "hwr": __version__,
         "model": setting.model,
         "decoder": setting.decoder,
+        "date": setting.provenance.date,
+        "model_sha256": setting.provenance.model,
+        "decoder_sha256": setting.provenance.decoder,
+        "decoder_settings": setting.provenance.settings,
         "limit": setting.options.limit,
         "interval": {"level": LEVEL, "replicates": setting.options.replicates, "seed": setting.options.seed},
-        "sets": [_set_as_json(item) for item in evaluation.sets],
+        "sets": [_set_as_json(item, setting.provenance.data) for item in evaluation.sets],
         "total": _figures_as_json(evaluation.total),
         "gate": {
             "passed": all(item.passed for item in gate) if gate else None,
@@ -111,7 +161,7 @@ def as_json(
     }
 
 
-def _set_as_json(item: SetResult) -> dict[str, Any]:
+def _set_as_json(item: SetResult, hashes: Mapping[str, str]) -> dict[str, Any]:
     clusters = {
         "by": item.clusters.by,
         "count": item.clusters.count,
@@ -119,6 +169,7 @@ def _set_as_json(item: SetResult) -> dict[str, Any]:
         "unassigned_lines": item.clusters.unassigned_lines,
     }
     head = {"name": item.source.name, "path": str(item.source.path), "split": item.source.split}
+    head["sha256"] = hashes[item.source.name]
     return head | _figures_as_json(item.figures) | {"clusters": clusters}
 
 
@@ -225,8 +276,11 @@ def _format_error(error: CalibrationError | None) -> str:
     return "-" if error is None else f"{error.equal_width:.4f}"
 
 
-def notes(evaluation: Evaluation) -> Iterator[str]:
-    """Yield what a reader of the tables should know: characters outside the alphabet, unreadable lines."""
+def notes(evaluation: Evaluation, setting: Setting) -> Iterator[str]:
+    """Yield what a reader of the tables should know: what was measured, characters outside the alphabet."""
+    facts, shown = setting.provenance, SHOWN_DIGITS
+    data = ", ".join(f"{name} {facts.data[name][:shown]}" for name in (item.source.name for item in evaluation.sets))
+    yield f"hwr {__version__}, {facts.date}; model {facts.model[:shown]}, decoder {facts.decoder[:shown]}, data: {data}"
     if evaluation.total.outside_alphabet:
         yield f"Outside the model's alphabet: {_format_characters(evaluation.total.outside_alphabet)}"
     if evaluation.total.unreadable:

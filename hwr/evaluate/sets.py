@@ -1,9 +1,10 @@
-"""Which files are evaluated, and under which names."""
+"""The sets that are evaluated, and the two halves of a set: what is fitted on one is measured on the other."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from hwr.errors import DataError
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
@@ -34,10 +35,10 @@ class FailedSet:
 
 
 def find_sets(paths: Sequence[Path], split: str) -> tuple[list[EvaluationSet], list[FailedSet]]:
-    """The sets of `paths` (stores or single `.parquet` files), and those that are not there.
+    """Return the sets of `paths` (stores or single `.parquet` files), and those that do not exist.
 
-    A store is called by its folder, a single file by its stem, or by its folder too where the file is a split of a
-    store. Sets that would have the same name are called by their paths.
+    A store is named after its folder, a single file after its stem, or also after its folder if the file is a split of
+    a store. Sets that would have the same name are named after their paths.
     """
     found, failed = [], []
     for path in paths:
@@ -59,7 +60,7 @@ def find_sets(paths: Sequence[Path], split: str) -> tuple[list[EvaluationSet], l
 
 
 def count_lines(sets: Sequence[EvaluationSet], columns: Columns = DEFAULT_COLUMNS, limit: int | None = None) -> int:
-    """Lines that an evaluation will go through; sets that cannot be opened count as none."""
+    """Return the number of lines of an evaluation; sets that cannot be opened have none."""
     total = 0
     for item in sets:
         try:
@@ -68,3 +69,56 @@ def count_lines(sets: Sequence[EvaluationSet], columns: Columns = DEFAULT_COLUMN
             continue
         total += count if limit is None else min(count, limit)
     return total
+
+
+class WriterLine(Protocol):
+    """A line with its id, writer and page."""
+
+    @property
+    def id(self) -> str:
+        """Return the name of the line in its set."""
+        ...
+
+    @property
+    def writer(self) -> str | None:
+        """Return who wrote it, where known."""
+        ...
+
+    @property
+    def page(self) -> str | None:
+        """Return its page, where known."""
+        ...
+
+
+LineType = TypeVar("LineType", bound=WriterLine)
+
+
+def halves(lines: Iterable[WriterLine]) -> tuple[set[str], set[str]]:
+    """Return the ids of the lines of one set in two halves that have no writer in common.
+
+    A set of one writer is split by page, a set of one page by line. A line without a writer (or page) is a group of its
+    own. The largest groups come first, each to the half that has fewer lines, so that the halves are about equal. The
+    halves do not depend on the order of the lines.
+    """
+    known = list(lines)
+    for by in ("writer", "page", "id"):
+        groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for line in known:
+            key = getattr(line, by)
+            groups[(by, str(key)) if key is not None else ("id", line.id)].append(line.id)
+        if len(groups) > 1:
+            break
+    first: set[str] = set()
+    second: set[str] = set()
+    sizes = [0, 0]
+    for _, ids in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+        smaller = 0 if sizes[0] <= sizes[1] else 1
+        sizes[smaller] += len(ids)
+        (first, second)[smaller].update(ids)
+    return first, second - first
+
+
+def split_lines(lines: Sequence[LineType]) -> tuple[list[LineType], list[LineType]]:
+    """Return the lines of one set in the two halves of `halves`, each in the order of `lines`."""
+    first, _ = halves(lines)
+    return [line for line in lines if line.id in first], [line for line in lines if line.id not in first]

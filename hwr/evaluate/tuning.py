@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from hwr.decode.beam import BeamSettings
 from hwr.decode.confidence import read_spans
 from hwr.decode.reading import Reading
-from hwr.evaluate.halves import split_lines
 from hwr.evaluate.lines import Decoded, LineDecoder, ReadLine, UnreadableLines, read_set
-from hwr.evaluate.sets import EvaluationSet
+from hwr.evaluate.sets import EvaluationSet, split_lines
 from hwr.files.images import GreyImage
 from hwr.metrics import character_errors, word_errors
 from hwr.recognize.decoder import Decoder, GreedyDecoder
@@ -145,7 +144,7 @@ def by_set(lines: Sequence[NetworkLine]) -> dict[str, NDArray[np.int64]]:
 
 
 def half_places(lines: Sequence[NetworkLine]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The places of the lines in two halves without a common writer, each set cut by itself (`hwr.evaluate.halves`)."""
+    """Return the places of the lines in two halves without a common writer (`hwr.evaluate.sets.halves`), set by set."""
     first: set[tuple[str, str]] = set()
     for places in by_set(lines).values():
         one, _ = split_lines([lines[place] for place in places])

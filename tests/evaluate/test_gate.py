@@ -6,8 +6,8 @@ import pytest
 
 from hwr.evaluate.confidence import CalibrationError, ConfidenceFigures
 from hwr.evaluate.evaluation import Figures, SetResult
-from hwr.evaluate.gate import Gate, GateResult, check_gate
 from hwr.evaluate.intervals import Clusters
+from hwr.evaluate.report import Gate, GateResult, check_gate
 from hwr.evaluate.sets import EvaluationSet
 from hwr.metrics import ErrorCounts
 

@@ -11,14 +11,16 @@ from line_sets import NumberReader
 from rich.console import Console
 
 from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, evaluate
-from hwr.evaluate.gate import Gate, check_gate
 from hwr.evaluate.lines import ReadLine, ScoredLine, UnreadableLines
+from hwr.evaluate.provenance import Provenance
 from hwr.evaluate.report import (
     LINE_COLUMNS,
     LINE_HEADER,
+    Gate,
     Setting,
     WorstLines,
     as_json,
+    check_gate,
     describe_reject_curve,
     describe_worst,
     line_row,
@@ -29,7 +31,9 @@ from hwr.evaluate.sets import find_sets
 from hwr.metrics import ErrorCounts
 from hwr.text import Alphabet
 
-SETTING = Setting("small", "greedy", EvaluationOptions())
+DATA = {"[first]": "1" * 64, "second": "2" * 64, "set": "3" * 64, "a-set-with-a-rather-long-name-" * 3: "4" * 64}
+FACTS = Provenance("2030-01-02T03:04:05+00:00", "a" * 64, "b" * 64, {"decoder": "greedy"}, DATA)
+SETTING = Setting("small", "greedy", EvaluationOptions(), FACTS)
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "evaluation.md"
 
 
@@ -94,7 +98,11 @@ def test_every_key_of_the_json_is_documented(evaluation: Evaluation) -> None:
     report = as_json(evaluation, SETTING, check_gate(Gate(0.1, 0.1), evaluation.sets), [scored("x", 1, 2)])
     report["total"]["confidence"]["word_ece"] = {"equal_width": 0.1, "equal_mass": 0.1}
     text = DOCUMENTATION.read_text(encoding="utf-8")
-    found = {key.rsplit(".", 1)[-1] for key in keys(report) if "outside_alphabet." not in key}
+    found = {
+        key.rsplit(".", 1)[-1]
+        for key in keys(report)
+        if "outside_alphabet." not in key and "decoder_settings." not in key
+    }
     assert len(found) > 30
     assert [key for key in sorted(found) if f"`{key}`" not in text] == []
 
@@ -104,7 +112,8 @@ def test_table_shows_each_set_and_all(evaluation: Evaluation) -> None:
     assert "[first] (val)" in rates and "second (val)" in rates and "all" in rates
     assert "0.3000" in rates and "0.2308" in rates
     assert "[first] (val)" in details and "lines/s" in details
-    assert list(notes(evaluation)) == ["Outside the model's alphabet: 1 character of the texts ('ß' 1)"]
+    _, outside = notes(evaluation, SETTING)
+    assert outside == "Outside the model's alphabet: 1 character of the texts ('ß' 1)"
 
 
 def test_the_table_of_rates_fits_80_columns_and_begins_with_what_is_compared(tmp_path: Path) -> None:

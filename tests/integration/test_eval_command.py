@@ -1,11 +1,13 @@
 """`hwr eval` as a user runs it: output, files, exit codes, bad input."""
 
+import hashlib
 import io
 import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -21,6 +23,7 @@ from line_sets import NumberReader
 from PIL import Image
 
 from hwr.files.images import decode_image
+from hwr.model.files import weights_hash
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.writing import write_lines
 from hwr.text import normalise_text
@@ -325,3 +328,25 @@ def test_reject_options_that_cannot_be(run: Run, good: Path, arguments: list[str
     outcome = run(good, *arguments)
     assert outcome.code == 2 and outcome.out == "" and says in outcome.err
     assert not Path("curve.png").exists()
+
+
+def test_a_report_states_hashes_of_model_decoder_and_data(run: Run, tmp_path: Path) -> None:
+    model = tiny_model.write_tiny_model(tmp_path / "model")
+    path = tmp_path / "set.parquet"
+    write_lines(path, drawn_lines())
+    report = run(path, "-m", model, "--json", "-").report
+    assert report["sets"][0]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert report["model_sha256"] == weights_hash(model)
+    assert report["decoder_settings"] == {"decoder": "greedy"}
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(report["date"])) < timedelta(minutes=1)
+    words = tmp_path / "words.txt"
+    hashes = set()
+    for text in ("abc", "cab"):
+        words.write_text(text)
+        for cost in (1, 2):
+            other = run(path, "-m", model, "--lexicon", words, "--unknown-cost", cost, "--json", "-").report
+            assert other["decoder_settings"]["unknown_cost"] == cost
+            hashes.add(other["decoder_sha256"])
+    assert len(hashes | {report["decoder_sha256"]}) == 5
+    shown = run(path, "-m", model).out
+    assert f"data: set {report['sets'][0]['sha256'][:12]}" in shown and report["model_sha256"][:12] in shown

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwr.evaluate.halves import halves, split_lines
+from hwr.evaluate.sets import halves, split_lines
 
 
 @dataclass(frozen=True)

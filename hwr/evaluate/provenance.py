@@ -1,0 +1,69 @@
+"""Hashes of what an evaluation used, so that a figure can be traced and repeated."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hwr.evaluate.sets import EvaluationSet
+from hwr.lm.file import LM_SUFFIX
+from hwr.model.files import weights_hash
+from hwr.recognize.decoder import BeamDecoder, Decoder, DecoderOptions
+from hwr.recognize.models import find_model, models_folder
+from hwr.settings import to_dict
+from hwr.store.splits import find_split
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What was measured, with what, and when. All hashes are SHA-256, in hexadecimal.
+
+    Attributes:
+        date: of the evaluation, in UTC (ISO 8601).
+        model: hash of the weights.
+        decoder: hash of `settings` and of the files that they name.
+        settings: of the decoder.
+        data: hash of the files of each set, by the set's name.
+    """
+
+    date: str
+    model: str
+    decoder: str
+    settings: dict[str, Any]
+    data: dict[str, str]
+
+
+def find_provenance(model: str, decoder: Decoder, options: DecoderOptions, sets: Sequence[EvaluationSet]) -> Provenance:
+    """Return the hashes of a model, of a decoder with its files, and of the sets."""
+    settings: dict[str, Any] = {"decoder": decoder.name}
+    files: list[Path] = []
+    if isinstance(decoder, BeamDecoder):
+        settings |= to_dict(decoder.settings)
+        for name in decoder.settings.language_models:
+            files.append(Path(name) if Path(name).is_file() else models_folder() / f"{name}{LM_SUFFIX}")
+    if options.lexicon is not None:
+        settings |= {"lexicon": str(options.lexicon), "unknown_cost": options.unknown_cost}
+        files.append(options.lexicon)
+    text = json.dumps(settings, sort_keys=True).encode()
+    return Provenance(
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=weights_hash(find_model(model).safetensors),
+        decoder=_hash(text, files),
+        settings=settings,
+        data={item.name: _hash(b"", find_split(item.path, item.split or "")) for item in sets},
+    )
+
+
+def _hash(head: bytes, files: Sequence[Path]) -> str:
+    """Return the hash of some bytes and of the contents of files, in their order; of one file alone, its own hash."""
+    digest = hashlib.sha256(head)
+    for path in files:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
