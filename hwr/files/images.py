@@ -52,6 +52,9 @@ BROKEN = (
     TypeError,
     LookupError,
     ArithmeticError,
+    RuntimeError,  # AVIF; NotImplementedError of DDS and BLP
+    AssertionError,
+    AttributeError,
     struct.error,
     zlib.error,
 )

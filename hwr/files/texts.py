@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from hwr.errors import InputError
+from hwr.files.tree import check_regular
 
 MAX_BYTES = 512 * 1024 * 1024
 """Unpacked size above which a file is refused: a corpus is held in memory, and a packed one may unpack to anything."""
@@ -55,6 +56,7 @@ def read_text(path: Path) -> bytes:
     """
     if path.is_dir():
         raise InputError(f"{path}: a folder; a text file is expected (.txt, .txt.xz, .txt.gz)")
+    check_regular(path)
     try:
         with _open(path) as file:
             data = _checked(file, path)

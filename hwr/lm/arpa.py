@@ -17,6 +17,7 @@ import numpy as np
 
 from hwr.errors import ModelError
 from hwr.files.atomic import atomic_write
+from hwr.files.tree import check_regular
 from hwr.lm.symbols import (
     END,
     MARKS,
@@ -68,6 +69,7 @@ def read_arpa(path: Path) -> Tables:
         ModelError: not an ARPA file, a section or the end is missing, a count is wrong, a line cannot be understood,
             a word is no character, an n-gram occurs twice, or a context of an n-gram is missing.
     """
+    check_regular(path)
     try:
         with _open(path, path.suffix, "rt") as file:
             return _read(path, file)

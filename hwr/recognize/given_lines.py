@@ -6,6 +6,7 @@ from pathlib import Path
 from hwr.errors import InputError, UsageError
 from hwr.files.documents import page_of
 from hwr.files.pixels import Source
+from hwr.files.tree import read_file
 from hwr.formats.read_file import read_page_file
 from hwr.formats.read_xml import MAX_BYTES
 from hwr.page.page import Page
@@ -104,9 +105,4 @@ def read_lines_file(path: Path) -> Page:
     Raises:
         InputError: it cannot be read; and as `hwr.formats.read_file.read_page_file`.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return read_page_file(data, str(path))
+    return read_page_file(read_file(path, MAX_BYTES), str(path))

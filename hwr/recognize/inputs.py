@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hwr.errors import HwrError, InputError
 from hwr.files.documents import STDIN, STDIN_NAME
+from hwr.files.tree import walk
 
 IMAGE_SUFFIXES = frozenset(
     {
@@ -104,20 +105,8 @@ def find_inputs(sources: Sequence[Path], kind: Kind = IMAGES) -> Inputs:
 
 def _files_below(folder: Path, kind: Kind) -> list[Path]:
     """Return the files of a kind in a folder; links to folders are followed, each real folder once."""
-    found = []
-    seen = {folder.resolve()}
-    waiting = [folder]
-    while waiting:
-        for path in waiting.pop().iterdir():
-            if path.name.startswith("."):
-                continue
-            if path.is_dir():
-                if path.resolve() not in seen:
-                    seen.add(path.resolve())
-                    waiting.append(path)
-            elif path.suffix.lower() in kind.suffixes and path.is_file():
-                found.append(path)
-    return sorted(found)
+    paths = (root / name for root, names in walk(folder) for name in names)
+    return sorted(path for path in paths if path.suffix.lower() in kind.suffixes)
 
 
 def _expand(pattern: Path, kind: Kind) -> list[InputFile]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hwr.errors import InputError, MissingDependency, ModelError, OutputError, UsageError
 from hwr.files.atomic import atomic_write
+from hwr.files.tree import check_regular
 from hwr.lm.file import LM_SUFFIX, is_arpa, load
 from hwr.lm.model import Model
 from hwr.model.files import GRAPH_SUFFIX, METADATA, WEIGHTS_SUFFIX, read_header, read_info
@@ -90,6 +91,7 @@ def _model_at(path: Path) -> ModelFiles:
         path = path / BEST
     if not path.exists():
         raise InputError(f"{path}: no such model file")
+    check_regular(path)
     if path.suffix not in (WEIGHTS_SUFFIX, GRAPH_SUFFIX):
         raise ModelError(f"{path}: not a model file ({WEIGHTS_SUFFIX} expected)")
     weights, graph = path.with_suffix(WEIGHTS_SUFFIX), path.with_suffix(GRAPH_SUFFIX)
