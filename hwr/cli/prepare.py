@@ -77,7 +77,11 @@ EXAMPLES = (
 @click.option("--regions", multiple=True, metavar="TYPE,...", help="Pages: only lines in regions of these types.")
 @click.option("--line-types", multiple=True, metavar="TYPE,...", help="Pages: only lines of these types.")
 @click.option("--machine-texts", is_flag=True, help="Pages: take texts that a program read, too.")
-@click.option("--split", metavar="NAME|DIR", help="train, val, test; aachen, lwitlrt, hwr; a folder with lists of ids.")
+@click.option(
+    "--split",
+    metavar="NAME|DIR",
+    help="train, val, test; for IAM aachen, aachen-part, lwitlrt; or a folder with lists of ids.",
+)
 @click.option("--whole-pages", is_flag=True, help="Take all lines of the pages of an IAM split, not only those listed.")
 @click.option("--val-share", type=float, default=0.0, metavar="SHARE", help="Put this share aside for validation.")
 @click.option("--test-share", type=float, default=0.0, metavar="SHARE", help="Put this share aside for testing.")

@@ -13,8 +13,8 @@ from hwr.prepare.iam import form_of
 from hwr.prepare.samples import Reason, Sample, Skipped, Source
 from hwr.store.splits import SPLITS
 
-NAMED_LISTS = ("aachen", "lwitlrt")
-"""Splits of IAM that ship with the package; see `docs/data.md`."""
+NAMED_LISTS = ("aachen", "lwitlrt", "aachen-part")
+"""Splits of IAM that ship with the package; see `docs/data.md` and, for `aachen-part`, `docs/datasets.md`."""
 
 GROUPINGS = ("auto", "writer", "page", "line")
 

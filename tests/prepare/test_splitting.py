@@ -59,12 +59,18 @@ def test_an_id_that_occurs_twice_is_left_out_the_second_time() -> None:
     [
         ("aachen", {"train": 6161, "val": 966, "test": 2915}, ("c04-110-00", "test")),
         ("lwitlrt", {"train": 6161, "val": 1840, "test": 1861}, ("m01-049-00", "test")),
+        ("aachen-part", {"train": 4729, "val": 449}, ("c04-156-00", "val")),
     ],
 )
 def test_the_named_splits_have_their_published_sizes(name: str, counts: dict[str, int], only: tuple[str, str]) -> None:
     lists = read_lists(name)
     assert Counter(lists.ids.values()) == counts
     assert lists.split_of(only[0], whole_pages=False) == only[1]
+
+
+def test_the_lines_behind_our_figures_are_a_part_of_aachen() -> None:
+    part, whole = read_lists("aachen-part").ids, read_lists("aachen").ids
+    assert part.items() <= whole.items()
 
 
 def test_no_page_is_in_two_splits() -> None:
@@ -177,7 +183,7 @@ def test_every_split_that_is_asked_for_gets_a_group() -> None:
         ({"val_share": 0.6, "test_share": 0.6}, "together below 1"),
         ({"val_share": 0.1, "split": "train"}, "exclude each other"),
         ({"split": "train", "whole_pages": True}, "--whole-pages"),
-        ({"split": "rwth"}, "unknown split 'rwth'; known: train, val, test, aachen, lwitlrt"),
+        ({"split": "rwth"}, "unknown split 'rwth'; known: train, val, test, aachen, lwitlrt, aachen-part"),
     ],
 )
 def test_options_that_do_not_fit(options: dict[str, object], message: str) -> None:
