@@ -10,6 +10,7 @@ import pytest
 from hwr.errors import DataError, InputError, UsageError
 from hwr.prepare.samples import Reason, Sample, Skipped
 from hwr.prepare.splitting import NAMED_LISTS, Plan, SplitOptions, make_plan, read_lists
+from hwr.store.lines import LineStore, StoredLine
 from hwr.store.splits import SPLITS
 
 
@@ -83,10 +84,17 @@ def test_no_page_is_in_two_splits() -> None:
 
 
 def test_shipped_lists_are_the_shared_ones(shared: Path) -> None:
-    for name in NAMED_LISTS:
+    for name in ("aachen", "lwitlrt"):
         for split in SPLITS:
             ids = (shared / "iam-splits" / name / f"{split}.txt").read_text().split()
             assert [identity for identity, found in read_lists(name).ids.items() if found == split] == ids
+    for split in ("train", "val"):
+        ids = [
+            line.id
+            for _, line in LineStore(shared / "iam-lines", split).rows(images=False)
+            if isinstance(line, StoredLine)
+        ]
+        assert [identity for identity, found in read_lists("aachen-part").ids.items() if found == split] == ids
 
 
 @pytest.fixture
