@@ -23,7 +23,7 @@ NONE = "none"
 """The name for --lm that switches the language model off."""
 
 COLUMNS = ("image", "text", "id", "writer", "page")
-DECODER = ("decoder", "language_models", "weight", "insertion_bonus", "width", "lexicon", "unknown_cost")
+DECODER = ("decoder", "language", "language_models", "weight", "insertion_bonus", "width", "lexicon", "unknown_cost")
 """Parameters of `decoder_options`, for the sections of a command's help."""
 COLUMN_NAMES = tuple(f"{name}_column" for name in COLUMNS)
 """Parameters of `column_options`."""
@@ -109,11 +109,18 @@ _DECODER_OPTIONS = (
         help="Take the network's best path, or search with a language model.  [default: what the model was tuned for]",
     ),
     click.option(
+        "--language",
+        default="auto",
+        show_default=True,
+        metavar="CODE|auto",
+        help="Language of the text, such as de: the language model to use. auto: found for each document, if any fits.",
+    ),
+    click.option(
         "--lm",
         "language_models",
         multiple=True,
         metavar="NAME|FILE",
-        help="Language model for the search (.lm or ARPA). Repeat it to choose the best one for each line; "
+        help="Language model for the search (.lm or ARPA). Repeat it to let several compete; shipped: all that ship; "
         "none: search without.",
     ),
     click.option("--lm-weight", "weight", type=click.FloatRange(0), metavar="W", help="Weight of the language model."),

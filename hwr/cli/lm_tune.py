@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     cls=Command,
     sections={
         "Data": ("split", "limit"),
-        "Model": ("model", "names"),
+        "Model": ("model", "names", "language"),
         "Result": ("write", "output", "plot"),
         "Parquet files from elsewhere": COLUMN_NAMES,
     },
@@ -51,7 +51,14 @@ if TYPE_CHECKING:
     "names",
     multiple=True,
     metavar="NAME|FILE",
-    help="Language model to search with. Repeat it to choose the best one for each line.  [default: all installed]",
+    help="Language model to search with. Repeat it to let several compete; shipped: all that ship.  [default: shipped]",
+)
+@click.option(
+    "--language",
+    default="auto",
+    show_default=True,
+    metavar="CODE|auto",
+    help="Language of DATA. auto: found for each set, and for lines that differ from it.",
 )
 @set_options()
 @settings_options("settings")
@@ -66,6 +73,7 @@ def command(
     data: tuple[Path, ...],
     model: str | None,
     names: tuple[str, ...],
+    language: str,
     split: str,
     limit: int | None,
     plot: Path | None,
@@ -85,7 +93,7 @@ def command(
 
     model = model or DEFAULT_MODEL
     source = check_settings_target(model, write, output)
-    tuning, outcome = search(data, split, limit, make_columns(columns), model, names)
+    tuning, outcome = search(data, split, limit, make_columns(columns), model, names, language)
     print_surface(tuning)
     print_halves(tuning)
     chosen = tuning.chosen.settings
@@ -99,25 +107,32 @@ def command(
 
 
 def search(
-    data: Sequence[Path], split: str, limit: int | None, columns: "Columns", model: str, names: Sequence[str]
+    data: Sequence[Path],
+    split: str,
+    limit: int | None,
+    columns: "Columns",
+    model: str,
+    names: Sequence[str],
+    language: str,
 ) -> "tuple[Tuning, Outcome]":
     """Read the sets with the network once, and try the settings on what it said."""
     from hwr.decode.beam import BeamSettings
     from hwr.evaluate.evaluation import EvaluationOptions
     from hwr.evaluate.tuning import read_network_lines, tune
-    from hwr.recognize.decoder import BEAM, Decoder, DecoderOptions, make_decoder
-    from hwr.recognize.models import language_model_names
+    from hwr.recognize.decoder import BEAM, SHIPPED, Decoder, DecoderOptions, make_decoder
     from hwr.recognize.recognizer import Recognizer
 
     found, missing = find_sets(data, split)
     recognizer = Recognizer(model, decoder=DecoderOptions("greedy"))
 
     def make(settings: BeamSettings) -> Decoder:
-        return make_decoder(DecoderOptions(BEAM), {BEAM: to_dict(settings)}, recognizer.alphabet, model)
+        return make_decoder(
+            DecoderOptions(BEAM, language=language), {BEAM: to_dict(settings)}, recognizer.alphabet, model
+        )
 
     # A file is stored with its whole path: the model is used from other folders too.
     files = tuple(str(Path(name).resolve()) if Path(name).is_file() else name for name in names)
-    start = BeamSettings(language_models=files or tuple(language_model_names()))
+    start = BeamSettings(language_models=files or (SHIPPED,))
     make(start)  # fails now, not after the reading, if a language model cannot be used
     lines, failed = read_sets(
         lambda one, on_line: read_network_lines(one, recognizer, columns, limit, on_line),

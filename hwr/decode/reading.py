@@ -39,6 +39,7 @@ class Reading:
         characters: in the order of the image, with their time steps.
         words: for each word of `text.split()` the probability that it is right.
         raw_words: the same before calibration.
+        language: code of the language in which the line was read; empty where none was found.
     """
 
     text: str
@@ -46,6 +47,7 @@ class Reading:
     characters: tuple[CharacterSpan, ...]
     words: tuple[float, ...] = ()
     raw_words: tuple[float, ...] = ()
+    language: str = ""
 
 
 def find_characters(

@@ -127,11 +127,14 @@ class _Keeper:
 def measure(lines: Sequence[NetworkLine], decoder: Decoder, alphabet: Alphabet) -> Edits:
     """Decode all lines and count the edits of each."""
     rows = np.zeros((len(lines), 4), np.int64)
-    order = sorted(range(len(lines)), key=lambda index: len(lines[index].log_probs))
-    for start in range(0, len(order), LINES_AT_ONCE):
-        chunk = order[start : start + LINES_AT_ONCE]
-        for index, spans in zip(chunk, decoder.decode([lines[index].log_probs for index in chunk]), strict=True):
-            text = normalise_text(alphabet.decode([span.label for span in spans]))
+    chunks = [
+        places[start : start + LINES_AT_ONCE].tolist()
+        for places in by_set(lines).values()
+        for start in range(0, len(places), LINES_AT_ONCE)
+    ]
+    for chunk in chunks:
+        for index, line in zip(chunk, decoder.decode([lines[index].log_probs for index in chunk]), strict=True):
+            text = normalise_text(alphabet.decode([span.label for span in line.spans]))
             characters, words = character_errors(lines[index].truth, text), word_errors(lines[index].truth, text)
             rows[index] = (characters.edits, characters.reference_length, words.edits, words.reference_length)
     return Edits(*rows.T)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,6 +182,19 @@ def _enlarged(table: NDArray[Any], rows: int) -> NDArray[Any]:
     return larger
 
 
+class Scorer(Protocol):
+    """A scorer of the beam search (`hwr.decode.numpy_search.Scorer`)."""
+
+    @property
+    def start(self) -> int: ...
+
+    def scores(self, states: NDArray[np.int64], labels: NDArray[np.int64], /) -> NDArray[np.floating]: ...
+
+    def advance(self, states: NDArray[np.int64], labels: NDArray[np.int64], /) -> NDArray[np.int64]: ...
+
+    def finish(self, states: NDArray[np.int64], /) -> NDArray[np.floating]: ...
+
+
 @dataclass(frozen=True)
 class Score:
     """Sum over lines. `log_probability` is natural; `characters` counts the ends of lines too, `unknown` does not."""
@@ -196,7 +209,7 @@ class Score:
         return -self.log_probability / self.characters / float(np.log(2.0))
 
 
-def line_log_probabilities(scorer: NgramScorer, lines: Sequence[Sequence[int]]) -> list[float]:
+def line_log_probabilities(scorer: Scorer, lines: Sequence[Sequence[int]]) -> list[float]:
     """What a scorer adds to whole lines of labels, ends included: ln p where its weight is 1 and its bonus 0."""
     states = np.full(len(lines), scorer.start)
     totals = np.zeros(len(lines))

@@ -40,8 +40,9 @@ class Word:
 class Line:
     """One line of writing.
 
-    `baseline` is a polyline from the first to the last letter, `polygon` the outline of the ink. `machine_read` is set
-    by the readers of files: the file says that a program read the text, and nothing says that somebody corrected it.
+    `baseline` is a polyline from the first to the last letter, `polygon` the outline of the ink. `language` is an ISO
+    639-1 code, empty where it is not known. `machine_read` is set by the readers of files: the file says that a program
+    read the text, and nothing says that somebody corrected it.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Line:
     baseline: tuple[Point, ...]
     polygon: tuple[Point, ...]
     words: tuple[Word, ...] = ()
+    language: str = ""
     machine_read: bool = field(default=False, compare=False)
 
 

@@ -13,15 +13,16 @@ from typing import Annotated, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamSettings, Count, Scorer, Weight, beam_search
+from hwr.decode.beam import BeamSettings, Count, Hypothesis, Scorer, Weight
 from hwr.decode.lattice import LabelSpan, alignments, best_path
-from hwr.decode.lexicon import UNKNOWN_COST, LexiconScorer, load_lexicon
+from hwr.decode.lexicon import UNKNOWN_COST, Lexicon, LexiconScorer, load_lexicon
 from hwr.errors import ModelError, UsageError
 from hwr.lm.model import Model
-from hwr.lm.scorer import NgramScorer, line_log_probabilities
+from hwr.lm.scorer import NgramScorer
 from hwr.lm.symbols import UNKNOWN
 from hwr.lm.tokens import token_rules
-from hwr.recognize.models import find_language_model
+from hwr.recognize.languages import Language, Languages
+from hwr.recognize.models import find_language_model, language_model_names
 from hwr.settings import Range, Settings, from_dict
 from hwr.text import Alphabet
 
@@ -29,8 +30,10 @@ GREEDY: Literal["greedy"] = "greedy"
 BEAM: Literal["beam"] = "beam"
 LINES_TOGETHER = 16
 """Lines that are searched side by side: more are no faster."""
-LEAST_KNOWN = 0.25
+MIN_KNOWN = 0.25
 """Share of a model's letters that a language model must know."""
+AUTO = "auto"
+SHIPPED = "shipped"
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +59,11 @@ class DecoderOptions(Settings):
 
     Attributes:
         decoder: "greedy" or "beam"; None: beam if the model has settings for it, else greedy.
-        language_models: names or files; empty: none.
+        language_models: names or files, or "shipped" for all that ship; empty: none.
         lexicon: a file with a word a line.
         unknown_cost: of a word that is not in the lexicon, in natural logarithms; needs a lexicon.
         weight, insertion_bonus, width: see `BeamSettings`.
+        language: code of the text's language, whose language model is used; "auto": the best for each document, if any.
 
     Raises:
         UsageError: an unknown decoder, a number outside its range, or a setting of the beam search for the greedy
@@ -73,10 +77,11 @@ class DecoderOptions(Settings):
     weight: Weight | None = None
     insertion_bonus: float | None = None
     width: Count | None = None
+    language: str = AUTO
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        given = [name for name in BEAM_OPTIONS if getattr(self, name) is not None]
+        given = [name for name in BEAM_OPTIONS if getattr(self, name) not in (None, AUTO)]
         if self.decoder == GREEDY and given:
             raise UsageError(f"the greedy decoder has no {given[0].replace('_', ' ')}; use the decoder beam")
         if self.unknown_cost is not None and self.lexicon is None:
@@ -92,11 +97,26 @@ class DecoderOptions(Settings):
         """The decoder that this comes to."""
         if self.decoder is not None:
             return self.decoder
-        asked = any(getattr(self, name) is not None for name in BEAM_OPTIONS)
+        asked = any(getattr(self, name) not in (None, AUTO) for name in BEAM_OPTIONS)
         return BEAM if own is not None or asked else GREEDY
 
 
-BEAM_OPTIONS = ("language_models", "lexicon", "unknown_cost", "weight", "insertion_bonus", "width")
+BEAM_OPTIONS = ("language", "language_models", "lexicon", "unknown_cost", "weight", "insertion_bonus", "width")
+
+
+@dataclass(frozen=True)
+class DecodedLine:
+    """What a decoder chose for a line.
+
+    Attributes:
+        spans: the labels with their time steps.
+        language: code of the language in which the line was searched; "" for none.
+        texts: the best texts as labels with their log-scores, the chosen one first.
+    """
+
+    spans: Spans
+    language: str = ""
+    texts: tuple[Hypothesis, ...] = ()
 
 
 class Decoder(Protocol):
@@ -107,8 +127,12 @@ class Decoder(Protocol):
         """ "greedy" or "beam"."""
         ...
 
-    def decode(self, log_probs: Sequence[LogProbs], /) -> list[Spans]:
-        """The labels of each line with their time steps; log_probs of shape (T, classes) each."""
+    def decode(self, log_probs: Sequence[LogProbs], results: int = 1, /) -> list[DecodedLine]:
+        """Decode the lines of one document, such as a page; log_probs of shape (T, classes) each.
+
+        Args:
+            results: texts that are given for each line, at most the width of the search.
+        """
         ...
 
 
@@ -117,65 +141,41 @@ class GreedyDecoder:
 
     name = GREEDY
 
-    def decode(self, log_probs: Sequence[LogProbs], /) -> list[Spans]:
-        """See `Decoder.decode`."""
-        return [best_path(line) for line in log_probs]
+    def decode(self, log_probs: Sequence[LogProbs], results: int = 1, /) -> list[DecodedLine]:
+        """See `Decoder.decode`; a best path has one text."""
+        return [DecodedLine(best_path(line)) for line in log_probs]
 
 
 class BeamDecoder:
-    """A beam search with one of several language models for each line, or with none.
+    """A beam search in the language of the document.
 
     Attributes:
         settings: of the search.
-        scorers: one for each language model, or a single one (which may be none) for all lines.
+        languages: that compete.
     """
 
     name = BEAM
 
-    def __init__(self, settings: BeamSettings, scorers: Sequence[Scorer | None], languages: "Languages | None") -> None:
-        self.settings, self.scorers, self.languages = settings, tuple(scorers), languages
+    def __init__(self, settings: BeamSettings, languages: Languages) -> None:
+        self.settings, self.languages = settings, languages
 
-    def decode(self, log_probs: Sequence[LogProbs], /) -> list[Spans]:
+    def decode(self, log_probs: Sequence[LogProbs], results: int = 1, /) -> list[DecodedLine]:
         """See `Decoder.decode`."""
-        spans: list[Spans] = [()] * len(log_probs)
-        for scorer, members in self._by_scorer(log_probs):
-            members = sorted(members, key=lambda index: len(log_probs[index]))
-            for start in range(0, len(members), LINES_TOGETHER):
-                chunk = members[start : start + LINES_TOGETHER]
-                lines = [log_probs[index] for index in chunk]
-                found = beam_search(lines, self.settings, scorer)
-                # Aligned chunk by chunk: the lattices of all lines at once would take gigabytes.
-                aligned = alignments(lines, [hypotheses[0].labels for hypotheses in found])
-                for index, line_spans in zip(chunk, aligned, strict=True):
-                    spans[index] = tuple(line_spans)
-        return spans
-
-    def _by_scorer(self, log_probs: Sequence[LogProbs]) -> list[tuple[Scorer | None, list[int]]]:
-        if self.languages is None:
-            return [(self.scorers[0], list(range(len(log_probs))))]
-        chosen = self.languages.choose([[span.label for span in best_path(line)] for line in log_probs])
-        return [
-            (scorer, [index for index, choice in enumerate(chosen) if choice == number])
-            for number, scorer in enumerate(self.scorers)
-        ]
-
-
-class Languages:
-    """Tells which of several language models a line is written in: the one in which its reading is likeliest."""
-
-    def __init__(self, scorers: Sequence[NgramScorer]) -> None:
-        self.scorers = tuple(scorers)
-
-    def choose(self, lines: Sequence[Sequence[int]]) -> list[int]:
-        """The number of the language model for each line of labels; the first where they are equal."""
-        if not lines:
-            return []
-        totals = np.array([line_log_probabilities(scorer, lines) for scorer in self.scorers])
-        return [int(number) for number in totals.argmax(axis=0)]
+        found = self.languages.read(log_probs, results)
+        decoded: list[DecodedLine] = []
+        for start in range(0, len(log_probs), LINES_TOGETHER):
+            # Aligned chunk by chunk: the lattices of all lines at once would take gigabytes.
+            lines, texts = log_probs[start : start + LINES_TOGETHER], found[start : start + LINES_TOGETHER]
+            spans = alignments(lines, [text.hypotheses[0].labels for text in texts])
+            decoded += [
+                DecodedLine(tuple(line_spans), text.language.code, text.hypotheses)
+                for line_spans, text in zip(spans, texts, strict=True)
+            ]
+        return decoded
 
 
 def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet: Alphabet, model: str) -> Decoder:
-    """The decoder that a user asks for, or that the model file names.
+    """Return the decoder that a user asks for, or that the model file names.
 
     Args:
         settings: the decoder settings of the model file.
@@ -184,23 +184,48 @@ def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet:
     Raises:
         ModelError: a language model is missing, broken, or of another script; settings that cannot be used.
         InputError: the lexicon is missing or has no usable word.
-        UsageError: see `DecoderOptions`.
+        UsageError: see `DecoderOptions`; or there is no language model for the language.
     """
     own = find_beam_settings(settings, model)
     if options.chosen(own) == GREEDY:
         return GreedyDecoder()
     beam = options.settings(own)
-    models = [_checked(name, alphabet, model) for name in beam.language_models]
-    scorers = [
-        NgramScorer(
-            found, token_rules(found.symbols, alphabet), weight=beam.weight, insertion_bonus=beam.insertion_bonus
-        )
-        for found in models
-    ]
-    languages = Languages(scorers) if len(scorers) > 1 else None
-    plain: list[Scorer | None] = []
-    plain.extend(scorers)
-    return BeamDecoder(beam, with_lexicon(plain or [None], options, alphabet), languages)
+    lexicon = None if options.lexicon is None else load_words(options.lexicon, alphabet)
+    cost = UNKNOWN_COST if options.unknown_cost is None else options.unknown_cost
+
+    def language(code: str, scorer: Scorer | None) -> Language:
+        return Language(code, scorer if lexicon is None else LexiconScorer(lexicon, alphabet, scorer, cost))
+
+    languages = []
+    for code, name in chosen_language_models(beam.language_models, options.language).items():
+        found = _checked(name, alphabet, model)
+        # Here the language model enters the beam: as the scorer of the search.
+        rules = token_rules(found.symbols, alphabet)
+        scorer = NgramScorer(found, rules, weight=beam.weight, insertion_bonus=beam.insertion_bonus)
+        languages.append(language(code, scorer))
+    return BeamDecoder(beam, Languages(beam, languages, language("", None) if options.language == AUTO else None))
+
+
+def chosen_language_models(names: Sequence[str], language: str) -> dict[str, str]:
+    """Return language models by language code.
+
+    Args:
+        names: of shipped ones or files; "shipped" stands for all that ship.
+        language: the code of one of them; "auto": all of them.
+
+    Raises:
+        UsageError: no language model has this code.
+    """
+    models: dict[str, str] = {}
+    for name in names:
+        for one in language_model_names() if name == SHIPPED else (name,):
+            models[Path(one).name.split(".")[0]] = one
+    if language == AUTO:
+        return models
+    if language not in models:
+        there = ", ".join(sorted(models)) or "none"
+        raise UsageError(f"no language model for the language {language!r}; there are: {there}; or add --lm FILE.lm")
+    return {language: models[language]}
 
 
 def _checked(name: str, alphabet: Alphabet, model: str) -> Model:
@@ -212,7 +237,7 @@ def _checked(name: str, alphabet: Alphabet, model: str) -> Model:
     found = find_language_model(name)
     letters = [character for character in alphabet.characters if character.isalpha()]
     known = sum(found.symbols.symbol(letter) != UNKNOWN for letter in letters)
-    if known < LEAST_KNOWN * len(letters):
+    if known < MIN_KNOWN * len(letters):
         raise ModelError(
             f"{name}: knows {known} of the {len(letters)} letters that {model} writes; "
             "a language model of the same script is needed"
@@ -220,24 +245,19 @@ def _checked(name: str, alphabet: Alphabet, model: str) -> Model:
     return found
 
 
-def with_lexicon(
-    scorers: Sequence[Scorer | None], options: DecoderOptions, alphabet: Alphabet
-) -> Sequence[Scorer | None]:
-    """The scorers, each inside that of the lexicon if one is asked for.
+def load_words(path: Path, alphabet: Alphabet) -> Lexicon:
+    """Load a lexicon and log the words that are left out.
 
     Raises:
         InputError: see `hwr.decode.lexicon.load_lexicon`.
     """
-    if options.lexicon is None:
-        return scorers
-    lexicon = load_lexicon(options.lexicon, alphabet)
+    lexicon = load_lexicon(path, alphabet)
     if lexicon.skipped:
         examples = ", ".join(lexicon.examples)
         log.warning(
             "%s: %d words have characters that the model cannot write and are left out: %s",
-            options.lexicon,
+            path,
             lexicon.skipped,
             examples,
         )
-    cost = UNKNOWN_COST if options.unknown_cost is None else options.unknown_cost
-    return [LexiconScorer(lexicon, alphabet, scorer, cost) for scorer in scorers]
+    return lexicon

@@ -6,6 +6,7 @@ recognizer = hwr.Recognizer()
 print(recognizer.read("page.png").text)
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -131,7 +132,8 @@ class Recognizer:
         if isinstance(lines, Page):
             given = fit_lines(lines, width, height, "lines").page
             found = self._read_along(grey, given.lines)
-            return replace(given, image=called, model=self.name, lines=tuple(found))
+            language = main_language(found)
+            return replace(given, image=called, model=self.name, lines=tuple(found), language=language)
         layout = find_lines(grey, self._threads, rows=options.rows) if lines is None else lines
         wanted = [line for line in _blank_lines(layout) if options.only in (None, _kind(line))]
         found = [line for line in self._read_along(grey, wanted) if line.text]
@@ -140,7 +142,7 @@ class Recognizer:
         kind = ROW_REGION if layout.rows else REGION_TYPE
         regions = tuple(Region(id, kind, rectangle(box)) for id, box in boxes.items() if id in used)
         numbered = tuple(replace(line, id=f"l{number}") for number, line in enumerate(found, start=1))
-        return Page(called, width, height, self.name, regions, numbered)
+        return Page(called, width, height, self.name, regions, numbered, language=main_language(numbered))
 
     def read_pages(self, source: Source, *, password: str | None = None) -> Iterator[Page | HwrError]:
         """Read a document of one or several pages, such as a PDF or a TIFF, one page at a time.
@@ -171,6 +173,7 @@ class Recognizer:
                 text=reading.text,
                 confidence=reading.confidence,
                 words=self._words(reading, normalised, cut, size),
+                language=reading.language,
             )
             for (line, cut), (reading, normalised) in zip(cuts, self._read([cut.image for _, cut in cuts]), strict=True)
         ]
@@ -184,7 +187,9 @@ class Recognizer:
         return self.read_lines([to_grey(source)])[0]
 
     def read_lines(self, lines: Sequence[GreyImage], /) -> list[Reading]:
-        """Read images of lines, many at a time; the results are in the order of the images.
+        """Read images of lines of one document, many at a time; the results are in the order of the images.
+
+        Lines that are read together are taken to be in the same language, unless one clearly is not.
 
         Args:
             lines: grey, each of shape (H, W), 0 black to 255 white; sizes and polarity may differ.
@@ -211,18 +216,23 @@ class Recognizer:
             baseline = ((0.0, row), (float(width), row))
             cut = LineCut(grey, (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), np.zeros(width))
             words = self._words(reading, normalised, cut, (width, height))
-            line = Line("l1", "r1", LINE_TYPE, reading.text, reading.confidence, baseline, outline, words)
+            line = Line(
+                "l1", "r1", LINE_TYPE, reading.text, reading.confidence, baseline, outline, words, reading.language
+            )
             found = bool(reading.text)
             regions = (Region("r1", REGION_TYPE, outline),) if found else ()
-            pages.append(Page(name, width, height, self.name, regions, (line,) if found else ()))
+            lines = (line,) if found else ()
+            pages.append(Page(name, width, height, self.name, regions, lines, language=main_language(lines)))
         return pages
 
     def _read(self, lines: Sequence[GreyImage]) -> list[tuple[Reading, NormalisedLine]]:
         """Reading and normalised image of each line."""
         normalised = [normalise_with_places(line, self.info.height) for line in lines]
-        log_probs, spans = self._decode([line.ink for line in normalised])
-        readings = read_spans(log_probs, spans, self.alphabet, self.calibration)
-        return list(zip(readings, normalised, strict=True))
+        log_probs = self._runtime.log_probs([line.ink for line in normalised])
+        decoded = self.decoder.decode(log_probs)
+        readings = read_spans(log_probs, [line.spans for line in decoded], self.alphabet, self.calibration)
+        spoken = [replace(reading, language=line.language) for reading, line in zip(readings, decoded, strict=True)]
+        return list(zip(spoken, normalised, strict=True))
 
     def _words(
         self, reading: Reading, normalised: NormalisedLine, cut: LineCut, size: tuple[int, int]
@@ -242,15 +252,20 @@ class Recognizer:
         Args:
             lines: as in `read_lines`.
         """
-        return self._decode([normalise_line(line, self.info.height) for line in lines])
+        return self.decode_normalised([normalise_line(line, self.info.height) for line in lines])
 
     def decode_normalised(self, lines: Sequence[GreyImage], /) -> Decoded:
         """Do as `decode_lines` with lines that are normalised already."""
-        return self._decode(lines)
+        log_probs = self._runtime.log_probs(lines)
+        return log_probs, [line.spans for line in self.decoder.decode(log_probs)]
 
-    def _decode(self, normalised: Sequence[GreyImage]) -> Decoded:
-        log_probs = self._runtime.log_probs(normalised)
-        return log_probs, self.decoder.decode(log_probs)
+
+def main_language(lines: Sequence[Line]) -> str:
+    """Return the language of most characters of the lines; empty if most are in none."""
+    characters: Counter[str] = Counter()
+    for line in lines:
+        characters[line.language] += len(line.text)
+    return max(characters, key=lambda code: characters[code], default="")
 
 
 def _blank_lines(layout: Layout) -> list[Line]:

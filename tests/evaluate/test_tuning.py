@@ -33,7 +33,7 @@ from hwr.evaluate.tuning import (
     tune,
 )
 from hwr.metrics import character_errors, word_errors
-from hwr.recognize.decoder import GreedyDecoder
+from hwr.recognize.decoder import DecodedLine, GreedyDecoder
 from hwr.store.writing import write_lines
 from hwr.text import Alphabet
 
@@ -103,17 +103,21 @@ def test_edits_by_hand() -> None:
     assert (nothing.cer, nothing.wer, len(nothing.characters)) == (0.0, 0.0, 0)
 
 
-def test_a_long_set_is_decoded_in_chunks_of_like_length() -> None:
-    sizes: list[list[int]] = []
+def test_sets_are_decoded_apart_and_in_chunks() -> None:
+    sizes: list[int] = []
 
     class Watching(GreedyDecoder):
-        def decode(self, log_probs: Sequence[NDArray[np.floating]], /) -> list[tuple[LabelSpan, ...]]:
-            sizes.append([len(one) for one in log_probs])
+        def decode(self, log_probs: Sequence[NDArray[np.floating]], results: int = 1, /) -> list[DecodedLine]:
+            sizes.append(len(log_probs))
             return super().decode(log_probs)
 
-    measure(random_lines(LINES_AT_ONCE + 20), Watching(), ALPHABET)
-    assert [len(chunk) for chunk in sizes] == [LINES_AT_ONCE, 20]
-    assert max(sizes[0]) <= min(sizes[1])
+    lines = random_lines(3 * LINES_AT_ONCE)
+    measure(lines, Watching(), ALPHABET)
+    assert sizes == [
+        min(LINES_AT_ONCE, len(places) - start)
+        for places in by_set(lines).values()
+        for start in range(0, len(places), LINES_AT_ONCE)
+    ]
 
 
 # ---- halves
@@ -250,8 +254,8 @@ class FakeDecoder:
     errors: int
     name: str = field(default="beam")
 
-    def decode(self, log_probs: Sequence[NDArray[np.floating]], /) -> list[tuple[LabelSpan, ...]]:
-        return [spans_of("b" * self.errors + "a" * (LONG - self.errors)) for _ in log_probs]
+    def decode(self, log_probs: Sequence[NDArray[np.floating]], results: int = 1, /) -> list[DecodedLine]:
+        return [DecodedLine(spans_of("b" * self.errors + "a" * (LONG - self.errors))) for _ in log_probs]
 
 
 def tuned(

@@ -249,7 +249,9 @@ def letters(run: Run, tmp_path: Path) -> Path:
 def store(tmp_path: Path, model: Path, letters: Path) -> Path:
     """Lines of two writers whose truth is what the beam search with the settings `TRUE` reads."""
     random = np.random.default_rng(0)
-    options = DecoderOptions("beam", (str(letters),), weight=TRUE.weight, insertion_bonus=TRUE.insertion_bonus)
+    options = DecoderOptions(
+        "beam", (str(letters),), weight=TRUE.weight, insertion_bonus=TRUE.insertion_bonus, language="letters"
+    )
     recognizer = Recognizer(model, threads=1, decoder=options)
     lines = []
     for number in range(24):
@@ -277,7 +279,8 @@ def evaluated(run: Run, *arguments: object) -> tuple[str, float]:
 def test_settings_are_tuned_and_then_used(run: Run, model: Path, letters: Path, store: Path, tmp_path: Path) -> None:
     before = model.read_bytes(), model.with_suffix(".onnx").read_bytes()
     target = tmp_path / "tuned" / "tiny.safetensors"
-    tune = ["lm", "tune", store, "-m", model, "--lm", letters]
+    spoken = ["--language", "letters"]
+    tune = ["lm", "tune", store, "-m", model, "--lm", letters, *spoken]
     outcome = run(*tune, "-o", target, "--plot", tmp_path / "plot.svg")
     assert outcome.code == 0 and f"stored in {target}" in outcome.out and "chosen on half 2" in outcome.out
     assert (model.read_bytes(), model.with_suffix(".onnx").read_bytes()) == before
@@ -291,10 +294,10 @@ def test_settings_are_tuned_and_then_used(run: Run, model: Path, letters: Path, 
     greedy = evaluated(run, store, "-m", model)
     assert greedy[0] == "greedy" and greedy[1] > 0.02
     assert evaluated(run, store, "-m", target, "--decoder", "greedy") == greedy
-    tuned = evaluated(run, store, "-m", target)
+    tuned = evaluated(run, store, "-m", target, *spoken)
     assert tuned[0] == "beam" and tuned[1] < 0.5 * greedy[1]
     exact = ["--lm-weight", TRUE.weight, "--insertion-bonus", TRUE.insertion_bonus, "--beam-width", TRUE.width]
-    assert evaluated(run, store, "-m", model, "--lm", letters, *exact) == ("beam", 0.0)
+    assert evaluated(run, store, "-m", model, "--lm", letters, *spoken, *exact) == ("beam", 0.0)
     without = evaluated(run, store, "-m", target, "--lm", "none")
     assert without[0] == "beam" and without[1] > tuned[1]
 
@@ -361,7 +364,7 @@ def test_wrong_use_of_the_decoder(
         (["--decoder", "greedy", "--beam-width", 4], "greedy decoder has no width"),
         (["--unknown-cost", 4], "needs a lexicon"),
         (["--lexicon", strange, "--unknown-cost", "nan"], "at least 0"),
-        (["--lm-weight", "nan"], "weight nan"),
+        (["--lm-weight", "nan"], "weight = nan"),
         (["--lm-weight", "-1"], "--lm-weight"),
         (["--beam-width", "0"], "--beam-width"),
         (["--lexicon", tmp_path / "empty.txt"], "empty.txt"),

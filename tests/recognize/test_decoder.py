@@ -23,8 +23,10 @@ from hwr.lm.tokens import token_rules
 from hwr.recognize.decoder import (
     LINES_TOGETHER,
     BeamDecoder,
+    Decoder,
     DecoderOptions,
     GreedyDecoder,
+    chosen_language_models,
     find_beam_settings,
     make_decoder,
 )
@@ -80,6 +82,10 @@ def beam_with(*models: Path, **options: Any) -> BeamDecoder:
     decoder = make_decoder(asked, {}, ALPHABET, "tiny")
     assert isinstance(decoder, BeamDecoder)
     return decoder
+
+
+def spans(decoder: Decoder, lines: list[NDArray[np.float64]]) -> list[tuple[LabelSpan, ...]]:
+    return [line.spans for line in decoder.decode(lines)]
 
 
 def searched(line: NDArray[np.float64], decoder: BeamDecoder, scorer: Scorer | None) -> tuple[LabelSpan, ...]:
@@ -190,14 +196,14 @@ def test_without_settings_the_best_path_is_read() -> None:
     decoder = make_decoder(DecoderOptions(), {}, ALPHABET, "tiny")
     line = log_probs_of("a river", {3: "x"})
     assert isinstance(decoder, GreedyDecoder) and decoder.name == "greedy"
-    assert decoder.decode([line]) == [best_path(line)] and texts_of(decoder.decode([line])) == ["a rxver"]
+    assert spans(decoder, [line]) == [best_path(line)] and texts_of(spans(decoder, [line])) == ["a rxver"]
 
 
 def test_the_language_model_reads_what_the_network_doubts(english: Path) -> None:
     line = log_probs_of("the mill has seen a river.", {1: "x", 10: "o", 22: "t"})
     assert texts_of([best_path(line)]) == ["txe mill hos seen a riter."]
     decoder = beam_with(english)
-    found = decoder.decode([line])
+    found = spans(decoder, [line])
     assert texts_of(found) == ["the mill has seen a river."]
     scorer = make_scorer(find_language_model(english))
     assert found == [searched(line, decoder, scorer)]
@@ -209,17 +215,17 @@ def test_the_model_files_settings_are_used_by_themselves(english: Path) -> None:
     decoder = make_decoder(DecoderOptions(), settings, ALPHABET, "tiny")
     assert isinstance(decoder, BeamDecoder) and decoder.settings == BeamSettings((str(english),), 0.8, 0.5, 4)
     line = log_probs_of("a river", {3: "x"})
-    assert texts_of(decoder.decode([line])) == ["a river"]
+    assert texts_of(spans(decoder, [line])) == ["a river"]
     greedy = make_decoder(DecoderOptions("greedy"), settings, ALPHABET, "tiny")
-    assert texts_of(greedy.decode([line])) == ["a rxver"]
+    assert texts_of(spans(greedy, [line])) == ["a rxver"]
     bare = make_decoder(DecoderOptions(language_models=()), settings, ALPHABET, "tiny")
-    assert texts_of(bare.decode([line])) == ["a rxver"]
+    assert texts_of(spans(bare, [line])) == ["a rxver"]
 
 
 def test_without_a_language_model_it_is_a_plain_beam_search() -> None:
     decoder = beam_with()
     lines = [log_probs_of("a river", {3: "x"}, seed) for seed in range(3)]
-    assert decoder.decode(lines) == [searched(line, decoder, None) for line in lines]
+    assert spans(decoder, lines) == [searched(line, decoder, None) for line in lines]
 
 
 def doubtful_lines(count: int) -> list[NDArray[np.float64]]:
@@ -233,27 +239,69 @@ def doubtful_lines(count: int) -> list[NDArray[np.float64]]:
     return lines
 
 
-def test_each_line_takes_the_language_model_in_which_its_best_path_is_likelier(english: Path, backwards: Path) -> None:
+def test_a_document_is_read_in_its_language_and_lines_of_another_in_theirs(english: Path, backwards: Path) -> None:
     models = [find_language_model(path) for path in (english, backwards)]
     lines = doubtful_lines(12)
     decoder = beam_with(english, backwards)
     likelihoods = np.array([text_log_probabilities(m, texts_of([best_path(line) for line in lines])) for m in models])
     chosen = likelihoods.argmax(axis=0).tolist()
     assert chosen == [0 if number % 3 else 1 for number in range(12)]
-    assert decoder.languages is not None
-    assert decoder.languages.choose([[span.label for span in best_path(line)] for line in lines]) == chosen
+    found = decoder.decode(lines)
+    assert [line.language for line in found] == [("english", "backwards")[number] for number in chosen]
     scorers = [make_scorer(model) for model in models]
     expected = [searched(line, decoder, scorers[number]) for line, number in zip(lines, chosen, strict=True)]
-    assert decoder.decode(lines) == expected
+    assert [line.spans for line in found] == expected
     # the other model would read some of them otherwise, or the choice would not matter
-    assert beam_with(backwards).decode(lines) != expected
+    assert spans(beam_with(backwards), lines) != expected
 
 
-def test_readings_do_not_depend_on_the_other_lines(english: Path, backwards: Path) -> None:
+def test_an_unclear_line_is_read_in_the_language_of_the_document(english: Path, backwards: Path) -> None:
+    unclear = log_probs_of("a a", {0: "x"})
+    decoder = beam_with(english, backwards)
+    for clear, language in (("the mill has seen a river.", "english"), (".revir a nees sah llim eht", "backwards")):
+        found = decoder.decode([unclear, *[log_probs_of(clear, {5: "x"}, seed) for seed in range(4)]])
+        assert [line.language for line in found] == [language] * 5
+
+
+def test_what_is_in_no_language_is_read_without(english: Path, backwards: Path) -> None:
+    noise = np.random.default_rng(0)
+    letters = [letter for letter in ALPHABET.characters if letter.isalpha()]
+    texts = ["".join(noise.choice(letters, 12)) for _ in range(4)]
+    lines = [log_probs_of(text, seed=seed) for seed, text in enumerate(texts)]
+    decoder = beam_with(english, backwards)
+    for found in (decoder.decode(lines), [decoder.decode([line])[0] for line in lines]):
+        assert texts_of([line.spans for line in found]) == texts
+        assert {line.language for line in found} == {""}
+    mixed = decoder.decode([*lines, log_probs_of("the mill has seen a river.", {5: "x"})])
+    assert mixed[-1].language == "english"
+
+
+def test_a_language_that_was_asked_for_is_used_for_all_lines(english: Path, backwards: Path) -> None:
+    lines = doubtful_lines(6)
+    decoder = beam_with(english, backwards, language="backwards")
+    assert {line.language for line in decoder.decode(lines)} == {"backwards"}
+    scorer = make_scorer(find_language_model(backwards))
+    assert spans(decoder, lines) == [searched(line, decoder, scorer) for line in lines]
+    with pytest.raises(UsageError, match="no language model for the language 'nl'; there are: backwards, english"):
+        beam_with(english, backwards, language="nl")
+    with pytest.raises(UsageError, match="the greedy decoder has no language"):
+        DecoderOptions("greedy", language="en")
+
+
+def test_shipped_stands_for_all_language_models_that_ship(english: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hwr.recognize.decoder.language_model_names", lambda: ["de", "en"])
+    assert chosen_language_models(("shipped", str(english)), "auto") == {
+        "de": "de",
+        "en": "en",
+        "english": str(english),
+    }
+    assert chosen_language_models(("shipped",), "de") == {"de": "de"}
+
+
+def test_the_order_of_lines_does_not_matter(english: Path, backwards: Path) -> None:
     lines = doubtful_lines(LINES_TOGETHER + 5)
     decoder = beam_with(english, backwards)
     together = decoder.decode(lines)
-    assert [decoder.decode([line])[0] for line in lines] == together
     order = np.random.default_rng(1).permutation(len(lines))
     assert decoder.decode([lines[place] for place in order]) == [together[place] for place in order]
 
@@ -263,7 +311,7 @@ def test_no_lines_and_lines_without_time(english: Path, backwards: Path) -> None
     for decoder in (GreedyDecoder(), beam_with(), beam_with(english), beam_with(english, backwards)):
         assert decoder.decode([]) == []
         line = log_probs_of("a river")
-        assert texts_of(decoder.decode([nothing, line])) == ["", "a river"]
+        assert texts_of(spans(decoder, [nothing, line])) == ["", "a river"]
 
 
 # ---- what cannot be used
@@ -298,10 +346,10 @@ def test_a_lexicon_reads_its_words(tmp_path: Path, caplog: pytest.LogCaptureFixt
     line = log_probs_of("a river", {3: "x"})
     with caplog.at_level(logging.WARNING):
         decoder = beam_with(lexicon=path)
-    assert texts_of(decoder.decode([line])) == ["a river"]
+    assert texts_of(spans(decoder, [line])) == ["a river"]
     (record,) = caplog.records
     assert str(path) in record.getMessage() and "2 words" in record.getMessage() and "Ωmega" in record.getMessage()
-    assert texts_of(beam_with(lexicon=path, unknown_cost=0.0).decode([line])) == ["a rxver"]
+    assert texts_of(spans(beam_with(lexicon=path, unknown_cost=0.0), [line])) == ["a rxver"]
 
 
 def test_a_lexicon_beside_language_models(
@@ -309,12 +357,12 @@ def test_a_lexicon_beside_language_models(
 ) -> None:
     """A word that the language model does not know and the lexicon does."""
     line = log_probs_of("the tax has seen a river.", {5: "h"})
-    assert texts_of(beam_with(english, backwards).decode([line])) == ["the thx has seen a river."]
+    assert texts_of(spans(beam_with(english, backwards), [line])) == ["the thx has seen a river."]
     path = word_list(tmp_path, "the", "tax", "has", "seen", "a", "river")
     with caplog.at_level(logging.WARNING):
         decoder = beam_with(english, backwards, lexicon=path, unknown_cost=20.0)
     assert not caplog.records
-    assert texts_of(decoder.decode([line])) == ["the tax has seen a river."]
+    assert texts_of(spans(decoder, [line])) == ["the tax has seen a river."]
 
 
 def test_a_lexicon_without_words(tmp_path: Path) -> None:
@@ -325,4 +373,4 @@ def test_a_lexicon_without_words(tmp_path: Path) -> None:
 def test_a_language_model_reads_the_same_in_either_format(tmp_path: Path, english: Path) -> None:
     write(tables(text(300)), tmp_path / "english.arpa", 16, {})
     lines = doubtful_lines(4)
-    assert beam_with(tmp_path / "english.arpa").decode(lines) == beam_with(english).decode(lines)
+    assert spans(beam_with(tmp_path / "english.arpa"), lines) == spans(beam_with(english), lines)

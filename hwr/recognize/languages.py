@@ -1,0 +1,157 @@
+"""The language of a document and of its lines, and their search with its language model.
+
+Lines that are read together are a document, such as a page. Languages compete by what a search finds with each:
+
+    evidence = score of the best text - log-probability of the best path - what "no language" would add
+
+"No language" is a model too: it finds every character as improbable as one of 2 ^ NO_LANGUAGE_BITS. In the language of
+a text a search finds texts that both the network and the language model find probable; in another language it finds
+none, and its evidence is negative. The evidence of all lines together decides about the document. A line differs from
+its document, in language or by having none, only where its own evidence is far greater.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.decode.beam import BeamSettings, Hypothesis, Scorer, beam_search
+from hwr.decode.compiled import compiled_scorer
+from hwr.decode.lattice import best_path
+from hwr.lm.scorer import line_log_probabilities
+
+NO_LANGUAGE_BITS = 4.0
+MIN_EVIDENCE = 3.0
+"""A document has a language where the evidence is at least this (a natural logarithm)."""
+LINE_MARGIN = 6.0
+"""By how much more evidence a line differs from its document."""
+MAX_CANDIDATES, MAX_GAP = 4, 0.35
+"""Languages that are searched for a document: at most this many, those whose score of the best paths is at most this
+much lower for each character than that of the best."""
+SEARCHED_LINES = 8
+"""Lines with which these are compared."""
+TOGETHER = 16
+"""Lines that NumPy searches together: more are no faster."""
+
+LogProbs = NDArray[np.floating]
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language that lines may be in; `code` is "" for a text in no language."""
+
+    code: str
+    scorer: Scorer | None
+
+
+@dataclass(frozen=True)
+class FoundText:
+    """The best texts of a line, best first, and the language that they were searched in."""
+
+    hypotheses: tuple[Hypothesis, ...]
+    language: Language
+
+
+class Languages:
+    """Reads documents in the best of several languages, or in none of them."""
+
+    def __init__(self, settings: BeamSettings, languages: Sequence[Language], none: Language | None) -> None:
+        """Prepare.
+
+        Args:
+            languages: that compete, at least one where `none` is not given.
+            none: how a text in no language is read; not given, every text is in one of the languages.
+        """
+        self.settings, self.languages, self.none = settings, tuple(languages), none
+
+    def read(self, lines: Sequence[LogProbs], results: int = 1) -> list[FoundText]:
+        """Read the lines of a document, each of shape (T, classes), with at most `results` texts each."""
+        if not lines:
+            return []
+        document = _Document(self.settings, lines, results)
+        if not self.languages:
+            assert self.none is not None
+            return [FoundText(found, self.none) for found in document.search(self.none, range(len(lines)))]
+        fits = np.array([document.fits(language) for language in self.languages])
+        main = self._main(document, fits)
+        found = document.search(main, range(len(lines)))
+        texts = [FoundText(hypotheses, main) for hypotheses in found]
+        self._take_rivals(document, fits, texts)
+        if self.none is not None:
+            self._take_none(document, texts)
+        return texts
+
+    def _main(self, document: "_Document", fits: Numbers) -> Language:
+        """Return the language of the document."""
+        totals = fits.sum(axis=1)
+        gap = MAX_GAP * document.lengths.sum()
+        order: list[int] = np.argsort(-totals).tolist()
+        candidates = [place for place in order if totals[place] >= totals.max() - gap][:MAX_CANDIDATES]
+        if len(candidates) == 1:
+            return self.languages[candidates[0]]
+        places = np.unique(np.linspace(0, len(document.lines) - 1, SEARCHED_LINES).round().astype(int)).tolist()
+        scores = [
+            sum(found[0].score for found in document.search(self.languages[candidate], places))
+            for candidate in candidates
+        ]
+        return self.languages[candidates[int(np.argmax(scores))]]
+
+    def _take_rivals(self, document: "_Document", fits: Numbers, texts: list[FoundText]) -> None:
+        """Give lines that are far more probable in another language their own."""
+        if len(document.lines) == 1:  # its language was chosen for it alone
+            return
+        main = self.languages.index(texts[0].language)
+        rivals = fits.argmax(axis=0)
+        differ = np.flatnonzero(fits[rivals, np.arange(len(texts))] > fits[main] + LINE_MARGIN)
+        for rival in np.unique(rivals[differ]):
+            places = differ[rivals[differ] == rival].tolist()
+            for place, found in zip(places, document.search(self.languages[rival], places), strict=True):
+                if found[0].score > texts[place].hypotheses[0].score + LINE_MARGIN:
+                    texts[place] = FoundText(found, self.languages[rival])
+
+    def _take_none(self, document: "_Document", texts: list[FoundText]) -> None:
+        """Read lines without a language: those with evidence against theirs, or all but a few in a document of none."""
+        assert self.none is not None
+        evidence = np.array([text.hypotheses[0].score for text in texts]) - document.without_language()
+        bound = LINE_MARGIN if evidence.sum() < MIN_EVIDENCE else -LINE_MARGIN
+        places = np.flatnonzero(evidence < (MIN_EVIDENCE if len(texts) == 1 else bound)).tolist()
+        for place, found in zip(places, document.search(self.none, places), strict=True):
+            texts[place] = FoundText(found, self.none)
+
+
+class _Document:
+    """Lines with their best paths, and what was searched already."""
+
+    def __init__(self, settings: BeamSettings, lines: Sequence[LogProbs], results: int) -> None:
+        self.settings, self.lines, self.results = settings, lines, results
+        self.paths = [[span.label for span in best_path(line)] for line in lines]
+        self.lengths = np.array([len(path) + 1 for path in self.paths])
+        self._found: dict[tuple[str, int], tuple[Hypothesis, ...]] = {}
+
+    def fits(self, language: Language) -> Numbers:
+        """Return what the language adds to the best path of each line."""
+        if language.scorer is None:
+            return np.zeros(len(self.paths))
+        fast = compiled_scorer(language.scorer)
+        if fast is not None:
+            return np.array([fast.score(path) for path in self.paths])
+        return np.array(line_log_probabilities(language.scorer, self.paths))
+
+    def without_language(self) -> Numbers:
+        """Return the score of the best path of each line, with what "no language" adds."""
+        added = self.settings.insertion_bonus - self.settings.weight * NO_LANGUAGE_BITS * np.log(2)
+        best = np.array([line.max(axis=1).sum(dtype=np.float64) for line in self.lines])
+        result: Numbers = best + added * self.lengths
+        return result
+
+    def search(self, language: Language, places: Sequence[int]) -> list[tuple[Hypothesis, ...]]:
+        """Return the texts of the lines at these places; those that were searched before are not searched again."""
+        missing = [place for place in places if (language.code, place) not in self._found]
+        missing.sort(key=lambda place: len(self.lines[place]))
+        for start in range(0, len(missing), TOGETHER):
+            chunk = missing[start : start + TOGETHER]
+            found = beam_search([self.lines[n] for n in chunk], self.settings, language.scorer, self.results)
+            self._found.update({(language.code, n): tuple(texts) for n, texts in zip(chunk, found, strict=True)})
+        return [self._found[language.code, place] for place in places]
