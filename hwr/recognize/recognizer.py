@@ -198,7 +198,10 @@ class Recognizer:
 
     def read_normalised(self, lines: Sequence[GreyImage], /) -> list[Reading]:
         """Read lines that are normalised already, ink of shape (`height`, W); the results are in their order."""
-        return read_spans(*self._decode(lines), self.alphabet, self.calibration)
+        log_probs = self._runtime.log_probs(lines)
+        decoded = self.decoder.decode(log_probs)
+        readings = read_spans(log_probs, [line.spans for line in decoded], self.alphabet, self.calibration)
+        return [replace(reading, language=line.language) for reading, line in zip(readings, decoded, strict=True)]
 
     def read_line_pages(self, images: Sequence[tuple[str, GreyImage]]) -> list[Page]:
         """Read images of lines and return each as a page of one line; without lines where nothing was read.
@@ -228,11 +231,7 @@ class Recognizer:
     def _read(self, lines: Sequence[GreyImage]) -> list[tuple[Reading, NormalisedLine]]:
         """Reading and normalised image of each line."""
         normalised = [normalise_with_places(line, self.info.height) for line in lines]
-        log_probs = self._runtime.log_probs([line.ink for line in normalised])
-        decoded = self.decoder.decode(log_probs)
-        readings = read_spans(log_probs, [line.spans for line in decoded], self.alphabet, self.calibration)
-        spoken = [replace(reading, language=line.language) for reading, line in zip(readings, decoded, strict=True)]
-        return list(zip(spoken, normalised, strict=True))
+        return list(zip(self.read_normalised([line.ink for line in normalised]), normalised, strict=True))
 
     def _words(
         self, reading: Reading, normalised: NormalisedLine, cut: LineCut, size: tuple[int, int]
