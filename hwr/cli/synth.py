@@ -143,19 +143,18 @@ def _draw(options: "BatchOptions", path: Path, count: int, told: bool) -> bool:
 def _write(options: "BatchOptions", values: dict[str, Any]) -> bool:
     """Write the line store; return whether lines are missing."""
     from hwr.cli.store_report import name_skipped, print_table
-    from hwr.prepare.synthetic import synthesise
+    from hwr.prepare.synthetic import FAILURES, synthesise
     from hwr.synth.batches import default_workers
 
     output = values["output"]
     workers = values["workers"] or default_workers()
     with progress_counter("writing") as progress:
-        made = synthesise(
+        prepared, passed_over = synthesise(
             options, output, values["lines"], values["validation"], workers, values["force"], progress=progress
         )
-    name_skipped(made.prepared.skipped, output / "skipped.tsv")
-    for reason in made.passed_over.reasons():
+    name_skipped(prepared.skipped, output / "skipped.tsv")
+    for reason in passed_over.reasons():
         say(f"passed over: {reason}")
-    print_table(made.prepared)
-    unchanged = made.prepared.unchanged
-    say(f"{output}: unchanged, the same store is there already" if unchanged else f"{output}: written")
-    return bool(made.failed)
+    print_table(prepared)
+    say(f"{output}: unchanged, the same store is there already" if prepared.unchanged else f"{output}: written")
+    return any(item.reason in FAILURES for item in prepared.skipped)

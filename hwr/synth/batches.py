@@ -1,6 +1,5 @@
 """Many lines as image files, made by several processes; the result does not depend on how many."""
 
-import math
 import multiprocessing
 import os
 import signal
@@ -27,27 +26,17 @@ PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMW
 
 MAX_WORKERS = 8
 
-CLEAR_STEPS = 2.0
-"""A line with this many times the time steps that CTC needs, by a rough estimate, is not measured exactly."""
+HEIGHT, STRIDE = 48, 4
+"""Line height and columns for one time step of the models to be trained: CTC must be able to align every line."""
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """Options that all batches of a run have in common.
-
-    Attributes:
-        synth, alphabet: as for `LineGenerator`.
-        seed: of the lines.
-        height, stride: line height and columns a time step of the models to be trained: lines on which CTC cannot
-            align the text are left out.
-        licence: of the lines.
-    """
+    """Options that all batches of a run have in common: those of `LineGenerator`, the seed and licence of the lines."""
 
     synth: SynthOptions
     alphabet: str | None = None
     seed: int = 0
-    height: int = 48
-    stride: int = 4
     licence: str | None = None
 
 
@@ -84,11 +73,12 @@ def make_batch(generator: LineGenerator, options: BatchOptions, indices: range) 
         except DataError as error:
             batch.not_made.append((line_id(options.seed, index), str(error)))
             continue
-        reason = _too_long(line, options)
-        if reason:
-            batch.too_long.append((line.id, reason))
+        needed = steps_needed(line.text)
+        steps = _time_steps(line.grey, needed)
+        if steps < needed:
+            batch.too_long.append((line.id, f"needs {needed} time steps, has {steps}: {line.text!r}"))
         else:
-            batch.lines.append(_store(line, options))
+            batch.lines.append(_stored(line, options.licence))
     return batch
 
 
@@ -154,7 +144,15 @@ def encode(grey: GreyImage) -> bytes:
     return bytes(data)
 
 
-def _store(line: SynthLine, options: BatchOptions) -> StoredLine:
+def _time_steps(grey: GreyImage, needed: int) -> int:
+    """Return the time steps of a line: estimated, and exact where the estimate is near those that are needed."""
+    width = grey.shape[1] * HEIGHT // grey.shape[0]
+    if width < 2 * STRIDE * needed:
+        width = normalise_line(grey, HEIGHT).shape[1]
+    return time_steps(width, STRIDE)
+
+
+def _stored(line: SynthLine, licence: str | None) -> StoredLine:
     height, width = line.grey.shape
     return StoredLine(
         image=encode(line.grey),
@@ -165,16 +163,5 @@ def _store(line: SynthLine, options: BatchOptions) -> StoredLine:
         height=height,
         writer=line.source,
         source="hwr synth",
-        licence=options.licence,
+        licence=licence,
     )
-
-
-def _too_long(line: SynthLine, options: BatchOptions) -> str:
-    """Return why CTC cannot align the text with the image, or nothing."""
-    needed = steps_needed(line.text)
-    rows, columns = line.grey.shape
-    if math.ceil(columns * options.height / rows / options.stride) >= CLEAR_STEPS * needed:
-        return ""
-    width = normalise_line(line.grey, options.height).shape[1]
-    steps = time_steps(width, options.stride)
-    return "" if steps >= needed else f"needs {needed} time steps, has {steps}: {line.text!r}"

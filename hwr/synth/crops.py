@@ -30,16 +30,6 @@ LETTER_HEIGHT = 24.0
 MAX_HEIGHT = 5.0
 """A word taller than this many letter heights was measured wrongly or is more than one word."""
 
-MARKS = {
-    ".": (0.6, 0.7, 1.0),
-    ",": (1.2, 0.9, 0.3),
-    ":": (1.4, 0.8, 1.0),
-    ";": (1.9, 0.9, 0.7),
-    "!": (2.8, 1.5, 1.0),
-    "?": (2.8, 2.0, 1.0),
-}
-"""Punctuation marks with their greatest height and width, in letter heights, and the share of it over the baseline."""
-
 ASCENDING = frozenset("bdfhklßABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!?()&/%'\"äöüéèêàâçôîûÄÖÜÉÈÀ")
 HALF_ASCENDING = frozenset("tij")
 DESCENDING = frozenset("gjpqyçQ,;()")
@@ -151,15 +141,6 @@ def scale_words(words: Sequence[Word]) -> list[ScaledWord]:
         if len(word.ink) <= MAX_HEIGHT * height and 1 / limit < by_width / word.height < limit:
             scaled.append(_resize(word, LETTER_HEIGHT / height))
     return scaled
-
-
-def scale_mark(text: str, ink: Ink, scale: float) -> ScaledWord | None:
-    """Scale a punctuation mark and put it at its height; None where it is too large to be one."""
-    rows, columns = (scale * side for side in ink.shape)
-    tallest, widest, over = MARKS[text]
-    if rows > tallest * LETTER_HEIGHT or columns > widest * LETTER_HEIGHT:
-        return None
-    return _resize(Word(text, ink, over * len(ink), LETTER_HEIGHT / scale, True), scale)
 
 
 def _resize(word: Word, scale: float) -> ScaledWord:

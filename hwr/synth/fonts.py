@@ -1,5 +1,6 @@
 """Handwriting fonts: which of them can be used, what they cover, how large and how bold they are."""
 
+import csv
 import io
 import string
 import unicodedata
@@ -97,40 +98,25 @@ class HandFont:
         return _measure(self)
 
     def _has(self, character: str) -> bool:
-        if character not in self._covered:
-            self._covered[character] = self._look(character)
-        return self._covered[character]
-
-    def _look(self, character: str) -> bool:
         """Draw a character and compare: an empty picture, that of .notdef or that of its plain relative is a lack.
 
         Plain layout asks the font's own character map and nothing else; shaping would put accents together.
         """
-        try:
-            glyph = self._glyph(character)
-            if not any(glyph) or glyph == self._missing:
-                return False
-            return not any(glyph == self._glyph(relative) for relative in _relatives(character))
-        except _BROKEN:
-            return False
+        if character not in self._covered:
+            try:
+                glyph = self._glyph(character)
+                relatives = {unicodedata.normalize("NFD", character)[0], character.upper()[:1]} - {character}
+                others = [self._missing, *(self._glyph(relative) for relative in relatives)]
+                self._covered[character] = any(glyph) and glyph not in others
+            except _BROKEN:
+                self._covered[character] = False
+        return self._covered[character]
 
     def _glyph(self, character: str) -> bytes:
         canvas = Image.new("L", (_PROBE_CANVAS, _PROBE_CANVAS))
         font = self.at(_PROBE_SIZE, ImageFont.Layout.BASIC)
         ImageDraw.Draw(canvas).text(_PROBE_ORIGIN, character, fill=255, font=font, anchor="ls")
         return canvas.tobytes()
-
-
-def _relatives(character: str) -> list[str]:
-    """Characters that a poor font may show instead: the letter without accent, the capital of a small letter."""
-    relatives = []
-    base = unicodedata.normalize("NFD", character)[0]
-    if base != character:
-        relatives.append(base)
-    capital = character.upper()
-    if character.islower() and len(capital) == 1:
-        relatives.append(capital)
-    return relatives
 
 
 def find_fonts(paths: Iterable[Path]) -> list[Path]:
@@ -174,13 +160,10 @@ def load_fonts(paths: Sequence[Path], report: Callable[[str], None]) -> tuple[Ha
 def _styles(table: Path) -> dict[str, str]:
     """The column `style` of a table of fonts; empty when there is no such table."""
     try:
-        rows = [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError):
+        rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines(), delimiter="\t")
+        return {row["font"]: row["style"] for row in rows}
+    except (OSError, UnicodeDecodeError, KeyError):
         return {}
-    if not rows or "font" not in rows[0] or "style" not in rows[0]:
-        return {}
-    font, style = rows[0].index("font"), rows[0].index("style")
-    return {row[font]: row[style] for row in rows[1:] if len(row) > max(font, style)}
 
 
 def _measure(font: HandFont) -> FontShape:

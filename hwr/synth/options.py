@@ -38,8 +38,6 @@ class PaperOptions(Settings):
     darkness: Darkness = (0.55, 0.97)
     faint_probability: Share = 0.15
     faint_darkness: Darkness = (0.3, 0.52)
-    dry_probability: Share = 0.15  # pencil, dry ball pen: the grain of the paper shows in the stroke
-    dry_depth: ShareSpan = (0.25, 0.7)
 
     # The paper. White paper is what has none of these.
     ruled_probability: Share = 0.2

@@ -26,8 +26,6 @@ Generator = np.random.Generator
 
 MIN_EXPOSURE = 0.5
 """Mean brightness below which a camera exposes longer."""
-MIN_CONTRAST = 0.25
-"""Share of its light that the ink takes away after everything the pen draws; less is hardly seen by people."""
 
 RULES_BELOW_INK = 0.6
 """Rules take away at most this share of the light that the ink takes."""
@@ -60,7 +58,9 @@ def put_on_paper(ink: InkLine, generator: Generator, options: PaperOptions) -> G
     The generator is the only source of chance; the same state gives the same bytes.
     """
     placed = _place(ink.ink, generator, options)
-    coverage, darkness = _pen(placed, generator, options)
+    coverage = placed.coverage
+    faint = chosen(generator, options.faint_probability)
+    darkness = draw(generator, options.faint_darkness if faint else options.darkness)
     binarised = chosen(generator, options.binarised_probability)  # scanners have even light
     light = _paper(placed, darkness, generator, options) * (1 - darkness * coverage)
     if not binarised:
@@ -116,17 +116,6 @@ def _place(ink: Ink, generator: Generator, options: PaperOptions) -> Placed:
     sheet = cv2.warpAffine(ink, matrix, size, flags=cv2.INTER_LINEAR if slope else cv2.INTER_NEAREST)
     coverage = np.multiply(sheet, np.float32(1 / 255), dtype=np.float32)
     return Placed(coverage, baseline + shift - slope * left, slope, height)
-
-
-def _pen(placed: Placed, generator: Generator, options: PaperOptions) -> tuple[Field, float]:
-    """Return the coverage, (H, W), and the darkness of the pen: the share of the light that full ink takes away."""
-    faint = chosen(generator, options.faint_probability)
-    darkness = draw(generator, options.faint_darkness if faint else options.darkness)
-    if not chosen(generator, options.dry_probability):
-        return placed.coverage, darkness
-    depth = min(draw(generator, options.dry_depth), max(0.0, 1 - MIN_CONTRAST / darkness))
-    tooth = textures.cut(textures.paper_grain(), placed.shape, generator)
-    return placed.coverage * np.clip(1 - 0.5 * depth * (1 + tooth), 0, 1), darkness
 
 
 def _paper(placed: Placed, darkness: float, generator: Generator, options: PaperOptions) -> Field:

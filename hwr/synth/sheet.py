@@ -4,43 +4,26 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
+from hwr.files.images import GreyImage
 from hwr.synth.generator import SynthLine
 
-Grey = NDArray[np.uint8]
-
-LINE_ROWS = 64
-COLUMN_WIDTH = 900
-CAPTION_ROWS = 14
-GAP = 6
-BACKGROUND, INK = 150, 0
+CELL, LINE_ROWS, COLUMN_WIDTH = 84, 64, 900
+"""Rows of a line with its caption, rows of the line, columns of the picture for one line."""
+BACKGROUND = 150
 
 
-def draw_sheet(lines: Sequence[SynthLine], columns: int = 2) -> Grey:
-    """The lines below each other in columns, uint8 (H, W), each under its id and source.
-
-    Lines are made smaller where they do not fit, never larger.
-    """
+def draw_sheet(lines: Sequence[SynthLine], columns: int = 2) -> GreyImage:
+    """Return the lines below each other in columns, (H, W), each under its id and source; large ones are reduced."""
     rows = -(-len(lines) // columns)
-    cell = CAPTION_ROWS + LINE_ROWS + GAP
-    sheet = Image.new("L", (columns * (COLUMN_WIDTH + GAP) + GAP, rows * cell + GAP), BACKGROUND)
-    pen = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(11)
+    sheet = np.full((rows * CELL + 6, columns * COLUMN_WIDTH), BACKGROUND, np.uint8)
     for number, line in enumerate(lines):
-        left = GAP + number // rows * (COLUMN_WIDTH + GAP)
-        top = GAP + number % rows * cell
-        pen.text((left, top), f"{line.id}  {line.source}", fill=INK, font=font)
-        sheet.paste(Image.fromarray(_fitted(line.grey)), (left, top + CAPTION_ROWS))
-    return np.asarray(sheet, dtype=np.uint8)
-
-
-def _fitted(grey: Grey) -> Grey:
-    """The line, no larger than its cell."""
-    height, width = grey.shape
-    scale = min(1.0, LINE_ROWS / height, COLUMN_WIDTH / width)
-    if scale == 1.0:
-        return grey
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        left, top = number // rows * COLUMN_WIDTH + 6, number % rows * CELL
+        caption = f"{line.id}  {line.source}"
+        cv2.putText(sheet, caption, (left, top + 14), cv2.FONT_HERSHEY_SIMPLEX, 0.35, 0, 1, cv2.LINE_AA)
+        height, width = line.grey.shape
+        scale = min(1.0, LINE_ROWS / height, (COLUMN_WIDTH - 12) / width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        fitted = cv2.resize(line.grey, size, interpolation=cv2.INTER_AREA)
+        sheet[top + 18 : top + 18 + size[1], left : left + size[0]] = fitted
+    return sheet

@@ -20,37 +20,30 @@ _STEP = 8  # pixels between the nodes of the grid
 class Hand:
     """How a writer holds the line. Lengths in pixels of a line about 64 high.
 
-    aspect: width of letters against the font's; aspect_drift: its variation along the line; shear: columns a row that
-    tops lean to the right; shear_drift, word_scale (logarithm), word_shift: variation from word to word; slope: rows a
-    column that the line sinks; wander: sway of the baseline; wobble: displacement of strokes, and wobble_length: pixels
-    over which it changes.
+    aspect: width of letters against the font's; shear: columns a row that tops lean to the right; slope: rows a column
+    that the line sinks; care: 0 for type, 1 for a usual hand, more for uneven words, baselines and strokes;
+    wobble_length: pixels over which the unevenness of strokes changes.
     """
 
     aspect: float
-    aspect_drift: float
     shear: float
-    shear_drift: float
-    word_scale: float
-    word_shift: float
     slope: float
-    wander: float
-    wobble: float
+    care: float
     wobble_length: int
+
+    @property
+    def wobble(self) -> float:
+        """Displacement of strokes."""
+        return min(2.1, 0.95 * self.care)
 
 
 def draw_hand(generator: np.random.Generator) -> Hand:
-    """A hand at random: most are even, some are not."""
-    care = float(np.exp(generator.normal(0.0, 0.45)))  # above 1: careless
+    """Return a random hand: most are even, some are not."""
     return Hand(
         aspect=float(np.clip(np.exp(generator.normal(0.0, 0.13)), 0.72, 1.35)),
-        aspect_drift=0.05 * care,
         shear=float(np.clip(generator.normal(0.06, 0.17), -0.4, 0.5)),
-        shear_drift=0.03 * care,
-        word_scale=0.04 * care,
-        word_shift=0.9 * care,
         slope=float(np.clip(generator.normal(0.0, 0.009), -0.025, 0.025)),
-        wander=1.3 * care,
-        wobble=min(2.1, 0.95 * care),
+        care=float(np.exp(generator.normal(0.0, 0.45))),
         wobble_length=int(generator.integers(14, 34)),
     )
 
@@ -125,11 +118,9 @@ def _along(
     scale, shift, lean = (np.interp(x, places, values).astype(np.float32) for values in steps)
     sway = smooth_noise(columns, 260.0, generator)
     return (
-        np.exp(np.clip(hand.word_scale * scale, -0.25, 0.25)),
-        np.asarray(
-            np.clip(hand.word_shift * shift + hand.wander * sway, -6, 6) + hand.slope * (x - columns / 2), np.float32
-        ),
-        np.asarray(hand.shear + np.clip(hand.shear_drift * lean, -0.12, 0.12), np.float32),
+        np.exp(np.clip(0.04 * hand.care * scale, -0.25, 0.25)),
+        np.asarray(np.clip(hand.care * (0.9 * shift + 1.3 * sway), -6, 6) + hand.slope * (x - columns / 2), np.float32),
+        np.asarray(hand.shear + np.clip(0.03 * hand.care * lean, -0.12, 0.12), np.float32),
     )
 
 
@@ -137,7 +128,7 @@ def _across(columns: int, reach: float, hand: Hand, generator: np.random.Generat
     """The source column of every grid column of the result; it begins and ends `reach` pixels outside the source."""
     guess = int(np.ceil((columns + 2 * reach) * 1.6 / (min(hand.aspect, 1.0) * _STEP))) + 2
     guess = int(guess * max(1.0, hand.aspect**2))
-    drift = np.clip(hand.aspect_drift * smooth_noise(guess, 70.0 / _STEP, generator), -0.2, 0.2)
+    drift = np.clip(0.05 * hand.care * smooth_noise(guess, 70.0 / _STEP, generator), -0.2, 0.2)
     rate = np.exp(drift) / hand.aspect
     places = -reach + _STEP * np.cumsum(rate, dtype=np.float32)
     used = int(np.searchsorted(places, columns + reach)) + 1

@@ -1,7 +1,6 @@
 """Lines put together from word images of one hand, with one baseline, one letter size and natural spaces."""
 
 import logging
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,16 +10,7 @@ from numpy.random import Generator
 from hwr.errors import DataError, InputError
 from hwr.files.images import decode_image
 from hwr.store.lines import LineStore, StoredLine
-from hwr.synth.crops import (
-    LETTER_HEIGHT,
-    MARKS,
-    ScaledWord,
-    extract_ink,
-    measure_word,
-    scale_mark,
-    scale_words,
-    writes_capitals,
-)
+from hwr.synth.crops import LETTER_HEIGHT, ScaledWord, extract_ink, measure_word, scale_words, writes_capitals
 from hwr.synth.ink import Ink, InkLine, cut_to_ink
 from hwr.text import normalise_text
 
@@ -41,19 +31,7 @@ MAX_CHARACTERS = 60
 
 MARGIN = 4
 
-AFTER_WORD = {",": 0.09, ".": 0.06, ":": 0.01, ";": 0.01, "?": 0.01, "!": 0.01}
-AT_END = {",": 0.08, ".": 0.3, ":": 0.03, ";": 0.03, "?": 0.06, "!": 0.06}
-"""How often each mark follows a word inside a line and at its end."""
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Hand:
-    """The words and marks of one writer, at one letter height."""
-
-    words: list[ScaledWord]
-    marks: dict[str, list[ScaledWord]]
 
 
 class WordComposer:
@@ -69,17 +47,13 @@ class WordComposer:
         for row in LineStore(path):
             if row.writer is not None and _is_usable(normalise_text(row.text)):
                 rows.setdefault(row.writer, []).append(row)
-        self._rows = {
-            writer: found
-            for writer, found in rows.items()
-            if len({row.text for row in found if row.text not in MARKS}) >= MIN_WORDS
-        }
+        self._rows = {writer: found for writer, found in rows.items() if len({row.text for row in found}) >= MIN_WORDS}
         if not self._rows:
             raise DataError(f"{path}: no writer with at least {MIN_WORDS} different words")
         self._writers = sorted(self._rows)
         shares = np.sqrt([len(self._rows[writer]) for writer in self._writers])
         self._shares = np.cumsum(shares / shares.sum())
-        self._hands: dict[str, _Hand] = {}
+        self._hands: dict[str, list[ScaledWord]] = {}
 
     def line(self, generator: Generator) -> InkLine:
         """Return a line in the hand of a random writer. The same generator state gives the same bytes.
@@ -91,38 +65,32 @@ class WordComposer:
             place = int(np.searchsorted(self._shares, generator.random(), side="right"))
             writer = self._writers[min(place, len(self._writers) - 1)]
             hand = self._hand(writer)
-            if hand.words:
-                text, words = _choose(hand, generator)
-                return InkLine(_vary(_paste(words, generator), generator), normalise_text(text), f"words:{writer}")
+            if hand:
+                words = _choose(hand, generator)
+                text = normalise_text(" ".join(word.text for word in words))
+                return InkLine(_vary(_paste(words, generator), generator), text, f"words:{writer}")
         raise DataError(f"{self._path}: no usable word image found; are they grey images of single words?")
 
-    def _hand(self, writer: str) -> _Hand:
+    def _hand(self, writer: str) -> list[ScaledWord]:
         """Return the words of a writer, taken off their paper when they are first asked for."""
         if writer not in self._hands:
             self._hands[writer] = _prepare(self._rows[writer])
         return self._hands[writer]
 
 
-def _prepare(rows: list[StoredLine]) -> _Hand:
-    """Take the words and marks of a writer off their paper and bring them to one size."""
-    images = [
-        (normalise_text(row.text), ink, row.height < STORED_HEIGHT) for row in rows if (ink := _ink(row)) is not None
+def _prepare(rows: list[StoredLine]) -> list[ScaledWord]:
+    """Take the words of a writer off their paper and bring them to one size; none of a hand that writes capitals."""
+    words = [
+        measure_word(normalise_text(row.text), ink, row.height < STORED_HEIGHT)
+        for row in rows
+        if (ink := _ink(row)) is not None
     ]
-    words = [measure_word(text, ink, whole) for text, ink, whole in images if text not in MARKS]
-    if not words or writes_capitals(words):
-        return _Hand([], {})
-    heights = [word.height for word in words if word.whole and len(word.text) > 1] or [word.height for word in words]
-    hand = _Hand(scale_words(words), {})
-    for text, ink, whole in images:
-        mark = scale_mark(text, ink, LETTER_HEIGHT / float(np.median(heights))) if text in MARKS and whole else None
-        if mark is not None:
-            hand.marks.setdefault(text, []).append(mark)
-    return hand
+    return [] if writes_capitals(words) else scale_words(words)
 
 
 def _is_usable(text: str) -> bool:
-    """Return whether a word can be part of a line: letters or digits without marks of damage, or a mark."""
-    return text in MARKS or (not UNUSABLE & set(text) and any(character.isalnum() for character in text))
+    """Return whether a word can be part of a line: letters or digits without marks of damage."""
+    return not UNUSABLE & set(text) and any(character.isalnum() for character in text)
 
 
 def _ink(row: StoredLine) -> Ink | None:
@@ -133,46 +101,23 @@ def _ink(row: StoredLine) -> Ink | None:
         return None
 
 
-def _choose(hand: _Hand, generator: Generator) -> tuple[str, list[ScaledWord]]:
-    """Return the text of a line of two to ten words, and its words and marks in order."""
-    target = int(generator.integers(2, 11))
-    text = ""
-    parts: list[ScaledWord] = []
-    for number in range(target):
-        word = hand.words[int(generator.integers(len(hand.words)))]
-        text += f" {word.text}"
-        parts.append(word)
-        end = number == target - 1 or len(text) > MAX_CHARACTERS
-        mark = _mark(hand, AT_END if end else AFTER_WORD, generator)
-        if mark is not None and word.text[-1].isalnum():
-            text += mark.text
-            parts.append(mark)
-        if end:
+def _choose(hand: list[ScaledWord], generator: Generator) -> list[ScaledWord]:
+    """Return two to ten words."""
+    words: list[ScaledWord] = []
+    for _ in range(int(generator.integers(2, 11))):
+        words.append(hand[int(generator.integers(len(hand)))])
+        if sum(len(word.text) + 1 for word in words) > MAX_CHARACTERS:
             break
-    return text, parts
-
-
-def _mark(hand: _Hand, shares: dict[str, float], generator: Generator) -> ScaledWord | None:
-    chance = generator.random()
-    for text, share in shares.items():
-        if chance < share:
-            marks = hand.marks.get(text)
-            return marks[int(generator.integers(len(marks)))] if marks else None
-        chance -= share
-    return None
+    return words
 
 
 def _paste(words: list[ScaledWord], generator: Generator) -> Ink:
-    """Set words and marks on one baseline that sways a little; the darker ink wins where they overlap."""
+    """Set words on one baseline that sways a little; the darker ink wins where they overlap."""
     space = LETTER_HEIGHT * float(np.clip(generator.lognormal(np.log(1.35), 0.2), 0.9, 2.4))
     places = [0]
     for before, word in pairwise(words):
         core, end = places[-1] + before.right, places[-1] + before.ink.shape[1]
-        if word.text in MARKS:
-            x = (core if word.text in ".," else end) + LETTER_HEIGHT * generator.uniform(0.08, 0.35)
-        else:
-            x = max(core + space * float(generator.lognormal(0, 0.15)) - word.left, end + 0.45 * space)
-        places.append(round(x))
+        places.append(round(max(core + space * float(generator.lognormal(0, 0.15)) - word.left, end + 0.45 * space)))
     phase = np.array(places) / generator.uniform(300, 900) + generator.random()
     sway = generator.normal(0, 0.006) * np.array(places) + generator.normal(0, 1.2) * np.sin(2 * np.pi * phase)
     tops = np.rint(sway + generator.normal(0, 0.7, len(words))).astype(int) - [word.baseline for word in words]

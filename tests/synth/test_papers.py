@@ -193,7 +193,7 @@ def test_strange_shapes_and_empty_lines(shape: tuple[int, int], level: int) -> N
 def test_a_line_wider_than_the_textures() -> None:
     wide = InkLine(np.tile(LINE.ink, (1, 6)), "x", "font:test")
     assert wide.ink.shape[1] > 4096
-    assert on_paper(1, only(PaperOptions(), "noise", "dry"), wide).shape[1] >= wide.ink.shape[1]
+    assert on_paper(1, only(PaperOptions(), "noise", "yellowed"), wide).shape[1] >= wide.ink.shape[1]
 
 
 def test_unknown_kinds_are_refused() -> None:

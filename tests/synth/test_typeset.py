@@ -14,7 +14,7 @@ from hwr.synth.typeset import MARGIN, FontRenderer
 from hwr.synth.warp import Hand, bend, draw_hand
 
 Remap = Callable[[str, Mapping[str, str | None]], Path]
-STILL = Hand(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 20)  # the width as it is, no movement at all
+STILL = Hand(1.0, 0.0, 0.0, 0.0, 20)  # the width as it is, no movement at all
 
 
 def test_the_same_seed_gives_the_same_bytes(font_folder: Path) -> None:

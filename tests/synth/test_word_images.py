@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hwr.errors import DataError
 from hwr.store.lines import StoredLine
 from hwr.store.writing import write_lines
-from hwr.synth.crops import LETTER_HEIGHT, MARKS, extract_ink, measure_word, scale_mark, scale_words, writes_capitals
+from hwr.synth.crops import LETTER_HEIGHT, extract_ink, measure_word, scale_words, writes_capitals
 from hwr.synth.words import WordComposer
 
 PAPER = 228
@@ -129,40 +129,15 @@ def test_a_hand_that_writes_capitals_for_small_letters_is_seen() -> None:
         assert writes_capitals(words) is capitals
 
 
-def test_punctuation_stands_at_its_height() -> None:
-    """Rows over the baseline of the top and the bottom of each mark, in letter heights."""
-    scale = LETTER_HEIGHT / 17
-    found = {}
-    for mark in MARKS:
-        ink = extract_ink(cropped(drawn(mark))[0])
-        assert ink is not None
-        scaled = scale_mark(mark, ink, scale)
-        assert scaled is not None, mark
-        found[mark] = (scaled.baseline / LETTER_HEIGHT, (scaled.baseline - len(scaled.ink)) / LETTER_HEIGHT)
-    for mark in ".?!:":
-        assert found[mark][1] == pytest.approx(0, abs=0.05)
-    assert 0 < found[","][0] < 0.5 and found[","][1] < 0
-    assert found[";"][1] < 0 < found[";"][0] <= 1.3
-
-
-def test_a_mark_that_is_too_large_is_no_mark() -> None:
-    ink = extract_ink(cropped(drawn("W"))[0])
-    assert ink is not None
-    assert all(scale_mark(mark, ink, 1.5) is None for mark in ".,:")
-
-
 def test_lines_are_set_as_text_is(word_file: Path) -> None:
     generator = np.random.default_rng(1)
     composer = WordComposer(word_file)
     texts = [(line.text, line.source) for line in (composer.line(generator) for _ in range(400))]
     for text, source in texts:
-        words = set(WORDS[source.removeprefix("words:")])
-        assert not re.search(r" [.,:;!?]|\s\s|^\s|\s$", text), text
-        bare = [re.sub(r"(?<!Mr)[.,:;!?]$", "", word) for word in text.split(" ")]
-        assert set(bare) <= words, text
-        assert 2 <= len(bare) <= 10
-    together = " ".join(text for text, _ in texts)
-    assert re.search(r"\w,( |$)", together) and re.search(r"\w[;:!]( |$)", together)
+        assert set(text.split(" ")) <= set(WORDS[source.removeprefix("words:")]), text
+        assert 2 <= len(text.split(" ")) <= 10
+        assert not set(text) & set(",;:!?\"'()-"), text
+    assert len(set(texts)) > 350
 
 
 def test_same_seed_same_bytes(word_file: Path) -> None:
