@@ -96,6 +96,7 @@ MEMBERS = {
     "no recurrence": Member("{trunk} C1,7,{n} C1,7,{n}", main=True),
     "Elman": Member("{trunk} Nfx{n}", main=True),
     "Jordan": Member("{trunk} Jfx{n}"),
+    "minGRU": Member("{trunk} Mfx{n}"),
     "GRU": Member("{trunk} Gfx{n}"),
     "LSTM": Member("{trunk} Lfx{n}", main=True),
     "BLSTM": Member("{trunk} Lbx{n}", main=True),

@@ -1,4 +1,4 @@
-"""Layers that read in order: LSTM, GRU, Elman and Jordan RNN, forwards, backwards or both, along x or y."""
+"""Layers that read in order: LSTM, GRU, Elman RNN, Jordan RNN, minGRU; forwards, backwards or both, along x or y."""
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,9 @@ from hwr.model import vgsl
 from hwr.model.layers import Frame, Hidden, Layer
 
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+
+MAX_PAST = 1 << 14
+"""Time steps that minGRU sees back in an ONNX graph, where their number is not known: 16,384."""
 
 
 class Recurrent(Layer):
@@ -22,9 +25,11 @@ class Recurrent(Layer):
         super().__init__()
         self.layer = layer
         both = layer.direction == "both"
-        self.cell: nn.RNNBase | Jordan
+        self.cell: nn.RNNBase | Chains
         if layer.cell == "jordan":
             self.cell = Jordan(maps.channels, layer.hidden, both)
+        elif layer.cell == "mingru":
+            self.cell = MinimalGru(maps.channels, layer.hidden, both)
         else:
             self.cell = CELLS[layer.cell](maps.channels, layer.hidden, batch_first=True, bidirectional=both)
             _initialise(self.cell)
@@ -60,7 +65,7 @@ class Recurrent(Layer):
         """Run the cell over (N, T, C) with true `lengths` (N,), or None when all are T."""
         if self.layer.direction == "reverse":
             x = reverse_sequences(x, lengths)
-        if isinstance(self.cell, Jordan):
+        if isinstance(self.cell, Chains):
             y = self.cell(x, lengths)
         elif lengths is None:
             y, _ = self.cell(x)
@@ -70,7 +75,31 @@ class Recurrent(Layer):
         return reverse_sequences(y, lengths) if self.layer.direction == "reverse" else y
 
 
-class Jordan(nn.Module):
+class Chains(nn.Module):
+    """A cell that torch does not have, in one direction or both; the weights of each direction have a suffix."""
+
+    def __init__(self, both: bool) -> None:
+        super().__init__()
+        self.suffixes = ("", "_reverse") if both else ("",)
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """(N, T, C) -> (N, T, hidden), or (N, T, 2 hidden) in both directions; 0 beyond the true `lengths` (N,)."""
+        chains = [self.chain(x, "")]
+        if len(self.suffixes) > 1:
+            backwards = self.chain(reverse_sequences(x, lengths), "_reverse")
+            chains.append(reverse_sequences(backwards, lengths))
+        y = torch.cat(chains, dim=2)
+        if lengths is None:
+            return y
+        steps = torch.arange(y.shape[1], device=y.device)
+        return y * (steps < lengths[:, None])[:, :, None].to(y.dtype)
+
+    def chain(self, x: Tensor, suffix: str) -> Tensor:
+        """Run one direction over (N, T, C); what follows a sequence does not change it."""
+        raise NotImplementedError
+
+
+class Jordan(Chains):
     """A Jordan network (Jordan 1986): the hidden layer sees the output of the step before instead of its own state.
 
         h_t = tanh(W x_t + U y_{t-1} + b),  y_0 = 0        y_t = V h_t + c
@@ -80,8 +109,7 @@ class Jordan(nn.Module):
     """
 
     def __init__(self, channels: int, hidden: int, both: bool) -> None:
-        super().__init__()
-        self.suffixes = ("", "_reverse") if both else ("",)
+        super().__init__(both)
         for suffix in self.suffixes:
             for name, size in {"ih": channels, "yh": hidden, "hy": hidden}.items():
                 weight = nn.Parameter(torch.empty(hidden, size))
@@ -90,20 +118,7 @@ class Jordan(nn.Module):
             for name in ("h", "y"):
                 self.register_parameter(f"bias_{name}{suffix}", nn.Parameter(torch.zeros(hidden)))
 
-    def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
-        """(N, T, C) -> (N, T, hidden), or (N, T, 2 hidden) in both directions; 0 beyond the true `lengths` (N,)."""
-        chains = [self._chain(x, "")]
-        if len(self.suffixes) > 1:
-            backwards = self._chain(reverse_sequences(x, lengths), "_reverse")
-            chains.append(reverse_sequences(backwards, lengths))
-        y = torch.cat(chains, dim=2)
-        if lengths is None:
-            return y
-        steps = torch.arange(y.shape[1], device=y.device)
-        return y * (steps < lengths[:, None])[:, :, None].to(y.dtype)
-
-    def _chain(self, x: Tensor, suffix: str) -> Tensor:
-        """Run one direction over (N, T, C); what follows a sequence does not change it."""
+    def chain(self, x: Tensor, suffix: str) -> Tensor:
         w, u, v = (getattr(self, f"weight_{name}{suffix}") for name in ("ih", "yh", "hy"))
         b, c = (getattr(self, f"bias_{name}{suffix}") for name in ("h", "y"))
         later = functional.pad(torch.ones_like(x[:, 1:, :1]), (0, 0, 1, 0))
@@ -112,6 +127,42 @@ class Jordan(nn.Module):
         parameters = [w, u @ v, b, torch.zeros_like(b)]
         h, _ = torch.rnn_tanh(torch.cat([x, later], 2), start, parameters, True, 1, 0.0, self.training, False, True)
         return functional.linear(h, v, c)
+
+
+class MinimalGru(Chains):
+    """minGRU (Feng et al. 2024, "Were RNNs all we needed?"): a GRU whose gate and new state see the input only.
+
+        z_t = sigmoid(W_z x_t + b_z)        n_t = W_n x_t + b_n        h_t = (1 - z_t) h_{t-1} + z_t n_t,  h_0 = 0
+
+    The state is a weighted sum of the past, so all steps are computed together: pairs of neighbouring steps are merged,
+    then pairs of pairs (Hillis & Steele 1986). W and b hold z and n one above the other.
+    """
+
+    def __init__(self, channels: int, hidden: int, both: bool) -> None:
+        super().__init__(both)
+        for suffix in self.suffixes:
+            weight = nn.Parameter(torch.empty(2 * hidden, channels))
+            for block in weight.data.chunk(2):
+                nn.init.xavier_uniform_(block)
+            self.register_parameter(f"weight_ih{suffix}", weight)
+            self.register_parameter(f"bias{suffix}", nn.Parameter(torch.zeros(2 * hidden)))
+
+    def chain(self, x: Tensor, suffix: str) -> Tensor:
+        gates = functional.linear(x, getattr(self, f"weight_ih{suffix}"), getattr(self, f"bias{suffix}"))
+        z, n = (gates if gates.dtype == torch.float64 else gates.float()).chunk(2, dim=2)  # products need precision
+        keep, h = torch.sigmoid(-z), torch.sigmoid(z) * n
+        past = MAX_PAST if torch.onnx.is_in_onnx_export() else x.shape[1]
+        distance = 1
+        while distance < past:
+            h = h + keep * _later(h, distance)
+            keep = keep * _later(keep, distance)
+            distance *= 2
+        return h.to(x.dtype)
+
+
+def _later(x: Tensor, distance: int) -> Tensor:
+    """Move (N, T, C) by `distance` steps, which may be more than T; zeros come in."""
+    return torch.cat([torch.zeros_like(x[:, :distance]), x[:, :-distance]], dim=1)
 
 
 def reverse_sequences(x: Tensor, lengths: Tensor | None) -> Tensor:

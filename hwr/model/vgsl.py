@@ -12,7 +12,7 @@
 | `Mpy,x[,sy,sx]` | max pooling; the stride defaults to the window; `Mp0,1` covers the whole height |
 | `S1(1x0)1,3` | height folded into the channels, so that the height becomes 1 |
 | `Lbx192` `Lfx` `Lrx` | LSTM along x: both directions, forwards, backwards; `y` instead of `x`: along the height |
-| `Gbx` `Nbx` `Jbx` | the same with GRU, Elman RNN or Jordan RNN |
+| `Gbx` `Nbx` `Jbx` `Mbx` | the same with GRU, Elman RNN, Jordan RNN or minGRU (Feng et al. 2024) |
 | `Lfys64` | `s`: keep only the last output (summarises a column) |
 | `Do0.25` | dropout |
 | `O1c100` | output: 100 classes a time step for CTC, the blank is class 0 |
@@ -35,15 +35,17 @@ from hwr.errors import ModelError
 
 Norm = Literal["batch", "instance", "none", "response"]
 Activation = Literal["relu", "tanh", "sigmoid", "linear"]
-Cell = Literal["lstm", "gru", "rnn", "jordan"]
+Cell = Literal["lstm", "gru", "rnn", "jordan", "mingru"]
 Direction = Literal["forward", "reverse", "both"]
 
 NORMS: dict[str, Norm] = {"b": "batch", "i": "instance", "n": "none", "x": "response"}
 NORM_WEIGHTS: dict[Norm, int] = {"batch": 2, "instance": 2, "none": 1, "response": 1}
 """Weights a channel besides the kernel: scale and shift of the norm, or the bias of a convolution without one."""
 ACTIVATIONS: dict[str, Activation] = {"r": "relu", "t": "tanh", "s": "sigmoid", "l": "linear"}
-CELLS: dict[str, Cell] = {"L": "lstm", "G": "gru", "N": "rnn", "J": "jordan"}
-GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1, "jordan": 1}
+CELLS: dict[str, Cell] = {"L": "lstm", "G": "gru", "N": "rnn", "J": "jordan", "M": "mingru"}
+GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1, "jordan": 1, "mingru": 2}
+STATE_MATRICES: dict[Cell, int] = {"lstm": 1, "gru": 1, "rnn": 1, "jordan": 2, "mingru": 0}
+"""Square matrices for each gate. The context of a Jordan network is its output, a layer further; minGRU has none."""
 DIRECTIONS: dict[str, Direction] = {"f": "forward", "r": "reverse", "b": "both"}
 
 MAX_NUMBER_DIGITS = 6
@@ -298,7 +300,7 @@ class Fold(Layer):
 class Recurrent(Layer):
     """A recurrent layer along x or y."""
 
-    PATTERN = r"([LGNJ])([frb])([xy])(s?)(\d+)"
+    PATTERN = r"([LGNJM])([frb])([xy])(s?)(\d+)"
     cell: Cell
     direction: Direction
     axis: Literal["x", "y"]
@@ -323,14 +325,14 @@ class Recurrent(Layer):
 
     def weights(self, maps: Maps) -> int:
         # Two biases for each unit of each gate, as torch has them; a Jordan network has one for each of its two layers.
-        return self._matrices(maps) + self.directions * GATES[self.cell] * 2 * self.hidden
+        biases = 1 if self.cell == "mingru" else 2
+        return self._matrices(maps) + self.directions * GATES[self.cell] * biases * self.hidden
 
     def multiplications(self, maps: Maps, columns: int) -> int:
         return maps.height * columns * self._matrices(maps)
 
     def _matrices(self, maps: Maps) -> int:
-        # From the maps and from the state; the context of a Jordan network is its output, a layer further.
-        sources = maps.channels + self.hidden * (2 if self.cell == "jordan" else 1)
+        sources = maps.channels + STATE_MATRICES[self.cell] * self.hidden
         return self.directions * GATES[self.cell] * self.hidden * sources
 
 

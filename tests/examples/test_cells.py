@@ -5,6 +5,7 @@ import elman
 import gru
 import jordan
 import lstm
+import mingru
 import neuron
 import numpy as np
 import peephole
@@ -84,7 +85,7 @@ def test_both_directions_equal_torch_with_padding(name: str, rng: np.random.Gene
     np.testing.assert_allclose(gradients["x"], tensor.grad.numpy(), atol=1e-9)
 
 
-@pytest.mark.parametrize("cell", [jordan, peephole])
+@pytest.mark.parametrize("cell", [jordan, peephole, mingru])
 def test_numeric_gradients(cell: object, rng: np.random.Generator) -> None:
     sizes = (3, 4, 2) if cell is jordan else (3, 4)
     weights = cell.weights(rng, *sizes)
@@ -103,6 +104,15 @@ def test_without_peepholes_it_is_an_lstm(rng: np.random.Generator) -> None:
     weights["p"][:] = 0
     x = rng.normal(size=(STEPS, BATCH, INPUTS))
     np.testing.assert_allclose(peephole.forward(weights, x)[0], lstm.forward(weights, x)[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 64, 100])
+def test_mingru_by_rounds_equals_mingru_by_steps(steps: int, rng: np.random.Generator) -> None:
+    weights = mingru.weights(rng, INPUTS, HIDDEN)
+    x = rng.normal(size=(steps, BATCH, INPUTS))
+    states, rounds = mingru.merged(weights, x)
+    np.testing.assert_allclose(states, mingru.forward(weights, x)[0], atol=1e-12)
+    assert rounds == int(np.ceil(np.log2(steps)))
 
 
 def test_jordan_hears_its_output_only(rng: np.random.Generator) -> None:

@@ -21,7 +21,7 @@ import truncated
 
 FOLDER = Path(gates.__file__).parent
 FILES = sorted(FOLDER.glob("*.py"))
-QUICK = ("neuron", "gradients", "lstm", "gru", "peephole", "rcl", "grcl", "mdlstm", "renet", "hopfield")
+QUICK = ("neuron", "gradients", "lstm", "gru", "mingru", "peephole", "rcl", "grcl", "mdlstm", "renet", "hopfield")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

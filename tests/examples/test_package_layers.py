@@ -6,6 +6,7 @@ import grcl
 import gru
 import jordan
 import lstm
+import mingru
 import numpy as np
 import pytest
 import rcl
@@ -97,6 +98,26 @@ def test_jordan(rng: np.random.Generator) -> None:
     assert_gradient(gradients["x"].transpose(1, 2, 0)[:, :, None], tensor)
     for name, own in names.items():
         assert_gradient(gradients[name], getattr(layer.cell, own))
+
+
+def test_mingru_in_both_directions(rng: np.random.Generator) -> None:
+    layer = recurrent("mingru", "both", "x")
+    names = {"W": "weight_ih", "b": "bias", "W'": "weight_ih_reverse", "b'": "bias_reverse"}
+    tensors = {name: getattr(layer.cell, own) for name, own in names.items()}
+    for value in tensors.values():
+        nn.init.normal_(value)
+    weights = {name: value.detach().numpy() for name, value in tensors.items()}
+    x = rng.normal(size=(2, IN, 1, WIDTH))
+    x[1, :, :, WIDTHS[1] :] = 0
+    tensor, y = run(layer, x, WIDTHS)
+    expected, cache = bidirectional.forward(weights, x[:, :, 0].transpose(2, 0, 1), WIDTHS, mingru)
+    np.testing.assert_allclose(y[:, :, 0].detach().numpy(), expected.transpose(1, 2, 0), atol=1e-9)
+    dy = rng.normal(size=expected.shape)
+    y.backward(torch.from_numpy(dy.transpose(1, 2, 0)[:, :, None]))
+    gradients = bidirectional.backward(weights, cache, dy, mingru)
+    assert_gradient(gradients["x"].transpose(1, 2, 0)[:, :, None], tensor)
+    for name, value in tensors.items():
+        assert_gradient(gradients[name], value)
 
 
 def test_two_layers_over_the_plane_are_renet(rng: np.random.Generator) -> None:

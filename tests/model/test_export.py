@@ -25,6 +25,7 @@ SPECS = {
     "instance": "[1,24,0,1 Ci3,3,8 Mp2,2 Ri3,3,8 Mp2,3 S1(1x0)1,3 Gbx7 O1c9]",
     "overlapping": "[1,24,0,1 Cnt3,3,6,2,2 Mp3,3,2,2 Mp0,1 Lrx5 Nfx5 O1c9]",
     "jordan": "[1,24,0,1 C3,3,6,2,2 Mp2,2 Jfys4 Jbx6 Jrx5 O1c9]",
+    "mingru": "[1,24,0,1 C3,3,6,2,2 Mp2,2 Mfys4 Mbx6 Mrx5 O1c9]",
     "rcl": "[1,24,0,1 C3,3,6,2,2 RCx3,3,8,2 Mp2,2 RC3,3,6,1 Mp0,1 Lbx5 O1c9]",
     "grcl": "[1,24,0,1 C3,3,6,2,2 GC3,3,6,2 Mp2,2 GCoi3,3,6,1 Mp0,1 Lbx5 O1c9]",
     "renet": "[1,24,0,1 C3,3,6,2,2 Mp2,2 Lby4 Lbx4 Mp0,1 Lbx5 O1c9]",

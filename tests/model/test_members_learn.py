@@ -12,6 +12,7 @@ from hwr.train.loss import ctc_loss
 MEMBERS = {
     "Elman": "Nbx24",
     "Jordan": "Jbx24",
+    "minGRU": "Mbx24",
     "GRU": "Gbx24",
     "LSTM one way": "Lfx24",
     "BLSTM": "Lbx24",

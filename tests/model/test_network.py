@@ -14,7 +14,7 @@ from hwr.line import time_steps
 from hwr.model import vgsl
 from hwr.model.layers import MaskedBatchNorm
 from hwr.model.network import MODULES, PRESETS, Network, build, count_parameters, preset_spec
-from hwr.model.recurrent import Jordan
+from hwr.model.recurrent import Chains
 
 CLASSES = 7
 SPECS = {
@@ -39,6 +39,7 @@ SPECS = {
     "convolution after the recurrence": "[1,16,0,1 C3,3,4,2,2 Mp0,1 Lbx5 Cn1,5,6 Lbx4 O1c7]",
     "no recurrence": "[1,16,0,1 C3,7,4,2,3 Mp0,1 Cnl1,3,5 O1c7]",
     "jordan": "[1,16,0,1 C3,3,4,2,2 Mp0,1 Jbx5 Jrx5 O1c7]",
+    "mingru": "[1,16,0,1 C3,3,4,2,2 Mp0,1 Mbx5 Mrx5 O1c7]",
     "rcl": "[1,16,0,1 C3,3,4,2,2 RC3,3,5,2 Mp2,2 RCit3,3,4,1 Mp0,1 Lbx5 O1c7]",
     "rcl as published": "[1,16,0,1 Cx3,3,4,2,2 RCx3,3,8,3 Mp0,1 Lbx5 O1c7]",
     "grcl": "[1,16,0,1 C3,3,4,2,2 GC3,3,5,2 Mp2,2 GCon3,3,4,2 Mp0,1 Lbx5 O1c7]",
@@ -243,7 +244,7 @@ def test_counts_and_maps_of_the_specification_are_those_of_the_modules(name: str
             multiplied += output.numel() * module.weight[0].numel()
         elif isinstance(module, nn.Linear):
             multiplied += inputs[0].numel() * module.out_features
-        elif isinstance(module, Jordan):
+        elif isinstance(module, Chains):
             matrices = sum(p.numel() for p in module.parameters() if p.ndim > 1)
             multiplied += inputs[0].shape[0] * inputs[0].shape[1] * matrices
         elif isinstance(module, nn.RNNBase):

@@ -59,7 +59,9 @@ def test_each_layer(token: str, expected: object) -> None:
     assert layer_of(token) == expected
 
 
-@pytest.mark.parametrize(("token", "cell"), [("Lbx9", "lstm"), ("Gbx9", "gru"), ("Nbx9", "rnn"), ("Jbx9", "jordan")])
+@pytest.mark.parametrize(
+    ("token", "cell"), [("Lbx9", "lstm"), ("Gbx9", "gru"), ("Nbx9", "rnn"), ("Jbx9", "jordan"), ("Mbx9", "mingru")]
+)
 def test_recurrent_along_x(token: str, cell: str) -> None:
     assert parse(f"[1,48,0,1 Mp0,1 {token} O1c5]").layers[1] == Recurrent(cell, "both", "x", False, 9)  # type: ignore[arg-type]
 
@@ -214,6 +216,8 @@ def test_multiplications_of_recurrent_layers_by_hand() -> None:
     rcl = 160 * 4 * 9 * (1 + 3 * 4)
     grcl = 160 * 4 * (9 + 1) * (1 + 2 * 4)
     jordan = 16 * 10 * 2 * 4 * (1 + 4 + 4)
+    mingru = 16 * 10 * 2 * 2 * 4 * 1
     assert parse("[1,16,0,1 RC3,3,4,3 Mp0,1 O1c5]").multiplications(10) == rcl + output
     assert parse("[1,16,0,1 GCo3,3,4,2 Mp0,1 O1c5]").multiplications(10) == grcl + output
     assert parse("[1,16,0,1 Jbx4 Mp0,1 O1c5]").multiplications(10) == jordan + 10 * 8 * 5
+    assert parse("[1,16,0,1 Mbx4 Mp0,1 O1c5]").multiplications(10) == mingru + 10 * 8 * 5
