@@ -6,11 +6,20 @@ from typing import Any
 
 import click
 
-from hwr.cli.base import Command
-from hwr.errors import InputError, MissingDependency, ModelError, OutputError, UsageError
+from hwr.cli.base import Command, Rule
+from hwr.errors import InputError, MissingDependency, ModelError, OutputError
 
 
-@click.command("export", cls=Command)
+@click.command(
+    "export",
+    cls=Command,
+    sections={"One model": ("output", "force"), "A release": ("folder", "data")},
+    examples=[
+        ("hwr export my.safetensors", "Write the graph that reading without torch needs."),
+        ("hwr export small -o small.onnx", "Write one ONNX file for other programs."),
+    ],
+    rules=[Rule("folder", excludes=("output",), needs=("data",)), Rule("data", needs=("folder",))],
+)
 @click.argument("model")
 @click.option(
     "-o",
@@ -23,10 +32,15 @@ from hwr.errors import InputError, MissingDependency, ModelError, OutputError, U
     "--release",
     "folder",
     type=click.Path(path_type=Path),
-    help="Write all files of a release to this folder: fp16 weights, ONNX graph, model card, training log, trunk.",
+    help="Write the files of a release to this folder: fp16 weights, ONNX graph, model card, training log, trunk.",
 )
 @click.option(
-    "--val", "data", multiple=True, type=click.Path(path_type=Path), help="With --release: data to measure on."
+    "--val",
+    "data",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DATA",
+    help="Data to measure the release on. May be repeated.",
 )
 def command(model: str, output: Path | None, force: bool, folder: Path | None, data: tuple[Path, ...]) -> None:
     """Write the ONNX graph of MODEL next to its weights, for reading without torch; or, with -o, a file for others.
@@ -39,12 +53,8 @@ def command(model: str, output: Path | None, force: bool, folder: Path | None, d
     weights = find_model(model).safetensors
     require_torch()
     if folder is not None:
-        if output is not None or not data:
-            raise UsageError("--release takes --val DATA, at least once, and no --output")
         _release(weights, folder, data)
     else:
-        if data:
-            raise UsageError("--val needs --release")
         _export(weights, output, force)
 
 

@@ -131,8 +131,11 @@ def test_a_file_that_differs_from_torch_is_not_kept(
         (("{model}", "-o", "{folder}"), "a folder; name the ONNX file"),
         (("{model}", "-o", "{folder}/text.safetensors/x.onnx"), "cannot be written"),
         (("{model}", "--val", "{store}"), "--val needs --release"),
-        (("{model}", "--release", "{folder}/out"), "--release takes --val DATA"),
-        (("{model}", "--release", "{folder}/out", "--val", "{store}", "-o", "{folder}/x.onnx"), "no --output"),
+        (("{model}", "--release", "{folder}/out"), "--release needs --val"),
+        (
+            ("{model}", "--release", "{folder}/out", "--val", "{store}", "-o", "{folder}/x.onnx"),
+            "does not go with --output",
+        ),
         (("{model}", "--release", "{folder}/out", "--val", "{folder}/missing"), "missing: does not exist"),
     ],
 )
