@@ -47,7 +47,6 @@ NOT_YET = {
     "docs/lines.md",
     "docs/models.md",
     "docs/normalisation.md",
-    "docs/reading.md",
     "docs/synthesis.md",
     "docs/training.md",
 }
