@@ -1,100 +1,239 @@
-"""The data of a run: what it trains on, what it validates on, and the lines that are made for it."""
+"""The lines of a run: training and validation sets, their cache, lines held out, and lines made for the run."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hwr.errors import DataError
-from hwr.line import NORMALISATION
+from hwr.store.normalised import NormalisedLines
 from hwr.text import Alphabet
-from hwr.train.data import BundleSource, Normalised, StoreSource, open_sources
-from hwr.train.distributed import ALONE, Processes
-from hwr.train.holdout import Part, hold_out
-from hwr.train.kept import KeptSource, keep_lines
+from hwr.train.cache import CachedLines, TrainingLine, cache_lines
 from hwr.train.recipe import Recipe, TrainingSet
-from hwr.train.synthetic import SyntheticSource, characters, open_synthesis
+from hwr.train.synthetic import SyntheticLines, synthetic_characters
 
-Source = BundleSource | StoreSource | Part | KeptSource
-Report = Callable[[str], None]
+Tell = Callable[[str], None]
+
+MAX_HELD_OUT = 500
+"""More lines would hardly make the CER more certain, and each is one less to learn from."""
+
+
+class LineSource(Protocol):
+    """Lines in groups. Groups with the same entry in `chains` are read fastest in order; chains in any order."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def chains(self) -> Sequence[int]: ...
+
+    def texts(self) -> Iterator[str]:
+        """Yield all texts, without the images."""
+        ...
+
+    def read(self, group: int) -> Sequence[TrainingLine]: ...
+
+
+class StoreLines:
+    """One split of a line store; its lines are decoded and normalised each time they are read.
+
+    A copy in another process opens the store again.
+
+    Raises:
+        DataError: the store cannot be used, or holds lines normalised in another way or at another height.
+    """
+
+    def __init__(self, path: Path, height: int, split: str, tell: Tell = lambda text: None) -> None:
+        self.path, self.height, self.split, self._tell = path, height, split, tell
+        self.name = path.name if path.is_dir() else (path.parent.name if path.stem == split else path.stem)
+        self.chains = [group.row_group for group in self.lines.groups]
+
+    @cached_property
+    def lines(self) -> NormalisedLines:
+        """The open store."""
+        return NormalisedLines(self.path, self.height, self.split, report=self._report)
+
+    def texts(self) -> Iterator[str]:
+        """Yield all texts, without the images."""
+        return self.lines.texts()
+
+    def read(self, group: int) -> list[TrainingLine]:
+        """Return the lines of a group; those whose image cannot be used are left out."""
+        return [TrainingLine(line.ink, line.text, line.id) for line in self.lines.read_group(group)]
+
+    def licences(self) -> set[str]:
+        """Return all licences that the lines state."""
+        rows = (line for _, line in self.lines.store.rows(images=False))
+        return {line.licence for line in rows if not isinstance(line, str) and line.licence}
+
+    def _report(self, row: int, reason: str) -> None:
+        self._tell(f"{self.path}: row {row} left out: {reason}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: value for name, value in vars(self).items() if name != "lines"}
+        return state | {"_tell": _tell_nobody}
+
+
+def _tell_nobody(text: str) -> None:
+    """Drop a message: a process that prepares batches has no terminal."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The lines of a source whose text was drawn to be held out, or (`held_out` False) was not.
+
+    The few that are held out stay in memory: without a cache they would be decoded with all others in each validation.
+    """
+
+    source: LineSource
+    drawn: frozenset[str]
+    held_out: bool
+    _read: dict[int, list[TrainingLine]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name of the source."""
+        return self.source.name
+
+    @property
+    def chains(self) -> Sequence[int]:
+        """The chains of the source."""
+        return self.source.chains
+
+    def texts(self) -> Iterator[str]:
+        """Yield all texts of the part, without the images."""
+        return (text for text in self.source.texts() if self._belongs(text))
+
+    def read(self, group: int) -> list[TrainingLine]:
+        """Return the lines of a group that belong to the part; there may be none."""
+        if group in self._read:
+            return self._read[group]
+        lines = [line for line in self.source.read(group) if self._belongs(line.text)]
+        if self.held_out:
+            self._read[group] = lines
+        return lines
+
+    def _belongs(self, text: str) -> bool:
+        return (text in self.drawn) == self.held_out
+
+
+def hold_out(sources: Sequence[LineSource], share: float, seed: int, exclude: str = "") -> list[tuple[Part, Part]]:
+    """Cut every source into lines to train on and lines to validate on.
+
+    Whole texts are drawn, each with all its lines, so that no text is in both parts. The seed and the texts alone
+    decide which. At least one text stays to train on.
+
+    Args:
+        share: of all lines together, but at most `MAX_HELD_OUT` lines.
+        exclude: lines with one of these characters are not drawn.
+    """
+    chosen = _draw(sources, share, seed, exclude)
+    return [(Part(source, chosen, False), Part(source, chosen, True)) for source in sources]
+
+
+def _draw(sources: Sequence[LineSource], share: float, seed: int, exclude: str) -> frozenset[str]:
+    counts: dict[str, int] = {}
+    for source in sources:
+        for text in source.texts():
+            if text and not any(character in exclude for character in text):
+                counts[text] = counts.get(text, 0) + 1
+    wanted = min(MAX_HELD_OUT, max(1, round(share * sum(counts.values()))))
+    chosen: set[str] = set()
+    lines = 0
+    for text in sorted(counts, key=lambda text: _draw_order(seed, text))[:-1]:
+        if lines >= wanted:
+            break
+        if lines + counts[text] <= max(1, 1.5 * wanted):
+            chosen.add(text)
+            lines += counts[text]
+    return frozenset(chosen)
+
+
+def _draw_order(seed: int, text: str) -> tuple[bytes, str]:
+    return (hashlib.blake2b(f"{seed}/{text}".encode(), digest_size=8).digest(), text)
 
 
 @dataclass(frozen=True)
 class WeightedSource:
-    """A training source and how often an epoch sees it."""
+    """A training source, how often an epoch sees it, and what the model states about it."""
 
-    source: Source
+    source: LineSource
     weight: float
-    licence: str
-
-    def facts(self) -> dict[str, Any]:
-        """What the model states of this set."""
-        facts: dict[str, Any] = {"lines": sum(1 for _ in self.source.texts()), "weight": self.weight}
-        licence = self.licence or ", ".join(sorted(self.source.licences))
-        return facts | ({"licence": licence} if licence else {})
+    facts: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class RunData:
-    """Open sources. Call `close` in the end."""
+    """The data of a run."""
 
     training: list[WeightedSource]
-    validation: list[Source]
-    synthetic: SyntheticSource | None
-
-    def facts(self) -> dict[str, Any]:
-        """What the model states of the training sets."""
-        return {item.source.name: item.facts() for item in self.training}
-
-    def close(self) -> None:
-        """End the processes that make lines."""
-        if self.synthetic is not None:
-            self.synthetic.close()
+    validation: list[LineSource]
+    synthetic: SyntheticLines | None
 
 
-def training_texts(recipe: Recipe, height: int, report: Report) -> Iterator[str]:
-    """All texts of the training data, opened for lines of `height` rows.
+def training_texts(recipe: Recipe, height: int) -> Iterator[str]:
+    """Yield all texts of the training data, opened for lines of `height` rows.
 
     Raises:
         HwrError: data cannot be used, or there are none.
     """
-    for item in _open(recipe, recipe.train, height, "train", report):
-        yield from item.source.texts()
+    if not recipe.train and recipe.synthesis is None:
+        raise DataError("no training data: name at least one line store")
+    for entry in recipe.train:
+        yield from StoreLines(Path(entry.path), height, "train").texts()
     if recipe.synthesis is not None:
-        kept = bool(recipe.init_from) and recipe.alphabet == "keep"
-        yield from characters(recipe.synthesis, not (recipe.train or kept), recipe.seed)
+        keeps_alphabet = bool(recipe.init_from) and recipe.alphabet == "keep"
+        yield from synthetic_characters(recipe.synthesis, not (recipe.train or keeps_alphabet), recipe.seed)
 
 
-def open_run_data(
-    recipe: Recipe, height: int, alphabet: Alphabet, report: Report, processes: Processes = ALONE
-) -> RunData:
-    """Open all data of a run; synthetic lines have the characters of `alphabet`.
+def open_run_data(recipe: Recipe, height: int, alphabet: Alphabet, tell: Tell) -> RunData:
+    """Open all data of a run; synthetic lines use the characters of `alphabet`.
 
     Raises:
-        HwrError: data cannot be used, or there are none.
+        HwrError: data cannot be used.
     """
-    training = _open(recipe, recipe.train, height, "train", report)
-    validation: list[Source] = [item.source for item in _open(recipe, recipe.validation, height, "val", report)]
-    if recipe.hold_out and not validation:
-        parts = hold_out([item.source for item in training], recipe.hold_out, recipe.seed, recipe.exclude)
-        training = [replace(item, source=kept) for item, (kept, _) in zip(training, parts, strict=True)]
-        validation = [aside for _, aside in parts if any(aside.texts())]
-    if recipe.keep_lines:
-        kept = keep_lines([item.source for item in training])
-        training = [replace(item, source=source) for item, source in zip(training, kept, strict=True)]
+    stores = [StoreLines(Path(entry.path), height, "train", tell) for entry in recipe.train]
+    training = [_weighted(entry, store) for entry, store in zip(recipe.train, stores, strict=True)]
+    validation: list[LineSource] = [StoreLines(Path(entry.path), height, "val", tell) for entry in recipe.validation]
     synthetic = None
     if recipe.synthesis is not None:
         wanted = "".join(character for character in alphabet.characters if character not in recipe.exclude)
-        synthetic = open_synthesis(recipe.synthesis, wanted, height, recipe.seed, report, processes)
+        synthetic = SyntheticLines(recipe.synthesis, wanted, height, recipe.seed)
+        synthetic.open(tell)
     return RunData(training, validation, synthetic)
 
 
-def _open(recipe: Recipe, sets: Sequence[TrainingSet], height: int, split: str, report: Report) -> list[WeightedSource]:
-    if split == "train" and not sets and recipe.synthesis is None:
-        raise DataError("no training data: name at least one line store or bundle")
-    wanted = Normalised(NORMALISATION.name, NORMALISATION.version, height)
-    return [
-        WeightedSource(source, entry.weight, entry.licence)
-        for entry in sets
-        for source in open_sources(Path(entry.path), wanted, split, entry.set, report)
-    ]
+def _weighted(entry: TrainingSet, store: StoreLines) -> WeightedSource:
+    facts: dict[str, Any] = {"lines": sum(1 for _ in store.texts()), "weight": entry.weight}
+    licence = entry.licence or ", ".join(sorted(store.licences()))
+    return WeightedSource(store, entry.weight, facts | ({"licence": licence} if licence else {}))
+
+
+def with_cache(data: RunData, folder: Path, tell: Tell, writes: bool = True) -> RunData:
+    """Return the data with all lines normalised once, in files of `folder`.
+
+    Args:
+        writes: False in the processes that read the cache that another one has written.
+
+    Raises:
+        HwrError: a store is corrupt, or there is no room for the cache.
+    """
+    cached: dict[int, CachedLines] = {}
+
+    def source(lines: LineSource) -> LineSource:
+        assert isinstance(lines, StoreLines)
+        return cached.setdefault(id(lines), cache_lines(lines.name, lines.lines, folder, tell, writes))
+
+    training = [replace(item, source=source(item.source)) for item in data.training]
+    return replace(data, training=training, validation=[source(lines) for lines in data.validation])
+
+
+def with_held_out(data: RunData, recipe: Recipe) -> RunData:
+    """Return the data with a share of the training lines held out to validate on, if the recipe asks for that."""
+    if not recipe.hold_out or data.validation:
+        return data
+    parts = hold_out([item.source for item in data.training], recipe.hold_out, recipe.seed, recipe.exclude)
+    training = [replace(item, source=kept) for item, (kept, _) in zip(data.training, parts, strict=True)]
+    return replace(data, training=training, validation=[held for _, held in parts if any(held.texts())])

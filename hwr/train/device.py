@@ -1,4 +1,4 @@
-"""Where a run computes, and with how many bits."""
+"""The device and the precision that a run computes with."""
 
 import ctypes
 import platform
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from hwr.train.distributed import ALONE, Processes
+from hwr.train.processes import ALONE, Processes
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Device:
 
 
 def choose_device(precision: str, threads: int = 0, processes: Processes = ALONE) -> Device:
-    """CUDA where there is a card, else the CPU; bf16 where `precision` is auto and there are units for it.
+    """Choose CUDA if there is a GPU, else the CPU; with `precision` auto, bf16 if there are units for it.
 
     Args:
         precision: auto, bf16 or fp32.
-        threads: CPU threads of all processes on this machine together; 0 leaves the library's choice.
-        processes: each takes a card of its own.
+        threads: CPU threads of all processes on this machine together; 0: torch decides.
+        processes: each uses a GPU of its own.
     """
     if threads:
         torch.set_num_threads(max(1, threads // processes.local_count))
@@ -43,7 +43,7 @@ def choose_device(precision: str, threads: int = 0, processes: Processes = ALONE
 
 
 def has_bf16_units(device: torch.device) -> bool:
-    """True where bf16 products are faster than fp32: AVX-512 BF16, AMX, or a CUDA card that says so."""
+    """True if bf16 products are faster than fp32: AVX-512 BF16, AMX, or a GPU that says so."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.backends.cpu.get_cpu_capability().startswith("AVX512") and _cpu_flag("avx512_bf16", "amx_bf16"))
@@ -55,7 +55,7 @@ def _cpu_flag(*wanted: str) -> bool:
 
 
 def _cpu_line(name: str) -> str:
-    """What the system says of the first processor under this name; empty where it does not."""
+    """Return what the system says about the first processor under this name; empty if nothing."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             return next((line.partition(":")[2].strip() for line in file if line.startswith(name)), "")
@@ -64,7 +64,7 @@ def _cpu_line(name: str) -> str:
 
 
 def hardware(device: Device, processes: Processes = ALONE) -> str:
-    """The machine in words: processor or card, processes, threads of each."""
+    """Describe the machine: processor or GPU, processes, threads of each."""
     many = f"{processes.count} processes of " if processes.count > 1 else ""
     threads = torch.get_num_threads()
     computes = f"{many}{threads} thread{'s' if threads > 1 else ''}, {device.device.type}"
@@ -75,10 +75,10 @@ def hardware(device: Device, processes: Processes = ALONE) -> str:
 
 
 def return_free_memory() -> None:
-    """Give memory that is free, but held by the C library, back to the system; only glibc can.
+    """Return memory that the C library holds but does not use to the system; only glibc can.
 
-    Batches of ever new widths leave holes of ever new sizes in the heap: without this, a run of the preset `small`
-    holds gigabytes after an hour, with 70 MB of live tensors.
+    Batches of many widths leave holes of many sizes in the heap: without this, a run of the preset `small` holds
+    gigabytes after an hour, with 70 MB of live tensors.
     """
     with suppress(OSError, AttributeError, TypeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)

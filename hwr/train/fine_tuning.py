@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hwr.model.files import read_info
-from hwr.train.data import Normalised, open_sources
+from hwr.train.datasets import StoreLines
 from hwr.train.recipe import Optimisation, Recipe
 
 FEW_LINES = 3000
@@ -23,7 +23,7 @@ OPTIMISATION = Optimisation(
     ema=0.98,
     columns_per_batch=4_000,
     # The released weights lack the auxiliary head: a fresh one would pull at convolutions that are good already.
-    shortcut_weight=0.0,
+    auxiliary_weight=0.0,
 )
 
 
@@ -61,12 +61,11 @@ def describe(recipe: Recipe, lines: int) -> str:
 
 
 def count_lines(recipe: Recipe) -> int:
-    """Lines with a text in the training data of a recipe that starts from a model.
+    """Return the number of lines with a text in the training data of a recipe that starts from a model.
 
     Raises:
         HwrError: the model or the data cannot be opened, or do not fit each other.
     """
-    info = read_info(Path(recipe.init_from))
-    wanted = Normalised(info.normalisation, info.normalisation_version, info.height)
-    sources = [source for item in recipe.train for source in open_sources(Path(item.path), wanted, "train", item.set)]
-    return sum(1 for source in sources for text in source.texts() if text)
+    height = read_info(Path(recipe.init_from)).height
+    stores = [StoreLines(Path(entry.path), height, "train") for entry in recipe.train]
+    return sum(1 for store in stores for text in store.texts() if text)

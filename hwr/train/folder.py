@@ -6,6 +6,7 @@ Everything but the log is written to a temporary file and renamed.
 import io
 import json
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,25 +25,27 @@ from hwr.train.schedule import Progress, in_decay
 
 BEST, LAST, TRUNK = "best.safetensors", "last.safetensors", "trunk.safetensors"
 RESUME, TRUNK_RESUME = "resume.pt", "trunk.pt"
-METRICS, RECIPE = "metrics.jsonl", "recipe.toml"
-STATE_VERSION = 2
+METRICS, RECIPE, CACHE = "metrics.jsonl", "recipe.toml", "cache"
+STATE_VERSION = 3
 
 
 class RunFolder:
-    """Paths, reads and writes of one run. What is not in here lets a full disk pass; see `hwr.train.folder`."""
+    """The files of one run: paths, reads and writes; `Saver` is for writes that may fail."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def refuse_if_used(self) -> None:
-        """Raises:
-        OutputError: the folder holds a run already.
+        """Refuse a folder with a run in it.
+
+        Raises:
+            OutputError: the folder holds a run already.
         """
         if (self.path / RESUME).exists():
-            raise OutputError(f"{self.path}: holds a run already; go on with --resume, or take another folder")
+            raise OutputError(f"{self.path}: holds a run already; continue it with --resume, or choose another folder")
 
     def start(self, recipe: Recipe) -> None:
-        """Make the folder, keep the recipe, and remove what a process that was killed in a save had left.
+        """Make the folder, write the recipe, and remove what a process that was killed in a save had left.
 
         Raises:
             OutputError: it cannot be written.
@@ -55,7 +58,7 @@ class RunFolder:
                     leftover.unlink()
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file; the old one stays whole until the new one is.
+        """Write a file; the old one stays until the new one is complete.
 
         Raises:
             OutputError: the folder cannot be written, the disk is full.
@@ -63,37 +66,38 @@ class RunFolder:
         with atomic_write(self.path / name) as temporary:
             temporary.write_bytes(data)
 
+    def remove_cache(self) -> None:
+        """Remove the cached lines, which a complete run does not need any more."""
+        shutil.rmtree(self.path / CACHE, ignore_errors=True)
+
     def load_state(self, name: str) -> dict[str, Any]:
-        """Read a resume state, of this version or an earlier one.
+        """Read a resume state.
 
         Raises:
-            InputError: missing, damaged, or of a later version.
+            InputError: missing, damaged, or of another version.
         """
         path = self.path / name
         if not path.exists():
-            raise InputError(f"{path}: no such file; there is no run to go on with")
+            raise InputError(f"{path}: no such file; there is no run to resume")
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             version = state.get("version")
-        except Exception as error:  # torch names many kinds; each means that the file is not usable
+        except Exception as error:  # torch raises many kinds; each means that the file is not usable
             raise InputError(
-                f"{path}: the resume state is damaged ({type(error).__name__}){self.way_on(name)}"
+                f"{path}: the resume state is damaged ({type(error).__name__}){self.recovery_hint(name)}"
             ) from None
-        if version not in range(1, STATE_VERSION + 1):
+        if version != STATE_VERSION:
             raise InputError(
-                f"{path}: resume state of version {version}; this hwr reads versions 1 to {STATE_VERSION}: "
-                f"install a newer hwr{self.way_on(name)}"
+                f"{path}: written by another version of hwr (state {version}, this one reads {STATE_VERSION})"
+                f"{self.recovery_hint('')}"
             )
-        try:
-            return upgraded(state)
-        except KeyError as error:
-            raise InputError(f"{path}: the resume state lacks {error}{self.way_on(name)}") from None
+        return state
 
-    def way_on(self, name: str) -> str:
-        """What can be done without the state `name`, as the end of a message."""
+    def recovery_hint(self, name: str) -> str:
+        """Return what can be done without the state `name`, as the end of a message; "": without any state."""
         ways = []
-        if name != TRUNK_RESUME and (self.path / TRUNK_RESUME).exists():
-            ways.append(f"copy {TRUNK_RESUME} to {name} to go on from before the decay")
+        if name not in (TRUNK_RESUME, "") and (self.path / TRUNK_RESUME).exists():
+            ways.append(f"copy {TRUNK_RESUME} to {name} to resume from before the decay")
         for weights in (LAST, TRUNK, BEST):
             if (self.path / weights).exists():
                 ways.append(f"start a new run with --init-from {self.path / weights}")
@@ -108,7 +112,7 @@ class RunFolder:
         """
         path = self.path / METRICS
         try:
-            with path.open("ab", buffering=0) as file:  # a buffer would try once more when it is closed
+            with path.open("ab", buffering=0) as file:  # a buffer would try again when it is closed
                 before = os.fstat(file.fileno()).st_size
                 rest = memoryview(lines.encode())
                 try:
@@ -120,50 +124,46 @@ class RunFolder:
         except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
 
-    def cut_log(self, step: int) -> None:
-        """Drop events after `step`: work that a killed run had logged but not saved."""
+    def truncate_log(self, step: int) -> int:
+        """Drop events after `step`, which a killed run had logged but not saved; return the number of damaged lines.
+
+        Damaged lines are dropped as well.
+        """
         path = self.path / METRICS
         if not path.exists():
-            return
-        kept = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                if json.loads(line).get("step", 0) <= step:
-                    kept.append(line)
-            except json.JSONDecodeError:
-                continue
+            return 0
+        lines = path.read_bytes().decode("utf-8", errors="replace").split("\n")
+        events = [(line, _step_of(line)) for line in lines if line]
+        kept = [line for line, at in events if at is not None and at <= step]
         with atomic_write(path) as temporary:
             temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        return sum(at is None for _, at in events)
+
+
+def _step_of(line: str) -> int | None:
+    """Return the step of an event of the log; None for a damaged line."""
+    if "\N{REPLACEMENT CHARACTER}" in line:
+        return None
+    try:
+        step = json.loads(line).get("step", 0)
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return step if isinstance(step, int) else None
 
 
 def state_bytes(state: dict[str, Any]) -> bytes:
-    """A resume state as a file that `torch.load(weights_only=True)` reads."""
-    # Through memory: torch's own writer says of a full disk "unexpected pos" and hides the error of the system.
+    """Return a resume state as a file that `torch.load(weights_only=True)` reads."""
+    # Through memory: torch's own writer reports a full disk as "unexpected pos" and hides the error of the system.
     buffer = io.BytesIO()
     torch.save(state | {"version": STATE_VERSION}, buffer)
     return buffer.getvalue()
-
-
-def upgraded(state: dict[str, Any]) -> dict[str, Any]:
-    """A state of any version in the form of this one.
-
-    Version 1 was of one process with one AdamW.
-
-    Raises:
-        KeyError: it is not complete.
-    """
-    if state["version"] == 1:
-        cuda: list[Tensor] = state.get("random_cuda", [])
-        random = [{"cpu": state["random"], "cuda": cuda[0] if len(cuda) == 1 else None}]
-        state = state | {"optimiser": [state["optimiser"]], "random": random}
-    return state
 
 
 class Saver:
     """Writes the files of a run. What cannot be written is kept in memory and tried again with the next save.
 
     Args:
-        tell: hears of a save that failed, once for each time that saves begin to fail.
+        tell: receives a message about a failed save, once for each series of failures.
         writes: False in the processes that write nothing.
     """
 
@@ -174,13 +174,13 @@ class Saver:
         self._failing = False
 
     def save_state(self, name: str, state: dict[str, Any]) -> None:
-        """Keep a resume state."""
+        """Save a resume state."""
         if self.writes:
             self._waiting[name] = state_bytes(state)
             self._try()
 
     def save_model(self, name: str, weights: dict[str, Tensor], info: ModelInfo, with_auxiliary: bool = False) -> None:
-        """Keep a model file."""
+        """Save a model file."""
         if self.writes:
             self._waiting[name] = model_bytes(weights, info, with_auxiliary=with_auxiliary)
             self._try()
@@ -195,7 +195,7 @@ class Saver:
         """Write what is still waiting.
 
         Raises:
-            OutputError: it cannot be written; now it is lost.
+            OutputError: it it cannot be written, and is lost.
         """
         if error := self._write_waiting():
             raise error
@@ -206,10 +206,10 @@ class Saver:
             self._failing = self._failing and log_only
         elif not self._failing:
             self._failing = True
-            self.tell(f"{error}; training goes on, the save before stays, and every save tries again: make room")
+            self.tell(f"{error}; training continues, the previous save stays, and every save tries again: make room")
 
     def _write_waiting(self) -> OutputError | None:
-        """Write all that waits; the first failure."""
+        """Write everything that is waiting; return the first failure."""
         failure = self._write_log()
         for name, data in list(self._waiting.items()):
             try:
@@ -230,35 +230,35 @@ class Saver:
         return None
 
 
-def go_on(run: RunFolder, trainer: Trainer, recipe: Recipe, characters: str) -> list[str]:
-    """Put the saved state into `trainer`; what people should know of it.
+def restore(run: RunFolder, trainer: Trainer, recipe: Recipe, characters: str) -> list[str]:
+    """Load the saved state into `trainer`; return messages for people.
 
-    A run that was made longer after its learning rate had begun to fall goes on from its trunk.
+    A run that was made longer after its learning rate had begun to fall resumes from its trunk.
 
     Raises:
-        InputError: the state is missing, damaged, of a later version, of another network or of other characters.
+        InputError: the state is missing, damaged, of another version, of another network or of other characters.
     """
     state = run.load_state(RESUME)
     if state.get("alphabet", characters) != characters:
         raise InputError(
             f"{run.path}: the characters of the training data are not those that this run began with; "
-            f"go on with the same data, or start a new run with --init-from {run.path / LAST}"
+            f"resume with the same data, or start a new run with --init-from {run.path / LAST}"
         )
     try:
-        state, told, back = _before_decay(run, state, recipe)
-        told += trainer.load_state(state)
+        state, messages, back = _before_decay(run, state, recipe)
+        messages += trainer.load_state(state)
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
-            f"{run.path}: the saved state does not fit this recipe or this hwr ({str(error).splitlines()[0]})"
-            f"{run.way_on(RESUME)}"
+            f"{run.path}: the saved state does not fit this recipe ({str(error).splitlines()[0]})"
+            f"{run.recovery_hint(RESUME)}"
         ) from None
     if back:
         trainer.progress.trunk_saved = False
-    return told
+    return messages
 
 
 def _before_decay(run: RunFolder, state: dict[str, Any], recipe: Recipe) -> tuple[dict[str, Any], list[str], bool]:
-    """The state to go on from, what to tell, and whether it lies before a decay that is left behind."""
+    """Return the state to resume from, messages, and whether it is from before a decay that is undone."""
     progress = Progress(**state["progress"])
     if not progress.trunk_saved:
         return state, [], False
@@ -266,9 +266,9 @@ def _before_decay(run: RunFolder, state: dict[str, Any], recipe: Recipe) -> tupl
         trunk = run.load_state(TRUNK_RESUME)
     except InputError as error:
         again = not in_decay(progress.share(recipe), recipe.optimisation)
-        return state, [f"{error}; going on from {RESUME}"], again
+        return state, [f"{error}; resuming from {RESUME}"], again
     # However little is added: at the end of the decay the weights have settled, and a rate that rises again would only
     # shake them.
     if in_decay(Progress(**trunk["progress"]).share(recipe), recipe.optimisation):
         return state, [], False
-    return trunk, ["the run was lengthened: going on from the trunk, before the learning rate fell"], True
+    return trunk, ["the run was lengthened: resuming from the trunk, before the learning rate fell"], True

@@ -1,7 +1,7 @@
 """Passes through the network as CUDA graphs.
 
-A recurrent layer is thousands of tiny kernels, and a processor starts them more slowly than a card runs them. A graph
-holds the kernels of a whole pass, forward or backward, and starts them at once. It holds for one shape of batch.
+A recurrent layer is thousands of tiny kernels, and a processor starts them more slowly than a GPU runs them. A graph
+holds the kernels of a whole pass, forward or backward, and starts them at once. It fits one shape of batch.
 """
 
 import threading
@@ -12,27 +12,27 @@ import torch
 from torch import Tensor, nn
 
 from hwr.model.network import Network
-from hwr.train.distributed import ForwardPass
+from hwr.train.processes import ForwardPass
 
 Pass = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
 
 RECORDED_AT = 2
-"""A shape is recorded when it comes for the second time: recording takes as long as two passes."""
+"""A shape is recorded when it comes for the second time: recording costs two passes."""
 
-MOST_GRAPHS = 100
-"""Shapes that are recorded at most. A graph takes the memory of the gradients and of its batch."""
+MAX_GRAPHS = 100
+"""Limit of recorded shapes: a graph takes the memory of the gradients and of its batch."""
 
 recording = threading.Lock()
-"""Held while a graph is recorded, and by a thread while it works on the card: the one must not see the other."""
+"""Held while a graph is recorded, and by a thread while it works on the GPU: neither may see the other."""
 
 
 class GraphedPass:
-    """`Network.run` in training, through graphs where the shape has come before.
+    """`Network.forward_with_auxiliary` in training, through a graph if the shape has come before.
 
     Args:
         plain: the pass without graphs.
         autocast: makes the context in which passes run, without its cache of weights.
-        tell: hears why graphs are given up, if they are; training goes on without.
+        tell: receives the reason if graphs are given up; training continues without.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class GraphedPass:
 
     def _worth_recording(self, shape: torch.Size) -> bool:
         self._seen[shape] += 1
-        return not self._given_up and self._seen[shape] >= RECORDED_AT and len(self._graphs) < MOST_GRAPHS
+        return not self._given_up and self._seen[shape] >= RECORDED_AT and len(self._graphs) < MAX_GRAPHS
 
     def _record(self, ink: Tensor, spans: Tensor) -> nn.Module | None:
         # One memory for all graphs: they never run at once, and nothing of one is needed when the next one runs.
@@ -73,7 +73,7 @@ class GraphedPass:
         except RuntimeError as error:
             self._given_up = True
             self._graphs.clear()
-            self._tell(f"CUDA graphs cannot be recorded, training goes on without: {str(error).splitlines()[0]}")
+            self._tell(f"CUDA graphs cannot be recorded, training continues without: {str(error).splitlines()[0]}")
             return None
         self._graphs[ink.shape] = module
         return module

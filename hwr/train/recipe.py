@@ -1,4 +1,4 @@
-"""A training run as data: every setting of `hwr train`, read from TOML and written back complete."""
+"""The recipe of a training run: every setting of `hwr train`, read from TOML and written back complete."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,14 +17,10 @@ Fraction = Annotated[float, Range(0, below=1)]
 
 @dataclass(frozen=True)
 class TrainingSet(Settings):
-    """A line store, a Parquet file, or a bundle (folder or shard) and how often an epoch sees it.
-
-    `set` names one set of a bundle folder; without it all its sets are taken. `licence` is stated in the model.
-    """
+    """A line store (a folder or a Parquet file), how often an epoch sees it, and the licence to state in the model."""
 
     path: str
     weight: Annotated[float, Range(0)] = 1.0
-    set: str = ""
     licence: str = ""
 
     def __post_init__(self) -> None:
@@ -37,7 +33,17 @@ class TrainingSet(Settings):
 class Optimisation(Settings):
     """Muon or AdamW with warm-up, a constant rate, and a decay over the last part of the run.
 
-    With muon, kernels and recurrent matrices take `momentum`; all other weights take AdamW and its `betas`.
+    With muon, kernels and recurrent matrices use `momentum`; all other weights use AdamW and its `betas`.
+
+    Attributes:
+        decay_share: last part of the run, in which the learning rate falls; before it the trunk is saved.
+        ema: memory of the running average of the weights.
+        auxiliary_weight: weight of the auxiliary head's loss; 0: no auxiliary head.
+        span_time_steps: longest span of time steps that is hidden from the recurrent layers; 0: none.
+        time_steps_per_span: one hidden span for every this many time steps.
+        width_jitter: bounds of the logarithm of the factor by which a line is stretched.
+        relax_share: last part of the run, in which augmentation, dropout and hidden spans weaken linearly, to
+            `relax_to` times their strength.
     """
 
     optimiser: Literal["muon", "adamw"] = "muon"
@@ -46,31 +52,32 @@ class Optimisation(Settings):
     betas: tuple[Fraction, Fraction] = (0.9, 0.98)
     weight_decay: Annotated[float, Range(0)] = 0.01
     warm_up_steps: Count = 200
-    decay_share: Fraction = 0.2  # of the run; before it the trunk is kept
+    decay_share: Fraction = 0.2
     clip_norm: Positive = 2.0
     ema: Fraction = 0.999
     columns_per_batch: Annotated[int, Range(1)] = 14_000
-    shortcut_weight: Annotated[float, Range(0)] = 0.15
-    span_steps: Count = 7  # longest run of time steps that is hidden; 0: none
-    steps_per_span: Annotated[int, Range(1)] = 60  # one hidden run for so many time steps
-    width_jitter: Annotated[Pair, Range(-2, 2)] = (-0.25, 0.2)  # logarithm of the factor
+    auxiliary_weight: Annotated[float, Range(0)] = 0.15
+    span_time_steps: Count = 7
+    time_steps_per_span: Annotated[int, Range(1)] = 60
+    width_jitter: Annotated[Pair, Range(-2, 2)] = (-0.25, 0.2)
+    relax_share: Fraction = 0.0
+    relax_to: Share = 0.0
 
 
 @dataclass(frozen=True)
 class Synthesis(SynthOptions):
-    """Synthetic lines made while a run goes on, mixed into every pool.
+    """Synthetic lines made during a run, mixed into every pool.
 
     Attributes:
         share_start, share_end: share of synthetic lines among all lines seen, before and after it changes. Between
-            `change_start` and `change_end`, parts of the run from 0 to 1, it goes linearly from one to the other.
-        share_decay: the share in the part of the run in which the learning rate falls.
-        characters: characters that synthetic lines may have beside those of the training sets. Without training sets
+            `change_start` and `change_end`, parts of the run from 0 to 1, it changes linearly.
+        share_decay: the share while the learning rate falls.
+        characters: characters that synthetic lines may have besides those of the training sets. Without training sets
             and without this, all that the sources have.
         licence: of texts, fonts, strokes and words; stated in the model.
-        workers: processes that make the lines; 0: the trainer makes them itself. The lines are the same.
 
     Raises:
-        UsageError: a share or a part of the run outside 0..1, the change ends before it starts, too few workers.
+        UsageError: a share or a part of the run outside 0..1, or the change ends before it starts.
     """
 
     share_start: Share = 0.5
@@ -80,7 +87,6 @@ class Synthesis(SynthOptions):
     share_decay: Share = 0.0
     characters: str = ""
     licence: str = ""
-    workers: Annotated[int, Range(0, 64)] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,7 +94,7 @@ class Synthesis(SynthOptions):
             raise UsageError(f"change_start = {self.change_start} is after change_end = {self.change_end}")
 
     def share(self, progress: float, decaying: bool) -> float:
-        """Share of synthetic lines at `progress` through the run, 0 to 1."""
+        """Return the share of synthetic lines at `progress` through the run, 0 to 1."""
         if decaying:
             return self.share_decay
         length = self.change_end - self.change_start
@@ -101,20 +107,22 @@ class Recipe(Settings):
     """Everything that decides what a run learns.
 
     Attributes:
-        train, validation: data sets. Validation names Parquet files, stores (their `val` split) or bundles.
-        hold_out: without validation sets, this share of the training lines is put aside to validate on.
-        preset, spec: the network; `spec` wins and may hold `{classes}`.
+        train, validation: data sets; of a store to validate on, the split `val` is read.
+        hold_out: without validation sets, this share of the training lines is held out to validate on.
+        preset, spec: the network; `spec` wins and may contain `{classes}`.
         init_from: a model file whose weights are the start.
         alphabet: of that model: keep it, extend it by new characters of the data, or replace it by those of the data.
-        minutes: length of the run in minutes spent in steps; `lines` counts lines seen. What is reached first ends it.
-        exclude: lines with one of these characters are left out.
-        precision: auto takes bf16 where the processor or card has units for it.
-        validation_lines: at most so many lines of each set during the run; the last validation takes all.
-        patience: so many validations without progress of the mean CER end the run early; 0: never.
-        keep_lines: keep the decoded lines of the training sets in memory, about 1 GiB for 40,000: a card would wait
-            for them to be decoded anew in every epoch.
+        minutes: length of the run in minutes spent in steps; `lines` counts lines seen. The first limit reached ends
+            the run.
+        exclude: lines with one of these characters are passed over.
+        precision: auto uses bf16 where the processor or the GPU has units for it.
+        threads: CPU threads of all processes on a machine together; 0: torch decides.
+        validation_lines: lines of each set in a validation during the run; the last validation reads all.
+        patience: this many validations without progress of the mean CER end the run early; 0: never.
+        cache: normalise all lines once, in files of the run folder; otherwise each time they are needed.
+        workers: processes that build batches and make synthetic lines; 0: the main process; -1: chosen by the machine.
         graphs: on CUDA, record the passes of recurring shapes of large batches and replay them.
-        synthesis: lines made while the run goes on; None: none.
+        synthesis: lines made during the run; None: none.
     """
 
     train: tuple[TrainingSet, ...] = ()
@@ -136,11 +144,19 @@ class Recipe(Settings):
     save_minutes: Positive = 3.0
     validation_lines: Annotated[int, Range(1)] = 300
     patience: Count = 0
-    keep_lines: bool = False
+    cache: bool = True
+    workers: Annotated[int, Range(-1, 64)] = -1
     graphs: bool = False
     optimisation: Optimisation = field(default_factory=Optimisation)
     augment: AugmentOptions = field(default_factory=AugmentOptions)
     synthesis: Synthesis | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.graphs and self.optimisation.relax_share:
+            raise UsageError(
+                "graphs and relax_share do not go together: a graph keeps the dropout it was recorded with"
+            )
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -154,7 +170,7 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def moved(sets: Sequence[TrainingSet], paths: Sequence[Path]) -> tuple[TrainingSet, ...]:
-    """Data sets at `paths`; one that is called as in `sets` keeps its weight and licence."""
+    """Return the data sets at `paths`; one with the name of one of `sets` keeps its weight and licence."""
     known: dict[str, list[TrainingSet]] = {}
     for entry in sets:
         known.setdefault(Path(entry.path).name, []).append(entry)
@@ -164,7 +180,7 @@ def moved(sets: Sequence[TrainingSet], paths: Sequence[Path]) -> tuple[TrainingS
 
 
 def override(recipe: Recipe, **changes: Any) -> Recipe:
-    """`recipe` with the changes that are not None; `learning_rate` goes where it belongs."""
+    """Return `recipe` with the changes that are not None, `learning_rate` among them."""
     given = {key: value for key, value in changes.items() if value is not None}
     if "learning_rate" in given:
         given["optimisation"] = replace(recipe.optimisation, learning_rate=given.pop("learning_rate"))

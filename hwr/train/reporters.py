@@ -1,38 +1,50 @@
-"""What a run tells, line by line, and how it is asked to stop."""
+"""Messages of a run for people, and the signals by which they stop it."""
 
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from hwr.train.validate import SetResult
 
+STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Those that the system knows; SIGHUP comes when a terminal is closed."""
+
+
+class Reporter(Protocol):
+    """Receives messages and figures of a run."""
+
+    def message(self, text: str) -> None: ...
+
+    def progress(self, figures: dict[str, Any]) -> None: ...
+
+    def validation(self, results: Sequence[SetResult], figures: dict[str, Any]) -> None: ...
+
 
 class PlainReporter:
-    """One line for each message, for logs and for machines without rich."""
+    """Prints lines, for logs and pipes."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
 
     def message(self, text: str) -> None:
-        """Say something once."""
+        """Print a line."""
         print(text, file=self.stream, flush=True)
 
     def progress(self, figures: dict[str, Any]) -> None:
-        """Where the run stands."""
-        left = figures["minutes_left"]
-        loss = figures["loss"]
+        """Print the state of the run."""
+        left, loss = figures["minutes_left"], figures["loss"]
         self.message(
             f"{figures['share']:6.1%}  step {figures['step']:,}  lines {figures['lines']:,}  "
-            f"loss {'-' if loss is None else f'{loss:.3f}'}  {figures['lines_per_second']:.0f} lines/s  "
-            f"{'?' if left is None else f'{left:.0f}'} min left"
+            f"loss {'-' if loss is None else f'{loss:.3f}'}  {short(figures['lines_per_second'])} lines/s  "
+            f"{'?' if left is None else short(left)} min left"
             + (f"  {figures['non_finite']} steps without a finite loss" if figures["non_finite"] else "")
         )
 
     def validation(self, results: Sequence[SetResult], figures: dict[str, Any]) -> None:
-        """CER of each set, with a truth and a reading."""
+        """Print the CER of each set, with a truth and a reading."""
         for result in results:
             self.message(f"  {result.name}: CER {result.errors.rate:.4f} on {result.lines} lines")
             for truth, reading in result.samples[:1]:
@@ -40,21 +52,26 @@ class PlainReporter:
 
 
 class SilentReporter:
-    """Says nothing: of several processes only the first one talks."""
+    """Says nothing: of several processes only the first one reports."""
 
     def message(self, text: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def progress(self, figures: dict[str, Any]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def validation(self, results: Sequence[SetResult], figures: dict[str, Any]) -> None:
-        """Nothing."""
+        """Do nothing."""
+
+
+def short(number: float) -> str:
+    """Return a number with a decimal if it is below 10."""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
 
 
 @contextmanager
 def stop_on_signal(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
-    """Yield a function that is true once Ctrl-C or SIGTERM has come; a second Ctrl-C ends at once."""
+    """Yield a function that is true once Ctrl-C, SIGTERM or SIGHUP has come; a second Ctrl-C ends at once."""
     stopped = False
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -62,11 +79,13 @@ def stop_on_signal(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
         if stopped and number == signal.SIGINT:
             raise KeyboardInterrupt
         stopped = True
-        # A signal that falls into a write to the same stream finds it in use; the message is then not worth a failure.
-        with suppress(RuntimeError):
+        # A signal that arrives during a write to the same stream finds it in use, or the terminal is gone: the message
+        # is then not worth a failure.
+        with suppress(RuntimeError, OSError):
             tell("stopping after this step; everything is saved (Ctrl-C again: at once, back to the last save)")
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
+    previous = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield lambda: stopped
     finally:

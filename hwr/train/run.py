@@ -1,50 +1,43 @@
-"""One run from recipe to released model: opens the data, builds the network, validates, saves, resumes."""
+"""One training run, from recipe to model: opens the data, builds the network, logs, validates, saves, resumes."""
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
+from hwr import __version__
 from hwr.line import NORMALISATION
 from hwr.model.export import export_graph
 from hwr.model.info import ModelInfo
 from hwr.model.network import count_parameters
-from hwr.train.batches import Planner, Skipped
-from hwr.train.datasets import open_run_data, training_texts
-from hwr.train.device import Device, choose_device, hardware
-from hwr.train.distributed import ALONE, Processes
-from hwr.train.folder import BEST, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder, Saver, go_on
-from hwr.train.loop import StepReport, Trainer, seed_process
+from hwr.train.batches import PoolBuilder
+from hwr.train.datasets import open_run_data, training_texts, with_cache, with_held_out
+from hwr.train.device import choose_device, hardware
+from hwr.train.folder import BEST, CACHE, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder, Saver, restore
+from hwr.train.loading import describe_counts, load_batches
+from hwr.train.loop import StepReport, Trainer
+from hwr.train.processes import ALONE, Processes
 from hwr.train.recipe import Recipe
+from hwr.train.reporters import Reporter
 from hwr.train.schedule import Progress
-from hwr.train.start import begin
+from hwr.train.start import initial_model
 from hwr.train.validate import SetResult, validate
 
 LOG_SECONDS = 20.0
-"""Seconds in steps between two lines of the log."""
+"""Seconds in steps between two entries of the log."""
 
 PLATEAU_BLANK_SHARE = 0.95
 """This share of empty readings is the blank plateau."""
 
 
-class Reporter(Protocol):
-    """Where a run tells a person what it does."""
-
-    def message(self, text: str) -> None: ...
-
-    def progress(self, figures: dict[str, Any]) -> None: ...
-
-    def validation(self, results: Sequence[SetResult], figures: dict[str, Any]) -> None: ...
-
-
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended."""
+    """The end of a run: `finished` unless it was stopped."""
 
     finished: bool
     model: Path
@@ -62,10 +55,10 @@ def train(
     note: str = "",
     deadline: float | None = None,
 ) -> RunResult:
-    """Train as `recipe` says and keep everything in `folder`. `note` is told to people once all is ready.
+    """Train as `recipe` says and keep everything in `folder`. `note` is a message for when everything is ready.
 
-    All steps are done after `deadline` minutes from now, whatever waiting, validation and saving cost: where less time
-    is left than the recipe has, the run is as far as the rest allows, and its learning rate falls in time.
+    With `deadline` all steps are done this many minutes from now, including waiting, validation and saving: if less
+    time is left than the recipe has, the run counts as further on, and its learning rate falls in time.
 
     `last.safetensors` is the running average of the weights at the end, `best.safetensors` the one with the lowest mean
     validation CER, `trunk.safetensors` the one before the learning rate fell.
@@ -74,133 +67,130 @@ def train(
         HwrError: data, recipe, model or folder cannot be used, or the loss stays non-finite.
     """
     ends = None if deadline is None else time.monotonic() + 60 * deadline
-    session = Session(recipe, folder, reporter, command, processes)
-    session.trainer.deadline = ends
-    try:
-        session.prepare(resume)
-        if note:
-            reporter.message(note)
-        session.validate_start()
-        finished = session.trainer.run(session, stop)
-        session.finish(finished)
-    finally:
-        session.close()
+    run = Run(recipe, folder, reporter, command, processes)
+    run.trainer.deadline = ends
+    run.prepare(resume)
+    if note:
+        reporter.message(note)
+    run.validate_start()
+    finished = run.train(stop)
+    run.finish(finished)
     model = folder / (BEST if (folder / BEST).exists() else LAST)
     if finished and processes.first and find_spec("onnx") is not None:
         export_graph(model, model.with_suffix(".onnx"))
-    return RunResult(finished, model, session.trainer.progress)
+    return RunResult(finished, model, run.trainer.progress)
 
 
-def dry_run(
-    recipe: Recipe, folder: Path, reporter: Reporter, resume: bool = False, processes: Processes = ALONE
-) -> str:
-    """What the run would cost, as a table; nothing is written. See `hwr.train.cost`.
+class Run:
+    """A run: data, trainer and folder. Observes the loop: logs, validates, saves.
 
-    Raises:
-        HwrError: data, recipe, model or state cannot be used.
+    Attributes:
+        data: without a cache and without lines held out until `prepare`.
     """
-    from hwr.train.cost import cost_table, measure_cost
-
-    session = Session(recipe, folder, reporter, "", processes)
-    try:
-        if resume:
-            for message in go_on(session.run, session.trainer, recipe, session.alphabet.characters):
-                reporter.message(message)
-        return cost_table(measure_cost(session), recipe)
-    finally:
-        session.close()
-
-
-class Session:
-    """Observes the loop: logs, validates, saves."""
 
     def __init__(
         self, recipe: Recipe, folder: Path, reporter: Reporter, command: str = "", processes: Processes = ALONE
     ) -> None:
-        self.recipe, self.run, self.reporter, self.command = recipe, RunFolder(folder), reporter, command
+        self.recipe, self.folder, self.reporter, self.command = recipe, RunFolder(folder), reporter, command
         self.processes = processes
-        self.files = Saver(self.run, reporter.message, processes.first)
-        self.device: Device = choose_device(recipe.precision, recipe.threads, processes)
+        self.files = Saver(self.folder, reporter.message, processes.first)
+        self.device = choose_device(recipe.precision, recipe.threads, processes)
         torch.manual_seed(recipe.seed)
-        tell = reporter.message
-        self.start = begin(self._where_it_starts(), lambda height: training_texts(recipe, height, tell))
+        self.start = initial_model(self._start_recipe(), lambda height: training_texts(recipe, height))
         network, self.alphabet = self.start.network, self.start.alphabet
-        self.data = open_run_data(recipe, network.height, self.alphabet, tell, processes)
-        try:
-            self._trained_on = self.data.facts()
-            self.trainer = self._trainer()
-        except BaseException:
-            self.close()
-            raise
+        self.data = open_run_data(recipe, network.height, self.alphabet, reporter.message)
+        self._trained_on = {item.source.name: item.facts for item in self.data.training}
+        self.trainer = Trainer(network, recipe, self.device, processes, reporter.message)
         self._losses: deque[float] = deque(maxlen=100)
         self._speed: deque[StepReport] = deque(maxlen=100)
         self._logged = 0.0
         self._before: float | None = None
+        self._told_passed_over = False
 
-    def _trainer(self) -> Trainer:
-        """The network with its plan, before the first step."""
-        recipe, network, processes = self.recipe, self.start.network, self.processes
-        planner = Planner(
-            [item.source for item in self.data.training],
-            [item.weight for item in self.data.training],
-            self.alphabet,
-            network.stride,
-            recipe.optimisation,
-            recipe.seed,
-            recipe.exclude,
-            self.data.synthetic,
-            processes,
-        )
-        trainer = Trainer(network, planner, recipe, self.device, processes, self.reporter.message)
-        if processes.count > 1:
-            seed_process(recipe.seed, processes)  # not the same dropout in each
-        return trainer
+    @property
+    def progress(self) -> Progress:
+        """The progress of the trainer."""
+        return self.trainer.progress
 
-    def _where_it_starts(self) -> Recipe:
-        """The recipe; if the model that the run began with is gone, its own last model takes the place."""
-        last = self.run.path / LAST
-        if not self.recipe.init_from or Path(self.recipe.init_from).exists() or not (self.run.path / RESUME).exists():
+    def _start_recipe(self) -> Recipe:
+        """Return the recipe; if the model that the run began with is gone, its own last model replaces it."""
+        last = self.folder.path / LAST
+        init_from = self.recipe.init_from
+        if not init_from or Path(init_from).exists() or not (self.folder.path / RESUME).exists():
             return self.recipe
         return replace(self.recipe, init_from=str(last), alphabet="keep") if last.exists() else self.recipe
 
     def prepare(self, resume: bool) -> None:
-        """Make the run folder, or go on from its state; a lengthened run goes on from its trunk."""
-        told = []
+        """Make the run folder, or restore its state, and cache the lines.
+
+        Raises:
+            HwrError: the state or the folder cannot be used, a store is corrupt, or there is no room for the cache.
+        """
+        messages = []
         if resume:
             # First, so that a state or recipe that does not fit leaves the folder as it is.
-            told = go_on(self.run, self.trainer, self.recipe, self.alphabet.characters)
+            messages = restore(self.folder, self.trainer, self.recipe, self.alphabet.characters)
         else:
-            self.run.refuse_if_used()
-        progress = self.trainer.progress
-        machine = hardware(self.device, self.processes)
+            self.folder.refuse_if_used()
         if self.processes.first:
-            self.run.start(self.recipe)
-            self.run.cut_log(progress.step)
+            self.folder.start(self.recipe)
+            damaged = self.folder.truncate_log(self.progress.step)
+            messages += [f"{damaged} damaged lines of the log were removed"] * (damaged > 0)
+        self.open_data()
+        self._log_start(messages)
+
+    def open_data(self, cache: bool = True) -> None:
+        """Cache the lines if the recipe says so, and hold some out to validate on."""
+        if cache and self.recipe.cache:
+            folder, tell = self.folder.path / CACHE, self.reporter.message
+            self.processes.first_alone(lambda: with_cache(self.data, folder, tell))
+            self.data = with_cache(self.data, folder, tell, writes=False)
+        self.data = with_held_out(self.data, self.recipe)
+
+    def _log_start(self, messages: Sequence[str]) -> None:
+        progress = self.progress
         self.files.log({"event": "session", "step": progress.step, "lines": progress.lines} | self._versions())
-        for message in told:
+        for message in messages:
             self.reporter.message(message)
         self.reporter.message(
             f"{count_parameters(self.trainer.network):,} weights, {self.alphabet.classes} classes, "
-            f"{machine}, {self.device.precision}, "
+            f"{hardware(self.device, self.processes)}, {self.device.precision}, "
             f"{len(self.data.training)} training sets, {len(self.data.validation)} validation sets"
-            + (f"; going on at step {progress.step}, {progress.lines:,} lines seen" if progress.step else "")
+            + (f"; resuming at step {progress.step}, {progress.lines:,} lines seen" if progress.step else "")
         )
         if self.start.message:
             self.reporter.message(self.start.message)
         if not self.data.validation:
-            self.reporter.message(f"no validation data: no CER is measured, and {LAST} is the model; --val names some")
+            self.reporter.message(f"no validation data: no CER is measured, and {LAST} is the model; --val adds some")
 
-    def close(self) -> None:
-        """End what goes on beside the run."""
-        self.data.close()
+    def builder(self) -> PoolBuilder:
+        """Return what builds the pools of this run."""
+        recipe, data = self.recipe, self.data
+        return PoolBuilder(
+            [item.source for item in data.training],
+            [item.weight for item in data.training],
+            self.alphabet,
+            self.trainer.network.stride,
+            recipe.optimisation,
+            recipe.seed,
+            recipe.exclude,
+            data.synthetic,
+        )
 
-    def _state(self) -> dict[str, Any]:
-        """The trainer's state, and the alphabet that its labels belong to."""
-        return self.trainer.state() | {"alphabet": self.alphabet.characters}
+    def train(self, stop: Callable[[], bool]) -> bool:
+        """Train to the end of the recipe (True) or until `stop()` says so (False); see `Trainer.run`."""
+        before = self.progress.step
+        batches = load_batches(self.builder(), self.progress, self.recipe, self.device.device, self.processes)
+        finished = self.trainer.run(batches, self, stop)
+        if finished and before and self.progress.step == before:
+            self.reporter.message(
+                "nothing was trained: the run has reached its end; give it more --minutes or --lines to continue"
+            )
+        return finished
 
     def validate_start(self) -> None:
-        """Say how well the model that this run starts from reads the validation sets."""
-        progress = self.trainer.progress
+        """Measure how well the model that this run starts from reads the validation sets."""
+        progress = self.progress
         if self.start.base and self.data.validation and not progress.step:
             self.reporter.message("before training:")
             self.validate(0)
@@ -209,16 +199,16 @@ class Session:
                 progress.best = float("inf")  # what follows is measured on fewer lines
 
     def _compare_with_start(self) -> None:
-        """At the end: what the training brought."""
-        after = self.trainer.progress.best
+        after = self.progress.best
         if self._before is not None:
             self.reporter.message(
                 f"mean CER {self._before:.4f} before training, {after:.4f} after"
                 + ("" if after < self._before else ": nothing was gained; keep the old model, or add lines")
             )
 
-    def step(self, report: StepReport, progress: Progress) -> None:
-        """Log now and then."""
+    def after_step(self, report: StepReport) -> None:
+        """Log, validate and save when it is time."""
+        progress = self.progress
         self._losses.append(report.loss)
         self._speed.append(report)
         if progress.seconds - self._logged >= LOG_SECONDS or report.step == 1:
@@ -226,10 +216,23 @@ class Session:
             figures = self.figures()
             self.files.log({"event": "step"} | figures)
             self.reporter.progress(figures)
+        if progress.epoch > 0:
+            self._tell_passed_over()
+        if progress.seconds - progress.last_validation >= 60 * self.recipe.validate_minutes:
+            self._end_early_without_progress(self.validate(self.recipe.validation_lines))
+        if progress.seconds - progress.last_save >= 60 * self.recipe.save_minutes:
+            self.save()
+
+    def _tell_passed_over(self) -> None:
+        """Say once how many lines are not trained on, and why."""
+        counts = describe_counts(Counter(self.progress.passed_over))
+        if counts and not self._told_passed_over:
+            self.reporter.message(f"lines passed over in training: {counts}")
+        self._told_passed_over = True
 
     def figures(self) -> dict[str, Any]:
-        """Where the run stands, for the log and the screen."""
-        progress = self.trainer.progress
+        """Return the state of the run, for the log and the screen."""
+        progress = self.progress
         finite = [loss for loss in self._losses if loss == loss and loss != float("inf")]
         seconds = sum(report.seconds for report in self._speed) or 1.0
         share = min(1.0, progress.share(self.recipe))
@@ -247,17 +250,9 @@ class Session:
             "non_finite": progress.non_finite,
         }
 
-    def due(self, trainer: Trainer) -> None:
-        """Validate and save when it is time."""
-        progress = trainer.progress
-        if progress.seconds - progress.last_validation >= 60 * self.recipe.validate_minutes:
-            self._watch(self.validate(self.recipe.validation_lines))
-        if progress.seconds - progress.last_save >= 60 * self.recipe.save_minutes:
-            self.save()
-
-    def _watch(self, cer: float | None) -> None:
+    def _end_early_without_progress(self, cer: float | None) -> None:
         """End the run early when validations bring no progress any more."""
-        progress, patience = self.trainer.progress, self.recipe.patience
+        progress, patience = self.progress, self.recipe.patience
         if cer is None or progress.trunk_saved or not progress.stalls(cer, patience):
             return
         progress.end_early(self.recipe)
@@ -267,23 +262,22 @@ class Session:
         )
         self.files.log({"event": "early end"} | self.figures())
 
-    def trunk(self, trainer: Trainer) -> None:
-        """Keep the state before the decay."""
+    def before_decay(self) -> None:
+        """Save the state before the decay."""
         self.files.save_state(TRUNK_RESUME, self._state())
-        self.files.save_model(TRUNK, trainer.average.state_dict(), self.info(), with_auxiliary=True)
+        self.files.save_model(TRUNK, self.trainer.average.state_dict(), self.info(), with_auxiliary=True)
         self.reporter.message("the trunk is saved; the learning rate falls from here")
 
     def validate(self, limit: int) -> float | None:
-        """CER of the running average on each validation set; keeps it when the mean is the best so far.
+        """Measure the CER of the running average on each validation set; save it if the mean is the best so far.
 
         Returns:
-            The mean CER; None without validation sets, and on the blank plateau, where it says nothing.
+            The mean CER; None without validation sets, and on the blank plateau, where it means nothing.
         """
-        progress = self.trainer.progress
+        progress, network = self.progress, self.trainer.average
         progress.last_validation = progress.seconds
         if not self.data.validation:
             return None
-        network = self.trainer.average
         autocast = self.device.autocast()
         results = [
             validate(network, source, self.alphabet, limit, autocast, self.processes) for source in self.data.validation
@@ -301,13 +295,13 @@ class Session:
         return None if self._on_plateau(results) else mean
 
     def _on_plateau(self, results: Sequence[SetResult]) -> bool:
-        """True on the blank plateau, which is named."""
+        """Return whether the network is on the blank plateau, and say so."""
         lines = sum(result.lines for result in results)
-        blank = sum(result.blank_lines for result in results)
-        found = lines > 0 and blank / lines >= PLATEAU_BLANK_SHARE
+        empty = sum(result.empty_readings for result in results)
+        found = lines > 0 and empty / lines >= PLATEAU_BLANK_SHARE
         if found:
             self.reporter.message(
-                f"{blank} of {lines} lines are read as empty: the blank plateau, which CTC passes through first. It "
+                f"{empty} of {lines} lines are read as empty: the blank plateau, which CTC passes through first. It "
                 "ends after about 5,000 to 15,000 lines; if it does not, lower the learning rate or start from a "
                 "model (--init-from)"
             )
@@ -315,25 +309,35 @@ class Session:
 
     def save(self) -> None:
         """Write `last.safetensors` and the resume state."""
-        self.trainer.progress.last_save = self.trainer.progress.seconds
+        self.progress.last_save = self.progress.seconds
         self.files.save_model(LAST, self.trainer.average.state_dict(), self.info(), with_auxiliary=True)
         self.files.save_state(RESUME, self._state())
 
+    def _state(self) -> dict[str, Any]:
+        """Return the trainer's state, and the alphabet that its labels belong to."""
+        return self.trainer.state() | {"alphabet": self.alphabet.characters}
+
     def finish(self, finished: bool) -> None:
-        """The last validation, on all lines, and the last save."""
-        if finished and self.trainer.progress.step:
-            # Only figures on all lines compare with each other from here on.
-            self.trainer.progress.best = float("inf")
+        """Run the last validation, on all lines, and the last save; a run that is complete needs no cache any more.
+
+        Raises:
+            OutputError: something could not be saved.
+        """
+        self._tell_passed_over()
+        if finished and self.progress.step:
+            # From here on, only figures on all lines compare with each other.
+            self.progress.best = float("inf")
             self.validate(0)
             self._compare_with_start()
         self.save()
-        self.files.log({"event": "end" if finished else "stopped"} | self.figures() | asdict(self.skipped))
+        event = {"event": "end" if finished else "stopped", "passed_over": self.progress.passed_over}
+        self.files.log(event | self.figures())
         self.files.finish()
+        if finished and self.processes.first:
+            self.folder.remove_cache()
 
     def _versions(self) -> dict[str, str]:
-        """What the run computes on, and with."""
-        from hwr import __version__
-
+        """Return the machine and the software of the run."""
         return {
             "hardware": hardware(self.device, self.processes),
             "precision": self.device.precision,
@@ -341,21 +345,15 @@ class Session:
             "torch": torch.__version__,
         }
 
-    @property
-    def skipped(self) -> Skipped:
-        """Counts of the lines that were passed over."""
-        return self.trainer.planner.skipped
-
     def _synthetic_facts(self) -> dict[str, Any]:
-        """What the model states of synthetic lines."""
         if self.recipe.synthesis is None:
             return {}
-        facts = {"lines": self.trainer.progress.synthetic, "licence": self.recipe.synthesis.licence}
+        facts = {"lines": self.progress.synthetic, "licence": self.recipe.synthesis.licence}
         return {"synthetic lines": {name: value for name, value in facts.items() if value != ""}}
 
     def info(self) -> ModelInfo:
-        """The facts for a model file, as of now."""
-        network, progress, recipe, base = self.trainer.network, self.trainer.progress, self.recipe, self.start.base
+        """Return the facts for a model file, as of now."""
+        network, progress, recipe, base = self.trainer.network, self.progress, self.recipe, self.start.base
         return ModelInfo(
             spec=self.start.spec,
             alphabet=self.alphabet.characters,

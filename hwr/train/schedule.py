@@ -1,10 +1,16 @@
-"""Progress through a run, and the learning rate that follows from it: warm-up, constant, decay over the last part."""
+"""Progress through a run, and what follows from it: the learning rate, the strength of regularisation."""
 
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from hwr.train.recipe import Optimisation, Recipe
+
+MIN_GAIN = 0.005
+"""A validation brings progress if it lowers the CER by at least this share of it."""
+
+Position = tuple[int, int, int]
+"""Epoch, pool and batch that come next."""
 
 
 def in_decay(progress: float, options: Optimisation) -> bool:
@@ -13,7 +19,7 @@ def in_decay(progress: float, options: Optimisation) -> bool:
 
 
 def learning_rate(step: int, progress: float, options: Optimisation) -> float:
-    """The rate of step `step` (from 0) at `progress` through the run.
+    """Return the rate of step `step` (from 0) at `progress` through the run: warm-up, constant, decay.
 
     The decay is 1 - sqrt(x), x the share of the decay that is over (Haegele et al. 2024, "Scaling laws and
     compute-optimal training beyond fixed training durations").
@@ -25,23 +31,36 @@ def learning_rate(step: int, progress: float, options: Optimisation) -> float:
     return rate
 
 
-LEAST_PROGRESS = 0.005
-"""A validation counts as progress when its CER is lower by this part at least."""
+def regularisation(progress: float, options: Optimisation) -> float:
+    """Return the strength of augmentation, dropout and span masking at `progress`: 1, then linearly to `relax_to`."""
+    if options.relax_share == 0:
+        return 1.0
+    over = min(1.0, max(0.0, (progress - (1 - options.relax_share)) / options.relax_share))
+    return 1 - over * (1 - options.relax_to)
 
 
 @dataclass
 class Progress:
-    """Where a run stands."""
+    """The state of a run besides weights and optimiser.
+
+    Attributes:
+        requested: shares of synthetic lines of the pools that were requested and are not done, by "epoch/pool".
+        synthetic_share: of the last batch; synthetic: synthetic lines seen.
+        passed_over: lines passed over in the first epoch, by reason.
+        warm_up_from: the step at which the optimiser started from scratch.
+        stale: validations since the last one that brought progress; stale_above: the mean CER of that one.
+        early_end: share of the run at which it ends, and the minutes and lines of the recipe that this holds for.
+    """
 
     step: int = 0
     lines: int = 0
     characters: int = 0
     seconds: float = 0.0
-    epoch: int = 0
-    pool: int = 0
-    batch: int = 0
-    synthetic_share: float = 0.0  # of the present pool
-    synthetic: int = 0  # lines made for the pools before it
+    position: Position = (0, 0, 0)
+    requested: dict[str, float] = field(default_factory=dict)
+    synthetic_share: float = 0.0
+    synthetic: int = 0
+    passed_over: dict[str, int] = field(default_factory=dict)
     non_finite: int = 0
     non_finite_in_a_row: int = 0
     last_validation: float = 0.0
@@ -49,13 +68,24 @@ class Progress:
     trunk_saved: bool = False
     best: float = float("inf")
     validation: dict[str, Any] = field(default_factory=dict)
-    warm_up_from: int = 0  # the step at which the optimiser began afresh
-    stale: int = 0  # validations without progress
-    stale_above: float = float("inf")  # the mean CER that counted as progress last
-    early_end: tuple[float, float, int] | None = None  # share, and the minutes and lines of the recipe it belongs to
+    warm_up_from: int = 0
+    stale: int = 0
+    stale_above: float = float("inf")
+    early_end: tuple[float, float, int] | None = None
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next batch belongs to, or the one before at its end."""
+        return self.position[0]
+
+    def advance(self, after: Position) -> None:
+        """Move to the position after a batch."""
+        if after[:2] != self.position[:2]:
+            self.requested.pop(f"{self.position[0]}/{self.position[1]}", None)
+        self.position = after
 
     def share(self, recipe: Recipe) -> float:
-        """How much of the run is over, 0 to 1 or more; of a run that is cut short, how much of what is left of it."""
+        """Return how much of the run is over, 0 to 1 or more; a run that ends early is shorter."""
         by_lines = self.lines / recipe.lines if recipe.lines else 0.0
         share = max(self.seconds / (60 * recipe.minutes), by_lines)
         if self.early_end is not None and self.early_end[1:] == (recipe.minutes, recipe.lines):
@@ -65,14 +95,14 @@ class Progress:
     def end_early(self, recipe: Recipe) -> None:
         """Bring the end forward, so that the decay begins now and keeps its share of the run.
 
-        The end holds for the length that the recipe has now: a run that is made longer forgets it.
+        A run that is made longer forgets its early end.
         """
         self.early_end = (self.share(recipe) / (1 - recipe.optimisation.decay_share), recipe.minutes, recipe.lines)
         self.stale = 0
 
     def stalls(self, cer: float, patience: int) -> bool:
-        """Note the mean CER of a validation; True when `patience` of them in a row brought no progress."""
-        if cer < self.stale_above * (1 - LEAST_PROGRESS):
+        """Note the mean CER of a validation; True when `patience` validations in sequence brought no progress."""
+        if cer < self.stale_above * (1 - MIN_GAIN):
             self.stale_above, self.stale = cer, 0
         else:
             self.stale += 1

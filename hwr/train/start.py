@@ -1,4 +1,10 @@
-"""How a run begins: a network with fresh weights, or that of a model which is trained further."""
+"""The network that a run starts from: with random weights, or that of a model, perhaps with another alphabet.
+
+A character is a row of the output layer and of the auxiliary head, with its bias. Known characters keep their rows bit
+for bit. A new one starts as a rare variant of the character that it resembles most (é of e), or, if there is none, as a
+rare mean of all. Its score is always below the best old one, so that the network reads as before until it has learned
+the new character.
+"""
 
 import shlex
 import unicodedata
@@ -20,7 +26,7 @@ from hwr.text import Alphabet, normalise_text
 from hwr.train.recipe import Recipe
 
 RARITY = 2.3
-"""By so much a new character's bias lies below that of its base: it starts ten times less likely (log 10)."""
+"""A new character's bias is lower than that of its base by this: it starts ten times less likely (log 10)."""
 
 LOOK_ALIKES = {
     "'": "’‘‚‛′ʼ`´‹›",
@@ -42,7 +48,7 @@ LOOK_ALIKES = {
     "E": "€",
     "S": "§$",
 }
-"""Characters that Unicode does not decompose, under a plain one that they are written like."""
+"""Characters that Unicode does not decompose, by the plain one that they are written like."""
 
 _BASES = {variant: base for base, variants in LOOK_ALIKES.items() for variant in variants}
 
@@ -53,7 +59,7 @@ class Growth:
 
     Attributes:
         alphabet: the new one.
-        bases: each new character with the old one that it starts from; None where it starts as a mean of all.
+        bases: each new character with the old one that it starts from; None: it starts as a mean of all.
         dropped: characters of the old alphabet that the new one lacks.
     """
 
@@ -62,7 +68,7 @@ class Growth:
     dropped: str
 
     def describe(self, counts: Mapping[str, int]) -> str:
-        """What changes, in one line; empty when nothing does. `counts`: how often each character occurs in the data."""
+        """Return what changes, in one line; empty if nothing. `counts`: how often each character occurs in the data."""
         parts = []
         if self.bases:
             new = ", ".join(
@@ -76,13 +82,13 @@ class Growth:
 
 
 def extend(old: Alphabet, wanted: Alphabet) -> Growth:
-    """All of `old`, with their labels, and behind them what `wanted` has beside."""
+    """Keep all of `old`, with their labels, and append the new characters of `wanted`."""
     new = "".join(character for character in wanted.characters if character not in old.characters)
     return _growth(old, Alphabet(old.characters + new))
 
 
 def replace(old: Alphabet, wanted: Alphabet) -> Growth:
-    """The alphabet `wanted`."""
+    """Change to the alphabet `wanted`."""
     return _growth(old, wanted)
 
 
@@ -92,10 +98,10 @@ def _growth(old: Alphabet, new: Alphabet) -> Growth:
 
 
 def base_character(character: str, known: str) -> str | None:
-    """The character of `known` that `character` looks like most, or None.
+    """Return the character of `known` that `character` resembles most, or None.
 
-    First what is left when marks are taken off, one after the other (ế: ê, e), then what it is written like (’ as '),
-    then the other case and what that is like.
+    First come the characters without its marks (ế: ê, e), then what it is written like (’ as '), then the other case
+    and what that resembles.
     """
     return next((c for c in _similar(character) if c in known and c != character), None)
 
@@ -109,7 +115,7 @@ def _similar(character: str) -> Iterator[str]:
 
 
 def _plainer(character: str) -> Iterator[str]:
-    """The character with fewer and fewer marks."""
+    """Yield the character with fewer and fewer marks."""
     while plainer := _one_step(character):
         yield plainer
         character = plainer
@@ -121,7 +127,7 @@ def _one_step(character: str) -> str | None:
     codes = [code for code in unicodedata.decomposition(character).split() if not code.startswith("<")]
     if codes:
         return chr(int(codes[0], 16))
-    # Strokes and hooks are no marks of their own in Unicode: only the name of ø says that it is an o.
+    # Strokes and hooks are not marks of their own in Unicode: only the name of ø says that it is an o.
     name, found, _ = unicodedata.name(character, "").partition(" WITH ")
     try:
         return unicodedata.lookup(name) if found else None
@@ -130,9 +136,9 @@ def _one_step(character: str) -> str | None:
 
 
 def grow(network: Network, spec: str, old: Alphabet, growth: Growth) -> tuple[Network, str]:
-    """The network with the alphabet of `growth`, and its specification. `network` is left as it is.
+    """Return the network with the alphabet of `growth`, and its specification; `network` does not change.
 
-    Rows that start from nothing are drawn from torch's generator.
+    Rows without a base are drawn from torch's generator.
     """
     spec = with_classes(spec, growth.alphabet.classes)
     grown = build(spec, network.auxiliary is not None)
@@ -146,14 +152,14 @@ def grow(network: Network, spec: str, old: Alphabet, growth: Growth) -> tuple[Ne
 
 
 def with_classes(spec: str, classes: int) -> str:
-    """A VGSL specification with another number of classes; its output is its last layer."""
+    """Return a VGSL specification with another number of classes; its output is its last layer."""
     *layers, _ = spec.strip()[1:-1].split()
     return f"[{' '.join(layers)} O1c{classes}]"
 
 
 @torch.no_grad()
 def _grown_rows(head: nn.Linear | nn.Conv1d, old: Alphabet, growth: Growth) -> tuple[Tensor, Tensor]:
-    """Weights and biases of a head for the new classes."""
+    """Return weights and biases of a head for the new classes."""
     assert head.bias is not None
     labels = {character: label for label, character in enumerate(old.characters, start=1)}
     weights, biases = [head.weight[0]], [head.bias[0]]  # the blank
@@ -177,11 +183,11 @@ def _grown_rows(head: nn.Linear | nn.Conv1d, old: Alphabet, growth: Growth) -> t
 
 
 TextsOfHeight = Callable[[int], Iterable[str]]
-"""Opens the training data for lines of so many rows and gives their texts."""
+"""Opens the training data for lines of this many rows and returns their texts."""
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialModel:
     """The network before the first step.
 
     Attributes:
@@ -197,8 +203,8 @@ class Start:
     message: str = ""
 
 
-def begin(recipe: Recipe, texts_of_height: TextsOfHeight) -> Start:
-    """The start that `recipe` asks for: from the model `init_from`, or from nothing.
+def initial_model(recipe: Recipe, texts_of_height: TextsOfHeight) -> InitialModel:
+    """Return the network that `recipe` starts from: that of the model `init_from`, or a new one.
 
     Raises:
         HwrError: the model, the specification or the data cannot be used, or do not fit each other.
@@ -206,53 +212,53 @@ def begin(recipe: Recipe, texts_of_height: TextsOfHeight) -> Start:
     if recipe.init_from:
         return _from_model(recipe, texts_of_height)
     if recipe.alphabet != "keep":
-        raise UsageError(f"alphabet {recipe.alphabet!r} is meant for a start from a model (--init-from)")
+        raise UsageError(f"alphabet {recipe.alphabet!r} needs a model to start from (--init-from)")
     return _from_nothing(recipe, texts_of_height)
 
 
-def _from_nothing(recipe: Recipe, texts_of_height: TextsOfHeight) -> Start:
-    """Fresh weights; the alphabet is that of the training texts."""
+def _from_nothing(recipe: Recipe, texts_of_height: TextsOfHeight) -> InitialModel:
+    """Return a network with random weights; the alphabet is that of the training texts."""
     spec = recipe.spec or preset_spec(recipe.preset, 2)
     height = vgsl.parse(spec.replace("{classes}", "2")).height
     alphabet = Alphabet.of(_used(recipe, texts_of_height(height)))
     if not alphabet.characters:
-        raise DataError("the training data hold no text")
+        raise DataError("the training data contain no text")
     spec = recipe.spec.replace("{classes}", str(alphabet.classes)) or preset_spec(recipe.preset, alphabet.classes)
-    network = build(spec, recipe.optimisation.shortcut_weight > 0)
+    network = build(spec, recipe.optimisation.auxiliary_weight > 0)
     if network.classes != alphabet.classes:
         raise DataError(
             f"the specification has {network.classes} classes, the alphabet needs {alphabet.classes}: "
             "write {classes} in its place"
         )
-    return Start(network, alphabet, spec)
+    return InitialModel(network, alphabet, spec)
 
 
-def _from_model(recipe: Recipe, texts_of_height: TextsOfHeight) -> Start:
-    """The network of `init_from`, with its alphabet or, if the recipe says so, with another."""
-    network, info = load_model(Path(recipe.init_from), recipe.optimisation.shortcut_weight > 0)
+def _from_model(recipe: Recipe, texts_of_height: TextsOfHeight) -> InitialModel:
+    """Return the network of `init_from`, with its alphabet or, if the recipe says so, with another."""
+    network, info = load_model(Path(recipe.init_from), recipe.optimisation.auxiliary_weight > 0)
     if (info.normalisation, info.normalisation_version) != (NORMALISATION.name, NORMALISATION.version):
         raise InputError(f"{recipe.init_from}: trained with another line normalisation")
     old = info.make_alphabet()
     texts = _used(recipe, texts_of_height(info.height))
     if recipe.alphabet == "keep":
         _refuse_unknown_characters(recipe, old, texts)
-        return Start(network, old, info.spec, info)
+        return InitialModel(network, old, info.spec, info)
     counts = Counter(character for text in texts for character in normalise_text(text))
     wanted = Alphabet("".join(sorted(counts)))
     if not wanted.characters:
-        raise DataError("the training data hold no text")
+        raise DataError("the training data contain no text")
     growth = extend(old, wanted) if recipe.alphabet == "extend" else replace(old, wanted)
     network, spec = grow(network, info.spec, old, growth)
-    return Start(network, growth.alphabet, spec, info, growth.describe(counts))
+    return InitialModel(network, growth.alphabet, spec, info, growth.describe(counts))
 
 
 def _used(recipe: Recipe, texts: Iterable[str]) -> Iterable[str]:
-    """Without the texts that `exclude` leaves out."""
+    """Drop the texts that `exclude` leaves out."""
     return (text for text in texts if not any(character in recipe.exclude for character in text))
 
 
 def _refuse_unknown_characters(recipe: Recipe, alphabet: Alphabet, texts: Iterable[str]) -> None:
-    """Say at the start which texts do not fit an alphabet that is kept."""
+    """Refuse texts that do not fit an alphabet that is kept, and name their characters."""
     wrong = [text for text in texts if alphabet.missing([text])]
     if not wrong:
         return

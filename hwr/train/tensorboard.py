@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwr.errors import MissingDependency
+from hwr.train.reporters import Reporter
 from hwr.train.validate import SetResult
-
-if TYPE_CHECKING:
-    from hwr.train.run import Reporter
 
 FOLDER = "tensorboard"
 """Of the run folder."""
@@ -23,7 +21,7 @@ class TensorBoardReporter:
     Events of later steps, which a run that went back had written, are purged.
     """
 
-    def __init__(self, reporter: "Reporter", folder: Path, writer: Any) -> None:
+    def __init__(self, reporter: Reporter, folder: Path, writer: Any) -> None:
         self._reporter, self._folder, self._make = reporter, folder, writer
         self._writer: Any = None
         self._failed = False
@@ -67,7 +65,7 @@ class TensorBoardReporter:
 
 
 @contextmanager
-def tensorboard(reporter: "Reporter", run_folder: Path, wanted: bool) -> Iterator["Reporter"]:
+def tensorboard(reporter: Reporter, run_folder: Path, wanted: bool) -> Iterator[Reporter]:
     """`reporter`, which writes scalars to the run folder as well if that is `wanted`.
 
     Raises:

@@ -12,61 +12,62 @@ from hwr.metrics import ErrorCounts, character_errors
 from hwr.model.network import Network
 from hwr.recognize.batches import plan_batches
 from hwr.text import Alphabet
-from hwr.train.data import Source, TrainingLine
-from hwr.train.distributed import ALONE, Processes
+from hwr.train.cache import TrainingLine
+from hwr.train.datasets import LineSource
+from hwr.train.processes import ALONE, Processes
 
 COLUMNS_PER_BATCH = 24_000
 
 
 @dataclass(frozen=True)
 class SetResult:
-    """CER of one set, with a few truths and readings for the eye."""
+    """CER of one set, with a few truths and readings to look at."""
 
     name: str
     errors: ErrorCounts
     lines: int
-    blank_lines: int
+    empty_readings: int
     samples: tuple[tuple[str, str], ...]
 
 
 def validate(
     network: Network,
-    source: Source,
+    source: LineSource,
     alphabet: Alphabet,
     limit: int,
     autocast: torch.autocast,
     processes: Processes = ALONE,
     samples: int = 2,
 ) -> SetResult:
-    """Read the first `limit` lines of a source (0: all) and count the errors. Memory does not grow with the source.
+    """Read the first `limit` lines of a source (0: all) and count the errors, in bounded memory.
 
-    Each process reads its share of the lines; the counts are those of all. The samples are of the own share.
+    Each process reads some of the lines; the counts are those of all. The samples come from the process' own lines.
     """
     network.eval()
-    errors, lines, blank = ErrorCounts(0, 0), 0, 0
+    errors, lines, empty = ErrorCounts(0, 0), 0, 0
     shown: list[tuple[str, str]] = []
-    for group in range(len(source.runs)):
+    for group in range(len(source.chains)):
         wanted = source.read(group)
         if limit:
             wanted = wanted[: limit - lines]
         own = wanted[processes.rank :: processes.count]
         for line, reading in zip(own, _read(network, own, alphabet, autocast), strict=True):
             errors = errors + character_errors(line.text, reading)
-            blank += not reading
+            empty += not reading
             if len(shown) < samples:
                 shown.append((line.text, reading))
         lines += len(wanted)
         if limit and lines >= limit:
             break
-    sums = processes.sum([errors.edits, errors.reference_length, blank])
-    edits, reference_length, blank = (round(value) for value in sums)
-    return SetResult(source.name, ErrorCounts(edits, reference_length), lines, blank, tuple(shown))
+    sums = processes.sum([errors.edits, errors.reference_length, empty])
+    edits, reference_length, empty = (round(value) for value in sums)
+    return SetResult(source.name, ErrorCounts(edits, reference_length), lines, empty, tuple(shown))
 
 
 def _read(network: Network, lines: Sequence[TrainingLine], alphabet: Alphabet, autocast: torch.autocast) -> list[str]:
-    """Texts of lines, in their order; lines of like width go through the network together."""
+    """Return the texts of lines in order; lines of similar width go through the network together."""
     readings = [""] * len(lines)
-    widths = [line.ink.shape[1] for line in lines]
+    widths = [line.width for line in lines]
     for batch in plan_batches(widths, 1, max_lines=len(lines), max_pixels=COLUMNS_PER_BATCH):
         log_probs = _log_probs(network, [lines[index] for index in batch], autocast)
         for row, index in enumerate(batch):
@@ -77,12 +78,12 @@ def _read(network: Network, lines: Sequence[TrainingLine], alphabet: Alphabet, a
 
 @torch.no_grad()
 def _log_probs(network: Network, lines: Sequence[TrainingLine], autocast: torch.autocast) -> Tensor:
-    """Log-probabilities (B, T, classes) on the CPU, padded on the right."""
+    """Return log-probabilities (B, T, classes) on the CPU, padded on the right."""
     device = next(network.parameters()).device
-    widths = torch.tensor([line.ink.shape[1] for line in lines])
+    widths = torch.tensor([line.width for line in lines])
     ink = torch.zeros(len(lines), 1, network.height, int(widths.max()), dtype=torch.uint8)
     for row, line in enumerate(lines):
-        ink[row, 0, :, : line.ink.shape[1]] = torch.from_numpy(line.ink)
+        ink[row, 0, :, : line.width] = torch.from_numpy(line.pixels())
     with autocast:
         log_probs: Tensor = network(ink.to(device).float().div_(255), widths.to(device))
     return log_probs.cpu()

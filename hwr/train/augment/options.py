@@ -119,6 +119,10 @@ class AugmentOptions(Settings):
                     changes[name] = (0.0, 0.0) if isinstance(getattr(self, name), tuple) else 0.0
         return replace(self, **changes)  # type: ignore[arg-type]
 
+    def scaled(self, factor: float) -> "AugmentOptions":
+        """Return these options with `factor` times the strength."""
+        return replace(self, strength=factor * self.strength)
+
     def probability(self, kind: str) -> float:
         """The probability of a kind, scaled by `strength`."""
         return min(1.0, float(getattr(self, f"{kind}_probability")) * self.strength)

@@ -1,0 +1,159 @@
+"""The cache of a run: every line is decoded and normalised once, and then mapped into memory.
+
+For each set the folder has two files, named after the hash of the store and the height of the lines:
+
+    KEY.pixels    uint8: the ink of all lines in sequence, each (height, width)
+    KEY.npz       starts: int64 (lines + 1), where each line begins; groups: int64, lines of each group;
+                  texts: uint8, JSON list of [text, id]
+
+The second file is written last: a cache that has it is complete.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwr.errors import OutputError
+from hwr.files.atomic import atomic_write
+from hwr.files.images import GreyImage
+from hwr.store.normalised import NormalisedLines
+
+RESERVE = 1.25
+"""Room that must be free, over the estimated size of the cache."""
+
+UNKNOWN_WIDTH = 16
+"""Estimated width, in heights, of a line whose size the store does not state."""
+
+
+class CachedInk(NamedTuple):
+    """The place of a line's ink in a cache: small enough to pass between processes."""
+
+    file: Path
+    start: int
+    height: int
+    width: int
+
+    def read(self) -> GreyImage:
+        """Return the ink, shape (height, width)."""
+        pixels = _mapped(self.file)[self.start : self.start + self.height * self.width]
+        return pixels.reshape(self.height, self.width)
+
+
+@lru_cache(maxsize=64)
+def _mapped(file: Path) -> NDArray[np.uint8]:
+    return np.memmap(file, np.uint8, mode="r")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingLine:
+    """A normalised line: ink, uint8 (height, width), 0 paper to 255 ink, itself or its place in a cache; its text."""
+
+    ink: GreyImage | CachedInk
+    text: str
+    id: str
+
+    @property
+    def width(self) -> int:
+        """Columns of the ink."""
+        return self.ink.width if isinstance(self.ink, CachedInk) else int(self.ink.shape[1])
+
+    def pixels(self) -> GreyImage:
+        """Return the ink itself."""
+        return self.ink.read() if isinstance(self.ink, CachedInk) else self.ink
+
+
+class CachedLines:
+    """The lines of a complete cache, in the groups of their store. A copy in another process opens the files again."""
+
+    def __init__(self, name: str, file: Path, height: int, chains: list[int]) -> None:
+        self.name, self.file, self.height, self.chains = name, file, height, chains
+
+    @cached_property
+    def _index(self) -> tuple[list[int], list[int], list[list[str]]]:
+        """Starts of the lines, first line of each group, [text, id] of each line."""
+        with np.load(self.file.with_suffix(".npz"), allow_pickle=False) as index:
+            firsts = np.concatenate([[0], np.cumsum(index["groups"])])
+            return index["starts"].tolist(), firsts.tolist(), json.loads(bytes(index["texts"]))
+
+    def texts(self) -> Iterator[str]:
+        """Yield all texts, without the images."""
+        return (text for text, _ in self._index[2])
+
+    def read(self, group: int) -> list[TrainingLine]:
+        """Return the lines of a group."""
+        starts, firsts, facts = self._index
+        lines = range(firsts[group], firsts[group + 1])
+        widths = ((starts[line + 1] - starts[line]) // self.height for line in lines)
+        return [
+            TrainingLine(CachedInk(self.file, starts[line], self.height, width), *facts[line])
+            for line, width in zip(lines, widths, strict=True)
+        ]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_index"}
+
+
+def cache_lines(
+    name: str, lines: NormalisedLines, folder: Path, tell: Callable[[str], None], writes: bool = True
+) -> CachedLines:
+    """Return the cached lines of a store; write the cache unless it is complete already.
+
+    Args:
+        writes: False: another process has written the cache.
+
+    Raises:
+        OutputError: there is no room for it.
+        DataError: the store is corrupt.
+    """
+    file = folder / f"{lines.store.content_hash()[:24]}-{lines.height}.pixels"
+    if writes and not file.with_suffix(".npz").exists():
+        _check_room(name, lines, folder)
+        count, size = _write(lines, file)
+        tell(f"{name}: {count:,} lines normalised and cached, {size / 2**20:,.1f} MiB")
+    return CachedLines(name, file, lines.height, [group.row_group for group in lines.groups])
+
+
+def _write(lines: NormalisedLines, file: Path) -> tuple[int, int]:
+    """Write both files; return the number of lines and of bytes."""
+    widths: list[int] = []
+    groups: list[int] = []
+    facts: list[tuple[str, str]] = []
+    with atomic_write(file) as temporary, temporary.open("wb") as pixels:
+        for group in lines.groups:
+            read = lines.read_group(group.index)
+            for line in read:
+                pixels.write(np.ascontiguousarray(line.ink).data)
+            widths += [line.ink.shape[1] for line in read]
+            facts += [(line.text, line.id) for line in read]
+            groups.append(len(read))
+        pixels.write(b"\0" * (not widths))  # an empty file cannot be mapped
+    starts = np.cumsum([0, *widths], dtype=np.int64) * lines.height
+    texts = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    with atomic_write(file.with_suffix(".npz")) as temporary, temporary.open("wb") as index:
+        np.savez(index, allow_pickle=False, starts=starts, groups=np.array(groups, np.int64), texts=texts)
+    return len(widths), int(starts[-1])
+
+
+def _check_room(name: str, lines: NormalisedLines, folder: Path) -> None:
+    needed = RESERVE * sum(_area(line, lines.height) for _, line in lines.store.rows(images=False))
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    free = shutil.disk_usage(there).free if os.path.isdir(there) else needed
+    if free < needed:
+        raise OutputError(
+            f"{folder}: the cache of {name} needs about {needed / 2**20:,.0f} MiB, {free / 2**20:,.0f} MiB are free: "
+            "make room, or train without it (--no-cache)"
+        )
+
+
+def _area(line: Any, height: int) -> float:
+    """Return about how many pixels a line of a store has at a height."""
+    width, rows = getattr(line, "width", 0), getattr(line, "height", 0)
+    return height * (height * width / rows if width and rows else UNKNOWN_WIDTH * height)
