@@ -72,4 +72,3 @@ def synthesis(strokes: str = "strokes.npz", **settings: object) -> Synthesis:
 def use_drawn_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs take their synthetic lines from `DrawnLines`, in their own process and in workers."""
     monkeypatch.setattr("hwr.train.synthetic.FACTORY", FACTORY)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))

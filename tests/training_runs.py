@@ -9,49 +9,60 @@ from typing import Any
 
 import numpy as np
 from drawn_letters import CHARACTERS, HEIGHT, drawn_line
+from numpy.typing import NDArray
 
-from hwr.bundle import BundleHeader, BundleLine, write_bundle
-from hwr.line import NORMALISATION
+from hwr.store.lines import StoredLine
+from hwr.store.normalised import made_here, normalised_line
+from hwr.store.writing import write_lines
 from hwr.train.augment.augment import AugmentOptions
-from hwr.train.distributed import ALONE, Processes
-from hwr.train.loop import StepReport, Trainer
+from hwr.train.datasets import StoreLines
+from hwr.train.loading import load_batches
+from hwr.train.loop import StepReport
+from hwr.train.processes import ALONE, Processes
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet
-from hwr.train.run import Session
-from hwr.train.schedule import Progress
+from hwr.train.run import Run
 from hwr.train.validate import SetResult
 
 SPEC = "[1,48,0,1 C3,3,8,2,2 Mp2,2 Mp0,1 Do0.1 Lbx16 O1c{classes}]"
 FOREVER = 1e6
 
 
-def drawn_lines(count: int, seed: int = 0, longest: int = 8) -> list[BundleLine]:
+@dataclass(frozen=True)
+class Drawn:
+    """A normalised line."""
+
+    ink: NDArray[np.uint8]
+    text: str
+    id: str
+
+
+def drawn_lines(count: int, seed: int = 0, longest: int = 8) -> list[Drawn]:
     """`count` lines of 2 to `longest` random letters."""
     generator = np.random.default_rng(seed)
     lines = []
     for number in range(count):
         text = "".join(generator.choice(list(CHARACTERS), int(generator.integers(2, longest + 1))))
-        lines.append(BundleLine(drawn_line(text), text, f"drawn-{seed}-{number}"))
+        lines.append(Drawn(drawn_line(text), text, f"drawn-{seed}-{number}"))
     return lines
 
 
-def header(name: str = "drawn", split: str = "train", **changes: Any) -> BundleHeader:
-    """The header of a shard that this version of the normalisation made."""
-    facts: dict[str, Any] = {
-        "set": name,
-        "split": split,
-        "normalisation": NORMALISATION.name,
-        "normalisation_version": NORMALISATION.version,
-        "height": HEIGHT,
-        "quality": 100,
-    }
-    return BundleHeader(**facts | changes)
+def write_drawn(file: Path, lines: Sequence[Drawn], shard_size: int | None = None, **facts: str) -> Path:
+    """Write a store of normalised lines, without loss."""
+    stored = (normalised_line(StoredLine(b"", "", line.text, line.id, 1, HEIGHT, **facts), line.ink) for line in lines)
+    write_lines(file, stored, made_here(HEIGHT), shard_size)
+    return file
 
 
-def drawn_bundle(folder: Path, train: int = 200, validation: int = 20) -> Path:
-    """A bundle with a training and a validation split of drawn lines."""
-    write_bundle(folder, header(), drawn_lines(train))
-    write_bundle(folder, header(split="val"), drawn_lines(validation, seed=1))
+def drawn_store(folder: Path, train: int = 200, validation: int = 20) -> Path:
+    """A store with a training and a validation split of drawn lines."""
+    write_drawn(folder / "train.parquet", drawn_lines(train))
+    write_drawn(folder / "val.parquet", drawn_lines(validation, seed=1))
     return folder
+
+
+def opened(folder: Path, split: str = "train") -> StoreLines:
+    """The lines of one split of a store of drawn lines."""
+    return StoreLines(folder, HEIGHT, split)
 
 
 def recipe(data: Path, **changes: Any) -> Recipe:
@@ -64,9 +75,12 @@ def recipe(data: Path, **changes: Any) -> Recipe:
         "lines": 200,
         "precision": "fp32",
         "threads": 1,
+        "workers": 0,
         "save_minutes": FOREVER,
         "validate_minutes": FOREVER,
-        "optimisation": Optimisation(columns_per_batch=1500, warm_up_steps=10, span_steps=2, steps_per_span=20),
+        "optimisation": Optimisation(
+            columns_per_batch=1500, warm_up_steps=10, span_time_steps=2, time_steps_per_span=20
+        ),
     }
     return Recipe(**settings | changes)
 
@@ -96,29 +110,26 @@ class Recorder:
 
 @dataclass
 class Steps:
-    """An observer that keeps the report of every step, calls `after`, and passes everything on to the session."""
+    """An observer that keeps the report of every step, calls `after`, and passes everything on to the run."""
 
-    session: Session
-    after: Callable[[Session, StepReport], None] = lambda session, report: None
+    run: Run
+    after: Callable[[Run, StepReport], None] = lambda run, report: None
     reports: list[StepReport] = field(default_factory=list)
 
-    def step(self, report: StepReport, progress: Progress) -> None:
+    def before_decay(self) -> None:
+        self.run.before_decay()
+
+    def after_step(self, report: StepReport) -> None:
         self.reports.append(report)
-        self.session.step(report, progress)
-
-    def trunk(self, trainer: Trainer) -> None:
-        self.session.trunk(trainer)
-
-    def due(self, trainer: Trainer) -> None:
-        self.session.due(trainer)
-        self.after(self.session, self.reports[-1])
+        self.run.after_step(report)
+        self.after(self.run, report)
 
 
 @dataclass
 class Recorded:
     """What a recorded run left."""
 
-    session: Session
+    run: Run
     reports: list[StepReport]
     reporter: Recorder
     finished: bool
@@ -137,26 +148,27 @@ def run(
     folder: Path,
     resume: bool = False,
     stop_after: int = 0,
-    after: Callable[[Session, StepReport], None] = lambda session, report: None,
+    after: Callable[[Run, StepReport], None] = lambda run, report: None,
     processes: Processes = ALONE,
 ) -> Recorded:
     """As `hwr.train.run.train`, with a record of every step; stops after step `stop_after` if that is given."""
     reporter = Recorder()
-    session = Session(settings, folder, reporter, processes=processes)
-    session.prepare(resume)
-    steps = Steps(session, after)
-    finished = session.trainer.run(steps, lambda: bool(stop_after) and session.trainer.progress.step >= stop_after)
-    session.finish(finished)
-    return Recorded(session, steps.reports, reporter, finished)
+    made = Run(settings, folder, reporter, processes=processes)
+    made.prepare(resume)
+    steps = Steps(made, after)
+    batches = load_batches(made.builder(), made.progress, settings, made.device.device, processes)
+    finished = made.trainer.run(batches, steps, lambda: bool(stop_after) and made.progress.step >= stop_after)
+    made.finish(finished)
+    return Recorded(made, steps.reports, reporter, finished)
 
 
 def run_and_wait_for_the_end(settings: Recipe, folder: Path, save_at: int, wait_at: int) -> None:
     """For a child process: prints each loss, saves once, and at step `wait_at` waits to be killed."""
 
-    def after(session: Session, report: StepReport) -> None:
+    def after(made: Run, report: StepReport) -> None:
         print(report.step, report.loss.hex(), flush=True)
         if report.step == save_at:
-            session.save()
+            made.save()
         if report.step == wait_at:
             os.write(1, b"waiting\n")
             time.sleep(600)

@@ -1,5 +1,6 @@
 """The command line: one thin module for each command; nothing is computed here."""
 
+import os
 import sys
 import tempfile
 import traceback
@@ -42,6 +43,7 @@ def cli(context: click.Context, verbose: bool) -> None:
 
 def main() -> None:
     """Run the command line and exit with a code of `hwr.errors`."""
+    os.environ["PYTHONSAFEPATH"] = "1"  # no child process imports from the working folder
     try:
         with standard_streams():
             code = _run("--verbose" in sys.argv[1:])

@@ -33,16 +33,16 @@ class LiveReporter:
         self.live.stop()
 
     def message(self, text: str) -> None:
-        """A line above the table that stays."""
+        """Print a line above the table."""
         self.live.console.print(text, highlight=False, markup=False)
 
     def progress(self, figures: dict[str, Any]) -> None:
-        """Where the run stands."""
+        """Show the state of the run."""
         self._figures = figures
         self.live.update(self._render())
 
     def validation(self, results: "Sequence[SetResult]", figures: dict[str, Any]) -> None:
-        """CER of each set, with truths and readings."""
+        """Show the CER of each set, with truths and readings."""
         self._figures = figures
         self._validations.append((figures["lines"], {result.name: result.errors.rate for result in results}))
         self._samples = [(result.name, *sample) for result in results for sample in result.samples[:1]]
@@ -56,6 +56,8 @@ class LiveReporter:
         return Group(*parts)
 
     def _state(self) -> Table:
+        from hwr.train.reporters import short
+
         figures = self._figures
         table = Table(box=None, padding=(0, 2))
         for name in ("done", "step", "lines seen", "epoch", "loss", "rate", "lines/s", "minutes left"):
@@ -70,8 +72,8 @@ class LiveReporter:
             str(figures["epoch"]),
             "-" if loss is None else f"{loss:.3f}",
             f"{figures['learning_rate']:.1e}",
-            f"{figures['lines_per_second']:.0f}",
-            "-" if left is None else f"{left:.0f}",
+            short(figures["lines_per_second"]),
+            "-" if left is None else short(left),
             *([f"{figures['non_finite']} steps"] if figures["non_finite"] else []),
         )
         return table

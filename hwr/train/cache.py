@@ -148,7 +148,7 @@ def _check_room(name: str, lines: NormalisedLines, folder: Path) -> None:
     free = shutil.disk_usage(there).free if os.path.isdir(there) else needed
     if free < needed:
         raise OutputError(
-            f"{folder}: the cache of {name} needs about {needed / 2**20:,.0f} MiB, {free / 2**20:,.0f} MiB are free: "
+            f"{folder}: the cache of {name} needs about {needed / 2**20:,.1f} MiB, {free / 2**20:,.1f} MiB are free: "
             "make room, or train without it (--no-cache)"
         )
 

@@ -235,5 +235,8 @@ def with_held_out(data: RunData, recipe: Recipe) -> RunData:
     if not recipe.hold_out or data.validation:
         return data
     parts = hold_out([item.source for item in data.training], recipe.hold_out, recipe.seed, recipe.exclude)
-    training = [replace(item, source=kept) for item, (kept, _) in zip(data.training, parts, strict=True)]
+    training = [
+        replace(item, source=kept, facts=item.facts | {"lines": sum(1 for _ in kept.texts())})
+        for item, (kept, _) in zip(data.training, parts, strict=True)
+    ]
     return replace(data, training=training, validation=[held for _, held in parts if any(held.texts())])

@@ -142,8 +142,6 @@ class RunFolder:
 
 def _step_of(line: str) -> int | None:
     """Return the step of an event of the log; None for a damaged line."""
-    if "\N{REPLACEMENT CHARACTER}" in line:
-        return None
     try:
         step = json.loads(line).get("step", 0)
     except (ValueError, AttributeError, RecursionError):

@@ -119,6 +119,7 @@ def load_pools(builder: PoolBuilder, progress: Progress, recipe: Recipe, workers
         HwrError: a pool cannot be built.
         TrainingError: no line can be trained on, or a worker process ended.
     """
+    os.environ["PYTHONSAFEPATH"] = "1"  # workers import nothing from the working folder
     loader = DataLoader(
         Pools(builder),
         batch_size=None,
@@ -132,12 +133,13 @@ def load_pools(builder: PoolBuilder, progress: Progress, recipe: Recipe, workers
         generator=torch.Generator(),  # the global one belongs to the network
     )
     passed_over: Counter[str] = Counter()
-    epoch, used = progress.position[0], progress.lines > 0
+    epoch, used = -1, progress.lines > 0
     for pool in loader:
         if isinstance(pool, HwrError):
             raise pool
-        if pool.request.epoch != epoch and not used:
+        if epoch not in (-1, pool.request.epoch) and not used:
             _refuse(passed_over)
+        epoch = pool.request.epoch
         passed_over += pool.passed_over
         used = used or bool(pool.batches)
         yield pool

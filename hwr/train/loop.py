@@ -153,7 +153,7 @@ class Trainer:
         self.optimiser.zero_grad()
         statistics = [buffer.clone() for buffer in self.network.buffers()]
         loss = self._loss(batch, strength)
-        (value,) = self.processes.sum([float(loss)])
+        (value,) = self.processes.sum([float(loss.detach())])
         if not math.isfinite(value):
             return self._skip(value, statistics)
         # DistributedDataParallel takes the mean over the processes, where the sum is needed.

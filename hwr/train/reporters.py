@@ -1,6 +1,8 @@
 """Messages of a run for people, and the signals by which they stop it."""
 
+import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -72,22 +74,45 @@ def short(number: float) -> str:
 @contextmanager
 def stop_on_signal(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
     """Yield a function that is true once Ctrl-C, SIGTERM or SIGHUP has come; a second Ctrl-C ends at once."""
-    stopped = False
+    stopped, told = False, False
+
+    def say_so() -> None:
+        nonlocal told
+        # A signal that arrives during a write to the same stream finds it in use: the message then comes after the
+        # step. If the terminal is gone, it is not worth a failure.
+        with suppress(RuntimeError, OSError):
+            tell("stopping after this step; everything is saved (Ctrl-C again: at once, back to the last save)")
+            told = True
 
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal stopped
         if stopped and number == signal.SIGINT:
             raise KeyboardInterrupt
         stopped = True
-        # A signal that arrives during a write to the same stream finds it in use, or the terminal is gone: the message
-        # is then not worth a failure.
-        with suppress(RuntimeError, OSError):
-            tell("stopping after this step; everything is saved (Ctrl-C again: at once, back to the last save)")
+        if number == getattr(signal, "SIGHUP", None):
+            _leave_terminal()
+        say_so()
+
+    def stop() -> bool:
+        if stopped and not told:
+            say_so()
+        return stopped
 
     numbers = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
+    # A signal that is ignored already, as under nohup, stays ignored.
+    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, handle) for number in numbers}
     try:
-        yield lambda: stopped
+        yield stop
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _leave_terminal() -> None:
+    """Send standard streams of a terminal that was closed to nowhere: writing to it would fail."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        with suppress(OSError):
+            if stat.S_ISCHR(os.fstat(stream).st_mode):
+                os.dup2(nowhere, stream)

@@ -99,7 +99,6 @@ class Run:
         self.start = initial_model(self._start_recipe(), lambda height: training_texts(recipe, height))
         network, self.alphabet = self.start.network, self.start.alphabet
         self.data = open_run_data(recipe, network.height, self.alphabet, reporter.message)
-        self._trained_on = {item.source.name: item.facts for item in self.data.training}
         self.trainer = Trainer(network, recipe, self.device, processes, reporter.message)
         self._losses: deque[float] = deque(maxlen=100)
         self._speed: deque[StepReport] = deque(maxlen=100)
@@ -195,7 +194,8 @@ class Run:
             self.reporter.message("before training:")
             self.validate(0)
             self._before = progress.best
-            if any(figures["lines"] > self.recipe.validation_lines for figures in progress.validation.values()):
+            read = max((figures["lines"] for figures in progress.validation.values()), default=0)
+            if self.processes.of_first(read) > self.recipe.validation_lines:
                 progress.best = float("inf")  # what follows is measured on fewer lines
 
     def _compare_with_start(self) -> None:
@@ -274,25 +274,30 @@ class Run:
         Returns:
             The mean CER; None without validation sets, and on the blank plateau, where it means nothing.
         """
-        progress, network = self.progress, self.trainer.average
+        progress = self.progress
         progress.last_validation = progress.seconds
         if not self.data.validation:
             return None
-        autocast = self.device.autocast()
-        results = [
-            validate(network, source, self.alphabet, limit, autocast, self.processes) for source in self.data.validation
-        ]
-        mean = sum(result.errors.rate for result in results) / len(results)
-        progress.validation = {
+        results = self._read_validation_sets(limit) if self.processes.first else []
+        mean = self.processes.of_first(sum(result.errors.rate for result in results) / max(1, len(results)))
+        if results:
+            self._log_validation(results, mean, limit)
+        if mean < progress.best:
+            progress.best = mean
+            self.files.save_model(BEST, self.trainer.average.state_dict(), self.info())
+        return None if self.processes.any(self._on_plateau(results)) else mean
+
+    def _read_validation_sets(self, limit: int) -> list[SetResult]:
+        network, autocast = self.trainer.average, self.device.autocast()
+        return [validate(network, source, self.alphabet, limit, autocast) for source in self.data.validation]
+
+    def _log_validation(self, results: Sequence[SetResult], mean: float, limit: int) -> None:
+        self.progress.validation = {
             result.name: {"cer": round(result.errors.rate, 5), "lines": result.lines} for result in results
         }
         figures = self.figures() | {"cer": {result.name: round(result.errors.rate, 5) for result in results}}
         self.files.log({"event": "validation", "mean_cer": round(mean, 5), "limit": limit} | figures)
         self.reporter.validation(results, figures)
-        if mean < progress.best:
-            progress.best = mean
-            self.files.save_model(BEST, network.state_dict(), self.info())
-        return None if self._on_plateau(results) else mean
 
     def _on_plateau(self, results: Sequence[SetResult]) -> bool:
         """Return whether the network is on the blank plateau, and say so."""
@@ -345,11 +350,13 @@ class Run:
             "torch": torch.__version__,
         }
 
-    def _synthetic_facts(self) -> dict[str, Any]:
+    def _trained_on(self) -> dict[str, Any]:
+        """Return what the model states about its training sets and synthetic lines."""
+        sets = {item.source.name: item.facts for item in self.data.training}
         if self.recipe.synthesis is None:
-            return {}
+            return sets
         facts = {"lines": self.progress.synthetic, "licence": self.recipe.synthesis.licence}
-        return {"synthetic lines": {name: value for name, value in facts.items() if value != ""}}
+        return sets | {"synthetic lines": {name: value for name, value in facts.items() if value != ""}}
 
     def info(self) -> ModelInfo:
         """Return the facts for a model file, as of now."""
@@ -364,7 +371,7 @@ class Run:
             name=recipe.name,
             # What a model learned before stays in it, with the bounds on its use.
             licence=recipe.licence or (base.licence if base else ""),
-            trained_on=(base.trained_on if base else {}) | self._trained_on | self._synthetic_facts(),
+            trained_on=(base.trained_on if base else {}) | self._trained_on(),
             validation=progress.validation,
             training={
                 "command": self.command,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +15,6 @@ from hwr.recognize.batches import plan_batches
 from hwr.text import Alphabet
 from hwr.train.cache import TrainingLine
 from hwr.train.datasets import LineSource
-from hwr.train.processes import ALONE, Processes
 
 COLUMNS_PER_BATCH = 24_000
 
@@ -36,13 +36,9 @@ def validate(
     alphabet: Alphabet,
     limit: int,
     autocast: torch.autocast,
-    processes: Processes = ALONE,
     samples: int = 2,
 ) -> SetResult:
-    """Read the first `limit` lines of a source (0: all) and count the errors, in bounded memory.
-
-    Each process reads some of the lines; the counts are those of all. The samples come from the process' own lines.
-    """
+    """Read the first `limit` lines of a source (0: all) and count the errors, in bounded memory."""
     network.eval()
     errors, lines, empty = ErrorCounts(0, 0), 0, 0
     shown: list[tuple[str, str]] = []
@@ -50,8 +46,7 @@ def validate(
         wanted = source.read(group)
         if limit:
             wanted = wanted[: limit - lines]
-        own = wanted[processes.rank :: processes.count]
-        for line, reading in zip(own, _read(network, own, alphabet, autocast), strict=True):
+        for line, reading in zip(wanted, _read(network, wanted, alphabet, autocast), strict=True):
             errors = errors + character_errors(line.text, reading)
             empty += not reading
             if len(shown) < samples:
@@ -59,9 +54,7 @@ def validate(
         lines += len(wanted)
         if limit and lines >= limit:
             break
-    sums = processes.sum([errors.edits, errors.reference_length, empty])
-    edits, reference_length, empty = (round(value) for value in sums)
-    return SetResult(source.name, ErrorCounts(edits, reference_length), lines, empty, tuple(shown))
+    return SetResult(source.name, errors, lines, empty, tuple(shown))
 
 
 def _read(network: Network, lines: Sequence[TrainingLine], alphabet: Alphabet, autocast: torch.autocast) -> list[str]:
@@ -81,9 +74,9 @@ def _log_probs(network: Network, lines: Sequence[TrainingLine], autocast: torch.
     """Return log-probabilities (B, T, classes) on the CPU, padded on the right."""
     device = next(network.parameters()).device
     widths = torch.tensor([line.width for line in lines])
-    ink = torch.zeros(len(lines), 1, network.height, int(widths.max()), dtype=torch.uint8)
-    for row, line in enumerate(lines):
-        ink[row, 0, :, : line.width] = torch.from_numpy(line.pixels())
+    ink = np.zeros((len(lines), 1, network.height, int(widths.max())), np.uint8)
+    for row, line in zip(ink, lines, strict=True):
+        row[0, :, : line.width] = line.pixels()
     with autocast:
-        log_probs: Tensor = network(ink.to(device).float().div_(255), widths.to(device))
+        log_probs: Tensor = network(torch.from_numpy(ink).to(device).float().div_(255), widths.to(device))
     return log_probs.cpu()

@@ -56,7 +56,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The best model of a run that has learned to read most of the drawn letters."""
     optimisation = Optimisation(
-        learning_rate=2e-2, columns_per_batch=3000, warm_up_steps=10, span_steps=0, steps_per_span=20, ema=0.98
+        learning_rate=2e-2,
+        columns_per_batch=3000,
+        warm_up_steps=10,
+        span_time_steps=0,
+        time_steps_per_span=20,
+        ema=0.98,
     )
     settings = recipe(store, lines=4500, augment=plain(), optimisation=optimisation, name="letters", licence="CC0")
     folder = tmp_path_factory.mktemp("run")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from commands import Outcome, Run, run_command
-from training_runs import SPEC, drawn_bundle
+from training_runs import SPEC, drawn_store
 
 from hwr.model.files import read_info
 from hwr.store.lines import LineStore
@@ -40,8 +40,8 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def model(tmp_path: Path, run: Run) -> Path:
     """A tiny model of four letters."""
-    bundle = drawn_bundle(tmp_path / "bundle", train=40, validation=5)
-    assert run(bundle, "-o", "model", "--spec", SPEC, "--threads", 1, "--lines", 20).code == 0
+    store = drawn_store(tmp_path / "store", train=40, validation=5)
+    assert run(store, "-o", "model", "--spec", SPEC, "--threads", 1, "--lines", 20).code == 0
     return tmp_path / "model" / BEST
 
 
@@ -112,10 +112,13 @@ def test_lines_are_held_out_of_any_training(tmp_path: Path, run: Run, mine: Path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--fine-tune", "data.parquet"), "--fine-tune goes with --init-from"),
-        (("--recipe", "recipe.toml", "--init-from", "small", "--fine-tune", "data.parquet"), "not with --recipe"),
+        (("--fine-tune", "data.parquet"), "--fine-tune needs --init-from"),
+        (
+            ("--recipe", "recipe.toml", "--init-from", "small", "--fine-tune", "data.parquet"),
+            "does not go with --recipe",
+        ),
         (("--init-from", "small"), "name the run folder: -o FOLDER"),
-        (("--init-from", "small", "missing.parquet"), "missing.parquet: no such file or folder"),
+        (("--init-from", "small", "missing.parquet"), "missing.parquet: does not exist"),
     ],
 )
 def test_what_does_not_go_together(tmp_path: Path, run: Run, arguments: tuple[str, ...], message: str) -> None:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,13 +17,14 @@ from hwr.train.batches import (
     POOL_GROUPS,
     SYNTHETIC_POOL,
     Batch,
-    Planner,
     Pool,
+    PoolBuilder,
+    PoolRequest,
     epoch_pools,
     line_seed,
 )
-from hwr.train.data import TrainingLine
-from hwr.train.recipe import Optimisation, Synthesis
+from hwr.train.cache import TrainingLine
+from hwr.train.recipe import Optimisation
 
 OPTIONS = Optimisation(columns_per_batch=4000)
 STRIDE = 4
@@ -33,9 +33,11 @@ STRIDE = 4
 class Lines:
     """A source in memory."""
 
-    def __init__(self, name: str, groups: Sequence[Sequence[TrainingLine]], runs: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, name: str, groups: Sequence[Sequence[TrainingLine]], chains: Sequence[int] | None = None
+    ) -> None:
         self.name, self._groups = name, groups
-        self.runs: Sequence[int] = list(range(len(groups))) if runs is None else runs
+        self.chains: Sequence[int] = list(range(len(groups))) if chains is None else chains
 
     def texts(self) -> Iterator[str]:
         yield from (line.text for group in self._groups for line in group)
@@ -68,19 +70,24 @@ def random_source(name: str, groups: int, lines: int = 40, seed: int = 0) -> Lin
     )
 
 
-def empty_groups(name: str, runs: Sequence[int]) -> Lines:
-    return Lines(name, [[] for _ in runs], runs)
+def empty_groups(name: str, chains: Sequence[int]) -> Lines:
+    return Lines(name, [[] for _ in chains], chains)
 
 
 def planner(
     sources: Sequence[Lines], weights: Sequence[float] | None = None, exclude: str = "", seed: int = 1
-) -> Planner:
+) -> PoolBuilder:
     alphabet = Alphabet.of(text for source in sources for text in source.texts())
-    return Planner(sources, weights or [1.0] * len(sources), alphabet, STRIDE, OPTIONS, seed, exclude)
+    return PoolBuilder(sources, weights or [1.0] * len(sources), alphabet, STRIDE, OPTIONS, seed, exclude)
 
 
-def all_batches(plan: Planner, epoch: int = 0) -> list[Batch]:
-    return [batch for number, pool in enumerate(plan.pools(epoch)) for batch in plan.batches(epoch, number, pool)]
+def all_batches(plan: PoolBuilder, epoch: int = 0) -> list[Batch]:
+    pools = [plan.build(PoolRequest(epoch, number)) for number in range(len(plan.pools(epoch)))]
+    return [plan.cutter.collate(part) for pool in pools for part in pool.batches]
+
+
+def passed_over(plan: PoolBuilder) -> dict[str, int]:
+    return dict(plan.build(PoolRequest(0, 0)).passed_over)
 
 
 def test_pools_follow_from_the_seed() -> None:
@@ -195,7 +202,8 @@ def test_batches_have_an_even_number_of_lines_where_they_can() -> None:
     assert sum(sizes) == 1600 and sum(size % 2 for size in sizes if size > 1) < 0.15 * len(sizes)
     lines = [line(number, "ab", 400) for number in range(31)]  # nine fit into the budget, eight are taken
     even = planner([Lines("a", [lines])])
-    even.options = replace(OPTIONS, width_jitter=(0.0, 0.0), columns_per_batch=9 * 400)
+    even.options = replace(OPTIONS, width_jitter=(0.0, 0.0))
+    even.cutter = replace(even.cutter, columns=9 * 400)
     assert sorted(len(batch.texts) for batch in all_batches(even)) == [7, 8, 8, 8]
 
 
@@ -212,26 +220,26 @@ def test_lines_too_narrow_for_ctc() -> None:
     plan = planner([Lines("a", [lines])])
     batches = all_batches(plan)
     assert sum(len(batch.texts) for batch in batches) == 2
-    assert plan.skipped.too_narrow == 1
+    assert passed_over(plan) == {"too narrow for the text": 1}
     for batch in batches:
         assert batch.target_width // STRIDE >= 39
         if int(batch.widths[0]) == enough:
             assert batch.target_width == 176  # 172 rounded up to a multiple of 16
 
 
-def test_skipped_lines_are_counted() -> None:
+def test_lines_passed_over_are_counted() -> None:
     lines = [line(0, "good", 200), line(1, "", 200), line(2, "crossed # out", 300), line(3, "cut ~", 300)]
     plan = planner([Lines("a", [lines])], exclude="#~")
     assert [text for batch in all_batches(plan) for text in batch.texts] == ["good"]
-    assert (plan.skipped.empty, plan.skipped.excluded, plan.skipped.too_narrow) == (1, 2, 0)
+    assert passed_over(plan) == {"without text": 1, "with an excluded character": 2}
 
 
 def test_characters_outside_the_alphabet_lose_their_line_only() -> None:
     """As when a run starts from a model that lacks them."""
     lines = [line(0, "good", 200), line(1, "g\u0153d", 200), line(2, "do", 200)]
-    plan = Planner([Lines("a", [lines])], [1.0], Alphabet("dgo"), STRIDE, OPTIONS, 1)
+    plan = PoolBuilder([Lines("a", [lines])], [1.0], Alphabet("dgo"), STRIDE, OPTIONS, 1)
     assert sorted(text for batch in all_batches(plan) for text in batch.texts) == ["do", "good"]
-    assert plan.skipped.outside_alphabet == 1
+    assert passed_over(plan) == {"with a character outside the alphabet": 1}
 
 
 def test_line_seed_depends_on_everything_and_nothing_else() -> None:
@@ -259,61 +267,47 @@ def test_copies_and_epochs_get_widths_of_their_own() -> None:
     assert len(widths) == 120 and len(set(widths)) > 60
     low, high = (400 * math.exp(bound) for bound in OPTIONS.width_jitter)
     assert low - 1 <= min(widths) < 0.85 * 400 and 1.1 * 400 < max(widths) <= high + 1
-    still = Planner([source], [1.0], plan.alphabet, STRIDE, replace(OPTIONS, width_jitter=(0.0, 0.0)), 1)
+    still = PoolBuilder([source], [1.0], plan.alphabet, STRIDE, replace(OPTIONS, width_jitter=(0.0, 0.0)), 1)
     assert {batch.target_width for batch in all_batches(still)} == {400}
 
 
 class MadeLines:
     """Synthetic lines whose text is their number; keeps what was asked for."""
 
-    def __init__(self, start: float = 0.6, end: float = 0.2, decay: float = 0.1) -> None:
-        self.options = Synthesis(
-            strokes=Path("none"),
-            share_start=start,
-            share_end=end,
-            change_start=0.2,
-            change_end=0.6,
-            share_decay=decay,
-        )
+    def __init__(self) -> None:
         self.asked: list[tuple[int, int]] = []
-
-    def share(self, progress: float, decaying: bool) -> float:
-        return self.options.share(progress, decaying)
 
     def take(self, first: int, count: int) -> list[TrainingLine]:
         self.asked.append((first, count))
         return [line(number, f"ab {number}", 300) for number in range(first, first + count)]
 
 
-def mixing(sources: Sequence[Lines], made: MadeLines, weights: Sequence[float] | None = None) -> Planner:
-    return Planner(sources, weights or [1.0] * len(sources), Alphabet(" 0123456789abc"), STRIDE, OPTIONS, 1, "", made)
+def mixing(sources: Sequence[Lines], made: MadeLines, weights: Sequence[float] | None = None) -> PoolBuilder:
+    alphabet = Alphabet(" 0123456789abc")
+    return PoolBuilder(sources, weights or [1.0] * len(sources), alphabet, STRIDE, OPTIONS, 1, "", made)
 
 
-def texts_of(pool: Pool) -> list[str]:
-    return sorted(planned.line.text for part in pool.parts for planned in part)
+def texts_of(pool: Pool, synthetic: bool | None = None) -> list[str]:
+    lines = [planned for part in pool.batches for planned in part]
+    return sorted(planned.line.text for planned in lines if synthetic in (None, planned.synthetic))
 
 
-@pytest.mark.parametrize(
-    ("progress", "share"),
-    [(0.0, 0.6), (0.2, 0.6), (0.3, 0.5), (0.5, 0.3), (0.6, 0.2), (0.79, 0.2), (0.8, 0.1), (1.0, 0.1)],
-)
-def test_share_of_synthetic_lines_in_every_pool(progress: float, share: float) -> None:
-    """The change lies between 0.2 and 0.6 of the run, the decay in its last fifth."""
-    sources = [random_source("a", 12), random_source("b", 12, seed=1)]
-    real = {text for source in sources for text in source.texts()}
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
+def test_share_of_synthetic_lines_in_every_pool(share: float) -> None:
     made = MadeLines()
-    plan = mixing(sources, made)
-    assert plan.synthetic_share(progress) == pytest.approx(share)
-    first = 0
-    for number, pool in enumerate(plan.pools(0)):
-        mixed = plan.mixed(0, number, pool, plan.synthetic_share(progress), first)
-        texts = texts_of(mixed)
-        assert len(texts) == 8 * 40, "a pool became longer or shorter"
-        synthetic = [text for text in texts if text.startswith("ab ") and text not in real]
-        assert len(synthetic) == mixed.synthetic == round(share * 320)
-        assert sorted(synthetic) == sorted(f"ab {n}" for n in range(first, first + mixed.synthetic))
-        first += mixed.synthetic
-    assert made.asked == [(number * round(share * 320), round(share * 320)) for number in range(3)]
+    plan = mixing([random_source("a", 12), random_source("b", 12, seed=1)], made)
+    numbers: list[str] = []
+    for epoch in (0, 1):
+        for number in range(len(plan.pools(epoch))):
+            pool = plan.build(PoolRequest(epoch, number, share))
+            assert len(texts_of(pool)) == 8 * 40, "a pool became longer or shorter"
+            synthetic = texts_of(pool, True)
+            assert len(synthetic) == round(share * 320)
+            batches = [plan.cutter.collate(part) for part in pool.batches]
+            assert sum(batch.synthetic for batch in batches) == len(synthetic)
+            numbers += synthetic
+    assert len(set(numbers)) == len(numbers), "a synthetic line came twice"
+    assert [count for _, count in made.asked] == [round(share * 320)] * (6 if share else 0)
 
 
 def test_other_lines_give_way_in_each_epoch_and_sets_keep_their_weights() -> None:
@@ -322,55 +316,71 @@ def test_other_lines_give_way_in_each_epoch_and_sets_keep_their_weights() -> Non
     seen: list[Counter[str]] = []
     of_a = 0
     for epoch in range(4):
-        pools = [plan.mixed(epoch, number, pool, 0.5, 1000) for number, pool in enumerate(plan.pools(epoch))]
-        real = [text for pool in pools for text in texts_of(pool) if not text.startswith("ab 1")]
+        pools = [plan.build(PoolRequest(epoch, number, 0.5)) for number in range(len(plan.pools(epoch)))]
+        real = [text for pool in pools for text in texts_of(pool, False)]
         seen.append(Counter(real))
         of_a += sum(text in set(sources[0].texts()) for text in real)
     assert len({frozenset(counter.items()) for counter in seen}) == 4
     assert of_a / sum(sum(counter.values()) for counter in seen) > 0.6
 
 
-def test_without_a_share_nothing_changes() -> None:
-    sources = [random_source("a", 9)]
-    made, alone = MadeLines(decay=0.0), planner(sources)
-    plan = mixing(sources, made)
-    for number, pool in enumerate(plan.pools(3)):
-        mixed = plan.mixed(3, number, pool, plan.synthetic_share(0.9), 17)
-        assert mixed.synthetic == 0
-        assert [plan.collate(part).texts for part in mixed.parts] == [b.texts for b in alone.batches(3, number, pool)]
-    assert not made.asked and alone.synthetic_share(0.1) == 0.0
+def test_a_pool_from_a_later_batch_on_is_the_rest_of_the_pool() -> None:
+    plan = mixing([random_source("a", 9)], MadeLines())
+    whole = plan.build(PoolRequest(3, 0, 0.4))
+    rest = plan.build(PoolRequest(3, 0, 0.4, first_batch=5))
+    assert [plan.cutter.collate(part).texts for part in rest.batches] == [
+        plan.cutter.collate(part).texts for part in whole.batches[5:]
+    ]
 
 
 @pytest.mark.parametrize("sources", [[], [random_source("a", 3)]])
 def test_without_data_all_lines_are_synthetic(sources: list[Lines]) -> None:
     """No sets, or sets of weight 0."""
     plan = mixing(sources, MadeLines(), [0.0] * len(sources))
-    assert plan.has_lines and plan.pools(0) == plan.pools(5) == [[]]
-    assert plan.synthetic_share(0.5) == plan.synthetic_share(0.95) == 1.0
-    mixed = plan.mixed(5, 0, [], 1.0, 40)
-    assert mixed.synthetic == SYNTHETIC_POOL == len(texts_of(mixed))
+    assert plan.has_lines and not plan.has_data and plan.pools(0) == plan.pools(5) == [[]]
+    assert len(texts_of(plan.build(PoolRequest(5, 0, 1.0)), True)) == SYNTHETIC_POOL
 
 
-def test_all_lines_may_give_way_and_synthetic_lines_follow_the_rules_too() -> None:
+def test_synthetic_lines_follow_the_rules_too() -> None:
     source = random_source("a", 2)
-    plan = Planner([source], [1.0], Alphabet(" 0123456789ab"), STRIDE, OPTIONS, 1, "7", MadeLines())
-    mixed = plan.mixed(0, 0, plan.pools(0)[0], 1.0, 0)
-    texts = texts_of(mixed)
-    assert texts and all(text.startswith("ab ") for text in texts)
-    assert not any("7" in text for text in texts) and plan.skipped.excluded > 0
+    plan = PoolBuilder([source], [1.0], Alphabet(" 0123456789ab"), STRIDE, OPTIONS, 1, "7", MadeLines())
+    texts = texts_of(plan.build(PoolRequest(0, 0, 1.0)))
+    assert texts and all(text.startswith("ab ") and "7" not in text for text in texts)
 
 
 def test_large_batches_come_in_few_shapes() -> None:
     """Few numbers of lines, widths that are multiples of 32; only the end of a pool leaves a rest, no line is lost."""
     source = random_source("a", 60)
     options = replace(OPTIONS, columns_per_batch=60_000)
-    plan = Planner([source], [1.0], Alphabet(" 0123456789abc"), STRIDE, options, 1, "")
+    plan = PoolBuilder([source], [1.0], Alphabet(" 0123456789abc"), STRIDE, options, 1, "")
     pools = plan.pools(0)
     assert len(pools) == 1, "large batches are filled from a large pool"
-    batches = plan.batches(0, 0, pools[0])
+    batches = all_batches(plan)
     large = [batch for batch in batches if len(batch.texts) > 64]
     assert large
     sizes = {64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384}
     assert sum(len(batch.texts) not in sizes for batch in large) <= 1
     assert all(batch.target_width % 32 == 0 for batch in large if batch.target_width >= 160)
     assert sorted(text for batch in batches for text in batch.texts) == sorted(source.texts())
+
+
+@pytest.mark.parametrize(("lines", "count"), [(5, 2), (6, 3), (3, 3), (1, 1)])
+def test_rows_of_several_processes_are_disjoint_and_complete(lines: int, count: int) -> None:
+    plan = planner([Lines("a", [[line(number, "ab" * (1 + number % 3), 200) for number in range(lines)]])])
+    plan.options = replace(OPTIONS, width_jitter=(0.0, 0.0))
+    (planned,) = plan.build(PoolRequest(0, 0)).batches
+    whole = plan.cutter.collate(planned)
+    parts = [plan.cutter.collate(planned, rank, count) for rank in range(count)]
+    assert max(len(part.texts) for part in parts) - min(len(part.texts) for part in parts) <= 1
+    assert sorted(seed for part in parts for seed in part.seeds.tolist()) == sorted(whole.seeds.tolist())
+    for part in parts:
+        assert (part.lines, part.characters, part.target_width) == (lines, len(whole.targets), whole.target_width)
+        assert len(part.targets) == int(part.target_lengths.sum())
+        assert plan.alphabet.decode(part.targets.tolist()) == "".join(part.texts)
+
+
+def test_a_process_without_a_row_gets_one_to_compute() -> None:
+    plan = planner([Lines("a", [[line(0, "ab", 200)]])])
+    (planned,) = plan.build(PoolRequest(0, 0)).batches
+    part = plan.cutter.collate(planned, 1, 2)
+    assert part.texts == ("ab",) and part.lines == 1 and part.characters == 2

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hwr.train.device import Device, choose_device, hardware, has_bf16_units, return_free_memory
-from hwr.train.distributed import Processes
+from hwr.train.processes import Processes
 
 CPU = torch.device("cpu")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_runs import SPEC, drawn_bundle
+from training_runs import SPEC, drawn_store
 
 from hwr.errors import InputError
 from hwr.line import NORMALISATION
@@ -57,7 +57,7 @@ def test_lines_are_counted(tmp_path: Path) -> None:
     info = ModelInfo(SPEC.replace("{classes}", "5"), "abcd", 48, NORMALISATION.name, NORMALISATION.version, 4)
     torch.manual_seed(1)
     save_model(tmp_path / "m.safetensors", build(info.spec).state_dict(), info)
-    data = TrainingSet(str(drawn_bundle(tmp_path / "bundle", train=30, validation=7)))
+    data = TrainingSet(str(drawn_store(tmp_path / "store", train=30, validation=7)))
     recipe = Recipe(train=(data, data), init_from=str(tmp_path / "m.safetensors"))
     assert count_lines(recipe) == 60
     with pytest.raises(InputError, match="missing"):

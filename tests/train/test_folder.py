@@ -97,13 +97,28 @@ def test_code_in_a_state_is_not_run(tmp_path: Path) -> None:
 
 def test_log_is_cut_at_the_step_of_the_save(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.cut_log(3)  # no log: nothing to do
+    folder.truncate_log(3)  # no log: nothing to do
     for step in range(1, 6):
         folder.append_log(json.dumps({"event": "step", "step": step, "text": "œ\n"}, ensure_ascii=False) + "\n")
     with (tmp_path / METRICS).open("a") as file:
         file.write('{"event": "st')  # the process was killed while it wrote
-    folder.cut_log(3)
+    assert folder.truncate_log(3) == 1
     folder.append_log('{"event": "step", "step": 4}\n')
     lines = (tmp_path / METRICS).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
     assert json.loads(lines[0])["text"] == "œ\n"
+
+
+def test_a_damaged_byte_in_the_log_costs_no_more_than_its_line(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    lines = [
+        b'{"event": "a", "step": 1}',
+        b'{"event": "\xa5", "step": 2}',
+        b'{"eve\xa5',
+        b"[]",
+        b'{"event": "b", "step": 3}',
+    ]
+    (tmp_path / METRICS).write_bytes(b"\n".join(lines) + b"\n")
+    assert folder.truncate_log(3) == 2
+    kept = [json.loads(line) for line in (tmp_path / METRICS).read_text(encoding="utf-8").splitlines()]
+    assert [(event["event"], event["step"]) for event in kept] == [("a", 1), ("\N{REPLACEMENT CHARACTER}", 2), ("b", 3)]

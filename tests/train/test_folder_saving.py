@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_runs import Recorder, drawn_bundle, recipe, run
+from training_runs import Recorder, drawn_store, recipe, run
 
 from hwr.errors import OutputError
 from hwr.model.checkpoint import load_weights
 from hwr.train.folder import BEST, LAST, METRICS, RESUME, TRUNK, TRUNK_RESUME, RunFolder, Saver
 from hwr.train.loop import StepReport
 from hwr.train.recipe import recipe_to_toml
-from hwr.train.run import Session
+from hwr.train.run import Run
 
 TESTS = Path(__file__).parent.parent
 
@@ -42,7 +42,7 @@ run(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]))
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_bundle(tmp_path_factory.mktemp("bundle"))
+    return drawn_store(tmp_path_factory.mktemp("store") / "drawn")
 
 
 class Disk:
@@ -79,7 +79,7 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing(
     trunk, last = step_of(tmp_path / "whole", TRUNK_RESUME), len(whole.reports)
     disk, saved = Disk(monkeypatch), {}
 
-    def after(session: Session, report: StepReport) -> None:
+    def after(run_: Run, report: StepReport) -> None:
         disk.full = 3 <= report.step <= trunk + 1
         saved[report.step] = step_of(tmp_path / "run")
 
@@ -88,7 +88,7 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing(
     assert recorded.finished and recorded.losses == whole.losses
     assert [saved[step] for step in (1, 2, 3, trunk + 1, trunk + 2, last)] == [1, 2, 3, 3, 3, last]
     told = [message for message in recorded.reporter.messages if "cannot be written" in message]
-    assert len(told) == 1 and "No space left" in told[0] and "training goes on" in told[0] and "\n" not in told[0]
+    assert len(told) == 1 and "No space left" in told[0] and "training continues" in told[0] and "\n" not in told[0]
     assert step_of(tmp_path / "run", TRUNK_RESUME) == trunk
     for name in (BEST, LAST, TRUNK):
         weights, expected = load_weights(tmp_path / "run" / name), load_weights(tmp_path / "whole" / name)
@@ -103,7 +103,7 @@ def test_a_disk_that_stays_full_ends_the_run_with_one_line(
     whole = run(settings, tmp_path / "whole")
     disk = Disk(monkeypatch)
 
-    def after(session: Session, report: StepReport) -> None:
+    def after(run_: Run, report: StepReport) -> None:
         disk.full = report.step >= 3
 
     with pytest.raises(OutputError, match=r"cannot be written: No space left on device$") as error:
@@ -120,9 +120,9 @@ def test_files_that_may_not_grow(tmp_path: Path, data: Path) -> None:
     file = tmp_path / "recipe.toml"
     file.write_text(recipe_to_toml(recipe(data, lines=20, save_minutes=1e-9)), encoding="utf-8")
     command = ["import resource, runpy, sys", "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"]
-    command += ["sys.argv = ['hwr.train', *sys.argv[1:]]", "runpy.run_module('hwr.train', run_name='__main__')"]
+    command += ["sys.argv = ['hwr', 'train', *sys.argv[1:]]", "runpy.run_module('hwr', run_name='__main__')"]
     done = subprocess.run(
-        [sys.executable, "-c", "\n".join(command), str(file), "-o", str(tmp_path / "run")],
+        [sys.executable, "-c", "\n".join(command), "--recipe", str(file), "--no-cache", "-o", str(tmp_path / "run")],
         capture_output=True,
         text=True,
         timeout=120,
@@ -130,7 +130,7 @@ def test_files_that_may_not_grow(tmp_path: Path, data: Path) -> None:
     )
     assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
     told = [line for line in done.stderr.splitlines() if "File too large" in line]
-    assert len(told) == 2 and "training goes on" in told[0] and told[1].startswith("hwr: error: ")
+    assert len(told) == 2 and "training continues" in told[0] and told[1].startswith("hwr: error: ")
     assert events(tmp_path / "run")[-1]["event"] == "end"
     assert not list((tmp_path / "run").glob(".*"))
 
@@ -165,7 +165,7 @@ def test_events_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         saver.log({"step": step})
     saver.finish()
     assert [event["step"] for event in events(tmp_path)] == list(range(8))
-    assert 1 <= len(reporter.messages) <= 2 and "no room; training goes on" in reporter.messages[0]
+    assert 1 <= len(reporter.messages) <= 2 and "no room; training continues" in reporter.messages[0]
 
 
 def test_half_an_event_does_not_stay(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from training_runs import FOREVER, SPEC, Recorder, drawn_bundle, recipe
+from training_runs import FOREVER, SPEC, Recorder, drawn_store, recipe
 
 from hwr.model.network import build
-from hwr.train.distributed import ForwardPass
 from hwr.train.graphs import MOST_GRAPHS, GraphedPass
 from hwr.train.loss import span_mask
+from hwr.train.processes import ForwardPass
 from hwr.train.recipe import Optimisation
 from hwr.train.run import train
 
@@ -118,15 +118,15 @@ def test_a_replayed_pass_gives_the_gradients_of_a_plain_one() -> None:
 def test_a_run_with_graphs_and_a_feeding_thread_learns(tmp_path: Path) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    data = drawn_bundle(tmp_path / "bundle")
+    data = drawn_store(tmp_path / "store")
     settings = recipe(
         data,
         lines=4000,
         minutes=FOREVER,
         precision="bf16",
         graphs=True,
-        keep_lines=True,
-        optimisation=Optimisation(columns_per_batch=1500, warm_up_steps=10, span_steps=2, steps_per_span=20),
+        workers=2,
+        optimisation=Optimisation(columns_per_batch=1500, warm_up_steps=10, span_time_steps=2, time_steps_per_span=20),
     )
     reporter = Recorder()
     result = train(settings, tmp_path / "run", reporter)

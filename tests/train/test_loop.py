@@ -7,64 +7,78 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from training_runs import CHARACTERS, SPEC, Recorded, drawn_bundle, drawn_line, header, plain, recipe, run
+from training_runs import (
+    CHARACTERS,
+    SPEC,
+    Drawn,
+    Recorded,
+    drawn_line,
+    drawn_store,
+    opened,
+    plain,
+    recipe,
+    run,
+    write_drawn,
+)
 
-from hwr.bundle import BundleLine, BundleShard, write_bundle
 from hwr.errors import TrainingError
 from hwr.model.network import build
 from hwr.text import Alphabet
-from hwr.train import feed, loop
-from hwr.train.batches import Planner
-from hwr.train.data import BundleSource, Normalised
+from hwr.train import loading, loop
+from hwr.train.batches import PoolBuilder
 from hwr.train.device import Device
 from hwr.train.loop import MAX_NON_FINITE, StepReport, Trainer
 from hwr.train.recipe import Optimisation, Recipe
-from hwr.train.schedule import Progress
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_bundle(tmp_path_factory.mktemp("bundle"))
+    return drawn_store(tmp_path_factory.mktemp("store") / "drawn")
 
 
-def trainer_of(data: Path, settings: Recipe, weight: float = 1.0) -> Trainer:
-    shard = BundleShard(data / "drawn-train-00000.npz")
-    wanted = Normalised(shard.header.normalisation, shard.header.normalisation_version, shard.header.height)
-    torch.manual_seed(0)
-    network = build(SPEC.replace("{classes}", "5"), auxiliary=True)
-    planner = Planner(
-        [BundleSource([shard], wanted)], [weight], Alphabet(CHARACTERS), network.stride, settings.optimisation, 1
-    )
-    return Trainer(network, planner, settings, Device(torch.device("cpu"), "fp32"))
+class Training(Trainer):
+    """A trainer with the batches of one set of drawn lines."""
+
+    def __init__(self, data: Path, settings: Recipe, weight: float = 1.0) -> None:
+        torch.manual_seed(0)
+        network = build(SPEC.replace("{classes}", "5"), auxiliary=True)
+        super().__init__(network, settings, Device(torch.device("cpu"), "fp32"))
+        options = settings.optimisation
+        self.builder = PoolBuilder([opened(data)], [weight], Alphabet(CHARACTERS), network.stride, options, 1)
+
+    def go(self, observer: loop.Observer, stop: Callable[[], bool] = lambda: False) -> bool:
+        batches = loading.load_batches(self.builder, self.progress, self.recipe, torch.device("cpu"))
+        return self.run(batches, observer, stop)
+
+
+trainer_of = Training
 
 
 class Listener:
     """Keeps reports; calls `after` at the end of each step."""
 
-    def __init__(self, after: Callable[[Trainer], None] = lambda trainer: None) -> None:
+    def __init__(self, after: Callable[[], None] = lambda: None) -> None:
         self.reports: list[StepReport] = []
         self.trunks: list[int] = []
         self.after = after
 
-    def step(self, report: StepReport, progress: Progress) -> None:
+    def after_step(self, report: StepReport) -> None:
         self.reports.append(report)
+        self.after()
 
-    def trunk(self, trainer: Trainer) -> None:
-        self.trunks.append(trainer.progress.step)
-
-    def due(self, trainer: Trainer) -> None:
-        self.after(trainer)
+    def before_decay(self) -> None:
+        self.trunks.append(len(self.reports))
 
 
 def test_lines_and_characters_are_counted(data: Path) -> None:
     trainer, listener = trainer_of(data, recipe(data, lines=120)), Listener()
-    assert trainer.run(listener, lambda: False)
+    assert trainer.go(listener, lambda: False)
     progress = trainer.progress
     assert progress.step == len(listener.reports) and [r.step for r in listener.reports] == list(
         range(1, progress.step + 1)
     )
     assert sum(report.lines for report in listener.reports) == progress.lines >= 120
-    assert progress.lines - listener.reports[-1].lines < 120, "the run went on after it had seen enough"
+    assert progress.lines - listener.reports[-1].lines < 120, "the run continued after it had seen enough"
     assert progress.seconds == pytest.approx(sum(report.seconds for report in listener.reports))
     assert 3 * progress.lines < progress.characters < 7 * progress.lines
     assert len(listener.trunks) == 1 and 0 < listener.trunks[0] < progress.step
@@ -76,14 +90,14 @@ def test_running_average_equals_a_slow_twin(data: Path) -> None:
     expected = {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
     start = {name: tensor.clone() for name, tensor in expected.items()}
 
-    def after(trainer: Trainer) -> None:
+    def after() -> None:
         step = trainer.progress.step - 1
         decay = min(0.5, (1 + step) / (10 + step))
         for name, tensor in trainer.network.state_dict().items():
             if tensor.is_floating_point():
                 expected[name] = decay * expected[name] + (1 - decay) * tensor
 
-    trainer.run(Listener(after), lambda: False)
+    trainer.go(Listener(after), lambda: False)
     average = trainer.average.state_dict()
     moved = 0.0
     for name, tensor in expected.items():
@@ -105,7 +119,7 @@ def test_gradients_are_clipped_and_only_matrices_decay(data: Path, monkeypatch: 
         original(rate)
 
     monkeypatch.setattr(trainer.optimiser, "step", step)
-    trainer.run(Listener(), lambda: False)
+    trainer.go(Listener(), lambda: False)
     assert norms and all(norm <= 1.01e-3 for norm in norms)
     groups = [group for part in trainer.optimiser.parts for group in part.param_groups]
     decays = {p.ndim > 1: group["weight_decay"] for group in groups for p in group["params"]}
@@ -126,7 +140,7 @@ def spoiled(monkeypatch: pytest.MonkeyPatch, calls: Callable[[int], bool], value
 def one_head(data: Path, **changes: object) -> Recipe:
     """One call of the loss a step."""
     return recipe(
-        data, optimisation=Optimisation(columns_per_batch=1500, warm_up_steps=1, shortcut_weight=0.0), **changes
+        data, optimisation=Optimisation(columns_per_batch=1500, warm_up_steps=1, auxiliary_weight=0.0), **changes
     )
 
 
@@ -135,8 +149,8 @@ def test_non_finite_loss_is_skipped_and_counted(data: Path, monkeypatch: pytest.
     trainer = trainer_of(data, one_head(data, lines=200))
     spoiled(monkeypatch, lambda call: call in (2, 3, 5), value)
     weights: list[Tensor] = []
-    listener = Listener(lambda trainer: weights.append(trainer.network.output.weight.detach().clone()))
-    assert trainer.run(listener, lambda: False)
+    listener = Listener(lambda: weights.append(trainer.network.output.weight.detach().clone()))
+    assert trainer.go(listener, lambda: False)
     assert (trainer.progress.non_finite, trainer.progress.non_finite_in_a_row) == (3, 0)
     finite = [torch.isfinite(torch.tensor(report.loss)).item() for report in listener.reports]
     assert [number for number, value in enumerate(finite) if not value] == [2, 3, 5]
@@ -147,14 +161,14 @@ def test_non_finite_loss_is_skipped_and_counted(data: Path, monkeypatch: pytest.
 def test_ink_that_is_not_finite_leaves_no_trace(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The norms' running statistics see a batch before the loss is known."""
     trainer = trainer_of(data, one_head(data, lines=100))
-    original, count = feed.augment, iter(range(10**9))
+    original, count = loading.augment, iter(range(10**9))
 
     def augment(*arguments: object) -> Tensor:
         ink: Tensor = original(*arguments)  # type: ignore[arg-type]
         return ink * float("nan") if next(count) == 2 else ink
 
-    monkeypatch.setattr(feed, "augment", augment)
-    trainer.run(Listener(), lambda: False)
+    monkeypatch.setattr(loading, "augment", augment)
+    trainer.go(Listener(), lambda: False)
     assert trainer.progress.non_finite == 1
     for network in (trainer.network, trainer.average):
         for name, tensor in network.state_dict().items():
@@ -164,8 +178,8 @@ def test_ink_that_is_not_finite_leaves_no_trace(data: Path, monkeypatch: pytest.
 def test_loss_that_stays_non_finite_ends_the_run_with_advice(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = trainer_of(data, one_head(data, lines=10_000))
     spoiled(monkeypatch, lambda call: call >= 4)
-    with pytest.raises(TrainingError, match=f"{MAX_NON_FINITE} steps.*lower learning_rate.*fp32"):
-        trainer.run(Listener(), lambda: False)
+    with pytest.raises(TrainingError, match=f"{MAX_NON_FINITE} consecutive steps.*lower learning_rate.*fp32"):
+        trainer.go(Listener(), lambda: False)
     assert trainer.progress.non_finite == MAX_NON_FINITE
     assert all(torch.isfinite(parameter).all() for parameter in trainer.network.parameters())
 
@@ -173,7 +187,7 @@ def test_loss_that_stays_non_finite_ends_the_run_with_advice(data: Path, monkeyp
 def test_stalled_steps_do_not_count_as_minutes(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step of a second; the sixtieth is stopped from outside for an hour."""
     trainer = trainer_of(data, recipe(data, lines=10_000))
-    monkeypatch.setattr(trainer, "_step", lambda batch, rate: 1.0)
+    monkeypatch.setattr(trainer, "_update", lambda batch, rate, strength: 1.0)
     times = [0.0]
     starts_and_ends = iter(range(10**9))
 
@@ -184,17 +198,17 @@ def test_stalled_steps_do_not_count_as_minutes(data: Path, monkeypatch: pytest.M
         return times[0]
 
     monkeypatch.setattr(loop.time, "perf_counter", clock)
-    trainer.run(Listener(), lambda: trainer.progress.step >= 70)
+    trainer.go(Listener(), lambda: trainer.progress.step >= 70)
     assert trainer.progress.seconds == 70.0
 
 
 def test_minutes_end_a_run(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = trainer_of(data, recipe(data, minutes=2.0, lines=0))
-    monkeypatch.setattr(trainer, "_step", lambda batch, rate: 1.0)
+    monkeypatch.setattr(trainer, "_update", lambda batch, rate, strength: 1.0)
     seconds = iter(range(0, 10**9, 5))  # each call is five seconds later: so is each step
     monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(seconds)))
     listener = Listener()
-    assert trainer.run(listener, lambda: False)
+    assert trainer.go(listener, lambda: False)
     assert trainer.progress.seconds == 120.0 and trainer.progress.step == 24
     assert listener.trunks == [20]  # 96 seconds are four fifths
 
@@ -202,17 +216,17 @@ def test_minutes_end_a_run(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("weight", [0.0, 1.0])
 def test_no_usable_line(tmp_path: Path, weight: float) -> None:
     text = "" if weight else "ab"
-    write_bundle(tmp_path, header(), [BundleLine(drawn_line("ab"), text, "id")])
+    write_drawn(tmp_path / "train.parquet", [Drawn(drawn_line("ab"), text, "id")])
     trainer = trainer_of(tmp_path, recipe(tmp_path), weight)
     with pytest.raises(TrainingError, match="no usable line"):
-        trainer.run(Listener(), lambda: False)
+        trainer.go(Listener(), lambda: False)
 
 
 def test_an_epoch_without_a_share_of_the_data_is_passed_over(tmp_path: Path) -> None:
     """One group with weight one half: about every second epoch has nothing to show."""
-    write_bundle(tmp_path, header(), [BundleLine(drawn_line("abcd"), "abcd", "id")])
+    write_drawn(tmp_path / "train.parquet", [Drawn(drawn_line("abcd"), "abcd", "id")])
     trainer = trainer_of(tmp_path, recipe(tmp_path, lines=12), 0.5)
-    assert trainer.run(Listener(), lambda: False)
+    assert trainer.go(Listener(), lambda: False)
     assert trainer.progress.lines == 12 and trainer.progress.epoch > 14
 
 
@@ -222,13 +236,15 @@ def mean(losses: list[float]) -> float:
 
 def test_a_tiny_network_learns_to_read_drawn_lines(tmp_path: Path) -> None:
     """It overfits to an easy alphabet: the CER on lines that it has not seen falls below 0.2."""
-    drawn_bundle(tmp_path / "bundle", train=400, validation=40)
+    drawn_store(tmp_path / "store", train=400, validation=40)
     settings = recipe(
-        tmp_path / "bundle",
+        tmp_path / "store",
         lines=6000,
         augment=plain(),
         spec="[1,48,0,1 C3,3,8,2,2 Mp4,2 S1(1x0)1,3 Lbx16 O1c{classes}]",
-        optimisation=Optimisation(learning_rate=0.01, columns_per_batch=3000, warm_up_steps=10, span_steps=0, ema=0.95),
+        optimisation=Optimisation(
+            learning_rate=0.01, columns_per_batch=3000, warm_up_steps=10, span_time_steps=0, ema=0.95
+        ),
     )
     recorded: Recorded = run(settings, tmp_path / "run")
     losses = [report.loss for report in recorded.reports]

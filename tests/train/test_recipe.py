@@ -21,8 +21,8 @@ from hwr.train.recipe import (
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 CHANGED = Recipe(
-    train=(TrainingSet('a b/\u0153 "quoted" \\ path', 2.5, "iam"), TrainingSet("second")),
-    validation=(TrainingSet("third", set="\x7f\t\n"),),
+    train=(TrainingSet('a b/\u0153 "quoted" \\ path', 2.5, "CC0"), TrainingSet("second")),
+    validation=(TrainingSet("third", licence="\x7f\t\n"),),
     preset="base",
     spec="[1,48,0,1 O1c{classes}]",
     name="n\u00e4me\u2028",
@@ -43,7 +43,6 @@ CHANGED = Recipe(
         share_start=1.0,
         change_end=0.25,
         characters="\u0153 \"'",
-        workers=2,
     ),
 )
 
@@ -112,7 +111,7 @@ def test_there_are_recipes() -> None:
         ("lines = -1", "lines = -1: a whole number, at least 0"),
         ('precision = "fp8"', "precision = 'fp8': one of auto, bf16, fp32 is needed"),
         ("[optimisation]\ndecay_share = 1.0", "decay_share"),
-        ("[optimisation]\nsteps_per_span = 0", "steps_per_span = 0: a whole number, at least 1, is needed"),
+        ("[optimisation]\ntime_steps_per_span = 0", "time_steps_per_span = 0: a whole number, at least 1, is needed"),
         ("[optimisation]\nmomentum = -1e300", r"momentum = -1e\+300: a number, at least 0 and below 1, is needed"),
         ("[optimisation]\nwidth_jitter = [0.2, -0.2]", "width_jitter = .*the lowest value first"),
         ("synthesis = 3", "synthesis: a table of settings is needed"),
@@ -122,9 +121,12 @@ def test_there_are_recipes() -> None:
         ('[synthesis]\nstrokes = "x"\nshare_end = "half"', "share_end = 'half': a number"),
         ('[synthesis]\nstrokes = "x"\nshare_decay = nan', "share_decay = nan"),
         ('[synthesis]\nstrokes = "x"\nchange_start = 0.8', "change_start = 0.8 is after change_end = 0.5"),
-        ('[synthesis]\nstrokes = "x"\nworkers = -1', "workers = -1"),
-        ('[synthesis]\nstrokes = "x"\nworkers = 1.0', "workers = 1.0: a whole number, at least 0 and at most 64"),
-        ("[synthesis]\nworkers = 1", "synthesis: nothing to make lines of"),
+        ("workers = -2", "workers = -2: a whole number, at least -1 and at most 64"),
+        ("workers = 1.0", "workers = 1.0: a whole number"),
+        ("[synthesis]\nshare_start = 1", "synthesis: nothing to make lines of"),
+        ("graphs = true\n[optimisation]\nrelax_share = 0.1", "graphs and relax_share do not go together"),
+        ("[optimisation]\ntime_steps_per_span = 0", "time_steps_per_span = 0: a whole number, at least 1"),
+        ("[optimisation]\nmomentum = -1e300", "momentum = -1e\\+300: a number, at least 0 and below 1"),
         ("[synthesis]\nstrokes = 3", "synthesis: "),
         ('[synthesis]\nstrokes = ["a"]', "synthesis: "),
         ("[synthesis]\nfonts = 3", "synthesis: "),

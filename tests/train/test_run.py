@@ -9,9 +9,19 @@ from typing import Any
 import pytest
 import torch
 from line_images import image_file, stored_line
-from training_runs import CHARACTERS, SPEC, Recorder, drawn_bundle, drawn_line, drawn_lines, header, recipe, run
+from training_runs import (
+    CHARACTERS,
+    SPEC,
+    Drawn,
+    Recorder,
+    drawn_line,
+    drawn_lines,
+    drawn_store,
+    recipe,
+    run,
+    write_drawn,
+)
 
-from hwr.bundle import BundleLine, write_bundle
 from hwr.errors import DataError, HwrError, InputError, ModelError, TrainingError
 from hwr.line import NORMALISATION
 from hwr.metrics import ErrorCounts
@@ -21,13 +31,13 @@ from hwr.store.writing import write_lines
 from hwr.text import Alphabet
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet, load_recipe
-from hwr.train.run import Session, train
+from hwr.train.run import Run, train
 from hwr.train.validate import SetResult
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_bundle(tmp_path_factory.mktemp("bundle"))
+    return drawn_store(tmp_path_factory.mktemp("store") / "drawn")
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
@@ -69,9 +79,9 @@ def test_metrics_log(tmp_path: Path, data: Path) -> None:
         assert set(event["cer"]) == {"drawn"} and event["mean_cer"] == event["cer"]["drawn"] >= 0
         assert event["lines_per_second"] > 0 and event["loss"] > 0
     assert validations[-1]["limit"] == 0
-    assert {"excluded", "empty", "too_narrow"} <= set(log[-1]) and log[-1]["share"] == 1.0
+    assert log[-1]["passed_over"] == {} and log[-1]["share"] == 1.0
     result = recorded.reporter.results[-1][0]
-    assert recorded.session.trainer.progress.best == pytest.approx(result.errors.rate)
+    assert recorded.run.trainer.progress.best == pytest.approx(result.errors.rate)
 
 
 def test_best_is_the_lowest_mean_of_the_sets(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,15 +95,15 @@ def test_best_is_the_lowest_mean_of_the_sets(tmp_path: Path, data: Path, monkeyp
         return SetResult(source.name, ErrorCounts(round(1000 * next(calls)), 1000), 10, 0, ())
 
     monkeypatch.setattr("hwr.train.run.validate", validate)
-    session = Session(recipe(data, validation=(TrainingSet(str(data)),) * 2), tmp_path, Recorder())
+    run_ = Run(recipe(data, validation=(TrainingSet(str(data)),) * 2), tmp_path, Recorder())
     kept = []
     for number in range(4):
-        session.trainer.progress.step = number + 1
-        session.validate(7)
+        run_.trainer.progress.step = number + 1
+        run_.validate(7)
         kept.append(read_info(tmp_path / BEST).training["steps"])
     assert kept == [1, 2, 2, 4]
-    session.trainer.progress.step = 5
-    session.finish(True)
+    run_.trainer.progress.step = 5
+    run_.finish(True)
     assert read_info(tmp_path / BEST).training["steps"] == 5
     assert limits == [7] * 8 + [0] * 2
 
@@ -107,17 +117,17 @@ def test_blank_plateau_is_named(
 
     monkeypatch.setattr("hwr.train.run.validate", validate)
     reporter = Recorder()
-    Session(recipe(data), tmp_path, reporter).validate(0)
+    Run(recipe(data), tmp_path, reporter).validate(0)
     assert any("blank plateau" in message and f"{blank} of 20" in message for message in reporter.messages) is told
 
 
 def test_a_network_that_reads_nothing_is_on_the_plateau(tmp_path: Path, data: Path) -> None:
     reporter = Recorder()
-    session = Session(recipe(data), tmp_path, reporter)
+    run_ = Run(recipe(data), tmp_path, reporter)
     with torch.no_grad():
-        session.trainer.average.output.bias[0] = 50.0
-    session.validate(0)
-    assert reporter.results[0][0].errors.rate == 1.0 and reporter.results[0][0].blank_lines == 20
+        run_.trainer.average.output.bias[0] = 50.0
+    run_.validate(0)
+    assert reporter.results[0][0].errors.rate == 1.0 and reporter.results[0][0].empty_readings == 20
     assert any("blank plateau" in message for message in reporter.messages)
 
 
@@ -129,23 +139,23 @@ def test_no_validation_sets(tmp_path: Path, data: Path) -> None:
 def test_going_on_from_a_model(tmp_path: Path, data: Path) -> None:
     train(recipe(data, lines=60), tmp_path / "first", Recorder())
     settings = recipe(data, lines=40, spec="", init_from=str(tmp_path / "first" / TRUNK))
-    session = Session(settings, tmp_path / "second", Recorder())
-    assert session.alphabet == Alphabet(CHARACTERS)
+    run_ = Run(settings, tmp_path / "second", Recorder())
+    assert run_.alphabet == Alphabet(CHARACTERS)
     start, _ = load_model(tmp_path / "first" / TRUNK, auxiliary=True)
-    for name, tensor in session.trainer.network.state_dict().items():
+    for name, tensor in run_.trainer.network.state_dict().items():
         torch.testing.assert_close(tensor, start.state_dict()[name], rtol=0, atol=0)
     train(settings, tmp_path / "second", Recorder())
     info = read_info(tmp_path / "second" / LAST)
     assert info.spec == SPEC.replace("{classes}", "5") and info.training["init_from"].endswith(TRUNK)
 
 
-def test_damage_in_one_shard_ends_with_its_name(tmp_path: Path) -> None:
-    folder = drawn_bundle(tmp_path / "bundle")
-    shard = folder / "drawn-train-00000.npz"
-    content = bytearray(shard.read_bytes())
+def test_a_damaged_store_is_named(tmp_path: Path) -> None:
+    folder = drawn_store(tmp_path / "store")
+    file = folder / "train.parquet"
+    content = bytearray(file.read_bytes())
     content[2000] ^= 255  # within the images
-    shard.write_bytes(content)
-    with pytest.raises(DataError, match=r"drawn-train-00000\.npz: group 0 is damaged"):
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"train\.parquet: row group 0 cannot be read"):
         train(recipe(folder), tmp_path / "run", Recorder())
 
 
@@ -157,11 +167,11 @@ def other_spec(spec: str) -> Callable[[Path], Recipe]:
     ("settings", "error", "message"),
     [
         (lambda folder: Recipe(), DataError, "no training data: name at least one"),
-        (lambda folder: recipe(folder / "missing"), InputError, "missing: no such file or folder"),
-        (lambda folder: recipe(folder, exclude=CHARACTERS), DataError, "the training data hold no text"),
+        (lambda folder: recipe(folder / "missing"), DataError, "missing: does not exist"),
+        (lambda folder: recipe(folder, exclude=CHARACTERS), DataError, "the training data contain no text"),
         (other_spec(SPEC.replace("{classes}", "9")), DataError, "9 classes, the alphabet needs 5: write {classes}"),
         (other_spec("[1,48,0,1 Frob O1c{classes}]"), ModelError, "Frob"),
-        (other_spec(SPEC.replace("1,48", "1,32")), DataError, "at height 48; this model needs .* at height 32"),
+        (other_spec(SPEC.replace("1,48", "1,32")), DataError, "at height 48; .* at height 32 is needed"),
         (lambda folder: recipe(folder, init_from="nothing.safetensors"), InputError, "nothing.safetensors"),
     ],
 )
@@ -176,9 +186,9 @@ def test_what_cannot_start(
 
 def test_no_usable_line(tmp_path: Path) -> None:
     """Every text is longer than its image can hold."""
-    write_bundle(tmp_path / "bundle", header(), [BundleLine(drawn_line("a"), "abcd" * 20, "id")])
+    write_drawn(tmp_path / "store" / "train.parquet", [Drawn(drawn_line("a"), "abcd" * 20, "id")])
     with pytest.raises(TrainingError, match=r"no usable line.*1 too narrow"):
-        train(recipe(tmp_path / "bundle", validation=()), tmp_path / "run", Recorder())
+        train(recipe(tmp_path / "store", validation=()), tmp_path / "run", Recorder())
 
 
 def test_a_store_with_broken_images_is_trained_on_without_them(tmp_path: Path) -> None:
@@ -186,7 +196,7 @@ def test_a_store_with_broken_images_is_trained_on_without_them(tmp_path: Path) -
     lines[5] = stored_line(5, "ab", b"no image")
     write_lines(tmp_path / "store" / "train.parquet", lines)
     recorded = run(recipe(tmp_path / "store", lines=30, validation=()), tmp_path / "run")
-    told = [message for message in recorded.reporter.messages if "line-5" in message]
+    told = [message for message in recorded.reporter.messages if "row 5 left out" in message]
     assert recorded.finished and len(told) == 1
     assert {11, 22} <= set(accumulate(report.lines for report in recorded.reports))  # epochs of eleven lines
 
@@ -201,11 +211,11 @@ def test_seed_decides_the_run(tmp_path: Path, data: Path) -> None:
 
 
 def test_weights_of_several_sets(tmp_path: Path) -> None:
-    write_bundle(tmp_path / "bundle", header("often"), drawn_lines(20))
-    write_bundle(tmp_path / "bundle", header("once"), drawn_lines(20, seed=5))
-    sets = (TrainingSet(str(tmp_path / "bundle"), 3.0, "often"), TrainingSet(str(tmp_path / "bundle"), 1.0, "once"))
-    recorded = run(recipe(tmp_path / "bundle", train=sets, validation=(), lines=80), tmp_path / "run")
-    assert recorded.session.trainer.progress.epoch <= 1
+    write_drawn(tmp_path / "often" / "train.parquet", drawn_lines(20))
+    write_drawn(tmp_path / "once" / "train.parquet", drawn_lines(20, seed=5))
+    sets = (TrainingSet(str(tmp_path / "often"), 3.0), TrainingSet(str(tmp_path / "once"), 1.0))
+    recorded = run(recipe(tmp_path / "store", train=sets, validation=(), lines=80), tmp_path / "run")
+    assert recorded.run.trainer.progress.epoch <= 1
     assert sum(report.lines for report in recorded.reports) == 80
     facts = read_info(tmp_path / "run" / LAST).trained_on
     assert {name: (fact["weight"], fact["lines"]) for name, fact in facts.items()} == {
@@ -215,10 +225,10 @@ def test_weights_of_several_sets(tmp_path: Path) -> None:
 
 
 def test_resuming_on_other_characters_is_refused(tmp_path: Path) -> None:
-    data = drawn_bundle(tmp_path / "data")
+    data = drawn_store(tmp_path / "data")
     train(recipe(data, lines=40), tmp_path / "run", Recorder())
     # As many characters, so the network would fit; but label 1 would stand for another letter.
-    lines = [BundleLine(line.ink, line.text.replace("a", "z"), line.id) for line in drawn_lines(200)]
-    write_bundle(data, header(), lines)
+    lines = [Drawn(line.ink, line.text.replace("a", "z"), line.id) for line in drawn_lines(200)]
+    write_drawn(data / "train.parquet", lines)
     with pytest.raises(InputError, match="characters of the training data"):
         train(recipe(data, lines=80), tmp_path / "run", Recorder(), resume=True)

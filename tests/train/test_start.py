@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_runs import CHARACTERS, SPEC, Recorder, drawn_lines, header, recipe, run
+from training_runs import CHARACTERS, SPEC, Drawn, Recorder, drawn_lines, recipe, run, write_drawn
 
-from hwr.bundle import BundleLine, write_bundle
 from hwr.errors import DataError, HwrError, InputError, UsageError
 from hwr.line import NORMALISATION
 from hwr.model.checkpoint import load_model, load_weights, save_model
@@ -16,8 +15,8 @@ from hwr.model.info import ModelInfo
 from hwr.model.network import Network, build
 from hwr.train.folder import LAST, TRUNK
 from hwr.train.recipe import Optimisation
-from hwr.train.run import Session
-from hwr.train.start import RARITY, begin
+from hwr.train.run import Run
+from hwr.train.start import RARITY, initial_model
 
 INFO = ModelInfo(
     SPEC.replace("{classes}", "5"), CHARACTERS, 48, NORMALISATION.name, NORMALISATION.version, 4, licence="CC0"
@@ -36,8 +35,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Drawn lines whose a is called á, and d is not there."""
     folder = tmp_path_factory.mktemp("data")
-    lines = [BundleLine(line.ink, line.text.replace("a", "á"), line.id) for line in drawn_lines(60)]
-    write_bundle(folder, header(), [line for line in lines if "d" not in line.text])
+    lines = [Drawn(line.ink, line.text.replace("a", "á"), line.id) for line in drawn_lines(60)]
+    write_drawn(folder / "train.parquet", [line for line in lines if "d" not in line.text])
     return folder
 
 
@@ -52,9 +51,9 @@ def test_a_run_from_a_model_with_another_alphabet(
     tmp_path: Path, model: Path, data: Path, alphabet: str, characters: str, told: str
 ) -> None:
     settings = recipe(data, spec="", init_from=str(model), alphabet=alphabet, validation=(), lines=30)
-    session = Session(settings, tmp_path, Recorder())
-    count = sum(text.count("á") for item in session.data.training for text in item.source.texts())
-    begun, old = session.trainer.network.state_dict(), load_weights(model)
+    run_ = Run(settings, tmp_path, Recorder())
+    count = sum(text.count("á") for item in run_.data.training for text in item.source.texts())
+    begun, old = run_.trainer.network.state_dict(), load_weights(model)
     for head in ("output", "auxiliary"):
         for label, character in enumerate(characters.replace("á", ""), start=1):
             was = 1 + CHARACTERS.index(character)
@@ -85,16 +84,18 @@ def test_a_new_character_is_learned(tmp_path: Path, model: Path, data: Path) -> 
     """It starts ten times less likely than its base, which never occurs in the data."""
     options = Optimisation(columns_per_batch=1500, warm_up_steps=5, learning_rate=0.01)
     settings = recipe(data, spec="", init_from=str(model), alphabet="extend", validation=(), optimisation=options)
-    before = begin(settings, lambda height: ["á"]).network
+    before = initial_model(settings, lambda height: ["á"]).network
     assert lead_of_new_character(before) == pytest.approx(-RARITY, abs=1e-4)
     recorded = run(replace(settings, lines=300), tmp_path)
-    assert lead_of_new_character(recorded.session.trainer.network) > 0
+    assert lead_of_new_character(recorded.run.trainer.network) > 0
 
 
 def test_keep_with_known_characters_changes_nothing(tmp_path: Path, model: Path) -> None:
-    start = begin(recipe(tmp_path, spec="", init_from=str(model)), lambda height: ["abba", "d"])
+    start = initial_model(recipe(tmp_path, spec="", init_from=str(model)), lambda height: ["abba", "d"])
     assert (start.alphabet.characters, start.spec, start.base, start.message) == (CHARACTERS, INFO.spec, INFO, "")
-    extended = begin(recipe(tmp_path, spec="", init_from=str(model), alphabet="extend"), lambda height: ["abba"])
+    extended = initial_model(
+        recipe(tmp_path, spec="", init_from=str(model), alphabet="extend"), lambda height: ["abba"]
+    )
     for name, tensor in start.network.state_dict().items():
         assert torch.equal(extended.network.state_dict()[name], tensor)
     assert (extended.alphabet, extended.spec, extended.message) == (start.alphabet, start.spec, "")
@@ -102,7 +103,7 @@ def test_keep_with_known_characters_changes_nothing(tmp_path: Path, model: Path)
 
 def test_left_out_lines_do_not_add_characters(tmp_path: Path, model: Path) -> None:
     settings = recipe(tmp_path, spec="", init_from=str(model), alphabet="extend", exclude="#")
-    assert begin(settings, lambda height: ["ab", "x#", "cz"]).alphabet.characters == "abcdz"
+    assert initial_model(settings, lambda height: ["ab", "x#", "cz"]).alphabet.characters == "abcdz"
 
 
 def test_the_height_of_the_model_is_asked_for(tmp_path: Path, model: Path) -> None:
@@ -112,8 +113,8 @@ def test_the_height_of_the_model_is_asked_for(tmp_path: Path, model: Path) -> No
         asked.append(height)
         return ["ab"]
 
-    begin(recipe(tmp_path, spec="", init_from=str(model)), texts)
-    begin(recipe(tmp_path, spec=SPEC.replace("1,48", "1,32").replace("Mp2,2 ", "")), texts)
+    initial_model(recipe(tmp_path, spec="", init_from=str(model)), texts)
+    initial_model(recipe(tmp_path, spec=SPEC.replace("1,48", "1,32").replace("Mp2,2 ", "")), texts)
     assert asked == [48, 32]
 
 
@@ -122,9 +123,9 @@ def test_the_height_of_the_model_is_asked_for(tmp_path: Path, model: Path) -> No
     [
         ({"alphabet": "keep"}, ["ab", "xß", "x"], UsageError, "lacks characters of 2 training lines: 'x' 2, 'ß' 1; "),
         ({"alphabet": "keep"}, ["x"], UsageError, "add them with --alphabet extend, or leave .* --exclude .#x"),
-        ({"alphabet": "extend"}, ["", "#"], DataError, "the training data hold no text"),
-        ({"alphabet": "replace"}, [], DataError, "the training data hold no text"),
-        ({"alphabet": "extend", "init_from": ""}, ["ab"], UsageError, "'extend' is meant for a start from a model"),
+        ({"alphabet": "extend"}, ["", "#"], DataError, "the training data contain no text"),
+        ({"alphabet": "replace"}, [], DataError, "the training data contain no text"),
+        ({"alphabet": "extend", "init_from": ""}, ["ab"], UsageError, "'extend' needs a model to start from"),
         ({"init_from": "nothing.safetensors"}, ["ab"], InputError, "nothing.safetensors"),
     ],
 )
@@ -133,7 +134,7 @@ def test_what_cannot_start(
 ) -> None:
     settings = recipe(tmp_path, **{"init_from": str(model), "exclude": "#"} | changes)
     with pytest.raises(error, match=message) as raised:
-        begin(settings, lambda height: texts)
+        initial_model(settings, lambda height: texts)
     assert "\n" not in str(raised.value)
 
 
@@ -141,9 +142,9 @@ def test_a_model_of_another_normalisation(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save_model(path, build(INFO.spec).state_dict(), replace(INFO, normalisation_version=0))
     with pytest.raises(InputError, match="another line normalisation"):
-        begin(recipe(tmp_path, init_from=str(path), alphabet="extend"), lambda height: ["ab"])
+        initial_model(recipe(tmp_path, init_from=str(path), alphabet="extend"), lambda height: ["ab"])
 
 
 def test_an_unknown_word_for_the_alphabet() -> None:
-    with pytest.raises(UsageError, match="alphabet 'grow': keep, extend or replace"):
+    with pytest.raises(UsageError, match="alphabet = 'grow': one of keep, extend, replace is needed"):
         recipe(Path("data"), alphabet="grow")

@@ -6,22 +6,20 @@ import numpy as np
 import pytest
 import torch
 from best_paths import decode_greedy
-from training_runs import CHARACTERS, drawn_lines, header
+from training_runs import CHARACTERS, Drawn, drawn_lines, opened, write_drawn
 
-from hwr.bundle import BundleLine, BundleShard, write_bundle
-from hwr.line import NORMALISATION
 from hwr.metrics import character_errors
 from hwr.model.network import Network, build
 from hwr.text import Alphabet
 from hwr.train import validate as module
-from hwr.train.data import BundleSource, Normalised
+from hwr.train.datasets import StoreLines
 from hwr.train.validate import validate
 
 ALPHABET = Alphabet(CHARACTERS)
 FP32 = torch.autocast("cpu", enabled=False)
 
 
-def noisy_lines(count: int) -> list[BundleLine]:
+def noisy_lines(count: int) -> list[Drawn]:
     """Blots of random grey: the network reads each of them in another way."""
     generator = np.random.default_rng(2)
     lines = []
@@ -32,10 +30,10 @@ def noisy_lines(count: int) -> list[BundleLine]:
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> BundleSource:
-    folder = tmp_path_factory.mktemp("bundle")
-    (path,) = write_bundle(folder, header(split="val"), noisy_lines(300)).shards
-    return BundleSource([BundleShard(path)], Normalised(NORMALISATION.name, NORMALISATION.version, 48))
+def source(tmp_path_factory: pytest.TempPathFactory) -> StoreLines:
+    folder = tmp_path_factory.mktemp("store")
+    write_drawn(folder / "drawn" / "val.parquet", noisy_lines(300))
+    return opened(folder / "drawn", "val")
 
 
 def random_network() -> Network:
@@ -50,13 +48,13 @@ def random_network() -> Network:
 
 
 @pytest.mark.parametrize("columns", [1, 500, 24_000])
-def test_equals_reading_line_by_line(source: BundleSource, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+def test_equals_reading_line_by_line(source: StoreLines, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     monkeypatch.setattr(module, "COLUMNS_PER_BATCH", columns)
     network = random_network().eval()
     edits = length = blank = 0
     first = []
     for line in source.read(0) + source.read(1):
-        ink = torch.from_numpy(line.ink)[None, None].float() / 255
+        ink = torch.from_numpy(line.pixels())[None, None].float() / 255
         with torch.no_grad():
             reading = decode_greedy(network(ink)[0].numpy(), ALPHABET).text
         errors = character_errors(line.text, reading)
@@ -66,13 +64,13 @@ def test_equals_reading_line_by_line(source: BundleSource, monkeypatch: pytest.M
 
     network.train()  # as the loop leaves it
     result = validate(network, source, ALPHABET, 0, FP32, samples=3)
-    assert (result.name, result.lines, result.blank_lines) == ("drawn", 300, blank)
+    assert (result.name, result.lines, result.empty_readings) == ("drawn", 300, blank)
     assert (result.errors.edits, result.errors.reference_length) == (edits, length)
     assert result.samples == tuple(first[:3])
 
 
 @pytest.mark.parametrize(("limit", "lines"), [(10, 10), (256, 256), (270, 270), (1000, 300), (0, 300)])
-def test_limit(source: BundleSource, limit: int, lines: int) -> None:
+def test_limit(source: StoreLines, limit: int, lines: int) -> None:
     result = validate(random_network(), source, ALPHABET, limit, FP32)
     texts = [line.text for line in source.read(0) + source.read(1)][:lines]
     assert result.lines == lines and result.errors.reference_length == sum(map(len, texts))

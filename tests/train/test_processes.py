@@ -1,29 +1,22 @@
 """Several processes train as one does. They are two children of the test, joined over gloo."""
 
-import ast
 import json
 import os
 import socket
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from fake_synthesis import synthesis, use_drawn_lines
-from training_runs import drawn_bundle, plain, recipe, run
+from training_runs import drawn_store, opened, plain, recipe, run
 
-from hwr.bundle import BundleShard, find_shards
 from hwr.errors import UsageError
 from hwr.model.checkpoint import load_model, load_weights
-from hwr.train.batches import Batch
-from hwr.train.data import BundleSource, Normalised
-from hwr.train.distributed import ALONE, Processes, join_processes
 from hwr.train.folder import BEST, LAST, METRICS, RESUME, RunFolder
+from hwr.train.processes import ALONE, join_processes
 from hwr.train.recipe import Optimisation, Recipe, recipe_to_toml
-from hwr.train.synthetic import open_synthesis
 from hwr.train.validate import validate
 
 TESTS = Path(__file__).parent.parent
@@ -34,7 +27,7 @@ import sys
 from pathlib import Path
 import torch
 from training_runs import run
-from hwr.train.distributed import join_processes
+from hwr.train.processes import join_processes
 from hwr.train.recipe import load_recipe
 
 with join_processes() as processes:
@@ -43,8 +36,8 @@ with join_processes() as processes:
         done = run(load_recipe(Path(file)), Path(folder), mode == "resume", int(stop_after), processes=processes)
         for report in done.reports:
             print(report.step, report.lines, report.loss)
-        trainer = done.session.trainer
-        weights = torch.cat([tensor.double().flatten() for tensor in trainer.network.state_dict().values()])
+        trainer = done.run.trainer
+        weights = torch.cat([tensor.detach().double().flatten() for tensor in trainer.network.parameters()])
         gradients = [parameter.grad.double().flatten() for parameter in trainer.network.parameters()]
         print("gradient", torch.cat(gradients).norm().item())
         print("weights", weights.sum().item().hex(), weights.norm().item().hex())
@@ -55,12 +48,10 @@ AGREEMENT = """
 import sys
 from pathlib import Path
 
-import fake_synthesis
 from training_runs import Recorder
 
-from hwr.errors import DataError
-from hwr.train import loop, synthetic
-from hwr.train.distributed import join_processes
+from hwr.train import loop
+from hwr.train.processes import join_processes
 from hwr.train.recipe import load_recipe
 from hwr.train.run import train
 
@@ -68,16 +59,7 @@ settings, folder = load_recipe(Path(sys.argv[1])), Path(sys.argv[2])
 with join_processes() as processes:
     second = processes.rank == 1
     print(processes.sum([processes.rank + 1.0, 0.5]), processes.any(second), processes.any(False))
-    print(processes.of_first(9.0 if second else 7.5), processes.gather({"rank": processes.rank}))
-
-    def fails_in_the_second():
-        if second:
-            raise DataError("shard 7 is damaged")
-
-    try:
-        processes.together(fails_in_the_second)
-    except DataError as error:
-        print(error)
+    print(processes.of_first(9.0 if second else 7.5))
 
     original, calls = loop.ctc_loss, iter(range(10**9))
 
@@ -89,18 +71,12 @@ with join_processes() as processes:
     asked = iter(range(10**9))
     result = train(settings, folder, Recorder(), stop=lambda: second and next(asked) == 5, processes=processes)
     print(result.finished, result.progress.step, result.progress.non_finite)
-
-    synthetic.FACTORY = fake_synthesis.FACTORY
-    source = synthetic.open_synthesis(fake_synthesis.synthesis(), None, 48, 3, processes=processes)
-    for first, count in ((5, 100), (105, 10), (115, 200)):
-        print([(line.id, line.text) for line in source.take(first, count)])
-    source.close()
 """
 
 LEAVES = """
 import os, sys, time
 from hwr.errors import TrainingError
-from hwr.train.distributed import join_processes
+from hwr.train.processes import join_processes
 
 try:
     with join_processes() as processes:
@@ -166,7 +142,7 @@ def _of_runs(lines: list[str]) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_bundle(tmp_path_factory.mktemp("bundle"), train=120)
+    return drawn_store(tmp_path_factory.mktemp("store") / "drawn", train=120)
 
 
 def exact(data: Path, **changes: object) -> Recipe:
@@ -177,7 +153,7 @@ def exact(data: Path, **changes: object) -> Recipe:
     optimiser = changes.pop("optimiser", "adamw")
     assert isinstance(optimiser, str)
     optimisation = Optimisation(
-        optimiser=optimiser, columns_per_batch=1500, warm_up_steps=1, span_steps=0, clip_norm=1e9
+        optimiser=optimiser, columns_per_batch=1500, warm_up_steps=1, span_time_steps=0, clip_norm=1e9
     )
     return recipe(data, spec=SPEC, augment=plain(), optimisation=optimisation, **changes)
 
@@ -210,12 +186,12 @@ def test_two_processes_learn_what_one_does(
         step, lines, loss = line.split()
         assert (int(step), int(lines)) == (report.step, report.lines)
         assert float(loss) == pytest.approx(report.loss, rel=1e-3)
-    gradients = [p.grad.flatten() for p in one.session.trainer.network.parameters() if p.grad is not None]
+    gradients = [p.grad.flatten() for p in one.run.trainer.network.parameters() if p.grad is not None]
     assert first[5].startswith("gradient ")
     assert float(first[5].split()[1]) == pytest.approx(float(torch.cat(gradients).norm()), rel=1e-3)
     weights, expected = (load_weights(folder / LAST) for folder in (two, tmp_path / "one"))
     states = [RunFolder(folder).load_state(RESUME)["network"] for folder in (two, tmp_path / "one")]
-    start = run(settings, tmp_path / "begun", stop_after=-1).session.trainer.network.state_dict()
+    start = run(settings, tmp_path / "begun", stop_after=-1).run.trainer.network.state_dict()
     for name in expected:
         torch.testing.assert_close(weights[name], expected[name], rtol=0, atol=tolerance)
         torch.testing.assert_close(states[0][name], states[1][name], rtol=0, atol=tolerance)
@@ -223,25 +199,16 @@ def test_two_processes_learn_what_one_does(
     assert moved > max(10 * tolerance, 3e-3)
 
 
-def test_what_is_agreed_on(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loss that is not finite, a wish to stop and an error in one process reach the other; both make lines."""
+def test_what_is_agreed_on(tmp_path: Path, data: Path) -> None:
+    """A loss that is not finite and a request to stop in one process reach the other."""
     file = tmp_path / "recipe.toml"
     file.write_text(recipe_to_toml(recipe(data)), encoding="utf-8")
     results = processes(AGREEMENT, file, tmp_path / "run")
     assert [code for code, _, _ in results] == [0, 0], results[0][2] + results[1][2]
     first, second = (out.splitlines() for _, out, _ in results)
     assert first == second
-    assert first[:4] == [
-        "[3.0, 1.0] True False",
-        "7.5 [{'rank': 0}, {'rank': 1}]",
-        "shard 7 is damaged",
-        "False 5 1",  # stopped before the sixth step, after one that was left out
-    ]
-    use_drawn_lines(monkeypatch)
-    with closing(open_synthesis(synthesis(workers=0), None, 48, 3)) as source:
-        expected = source.take(5, 310)
-    lines = [line for printed in first[4:] for line in ast.literal_eval(printed)]
-    assert lines == [(line.id, line.text) for line in expected]
+    # Stopped before the sixth step, after one that was left out.
+    assert first == ["[3.0, 1.0] True False", "7.5", "False 5 1"]
 
 
 def test_a_process_that_ends_is_noticed() -> None:
@@ -294,47 +261,8 @@ def test_batch_norm_dropout_and_augmentation(tmp_path: Path, data: Path) -> None
 
     end = [event for event in events(tmp_path / "run") if event["event"] == "validation"][-1]
     network, info = load_model(tmp_path / "run" / BEST)
-    shards = [BundleShard(path) for path in find_shards(data) if "-val-" in path.name]
-    source = BundleSource(shards, Normalised(info.normalisation, info.normalisation_version, info.height))
-    result = validate(network, source, info.make_alphabet(), 0, torch.autocast("cpu", enabled=False))
+    result = validate(network, opened(data, "val"), info.make_alphabet(), 0, torch.autocast("cpu", enabled=False))
     assert end["cer"]["drawn"] == pytest.approx(result.errors.rate, abs=1e-5) and result.lines == 20
-
-
-def batch(lines: int) -> Batch:
-    lengths = torch.arange(1, lines + 1)
-    return Batch(
-        ink=torch.arange(lines, dtype=torch.uint8)[:, None, None].expand(lines, 4, 9),
-        widths=torch.arange(lines) + 5,
-        target_width=16,
-        seeds=torch.arange(lines) + 100,
-        targets=torch.cat([torch.full((length,), number) for number, length in enumerate(lengths.tolist())]),
-        target_lengths=lengths,
-        texts=tuple(f"line {number}" for number in range(lines)),
-    )
-
-
-@pytest.mark.parametrize(("lines", "count"), [(5, 2), (6, 3), (3, 3), (1, 1)])
-def test_shares_are_disjoint_and_complete(lines: int, count: int) -> None:
-    whole = batch(lines)
-    parts = [Processes(rank, count).share(whole) for rank in range(count)]
-    sizes = [len(part.texts) for part, _ in parts]
-    assert max(sizes) - min(sizes) <= 1
-    assert sorted(text for part, _ in parts for text in part.texts) == sorted(whole.texts)
-    assert sum(characters for _, characters in parts) == len(whole.targets)
-    for part, characters in parts:
-        assert characters == len(part.targets) == int(part.target_lengths.sum())
-        assert part.target_width == whole.target_width
-        labels = torch.split(part.targets, part.target_lengths.tolist())
-        for row, text in enumerate(part.texts):
-            number = int(text.split()[1])
-            assert part.ink[row].unique().tolist() == [number]
-            assert int(part.widths[row]) == number + 5 and int(part.seeds[row]) == number + 100
-            assert labels[row].tolist() == [number] * (number + 1)
-
-
-def test_a_process_without_a_line_has_no_weight() -> None:
-    part, characters = Processes(2, 3).share(batch(2))
-    assert part.texts == ("line 0",) and characters == 0
 
 
 @pytest.mark.parametrize(
@@ -346,10 +274,10 @@ def test_alone(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with join_processes() as joined:
-        assert joined == ALONE and joined.first and joined.gather("x") == ["x"]
+        assert joined == ALONE and joined.first and joined.sum([1.5]) == [1.5]
 
 
-def test_more_processes_than_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_processes_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -370,9 +298,10 @@ def test_torchrun(tmp_path: Path, data: Path) -> None:
         "--nproc-per-node",
         "2",
         "-m",
-        "hwr.train",
+        "hwr",
+        "train",
     ]
-    command += [str(file), "-o", str(tmp_path / "run")]
+    command += ["--recipe", str(file), "-o", str(tmp_path / "run")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'run' / BEST}\n"

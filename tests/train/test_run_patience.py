@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_runs import Recorded, drawn_bundle, recipe, run
+from training_runs import Recorded, drawn_store, recipe, run
 
 from hwr.errors import UsageError
 from hwr.metrics import ErrorCounts
@@ -19,7 +19,7 @@ from hwr.train.validate import SetResult
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_bundle(tmp_path_factory.mktemp("bundle"))
+    return drawn_store(tmp_path_factory.mktemp("store") / "drawn")
 
 
 def rates(monkeypatch: pytest.MonkeyPatch, values: Iterable[float], blank: int = 0) -> None:
@@ -87,7 +87,7 @@ def test_no_early_end(
 ) -> None:
     rates(monkeypatch, series, blank)
     recorded = run(settings(data, patience, lines=150), tmp_path / "run")
-    assert not told(recorded) and recorded.session.trainer.progress.lines >= 150
+    assert not told(recorded) and recorded.run.trainer.progress.lines >= 150
 
 
 def test_the_early_end_is_kept_when_a_run_goes_on(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +111,7 @@ def test_a_run_that_is_made_longer_forgets_its_early_end(
     rates(monkeypatch, (0.4 * 0.98**step for step in range(500)))
     longer = run(settings(data, lines=300), tmp_path / "run", resume=True)
     assert longer.reports[0].step == 9 and any("lengthened" in message for message in longer.reporter.messages)
-    assert longer.session.trainer.progress.lines >= 300 and not told(longer)
+    assert longer.run.trainer.progress.lines >= 300 and not told(longer)
 
 
 def test_share_of_a_run_that_is_cut_short() -> None:
