@@ -13,7 +13,7 @@ VARIANTS.toml names a base recipe, and for each variant what is changed in it:
     [[variant]]
     name = "without spans"
     [variant.optimisation]
-    span_steps = 0
+    span_time_steps = 0
 
 Each variant is trained by the same code as `hwr train` (a finished one is not trained again), and read greedily through
 the path of `hwr eval`. The table gives the CER of each set and its difference from the first variant, with the 95 %

@@ -59,19 +59,18 @@ def read_texts(path: Path) -> int:
 
 
 def read_for_training(path: Path) -> int:
-    """What a training run does with a store: the alphabet from all texts, the order of the epoch, then batches."""
-    from hwr.line import NORMALISATION
+    """Do what a training run without a cache does: the alphabet of all texts, the order of the epoch, then batches."""
     from hwr.text import Alphabet
-    from hwr.train.batches import Planner
-    from hwr.train.data import Normalised, StoreSource
+    from hwr.train.batches import PoolBuilder, PoolRequest
+    from hwr.train.datasets import StoreLines
     from hwr.train.recipe import Optimisation
 
-    source = StoreSource(path, Normalised(NORMALISATION.name, NORMALISATION.version, 48), "train")
-    planner = Planner([source], [1.0], Alphabet.of(source.texts()), 4, Optimisation(), seed=1)
+    source = StoreLines(path, 48, "train")
+    builder = PoolBuilder([source], [1.0], Alphabet.of(source.texts()), 4, Optimisation(), seed=1)
     seen = 0
-    for number, pool in enumerate(planner.pools(0)):
-        batches = planner.batches(0, number, pool)
-        seen += sum(len(batch.texts) for batch in batches)
+    for number in range(len(builder.pools(0))):
+        pool = builder.build(PoolRequest(0, number))
+        seen += sum(builder.cutter.collate(lines).lines for lines in pool.batches)
         if seen >= SAMPLED:
             break
     return seen

@@ -37,7 +37,7 @@ def train(recipe: Path, folder: Path, processes: int, threads: int) -> Speed:
     if processes > 1:
         start += ["torch.distributed.run", "--nproc-per-node", str(processes), "-m"]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads // processes)}
-    command = [*start, "hwr.train", str(recipe), "-o", str(folder)]
+    command = [*start, "hwr", "train", "--recipe", str(recipe), "-o", str(folder)]
     log = folder / "metrics.jsonl"
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as run:
         while run.poll() is None and not (log.exists() and '"step", "step"' in log.read_text(encoding="utf-8")):

@@ -2,7 +2,7 @@
 
     python -m benchmarks.training_throughput DATA... [--preset small] [--optimiser muon] [--steps 40]
 
-DATA are line stores or bundles. Prints the rate of a square matrix product (the ceiling), then for real batches, with
+DATA are line stores. Prints the rate of a square matrix product (the ceiling), then for real batches, with
 augmentation: lines a second, the share of the ceiling that the multiplications of the network reach, and where the
 time of a step goes, by kind of operation, with the rate that the products of each kind reach (the roofline: what stays
 far below the ceiling is bound by memory, by small products, or is no product at all). Multiplications: those of the
@@ -14,19 +14,22 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from hwr.line import NORMALISATION
 from hwr.model.network import PRESETS, Network, build, count_parameters, preset_spec
 from hwr.text import Alphabet
-from hwr.train.batches import Batch, Planner
-from hwr.train.data import Normalised, open_sources
+from hwr.train.batches import Batch, PoolBuilder
+from hwr.train.datasets import StoreLines
 from hwr.train.device import Device, choose_device
+from hwr.train.loading import ReadyBatch, load_batches
 from hwr.train.loop import Trainer
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet
+from hwr.train.schedule import Progress
 
 MATRIX = 2048
 WARM_UP = 5
@@ -42,7 +45,7 @@ def matrix_rate(device: Device) -> float:
 
 
 def timed(call: Callable[[], object], device: Device) -> float:
-    """Seconds of a call; waits for a card to be done."""
+    """Seconds of a call; waits for the GPU."""
     if device.device.type == "cuda":
         torch.cuda.synchronize()
     started = time.perf_counter()
@@ -70,7 +73,7 @@ def forward_operations(network: Network, batch: Batch) -> dict[str, float]:
 
     hooks = [module.register_forward_hook(count) for module in network.modules()]
     with torch.no_grad():
-        network.run(torch.zeros(len(batch.texts), 1, network.height, batch.target_width))
+        network.forward_with_auxiliary(torch.zeros(len(batch.texts), 1, network.height, batch.target_width))
     for hook in hooks:
         hook.remove()
     return total
@@ -92,40 +95,41 @@ def main() -> None:
         optimisation=Optimisation(optimiser=options.optimiser),
     )
     height = build(preset_spec(options.preset, 2)).height
-    wanted = Normalised(NORMALISATION.name, NORMALISATION.version, height)
-    sources = [source for path in options.data for source in open_sources(path, wanted, "train")]
+    sources = [StoreLines(path, height, "train") for path in options.data]
     alphabet = Alphabet.of(text for source in sources for text in source.texts())
     network = build(preset_spec(options.preset, alphabet.classes), auxiliary=True).train()
-    planner = Planner(sources, [1.0] * len(sources), alphabet, network.stride, recipe.optimisation, recipe.seed)
+    weights = [1.0] * len(sources)
+    builder = PoolBuilder(sources, weights, alphabet, network.stride, recipe.optimisation, recipe.seed)
     started = time.perf_counter()
-    pooled = planner.batches(0, 0, planner.pools(0)[0])
-    reading = (time.perf_counter() - started) / len(pooled)
-    batches = pooled[: options.steps + WARM_UP]
-    operations = [forward_operations(network, batch) for batch in batches]
-    trainer = Trainer(network, planner, recipe, device)
+    found = load_batches(builder, Progress(), replace(recipe, workers=0), device.device)
+    batches = list(islice(found, options.steps + WARM_UP))
+    reading = (time.perf_counter() - started) / len(batches)
+    operations = [forward_operations(network, ready.batch) for ready in batches]
+    trainer = Trainer(network, recipe, device)
     measure(trainer, batches, operations, device, reading)
 
 
 def measure(
-    trainer: Trainer, batches: list[Batch], operations: list[dict[str, float]], device: Device, reading: float
+    trainer: Trainer, batches: list[ReadyBatch], operations: list[dict[str, float]], device: Device, reading: float
 ) -> None:
     """Run the batches and print the medians."""
     rates, speeds, steps = [], [], []
     for number, (batch, counts) in enumerate(zip(batches, operations, strict=True)):
-        seconds = timed(lambda batch=batch: trainer._step(trainer._ready(batch), 1e-4), device)  # type: ignore[misc]
+        seconds = timed(lambda batch=batch: trainer._update(batch, 1e-4, 1.0), device)  # type: ignore[misc]
         if number >= WARM_UP:
             rates.append(3 * sum(counts.values()) / seconds)
-            speeds.append(len(batch.texts) / (seconds + reading))
+            speeds.append(batch.batch.lines / (seconds + reading))
             steps.append(seconds)
     ceiling = matrix_rate(device)
     share = statistics.median(rates) / ceiling
-    columns = sum(batch.target_width * len(batch.texts) for batch in batches) / sum(len(b.texts) for b in batches)
+    sizes = [(ready.batch.target_width, ready.batch.lines) for ready in batches]
+    columns = sum(width * lines for width, lines in sizes) / sum(lines for _, lines in sizes)
     print(f"{device.device.type}, {device.precision}, {torch.get_num_threads()} threads")
     print(f"network            {count_parameters(trainer.network) / 1e6:.2f} M weights with the auxiliary head")
     print(f"mean line          {columns:.0f} columns")
     print(f"matrix product     {ceiling / 1e9:,.0f} GFLOP/s")
     print(f"step               {1000 * statistics.median(steps):.0f} ms, {share:.0%} of the matrix rate")
-    print(f"lines a second     {statistics.median(speeds):.1f}, reading of the data included")
+    print(f"lines a second     {statistics.median(speeds):.1f}, reading and augmentation included")
     print(f"reading a batch    {1000 * reading:.1f} ms")
     print_kinds(trainer, batches[:PROFILED], operations[:PROFILED], ceiling, device)
 
@@ -147,19 +151,19 @@ KINDS = {
 
 
 def print_kinds(
-    trainer: Trainer, batches: list[Batch], operations: list[dict[str, float]], ceiling: float, device: Device
+    trainer: Trainer, batches: list[ReadyBatch], operations: list[dict[str, float]], ceiling: float, device: Device
 ) -> None:
     """Time of each kind of operation in a step, and the rate that products reach."""
     from torch.profiler import ProfilerActivity, profile
 
-    on_card = device.device.type == "cuda"
-    activities = [ProfilerActivity.CUDA if on_card else ProfilerActivity.CPU]
+    on_gpu = device.device.type == "cuda"
+    activities = [ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU]
     with profile(activities=activities) as profiler:
         for batch in batches:
-            trainer._step(trainer._ready(batch), 1e-4)
+            trainer._update(batch, 1e-4, 1.0)
     times = dict.fromkeys((*KINDS, "all else"), 0.0)
     for event in profiler.key_averages():
-        seconds = (event.self_device_time_total if on_card else event.self_cpu_time_total) / 1e6
+        seconds = (event.self_device_time_total if on_gpu else event.self_cpu_time_total) / 1e6
         name = event.key.lower()
         kind = next((kind for kind, parts in KINDS.items() if any(part in name for part in parts)), "all else")
         times[kind] += seconds

@@ -1,1 +1,1 @@
-"""Line store or bundle -> model."""
+"""Train a model on line stores."""
