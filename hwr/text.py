@@ -20,6 +20,7 @@ BYTE_ORDER_MARK = "\ufeff"
 Direction = Literal["ltr", "rtl"]
 """Direction of the lines of a text: left to right, or right to left."""
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 """Blocks of right-to-left scripts (Unicode 15, DerivedBidiClass)."""
 
@@ -32,6 +33,11 @@ def normalise_text(text: str) -> str:
 def invisible_characters(characters: Iterable[str]) -> list[str]:
     """Return the characters that leave no mark on paper: formats such as U+200B, and controls (Unicode Cf, Cc)."""
     return [character for character in characters if unicodedata.category(character) in ("Cf", "Cc")]
+
+
+def has_surrogates(text: str) -> bool:
+    """Return whether a text has lone surrogates: bytes that were not UTF-8, or broken escapes of JSON."""
+    return _SURROGATES.search(text) is not None
 
 
 def has_right_to_left(text: str) -> bool:

@@ -13,7 +13,7 @@ from hwr.prepare.samples import Reason, Sample, Skipped, Unusable
 from hwr.store.columns import Normalised
 from hwr.store.lines import StoredLine
 from hwr.store.normalised import LOSSLESS, MAX_WEBP_WIDTH, check_normalised, normalised_line
-from hwr.text import Alphabet, normalise_text, steps_needed
+from hwr.text import Alphabet, has_surrogates, normalise_text, steps_needed
 
 KEPT_FORMATS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 92}, "WEBP": {"quality": 90, "method": 4}}
 """Formats that an image keeps when it is made smaller; everything else becomes PNG, without loss."""
@@ -54,9 +54,8 @@ def check_sample(sample: Sample, options: CheckOptions) -> StoredLine | Skipped:
     text = normalise_text(sample.text)
     if not text:
         return Skipped(sample.where, Reason.NO_TEXT, "the text is empty")
-    broken = [character for character in text if "\ud800" <= character <= "\udfff"]
-    if broken:
-        return Skipped(sample.where, Reason.BAD_ROW, f"the text holds {broken[0]!r}, which is no character")
+    if has_surrogates(text):
+        return Skipped(sample.where, Reason.BAD_ROW, f"the text holds what is not a character: {text!a}")
     if options.alphabet is not None:
         missing = options.alphabet.missing([text])
         if missing:

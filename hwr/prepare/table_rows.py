@@ -10,6 +10,7 @@ from typing import Any
 from hwr.errors import DataError, InputError
 from hwr.files.tree import read_file
 from hwr.prepare.samples import decode_text
+from hwr.text import has_surrogates
 
 SUFFIXES = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
@@ -93,11 +94,6 @@ def _split_rows(text: str) -> list[str]:
     return [row.removesuffix("\r") for row in text.split("\n")]
 
 
-def _is_utf8(value: str) -> bool:
-    """Return whether a text has no byte that could not be decoded: those are lone surrogates."""
-    return not any("\udc80" <= character <= "\udcff" for character in value)
-
-
 # --- TSV and CSV -------------------------------------------------------------------------------------------------
 
 
@@ -128,7 +124,7 @@ def _delimited_row(number: int, row: list[str], places: dict[str, int]) -> Row:
     if missing:
         return Row(number, {}, f"has {len(row)} columns, none for the {missing[0]}")
     values = {field: row[place] for field, place in places.items() if place < len(row)}
-    if not all(map(_is_utf8, values.values())):
+    if any(map(has_surrogates, values.values())):
         return Row(number, {}, "not UTF-8")
     breaks = max(value.count("\n") for value in values.values())
     if breaks > MAX_ROWS_OF_TEXT:
@@ -138,7 +134,7 @@ def _delimited_row(number: int, row: list[str], places: dict[str, int]) -> Row:
 
 def _pylaia_row(number: int, row: str) -> Row:
     image, *tokens = row.split()
-    if not _is_utf8(row):
+    if has_surrogates(row):
         return Row(number, {}, "not UTF-8")
     return Row(number, {"image": image, "text": "".join(" " if token == PYLAIA_SPACE else token for token in tokens)})
 
@@ -202,7 +198,7 @@ def _read_jsonl(path: Path, text: str, columns: TableColumns) -> list[Row]:
 
 
 def _jsonl_row(number: int, row: str, columns: TableColumns) -> Row:
-    if not _is_utf8(row):
+    if has_surrogates(row):
         return Row(number, {}, "not UTF-8")
     try:
         data: Any = json.loads(row)

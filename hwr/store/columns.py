@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError
+from hwr.files.tree import LFS_POINTER, check_regular
 
 READ_BUFFER = 256 * 2**10
 """Bytes read ahead in each column: without it a whole column of a row group is held in memory."""
@@ -16,6 +17,12 @@ FACTS = ("writer", "page", "lang", "source", "licence")
 
 NORMALISATION_KEY = b"hwr.normalisation"
 """Key in the metadata of the Arrow schema: JSON with `name`, `version` and `height` of normalised images."""
+
+MAX_ROWS = 100_000_000
+"""Rows of one file."""
+
+BROKEN = (OSError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, RuntimeError, NotImplementedError)
+"""Exceptions of pyarrow at damaged bytes; its own are of these classes."""
 
 MAX_HEIGHT = 1024
 """Height of normalised lines, in pixels."""
@@ -73,13 +80,13 @@ def stated_normalisation(path: Path, schema: Any) -> Normalised | None:
 
 def open_parquet(path: Path) -> Any:
     """The open Parquet file, set so that a giant row group is not read as a whole."""
-    import pyarrow
     from pyarrow import parquet
 
     if not path.exists():
         raise DataError(f"{path}: does not exist")
     if path.is_dir():
         raise DataError(f"{path}: is a folder; name a .parquet file in it")
+    check_regular(path)
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -88,12 +95,19 @@ def open_parquet(path: Path) -> Any:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not size:
         raise DataError(f"{path}: is empty (0 bytes)")
+    if head == LFS_POINTER[:4]:
+        raise DataError(f"{path}: only a pointer of Git LFS; `git lfs pull` fetches the file itself")
     if head != b"PAR1":
         raise DataError(f"{path}: is not a Parquet file")
     try:
-        return parquet.ParquetFile(path, pre_buffer=False, buffer_size=READ_BUFFER, page_checksum_verification=True)
-    except (pyarrow.ArrowException, OSError) as error:
+        file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=READ_BUFFER, page_checksum_verification=True)
+        rows = file.metadata.num_rows
+        _ = file.schema_arrow
+    except BROKEN as error:
         raise DataError(f"{path}: is truncated or corrupt: {first_line(error)}") from error
+    if not 0 <= rows <= MAX_ROWS:
+        raise DataError(f"{path}: states {rows:,} rows; at most {MAX_ROWS:,} are read")
+    return file
 
 
 def check_columns(path: Path, schema: Any, columns: Columns) -> dict[str, str]:
@@ -114,7 +128,7 @@ def check_columns(path: Path, schema: Any, columns: Columns) -> dict[str, str]:
     if not _is_text(text):
         raise DataError(f"{path}: column {names['text']!r} holds {text}, not text; name another with --text-column")
     image = schema.field(names["image"]).type
-    is_struct = types.is_struct(image) and image.get_field_index("bytes") >= 0
+    is_struct = types.is_struct(image) and image.get_field_index("bytes") >= 0 and _is_binary(image.field("bytes").type)
     if not is_struct and not _is_binary(image):
         raise DataError(
             f"{path}: column {names['image']!r} holds {image}, not the bytes of images; name another with "
@@ -146,7 +160,21 @@ def image_values(column: Any) -> tuple[list[bytes | None], list[str | None]]:
     images = compute.struct_field(column, "bytes").to_pylist()
     if column.type.get_field_index("path") < 0:
         return images, [None] * len(column)
-    return images, compute.struct_field(column, "path").to_pylist()
+    paths = plain_values(compute.struct_field(column, "path"))
+    return images, [path if isinstance(path, str) else None for path in paths]
+
+
+def plain_values(column: Any) -> list[Any]:
+    """Return the values of a column. Bytes of a text that are not UTF-8 become lone surrogates."""
+    import pyarrow
+    from pyarrow import types
+
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError:
+        whole = column.dictionary_decode() if types.is_dictionary(column.type) else column
+        values = whole.cast(pyarrow.large_binary()).to_pylist()
+        return [None if value is None else value.decode("utf-8", "surrogateescape") for value in values]
 
 
 def measure(image: bytes) -> tuple[int, int]:

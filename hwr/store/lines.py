@@ -24,6 +24,7 @@ from typing import Any
 
 from hwr.errors import DataError
 from hwr.store.columns import (
+    BROKEN,
     DEFAULT_COLUMNS,
     FACTS,
     Columns,
@@ -33,9 +34,11 @@ from hwr.store.columns import (
     image_values,
     measure,
     open_parquet,
+    plain_values,
     stated_normalisation,
 )
 from hwr.store.splits import find_split
+from hwr.text import has_surrogates
 
 GROUP_LINES = 256
 """Maximum number of lines in a group."""
@@ -214,7 +217,9 @@ class LineStore:
         for source in self._row_groups:
             name = source.names["text"]
             for batch in _batches(source, [name]):
-                yield from (text for text in batch.column(name).to_pylist() if text is not None)
+                yield from (
+                    text for text in plain_values(batch.column(name)) if not (text is None or has_surrogates(text))
+                )
 
     def content_hash(self) -> str:
         """Return the SHA-256 of the bytes of all files in order, in hexadecimal.
@@ -273,13 +278,11 @@ def _cut_groups(sizes: list[int]) -> Iterator[LineGroup]:
 
 def _batches(source: _RowGroup, names: list[str]) -> Iterator[Any]:
     """Yield the record batches of a row group, with some of its columns."""
-    import pyarrow
-
     try:
         yield from source.file.iter_batches(
             batch_size=GROUP_LINES, row_groups=[source.number], columns=names, use_threads=False
         )
-    except (pyarrow.ArrowException, OSError) as error:
+    except BROKEN as error:
         raise DataError(f"{source.path}: row group {source.number} cannot be read: {first_line(error)}") from error
 
 
@@ -290,7 +293,7 @@ def _rows(source: _RowGroup, batches: Iterable[Any], first: int) -> Iterator[tup
         paths: list[str | None] = [None] * batch.num_rows
         if "image" in values:
             images, paths = image_values(values.pop("image"))
-        others = {key: column.to_pylist() for key, column in values.items()}
+        others = {key: plain_values(column) for key, column in values.items()}
         for position in range(batch.num_rows):
             row = {key: column[position] for key, column in others.items()}
             number = first + position
@@ -303,10 +306,12 @@ def _line(name: str, image: bytes | None, path: str | None, values: dict[str, An
     text = values.get("text")
     if text is None:
         return "no text (null)"
+    if has_surrogates(text):
+        return "the text is not UTF-8"
     if image is None:
         return "no image bytes (null" + (f", only the path {path!r})" if path else ")")
     width, height = values.get("width"), values.get("height")
-    if not width or not height:
+    if not (type(width) is int and type(height) is int and width > 0 and height > 0):
         width, height = measure(image)
     identity = values.get("id")
     return StoredLine(
@@ -314,7 +319,7 @@ def _line(name: str, image: bytes | None, path: str | None, values: dict[str, An
         path=path or "",
         text=text,
         id=name if identity is None else str(identity),
-        width=int(width),
-        height=int(height),
+        width=width,
+        height=height,
         **{key: None if values.get(key) is None else str(values[key]) for key in FACTS},
     )

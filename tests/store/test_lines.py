@@ -2,6 +2,7 @@
 
 import json
 import logging
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -331,3 +332,55 @@ def test_the_shared_sets_open(shared: Path) -> None:
     ]
     assert count == 44
     assert first.width > first.height > 0 and first.lang == "en"
+
+
+def test_one_text_that_is_not_utf_8_does_not_take_the_others(tmp_path: Path) -> None:
+    for kind in (pa.string(), pa.large_string()):
+        texts = pa.array([b"good", b"caf\xe9", b"too"], pa.binary()).cast(pa.large_binary())
+        raw = pa.Array.from_buffers(pa.large_string(), 3, texts.buffers())
+        table = pa.table({"image": [b"1", b"2", b"3"], "text": raw.cast(kind) if kind == pa.large_string() else raw})
+        pq.write_table(table, tmp_path / "a.parquet", store_schema=False)
+        file = LineStore(tmp_path / "a.parquet", report=lambda row, reason: None)
+        assert [line.text for line in file] == list(file.texts()) == ["good", "too"]
+        assert file.unusable == {1: "the text is not UTF-8"}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"width": ["wide", None], "height": [1.5, float("nan")]},
+        {"width": [-5, 0], "height": [2, 2]},
+        {"width": [[1], [2]], "height": [True, False]},
+        {"id": [[1, 2], None], "writer": [{"a": 1}, None], "page": [2**62, 1]},
+    ],
+)
+def test_columns_of_other_types_are_survived(tmp_path: Path, columns: dict[str, Any]) -> None:
+    images = [image_file(30, 20), image_file(40, 20)]
+    path = write_table(tmp_path / "a.parquet", {"image": images, "text": ["a", "b"], **columns})
+    assert [(line.text, line.width, line.height) for line in LineStore(path)] == [("a", 30, 20), ("b", 40, 20)]
+
+
+def test_images_as_text_are_refused(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "a.parquet", {"image": [{"bytes": "text", "path": 1}], "text": ["a"]})
+    with pytest.raises(DataError, match="not the bytes of images"):
+        LineStore(path)
+
+
+def test_seeded_mutations_are_refused_or_read(tmp_path: Path, lines: list[StoredLine]) -> None:
+    write_lines(tmp_path / "good.parquet", lines[:60])
+    good = (tmp_path / "good.parquet").read_bytes()
+    path, refused = tmp_path / "a.parquet", 0
+    for seed in range(300):
+        generator = random.Random(seed)
+        data = bytearray(good)
+        for _ in range(generator.choice((1, 2, 10))):
+            place = generator.randrange(len(data) - 3000, len(data))
+            data[place : place + generator.randrange(3)] = generator.randbytes(generator.randrange(3))
+        path.write_bytes(data)
+        try:
+            file = LineStore(path, report=lambda row, reason: None)
+            assert len(list(file.rows())) == file.count
+        except DataError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 100
