@@ -14,52 +14,48 @@ if TYPE_CHECKING:
     from hwr.synth.options import SynthOptions
 
 FILE = click.Path(path_type=Path)
+SHARE = click.FloatRange(0, 1)
 SHEET_LINES = 48
 
+SECTIONS = {
+    "Sources": ("texts", "fonts", "languages", "phrases", "phrase_share", "strokes", "words", "shares"),
+    "Papers": ("paper_share", "papers"),
+    "Lines": ("lines", "validation", "seed", "alphabet", "licence"),
+    "Output": ("output", "sheet", "force", "workers"),
+}
 
-@click.command("synth", cls=Command)
-@click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder of the line store.")
-@click.option("--lines", type=click.IntRange(0), default=10_000, show_default=True, help="Training lines.")
-@click.option("--val", "validation", type=click.IntRange(0), default=0, show_default=True, help="Validation lines.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same lines.")
-@click.option(
-    "--text", "texts", type=FILE, multiple=True, metavar="FILE", help="Text to write (.txt, .txt.xz, .txt.gz)."
+EXAMPLES = (
+    ("hwr synth --text prose.txt --fonts my-fonts/ --sheet look.png", "one picture of 48 lines"),
+    ("hwr synth -o made --lines 0 --val 400 --fonts my-fonts/ --language german", "phrases to validate on"),
 )
+
+
+@click.command("synth", cls=Command, sections=SECTIONS, examples=EXAMPLES)
+@click.option("--text", "texts", type=FILE, multiple=True, metavar="FILE", help="Text (.txt, .txt.xz, .txt.gz).")
 @click.option("--fonts", type=FILE, multiple=True, metavar="FOLDER|FILE", help="Handwriting fonts (.ttf, .otf).")
-@click.option(
-    "--language", "languages", multiple=True, metavar="NAME", help="Languages of phrases.  [default: by text]"
-)
-@click.option("--phrases", multiple=True, metavar="KIND", help="Kinds of phrases: date, figures ...  [default: all]")
-@click.option(
-    "--phrase-share", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Texts with a phrase in them."
-)
+@click.option("--language", "languages", multiple=True, metavar="NAME", help="Of the phrases.  [default: by text]")
+@click.option("--phrases", multiple=True, metavar="KIND", help="Kinds, such as date or figures.  [default: all]")
+@click.option("--phrase-share", type=SHARE, default=0.25, show_default=True, help="Share of texts with a phrase.")
 @click.option("--strokes", type=FILE, metavar="NPZ", help="Recorded pen strokes.")
 @click.option("--words", type=FILE, metavar="PARQUET", help="Images of single words with their writers.")
-@click.option(
-    "--share", "shares", multiple=True, metavar="SOURCE=NUMBER", help="Lines of fonts, strokes, words, as ratios."
-)
-@click.option(
-    "--paper-share",
-    type=click.FloatRange(0, 1),
-    default=0.9,
-    show_default=True,
-    help="Lines on paper; others are clean ink.",
-)
-@click.option(
-    "--paper", "papers", multiple=True, metavar="KIND=SHARE", help="How often a kind of paper or damage occurs."
-)
+@click.option("--share", "shares", multiple=True, metavar="SOURCE=NUMBER", help="Ratio of the lines of a source.")
+@click.option("--paper-share", type=SHARE, default=0.9, show_default=True, help="Share on paper; others are clean ink.")
+@click.option("--paper", "papers", multiple=True, metavar="KIND=SHARE", help="Share of lines with a paper or damage.")
+@click.option("--lines", type=click.IntRange(0), default=10_000, show_default=True, help="Training lines.")
+@click.option("--val", "validation", type=click.IntRange(0), default=0, show_default=True, help="Validation lines.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the lines.")
 @click.option("--alphabet", metavar="FILE|MODEL", help="Write no other characters.")
-@click.option("--licence", metavar="NAME", help="What the store states as the licence of its lines.")
-@click.option("--workers", type=click.IntRange(1), help="Processes.  [default: all cores, at most 8]")
+@click.option("--licence", metavar="NAME", help="Licence that the lines state.")
+@click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder of the line store.")
 @click.option("--sheet", type=FILE, metavar="FILE.png", help=f"Draw the first {SHEET_LINES} lines as one picture.")
-@click.option("--force", is_flag=True, help="Replace what lies in the folder.")
+@click.option("--force", is_flag=True, help="Replace the store in the folder.")
+@click.option("--workers", type=click.IntRange(1), help="Processes.  [default: all cores, at most 8]")
 def command(**values: Any) -> Outcome:
     """Make lines of handwriting and write a line store (-o DIR) that `hwr train` reads, or a picture (--sheet).
 
-    Give texts and fonts to write them in, or recorded strokes, or word images, or all of them. None of these ship with
-    hwr; docs/synthesis.md says where they can be had and under which licences. The same options and data give the same
-    bytes, with any number of workers. Exit codes: 0 all done; 2 nothing could be made; 3 done, but a font is broken or
-    lines are missing.
+    Give fonts with texts or languages, recorded strokes, word images, or all of them. None of these ship with hwr;
+    docs/synthesis.md names sources and licences. The same options and data give the same bytes, with any number of
+    workers. Exit codes: 0 all done; 2 nothing could be made; 3 done, but a font is broken or lines are missing.
     """
     if values["output"] is None and values["sheet"] is None:
         raise UsageError("one of -o DIR (a line store) and --sheet FILE.png (a picture) is needed")
@@ -82,14 +78,14 @@ def _synthesise(values: dict[str, Any]) -> Outcome:
     )
     failed = False
     if values["sheet"] is not None:
-        failed = _draw(options, values["sheet"], values["lines"], told=values["output"] is None)
+        failed = _draw(options, values["sheet"], values["lines"], name_broken=values["output"] is None)
     if values["output"] is not None:
         failed = _write(options, values) or failed
     return Outcome(failed=int(failed))
 
 
 def _synth_options(values: dict[str, Any]) -> "SynthOptions":
-    """The options of synthesis from those of the command line."""
+    """Return the options of synthesis from those of the command line."""
     from hwr.synth.options import SOURCES, PaperOptions, Shares, SynthOptions
 
     shares = _numbers(values["shares"], "--share")
@@ -111,7 +107,7 @@ def _synth_options(values: dict[str, Any]) -> "SynthOptions":
 
 
 def _numbers(settings: tuple[str, ...], option: str) -> dict[str, float]:
-    """`name=number` of each setting."""
+    """Return `name=number` of each setting."""
     found: dict[str, float] = {}
     for setting in settings:
         name, _, number = setting.partition("=")
@@ -122,8 +118,8 @@ def _numbers(settings: tuple[str, ...], option: str) -> dict[str, float]:
     return found
 
 
-def _draw(options: "BatchOptions", path: Path, count: int, told: bool) -> bool:
-    """Write the contact sheet; return whether a font is broken. told: whether broken fonts are named here."""
+def _draw(options: "BatchOptions", path: Path, count: int, name_broken: bool) -> bool:
+    """Write the contact sheet, name broken fonts if asked to; return whether a font is broken."""
     from hwr.files.atomic import atomic_write
     from hwr.synth.batches import encode
     from hwr.synth.generator import LineGenerator
@@ -134,7 +130,7 @@ def _draw(options: "BatchOptions", path: Path, count: int, told: bool) -> bool:
     sheet = draw_sheet([generator.line(options.seed, index) for index in range(min(count or SHEET_LINES, SHEET_LINES))])
     with atomic_write(path) as temporary:
         temporary.write_bytes(encode(sheet))
-    for message in broken if told else ():
+    for message in broken if name_broken else ():
         say(f"left out: {message}")
     say(f"{path}: written")
     return bool(broken)

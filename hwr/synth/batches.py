@@ -19,12 +19,10 @@ from hwr.synth.generator import LineGenerator, PassedOver, Report, SynthLine, li
 from hwr.synth.options import SynthOptions
 from hwr.text import steps_needed
 
-BATCH_LINES = 64
+BATCH_LINES, MAX_WORKERS = 64, 8
 
 PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 """0.8 ms for a line, and smaller files than the default; lossless WebP is 4 % smaller and takes ten times as long."""
-
-MAX_WORKERS = 8
 
 HEIGHT, STRIDE = 48, 4
 """Line height and columns for one time step of the models to be trained: CTC must be able to align every line."""
@@ -42,14 +40,7 @@ class BatchOptions:
 
 @dataclass
 class Batch:
-    """Lines of consecutive numbers.
-
-    Attributes:
-        lines: in order.
-        not_made: ids and reasons of lines that no source could make.
-        too_long: ids and reasons of lines on which CTC could not align the text.
-        passed_over: texts that were drawn and not used.
-    """
+    """Lines of consecutive numbers; ids and reasons of those that no source could make or CTC could not align."""
 
     lines: list[StoredLine] = field(default_factory=list)
     not_made: list[tuple[str, str]] = field(default_factory=list)

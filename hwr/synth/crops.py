@@ -37,11 +37,10 @@ SOMETIMES_DESCENDING = frozenset("fzFGJTYß")
 """Letters that reach under the baseline in some hands; the ink decides."""
 
 ASCENDER, HALF_ASCENDER, DESCENDER = 0.85, 0.5, 0.65
-"""How far the letters of each kind usually reach over the x-height or under the baseline, in x-heights."""
+"""Reach of the letters of each kind over the x-height or under the baseline, in x-heights."""
 
 LONG_TAIL = 0.4
 """Ink this far below the zone of most strokes is a descender, in heights of that zone."""
-
 MAX_ODDITY = 1.85
 """A word is left out when it is this many times wider or narrower than its letters should be; more in short words."""
 
@@ -110,7 +109,7 @@ def measure_word(text: str, ink: Ink, whole: bool) -> Word:
 
 
 def writes_capitals(words: Sequence[Word]) -> bool:
-    """Return whether a hand writes capitals where the text has small letters: no stroke stands out above the others."""
+    """Return whether a hand writes capitals where the text has small letters: no stroke is taller."""
     shares = []
     for word in words:
         letters = set(word.text)

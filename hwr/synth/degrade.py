@@ -1,4 +1,4 @@
-"""What cameras, scanners and files do to the image of a line."""
+"""Damage to the image of a line by cameras, scanners and files."""
 
 import cv2
 import numpy as np
@@ -24,12 +24,12 @@ MIN_DEPTH = 12
 
 
 def chosen(generator: Generator, probability: float) -> bool:
-    """True with a probability; draws one number in any case."""
+    """Return True with a probability; always draw one number."""
     return bool(generator.random() < probability)
 
 
 def draw(generator: Generator, limits: tuple[float, float]) -> float:
-    """A number between two limits, all equally likely."""
+    """Return a number between two limits, all equally likely."""
     return float(limits[0] + (limits[1] - limits[0]) * generator.random())
 
 

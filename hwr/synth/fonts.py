@@ -1,4 +1,4 @@
-"""Handwriting fonts: which of them can be used, what they cover, how large and how bold they are."""
+"""Handwriting fonts: the characters that each covers, its size and the width of its strokes."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from hwr.errors import DataError, InputError
 SUFFIXES = (".ttf", ".otf", ".ttc")
 
 STYLE_TABLE = "coverage.tsv"
-"""A table beside the fonts with the columns `font` (file name without its end) and `style`; it may be missing."""
+"""A table next to the fonts with the columns `font` (file name without its end) and `style`; it may be missing."""
 
 _PROBE_SIZE = 40  # pixels an em: large enough to tell glyphs apart
 _PROBE_CANVAS = 128
@@ -28,7 +28,7 @@ _LETTERS = ("aenox", "AENOX")  # a font must have one of these sets to be of use
 _MEASURE_SIZE = 128
 _EXTENT_TARGET = 64.0  # pixels from ascender to descender ...
 _X_HEIGHT_TARGET = 24.0  # ... and of small letters, for a font of usual proportions
-_BROKEN = (OSError, ValueError, SyntaxError)  # what Pillow raises on a file that is no font, or a broken one
+_BROKEN = (OSError, ValueError, SyntaxError)  # raised by Pillow on a broken font or another file
 
 
 class UncoveredText(DataError):
@@ -75,18 +75,18 @@ class HandFont:
             raise InputError(f"{path}: the font has no Latin letters, or it is broken")
 
     def covers(self, text: str) -> bool:
-        """Whether the font has a visible glyph of its own for every character of `text`."""
+        """Return whether the font has a visible glyph of its own for every character of `text`."""
         return all(self._has(character) for character in text)
 
     def at(self, size: int, layout: ImageFont.Layout = ImageFont.Layout.RAQM) -> ImageFont.FreeTypeFont:
-        """The font at an em size in pixels; one object for each size."""
+        """Return the font at an em size in pixels; one object for each size."""
         key = (size, layout)
         if key not in self._sizes:
             self._sizes[key] = ImageFont.truetype(io.BytesIO(self._data), size, layout_engine=layout)
         return self._sizes[key]
 
     def advance(self, character: str) -> float:
-        """Pixels from one letter to the next at an em of one pixel, without kerning."""
+        """Return the pixels from one letter to the next at an em of one pixel, without kerning."""
         if character not in self._advances:
             length = self.at(_MEASURE_SIZE, ImageFont.Layout.BASIC).getlength(character)
             self._advances[character] = length / _MEASURE_SIZE
@@ -120,7 +120,7 @@ class HandFont:
 
 
 def find_fonts(paths: Iterable[Path]) -> list[Path]:
-    """Font files among `paths`, those in folders included, sorted within a folder.
+    """Return the font files among `paths`, those in folders included, sorted within a folder.
 
     Raises:
         InputError: a path is missing, or a folder holds no font.
@@ -158,7 +158,7 @@ def load_fonts(paths: Sequence[Path], report: Callable[[str], None]) -> tuple[Ha
 
 @cache
 def _styles(table: Path) -> dict[str, str]:
-    """The column `style` of a table of fonts; empty when there is no such table."""
+    """Return the column `style` of a table of fonts; empty when there is no such table."""
     try:
         rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines(), delimiter="\t")
         return {row["font"]: row["style"] for row in rows}
@@ -189,7 +189,7 @@ def _measure(font: HandFont) -> FontShape:
 
 
 def _drawn(font: HandFont, text: str) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
-    """The ink of a text at _MEASURE_SIZE, cut to its box."""
+    """Return the ink of a text at _MEASURE_SIZE, cut to its box."""
     sized = font.at(_MEASURE_SIZE)
     left, top, right, bottom = (int(side) for side in sized.getbbox(text, anchor="ls"))
     canvas = Image.new("L", (max(1, right - left), max(1, bottom - top)))

@@ -69,14 +69,9 @@ class PassedOver:
 
 
 class Renderer(Protocol):
-    """Makes lines of ink."""
+    """Makes lines of ink that depend on the generator's state only; raises UncoveredText for one it cannot write."""
 
-    def line(self, generator: Generator) -> InkLine:
-        """Return a line that depends on the generator's state only.
-
-        Raises:
-            UncoveredText: this text cannot be written.
-        """
+    def line(self, generator: Generator) -> InkLine: ...
 
 
 class LineGenerator:
@@ -162,12 +157,7 @@ class _Fonts:
         from hwr.synth.texts import TextSampler
         from hwr.synth.typeset import FontRenderer
 
-        self._texts = TextSampler(
-            options.texts,
-            phrase_share=options.phrase_share,
-            phrases=options.phrases,
-            languages=options.languages,
-        )
+        self._texts = TextSampler(options.texts, options.phrase_share, options.phrases, options.languages)
         self._fonts = FontRenderer(options.fonts, report)
         self._alphabet = alphabet
 

@@ -69,12 +69,12 @@ class PaperOptions(Settings):
 
     @classmethod
     def kinds(cls) -> tuple[str, ...]:
-        """The names of all kinds that have a probability."""
+        """Return the names of all kinds that have a probability."""
         end = "_probability"
         return tuple(item.name.removesuffix(end) for item in fields(cls) if item.name.endswith(end))
 
     def with_probabilities(self, probabilities: Mapping[str, float]) -> "PaperOptions":
-        """These options with other probabilities of some kinds.
+        """Return these options with other probabilities of some kinds.
 
         Raises:
             UsageError: no such kind, or outside 0..1.
@@ -88,7 +88,7 @@ class PaperOptions(Settings):
 
 @dataclass(frozen=True)
 class Shares(Settings):
-    """How the lines divide over the sources. Only the ratios count; a source that is not given gets none.
+    """Ratios of the lines of each source; a source that is not given gets none.
 
     Raises:
         UsageError: below 0, or not a number.
@@ -101,7 +101,7 @@ class Shares(Settings):
 
 @dataclass(frozen=True)
 class SynthOptions(Settings):
-    """What lines are made of.
+    """Sources of lines, phrases and papers.
 
     Attributes:
         texts: files of text for the fonts, a paragraph a line; `.txt`, `.txt.xz` or `.txt.gz`.

@@ -196,8 +196,8 @@ def _draw_line(rules: Ink, start: tuple[float, float], stop: tuple[float, float]
 def _light(light: Field, darkness: float, generator: Generator, options: PaperOptions) -> None:
     """Add uneven light and shadows with an edge, as on photographs; change `light` in place.
 
-    Light and shadow together differ less than ink of `darkness` differs from paper: otherwise brightness would not tell
-    which is which, and a line in the shadow would pass for light writing on dark paper.
+    Light and shadow together differ less than ink of `darkness` differs from paper: otherwise a line
+    in the shadow would look like light writing on dark paper.
     """
     rows, columns = light.shape
     lost = np.zeros((rows, columns), np.float32)  # share of the light that is missing at each place

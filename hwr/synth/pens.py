@@ -76,10 +76,10 @@ def ink_with(pen: Pen, ink: Ink, stroke: float, x_height: float, generator: np.r
 
 
 def _widened(ink: Ink, change: float, pen: Pen, generator: np.random.Generator) -> Ink:
-    """Strokes wider or thinner by `change` pixels, more or less so along the line.
+    """Return strokes wider or thinner by `change` pixels, more or less so along the line.
 
-    Two pictures, one too thin and one too thick, are mixed: a pixel at the edge of a stroke that is half ink is an edge
-    that lies half a pixel further out.
+    Two pictures, one too thin and one too thick, are mixed: an edge pixel that is half ink moves the edge by half a
+    pixel.
     """
     import cv2
 
@@ -105,7 +105,7 @@ def _dilated(ink: Ink, size: int, broad: bool) -> Ink:
 
 @cache
 def _nib(size: int, broad: bool) -> NDArray[np.uint8]:
-    """The kernel of a round nib, or of a broad one that is held at an angle."""
+    """Return the kernel of a round nib, or of a broad one that is held at an angle."""
     import cv2
 
     if not broad:

@@ -1,7 +1,7 @@
 """Phrases that prose lacks: dates, sums, addresses, lists, labels, drawn from the rules in `languages/*.txt`.
 
 A line of such a file is a rule, `name: template | template | ...` or `name = word word ...`; an indented line continues
-the one above, `#` begins a comment. In words, `~` stands for a space. A template is text with parts in braces:
+the one above, `#` begins a comment. In words, `~` is a space. A template is text with parts in braces:
 
 - `{name}` is a text by the rule `name`; `{^name}` begins with a capital, `{^^name}` is in capitals
 - `{1-31}` is a whole number, `{01-31}` one with leading zeros
@@ -62,6 +62,7 @@ class Grammar:
     """
 
     def __init__(self, rules: dict[str, tuple[str, ...]]) -> None:
+        self.rules = tuple(rules)
         self._templates: dict[str, tuple[str, ...]] = {}
         self._bounds: dict[str, tuple[float, ...]] = {}
         for name, templates in rules.items():
@@ -71,11 +72,6 @@ class Grammar:
             missing = {match["rule"] for template in templates for match in _PART.finditer(template)} - {None, *rules}
             if missing:
                 raise ValueError(f"the rule {name} names rules that are missing: {', '.join(sorted(missing))}")
-
-    @property
-    def rules(self) -> tuple[str, ...]:
-        """Names of the rules."""
-        return tuple(self._templates)
 
     def expand(self, rule: str, generator: np.random.Generator) -> str:
         """Return a text by a rule."""

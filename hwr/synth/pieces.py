@@ -34,7 +34,7 @@ MIN_GAP, MIN_CLEARANCE = 0.35, 1.25
 """Smallest gap between words: in mean character widths, and in units of the largest gap inside a word."""
 
 TOLERANCE = (0.25, 0.4)
-"""How far the width of a piece may be from that of its word: share of the width, plus mean character widths."""
+"""Largest difference between the widths of a piece and its word: share of the width, plus mean character widths."""
 
 MARK_SIZE, MARK_RISE = 0.4, 0.5
 """Size of a full stop or comma, and how high it may begin over the baseline, in letter heights."""

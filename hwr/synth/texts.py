@@ -117,7 +117,6 @@ class TextSampler:
     def __init__(
         self,
         texts: Sequence[Path] = (),
-        *,
         phrase_share: float = 0.25,
         phrases: Sequence[str] = (),
         languages: Sequence[str] = (),

@@ -20,18 +20,18 @@ TILE_SEED = 20_061
 
 @lru_cache(maxsize=1)
 def grain() -> Field:
-    """White noise of mean 0 and deviation 1: sensor noise, (TILE_ROWS, TILE_COLUMNS)."""
+    """Return white noise of mean 0 and deviation 1: sensor noise, (TILE_ROWS, TILE_COLUMNS)."""
     return _normals(0)
 
 
 @lru_cache(maxsize=1)
 def paper_grain() -> Field:
-    """The tooth of paper, a pixel or two wide, of mean 0 and deviation 1, (TILE_ROWS, TILE_COLUMNS)."""
+    """Return the tooth of paper, a pixel or two wide, of mean 0 and deviation 1, (TILE_ROWS, TILE_COLUMNS)."""
     return _unit(cv2.GaussianBlur(_normals(1), (0, 0), 0.9, borderType=cv2.BORDER_REFLECT))
 
 
 def cut(tile: Field, shape: tuple[int, int], generator: np.random.Generator) -> Field:
-    """A piece of a tile at a random place, (H, W); larger than the tile, it repeats."""
+    """Return a piece of a tile at a random place, (H, W); larger than the tile, it repeats."""
     rows, columns = shape
     if rows > tile.shape[0] or columns > tile.shape[1]:
         tile = np.tile(tile, (-(-rows // tile.shape[0]), -(-columns // tile.shape[1])))
@@ -41,7 +41,7 @@ def cut(tile: Field, shape: tuple[int, int], generator: np.random.Generator) -> 
 
 
 def smooth(shape: tuple[int, int], cell: tuple[float, float], generator: np.random.Generator) -> Field:
-    """A smooth field between 0 and 1 that changes over about `cell` (rows, columns) pixels, (H, W)."""
+    """Return a smooth field between 0 and 1 that changes over about `cell` (rows, columns) pixels, (H, W)."""
     rows, columns = shape
     coarse = (int(np.ceil(rows / cell[0])) + 1, int(np.ceil(columns / cell[1])) + 1)
     values = generator.random(coarse, dtype=np.float32)
@@ -54,5 +54,5 @@ def _normals(number: int) -> Field:
 
 
 def _unit(tile: Any) -> Field:
-    """Mean 0, deviation 1, nothing beyond 3 deviations."""
+    """Scale to mean 0, deviation 1, nothing beyond 3 deviations."""
     return np.asarray(np.clip((tile - tile.mean()) / tile.std(), -3, 3), dtype=np.float32)

@@ -25,11 +25,11 @@ MAX_CHARACTERS = 250
 _MIN_ROWS = 34  # rows that a line has at least: a lone dash is not a picture of its own size
 
 STYLE_WEIGHTS: Mapping[str, float] = {"print": 1.0, "cursive": 1.0, "school": 0.8, "formal": 0.55, "historic": 0.0}
-"""How often fonts of a style are taken: copperplate is rare today, and a secretary hand has other letters."""
+"""Weights of the styles of fonts: copperplate is rare today, and a secretary hand has other letters."""
 
 _SIZES = (0.86, 1.0, 1.14)  # of the font's usual size
 _CAPITALS = re.compile(r"[A-ZÀ-ÖØ-Þ]{2}")
-_JOINED_CAPITALS = 0.15  # of texts in capitals for a joined font, so many stay: its swashes are made for first letters
+_JOINED_CAPITALS = 0.15  # share of texts in capitals that a joined font writes: its swashes are for first letters
 _SET_BY_LETTER = 0.65  # share of lines in an unjoined font whose letters are set one by one
 
 
@@ -83,7 +83,7 @@ class FontRenderer:
         return InkLine(_high_enough(cut_to_ink(written, MARGIN)), text, f"font:{font.name}")
 
     def _font(self, text: str, generator: np.random.Generator) -> HandFont:
-        """A font that covers the text: drawn by weight, again without those that do not."""
+        """Return a font that covers the text, drawn by weight."""
         needed = "".join(sorted(set(text)))
         capitals = _CAPITALS.search(text) is not None
         weights = self._weights.copy()
@@ -103,9 +103,9 @@ class FontRenderer:
 def _layout(
     text: str, font: HandFont, size: int, generator: np.random.Generator
 ) -> tuple[list[Piece], list[tuple[float, float]]]:
-    """Where letters and words go; and the first and last column of each word, the first word beginning at 0."""
+    """Place letters and words; return also the first and last column of each word, from 0 on."""
     shape = font.shape
-    usual = max(shape.x_height, font.advance(" "))  # faces with long tails between words have a wide blank
+    usual = max(shape.x_height, font.advance(" "))  # faces with long tails between words have a wide space
     gap = size * usual * min(1.9, max(0.6, generator.normal(1.0, 0.25)))
     uneven = float(generator.uniform(0.05, 0.3))
     by_letter = not shape.joined and generator.random() < _SET_BY_LETTER
@@ -134,7 +134,7 @@ def _set_letters(
     pieces: list[Piece],
     generator: np.random.Generator,
 ) -> float:
-    """Set a word letter by letter, a little up, down and aside each; returns where it ends."""
+    """Set a word letter by letter, each slightly displaced; return the column where it ends."""
     letter = size * font.shape.x_height
     drawn = generator.standard_normal((3, len(word))) * [[0.035 * letter], [0.04 * letter], [0.04 * size]]
     moves: list[list[float]] = np.clip(drawn, -2, 2).tolist()

@@ -18,7 +18,7 @@ _STEP = 8  # pixels between the nodes of the grid
 
 @dataclass(frozen=True)
 class Hand:
-    """How a writer holds the line. Lengths in pixels of a line about 64 high.
+    """Habits of a writer. Lengths in pixels of a line about 64 high.
 
     aspect: width of letters against the font's; shear: columns a row that tops lean to the right; slope: rows a column
     that the line sinks; care: 0 for type, 1 for a usual hand, more for uneven words, baselines and strokes;
@@ -56,7 +56,7 @@ def bend(
     margin: int,
     generator: np.random.Generator,
 ) -> Ink:
-    """Bend a line of type.
+    """Bend a line of type as a hand does.
 
     Args:
         ink: uint8 (H, W), cut to the ink; baseline: its row; words: first and last column of each word.
@@ -73,7 +73,7 @@ def bend(
     top = float((shift - scale * (baseline + wobble)).min())
     bottom = float((shift + scale * (rows - baseline + wobble)).max())
     height = int(np.ceil(bottom - top)) + 2 * margin
-    origin = margin - top  # the row of the result where the baseline lies
+    origin = margin - top  # row of the baseline in the result
 
     reach = float(np.abs(shear).max()) * max(origin, height - origin) + wobble
     across = _across(columns, reach + margin, hand, generator)
@@ -95,7 +95,7 @@ def bend(
 
 
 def smooth_noise(length: int, distance: float, generator: np.random.Generator) -> Field:
-    """Noise along a line, float32 (length,), of standard deviation about 1, which changes over `distance` pixels."""
+    """Return noise (length,) of standard deviation about 1 that changes over `distance` pixels."""
     knots = max(2, int(np.ceil(length / distance)) + 1)
     values = generator.standard_normal(knots, dtype=np.float32)
     places = np.arange(length, dtype=np.float32) * np.float32((knots - 1) / max(1, length - 1))
@@ -108,7 +108,7 @@ def smooth_noise(length: int, distance: float, generator: np.random.Generator) -
 def _along(
     columns: int, words: Sequence[tuple[float, float]], hand: Hand, generator: np.random.Generator
 ) -> tuple[Field, Field, Field]:
-    """Size, baseline and shear at every column of the source, each float32 (columns,)."""
+    """Return size, baseline and shear at every column of the source, each float32 (columns,)."""
     count = max(1, len(words))
     of_word = generator.standard_normal((3, count), dtype=np.float32)
     # Between the words the values pass from one to the next.
@@ -125,7 +125,7 @@ def _along(
 
 
 def _across(columns: int, reach: float, hand: Hand, generator: np.random.Generator) -> Field:
-    """The source column of every grid column of the result; it begins and ends `reach` pixels outside the source."""
+    """Return the source column of every grid column of the result, `reach` pixels beyond the source on both sides."""
     guess = int(np.ceil((columns + 2 * reach) * 1.6 / (min(hand.aspect, 1.0) * _STEP))) + 2
     guess = int(guess * max(1.0, hand.aspect**2))
     drift = np.clip(0.05 * hand.care * smooth_noise(guess, 70.0 / _STEP, generator), -0.2, 0.2)
@@ -136,7 +136,7 @@ def _across(columns: int, reach: float, hand: Hand, generator: np.random.Generat
 
 
 def _wobble(grid: tuple[int, ...], hand: Hand, generator: np.random.Generator) -> Field:
-    """Smooth displacement on the grid, at most 2.5 times `hand.wobble`."""
+    """Return a smooth displacement on the grid, at most 2.5 times `hand.wobble`."""
     import cv2
 
     coarse = max(2, round(grid[0] * _STEP / hand.wobble_length)), max(2, round(grid[1] * _STEP / hand.wobble_length))

@@ -1,4 +1,4 @@
-"""Lines by seed and number: the same always, from the sources by their shares; what does not fit is drawn anew."""
+"""Lines by seed and number: always the same, from the sources by their shares; texts that do not fit are replaced."""
 
 import hashlib
 import json
@@ -138,7 +138,7 @@ def test_texts_outside_the_alphabet_are_drawn_anew_and_counted(drawn: dict[str, 
     texts = Counter(generator.ink(1, index).text for index in range(200))
     assert set(texts) == {"good", "café"}
     assert generator.passed_over.characters == {"ï": generator.passed_over.outside}
-    assert 50 < generator.passed_over.outside < 150, "one text in three is drawn anew"
+    assert 50 < generator.passed_over.outside < 150, "one text in three is replaced"
 
 
 def test_where_one_source_has_nothing_another_makes_the_line(drawn: dict[str, Drawn]) -> None:
