@@ -36,6 +36,17 @@ class Rule:
     reason: str = ""
 
 
+def _be_verbose(context: click.Context, option: click.Parameter, value: bool) -> None:
+    if value:
+        context.find_root().obj = {"verbose": True}
+
+
+VERBOSE = click.Option(
+    ["--verbose"], is_flag=True, expose_value=False, callback=_be_verbose, help="Show the traceback of an error."
+)
+"""An option of every command, so that it may be given at the end too."""
+
+
 class Command(click.Command):
     """A command with rules between its options, and with sections and examples in its help."""
 
@@ -56,6 +67,9 @@ class Command(click.Command):
         """
         super().__init__(*args, **kwargs)
         self.sections, self.examples, self.rules = sections or {}, examples, rules
+
+    def get_params(self, context: click.Context) -> list[click.Parameter]:
+        return [*super().get_params(context), VERBOSE]
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         if context.resilient_parsing:

@@ -74,7 +74,7 @@ def say_summary(counts: "Counts", output: str | None, seconds: float) -> None:
     """Print one line about a run on several pages."""
     if counts.total < 2:
         return
-    parts = [f"{counts.total:,} pages", f"{counts.lines:,} lines"]
+    parts = [f"{counts.total:,} pages", f"{counts.lines:,} line{'' if counts.lines == 1 else 's'}"]
     for count, text in (
         (counts.failed, "failed"),
         (counts.skipped, "skipped because their results exist"),

@@ -218,5 +218,6 @@ def how_to_continue(job: "ReadingJob", output: str | None) -> str:
     if output is None:
         return "interrupted"
     if job.output.joins and job.unfinished:
-        return f"interrupted; the same command continues after the {job.unfinished} pages that were read"
+        pages = "page that was" if job.unfinished == 1 else f"{job.unfinished} pages that were"
+        return f"interrupted; the same command continues after the {pages} read"
     return "interrupted; the same command with --skip-existing continues"

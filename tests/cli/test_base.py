@@ -1,11 +1,12 @@
 """The help of every command, and what the click layer refuses."""
 
+import sys
 from collections.abc import Iterator
 
 import click
 import pytest
 
-from hwr.cli import cli
+from hwr.cli import cli, main
 from hwr.cli.base import Command, Rule
 
 
@@ -66,6 +67,18 @@ def test_options_that_do_not_go_together(arguments: list[str], message: str) -> 
 @pytest.mark.parametrize("arguments", [["--name", "a", "--name", "b"], ["--width", "2"], ["--skip", "-o", "x"], []])
 def test_options_that_go_together(arguments: list[str]) -> None:
     invoke(sample, *arguments)
+
+
+def test_verbose_may_be_given_at_the_end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ["--verbose", "models", "--jsn"],
+        ["models", "--verbose"],
+        ["lm", "score", "nobody", "x", "--verbose"],
+    ):
+        with pytest.raises(SystemExit):
+            monkeypatch.setattr(sys, "argv", ["hwr", *words])
+            main()
+    assert capsys.readouterr().err.count("Traceback") == 1
 
 
 def test_help_has_sections_and_examples() -> None:

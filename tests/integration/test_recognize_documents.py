@@ -172,7 +172,7 @@ def test_an_interrupted_document_loses_no_page_that_was_read(
     whole, target = tmp_path / "whole.json", tmp_path / "book.json"
     stopped = run(book.parent, "-o", target)
     assert stopped.code == 130 and not target.exists()
-    assert stopped.err == "hwr: interrupted; the same command continues after the 1 pages that were read\n\n"
+    assert stopped.err == "hwr: interrupted; the same command continues after the page that was read\n\n"
     calls.extend([None])
     done = run(book.parent, "-o", target)
     assert done.code == 0 and len(calls) == 3 + 3 and ", 1 read before the interruption" in done.err
