@@ -26,6 +26,7 @@ from hwr.errors import Outcome, UsageError
 from hwr.formats import FORMATS, Format
 
 if TYPE_CHECKING:
+    from hwr.recognize.found_lines import PageOptions
     from hwr.recognize.given_lines import GivenLines
     from hwr.recognize.inputs import Inputs
     from hwr.recognize.job import JobOptions, ReadingJob
@@ -39,7 +40,7 @@ FOUND = "it applies to lines that are found on a page"
     cls=Command,
     sections={
         "Input": ("as_lines", "lines_path", "page_numbers", "password", "password_file"),
-        "Lines of a page": ("order", "only"),
+        "Lines of a page": ("order", "only", "rotate", "min_line_confidence"),
         "Model": ("model", *DECODER),
         "Output": ("formats", "output", "force", "skip_existing", "min_confidence"),
     },
@@ -52,6 +53,8 @@ FOUND = "it applies to lines that are found on a page"
         Rule("as_lines", excludes=("lines_path",), reason="an image is one line, or a page with lines"),
         Rule("order", excludes=("as_lines", "lines_path"), reason=FOUND),
         Rule("only", excludes=("as_lines", "lines_path"), reason=FOUND),
+        Rule("rotate", excludes=("as_lines", "lines_path"), reason=FOUND),
+        Rule("min_line_confidence", excludes=("as_lines", "lines_path"), reason=FOUND),
         Rule("skip_existing", excludes=("force",), needs=("output",)),
         Rule("password", excludes=("password_file",)),
     ],
@@ -71,6 +74,17 @@ FOUND = "it applies to lines that are found on a page"
     help="Read column by column, or row by row as in a table (tabs in text).  [default: columns]",
 )
 @click.option("--only", type=click.Choice(["handwritten", "printed"]), help="Read only these lines.")
+@click.option(
+    "--rotate",
+    type=click.Choice(["auto", "0", "90", "180", "270"]),
+    help="Turn each page clockwise by these degrees first; auto tries them where a page reads badly.  [default: auto]",
+)
+@click.option(
+    "--min-line-confidence",
+    type=Rate(),
+    metavar="P",
+    help="Leave out lines whose words have a lower mean confidence.",
+)
 @click.option("--pages", "page_numbers", metavar="LIST", help="Pages of each document to read, such as 1-3,7.")
 @click.option("--password", metavar="TEXT|-", help="Password for encrypted PDFs; - asks for it.")
 @click.option("--password-file", type=FILE, metavar="FILE", help="File with the password on its first line.")
@@ -125,7 +139,6 @@ def job_options(forms: Sequence[Format], several: bool, values: dict[str, Any]) 
     """
     from hwr.files.documents import parse_pages
     from hwr.recognize.job import JobOptions
-    from hwr.recognize.recognizer import PageOptions
 
     unable = next((form.name for form in forms if not form.marks), None)
     if values["min_confidence"] is not None and unable:
@@ -139,8 +152,23 @@ def job_options(forms: Sequence[Format], several: bool, values: dict[str, Any]) 
         values["skip_existing"],
         values["min_confidence"],
         find_given(values["lines_path"], several),
-        PageOptions(values["order"] == "rows", values["only"]),
+        page_options(values),
     )
+
+
+def page_options(values: dict[str, Any]) -> "PageOptions":
+    """Return how the lines of pages are found, chosen and ordered."""
+    from hwr.recognize.found_lines import PageOptions
+    from hwr.settings import from_dict
+
+    rotate = values["rotate"]
+    chosen = {
+        "rows": values["order"] == "rows",
+        "only": values["only"],
+        "rotate": "auto" if rotate in (None, "auto") else int(rotate),
+        "min_line_confidence": values["min_line_confidence"] or 0.0,
+    }
+    return from_dict(PageOptions, chosen, "options of pages", UsageError)
 
 
 def find_password(password: str | None, file: Path | None) -> str | None:

@@ -128,6 +128,35 @@ def _scaled(points: Sequence[Point], scale: float) -> tuple[Point, ...]:
     return tuple(points) if scale == 1 else tuple((scale * x, scale * y) for x, y in points)
 
 
+# --- turning -----------------------------------------------------------------------------------------------------
+
+
+def turn_line(line: Line, degrees: int, width: int, height: int) -> Line:
+    """Return a line of an image that was turned clockwise on the image as it was before.
+
+    Args:
+        line: in pixels of the turned image.
+        degrees: 0, 90, 180 or 270.
+        width, height: of the turned image.
+    """
+    if degrees == 0:
+        return line
+
+    def back(point: Point) -> Point:
+        x, y = point
+        return {90: (y, width - x), 180: (width - x, height - y), 270: (height - y, x)}[degrees]
+
+    def back_box(box: Box) -> Box:
+        return bounding_box([back(box[:2]), back(box[2:])])
+
+    return replace(
+        line,
+        baseline=tuple(map(back, line.baseline)),
+        polygon=tuple(map(back, line.polygon)),
+        words=tuple(replace(word, box=back_box(word.box)) for word in line.words),
+    )
+
+
 # --- cutting off at the borders of the image ---------------------------------------------------------------------
 
 

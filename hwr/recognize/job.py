@@ -10,11 +10,12 @@ from hwr.errors import HwrError, OutputError, UsageError
 from hwr.files.documents import choose_pages, open_document, page_name
 from hwr.files.pixels import PageImage, grey_of
 from hwr.page.page import Page, mark_uncertain
+from hwr.recognize.found_lines import COLUMN_BY_COLUMN, PageOptions
 from hwr.recognize.given_lines import GivenLines, read_given
 from hwr.recognize.inputs import InputFile
 from hwr.recognize.journal import Journal
 from hwr.recognize.outputs import Output, numbered
-from hwr.recognize.recognizer import COLUMN_BY_COLUMN, PageOptions, Recognizer
+from hwr.recognize.recognizer import Recognizer
 
 LINES_AT_ONCE = 64
 """Line images that are read together: enough to fill batches of similar width."""
@@ -251,6 +252,8 @@ class ReadingJob:
         if not page.lines:
             kind = f"{self.options.page.only} writing" if self.options.page.only else "writing"
             self.progress.note(f"{page.image}: no {kind} found")
+        for warning in page.warnings:
+            self.progress.note(f"{page.image}: {warning}")
         if self.options.min_confidence is not None:
             page = mark_uncertain(page, self.options.min_confidence)
         try:

@@ -9,9 +9,8 @@ print(recognizer.read("page.png").text)
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,36 +24,19 @@ from hwr.files.images import GreyImage
 from hwr.files.pixels import Source, grey_of
 from hwr.line import NormalisedLine, normalise_line, normalise_with_places
 from hwr.page.geometry import LineCut, bounding_box, clip_box, cut_line
-from hwr.page.page import ROW_REGION, Line, Page, Region, Word
+from hwr.page.page import Line, Page, Region, Word
 from hwr.page.shapes import fit_lines, rectangle
 from hwr.recognize.decoder import DecoderOptions, make_decoder
+from hwr.recognize.found_lines import COLUMN_BY_COLUMN, LINE_TYPE, REGION_TYPE, PageOptions, read_found, read_layout
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.words import find_words
-from hwr.segment import Layout, find_lines
+from hwr.segment import Layout
 
 Decoded = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
 
 AS_THE_MODEL_SAYS = DecoderOptions()
-LINE_TYPE, PRINTED_TYPE = "default", "printed"
-REGION_TYPE = "text"
 BASELINE_AT = 0.75
 """Share of a line image's height at which its baseline is put: it is not looked for in single lines."""
-
-
-@dataclass(frozen=True)
-class PageOptions:
-    """How the lines of a page are chosen and put in order.
-
-    Attributes:
-        rows: read across the columns, as in a table, and make a region of each row; column by column if not.
-        only: read handwritten or printed lines only.
-    """
-
-    rows: bool = False
-    only: Literal["handwritten", "printed"] | None = None
-
-
-COLUMN_BY_COLUMN = PageOptions()
 
 
 class Recognizer:
@@ -134,15 +116,11 @@ class Recognizer:
             found = self._read_along(grey, given.lines)
             language = main_language(found)
             return replace(given, image=called, model=self.name, lines=tuple(found), language=language)
-        layout = find_lines(grey, self._threads, rows=options.rows) if lines is None else lines
-        wanted = [line for line in _blank_lines(layout) if options.only in (None, _kind(line))]
-        found = [line for line in self._read_along(grey, wanted) if line.text]
-        used = {line.region for line in found}
-        boxes = {f"r{number}": box for number, box in enumerate(layout.regions, start=1)}
-        kind = ROW_REGION if layout.rows else REGION_TYPE
-        regions = tuple(Region(id, kind, rectangle(box)) for id, box in boxes.items() if id in used)
-        numbered = tuple(replace(line, id=f"l{number}") for number, line in enumerate(found, start=1))
-        return Page(called, width, height, self.name, regions, numbered, language=main_language(numbered))
+        if lines is None:
+            page = read_found(grey, self._read_along, self._threads, options)
+        else:
+            page = read_layout(grey, lines, self._read_along, options)
+        return replace(page, image=called, model=self.name, language=main_language(page.lines))
 
     def read_pages(self, source: Source, *, password: str | None = None) -> Iterator[Page | HwrError]:
         """Read a document of one or several pages, such as a PDF or a TIFF, one page at a time.
@@ -265,23 +243,3 @@ def main_language(lines: Sequence[Line]) -> str:
     for line in lines:
         characters[line.language] += len(line.text)
     return max(characters, key=lambda code: characters[code], default="")
-
-
-def _blank_lines(layout: Layout) -> list[Line]:
-    """The lines of a layout, without text."""
-    return [
-        Line(
-            "",
-            f"r{line.region + 1}",
-            PRINTED_TYPE if line.printed else LINE_TYPE,
-            "",
-            0.0,
-            line.baseline,
-            line.polygon,
-        )
-        for line in layout.lines
-    ]
-
-
-def _kind(line: Line) -> str:
-    return "printed" if line.type == PRINTED_TYPE else "handwritten"

@@ -174,21 +174,13 @@ def _outline(trace: Trace, rows: Indices, columns: Indices, depth: GreyImage) ->
     index = np.clip(((columns - first) / (last - first) * count).astype(int), 0, count - 1)
     np.minimum.at(top, index, rows.astype(np.float64))
     np.maximum.at(bottom, index, rows + 1.0)
-    top, bottom = _widened(top, -1, 0.2 * height) - pad, _widened(bottom, 1, 0.2 * height) + pad
-    upper = np.stack([np.repeat(edges, 2)[1:-1], np.repeat(top, 2)], axis=1)
-    lower = np.stack([np.repeat(edges, 2)[1:-1], np.repeat(bottom, 2)], axis=1)
+    upper = np.stack([edges, _between(top, np.minimum) - pad], axis=1)
+    lower = np.stack([edges, _between(bottom, np.maximum) + pad], axis=1)
     darkness = float(np.median(depth[rows, columns])) if rows.size else 0.0
-    return Outline(trace.baseline, np.concatenate([_thin(upper), _thin(lower)[::-1]]), darkness, int(rows.size))
+    return Outline(trace.baseline, np.concatenate([upper, lower[::-1]]), darkness, int(rows.size))
 
 
-def _widened(edge: NDArray[np.float64], sign: int, slack: float) -> NDArray[np.float64]:
-    """An edge that reaches nearly as far out as its neighbours do: strokes lean into the next bins."""
-    padded = np.pad(sign * edge, 1, mode="edge")
-    return sign * np.maximum(sign * edge, np.maximum(padded[:-2], padded[2:]) - slack)
-
-
-def _thin(points: Points) -> Points:
-    """Leave out corners that lie on a level line between their neighbours."""
-    y = points[:, 1]
-    inner = (y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])
-    return points[np.concatenate(([True], inner, [True]))]
+def _between(edge: NDArray[np.float64], outer: np.ufunc) -> NDArray[np.float64]:
+    """Return the edge at the borders of the bins: there it reaches as far out as in both of them."""
+    padded = np.pad(edge, 1, mode="edge")
+    return np.asarray(outer(padded[:-1], padded[1:]), np.float64)
