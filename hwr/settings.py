@@ -154,7 +154,7 @@ def _convert(value: Any, rule: Any, name: str, marks: tuple[Any, ...] = ()) -> A
         inner = next(part for part in parts if part is not types.NoneType)
         return None if value is None else _convert(value, inner, name, marks)
     if kind is Literal:
-        if value not in parts or type(value) is not type(parts[0]):
+        if not any(value == part and type(value) is type(part) for part in parts):
             raise _refusal(name, value, f"one of {', '.join(map(str, parts))}")
         return value
     if kind is tuple:

@@ -4,7 +4,7 @@ Points are (x, y) in pixels, x to the right, y downwards. A baseline or polygon 
 not known is empty.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -139,21 +139,25 @@ def turn_line(line: Line, degrees: int, width: int, height: int) -> Line:
         degrees: 0, 90, 180 or 270.
         width, height: of the turned image.
     """
-    if degrees == 0:
-        return line
+    turns: dict[int, Callable[[float, float], Point]] = {
+        90: lambda x, y: (y, width - x),
+        180: lambda x, y: (width - x, height - y),
+        270: lambda x, y: (height - y, x),
+    }
+    return _moved(line, turns[degrees]) if degrees else line
 
-    def back(point: Point) -> Point:
-        x, y = point
-        return {90: (y, width - x), 180: (width - x, height - y), 270: (height - y, x)}[degrees]
 
-    def back_box(box: Box) -> Box:
-        return bounding_box([back(box[:2]), back(box[2:])])
+def shift_line(line: Line, right: float, down: float) -> Line:
+    """Return a line of a part of an image on the whole image; the part begins at (right, down)."""
+    return _moved(line, lambda x, y: (x + right, y + down))
 
+
+def _moved(line: Line, move: Callable[[float, float], Point]) -> Line:
     return replace(
         line,
-        baseline=tuple(map(back, line.baseline)),
-        polygon=tuple(map(back, line.polygon)),
-        words=tuple(replace(word, box=back_box(word.box)) for word in line.words),
+        baseline=tuple(move(*point) for point in line.baseline),
+        polygon=tuple(move(*point) for point in line.polygon),
+        words=tuple(replace(word, box=bounding_box([move(*word.box[:2]), move(*word.box[2:])])) for word in line.words),
     )
 
 

@@ -9,21 +9,24 @@ import numpy as np
 from hwr.files.images import GreyImage
 from hwr.page.geometry import bounding_box
 from hwr.page.outlines import enclose, thin_baseline
-from hwr.page.page import ROW_REGION, Line, Page, Region, Word
-from hwr.page.shapes import clip_polygon, rectangle, turn_line
+from hwr.page.page import ROW_REGION, Box, Line, Page, Region, Word
+from hwr.page.shapes import clip_polygon, rectangle, shift_line, turn_line
 from hwr.segment import Layout, find_lines
 from hwr.settings import Settings, Share
 
 LINE_TYPE, PRINTED_TYPE = "default", "printed"
 REGION_TYPE = "text"
-TURNS = (180, 90, 270)
 TRIED_LINES = 8
-"""Lines that are read to compare directions: the longest of a page."""
-DOUBTFUL = 0.55
-"""Mean confidence of words below which a page may lie on its side or on its head. Well-known hands have 0.6 to 0.9,
-unknown scripts 0.35 to 0.5, pages on their heads 0.1 to 0.45."""
-FEW_WORDS, FEW_DOUBTFUL = 15, 0.65
-"""A page on its side has few words; then a higher confidence is in doubt, too."""
+"""Lines that are read to find out whether a page lies on its side: the longest."""
+TURNED_LINES = 2
+"""Lines that are read turned over to find out whether a page is upside down: reading them costs little."""
+DOUBTFUL = 0.7
+"""Mean confidence of words below which a page may be upside down. Familiar hands have 0.6 to 0.9, unknown scripts 0.35
+to 0.5, pages that are upside down 0.1 to 0.65."""
+MISSED = 0.4
+"""Share of ink outside of lines from which a page may lie on its side: 0.8 to 1 there, at most 0.4 on upright pages."""
+MIN_NOTE = 0.55
+"""Mean confidence of words from which a note that runs up or down the page is kept."""
 BETTER = 1.3
 """Factor by which another direction must have more right characters, as far as the confidences tell."""
 WORTHLESS = 0.35
@@ -54,44 +57,100 @@ class PageOptions(Settings):
 COLUMN_BY_COLUMN = PageOptions()
 
 
-def read_found(grey: GreyImage, read_along: ReadAlong, threads: int | None, options: PageOptions) -> Page:
-    """Find the lines of a page and read them, turning the page where it needs that.
+@dataclass(frozen=True)
+class PageReader:
+    """Reads the lines that are found on pages.
 
-    Returns:
-        A page without the names of its image and its model.
+    Attributes:
+        read_along: reads given lines.
+        threads: of the network that finds lines; as many as there are available cores if None.
+        options: how lines are found, chosen and ordered.
     """
-    rotate: int = 0 if options.rotate == "auto" else options.rotate
-    lines = _read_turned(grey, rotate, read_along, threads, options)
-    if options.rotate == "auto" and is_doubtful(lines):
-        rotate = _best_turn(grey, lines, read_along, threads)
-        if rotate:
-            lines = _read_turned(grey, rotate, read_along, threads, options)
-    return assemble(lines, grey.shape, rotate, options)
 
+    read_along: ReadAlong
+    threads: int | None
+    options: PageOptions
 
-def read_layout(grey: GreyImage, layout: Layout, read_along: ReadAlong, options: PageOptions) -> Page:
-    """Read the lines of a layout; as `read_found`."""
-    return assemble(read_along(grey, _wanted(layout, options)), grey.shape, 0, replace(options, rows=layout.rows))
+    def read(self, grey: GreyImage) -> Page:
+        """Find the lines of a page and read them, turning the page where it needs that.
 
+        Returns:
+            A page without the names of its image and its model.
+        """
+        rotate: int = 0 if self.options.rotate == "auto" else self.options.rotate
+        upright, layout, lines = self._read_turned(grey, rotate)
+        if self.options.rotate == "auto":
+            rotate = self._best_turn(grey, layout, lines)
+            if rotate:
+                upright, layout, lines = self._read_turned(grey, rotate)
+        lines, left_out = self._read_sideways(upright, layout, lines)
+        page = assemble(lines, grey.shape, rotate, self.options)
+        return replace(page, warnings=(*page.warnings, *left_out))
 
-def _read_turned(
-    grey: GreyImage, rotate: int, read_along: ReadAlong, threads: int | None, options: PageOptions
-) -> list[Line]:
-    upright = turned(grey, rotate)
-    return read_along(upright, _wanted(find_lines(upright, threads, rows=options.rows), options))
+    def read_layout(self, grey: GreyImage, layout: Layout) -> Page:
+        """Read the lines of a layout; as `read`."""
+        lines = self._read_lines(grey, self._wanted(layout))
+        return assemble(lines, grey.shape, 0, replace(self.options, rows=layout.rows))
 
-
-def _best_turn(grey: GreyImage, lines: Sequence[Line], read_along: ReadAlong, threads: int | None) -> int:
-    """Return the quarter turn, in degrees clockwise, that reads best on a few lines; 0 unless another is better."""
-    best, right = 0, BETTER * right_characters(lines)
-    for rotate in TURNS:
+    def _read_turned(self, grey: GreyImage, rotate: int) -> tuple[GreyImage, Layout, list[Line]]:
         upright = turned(grey, rotate)
-        found = _wanted(find_lines(upright, threads), COLUMN_BY_COLUMN)
-        longest = sorted(found, key=lambda line: line.baseline[0][0] - line.baseline[-1][0])[:TRIED_LINES]
-        tried = right_characters(read_along(upright, longest))
-        if tried > right:
-            best, right = rotate, tried
-    return best
+        layout = find_lines(upright, self.threads, rows=self.options.rows)
+        return upright, layout, self._read_lines(upright, self._wanted(layout))
+
+    def _read_lines(self, grey: GreyImage, lines: Sequence[Line]) -> list[Line]:
+        """Read lines; those with text, in outlines that have few points and contain their words."""
+        size = grey.shape[1], grey.shape[0]
+        return [_tidied(line, size) for line in self.read_along(grey, lines) if line.text]
+
+    def _wanted(self, layout: Layout) -> list[Line]:
+        lines = _blank_lines(layout)
+        return [line for line in lines if self.options.only in (None, _kind(line))]
+
+    def _best_turn(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> int:
+        """Return the quarter turn, in degrees clockwise, that reads best on a few lines; 0 unless another is better."""
+        if layout.missed > MISSED:
+            read = {0: BETTER * right_characters(longest(lines, TRIED_LINES))}
+            for rotate in (90, 270):
+                upright = turned(grey, rotate)
+                found = longest(_blank_lines(find_lines(upright, self.threads)), TRIED_LINES)
+                read[rotate] = right_characters(self.read_along(upright, found))
+            return max(read, key=read.__getitem__)
+        if not lines or mean_confidence(words_of(lines)) >= DOUBTFUL:
+            return 0
+        few = longest(lines, TURNED_LINES)
+        height, width = grey.shape
+        over = [turn_line(replace(line, baseline=line.baseline[::-1]), 180, width, height) for line in few]
+        over = self.read_along(turned(grey, 180), over)
+        return 180 if right_characters(over) > BETTER * right_characters(few) else 0
+
+    def _read_sideways(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> tuple[list[Line], list[str]]:
+        """Read the writing that runs up or down the page and add it to the lines, in the place of their scraps there.
+
+        Returns:
+            The lines, and what is to be said of writing that could not be read.
+        """
+        kept, notes, left_out = list(lines), list[Line](), 0
+        for number, box in enumerate(layout.sideways, start=len(layout.regions) + 1):
+            x0, y0, x1, y1 = (round(side) for side in box)
+            tried = [self._read_part(grey[y0:y1, x0:x1], rotate) for rotate in (90, 270)]
+            best = max(tried, key=right_characters)
+            scraps = [line for line in kept if is_inside(line, box)]
+            if right_characters(best) <= BETTER * right_characters(scraps):
+                left_out += not scraps
+            elif mean_confidence(words_of(best)) >= MIN_NOTE:
+                notes += [replace(shift_line(line, x0, y0), region=f"r{number}") for line in best]
+                kept = [line for line in kept if line not in scraps]
+            else:
+                left_out += 1
+        warning = f"ink in {left_out} places left out that may be writing up or down the page"
+        return [*kept, *notes], [warning] if left_out else []
+
+    def _read_part(self, part: GreyImage, rotate: int) -> list[Line]:
+        """Read a part of a page that is turned, in pixels of the part as it is."""
+        upright = turned(part, rotate)
+        height, width = upright.shape
+        lines = self._read_lines(upright, self._wanted(find_lines(upright, self.threads)))
+        return [turn_line(line, rotate, width, height) for line in lines]
 
 
 def turned(grey: GreyImage, degrees: int) -> GreyImage:
@@ -99,17 +158,20 @@ def turned(grey: GreyImage, degrees: int) -> GreyImage:
     return np.ascontiguousarray(np.rot90(grey, -degrees // 90))
 
 
+def longest(lines: Iterable[Line], count: int) -> list[Line]:
+    """Return the longest lines."""
+    return sorted(lines, key=lambda line: -abs(line.baseline[-1][0] - line.baseline[0][0]))[:count]
+
+
 def right_characters(lines: Iterable[Line]) -> float:
-    """Return how many characters of the longest lines are right, as far as the confidences of their words tell."""
-    longest = sorted(lines, key=lambda line: -len(line.text))[:TRIED_LINES]
-    return sum(word.confidence * len(word.text) for line in longest for word in line.words)
+    """Return how many characters of lines are right, as far as the confidences of their words tell."""
+    return sum(word.confidence * len(word.text) for line in lines for word in line.words)
 
 
-def is_doubtful(lines: Sequence[Line]) -> bool:
-    """Return whether a page reads so badly that it may not be upright."""
-    words = words_of(lines)
-    bound = FEW_DOUBTFUL if len(words) < FEW_WORDS else DOUBTFUL
-    return mean_confidence(words) < bound
+def is_inside(line: Line, box: Box) -> bool:
+    """Return whether the middle of a line's outline is in a box."""
+    left, top, right, bottom = bounding_box(line.polygon)
+    return box[0] <= (left + right) / 2 <= box[2] and box[1] <= (top + bottom) / 2 <= box[3]
 
 
 def words_of(lines: Iterable[Line]) -> list[Word]:
@@ -122,15 +184,20 @@ def mean_confidence(words: Sequence[Word]) -> float:
     return sum(word.confidence for word in words) / len(words) if words else 0.0
 
 
-def _wanted(layout: Layout, options: PageOptions) -> list[Line]:
-    """Return the lines of a layout that are to be read, without text."""
-    lines = [
+def _blank_lines(layout: Layout) -> list[Line]:
+    """Return the lines of a layout, without text."""
+    return [
         Line(
-            "", f"r{line.region + 1}", PRINTED_TYPE if line.printed else LINE_TYPE, "", 0.0, line.baseline, line.polygon
+            id="",
+            region=f"r{line.region + 1}",
+            type=PRINTED_TYPE if line.printed else LINE_TYPE,
+            text="",
+            confidence=0.0,
+            baseline=line.baseline,
+            polygon=line.polygon,
         )
         for line in layout.lines
     ]
-    return [line for line in lines if options.only in (None, _kind(line))]
 
 
 def _kind(line: Line) -> str:
@@ -138,32 +205,28 @@ def _kind(line: Line) -> str:
 
 
 def assemble(lines: Sequence[Line], shape: tuple[int, ...], rotate: int, options: PageOptions) -> Page:
-    """Make a page of the lines with text, with few points to a line, in coordinates of the image as it was given.
+    """Make a page of lines, in pixels of the image as it was given.
 
     Args:
-        lines: in reading order, in pixels of the upright image.
+        lines: with text, in reading order, in pixels of the upright image.
         shape: of the image as it was given: height, width.
         rotate: degrees by which it was turned clockwise.
         options: of the page.
     """
     height, width = shape
-    read = [line for line in lines if line.text]
-    kept = [line for line in read if mean_confidence(line.words) >= options.min_line_confidence]
+    kept = [line for line in lines if mean_confidence(line.words) >= options.min_line_confidence]
     size = (height, width) if rotate in (90, 270) else (width, height)
-    tidied = [
-        turn_line(replace(_tidied(line, size), id=f"l{number}"), rotate, *size)
-        for number, line in enumerate(kept, start=1)
-    ]
+    placed = [turn_line(replace(line, id=f"l{number}"), rotate, *size) for number, line in enumerate(kept, start=1)]
     warnings = []
-    if len(kept) < len(read):
-        warnings.append(f"{len(read) - len(kept)} of {len(read)} lines left out: their confidence is too low")
+    if len(kept) < len(lines):
+        warnings.append(f"{len(lines) - len(kept)} of {len(lines)} lines left out: their confidence is too low")
     mean = mean_confidence(words_of(kept))
     if kept and mean < WORTHLESS:
         warnings.append(f"the words have a mean confidence of {mean:.2f}: most of them are probably wrong")
     if rotate and options.rotate == "auto":
         warnings.append(f"read turned by {rotate} degrees clockwise, since it reads better")
     kind = ROW_REGION if options.rows else REGION_TYPE
-    return Page("", width, height, "", _regions(tidied, kind), tuple(tidied), rotate, "", tuple(warnings))
+    return Page("", width, height, "", _regions(placed, kind), tuple(placed), rotate, "", tuple(warnings))
 
 
 def _tidied(line: Line, size: tuple[int, int]) -> Line:

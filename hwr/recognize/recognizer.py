@@ -27,7 +27,7 @@ from hwr.page.geometry import LineCut, bounding_box, clip_box, cut_line
 from hwr.page.page import Line, Page, Region, Word
 from hwr.page.shapes import fit_lines, rectangle
 from hwr.recognize.decoder import DecoderOptions, make_decoder
-from hwr.recognize.found_lines import COLUMN_BY_COLUMN, LINE_TYPE, REGION_TYPE, PageOptions, read_found, read_layout
+from hwr.recognize.found_lines import COLUMN_BY_COLUMN, LINE_TYPE, REGION_TYPE, PageOptions, PageReader
 from hwr.recognize.models import DEFAULT_MODEL, load_model
 from hwr.recognize.words import find_words
 from hwr.segment import Layout
@@ -114,12 +114,8 @@ class Recognizer:
         if isinstance(lines, Page):
             given = fit_lines(lines, width, height, "lines").page
             found = self._read_along(grey, given.lines)
-            language = main_language(found)
-            return replace(given, image=called, model=self.name, lines=tuple(found), language=language)
-        if lines is None:
-            page = read_found(grey, self._read_along, self._threads, options)
-        else:
-            page = read_layout(grey, lines, self._read_along, options)
+        reader = PageReader(self._read_along, self._threads, options)
+        page = reader.read(grey) if lines is None else reader.read_layout(grey, lines)
         return replace(page, image=called, model=self.name, language=main_language(page.lines))
 
     def read_pages(self, source: Source, *, password: str | None = None) -> Iterator[Page | HwrError]:

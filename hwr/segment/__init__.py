@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.page.geometry import Points, bounding_box
+from hwr.page.geometry import Points, bounding_box, clip_box
 from hwr.page.page import Box, Point
 from hwr.segment.clean import dark_on_light, find_writing, paper_depth, scaled
 from hwr.segment.maps import MULTIPLE, mark_lines
 from hwr.segment.order import group_regions, reading_order, rows_of
-from hwr.segment.outline import Outline, outline_lines, without_cut_off, written
+from hwr.segment.outline import Outline, assign_ink, outline_lines, without_cut_off, written
+from hwr.segment.sideways import find_sideways, missed_share
 from hwr.segment.trace import Trace, trace_lines
 
 WORKING_PIXELS = 2_300_000
@@ -51,12 +52,20 @@ class FoundLine:
 class Layout:
     """The lines of a page in reading order, and the boxes of the regions that they form.
 
-    `rows`: the regions are the rows of a table.
+    Attributes:
+        lines: in reading order.
+        regions: boxes around their regions.
+        rows: the regions are the rows of a table.
+        missed: share of the page's ink that belongs to no line, from 0 to 1; most of it on a page that lies on its
+            side.
+        sideways: boxes of ink in which lines may run up or down the page, such as notes in the margin.
     """
 
     lines: tuple[FoundLine, ...]
     regions: tuple[Box, ...]
     rows: bool = False
+    missed: float = 0.0
+    sideways: tuple[Box, ...] = ()
 
 
 def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: bool = False) -> Layout:
@@ -72,11 +81,14 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
     """
     grey = dark_on_light(grey)
     traces, copy, factor = _trace(grey, threads or 0)
-    if not traces:
-        return Layout((), (), rows)
+    unit = float(np.median([trace.height for trace in traces])) if traces else BEST_HEIGHT
     depth = paper_depth(copy)
-    writing = find_writing(depth, float(np.median([trace.height for trace in traces])))
-    outlines = outline_lines(traces, writing, depth)
+    writing = find_writing(depth, unit)
+    ink = assign_ink(traces, writing)
+    missed = missed_share(ink, unit)
+    if not traces:
+        return Layout((), (), rows, missed)
+    outlines = outline_lines(traces, ink, depth)
     kept = without_cut_off(written(outlines, traces), outlines, copy.shape[1])
     regions = _rows(outlines, traces, kept) if rows else _columns(outlines, traces, kept)
     height, width = grey.shape
@@ -90,7 +102,11 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
         for region, members in enumerate(regions)
         for index in members
     )
-    return Layout(lines, tuple(_region_box(lines, number) for number in range(len(regions))), rows)
+    sideways = tuple(
+        clip_box((x0 / factor, y0 / factor, x1 / factor, y1 / factor), (width, height))
+        for x0, y0, x1, y1 in find_sideways(ink, traces, copy.shape, unit)
+    )
+    return Layout(lines, tuple(_region_box(lines, number) for number in range(len(regions))), rows, missed, sideways)
 
 
 def _columns(outlines: Sequence[Outline], traces: Sequence[Trace], kept: Sequence[int]) -> list[list[int]]:

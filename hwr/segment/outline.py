@@ -58,21 +58,43 @@ class Outline:
     ink: int
 
 
-def outline_lines(traces: Sequence[Trace], writing: Mask, depth: GreyImage) -> list[Outline]:
-    """The polygon of each line, in the order of the lines.
+@dataclass(frozen=True)
+class Ink:
+    """The pixels of ink on a page: their rows, columns and lines, from 1 on; 0 for ink of no line."""
+
+    rows: Indices
+    columns: Indices
+    owners: Indices
+
+
+def assign_ink(traces: Sequence[Trace], writing: Mask) -> Ink:
+    """Give every pixel of ink to a line.
+
+    A connected piece of ink goes to the line in whose small letters it lies; a piece in several lines is cut half-way
+    between them.
 
     Args:
+        traces: the lines.
         writing: 1 where there is ink of letters, shape (H, W).
-        depth: grey levels by which each pixel is darker than its paper, shape (H, W).
     """
     rows, columns = np.nonzero(writing)
-    owners = _owners(rows, columns, traces, writing)
-    order = np.argsort(owners, kind="stable")
-    borders = np.searchsorted(owners[order], np.arange(1, len(traces) + 2))
+    return Ink(rows, columns, _owners(rows, columns, traces, writing))
+
+
+def outline_lines(traces: Sequence[Trace], ink: Ink, depth: GreyImage) -> list[Outline]:
+    """Return the polygon of each line, in the order of the lines.
+
+    Args:
+        traces: the lines.
+        ink: of the page.
+        depth: grey levels by which each pixel is darker than its paper, shape (H, W).
+    """
+    order = np.argsort(ink.owners, kind="stable")
+    borders = np.searchsorted(ink.owners[order], np.arange(1, len(traces) + 2))
     outlines = []
     for number, trace in enumerate(traces):
         mine = order[borders[number] : borders[number + 1]]
-        outlines.append(_outline(trace, rows[mine], columns[mine], depth))
+        outlines.append(_outline(trace, ink.rows[mine], ink.columns[mine], depth))
     return outlines
 
 
@@ -108,11 +130,7 @@ def without_cut_off(lines: Sequence[int], outlines: Sequence[Outline], width: in
 
 
 def _owners(rows: Indices, columns: Indices, traces: Sequence[Trace], writing: Mask) -> Indices:
-    """The line, from 1 on, of every ink pixel; 0 for ink of no line.
-
-    A connected piece of ink goes to the line in whose small letters it lies; a piece in several lines is cut half-way
-    between them.
-    """
+    """Return the line, from 1 on, of every pixel of ink; 0 for ink of no line."""
     import cv2
 
     cores = _cores(traces, writing.shape)

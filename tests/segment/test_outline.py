@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.page.geometry import bounding_box
-from hwr.segment.outline import Outline, outline_lines, without_cut_off, written
+from hwr.segment.outline import Outline, assign_ink, outline_lines, without_cut_off, written
 from hwr.segment.trace import Trace
 
 Mask = NDArray[np.uint8]
@@ -27,6 +27,10 @@ def letters(page: Mask, x0: int, x1: int, y: int) -> None:
         page[y - 14 : y, x : x + 6] = 1
 
 
+def outlined(traces: list[Trace], writing: Mask, depth: NDArray[np.uint8]) -> list[Outline]:
+    return outline_lines(traces, assign_ink(traces, writing), depth)
+
+
 def test_ink_of_a_line_with_its_tails_lies_in_its_polygon_and_other_ink_does_not() -> None:
     page = np.zeros((300, 600), np.uint8)
     letters(page, 50, 500, 100)
@@ -34,7 +38,7 @@ def test_ink_of_a_line_with_its_tails_lies_in_its_polygon_and_other_ink_does_not
     page[70:100, 200:203] = 1  # an ascender
     page[150:168, 300:303] = 1  # a descender
     page[240:250, 100:140] = 1  # ink far from both lines
-    upper, lower = outline_lines([trace(50, 496, 100), trace(50, 496, 150)], page, 255 * page)
+    upper, lower = outlined([trace(50, 496, 100), trace(50, 496, 150)], page, 255 * page)
     assert covered(upper, page.shape)[70:100, 200:203].all()
     assert covered(lower, page.shape)[150:168, 300:303].all()
     assert covered(upper, page.shape)[86:100][page[86:100] > 0].all()
@@ -47,7 +51,7 @@ def test_a_tail_into_the_next_line_is_cut_between_the_lines() -> None:
     letters(page, 50, 500, 100)
     letters(page, 50, 500, 150)
     page[90:150, 300:303] = 1  # from one line's letters into the other's
-    upper, lower = outline_lines([trace(50, 496, 100), trace(50, 496, 150)], page, 255 * page)
+    upper, lower = outlined([trace(50, 496, 100), trace(50, 496, 150)], page, 255 * page)
     assert covered(upper, page.shape)[100:112, 301].all() and covered(lower, page.shape)[125:136, 301].all()
     assert not covered(upper, page.shape)[145, 301] and not covered(lower, page.shape)[100, 301]
 
@@ -55,14 +59,14 @@ def test_a_tail_into_the_next_line_is_cut_between_the_lines() -> None:
 def test_a_polygon_stays_on_the_page_in_width_and_takes_in_ink_beside_the_baseline() -> None:
     page = np.zeros((200, 300), np.uint8)
     letters(page, 0, 300, 100)
-    outline = outline_lines([trace(15, 280, 100)], page, 255 * page)[0]
+    outline = outlined([trace(15, 280, 100)], page, 255 * page)[0]
     x0, _, x1, _ = bounding_box(outline.polygon)
     assert x0 == 0 and 296 < x1 <= 300
     assert outline.ink > 0 and outline.depth == 255
 
 
 def test_a_line_without_ink_is_said_to_have_none() -> None:
-    outline = outline_lines([trace(20, 200, 100)], *np.zeros((2, 200, 300), np.uint8))[0]
+    outline = outlined([trace(20, 200, 100)], *np.zeros((2, 200, 300), np.uint8))[0]
     assert outline.ink == 0 and outline.depth == 0 and len(outline.polygon) >= 4
 
 
@@ -73,7 +77,7 @@ def test_faint_lines_and_lines_without_ink_are_not_written() -> None:
     depth = 120 * page
     depth[180:] = depth[180:] // 3  # the third line has shone through
     traces = [trace(50, 496, y) for y in (100, 150, 200, 300)]
-    assert written(outline_lines(traces, page, depth), traces) == [0, 1]
+    assert written(outlined(traces, page, depth), traces) == [0, 1]
 
 
 def test_rims_of_cut_off_lines_are_left_out_unless_a_long_line_begins_there() -> None:
