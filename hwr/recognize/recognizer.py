@@ -113,7 +113,8 @@ class Recognizer:
         height, width = grey.shape
         if isinstance(lines, Page):
             given = fit_lines(lines, width, height, "lines").page
-            found = self._read_along(grey, given.lines)
+            found = tuple(self._read_along(grey, given.lines))
+            return replace(given, image=called, model=self.name, lines=found, language=main_language(found))
         reader = PageReader(self._read_along, self._threads, options)
         page = reader.read(grey) if lines is None else reader.read_layout(grey, lines)
         return replace(page, image=called, model=self.name, language=main_language(page.lines))

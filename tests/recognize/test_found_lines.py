@@ -83,7 +83,9 @@ def test_a_note_along_the_margin_is_read(recognizer: Recognizer, upright: Page, 
     assert len(words & set(page.lines[-1].text.split())) >= 0.7 * len(words)
     left, top, right, bottom = bounding_box(page.lines[-1].polygon)
     assert left > x0 - 10 and right < x1 + 10 and top > y0 - 10 and bottom < y1 + 10
-    assert [line.text for line in page.lines[:-1]] == [line.text for line in upright.lines]
+    # the note weighs in the choice of the language, so a word or two of the page may change
+    same = sum(line.text == other.text for line, other in zip(page.lines[:-1], upright.lines, strict=True))
+    assert same >= len(upright.lines) - 2
 
 
 def test_outlines_contain_the_words_and_are_short(upright: Page) -> None:
