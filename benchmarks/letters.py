@@ -57,9 +57,10 @@ def cut(image: GreyImage, box: Box) -> GreyImage:
 
 
 def letters_of(store: Path, split: str, limit: int) -> Iterator[tuple[GreyImage, int, str]]:
-    """Yield the letters of the first `limit` lines of a store: image, class and writer."""
-    aligner = Aligner(threads=1)
-    rows = islice((line for _, line in LineStore(store, split).rows() if not isinstance(line, str)), limit)
+    """Yield the letters of at most `limit` lines, spread over a split: image, class and writer."""
+    aligner, lines = Aligner(threads=1), LineStore(store, split)
+    step = -(-len(lines) // limit)
+    rows = (line for row, line in lines.rows() if row % step == 0 and not isinstance(line, str))
     while batch := list(islice(rows, BATCH)):
         images = [decode_image(line.image, line.id) for line in batch]
         known = [KnownLine(line.id, image, line.text, line.id) for line, image in zip(batch, images, strict=True)]

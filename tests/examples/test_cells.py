@@ -10,6 +10,7 @@ import neuron
 import numpy as np
 import peephole
 import pytest
+import ranking
 import torch
 from common import read_out, reader
 from gradient_check import assert_gradients, derivative
@@ -142,3 +143,35 @@ def test_neuron_gradient_is_the_sum_over_its_copies() -> None:
     h = neuron.forward([0.8] * 3, [0.9] * 3, [0.1] * 3, x)
     expected = derivative(lambda: neuron.forward([0.8] * 3, [u[0]] * 3, [0.1] * 3, x)[-1], u, (0,))
     assert sum(neuron.backward([0.9] * 3, x, h)[1]) == pytest.approx(expected, rel=1e-6)
+
+
+def test_ranking_loss(rng: np.random.Generator) -> None:
+    """The loss written out pair by pair, and its gradients."""
+    weights = ranking.weights(rng, 4, 5, 3)
+    regions, x = rng.normal(size=(3, 2, 4)), rng.normal(size=(4, 3, 5))
+    value, gradients, picked = ranking.loss(weights, regions, x)
+    v, (s, _) = regions @ weights["M"].T, ranking.read(weights, x)
+    score = np.array([[sum(max(v[k] @ s[t, pair]) for t in range(4)) for pair in range(3)] for k in range(3)])
+    expected = sum(
+        max(0, score[k, other] - score[k, k] + 1) + max(0, score[other, k] - score[k, k] + 1)
+        for k in range(3)
+        for other in range(3)
+        if other != k
+    )
+    assert value == pytest.approx(expected)
+    assert [picked[t, 0] for t in range(4)] == [np.argmax(v[0] @ s[t, 0]) for t in range(4)]
+    assert_gradients(lambda: ranking.loss(weights, regions, x)[0], weights, gradients)
+
+
+def test_ranking_reads_words_in_both_directions(rng: np.random.Generator) -> None:
+    """The chains f and g are ReLU networks of torch without biases."""
+    weights = ranking.weights(rng, 4, 5, 3)
+    x = rng.normal(size=(6, 2, 5))
+    module = nn.RNN(5, 3, nonlinearity="relu", bias=False, bidirectional=True).double()
+    for suffix, recurrent in (("", "F"), ("_reverse", "G")):
+        getattr(module, f"weight_ih_l0{suffix}").data = torch.from_numpy(weights["E"])
+        getattr(module, f"weight_hh_l0{suffix}").data = torch.from_numpy(weights[recurrent])
+    both = module(torch.from_numpy(x))[0].detach().numpy()
+    np.testing.assert_allclose(
+        ranking.read(weights, x)[0], (both[..., :3] + both[..., 3:]) @ weights["D"].T, atol=1e-12
+    )

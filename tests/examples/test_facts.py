@@ -4,6 +4,7 @@ import runpy
 from pathlib import Path
 
 import bidirectional
+import captions
 import elman
 import gates
 import gradients
@@ -17,6 +18,7 @@ import numpy as np
 import peephole
 import pyramid
 import pytest
+import ranking
 import truncated
 
 FOLDER = Path(gates.__file__).parent
@@ -132,3 +134,17 @@ def test_gates_of_the_shipped_reader() -> None:
     np.testing.assert_allclose(reading.states, reading.from_torch, atol=1e-4)
     truth = (gates.LINE.parent / "line-2.txt").read_text(encoding="utf-8").strip()
     assert gates.text(reading) == truth
+
+
+def test_words_find_the_regions_they_name() -> None:
+    before, after = ranking.learn(updates=80)
+    assert before < 0.4
+    assert after > 0.9
+
+
+def test_captions_name_pictures_and_invent_on_empty_ones() -> None:
+    network, looks = captions.train(updates=150)
+    right = [captions.write(network, look)[0] == word for look, word in zip(looks, captions.WORDS, strict=True)]
+    assert np.mean(right) > 0.9
+    text, _ = captions.write(network, 0 * looks[0])
+    assert text in captions.WORDS
