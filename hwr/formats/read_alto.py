@@ -36,18 +36,18 @@ from hwr.page.page import Box, Line, Page, Point, Region, Word
 from hwr.page.shapes import complete_lines, complete_regions, rectangle
 
 REGION_TYPE, LINE_TYPE = "text", "default"
-"""Types where the file says none."""
+"""Types if the file states none."""
 
 SPACES = ("TopMargin", "LeftMargin", "RightMargin", "BottomMargin", "PrintSpace")
 
 
 def read_alto(root: Element, where: str) -> Page:
-    """The page of an ALTO file.
+    """Return the page of an ALTO file.
 
-    The text of a line is what stands on the paper: of a word that is parted at the end of a line its first part and
-    the hyphen, not the whole word (SUBS_CONTENT). Confidences that are missing are 1; a line's is what
-    `hwr.formats.alto` noted of it, else the product of its strings'. A string with blanks in it, as eScriptorium
-    writes whole lines, is no word. Baselines and polygons that are missing are derived (`hwr.page.shapes`).
+    The text of a line is what is on the paper: for a word that is split at the end of a line its first part and the
+    hyphen, not the whole word (SUBS_CONTENT). Missing confidences are 1; a line's is what `hwr.formats.alto` noted
+    about it, else the product of its strings'. A string with spaces in it, as eScriptorium writes whole lines, is not
+    a word. Missing baselines and polygons are derived (`hwr.page.shapes`).
 
     Args:
         root: the element alto.
@@ -93,7 +93,7 @@ def _check_unit(root: Element, has_size: bool, where: str) -> None:
 
 
 def _model(root: Element) -> str:
-    """What read the text, if it says so."""
+    """Return the model that read the text, if the file names it."""
     for step in root.iter():
         if local_name(step) in ("Processing", "ocrProcessingStep"):
             for setting in content(child(step, "processingStepSettings")).splitlines():
@@ -118,7 +118,7 @@ def _noted_confidences(root: Element, where: str) -> dict[str, float | None]:
 
 
 def _labels(root: Element) -> dict[str, str]:
-    """Id of a tag -> its label; tags of languages and of names in the text are no types."""
+    """Return the label of each tag by its id; tags of languages and of names in the text are not types."""
     tags = child(root, "Tags")
     return {
         tag.get("ID", ""): tag.get("LABEL", "")
@@ -128,7 +128,7 @@ def _labels(root: Element) -> dict[str, str]:
 
 
 def _type(element: Element, labels: dict[str, str]) -> str:
-    """The label of the first tag that an element refers to, else its attribute TYPE; empty where there is none."""
+    """Return the label of the first tag that an element refers to, else its attribute TYPE, else nothing."""
     found = (labels[id] for id in element.get("TAGREFS", "").split() if labels.get(id))
     return next(found, "") or element.get("TYPE", "")
 
@@ -145,12 +145,12 @@ class _Block:
     lines: tuple[Element, ...]
 
     def type(self, labels: dict[str, str]) -> str:
-        """That of the innermost composed block that has one."""
+        """Return the type of the innermost composed block that has one."""
         return next((kind for element in reversed(self.around) if (kind := _type(element, labels))), "")
 
 
 def _in_order(root: Element, page: Element) -> list[_Block]:
-    """The text blocks in reading order."""
+    """Return the text blocks in reading order."""
     blocks = [block for space in children(page, *SPACES) for block in _blocks(space, ())]
     ranks: dict[str, int] = {}
     for id in _reading_order(child(root, "ReadingOrder")):
@@ -178,7 +178,7 @@ def _blocks(parent: Element, around: tuple[Element, ...]) -> Iterator[_Block]:
 
 
 def _reading_order(element: Element | None) -> Iterator[str]:
-    """Ids in the order of the element ReadingOrder."""
+    """Yield ids in the order of the element ReadingOrder."""
     return (ref for entry in (element.iter() if element is not None else ()) if (ref := entry.get("REF")))
 
 
@@ -238,7 +238,7 @@ def _confidence(string: Element, where: str) -> float:
 
 
 def _words(strings: list[Element], labels: dict[str, str], where: str) -> tuple[Word, ...]:
-    """The strings that are words with a place; none at all where one of them is no word or lacks its place."""
+    """Return the strings that are words with a place; none at all if one is not a word, or lacks its place."""
     words = []
     for string in strings:
         text = string.get("CONTENT", "").strip()
@@ -256,7 +256,7 @@ def _words(strings: list[Element], labels: dict[str, str], where: str) -> tuple[
 
 
 def _baseline(line: Element, polygon: tuple[Point, ...], where: str) -> tuple[Point, ...]:
-    """Points (version 4), or the height of a level baseline (versions 2 and 3), which then is as wide as the line."""
+    """Return the points (version 4), or a level baseline as wide as the line from its height (versions 2 and 3)."""
     text = line.get("BASELINE", "")
     what = f"{place(line, where)}: BASELINE"
     values = numbers(text, what)
@@ -267,7 +267,7 @@ def _baseline(line: Element, polygon: tuple[Point, ...], where: str) -> tuple[Po
 
 
 def _outline(element: Element, where: str) -> tuple[Point, ...]:
-    """The polygon of a block or a line, else its box; empty where it has neither."""
+    """Return the polygon of a block or a line, else its box, else nothing."""
     polygon = child(element, "Shape", "Polygon")
     if polygon is not None:
         corners = as_polygon(points(polygon.get("POINTS", ""), f"{place(element, where)}: POINTS"))
@@ -289,5 +289,5 @@ def _box(element: Element, where: str) -> Box | None:
     x, y, width, height = (number(element, name, where) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT"))
     if x is None or y is None or not width or not height or width < 0 or height < 0:
         return None
-    # numbers with one digit behind the point stay such numbers
+    # numbers with one decimal keep one decimal
     return x, y, round(x + width, 6), round(y + height, 6)

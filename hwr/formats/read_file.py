@@ -12,15 +12,15 @@ ROOTS = {"PcGts": "page", "alto": "alto"}
 """Root element -> what `page_kind` calls the format."""
 
 HEAD = 4096
-"""Bytes at the beginning of a file in which its root element stands."""
+"""Bytes at the beginning of a file that hold its root element."""
 
 _ROOT = re.compile(r"<(?:[\w.-]+:)?(\w[\w.-]*)")
 
 
 def page_kind(head: bytes) -> str | None:
-    """`page` or `alto` by the root element, from the first `HEAD` bytes of a file; None: something else.
+    """Return `page` or `alto` by the root element, from the first `HEAD` bytes of a file; None: something else.
 
-    Raises nothing: what is broken shows when the file is read.
+    Raise nothing: a broken file is reported when it is read.
     """
     encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
     text = re.sub(r"<!--.*?(-->|$)|<\?.*?(\?>|$)", "", head.decode(encoding, "replace"), flags=re.DOTALL)
@@ -29,11 +29,11 @@ def page_kind(head: bytes) -> str | None:
 
 
 def read_page_file(data: bytes, where: str) -> Page:
-    """The lines of a page from PAGE XML (2010 to 2019) or ALTO (2 to 4).
+    """Return the lines of a page from PAGE XML (2010 to 2019) or ALTO (2 to 4).
 
     `image` is the name of the image in the file, `model` what its metadata says, or empty. Lines are in reading order,
     with their ids, regions, types, texts, confidences and words, as far as the file has them; see `read_page_xml` and
-    `read_alto`. The size of the page is 0 x 0 where the file does not state it.
+    `read_alto`. The size of the page is 0 x 0 if the file does not state it.
 
     Args:
         data: the content of the file.
@@ -41,7 +41,7 @@ def read_page_file(data: bytes, where: str) -> Page:
 
     Raises:
         InputError: not XML, broken, truncated, too large, with entities of its own, of another format, or with
-            coordinates that are no numbers; names the place in the file.
+            no page; names the place in the file.
     """
     root = parse_xml(data, where)
     kind = ROOTS.get(local_name(root))

@@ -8,7 +8,7 @@ Schema: https://github.com/PRImA-Research-Lab/PAGE-XML. The attribute `custom` h
 `readingOrder {index:3;} structure {type:heading;}`.
 
 Order of the regions: the element ReadingOrder, regions that it does not name after those that it does; without it the
-`readingOrder` in `custom`, else the order of the file. Cells of a table stand row by row. Lines in a region: by
+`readingOrder` in `custom`, else the order of the file. Cells of a table come row by row. Lines in a region: by
 `readingOrder` where every line has it, else the order of the file.
 """
 
@@ -36,17 +36,17 @@ from hwr.page.page import Line, Page, Point, Region, Word
 from hwr.page.shapes import complete_lines, complete_regions
 
 REGION_TYPE, LINE_TYPE, CELL_TYPE = "text", "default", "cell"
-"""Types where the file says none."""
+"""Types if the file states none."""
 
 SEVERAL_TEXTS = "lines with several texts: the one with the lowest index counts"
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 def read_page_xml(root: Element, where: str) -> Page:
-    """The page of a PAGE XML file.
+    """Return the page of a PAGE XML file.
 
-    Texts are those of the lines; where a line has none, those of its words. Confidences that are missing are 1: who
-    writes none vouches for the text. Baselines and polygons that are missing are derived (`hwr.page.shapes`).
+    Texts are those of the lines; a line without a text gets those of its words. Missing confidences are 1: whoever
+    states none vouches for the text. Missing baselines and polygons are derived (`hwr.page.shapes`).
 
     Args:
         root: the element PcGts.
@@ -83,7 +83,7 @@ def read_page_xml(root: Element, where: str) -> Page:
 
 
 def _model(root: Element) -> str:
-    """What read the text, if it says so."""
+    """Return the model that read the text, if the file names it."""
     metadata = child(root, "Metadata")
     for item in children(metadata, "MetadataItem") if metadata is not None else ():
         if item.get("type") == "processingStep" and item.get("name") == "model":
@@ -105,19 +105,19 @@ class _Found:
 
 
 def _in_order(page: Element, where: str) -> list[_Found]:
-    """All regions in reading order."""
+    """Return all regions in reading order."""
     found = list(_regions(page, where, ()))
     ranks = {id: rank for rank, id in enumerate(_reading_order(child(page, "ReadingOrder")))}
 
     def rank(entry: _Found) -> int:
-        """That of the region itself, else of the next one around it that has a rank."""
+        """Return the rank of the region, else of the next one around it that has a rank."""
         return next((ranks[id] for id in (entry.region.id, *reversed(entry.path)) if id in ranks), len(ranks))
 
     return sorted(found, key=rank)
 
 
 def _regions(parent: Element, where: str, path: tuple[str, ...]) -> Iterator[_Found]:
-    """The regions below an element, each before those in it."""
+    """Yield the regions below an element, each before those inside it."""
     elements = [element for element in parent if local_name(element).endswith(("Region", "TableCell"))]
     in_table = local_name(parent) == "TableRegion"
     prefix = f"{path[-1]}_" if path else "r"
@@ -141,7 +141,7 @@ def _region(element: Element, where: str, in_table: bool, number: str) -> Region
 
 
 def _by_cell(cells: list[Element], where: str) -> list[Element]:
-    """Cells of a table row by row: `row`, `col` of TableCell (Transkribus), or those of TableCellRole (2019)."""
+    """Return the cells of a table row by row: by `row`, `col` of TableCell (Transkribus), or TableCellRole (2019)."""
 
     def key(cell: Element) -> tuple[float, float]:
         role = child(cell, "Roles", "TableCellRole")
@@ -153,7 +153,7 @@ def _by_cell(cells: list[Element], where: str) -> list[Element]:
 
 
 def _by_custom_index(elements: list[Element]) -> list[Element]:
-    """By `readingOrder {index:...}` where each has one, else as they stand."""
+    """Return elements by `readingOrder {index:...}` if each has one, else as they are."""
     indices = [custom(element, "readingOrder", "index") for element in elements]
     if not all(index.isdecimal() for index in indices):
         return elements
@@ -161,7 +161,7 @@ def _by_custom_index(elements: list[Element]) -> list[Element]:
 
 
 def _reading_order(element: Element | None) -> Iterator[str]:
-    """Ids of regions in the order that the element ReadingOrder, or a group in it, gives them."""
+    """Yield ids of regions in the order that the element ReadingOrder, or a group in it, gives them."""
     if element is None:
         return
     entries = list(children(element))
@@ -174,7 +174,7 @@ def _reading_order(element: Element | None) -> Iterator[str]:
 
 
 def custom(element: Element, name: str, key: str) -> str:
-    r"""A value in the attribute `custom`, as in `name {key:value;}`; empty where it is missing.
+    r"""Return a value in the attribute `custom`, as in `name {key:value;}`; empty if it is missing.
 
     Transkribus writes spaces and other signs in values as \u0020.
     """
@@ -272,7 +272,7 @@ def _coords(element: Element, where: str) -> tuple[Point, ...]:
 
 
 def _points(element: Element, where: str) -> tuple[Point, ...]:
-    """Of Coords or Baseline: the attribute `points`, or children Point."""
+    """Return the points of Coords or Baseline: the attribute `points`, or children Point."""
     text = element.get("points")
     if text is None:
         text = " ".join(f"{point.get('x', '?')},{point.get('y', '?')}" for point in children(element, "Point"))

@@ -1,7 +1,7 @@
 """XML from elsewhere, read within bounds, and the numbers in it.
 
 Entities are never expanded and nothing is fetched (defusedxml). Size, depth and number of elements are bounded, so that
-a file can't eat the memory. Errors name the file and the line in it.
+a file cannot fill the memory. Errors name the file and the line in it.
 """
 
 import math
@@ -18,16 +18,16 @@ MAX_BYTES = 32 * 2**20
 MAX_DEPTH = 100
 MAX_ELEMENTS = 500_000
 MAX_NUMBER = 10_000_000
-"""Larger coordinates belong to no image."""
+"""No image has larger coordinates."""
 MAX_POINTS = 100_000
 """Points of one polygon or baseline."""
 
 LINE_NUMBER = "\0line"
-"""Attribute under which an element keeps its line in the file; no attribute in XML can be called so."""
+"""Attribute under which an element keeps its line in the file; no attribute in XML can have this name."""
 
 
 def parse_xml(data: bytes, where: str) -> Element:
-    """The root element of an XML file.
+    """Return the root element of an XML file.
 
     Args:
         where: the file, for errors.
@@ -92,17 +92,17 @@ class _Builder:
 
 
 def local_name(element: Element) -> str:
-    """The name without its namespace."""
+    """Return the name without its namespace."""
     return str(element.tag).rpartition("}")[2]
 
 
 def children(element: Element, *names: str) -> Iterator[Element]:
-    """Children with one of the names, whatever their namespace; all of them without names."""
+    """Yield the children with one of the names, in any namespace; without names, all of them."""
     return (child for child in element if not names or local_name(child) in names)
 
 
 def child(element: Element, *path: str) -> Element | None:
-    """The first child with this name, its first child with the next name, and so on."""
+    """Return the first child with this name, its first child with the next name, and so on."""
     found: Element | None = element
     for name in path:
         found = next(children(found, name), None) if found is not None else None
@@ -110,7 +110,7 @@ def child(element: Element, *path: str) -> Element | None:
 
 
 def content(element: Element | None) -> str:
-    """The text in an element, all its parts joined; empty where there is none."""
+    """Return the text in an element, all its parts joined; empty if there is none."""
     return "" if element is None else "".join(element.itertext())
 
 
@@ -121,7 +121,7 @@ def place(element: Element, where: str) -> str:
 
 
 def number(element: Element, name: str, where: str) -> float | None:
-    """The number in an attribute; None where it is missing or empty.
+    """Return the number in an attribute; None if it is missing or empty.
 
     Raises:
         InputError: it is not a number, or above `MAX_NUMBER`.
@@ -139,19 +139,19 @@ def size(element: Element, name: str, where: str) -> int:
 
 
 def numbers(text: str, what: str) -> list[float]:
-    """Numbers parted by blanks or commas.
+    """Return numbers that are separated by spaces or commas.
 
     Raises:
-        InputError: one of them is no number, or above `MAX_NUMBER`; `what` names the place.
+        InputError: one of them is not a number, or above `MAX_NUMBER`; `what` names the place.
     """
     return [_number(part, what) for part in text.replace(",", " ").split()]
 
 
 def points(text: str, what: str) -> tuple[Point, ...]:
-    """Points as `x,y x,y`, as `x y x y` or mixed; of equal points in a row one is kept.
+    """Return points written as `x,y x,y`, as `x y x y` or mixed; repeated points count once.
 
     Raises:
-        InputError: something is no number, or the last y is missing; `what` names the place.
+        InputError: something is not a number, or the last y is missing; `what` names the place.
     """
     values = numbers(text, what)
     if len(values) % 2:
@@ -173,13 +173,13 @@ def _number(text: str, what: str) -> float:
 
 
 def probability(element: Element, name: str, where: str) -> float | None:
-    """The number in an attribute that holds a confidence, put between 0 and 1; None where it is missing."""
+    """Return the confidence in an attribute, clipped to 0 to 1; None if it is missing."""
     value = number(element, name, where)
     return None if value is None else min(max(value, 0.0), 1.0)
 
 
 def as_polygon(corners: tuple[Point, ...]) -> tuple[Point, ...]:
-    """The corners if they enclose something, else nothing; a last corner that repeats the first goes."""
+    """Return the corners if they enclose something, else nothing; a last corner that repeats the first goes."""
     from hwr.page.geometry import polygon_area
 
     if len(corners) > 1 and corners[0] == corners[-1]:
@@ -188,5 +188,5 @@ def as_polygon(corners: tuple[Point, ...]) -> tuple[Point, ...]:
 
 
 def as_baseline(polyline: tuple[Point, ...]) -> tuple[Point, ...]:
-    """The polyline if it has a length, else nothing."""
+    """Return the polyline if it has a length, else nothing."""
     return polyline if len(polyline) > 1 else ()

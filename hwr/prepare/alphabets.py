@@ -11,9 +11,9 @@ from hwr.text import Alphabet
 
 
 def read_alphabet(path: Path) -> Alphabet:
-    """The alphabet of a `.safetensors` model, of a store (its folder or `manifest.json`), or of a text file.
+    """Return the alphabet of a `.safetensors` model, of a store (its folder or `manifest.json`), or of a text file.
 
-    A text file holds the characters in any order, on one line or more; the blank is always one of them.
+    A text file holds the characters in any order, on one line or more; the space is always one of them.
 
     Raises:
         InputError: the file cannot be read or holds no alphabet.

@@ -16,7 +16,7 @@ from hwr.store.normalised import LOSSLESS, MAX_WEBP_WIDTH, check_normalised, nor
 from hwr.text import Alphabet, has_surrogates, normalise_text, steps_needed
 
 KEPT_FORMATS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 92}, "WEBP": {"quality": 90, "method": 4}}
-"""Formats that an image keeps when it is made smaller; everything else becomes PNG, without loss."""
+"""Formats that an image keeps when it is made smaller; any other becomes PNG, without loss."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _optional(name: str | None) -> str | None:
 
 
 def count_characters(characters: Counter[str]) -> str:
-    """`'é' 3, 'ü' 1`, the most frequent first."""
+    """Return characters with their counts, as in `'é' 3, 'ü' 1`, the most frequent first."""
     counted = sorted(characters.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{character!r} {count}" for character, count in counted)
 
@@ -129,7 +129,7 @@ def _too_long(text: str, width: int, options: CheckOptions) -> str:
 
 
 def make_smaller(image: bytes, grey: GreyImage, max_height: int) -> tuple[bytes, str, int]:
-    """The image in grey at `max_height` rows, its aspect kept.
+    """Return the image in grey at `max_height` rows, with its aspect.
 
     Args:
         image: the file, whose format is kept if it is JPEG or WebP.
@@ -152,5 +152,5 @@ def make_smaller(image: bytes, grey: GreyImage, max_height: int) -> tuple[bytes,
 
 
 def _without(where: str, message: str) -> str:
-    """The message without the place, which is named beside it."""
+    """Return the message without the place, which is named next to it."""
     return message.removeprefix(f"{where}: ")

@@ -4,12 +4,12 @@
                            line, segmentation, grey level, components, box (x y w h), tokens
     ascii/words.txt        a01-000u-00-00 ok 154 408 768 27 51 AT A
                            word, segmentation, grey level, box, grammatical tag, text
-    ascii/sentences.txt    as lines.txt, cut at sentences; helps to place blanks (optional)
+    ascii/sentences.txt    as lines.txt, cut at sentences; helps to place spaces (optional)
     ascii/forms.txt        a01-000u 000 2 prt 7 5 52 36     form, writer, ... (optional; `xml/` serves too)
     lines/a01/a01-000u/a01-000u-00.png
     words/a01/a01-000u/a01-000u-00-00.png
 
-Line ends may be CR LF. Lines may be listed and not there. Line ids of the splits `aachen` and `lwitlrt` ship with this
+Line ends may be CR LF. Listed lines may be missing. Line ids of the splits `aachen` and `lwitlrt` ship with this
 package (from jpuigcerver/Laia, egs/iam).
 """
 
@@ -57,7 +57,7 @@ class IamOptions:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One entry of lines.txt or words.txt; `error` says why it is none."""
+    """One entry of lines.txt or words.txt; `error` says why it cannot be used."""
 
     id: str
     segmentation: str = ""
@@ -66,12 +66,12 @@ class _Entry:
 
 
 def form_of(line: str) -> str:
-    """The form (page) of a line: `a01-000u-00` -> `a01-000u`."""
+    """Return the form (page) of a line: `a01-000u-00` -> `a01-000u`."""
     return line.rsplit("-", 1)[0]
 
 
 def is_tree(path: Path) -> bool:
-    """Whether `path` is the folder of an IAM tree, or its lines.txt or words.txt."""
+    """Return whether `path` is the folder of an IAM tree, or its lines.txt or words.txt."""
     names = ("lines.txt", "words.txt")
     if path.is_file():
         return path.name in names
@@ -123,7 +123,7 @@ class IamTree:
         return {form: list(parts.values()) for form, parts in sentences.items()}
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
-        """The lines or words in the order of the list."""
+        """Yield the lines or words in the order of the list."""
         depth = 2 if self.options.words else 1
         for form, group in groupby(self._entries, key=lambda entry: entry.id.rsplit("-", depth)[0]):
             entries = list(group)
@@ -169,7 +169,7 @@ class IamTree:
 
     @cached_property
     def _images(self) -> dict[str, Path]:
-        """Id -> image file, wherever it lies below `lines/` or `words/`; the first ending of IMAGE_SUFFIXES wins."""
+        """Id -> image file anywhere below `lines/` or `words/`; the first ending of IMAGE_SUFFIXES wins."""
         images: dict[str, Path] = {}
         for folder, folders, names in os.walk(self.root / ("words" if self.options.words else "lines")):
             folders.sort()
@@ -181,7 +181,7 @@ class IamTree:
         return images
 
     def _writer(self, form: str) -> str | None:
-        """From forms.txt, else from the form's XML."""
+        """Return the writer of a form: from forms.txt, else from the form's XML."""
         if form in self._writers:
             return self._writers[form]
         path = self.root / "xml" / f"{form}.xml"
@@ -193,13 +193,13 @@ class IamTree:
 
 
 def _rank(path: Path) -> int | None:
-    """Place of the file's ending in IMAGE_SUFFIXES; None if it is no image."""
+    """Return the place of the file's ending in IMAGE_SUFFIXES; None if it is not an image."""
     suffix = path.suffix.lower()
     return IMAGE_SUFFIXES.index(suffix) if suffix in IMAGE_SUFFIXES else None
 
 
 def _rows(path: Path) -> Iterator[str]:
-    """Lines of an ascii file without the comments at its head; none where the file is missing."""
+    """Yield the lines of an ascii file without the comments at its head; none if the file is missing."""
     if not path.is_file():
         return
     try:
@@ -231,6 +231,6 @@ def _tokens(text: str) -> tuple[str, ...]:
 
 
 def _is_png(path: Path) -> bool:
-    """Whether the file is a whole PNG: it ends with the IEND chunk."""
+    """Return whether the file is a whole PNG: it ends with the IEND chunk."""
     data = path.read_bytes()
     return data.startswith(b"\x89PNG") and b"IEND" in data[-16:]

@@ -1,17 +1,17 @@
 """Natural text from the tokens of IAM.
 
-IAM writes a line as tokens, `He|said|,|"|No|.|"`, and does not say where blanks stand. The rules, in this order:
+IAM writes a line as tokens, `He|said|,|"|No|.|"`, and does not say where the spaces are. The rules, in this order:
 
-1.  A token is kept letter by letter, its inner blanks too (`M Ps`, `B B C`). Codes of the LOB corpus in a token stay
+1.  A token is kept letter by letter, its inner spaces too (`M Ps`, `B B C`). Codes of the LOB corpus in a token stay
     (`0M Ps`, `2ole`, `1tho'`, `Ko"then`, `neglige*?`): the forms that people copied showed them, and they wrote them.
-2.  Between two tokens stands a blank, but for what follows.
-3.  No blank before `, . ; : ! ? ) ...` and before the ends of contractions `'s 'd 'll 'm 're 've`.
-4.  No blank after `(`.
-5.  `"` and `'` that stand alone are quotation marks: no blank after an opening one, none before a closing one. Which is
+2.  Between two tokens is a space, except as follows.
+3.  No space before `, . ; : ! ? ) ...` and before the ends of contractions `'s 'd 'll 'm 're 've`.
+4.  No space after `(`.
+5.  `"` and `'` on their own are quotation marks: no space after an opening one, none before a closing one. Which is
     which is found for a whole form at once, by the cheapest sequence of opening and closing marks under the costs
     below: marks mostly alternate, also across lines; a mark with which a sentence begins opens, one with which it ends
-    closes (`ascii/sentences.txt`, where it is there); a mark at the end of a line or before a comma closes.
-6.  `-`, `&`, `/`, `*` and `#` have blanks on both sides, as words do.
+    closes (`ascii/sentences.txt`, if it is there); a mark at the end of a line or before a comma closes.
+6.  `-`, `&`, `/`, `*` and `#` have spaces on both sides, as words do.
 
 The costs were chosen on the training and validation lines for which the text of the form is known.
 """
@@ -20,9 +20,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-NO_BLANK_BEFORE = frozenset({",", ".", ";", ":", "!", "?", ")", "..."})
+NO_SPACE_BEFORE = frozenset({",", ".", ";", ":", "!", "?", ")", "..."})
 CONTRACTIONS = frozenset({"'s", "'d", "'ll", "'m", "'re", "'ve"})
-NO_BLANK_AFTER = frozenset({"("})
+NO_SPACE_AFTER = frozenset({"("})
 QUOTES = ('"', "'")
 CROSSED_OUT = "#"
 """How IAM writes a word that is crossed out and cannot be read."""
@@ -67,7 +67,7 @@ def mark_sentences(lines: Sequence[Sequence[str]], sentences: Sequence[Sequence[
 
 
 def natural_text(lines: Sequence[FormLine]) -> list[str]:
-    """The text of each line of a form, with blanks where people write them."""
+    """Return the text of each line of a form, with spaces where people write them."""
     opening: dict[tuple[int, int], bool] = {}
     for quote in QUOTES:
         opening |= _find_opening(lines, quote)
@@ -80,8 +80,8 @@ def _join(tokens: Sequence[str], opening: Sequence[bool | None]) -> str:
     """Join tokens; `opening` is None for what is not a quotation mark."""
     text = tokens[0] if tokens else ""
     for (before, before_opens), (token, opens) in pairwise(zip(tokens, opening, strict=True)):
-        glued = token in NO_BLANK_BEFORE or token in CONTRACTIONS or opens is False
-        glued = glued or before in NO_BLANK_AFTER or before_opens is True
+        glued = token in NO_SPACE_BEFORE or token in CONTRACTIONS or opens is False
+        glued = glued or before in NO_SPACE_AFTER or before_opens is True
         text += token if glued else " " + token
     return text
 
@@ -104,11 +104,11 @@ def _find_opening(lines: Sequence[FormLine], quote: str) -> dict[tuple[int, int]
 
 
 def _against(line: FormLine, k: int) -> dict[bool, int]:
-    """What speaks against token `k` being an opening (True) or a closing (False) quotation mark."""
+    """Return what speaks against token `k` being an opening (True) or a closing (False) quotation mark."""
     before = line.tokens[k - 1] if k else None
     after = line.tokens[k + 1] if k + 1 < len(line.tokens) else None
     opens = closes = 0
-    if after is None or after in NO_BLANK_BEFORE or after in CONTRACTIONS:
+    if after is None or after in NO_SPACE_BEFORE or after in CONTRACTIONS:
         opens += IMPOSSIBLE
     if k + 1 in line.sentence_starts:
         opens += IMPOSSIBLE
@@ -116,7 +116,7 @@ def _against(line: FormLine, k: int) -> dict[bool, int]:
         opens += DOUBTFUL
     if k in line.sentence_starts:
         closes += IMPOSSIBLE
-    if before in NO_BLANK_AFTER:
+    if before in NO_SPACE_AFTER:
         closes += IMPOSSIBLE
     if before is None or before == ":":
         closes += UNLIKELY

@@ -1,4 +1,4 @@
-"""What `manifest.json` says of a store, and whether what lies in a folder is the same store.
+"""The manifest of a store, and whether the files in a folder are the store that it describes.
 
 The manifest holds no dates and no names of machines: the same input with the same options gives the same bytes.
 """
@@ -41,7 +41,7 @@ class SplitFacts:
     files: dict[str, str] = field(default_factory=dict)
 
     def count(self, lines: Iterable[StoredLine]) -> Iterator[StoredLine]:
-        """Pass `lines` on, counted."""
+        """Yield `lines`, counted."""
         for line in lines:
             self.lines += 1
             self.image_bytes += len(line.image)
@@ -110,19 +110,19 @@ def _versions() -> dict[str, str]:
 
 
 def to_bytes(manifest: dict[str, Any]) -> bytes:
-    """The manifest file."""
+    """Return the bytes of the manifest file."""
     return (json.dumps(manifest, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def skipped_table(skipped: Iterable[Skipped]) -> bytes:
-    """`skipped.tsv`: item, reason, detail; one row an item, a header first."""
+    """Return `skipped.tsv`: a header, and for each item a row with item, reason and detail."""
     rows = [("item", "reason", "detail"), *((item.where, str(item.reason), item.detail) for item in skipped)]
     clean = ("\t".join(" ".join(value.split()) for value in row) + "\n" for row in rows)
     return "".join(clean).encode("utf-8", errors="backslashreplace")
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest in `folder`; None where there is none.
+    """Return the manifest in `folder`; None if there is none.
 
     Raises:
         DataError: it is not a manifest of this format and version.
@@ -140,13 +140,13 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def without_versions(manifest: dict[str, Any]) -> dict[str, Any]:
-    """What two stores of the same lines have in common, whatever library versions wrote them."""
+    """Return what two stores of the same lines have in common, also if other library versions wrote them."""
     splits = {split: {**facts, "files": sorted(facts["files"])} for split, facts in manifest["splits"].items()}
     return {key: value for key, value in manifest.items() if key != "versions"} | {"splits": splits}
 
 
 def damage(folder: Path, manifest: dict[str, Any]) -> str:
-    """What is wrong with the files of the store in `folder`, or nothing."""
+    """Return what is wrong with the files of the store in `folder`, or nothing."""
     for facts in manifest["splits"].values():
         for name, digest in facts["files"].items():
             if not (folder / name).is_file():
@@ -157,6 +157,6 @@ def damage(folder: Path, manifest: dict[str, Any]) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,8 +9,8 @@ A line is cut along its polygon and laid level along its baseline, as `hwr recog
 Baselines or polygons that are missing are derived, polygons cut off at the image's borders, coordinates scaled to an
 image of the same aspect (`hwr.page.shapes`).
 
-The id of a line is `DOCUMENT/PAGE/LINE`, its page `DOCUMENT/PAGE`, its writer DOCUMENT: the folder that the page lies
-in, below the source's own name. A folder `train`, `val` or `test` at the top names the split.
+The id of a line is `DOCUMENT/PAGE/LINE`, its page `DOCUMENT/PAGE`, its writer DOCUMENT: the folder of the page, below
+the source's own name. A folder `train`, `val` or `test` at the top names the split.
 """
 
 import re
@@ -236,7 +236,7 @@ def _cut(grey: GreyImage, page: Page, line: Line, where: str) -> tuple[bytes, st
 
 
 def _matches(kind: str, wanted: tuple[str, ...]) -> bool:
-    """Whether a type is one of those wanted; the part before `:` or `#` counts as well."""
+    """Return whether a type is one of those wanted; the part before `:` or `#` counts as well."""
     names = {kind.lower(), re.split("[:#]", kind.lower())[0]}
     return not wanted or any(name.lower() in names for name in wanted)
 
@@ -278,7 +278,7 @@ def _kind(tree: FileTree, name: str) -> str | None:
 
 
 def _stem(name: str) -> str:
-    """The name without its folders and endings: also without those of `hwr recognize`, .page.xml and .alto.xml."""
+    """Return the name without folders and endings, also without .page.xml and .alto.xml of `hwr recognize`."""
     return re.sub(r"(\.page|\.alto)?\.[^.]*$", "", PurePosixPath(name).name, flags=re.IGNORECASE)
 
 

@@ -1,4 +1,4 @@
-"""What a source reader yields: samples, and items that it cannot use with the reason."""
+"""The items of a source: samples, and what cannot be used with the reason."""
 
 import codecs
 from collections import Counter
@@ -24,7 +24,7 @@ MAX_TEXT_BYTES = 64 * 2**20
 
 
 class Reason(StrEnum):
-    """Why an item is not in the store."""
+    """The reason why an item is not in the store."""
 
     NO_IMAGE = "image not found"
     BROKEN_IMAGE = "image cannot be read"
@@ -48,7 +48,7 @@ class Reason(StrEnum):
 
     @property
     def deliberate(self) -> bool:
-        """Left out by a rule, not because something is wrong with the input."""
+        """Return whether the item is left out by a rule, not because something is wrong with the input."""
         return self in (
             Reason.OUTSIDE_ALPHABET,
             Reason.CROSSED_OUT,
@@ -63,7 +63,7 @@ class Reason(StrEnum):
 
 
 class Unusable(InputError):
-    """An image that is there and cannot be used, for another reason than being broken."""
+    """An image that exists and cannot be used, for another reason than being broken."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)

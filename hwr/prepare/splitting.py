@@ -1,4 +1,4 @@
-"""Which split each sample goes to: one for all, by lists of ids, by seeded chance, or as the source says."""
+"""The split of each sample: one for all, by lists of ids, random with a seed, or as the source says."""
 
 import random
 from collections import Counter
@@ -28,10 +28,10 @@ class SplitOptions:
             `val.txt`, `test.txt` of ids, one a line. None: IAM by `aachen`, other sources as they say themselves,
             else `train`.
         whole_pages: with lists, every line of a page that has a line in the list.
-        val_share, test_share: shares of lines that chance puts aside, 0 to 1; they win over what a source says.
-        seed: of the chance.
-        group: what is never torn apart by chance: lines of a `writer`, a `page`; `auto`: writer where all are known
-            and enough for the splits, else page where all are known, else the line.
+        val_share, test_share: random shares of the lines, 0 to 1; they win over what a source says.
+        seed: of the random choice.
+        group: what stays together: lines of a `writer`, a `page`; `auto`: the writer if all are known and enough for
+            the splits, else the page if all are known, else the line.
     """
 
     split: str | None = None
@@ -42,42 +42,42 @@ class SplitOptions:
     group: str = "auto"
 
     @property
-    def by_chance(self) -> bool:
-        """Whether shares were given."""
+    def is_random(self) -> bool:
+        """Return whether shares were given."""
         return self.val_share > 0 or self.test_share > 0
 
     def check(self) -> None:
-        """Raises UsageError where options do not fit together."""
+        """Raise UsageError if options do not fit together."""
         if not (0 <= self.val_share < 1 and 0 <= self.test_share < 1 and self.val_share + self.test_share < 1):
-            raise UsageError("--val-share and --test-share lie between 0 and 1, together below 1")
-        if self.by_chance and self.split is not None:
+            raise UsageError("--val-share and --test-share are between 0 and 1, together below 1")
+        if self.is_random and self.split is not None:
             raise UsageError("--split and --val-share or --test-share exclude each other")
-        if self.whole_pages and (self.split in SPLITS or self.by_chance):
+        if self.whole_pages and (self.split in SPLITS or self.is_random):
             raise UsageError("--whole-pages fits only a split by lists of ids (--split aachen, lwitlrt or a folder)")
 
 
 @dataclass(frozen=True)
 class IdLists:
-    """id -> split, and page -> split of the pages that the ids lie on."""
+    """Id -> split, and page -> split for the pages of the ids."""
 
     name: str
     ids: dict[str, str]
     pages: dict[str, str]
 
     def split_of(self, listed_as: str, whole_pages: bool) -> str | None:
-        """The split of a line, or None."""
+        """Return the split of a line, or None."""
         found = self.ids.get(listed_as)
         return self.pages.get(form_of(listed_as)) if found is None and whole_pages else found
 
 
 @dataclass
 class Plan:
-    """Split of each item of all sources, by its position; 0 where it is left out; and what is left out so far."""
+    """The split of each item of all sources, by position, 0 if it is left out; and what is left out so far."""
 
     codes: bytearray = field(default_factory=bytearray)
     skipped: list[tuple[int, Skipped]] = field(default_factory=list)
     missing: list[Skipped] = field(default_factory=list)
-    """What the split lists and the sources do not have."""
+    """Ids that the split lists and the sources do not have."""
 
     def leave_out(self, skipped: Skipped) -> None:
         """Add an item that is not in any split."""
@@ -90,11 +90,11 @@ class Plan:
 
 
 def read_lists(name: str) -> IdLists:
-    """The lists of a named split, or of a folder with `train.txt`, `val.txt`, `test.txt`.
+    """Return the lists of a named split, or of a folder with `train.txt`, `val.txt`, `test.txt`.
 
     Raises:
         UsageError: neither a name nor a folder.
-        DataError: the folder has none of the files, or an id stands in two of them.
+        DataError: the folder has none of the files, or an id is in two of them.
     """
     folder: Traversable
     if name in NAMED_LISTS:
@@ -109,7 +109,7 @@ def read_lists(name: str) -> IdLists:
         file = folder / f"{split}.txt"
         for identity in file.read_text(encoding="utf-8").split() if file.is_file() else ():
             if ids.setdefault(identity, split) != split:
-                raise DataError(f"{name}: {identity} stands in {ids[identity]}.txt and in {split}.txt")
+                raise DataError(f"{name}: {identity} is in {ids[identity]}.txt and in {split}.txt")
     if not ids:
         raise DataError(f"{name}: no ids in train.txt, val.txt or test.txt")
     return IdLists(name, ids, {form_of(identity): split for identity, split in ids.items()})
@@ -119,7 +119,7 @@ def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
     """Go through all sources without their images and give each item a split.
 
     Raises:
-        UsageError: options do not fit together, or there are too few groups to split by chance.
+        UsageError: options do not fit together, or there are too few groups to split.
     """
     options.check()
     plan = Plan()
@@ -145,17 +145,17 @@ def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
                 continue
             seen.add(item.id)
             plan.add(split)
-            if options.by_chance:
+            if options.is_random:
                 facts.append((item.writer, item.page, item.id))
     for lists in used.values():
         plan.missing += _not_in_source(lists, listed.get(lists.name, set()))
-    if options.by_chance:
-        _assign_by_chance(plan, _group_keys(facts, options), options)
+    if options.is_random:
+        _assign_at_random(plan, _group_keys(facts, options), options)
     return plan
 
 
 def _lists_for(source: Source, options: SplitOptions) -> IdLists | None:
-    if options.by_chance or options.split in SPLITS:
+    if options.is_random or options.split in SPLITS:
         return None
     if options.split is not None:
         return read_lists(options.split)
@@ -163,17 +163,17 @@ def _lists_for(source: Source, options: SplitOptions) -> IdLists | None:
 
 
 def _listed_as(item: Sample | Skipped) -> str | None:
-    """The id under which a split list would have the item, where it has one."""
+    """Return the id under which a split list would have the item, if it has one."""
     return item.listed_as or item.id if isinstance(item, Sample) else item.listed_as
 
 
 def _split_or_skip(item: Sample | Skipped, lists: IdLists | None, options: SplitOptions) -> str | Skipped:
-    """The split of an item, or why it has none."""
+    """Return the split of an item, or why it has none."""
     listed_as = _listed_as(item)
     if lists is not None and listed_as is not None:
         split = lists.split_of(listed_as, options.whole_pages)
         if split is None:
-            # Whatever else is wrong with it does not matter to this split.
+            # Anything else that is wrong with it does not matter to this split.
             return Skipped(item.id if isinstance(item, Sample) else item.where, Reason.NOT_IN_SPLIT, lists.name)
         return split if isinstance(item, Sample) else item
     if isinstance(item, Skipped):
@@ -190,7 +190,7 @@ def _not_in_source(lists: IdLists, listed: set[str]) -> list[Skipped]:
 
 
 def _group_keys(facts: list[tuple[str | None, str | None, str]], options: SplitOptions) -> list[str]:
-    """What each sample is kept together by."""
+    """Return the group of each sample, which stays together."""
     group = options.group
     if group == "auto":
         writers, pages = ({fact[column] for fact in facts} for column in (0, 1))
@@ -204,7 +204,7 @@ def _group_keys(facts: list[tuple[str | None, str | None, str]], options: SplitO
     return [str(fact[column]) for fact in facts]
 
 
-def _assign_by_chance(plan: Plan, groups: list[str], options: SplitOptions) -> None:
+def _assign_at_random(plan: Plan, groups: list[str], options: SplitOptions) -> None:
     """Put whole groups aside, in an order that only the seed and the groups' names decide."""
     sizes = Counter(groups)
     order = sorted(sizes)

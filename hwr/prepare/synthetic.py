@@ -13,7 +13,7 @@ from hwr.synth.batches import BatchOptions, make_batches
 from hwr.synth.generator import PassedOver
 
 FIRST_VALIDATION_LINE = 1_000_000_000
-"""Number of the first line of the val split: far from those of train, whatever their count."""
+"""Number of the first line of the val split: far from those of train, also if these are many."""
 
 FAILURES = (Reason.BROKEN_FONT, Reason.NOT_MADE)
 """Reasons for which a run counts as partly failed."""

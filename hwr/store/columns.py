@@ -10,7 +10,7 @@ from hwr.errors import DataError
 from hwr.files.tree import LFS_POINTER, check_regular
 
 READ_BUFFER = 256 * 2**10
-"""Bytes read ahead in each column: without it a whole column of a row group is held in memory."""
+"""Bytes to read ahead in each column; without a limit, memory holds a whole column of a row group."""
 
 FACTS = ("writer", "page", "lang", "source", "licence")
 """Columns that say where a line comes from; null where unknown."""
@@ -79,7 +79,11 @@ def stated_normalisation(path: Path, schema: Any) -> Normalised | None:
 
 
 def open_parquet(path: Path) -> Any:
-    """The open Parquet file, set so that a giant row group is not read as a whole."""
+    """Open a Parquet file so that a giant row group is not read as a whole.
+
+    Raises:
+        DataError: it is missing, empty, truncated, corrupt, or not Parquet.
+    """
     from pyarrow import parquet
 
     if not path.exists():
@@ -111,7 +115,11 @@ def open_parquet(path: Path) -> Any:
 
 
 def check_columns(path: Path, schema: Any, columns: Columns) -> dict[str, str]:
-    """Field of `Columns` -> name of the column, for those that exist."""
+    """Return the name of the column for each field of `Columns` that exists.
+
+    Raises:
+        DataError: a column that is needed or was named is missing, or holds something else.
+    """
     from pyarrow import types
 
     names: dict[str, str] = {}
@@ -152,7 +160,7 @@ def _is_binary(kind: Any) -> bool:
 
 
 def image_values(column: Any) -> tuple[list[bytes | None], list[str | None]]:
-    """Bytes and paths of an image column: struct of `bytes` and maybe `path`, or plain bytes."""
+    """Return bytes and paths of an image column: a struct of `bytes` and maybe `path`, or plain bytes."""
     from pyarrow import compute, types
 
     if not types.is_struct(column.type):
@@ -178,7 +186,7 @@ def plain_values(column: Any) -> list[Any]:
 
 
 def measure(image: bytes) -> tuple[int, int]:
-    """Width and height from the header of the image file; 0, 0 where it cannot be read."""
+    """Return width and height from the header of an image file; 0, 0 if it cannot be read."""
     from PIL import Image
 
     try:

@@ -142,43 +142,43 @@ def test_iam_is_split_by_aachen_unless_told_otherwise() -> None:
     assert splits(make_plan([ListSource(items, kind="iam")], SplitOptions(split="val"))) == ["val", "val", "val"]
 
 
-def by_chance(items: list[Sample | Skipped], **options: object) -> list[str | None]:
+def is_random(items: list[Sample | Skipped], **options: object) -> list[str | None]:
     return splits(make_plan([ListSource(items)], SplitOptions(**options)))  # type: ignore[arg-type]
 
 
 def test_chance_keeps_writers_together_and_meets_the_shares() -> None:
     items: list[Sample | Skipped] = [sample(str(k), writer=str(k % 50), split="train") for k in range(1000)]
-    found = by_chance(items, val_share=0.1, test_share=0.2, seed=3)
+    found = is_random(items, val_share=0.1, test_share=0.2, seed=3)
     assert Counter(found) == {"train": 700, "val": 100, "test": 200}
     assert all(len({found[k] for k in range(writer, 1000, 50)}) == 1 for writer in range(50))
-    assert found == by_chance(items, val_share=0.1, test_share=0.2, seed=3)
-    assert found != by_chance(items, val_share=0.1, test_share=0.2, seed=4)
+    assert found == is_random(items, val_share=0.1, test_share=0.2, seed=3)
+    assert found != is_random(items, val_share=0.1, test_share=0.2, seed=4)
 
 
 def test_chance_does_not_depend_on_the_order_of_the_source() -> None:
     items: list[Sample | Skipped] = [sample(str(k), writer=str(k % 20)) for k in range(200)]
-    forward = by_chance(items, val_share=0.2)
-    backward = by_chance(items[::-1], val_share=0.2)
+    forward = is_random(items, val_share=0.2)
+    backward = is_random(items[::-1], val_share=0.2)
     assert forward == backward[::-1]
 
 
 def test_chance_falls_back_to_pages_and_lines() -> None:
     pages: list[Sample | Skipped] = [sample(str(k), page=str(k // 10), writer="w" if k else None) for k in range(100)]
-    found = by_chance(pages, val_share=0.3)
+    found = is_random(pages, val_share=0.3)
     assert Counter(found)["val"] == 30
     assert all(len(set(found[k : k + 10])) == 1 for k in range(0, 100, 10))
     lines: list[Sample | Skipped] = [sample(str(k)) for k in range(100)]
-    assert Counter(by_chance(lines, val_share=0.25))["val"] == 25
+    assert Counter(is_random(lines, val_share=0.25))["val"] == 25
     same_writer: list[Sample | Skipped] = [sample(str(k), writer="w") for k in range(100)]
-    assert Counter(by_chance(same_writer, val_share=0.25, group="line"))["val"] == 25
+    assert Counter(is_random(same_writer, val_share=0.25, group="line"))["val"] == 25
 
 
 def test_every_split_that_is_asked_for_gets_a_group() -> None:
     uneven: list[Sample | Skipped] = [sample(str(k), writer="abc"[min(k, 2)]) for k in range(100)]
-    found = by_chance(uneven, val_share=0.01, test_share=0.01)
+    found = is_random(uneven, val_share=0.01, test_share=0.01)
     assert set(found) == {"train", "val", "test"}
     even: list[Sample | Skipped] = [sample(str(k), writer=str(k % 3)) for k in range(30)]
-    assert set(by_chance(even, val_share=0.45, test_share=0.45)) == {"train", "val", "test"}
+    assert set(is_random(even, val_share=0.45, test_share=0.45)) == {"train", "val", "test"}
 
 
 @pytest.mark.parametrize(
@@ -196,12 +196,12 @@ def test_every_split_that_is_asked_for_gets_a_group() -> None:
 )
 def test_options_that_do_not_fit(options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        by_chance([sample("a", writer="w"), sample("b", writer="w")], **options)
+        is_random([sample("a", writer="w"), sample("b", writer="w")], **options)
 
 
 def test_lists_that_cannot_be_used(tmp_path: Path, lists: Path) -> None:
     (lists / "val.txt").write_text("p1-00\n")
-    with pytest.raises(DataError, match=r"p1-00 stands in train\.txt and in val\.txt"):
+    with pytest.raises(DataError, match=r"p1-00 is in train\.txt and in val\.txt"):
         read_lists(str(lists))
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no ids"):
