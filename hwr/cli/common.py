@@ -58,6 +58,12 @@ def model_option(command: Function) -> Function:
     return click.option("-m", "--model", metavar="NAME|FILE", help=help)(command)
 
 
+def precision_option(command: Function) -> Function:
+    """Add the option that chooses the numbers of the network, `precision`."""
+    help = "Numbers that the network computes with.  [default: int8 where model and CPU have it]"
+    return click.option("--precision", type=click.Choice(["int8", "fp32"]), help=help)(command)
+
+
 def set_options(verb: str = "Read") -> Callable[[Function], Function]:
     """Return what adds the options of commands that read line stores: `split` and `limit`."""
 

@@ -21,6 +21,7 @@ from hwr.cli.common import (
     make_columns,
     make_decoder_options,
     model_option,
+    precision_option,
     set_options,
     text_file,
 )
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     from hwr.evaluate.report import Gate, GateResult, Setting, WorstLines
     from hwr.evaluate.sets import EvaluationSet, FailedSet
     from hwr.recognize.decoder import DecoderOptions
+    from hwr.recognize.models import Precision
 
+    ReaderChoice = tuple[str, DecoderOptions, Precision | None]
+    """Model, decoder and precision."""
     OnLine = Callable[[ReadLine], None]
 
 STDOUT = "-"
@@ -73,7 +77,7 @@ class ReportOptions:
     cls=Command,
     sections={
         "Data": ("split", "limit"),
-        "Model": ("model", *DECODER),
+        "Model": ("model", "precision", *DECODER),
         "Bounds": ("max_cer", "max_wer"),
         "Reports": ("json_file", "per_line", "reject", "reject_curve", "worst"),
         "Parquet files from elsewhere": COLUMN_NAMES,
@@ -85,6 +89,7 @@ class ReportOptions:
 )
 @click.argument("data", nargs=-1, required=True, type=FILE, metavar="DATA...")
 @model_option
+@precision_option
 @set_options()
 @decoder_options
 @click.option("--max-cer", type=Rate(), metavar="RATE", help="Exit with 1 if a set's CER is higher; 0.05 is 5 %.")
@@ -100,6 +105,7 @@ class ReportOptions:
 def command(
     data: tuple[Path, ...],
     model: str | None,
+    precision: "Precision | None",
     split: str,
     limit: int | None,
     decoding: dict[str, Any],
@@ -119,14 +125,12 @@ def command(
     options = EvaluationOptions(limit, make_columns(values))
     reports = ReportOptions(**{name: value for name, value in values.items() if not name.endswith("_column")})
     sets = find_sets(data, split)
-    return report(
-        model or DEFAULT_MODEL, make_decoder_options(decoding), sets, options, Gate(max_cer, max_wer), reports
-    )
+    reader = (model or DEFAULT_MODEL, make_decoder_options(decoding), precision)
+    return report(reader, sets, options, Gate(max_cer, max_wer), reports)
 
 
 def report(
-    model: str,
-    decoder: "DecoderOptions",
+    reader: "ReaderChoice",
     sets: "tuple[list[EvaluationSet], list[FailedSet]]",
     options: "EvaluationOptions",
     bounds: "Gate",
@@ -150,13 +154,13 @@ def report(
             worst.add(line)
             write_row(line_row(line))
 
-        evaluation, setting = measure(model, decoder, found, options, on_line)
+        evaluation, setting = measure(reader, found, options, on_line)
         evaluation = replace(evaluation, failed=(*missing, *evaluation.failed))
         gate = check_gate(bounds, evaluation.sets)
         text = json.dumps(as_json(evaluation, setting, gate, worst.lines()), ensure_ascii=False, indent=2) + "\n"
         write_json(text)
         if reports.reject_curve is not None:
-            write_drawing(draw(evaluation, f"{model}, {setting.decoder}"))
+            write_drawing(draw(evaluation, f"{setting.model}, {setting.decoder}"))
     if reports.prints_json:
         show(text.removesuffix("\n"))
     else:
@@ -165,8 +169,7 @@ def report(
 
 
 def measure(
-    model: str,
-    decoder: "DecoderOptions",
+    choice: "ReaderChoice",
     sets: "Sequence[EvaluationSet]",
     options: "EvaluationOptions",
     on_line: "OnLine",
@@ -177,7 +180,8 @@ def measure(
     from hwr.evaluate.report import Setting
     from hwr.recognize.recognizer import Recognizer
 
-    reader = Recognizer(model, decoder=decoder)
+    model, decoder, precision = choice
+    reader = Recognizer(model, decoder=decoder, precision=precision)
     evaluation = evaluate(reader, reader.alphabet, sets, options, on_line)
     for item in evaluation.failed:
         say(item.error)

@@ -21,6 +21,7 @@ from hwr.cli.common import (
     format_option,
     make_decoder_options,
     model_option,
+    precision_option,
 )
 from hwr.errors import Outcome, UsageError
 from hwr.formats import FORMATS, Format
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from hwr.recognize.given_lines import GivenLines
     from hwr.recognize.inputs import Inputs
     from hwr.recognize.job import JobOptions, ReadingJob
+    from hwr.recognize.models import Precision
     from hwr.recognize.outputs import Output
 
 FOUND = "it applies to lines that are found on a page"
@@ -41,7 +43,7 @@ FOUND = "it applies to lines that are found on a page"
     sections={
         "Input": ("as_lines", "lines_path", "page_numbers", "password", "password_file"),
         "Lines of a page": ("order", "only", "rotate", "min_line_confidence"),
-        "Model": ("model", *DECODER),
+        "Model": ("model", "precision", *DECODER),
         "Output": ("formats", "output", "force", "skip_existing", "min_confidence"),
     },
     examples=[
@@ -89,6 +91,7 @@ FOUND = "it applies to lines that are found on a page"
 @click.option("--password", metavar="TEXT|-", help="Password for encrypted PDFs; - asks for it.")
 @click.option("--password-file", type=FILE, metavar="FILE", help="File with the password on its first line.")
 @model_option
+@precision_option
 @format_option
 @click.option("-o", "--output", metavar="FILE|DIR", help="Write here instead of to stdout.")
 @force_option
@@ -103,6 +106,7 @@ def command(
     /,
     sources: tuple[Path, ...],
     model: str | None,
+    precision: "Precision | None",
     formats: tuple[tuple[str, ...], ...],
     output: str | None,
     force: bool,
@@ -127,7 +131,7 @@ def command(
         raise inputs.failed[0]
     options = job_options(forms, inputs.several, values)
     target = find_output(forms, inputs, output, force)
-    return read(inputs, target, options, (model, decoding), output, context.obj["verbose"])
+    return read(inputs, target, options, (model, decoding, precision), output, context.obj["verbose"])
 
 
 def job_options(forms: Sequence[Format], several: bool, values: dict[str, Any]) -> "JobOptions":
@@ -201,7 +205,7 @@ def read(
     inputs: "Inputs",
     target: "Output",
     options: "JobOptions",
-    reader: tuple[str | None, dict[str, Any]],
+    reader: "tuple[str | None, dict[str, Any], Precision | None]",
     output: str | None,
     verbose: bool,
 ) -> Outcome:
@@ -211,7 +215,7 @@ def read(
     from hwr.recognize.models import DEFAULT_MODEL
     from hwr.recognize.recognizer import Recognizer
 
-    model, decoder = reader[0] or DEFAULT_MODEL, make_decoder_options(reader[1])
+    model, decoder, precision = reader[0] or DEFAULT_MODEL, make_decoder_options(reader[1]), reader[2]
     bar = output is not None or (len(inputs.files) > 1 and not sys.stdout.isatty())
     started = time.monotonic()
     with Display(len(inputs.files), bar, verbose) as display:
@@ -219,9 +223,12 @@ def read(
             display.failed(error)
 
         def settings() -> str:
-            return repr((describe_model(model), decoder, options.as_lines, options.given, options.page))
+            return repr((describe_model(model), precision, decoder, options.as_lines, options.given, options.page))
 
-        job = ReadingJob(lambda: Recognizer(model, decoder=decoder), target, options, display, settings)
+        def recognizer() -> Recognizer:
+            return Recognizer(model, decoder=decoder, precision=precision)
+
+        job = ReadingJob(recognizer, target, options, display, settings)
         job.counts.failed += len(inputs.failed)
         try:
             counts = job.read(inputs.files)

@@ -30,7 +30,8 @@ from hwr.model.info import ModelInfo
 from hwr.page.geometry import bounding_box, clip_box
 from hwr.page.page import AlignedLine, Box, Character, Word
 from hwr.recognize.models import DEFAULT_MODEL, load_model
-from hwr.recognize.runtimes.onnx import OnnxRuntime, available_cores
+from hwr.recognize.runtimes.cpu import available_cores
+from hwr.recognize.runtimes.onnx import OnnxRuntime
 from hwr.recognize.words import PlacedWord, find_words
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.store.lines import LineStore

@@ -9,15 +9,19 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from hwr.errors import InputError, MissingDependency, ModelError, OutputError, UsageError
 from hwr.files.atomic import atomic_write
 from hwr.files.tree import check_regular
 from hwr.lm.file import LM_SUFFIX, is_arpa, load
 from hwr.lm.model import Model
-from hwr.model.files import GRAPH_SUFFIX, METADATA, WEIGHTS_SUFFIX, read_header, read_info
+from hwr.model.files import GRAPH_SUFFIX, INT8_SUFFIX, METADATA, WEIGHTS_SUFFIX, read_header, read_info
 from hwr.model.info import ModelInfo
-from hwr.recognize.runtimes.onnx import OnnxRuntime, check_normalisation, load_onnx
+from hwr.recognize.runtimes.cpu import has_dot_product
+from hwr.recognize.runtimes.onnx import OnnxRuntime, check_normalisation, load_int8, load_onnx
+
+Precision = Literal["int8", "fp32"]
 
 DEFAULT_MODEL = "small"
 """The model that is used when none is named."""
@@ -31,11 +35,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """The files of one model: `safetensors` has weights and facts, `graph` is its ONNX graph if there is one."""
+    """The files of one model.
+
+    Attributes:
+        safetensors: weights and facts.
+        graph: the ONNX graph, if there is one.
+        int8: the int8 ONNX file, if there is one.
+    """
 
     name: str
     safetensors: Path
     graph: Path | None
+    int8: Path | None
 
 
 @dataclass(frozen=True)
@@ -94,24 +105,35 @@ def _model_at(path: Path) -> ModelFiles:
     check_regular(path)
     if path.suffix not in (WEIGHTS_SUFFIX, GRAPH_SUFFIX):
         raise ModelError(f"{path}: not a model file ({WEIGHTS_SUFFIX} expected)")
-    weights, graph = path.with_suffix(WEIGHTS_SUFFIX), path.with_suffix(GRAPH_SUFFIX)
+    stem = path.name.removesuffix(INT8_SUFFIX).removesuffix(GRAPH_SUFFIX).removesuffix(WEIGHTS_SUFFIX)
+    weights, graph, int8 = (path.with_name(stem + suffix) for suffix in (WEIGHTS_SUFFIX, GRAPH_SUFFIX, INT8_SUFFIX))
     if not weights.exists():
         raise InputError(f"{weights}: no such model file; {path.name} is read together with it")
-    return ModelFiles(weights.stem, weights, graph if graph.exists() else None)
+    return ModelFiles(stem, weights, graph if graph.exists() else None, int8 if int8.exists() else None)
 
 
-def load_model(name_or_path: str | Path, threads: int | None = None) -> OnnxRuntime:
+def load_model(name_or_path: str | Path, threads: int | None = None, precision: Precision | None = None) -> OnnxRuntime:
     """Load a model for reading; make its ONNX graph first if there is none and torch is installed.
 
     Args:
         name_or_path: see `find_model`.
         threads: batches that are computed at the same time; the number of available cores if not given.
+        precision: of the network; if not given, int8 where the model has an int8 file and the CPU is known to gain by
+            it, else fp32.
 
     Raises:
-        InputError, ModelError, UsageError: see `find_model`, `hwr.model.files.read_info` and `load_onnx`.
+        InputError, ModelError, UsageError: see `find_model`, `hwr.model.files.read_info`, `load_onnx` and `load_int8`;
+            int8 is asked for and the model has no int8 file.
         MissingDependency: there is no ONNX graph and no torch to make it.
     """
     files = find_model(name_or_path)
+    if precision == "int8" and files.int8 is None:
+        raise UsageError(
+            f"{files.safetensors}: the model has no int8 file; "
+            f"make it: hwr export {files.safetensors} --int8 --calibrate DATA"
+        )
+    if files.int8 is not None and (precision == "int8" or (precision is None and has_dot_product())):
+        return load_int8(files.safetensors, files.int8, threads)
     graph: Path | bytes | None = files.graph
     if graph is None:
         info = read_info(files.safetensors)

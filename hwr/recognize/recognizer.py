@@ -28,7 +28,7 @@ from hwr.page.page import Line, Page, Region, Word
 from hwr.page.shapes import fit_lines, rectangle
 from hwr.recognize.decoder import DecoderOptions, make_decoder
 from hwr.recognize.found_lines import COLUMN_BY_COLUMN, LINE_TYPE, REGION_TYPE, PageOptions, PageReader
-from hwr.recognize.models import DEFAULT_MODEL, load_model
+from hwr.recognize.models import DEFAULT_MODEL, Precision, load_model
 from hwr.recognize.words import find_words
 from hwr.segment import Layout
 
@@ -39,13 +39,19 @@ BASELINE_AT = 0.75
 """Share of a line image's height at which its baseline is put: it is not looked for in single lines."""
 
 
+HASH_DIGITS = 12
+"""Of the hash of the weights in results: enough to tell any two models apart."""
+
+
 class Recognizer:
     """A loaded model that reads lines and pages.
 
     Attributes:
         info: the facts of the model file.
         alphabet: the characters that it can write.
-        name: what pages call the model.
+        name: of the model.
+        weights: hash of its weights.
+        label: name and start of the hash, as in the results.
         decoder: chooses the labels.
         calibration: of the decoder's confidences.
     """
@@ -56,23 +62,27 @@ class Recognizer:
         *,
         threads: int | None = None,
         decoder: DecoderOptions = AS_THE_MODEL_SAYS,
+        precision: Precision | None = None,
     ) -> None:
         """Load a model.
 
         Args:
-            model: the name of a shipped model, or a `.safetensors` or `.onnx` file.
-            threads: batches that are computed side by side; as many as there are available cores if not given.
+            model: the name of a shipped model, a `.safetensors` file, or a run folder.
+            threads: batches that are computed at the same time; the number of available cores if not given.
             decoder: how its output becomes text; as the model file says if not given.
+            precision: of the network; see `hwr.recognize.models.load_model`.
 
         Raises:
             InputError, ModelError, UsageError, MissingDependency: see `hwr.recognize.models.load_model` and
                 `hwr.recognize.decoder.make_decoder`.
         """
-        self._runtime = load_model(model, threads)
+        self._runtime = load_model(model, threads, precision)
         self._threads = threads
         self.info = self._runtime.info
         self.alphabet = self.info.make_alphabet()
         self.name = self.info.name or Path(model).stem
+        self.weights = self._runtime.weights
+        self.label = f"{self.name}@{self.weights[:HASH_DIGITS]}"
         self.decoder = make_decoder(decoder, self.info.decoder, self.alphabet, self.name)
         self.calibration = find_calibration(self.info.decoder, self.decoder.name, model)
 
@@ -114,10 +124,10 @@ class Recognizer:
         if isinstance(lines, Page):
             given = fit_lines(lines, width, height, "lines").page
             found = tuple(self._read_along(grey, given.lines))
-            return replace(given, image=called, model=self.name, lines=found, language=main_language(found))
+            return replace(given, image=called, model=self.label, lines=found, language=main_language(found))
         reader = PageReader(self._read_along, self._threads, options)
         page = reader.read(grey) if lines is None else reader.read_layout(grey, lines)
-        return replace(page, image=called, model=self.name, language=main_language(page.lines))
+        return replace(page, image=called, model=self.label, language=main_language(page.lines))
 
     def read_pages(self, source: Source, *, password: str | None = None) -> Iterator[Page | HwrError]:
         """Read a document of one or several pages, such as a PDF or a TIFF, one page at a time.
@@ -200,7 +210,7 @@ class Recognizer:
             found = bool(reading.text)
             regions = (Region("r1", REGION_TYPE, outline),) if found else ()
             lines = (line,) if found else ()
-            pages.append(Page(name, width, height, self.name, regions, lines, language=main_language(lines)))
+            pages.append(Page(name, width, height, self.label, regions, lines, language=main_language(lines)))
         return pages
 
     def _read(self, lines: Sequence[GreyImage]) -> list[tuple[Reading, NormalisedLine]]:

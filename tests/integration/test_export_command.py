@@ -100,6 +100,19 @@ def test_export_to_a_file_has_the_weights_inside(run: Run, trained: Path, tmp_pa
     assert properties[WEIGHTS_KEY] == weights_hash(trained)
 
 
+def test_an_int8_file_reads_almost_as_well(run: Run, trained: Path, store: Path, tmp_path: Path) -> None:
+    weights = copied(trained, tmp_path / "model")
+    done = run("export", weights, "--int8", "--calibrate", store)
+    assert done.code == 0, done.err
+    assert re.fullmatch(r".*model\.int8\.onnx: \d+\.\d+ MB, calibrated on 29 lines\n", done.out)
+    rates = {}
+    for precision in ("fp32", "int8"):
+        measured = run("eval", store, "-m", weights, "--precision", precision, "--json", "-")
+        assert measured.code == 0, measured.err
+        rates[precision] = json.loads(measured.out)["total"]["cer"]
+    assert abs(rates["int8"] - rates["fp32"]) < 0.05
+
+
 def test_a_foreign_file_is_kept(run: Run, trained: Path, tmp_path: Path) -> None:
     weights, target = copied(trained, tmp_path), tmp_path / "other.onnx"
     target.write_text("somebody's work")
@@ -142,6 +155,10 @@ def test_a_file_that_differs_from_torch_is_not_kept(
             "does not go with --output",
         ),
         (("{model}", "--release", "{folder}/out", "--val", "{folder}/missing"), "missing: does not exist"),
+        (("{model}", "--int8"), "--int8 needs --calibrate"),
+        (("{model}", "--calibrate", "{store}"), "--calibrate needs --int8"),
+        (("{model}", "--int8", "--calibrate", "{folder}/missing"), "missing: does not exist"),
+        (("{model}", "--int8", "--calibrate", "{store}", "-o", "{folder}/x.onnx"), "does not go with"),
     ],
 )
 def test_wrong_use_is_one_line(

@@ -11,7 +11,8 @@ from best_paths import decode_greedy
 from tiny_model import ALPHABET, HEIGHT, INFO, STRIDE, expected_log_probs, painted_line, tiny_graph, write_tiny_model
 
 from hwr.errors import ModelError
-from hwr.recognize.runtimes.onnx import OnnxRuntime, available_cores, load_onnx
+from hwr.recognize.runtimes.cpu import available_cores
+from hwr.recognize.runtimes.onnx import OnnxRuntime, load_onnx
 from hwr.text import Alphabet
 
 

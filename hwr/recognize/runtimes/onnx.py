@@ -1,6 +1,5 @@
 """The network in ONNX Runtime, without torch: it starts in a few tenths of a second."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,10 +12,11 @@ from numpy.typing import NDArray
 from hwr.errors import ModelError
 from hwr.line import NORMALISATION, time_steps
 from hwr.model.files import read_info, read_tensors, weights_hash
-from hwr.model.graph import INPUTS, OUTPUTS, SPEC_KEY, Tensors, open_graph, read_graph
+from hwr.model.graph import INPUTS, OUTPUTS, SPEC_KEY, WEIGHTS_KEY, Tensors, open_graph, read_graph
 from hwr.model.info import ModelInfo
 from hwr.recognize.batches import plan_batches
 from hwr.recognize.runtimes import Runtime as Runtime
+from hwr.recognize.runtimes.cpu import available_cores
 
 MAX_LINES = 4
 """Lines in a batch. More do not read faster on a CPU (`benchmarks/reading_speed.py`)."""
@@ -66,11 +66,6 @@ class OnnxRuntime:
         return [np.ascontiguousarray(rows[:count]) for rows, count in zip(log_probs, steps, strict=True)]
 
 
-def available_cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def load_onnx(safetensors: Path, graph: Path | bytes, threads: int | None = None) -> OnnxRuntime:
     """Load a network: its graph with the weights of a model file.
 
@@ -91,6 +86,31 @@ def load_onnx(safetensors: Path, graph: Path | bytes, threads: int | None = None
     session = open_graph(read_graph(graph) if isinstance(graph, Path) else graph, tensors, where)
     _check_network(session, info, where)
     return OnnxRuntime(info, weights_hash(safetensors), session, threads or available_cores(), tensors)
+
+
+def load_int8(safetensors: Path, path: Path, threads: int | None = None) -> OnnxRuntime:
+    """Load the int8 network of a model file.
+
+    Args:
+        safetensors: the model file.
+        path: its int8 file, with weights of its own.
+        threads: as in `load_onnx`.
+
+    Raises:
+        InputError: a file is missing or cannot be read.
+        ModelError: a file is truncated or foreign, the int8 file was made from other weights, or the model was made for
+            another line normalisation.
+    """
+    info = read_info(safetensors)
+    check_normalisation(info, safetensors)
+    session, weights = open_graph(read_graph(path), {}, path), weights_hash(safetensors)
+    if session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY) != weights:
+        raise ModelError(
+            f"{path}: not made from {safetensors.name} as it is now; "
+            f"make it again: hwr export {safetensors} --int8 --calibrate DATA"
+        )
+    _check_network(session, info, path)
+    return OnnxRuntime(info, weights, session, threads or available_cores())
 
 
 def _check_network(session: Any, info: ModelInfo, where: Path) -> None:

@@ -1,0 +1,99 @@
+"""Model file -> int8 ONNX file, for CPUs with dot-product instructions (VNNI, ARM's).
+
+Convolutions are static: their inputs are scaled by ranges that are measured on training lines (QDQ, one scale for each
+output channel). LSTMs are dynamic: their inputs are scaled at each call. Weights have seven bits, since without
+dot-product instructions the sum of two products of eight bits can saturate; so one file is right on every CPU.
+"""
+
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_dynamic,
+    quantize_static,
+)
+
+from hwr.files.atomic import atomic_write
+from hwr.files.images import GreyImage
+from hwr.model.export import export_onnx
+from hwr.model.files import read_info, weights_hash
+from hwr.model.graph import SPEC_KEY, WEIGHTS_KEY
+
+
+def export_int8(safetensors: Path, target: Path, lines: Iterable[GreyImage]) -> None:
+    """Write the int8 file of a model, with the hash of the weights that it was made from.
+
+    Args:
+        safetensors: the model file.
+        target: the ONNX file.
+        lines: normalised lines (height, W) that are typical of the training data; about a hundred are enough.
+
+    Raises:
+        InputError, ModelError: the model file cannot be used.
+        OutputError: `target` cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as folder, _without_advice():
+        whole, folded, static, full = (Path(folder, f"{name}.onnx") for name in ("whole", "folded", "static", "full"))
+        export_onnx(safetensors, whole)
+        _fold(whole, folded)
+        quantize_static(
+            folded,
+            static,
+            _Lines(lines),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"],
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={"CalibMovingAverage": True},
+        )
+        quantize_dynamic(static, full, op_types_to_quantize=["LSTM"], weight_type=QuantType.QInt8, reduce_range=True)
+        model = onnx.load(full)
+    facts = {SPEC_KEY: read_info(safetensors).spec, WEIGHTS_KEY: weights_hash(safetensors)}
+    onnx.helper.set_model_props(model, facts)
+    with atomic_write(target) as temporary:
+        onnx.save(model, temporary)
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Silence ONNX Runtime's advice to fold a model first, which it gives for folded ones too."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _fold(source: Path, target: Path) -> None:
+    """Merge norms into kernels and bring the matrices of LSTMs into ONNX's order, as reading does when it starts."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(target)
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+
+
+class _Lines(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
+    """Feeds lines, one at a time."""
+
+    def __init__(self, lines: Iterable[GreyImage]) -> None:
+        self._lines: Iterator[GreyImage] = iter(lines)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        line = next(self._lines, None)
+        if line is None:
+            return None
+        return {"ink": line[None], "widths": np.array([line.shape[1]], np.int64)}
