@@ -162,7 +162,7 @@ def measure(spec: str, seed: int, data: Sequence[Path], lines: int, folder: Path
             lines=lines,
             minutes=1e6,
             validate_minutes=1e6,
-            optimisation=Optimisation(columns_per_batch=batch, warm_up_steps=100),
+            optimisation=Optimisation(columns_per_batch=batch, warm_up_steps=50),
         )
         resume = (folder / "resume.pt").exists()
         run = train(recipe, folder, PlainReporter(), resume=resume, command="benchmarks.recurrent_family")
