@@ -44,7 +44,7 @@ FOUND = "it applies to lines that are found on a page"
         "Input": ("as_lines", "lines_path", "page_numbers", "password", "password_file"),
         "Lines of a page": ("order", "only", "rotate", "min_line_confidence"),
         "Model": ("model", "precision", *DECODER),
-        "Output": ("formats", "output", "force", "skip_existing", "min_confidence"),
+        "Output": ("formats", "output", "force", "skip_existing", "min_confidence", "alternatives"),
     },
     examples=[
         ("hwr recognize page.png", "Print the text of a page."),
@@ -99,6 +99,12 @@ FOUND = "it applies to lines that are found on a page"
 @click.option(
     "--min-confidence", type=Rate(), metavar="P", help="Mark words with a lower confidence; in text: [word?]."
 )
+@click.option(
+    "--alternatives",
+    type=click.IntRange(1, 20),
+    metavar="N",
+    help="Give up to N other readings of each word and line, with probabilities.",
+)
 @decoder_options
 @click.pass_context
 def command(
@@ -111,6 +117,7 @@ def command(
     output: str | None,
     force: bool,
     decoding: dict[str, Any],
+    alternatives: int | None,
     **values: Any,
 ) -> Outcome:
     """Read the handwriting in images and PDFs: files, folders, patterns such as 'scans/*.jpg', or - for stdin.
@@ -126,12 +133,15 @@ def command(
 
     warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow warns about odd tags in images that it reads well
     forms = choose_formats(formats, output)
+    if alternatives is not None:
+        check_formats(forms, "--alternatives", "alternatives", "write other readings")
     inputs = find_inputs(sources)
     if not inputs.several and inputs.failed:
         raise inputs.failed[0]
     options = job_options(forms, inputs.several, values)
     target = find_output(forms, inputs, output, force)
-    return read(inputs, target, options, (model, decoding, precision), output, context.obj["verbose"])
+    reader = (model, decoding, precision, alternatives or 0)
+    return read(inputs, target, options, reader, output, context.obj["verbose"])
 
 
 def job_options(forms: Sequence[Format], several: bool, values: dict[str, Any]) -> "JobOptions":
@@ -144,10 +154,8 @@ def job_options(forms: Sequence[Format], several: bool, values: dict[str, Any]) 
     from hwr.files.documents import parse_pages
     from hwr.recognize.job import JobOptions
 
-    unable = next((form.name for form in forms if not form.marks), None)
-    if values["min_confidence"] is not None and unable:
-        able = ", ".join(name for name, entry in FORMATS.items() if entry.marks)
-        raise UsageError(f"--min-confidence: {unable} cannot mark uncertain words; these formats can: {able}")
+    if values["min_confidence"] is not None:
+        check_formats(forms, "--min-confidence", "marks", "mark uncertain words")
     return JobOptions(
         values["as_lines"],
         any(form.needs_pixels for form in forms),
@@ -173,6 +181,18 @@ def page_options(values: dict[str, Any]) -> "PageOptions":
         "min_line_confidence": values["min_line_confidence"] or 0.0,
     }
     return from_dict(PageOptions, chosen, "options of pages", UsageError)
+
+
+def check_formats(forms: Sequence[Format], option: str, ability: str, does: str) -> None:
+    """Refuse an option that has no effect on one of the formats.
+
+    Raises:
+        UsageError: a format does not have the ability; names those that have it.
+    """
+    unable = next((form.name for form in forms if not getattr(form, ability)), None)
+    if unable:
+        able = ", ".join(name for name, entry in FORMATS.items() if getattr(entry, ability))
+        raise UsageError(f"{option}: {unable} cannot {does}; these formats can: {able}")
 
 
 def find_password(password: str | None, file: Path | None) -> str | None:
@@ -205,17 +225,18 @@ def read(
     inputs: "Inputs",
     target: "Output",
     options: "JobOptions",
-    reader: "tuple[str | None, dict[str, Any], Precision | None]",
+    reader: "tuple[str | None, dict[str, Any], Precision | None, int]",
     output: str | None,
     verbose: bool,
 ) -> Outcome:
-    """Read the inputs with a model and its decoder options, and print what happens."""
+    """Read the inputs with a model, its decoder options, precision and alternatives, and print what happens."""
     from hwr.cli.job_display import Display, say_summary
     from hwr.recognize.job import ReadingJob
     from hwr.recognize.models import DEFAULT_MODEL
     from hwr.recognize.recognizer import Recognizer
 
-    model, decoder, precision = reader[0] or DEFAULT_MODEL, make_decoder_options(reader[1]), reader[2]
+    name, decoding, precision, alternatives = reader
+    model, decoder = name or DEFAULT_MODEL, make_decoder_options(decoding)
     bar = output is not None or (len(inputs.files) > 1 and not sys.stdout.isatty())
     started = time.monotonic()
     with Display(len(inputs.files), bar, verbose) as display:
@@ -223,10 +244,11 @@ def read(
             display.failed(error)
 
         def settings() -> str:
-            return repr((describe_model(model), precision, decoder, options.as_lines, options.given, options.page))
+            kind = (precision, decoder, alternatives)
+            return repr((describe_model(model), *kind, options.as_lines, options.given, options.page))
 
         def recognizer() -> Recognizer:
-            return Recognizer(model, decoder=decoder, precision=precision)
+            return Recognizer(model, decoder=decoder, precision=precision, alternatives=alternatives)
 
         job = ReadingJob(recognizer, target, options, display, settings)
         job.counts.failed += len(inputs.failed)

@@ -140,19 +140,22 @@ def score_lines(log_probs: Sequence[NDArray[np.floating]], spans: Sequence[Seque
 def score_words(
     log_probs: Sequence[NDArray[np.floating]], spans: Sequence[Sequence[LabelSpan]], alphabet: Alphabet
 ) -> list[Numbers]:
-    """Log-probability of each word of each line; see the head of this module. Arguments as in `read_spans`."""
-    blanks = frozenset(label for label, character in enumerate(alphabet.characters, 1) if character.isspace())
+    """Return the log-probability of each word of each line, as this module says. Arguments as in `read_spans`."""
+    spaces = space_labels(alphabet)
     steps: list[NDArray[np.floating]] = []
     texts: list[list[int]] = []
     counts = [0]
     for line, line_spans in zip(log_probs, spans, strict=True):
-        for first, last in find_word_labels(line_spans, blanks):
-            start = line_spans[first].start if line_spans[first].label in blanks else 0
-            stop = line_spans[last].stop if line_spans[last].label in blanks else len(line)
-            steps.append(line[start:stop])
+        for first, last, window in find_windows(line_spans, spaces, len(line)):
+            steps.append(line[window])
             texts.append([span.label for span in line_spans[first : last + 1]])
         counts.append(len(steps))
     return np.split(text_log_probabilities(steps, texts), counts[1:])[:-1]
+
+
+def space_labels(alphabet: Alphabet) -> frozenset[int]:
+    """Return the labels of characters that separate words."""
+    return frozenset(label for label, character in enumerate(alphabet.characters, 1) if character.isspace())
 
 
 def temper(log_probs: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
@@ -164,17 +167,18 @@ def temper(log_probs: NDArray[np.floating], temperature: float) -> NDArray[np.fl
     return normal
 
 
-def find_word_labels(spans: Sequence[LabelSpan], blanks: frozenset[int]) -> Iterator[tuple[int, int]]:
-    """First and last index of each word's labels; a label of `blanks` beside the word is one of them."""
+def find_windows(spans: Sequence[LabelSpan], spaces: frozenset[int], steps: int) -> Iterator[tuple[int, int, slice]]:
+    """Yield the first and last label of each word, a space next to it included, and the time steps that it covers."""
     first = None
-    for index, span in enumerate(spans):
-        if span.label not in blanks:
+    for index, span in enumerate([*spans, None]):
+        if span is not None and span.label not in spaces:
             first = index if first is None else first
         elif first is not None:
-            yield max(0, first - 1), index
+            begin, end = max(0, first - 1), min(index, len(spans) - 1)
+            start = spans[begin].start if spans[begin].label in spaces else 0
+            stop = spans[end].stop if spans[end].label in spaces else steps
+            yield begin, end, slice(start, stop)
             first = None
-    if first is not None:
-        yield max(0, first - 1), len(spans) - 1
 
 
 def correct(log_probabilities: Numbers, curve: Curve) -> Numbers:

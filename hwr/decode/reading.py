@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.lattice import LabelSpan
+from hwr.page.page import Alternative
 from hwr.text import Alphabet, Direction, logical_order
 
 
@@ -40,6 +41,8 @@ class Reading:
         words: for each word of `text.split()` the probability that it is right.
         raw_words: the same before calibration.
         language: code of the language in which the line was read; empty where none was found.
+        alternatives: other readings of the line, the most probable first, where they were asked for.
+        word_alternatives: the same for each word.
     """
 
     text: str
@@ -48,6 +51,8 @@ class Reading:
     words: tuple[float, ...] = ()
     raw_words: tuple[float, ...] = ()
     language: str = ""
+    alternatives: tuple[Alternative, ...] = ()
+    word_alternatives: tuple[tuple[Alternative, ...], ...] = ()
 
 
 def find_characters(

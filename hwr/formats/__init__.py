@@ -58,11 +58,11 @@ FORMATS = {
     entry.name: entry
     for entry in (
         Format("text", ".txt", _open_text, joins=True, headed=True, marks=True),
-        Format("json", ".json", _open_json, joins=True, streams=True, marks=True),
+        Format("json", ".json", _open_json, joins=True, streams=True, marks=True, alternatives=True),
         Format("tsv", ".tsv", _open_tsv, joins=True),
-        Format("hocr", ".hocr", _open_hocr, joins=True, marks=True),
-        Format("alto", ".alto.xml", _open_alto, marks=True),
-        Format("page", ".page.xml", _open_page, marks=True),
+        Format("hocr", ".hocr", _open_hocr, joins=True, marks=True, alternatives=True),
+        Format("alto", ".alto.xml", _open_alto, marks=True, alternatives=True),
+        Format("page", ".page.xml", _open_page, marks=True, alternatives=True),
         Format("pdf", ".pdf", _open_pdf, joins=True, needs_pixels=True, binary=True),
         Format("overlay", ".overlay.png", _open_overlay, needs_pixels=True, binary=True, marks=True),
     )

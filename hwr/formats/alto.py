@@ -135,8 +135,10 @@ class _Tags:
 
 
 def _add_line(block: Element, line: Line, id: str, tags: _Tags, ids: Ids) -> None:
-    baseline = [("BASELINE", _joined(line.baseline))] if len(line.baseline) > 1 else []
-    element = _add_shaped(block, "TextLine", id, line_box(line), line.polygon, tags.line(line), baseline)
+    more = [("BASELINE", _joined(line.baseline))] if len(line.baseline) > 1 else []
+    if line.language:
+        more.append(("LANG", line.language))
+    element = _add_shaped(block, "TextLine", id, line_box(line), line.polygon, tags.line(line), more)
     words = _spelled(line)
     if not words:
         # the whole text in one, as eScriptorium writes it; without a place of its own it is no word
@@ -149,7 +151,10 @@ def _add_line(block: Element, line: Line, id: str, tags: _Tags, ids: Ids) -> Non
             add(element, "SP", [("HPOS", decimal(x)), ("VPOS", decimal(before.box[1])), ("WIDTH", decimal(width))])
         marks = [("TAGREFS", tags.uncertain)] if word.uncertain else []
         place = [("ID", ids.claim(f"{id}_w{number}")), *_place(word.box), ("CONTENT", word.text), *marks]
-        add(element, "String", [*place, ("WC", probability(word.confidence))])
+        string = add(element, "String", [*place, ("WC", probability(word.confidence))])
+        for other in word.alternatives:
+            about = f"confidence {probability(other.confidence)}"
+            add(string, "ALTERNATIVE", [("PURPOSE", about)], text=other.text)
         before = word
 
 

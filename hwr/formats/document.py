@@ -42,6 +42,7 @@ class Format:
         headed: on the terminal, the page's name stands before it when there are several documents.
         streams: what is written of several documents, one after the other, is of the format too.
         marks: uncertain words (`hwr.page.page.mark_uncertain`) are told from the others.
+        alternatives: other readings of words are written.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Format:
     headed: bool = False
     streams: bool = False
     marks: bool = False
+    alternatives: bool = False
 
 
 class TextWriter:

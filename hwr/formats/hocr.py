@@ -4,6 +4,7 @@ Specification: https://kba.github.io/hocr-spec/1.2/. The elements are those that
 `ocr_carea` > `ocr_par` > `ocr_line` > `ocrx_word`. hOCR wants boxes in whole pixels and confidences in per cent.
 """
 
+import math
 from collections.abc import Iterable
 from typing import BinaryIO
 from xml.etree import ElementTree
@@ -15,6 +16,8 @@ from hwr.formats.places import block_box, blocks, font_size, line_box, placed_wo
 from hwr.formats.xml import LINE_TYPE, REGION_TYPE, SOFTWARE, Ids, add, clean, whole_box, whole_points
 from hwr.page.page import Box, Line, Page, Point, Region, Word
 
+MIN_PROBABILITY = 1e-12
+"""Probabilities are at least this where their logarithm is written."""
 CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_poly ocrp_wconf"
 
 
@@ -73,6 +76,8 @@ def _add_block(root: Element, number: str, region: Region | None, lines: list[Li
             f"x_wconf {round(100 * line.confidence)}",
         ]
         kind = _type(line.type, LINE_TYPE)
+        if line.language and line.language != page.language:
+            kind += [("lang", line.language)]
         element = _add(paragraph, "span", "ocr_line", ids.claim(f"line_{number}_{row}"), place, kind)
         for place_in_line, word in enumerate(placed_words(line), start=1):
             _add_word(element, ids.claim(f"word_{number}_{row}_{place_in_line}"), word)
@@ -82,7 +87,18 @@ def _add_word(line: Element, id: str, word: Word) -> None:
     # a second class would hide the word from all who look for the class "ocrx_word" and no other
     mark = [("data-uncertain", "true")] if word.uncertain else []
     place = [_bbox(word.box), f"x_wconf {round(100 * word.confidence)}"]
-    _add(line, "span", "ocrx_word", id, place, mark).text = clean(word.text)
+    element = _add(line, "span", "ocrx_word", id, place, mark)
+    if not word.alternatives:
+        element.text = clean(word.text)
+        return
+    # "alternatives" of the hOCR specification: the chosen text as an insertion, the others as deletions; nlp = -ln p
+    group = add(element, "span", [("class", "alternatives")])
+    for name, text, confidence in (
+        ("ins", word.text, word.confidence),
+        *(("del", other.text, other.confidence) for other in word.alternatives),
+    ):
+        cost = -math.log(max(confidence, MIN_PROBABILITY))
+        add(group, name, [("class", "alt"), ("title", f"nlp {cost:.4g}")]).text = clean(text)
 
 
 def _add(

@@ -34,12 +34,12 @@ def page_object(page: Page) -> dict[str, Any]:
         "regions": [
             {"id": region.id, "type": region.type, "polygon": _pixels(region.polygon)} for region in page.regions
         ],
-        "lines": [_line_object(line) for line in page.lines],
+        "lines": [_line_object(line, page.language) for line in page.lines],
     }
 
 
-def _line_object(line: Line) -> dict[str, Any]:
-    return {
+def _line_object(line: Line, page_language: str) -> dict[str, Any]:
+    data = {
         "id": line.id,
         "region": line.region,
         "type": line.type,
@@ -49,6 +49,16 @@ def _line_object(line: Line) -> dict[str, Any]:
         "polygon": _pixels(line.polygon),
         "words": [_word_object(word) for word in line.words],
     }
+    if line.language != page_language:
+        data["language"] = line.language or None
+    return data | _alternatives(line)
+
+
+def _alternatives(item: Line | Word) -> dict[str, Any]:
+    if not item.alternatives:
+        return {}
+    others = [{"text": other.text, "confidence": _probability(other.confidence)} for other in item.alternatives]
+    return {"alternatives": others}
 
 
 def _word_object(word: Word) -> dict[str, Any]:
@@ -57,7 +67,9 @@ def _word_object(word: Word) -> dict[str, Any]:
         "confidence": _probability(word.confidence),
         "box": [round(value, PIXEL_DIGITS) for value in word.box],
     }
-    return data | {"uncertain": True} if word.uncertain else data
+    if word.uncertain:
+        data["uncertain"] = True
+    return data | _alternatives(word)
 
 
 def _probability(value: float) -> float:

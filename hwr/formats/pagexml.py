@@ -116,14 +116,15 @@ def _add_line(region: Element, line: Line, id: str, index: int, page: Page, ids:
     notes = [_custom("readingOrder", index=index), *_unclear_places(line)]
     if line.type != LINE_TYPE:
         notes.append(_custom("structure", type=line.type))
-    element = add(region, "TextLine", [("id", id), ("custom", " ".join(notes))])
+    spoken = [("primaryLanguage", LANGUAGES[line.language])] if line.language in LANGUAGES else []
+    element = add(region, "TextLine", [("id", id), *spoken, ("custom", " ".join(notes))])
     _add_coords(element, line.polygon, line_box(line), page)
     if len(line.baseline) > 1:
         add(element, "Baseline", [("points", _joined(whole_points(line.baseline, page)))])
     for number, word in enumerate(line.words):
         _add_word(element, word, ids.claim(f"{id}_w{number + 1}"), number, page)
     if line.text:
-        _add_text(element, line.text, line.confidence)
+        _add_texts(element, line)
 
 
 def _add_word(line: Element, word: Word, id: str, index: int, page: Page) -> None:
@@ -132,7 +133,14 @@ def _add_word(line: Element, word: Word, id: str, index: int, page: Page) -> Non
         notes.append(_custom("unclear", offset=0, length=len(word.text)))
     element = add(line, "Word", [("id", id), ("custom", " ".join(notes))])
     _add_coords(element, (), word.box, page)
-    _add_text(element, word.text, word.confidence)
+    _add_texts(element, word)
+
+
+def _add_texts(parent: Element, item: Line | Word) -> None:
+    """The text, and behind it other readings, numbered from 1."""
+    _add_text(parent, item.text, item.confidence, 0 if item.alternatives else None)
+    for index, other in enumerate(item.alternatives, start=1):
+        _add_text(parent, other.text, other.confidence, index)
 
 
 def _add_coords(parent: Element, polygon: Sequence[Point], box: Box, page: Page) -> None:
@@ -142,8 +150,9 @@ def _add_coords(parent: Element, polygon: Sequence[Point], box: Box, page: Page)
     add(parent, "Coords", [("points", _joined(whole_points(corners, page)))])
 
 
-def _add_text(parent: Element, text: str, confidence: float | None) -> None:
-    known = [] if confidence is None else [("conf", probability(confidence))]
+def _add_text(parent: Element, text: str, confidence: float | None, index: int | None = None) -> None:
+    known = [] if index is None else [("index", str(index))]
+    known += [] if confidence is None else [("conf", probability(confidence))]
     add(add(parent, "TextEquiv", known), "Unicode", text=text)
 
 

@@ -23,10 +23,19 @@ class Character:
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """Another reading of a word or a line, and the probability that it is right."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Word:
     """A run of characters between blanks, with the box of its ink.
 
-    `uncertain` where its confidence is below what was asked for; `characters` only of an aligned text.
+    `uncertain` where its confidence is below what was asked for; `characters` only of an aligned text. `alternatives`
+    are other readings, the most probable first, where they were asked for.
     """
 
     text: str
@@ -34,6 +43,7 @@ class Word:
     box: Box
     uncertain: bool = False
     characters: tuple[Character, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,7 @@ class Line:
     polygon: tuple[Point, ...]
     words: tuple[Word, ...] = ()
     language: str = ""
+    alternatives: tuple[Alternative, ...] = ()
     machine_read: bool = field(default=False, compare=False)
 
 

@@ -135,6 +135,10 @@ class Decoder(Protocol):
         """
         ...
 
+    def score(self, line: DecodedLine, labels: Sequence[int], /) -> float:
+        """Return what the decoder adds to the log-probability of a text of the line, which is given as labels."""
+        ...
+
 
 class GreedyDecoder:
     """The best path of each line."""
@@ -144,6 +148,10 @@ class GreedyDecoder:
     def decode(self, log_probs: Sequence[LogProbs], results: int = 1, /) -> list[DecodedLine]:
         """See `Decoder.decode`; a best path has one text."""
         return [DecodedLine(best_path(line)) for line in log_probs]
+
+    def score(self, line: DecodedLine, labels: Sequence[int], /) -> float:
+        """See `Decoder.score`."""
+        return 0.0
 
 
 class BeamDecoder:
@@ -172,6 +180,10 @@ class BeamDecoder:
                 for line_spans, text in zip(spans, texts, strict=True)
             ]
         return decoded
+
+    def score(self, line: DecodedLine, labels: Sequence[int], /) -> float:
+        """See `Decoder.score`."""
+        return self.languages.score(line.language, labels)
 
 
 def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet: Alphabet, model: str) -> Decoder:

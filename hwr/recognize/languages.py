@@ -83,6 +83,11 @@ class Languages:
             self._take_none(document, texts)
         return texts
 
+    def score(self, code: str, labels: Sequence[int]) -> float:
+        """Return what a language adds to a line of labels."""
+        every = (*self.languages, *([self.none] if self.none else []))
+        return score_texts(next(language for language in every if language.code == code), [labels])[0]
+
     def _main(self, document: "_Document", fits: Numbers) -> Language:
         """Return the language of the document."""
         totals = fits.sum(axis=1)
@@ -121,6 +126,14 @@ class Languages:
             texts[place] = FoundText(found, self.none)
 
 
+def score_texts(language: Language, texts: Sequence[Sequence[int]]) -> list[float]:
+    """Return what a language adds to each line of labels."""
+    if language.scorer is None:
+        return [0.0] * len(texts)
+    fast = compiled_scorer(language.scorer)
+    return line_log_probabilities(language.scorer, texts) if fast is None else [fast.score(text) for text in texts]
+
+
 class _Document:
     """Lines with their best paths, and what was searched already."""
 
@@ -132,12 +145,7 @@ class _Document:
 
     def fits(self, language: Language) -> Numbers:
         """Return what the language adds to the best path of each line."""
-        if language.scorer is None:
-            return np.zeros(len(self.paths))
-        fast = compiled_scorer(language.scorer)
-        if fast is not None:
-            return np.array([fast.score(path) for path in self.paths])
-        return np.array(line_log_probabilities(language.scorer, self.paths))
+        return np.array(score_texts(language, self.paths))
 
     def without_language(self) -> Numbers:
         """Return the score of the best path of each line, with what "no language" adds."""

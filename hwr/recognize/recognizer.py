@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.decode.alternatives import share_out, word_alternatives
 from hwr.decode.confidence import find_calibration, read_spans
 from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading, logical_words
@@ -26,11 +28,12 @@ from hwr.line import NormalisedLine, normalise_line, normalise_with_places
 from hwr.page.geometry import LineCut, bounding_box, clip_box, cut_line
 from hwr.page.page import Line, Page, Region, Word
 from hwr.page.shapes import fit_lines, rectangle
-from hwr.recognize.decoder import DecoderOptions, make_decoder
+from hwr.recognize.decoder import DecodedLine, DecoderOptions, make_decoder
 from hwr.recognize.found_lines import COLUMN_BY_COLUMN, LINE_TYPE, REGION_TYPE, PageOptions, PageReader
 from hwr.recognize.models import DEFAULT_MODEL, Precision, load_model
 from hwr.recognize.words import find_words
 from hwr.segment import Layout
+from hwr.text import normalise_text
 
 Decoded = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
 
@@ -63,6 +66,7 @@ class Recognizer:
         threads: int | None = None,
         decoder: DecoderOptions = AS_THE_MODEL_SAYS,
         precision: Precision | None = None,
+        alternatives: int = 0,
     ) -> None:
         """Load a model.
 
@@ -71,6 +75,7 @@ class Recognizer:
             threads: batches that are computed at the same time; the number of available cores if not given.
             decoder: how its output becomes text; as the model file says if not given.
             precision: of the network; see `hwr.recognize.models.load_model`.
+            alternatives: other readings that are given for each line and each word.
 
         Raises:
             InputError, ModelError, UsageError, MissingDependency: see `hwr.recognize.models.load_model` and
@@ -78,6 +83,7 @@ class Recognizer:
         """
         self._runtime = load_model(model, threads, precision)
         self._threads = threads
+        self.alternatives = alternatives
         self.info = self._runtime.info
         self.alphabet = self.info.make_alphabet()
         self.name = self.info.name or Path(model).stem
@@ -159,6 +165,7 @@ class Recognizer:
                 confidence=reading.confidence,
                 words=self._words(reading, normalised, cut, size),
                 language=reading.language,
+                alternatives=reading.alternatives,
             )
             for (line, cut), (reading, normalised) in zip(cuts, self._read([cut.image for _, cut in cuts]), strict=True)
         ]
@@ -184,9 +191,24 @@ class Recognizer:
     def read_normalised(self, lines: Sequence[GreyImage], /) -> list[Reading]:
         """Read lines that are normalised already, ink of shape (`height`, W); the results are in their order."""
         log_probs = self._runtime.log_probs(lines)
-        decoded = self.decoder.decode(log_probs)
+        decoded = self.decoder.decode(log_probs, self.alternatives + 1)
         readings = read_spans(log_probs, [line.spans for line in decoded], self.alphabet, self.calibration)
-        return [replace(reading, language=line.language) for reading, line in zip(readings, decoded, strict=True)]
+        return list(map(self._completed, readings, decoded, log_probs))
+
+    def _completed(self, reading: Reading, line: DecodedLine, log_probs: NDArray[np.float32]) -> Reading:
+        """Add the language, and other readings if they were asked for."""
+        reading = replace(reading, language=line.language)
+        if not self.alternatives:
+            return reading
+        texts = [normalise_text(self.alphabet.decode(text.labels)) for text in line.texts]
+        lines = share_out(texts, [text.score for text in line.texts], reading.confidence)
+        shown = "".join(span.character for span in reading.characters)
+        _, order = logical_words(shown, self.alphabet.direction)
+        confidences = [confidence for _, confidence in sorted(zip(order, reading.words, strict=True))]
+        score = partial(self.decoder.score, line)
+        words = word_alternatives(log_probs, line.spans, self.alphabet, confidences, self.alternatives, score)
+        in_order = tuple(words[place] for place in order)
+        return replace(reading, alternatives=lines[: self.alternatives], word_alternatives=in_order)
 
     def read_line_pages(self, images: Sequence[tuple[str, GreyImage]]) -> list[Page]:
         """Read images of lines and return each as a page of one line; without lines where nothing was read.
@@ -205,7 +227,16 @@ class Recognizer:
             cut = LineCut(grey, (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), np.zeros(width))
             words = self._words(reading, normalised, cut, (width, height))
             line = Line(
-                "l1", "r1", LINE_TYPE, reading.text, reading.confidence, baseline, outline, words, reading.language
+                "l1",
+                "r1",
+                LINE_TYPE,
+                reading.text,
+                reading.confidence,
+                baseline,
+                outline,
+                words,
+                reading.language,
+                reading.alternatives,
             )
             found = bool(reading.text)
             regions = (Region("r1", REGION_TYPE, outline),) if found else ()
@@ -224,9 +255,15 @@ class Recognizer:
         """The words with the boxes of their ink on the page of `size`, width and height."""
         found = find_words(reading.characters, normalised, self.info.stride)
         text, order = logical_words("".join(span.character for span in reading.characters), self.alphabet.direction)
+        others = reading.word_alternatives or ((),) * len(order)
         return tuple(
-            Word(word, confidence, clip_box(bounding_box(cut.page_points(found[place].outline)), size))
-            for word, confidence, place in zip(text.split(), reading.words, order, strict=True)
+            Word(
+                word,
+                confidence,
+                clip_box(bounding_box(cut.page_points(found[place].outline)), size),
+                alternatives=alternatives,
+            )
+            for word, confidence, place, alternatives in zip(text.split(), reading.words, order, others, strict=True)
         )
 
     def decode_lines(self, lines: Sequence[GreyImage]) -> Decoded:

@@ -196,7 +196,7 @@ def test_hostile_models_are_harmless(tmp_path: Path, model: Model, seed: int) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["iam-lines", "french-archives", "italian-15-16", "hooker", "copiste-fr"])
 def test_validation_lines_read_the_same_in_both(shared: Path, name: str) -> None:
-    from hwr.evaluate.lines import find_sets
+    from hwr.evaluate.sets import find_sets
     from hwr.evaluate.tuning import read_network_lines
     from hwr.recognize.decoder import DecoderOptions
     from hwr.recognize.recognizer import Recognizer
