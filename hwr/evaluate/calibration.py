@@ -1,11 +1,11 @@
 """Fit a model's calibration to lines whose truth is known.
 
-The temperature is the one that makes the likelihood of what was right and wrong greatest (Guo et al. 2017, section
-4.2), over words. Where that leaves a calibration error of more than `GOOD_ENOUGH`, a curve is fitted behind
-it (Kull et al. 2017; with the targets of Platt 1999, by Newton's method), for words and for lines.
+The temperature maximises the likelihood of which words are right and which are wrong (Guo et al. 2017, section 4.2).
+Where the calibration error is then still above `GOOD_ENOUGH`, a curve follows (Kull et al. 2017; with the targets of
+Platt 1999, by Newton's method), for words and for lines.
 
-Scores are computed on a grid of temperatures while the lines are read, and interpolated between: so lines need not be
-kept.
+Scores are computed on a grid of temperatures while the lines are read, and interpolated between its points, so that the
+lines need not be kept in memory.
 """
 
 from collections import deque
@@ -40,13 +40,13 @@ Numbers = NDArray[np.float64]
 
 TEMPERATURES: Numbers = np.geomspace(0.5, 3.0, 25)
 GOOD_ENOUGH = 0.03
-"""A calibration error that needs no curve."""
-LEAST = -1e6
-"""Log-probabilities are at least this, so that they can be interpolated."""
+"""Highest calibration error at which no curve is fitted."""
+MIN_LOG_PROBABILITY = -1e6
+"""Lower limit on log-probabilities, so that they can be interpolated."""
 NEWTON_STEPS = 50
 RATIO = (5**0.5 - 1) / 2
 DIGITS = 5
-"""Digits of the numbers that are kept."""
+"""Decimal places of the numbers that are stored."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class ReadScores:
     """A line that was read, with log-probabilities at the temperatures of the grid.
 
     Attributes:
-        set, id, writer, page: whose it is.
-        line: of the whole line, shape (temperatures,).
-        line_right: whether it was read without an edit.
+        set, id, writer, page: where it is from.
+        line: log-probabilities of the whole line, shape (temperatures,).
+        line_right: the line was read without an edit.
         words: shape (words, temperatures).
         words_right: shape (words,).
     """
@@ -88,7 +88,7 @@ def read_scores(
     limit: int | None = None,
     on_line: Callable[[ReadLine], None] | None = None,
 ) -> Iterator[ReadScores]:
-    """Read the lines of a set, at most the first `limit`; lines that do not open go to `on_line` alone.
+    """Read the lines of a set, at most the first `limit`; lines that do not open go only to `on_line`.
 
     Raises:
         DataError: see `hwr.evaluate.lines.read_set`.
@@ -106,7 +106,7 @@ def read_scores(
 
 
 class _GridReader:
-    """Reads lines, and keeps what they score at every temperature until it is taken."""
+    """Reads lines, and keeps their scores at every temperature until they are taken."""
 
     def __init__(self, decoder: LineDecoder) -> None:
         self.decoder = decoder
@@ -128,8 +128,8 @@ class _GridReader:
         whole, words = [], []
         for temperature in TEMPERATURES:
             tempered = [temper(line, float(temperature)) for line in log_probs]
-            whole.append(np.maximum(score_lines(tempered, spans), LEAST))
-            words.append([np.maximum(scores, LEAST) for scores in score_words(tempered, spans, alphabet)])
+            whole.append(np.maximum(score_lines(tempered, spans), MIN_LOG_PROBABILITY))
+            words.append([np.maximum(scores, MIN_LOG_PROBABILITY) for scores in score_words(tempered, spans, alphabet)])
         for index in range(len(log_probs)):
             of_words = np.stack([line_words[index] for line_words in words], axis=1)
             self.scores.append((np.array([values[index] for values in whole]), of_words))
@@ -137,7 +137,7 @@ class _GridReader:
 
 
 def split(lines: Iterable[ReadScores]) -> tuple[list[ReadScores], list[ReadScores]]:
-    """The lines in two halves, each set cut by writer or page (`hwr.evaluate.sets.halves`)."""
+    """Return the lines in two halves, each set split by writer or page (`hwr.evaluate.sets.halves`)."""
     known = list(lines)
     first = set()
     for name in dict.fromkeys(line.set for line in known):
@@ -148,7 +148,7 @@ def split(lines: Iterable[ReadScores]) -> tuple[list[ReadScores], list[ReadScore
 
 
 def confidences(lines: Sequence[ReadScores], calibration: Calibration) -> Confidences:
-    """Confidences of lines under a calibration; its temperature lies within the grid."""
+    """Return the confidences of lines under a calibration; its temperature must be within the grid."""
     words, lines_scores = _at(lines, calibration.temperature)
     return Confidences(
         correct(words, calibration.word),
@@ -173,7 +173,7 @@ class Trust:
 
 
 def measure_in_halves(lines: Sequence[ReadScores]) -> list[Trust]:
-    """Calibration errors of each set and of all, each half of the lines with the calibration of the other half.
+    """Return the calibration errors of each set and of all, each half of the lines with the calibration of the other.
 
     Sets in which no word was read are left out.
 
@@ -214,7 +214,7 @@ def _joined(parts: Sequence[Confidences]) -> Confidences:
 
 
 def _at(lines: Sequence[ReadScores], temperature: float) -> tuple[Numbers, Numbers]:
-    """Log-probabilities of words and lines between two temperatures of the grid, linear in the logarithm."""
+    """Return log-probabilities of words and lines, interpolated linearly in the logarithm of the temperature."""
     words = np.concatenate([line.words for line in lines])
     whole = np.stack([line.line for line in lines])
     grid = np.log(TEMPERATURES)
@@ -225,10 +225,10 @@ def _at(lines: Sequence[ReadScores], temperature: float) -> tuple[Numbers, Numbe
 
 
 def fit(lines: Sequence[ReadScores]) -> Calibration:
-    """The calibration under which what was right and wrong is likeliest.
+    """Return the calibration that makes the observed right and wrong words most likely.
 
     Raises:
-        DataError: there are not both right and wrong words.
+        DataError: all words are right, or all are wrong.
     """
     right = np.concatenate([line.words_right for line in lines]) if lines else np.zeros(0, bool)
     if right.all() or not right.any():
@@ -244,13 +244,13 @@ def fit(lines: Sequence[ReadScores]) -> Calibration:
 
 
 def negative_log_likelihood(log_probabilities: Numbers, right: NDArray[np.bool_]) -> float:
-    """Mean over -log p of what is right and -log(1 - p) of what is wrong."""
+    """Return the mean of -log p over what is right and -log(1 - p) over what is wrong."""
     logits = logit(np.minimum(log_probabilities, 0.0))
     return float(np.logaddexp(0.0, np.where(right, -logits, logits)).mean())
 
 
 def _golden_section(function: Callable[[float], float], low: float, high: float, tolerance: float = 1e-4) -> float:
-    """Where a function with one minimum has it (Kiefer 1953)."""
+    """Return the minimum of a function that has only one (Kiefer 1953)."""
     left, right = high - RATIO * (high - low), low + RATIO * (high - low)
     at_left, at_right = function(left), function(right)
     while high - low > tolerance:
@@ -270,16 +270,16 @@ def _curve_if_needed(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Cu
     if calibration_error(plain, right).equal_width <= GOOD_ENOUGH or right.all() or not right.any():
         return IDENTITY
     low, high, shift = fit_curve(np.minimum(log_probabilities, 0.0), right)
-    # A slope below 0 would turn the order round: then the confidences say nothing, and no curve helps.
+    # A slope below 0 would reverse the order: the confidences then carry no information, and no curve helps.
     if min(low, high) <= 10**-DIGITS:
         return IDENTITY
     return round(low, DIGITS), round(high, DIGITS), round(shift, DIGITS)
 
 
 def fit_curve(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Curve:
-    """The curve under which the outcomes are likeliest.
+    """Return the curve that makes the outcomes most likely.
 
-    Where one of its slopes would fall below 0, both are the same, as in Platt's sigmoid.
+    If one of its slopes would be below 0, both are equal, as in Platt's sigmoid.
     """
     of_right, of_wrong = both(log_probabilities)
     low, high, shift = logistic_regression(np.stack([of_right, -of_wrong], axis=1), right)
@@ -290,9 +290,10 @@ def fit_curve(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Curve:
 
 
 def logistic_regression(features: Numbers, right: NDArray[np.bool_]) -> tuple[float, ...]:
-    """Weights of the features (N, F), and a shift, under which the outcomes are likeliest: Newton, with halved steps.
+    """Return the weights of the features (N, F), and a shift, that make the outcomes most likely.
 
-    The targets are those of Platt (1999), a little inside 0 and 1, so that there always are best weights.
+    Newton's method with halved steps. The targets are those of Platt (1999), slightly inside 0 and 1, so that the best
+    weights are always finite.
     """
     positive = int(right.sum())
     targets = np.where(right, (positive + 1) / (positive + 2), 1 / (len(right) - positive + 2))

@@ -1,10 +1,10 @@
-"""How far confidences can be trusted: calibration error and reject curve.
+"""Quality of confidences: calibration error and reject curve.
 
-Calibration error: confidences are put into bins, and in each the mean confidence is compared with the share that is
-right; the differences are averaged over the bins, by their counts (Guo et al. 2017, "On calibration of modern neural
-networks", equation 3). Bins of equal width are the usual choice; in bins of equal mass none is nearly empty.
+Calibration error: confidences are sorted into bins, and in each the mean confidence is compared with the share that is
+right; the differences are averaged over the bins, weighted by their counts (Guo et al. 2017, "On calibration of modern
+neural networks", equation 3). Bins of equal width are the usual choice; of bins of equal mass, none is nearly empty.
 
-Reject curve: the lines with the lowest confidence are left to a person, and the CER of the rest is measured. Its mean
+Reject curve: a person checks the lines with the lowest confidence, and the CER of the others is measured. Its mean
 over all shares is the area under the risk-coverage curve (Geifman and El-Yaniv 2017, "Selective classification for
 deep neural networks").
 """
@@ -23,7 +23,7 @@ Numbers = NDArray[np.float64]
 
 BINS = 15
 SHARES = tuple(round(1 - 0.05 * number, 2) for number in range(20))
-"""Shares of lines at which the reject curve is stated: 1, 0.95, ..., 0.05."""
+"""Shares of lines at the points of the reject curve: 1, 0.95, ..., 0.05."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class RejectPoint:
 
 @dataclass(frozen=True)
 class ConfidenceFigures:
-    """What confidences of a set are worth.
+    """Quality of the confidences of a set.
 
     Attributes:
         words: words that were read, with a confidence.
@@ -67,14 +67,14 @@ class ConfidenceFigures:
 
 
 class ConfidenceTallies:
-    """Confidences of lines and words with what became of them, in some 20 bytes a word and 40 a line."""
+    """Confidences of lines and words with their outcomes, in about 20 bytes per word and 40 per line."""
 
     def __init__(self) -> None:
         self.words, self.raw_words, self.right = array("d"), array("d"), array("b")
         self.lines, self.edits, self.lengths = array("d"), array("l"), array("l")
 
     def add(self, line: ScoredLine) -> None:
-        """Add a line; its words only where each of them has a confidence."""
+        """Add a line; its words only if each of them has a confidence."""
         self.lines.append(line.confidence)
         self.edits.append(line.characters.edits)
         self.lengths.append(line.characters.reference_length)
@@ -89,7 +89,7 @@ class ConfidenceTallies:
             getattr(self, name).extend(values)
 
     def figures(self) -> ConfidenceFigures:
-        """The figures of all lines; there must be one."""
+        """Return the figures of all lines; there must be at least one."""
         right = np.array(self.right, dtype=bool)
         edits, lengths = np.array(self.edits), np.array(self.lengths)
         lines = np.array(self.lines)
@@ -106,7 +106,7 @@ class ConfidenceTallies:
 
 
 def calibration_error(confidence: Numbers, right: NDArray[np.bool_], bins: int = BINS) -> CalibrationError:
-    """Expected calibration error of confidences (n,), n > 0, with what was right (n,)."""
+    """Return the expected calibration error of confidences (n,), n > 0, given which are right (n,)."""
     place = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(place, weights=confidence - right, minlength=bins)
     order = np.argsort(confidence, kind="stable")
@@ -118,7 +118,7 @@ def calibration_error(confidence: Numbers, right: NDArray[np.bool_], bins: int =
 def reject_curve(
     confidence: Numbers, edits: NDArray[np.int64], lengths: NDArray[np.int64], shares: Sequence[float] = SHARES
 ) -> tuple[RejectPoint, ...]:
-    """CER of the surest lines, at shares of the lines.
+    """Return the CER of the most confident lines, at shares of all lines.
 
     Args:
         confidence, edits, lengths: of each line (n,), n > 0; lengths are those of the truths in characters.
@@ -132,13 +132,13 @@ def reject_curve(
 
 
 def reject_area(confidence: Numbers, edits: NDArray[np.int64], lengths: NDArray[np.int64]) -> float:
-    """Mean CER of the surest 1, 2, ..., n lines; arguments as in `reject_curve`."""
+    """Return the mean CER of the most confident 1, 2, ..., n lines; arguments as in `reject_curve`."""
     return float(_kept_rates(confidence, edits, lengths)[1].mean())
 
 
 def _kept_rates(
     confidence: Numbers, edits: NDArray[np.int64], lengths: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], Numbers]:
-    """Lines from the surest on, and the CER of the first 1, 2, ..., n of them (edits, where they have no character)."""
+    """Return the lines by falling confidence, and the CER of the first 1, 2, ..., n (edits, without characters)."""
     order = np.argsort(-confidence, kind="stable")
     return order, np.cumsum(edits[order]) / np.maximum(1, np.cumsum(lengths[order]))

@@ -1,4 +1,4 @@
-"""Sets of lines -> pooled CER and WER with intervals, for each set and for all of them."""
+"""Sets of lines -> pooled CER and WER with intervals, for each set and for all together."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -26,12 +26,12 @@ from hwr.text import Alphabet
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What to read and how to draw.
+    """Options of an evaluation.
 
     Attributes:
-        limit: read at most the first so many lines of each set.
+        limit: maximum number of lines of each set; the first ones are read.
         columns: names of the Parquet columns.
-        replicates, seed: of the bootstrap; the same counts give the same interval.
+        replicates, seed: of the bootstrap; equal counts give equal intervals.
     """
 
     limit: int | None = None
@@ -42,7 +42,7 @@ class EvaluationOptions:
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured on a set, or on all sets together.
+    """Figures of a set, or of all sets together.
 
     Attributes:
         lines: lines that were read and scored.
@@ -51,7 +51,7 @@ class Figures:
         cer_interval, wer_interval: 95 % intervals; None with fewer than two clusters.
         outside_alphabet: characters of the references that the model cannot write, with their counts.
         seconds: time of decoding, reading and scoring.
-        confidence: what the confidences are worth.
+        confidence: quality of the confidences.
     """
 
     lines: int
@@ -66,7 +66,7 @@ class Figures:
 
     @property
     def lines_per_second(self) -> float:
-        """Lines read and scored in a second."""
+        """Return the lines read and scored per second."""
         return self.lines / self.seconds if self.seconds > 0 else 0.0
 
 
@@ -81,7 +81,7 @@ class SetResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that was measured and all that could not be. `total` pools the lines of `sets`; at least one set is there."""
+    """The sets that were measured, at least one, and those that could not be; `total` pools the lines of `sets`."""
 
     sets: tuple[SetResult, ...]
     total: Figures
@@ -90,13 +90,13 @@ class Evaluation:
 
     @property
     def complete(self) -> bool:
-        """Whether every set and every line could be measured."""
+        """Return whether every set and every line could be measured."""
         return not self.failed and not self.unreadable
 
 
 @dataclass(frozen=True)
 class _Measured:
-    """A set's result with its bootstrapped counts and its confidences, which the total needs."""
+    """A set's result with its bootstrapped counts and its confidences, for the total."""
 
     result: SetResult
     replicates: Totals
@@ -113,7 +113,7 @@ def evaluate(
     """Read all lines of `sets` and measure the reader on them.
 
     Sets that cannot be measured (unusable file, no line that opens, references without any character) are listed in
-    `failed`; the others go on. `on_line` is called with each line as it has been read.
+    `failed`; the others are measured. `on_line` is called with each line after it was read.
 
     Raises:
         DataError: no set could be measured.
@@ -178,12 +178,12 @@ def _measure(
 
 
 def _intervals(replicates: Totals, effective_clusters: float) -> tuple[Interval | None, Interval | None]:
-    """Intervals of CER and WER, or None where a single cluster leaves nothing to vary."""
+    """Return the intervals of CER and WER, or None if a single cluster leaves nothing to vary."""
     return (None, None) if effective_clusters < 2 else rate_intervals(replicates, effective_clusters)
 
 
 def _total(measured: Sequence[_Measured]) -> Figures:
-    """Pooled over all lines. The sets are fixed strata: writers are drawn anew inside each of them."""
+    """Return the figures pooled over all lines. The sets are fixed strata: writers are drawn within each."""
     figures = [item.result.figures for item in measured]
     degrees = [item.result.clusters.effective - 1 for item in measured]
     if any(item.cer_interval is None for item in figures):

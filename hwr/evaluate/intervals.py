@@ -1,8 +1,8 @@
 """Confidence intervals of pooled error rates: a bootstrap over writers, seeded and vectorised.
 
-Lines of one hand resemble each other, so that lines are no independent witnesses of how the next hand will be read.
-Whole clusters of lines are drawn, with replacement: all lines of a writer; all lines of a page where writers are
-unknown or too few; single lines where nothing is known.
+Lines of one writer resemble each other, so they are not independent evidence of how the next writer will be read. Whole
+clusters of lines are drawn with replacement: all lines of a writer; all lines of a page if writers are unknown or too
+few; single lines if nothing is known.
 
 The percentiles are those of the expanded percentile interval (T. C. Hesterberg, What Teachers Should Know About the
 Bootstrap, The American Statistician 69(4), 2015): the plain one is too narrow with few clusters. The number of
@@ -27,15 +27,15 @@ REPLICATES = 2000
 SEED = 0
 LEVEL = 0.95
 MIN_CLUSTERS = 2.0
-"""Writers, or else pages, are the clusters where they are effectively at least so many.
+"""Minimum effective number of writers, or else of pages, for them to be the clusters.
 
-So few are a poor base, but a better one than single lines: simulated with 3 writers, the interval held the true rate
-73 times in 100 by writer, and 37 times by line.
+This few are a poor basis, but a better one than single lines: in simulations with 3 writers, the interval contained the
+true rate 73 times in 100 by writer, and 37 times by line.
 """
 MAX_DRAWN = 10_000
-"""More clusters than that are first added up to so many blocks: a million of them would take a minute and a half."""
-CHUNK_DRAWS = 1_000_000
-"""Most clusters drawn at once: bounds the memory to some tens of MiB."""
+"""Maximum number of clusters that are drawn; more are added up to this many blocks. A million would take 90 s."""
+MAX_DRAWS_AT_ONCE = 1_000_000
+"""Maximum number of clusters drawn at once: limits the memory to a few tens of MiB."""
 
 Interval = tuple[float, float]
 Totals = NDArray[np.int64]
@@ -50,7 +50,7 @@ class Clusters:
         by: "writer", "page" or "line".
         count: number of clusters.
         effective: (sum n)^2 / sum n^2 over the clusters' characters n.
-        unassigned_lines: lines that state no writer (or page) and stand as clusters of their own.
+        unassigned_lines: lines without a writer (or page), each of which is a cluster of its own.
     """
 
     by: str
@@ -60,9 +60,9 @@ class Clusters:
 
 
 class LineTallies:
-    """Counts of each line with its writer and page, in 32 bytes a line.
+    """Counts of each line with its writer and page, in 32 bytes per line.
 
-    Writers and pages are kept as Python's 64-bit hashes, which are never -1: that stands for unknown.
+    Writers and pages are kept as Python's 64-bit hashes, which are never -1; -1 means unknown.
     """
 
     def __init__(self) -> None:
@@ -77,9 +77,9 @@ class LineTallies:
         self.pages.append(-1 if page is None else hash((writer, page)))  # pages of two writers may have one name
 
     def clustered(self) -> tuple[Clusters, Totals]:
-        """The clusters used and the counts of each, (clusters, 4), in the order in which they appear.
+        """Return the clusters and the counts of each, (clusters, 4), in order of appearance.
 
-        By writer where there are effectively `MIN_CLUSTERS` of them, else by page, else by line.
+        They are writers if there are effectively `MIN_CLUSTERS` of them, else pages, else lines.
         """
         lines: NDArray[np.int32] = np.asarray(self.counts, dtype=np.int32).reshape(-1, 4)  # a view: nothing is copied
         for by, keys in (("writer", self.writers), ("page", self.pages)):
@@ -92,7 +92,7 @@ class LineTallies:
 
 
 def _sum_by_key(lines: NDArray[np.int32], keys: NDArray[np.int64]) -> Totals:
-    """Sums of the rows of `lines` that have one key; keys in the order in which they appear, not of the hashes."""
+    """Return the sums of the rows of `lines` that have the same key, in order of appearance and not of the hashes."""
     _, first, positions = np.unique(keys, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
     totals = np.zeros((len(first), 4), dtype=np.int64)
@@ -101,21 +101,21 @@ def _sum_by_key(lines: NDArray[np.int32], keys: NDArray[np.int64]) -> Totals:
 
 
 def effective_number(sizes: NDArray[np.integer[Any]]) -> float:
-    """(sum n)^2 / sum n^2: the number of equal clusters that would be worth as much. 0 when there is nothing."""
+    """Return (sum n)^2 / sum n^2, the number of equal clusters with the same information; 0 if there are none."""
     squares = float(np.square(sizes.astype(np.float64)).sum())
     return float(sizes.sum()) ** 2 / squares if squares else 0.0
 
 
 def bootstrap_totals(totals: Totals, replicates: int = REPLICATES, seed: int = SEED) -> Totals:
-    """Pooled counts of `replicates` sets of clusters, each drawn with replacement from `totals`: (replicates, 4).
+    """Return pooled counts (replicates, 4) of sets of clusters, each drawn with replacement from `totals`.
 
-    The draws depend on `seed` and on the counts: a set gets the same interval alone and beside others, and sets that
-    are added up are not drawn in step.
+    The draws depend on `seed` and on the counts: a set has the same interval alone and together with others, and sets
+    that are added up are drawn independently.
     """
     totals = _fold(totals)
     generator = np.random.default_rng([seed, crc32(totals.tobytes())])
     clusters = len(totals)
-    chunk = max(1, CHUNK_DRAWS // clusters)
+    chunk = max(1, MAX_DRAWS_AT_ONCE // clusters)
     result = np.empty((replicates, 4), dtype=np.int64)
     for start in range(0, replicates, chunk):
         stop = min(start + chunk, replicates)
@@ -126,7 +126,7 @@ def bootstrap_totals(totals: Totals, replicates: int = REPLICATES, seed: int = S
 
 
 def _fold(totals: Totals) -> Totals:
-    """At most `MAX_DRAWN` rows: sums of independent clusters vary together as much as the clusters do."""
+    """Return at most `MAX_DRAWN` rows: sums of independent clusters have the same total variance as the clusters."""
     if len(totals) <= MAX_DRAWN:
         return totals
     blocks = np.zeros((MAX_DRAWN, 4), dtype=np.int64)
@@ -135,7 +135,7 @@ def _fold(totals: Totals) -> Totals:
 
 
 def rate_intervals(replicates: Totals, effective_clusters: float, level: float = LEVEL) -> tuple[Interval, Interval]:
-    """Intervals of CER and WER from bootstrapped totals; see the head of this module.
+    """Return the intervals of CER and WER from bootstrapped totals; see the top of this module.
 
     `effective_clusters` must be above 1.
     """
@@ -150,13 +150,13 @@ def rate_intervals(replicates: Totals, effective_clusters: float, level: float =
 
 
 def expanded_tail(clusters: float, level: float) -> float:
-    """Probability of each tail of the expanded percentile interval: Phi(-sqrt(n / (n - 1)) t(n - 1))."""
+    """Return the probability of each tail of the expanded percentile interval: Phi(-sqrt(n / (n - 1)) t(n - 1))."""
     quantile = student_quantile((1 + level) / 2, clusters - 1)
     return NormalDist().cdf(-sqrt(clusters / (clusters - 1)) * quantile)
 
 
 def student_quantile(probability: float, freedom: float) -> float:
-    """Quantile of Student's t, to 1 % from 2 degrees of freedom on (Abramowitz and Stegun 1964, 26.7.5)."""
+    """Return a quantile of Student's t, to 1 % from 2 degrees of freedom (Abramowitz and Stegun 1964, 26.7.5)."""
     x = NormalDist().inv_cdf(probability)
     polynomials: Sequence[Sequence[float]] = (
         (1 / 4, 1 / 4),

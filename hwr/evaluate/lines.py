@@ -18,15 +18,15 @@ from hwr.store.lines import LineGroup, LineStore, StoredLine
 from hwr.store.normalised import check_normalised
 from hwr.text import Alphabet, normalise_text
 
-BATCH_PIXELS = 64_000_000
-"""Most pixels (bytes) of decoded images that are held at once: 256 lines of a good scan, or a few giant ones."""
+MAX_BATCH_PIXELS = 64_000_000
+"""Maximum number of pixels of decoded images in memory: 256 lines of a good scan, or a few very large ones."""
 
 
 Decoded = tuple[Sequence[NDArray[np.float32]], Sequence[Sequence[LabelSpan]]]
 
 
 class LineReader(Protocol):
-    """What evaluation needs of a recogniser."""
+    """The part of a recognizer that evaluation uses."""
 
     @property
     def height(self) -> int:
@@ -43,11 +43,11 @@ class LineReader(Protocol):
 
 
 class LineDecoder(Protocol):
-    """What calibrating and tuning need of a recogniser."""
+    """The part of a recognizer that calibrating and tuning use."""
 
     @property
     def alphabet(self) -> Alphabet:
-        """The characters that it can write."""
+        """Return the characters that it can write."""
         ...
 
     @property
@@ -66,7 +66,7 @@ class LineDecoder(Protocol):
 
 @dataclass(frozen=True)
 class ScoredLine:
-    """One line of a set with its reading; both texts are those after the text rules.
+    """One line of a set with its reading; both texts follow the text rules.
 
     `word_confidences`, the same before calibration, and `right_words` (`hwr.metrics.right_words`) go with the words of
     the reading.
@@ -88,7 +88,7 @@ class ScoredLine:
 
 @dataclass(frozen=True)
 class UnreadableLines:
-    """Lines without a figure, because they could not be opened: one, or `count` of them in a corrupt part of a file."""
+    """One line that could not be opened, or `count` of them in a corrupt part of a file; they are in no figure."""
 
     set: str
     id: str
@@ -162,7 +162,7 @@ def _read_lines(
         batch.append(line)
         images.append(image)
         pixels += image.size
-        if pixels >= BATCH_PIXELS:
+        if pixels >= MAX_BATCH_PIXELS:
             yield from _score(source, batch, read(images))
             batch, images, pixels = [], [], 0
     if batch:

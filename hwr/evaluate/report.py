@@ -22,12 +22,12 @@ LINE_HEADER = "\t".join(LINE_COLUMNS) + "\n"
 SHOWN_DIGITS = 12
 """Digits of each hash in the printed report; the JSON has all 64."""
 SHOWN_CHARACTERS = 20
-"""Most characters outside the alphabet that the printed report names."""
+"""Maximum number of characters outside the alphabet in the printed report."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What the figures were measured with."""
+    """Model, decoder and options of an evaluation, with their hashes."""
 
     model: str
     decoder: str
@@ -79,7 +79,7 @@ def check_gate(gate: Gate, sets: Sequence[SetResult]) -> list[GateResult]:
 
 
 class WorstLines:
-    """The `count` lines with the most edits; among equals those with the higher rate, then the earlier ones."""
+    """The `count` lines with the most edits; of equal ones those with the higher rate, then the earlier ones."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -87,7 +87,7 @@ class WorstLines:
         self._heap: list[tuple[int, float, int, ScoredLine]] = []
 
     def add(self, line: ReadLine) -> None:
-        """Take note of a line; those without a mistake and those without a reading are never among the worst."""
+        """Consider a line; those without an edit and those without a reading are never among the worst."""
         self._seen += 1
         if isinstance(line, ScoredLine) and line.characters.edits:
             heapq.heappush(self._heap, (line.characters.edits, line.characters.rate, -self._seen, line))
@@ -95,7 +95,7 @@ class WorstLines:
                 heapq.heappop(self._heap)
 
     def lines(self) -> list[ScoredLine]:
-        """The worst first."""
+        """Return the lines, the worst first."""
         return [line for *_, line in sorted(self._heap, key=lambda item: item[:3], reverse=True)]
 
 
@@ -116,7 +116,7 @@ def line_row(line: ReadLine) -> str:
 def as_json(
     evaluation: Evaluation, setting: Setting, gate: Sequence[GateResult], worst: Sequence[ScoredLine]
 ) -> dict[str, Any]:
-    """The report for programs; its keys are listed in docs/evaluation.md and do not change."""
+    """Return the report for programs; its keys are listed in docs/evaluation.md and do not change."""
     return {
         "hwr": __version__,
         "model": setting.model,
@@ -288,7 +288,7 @@ def notes(evaluation: Evaluation, setting: Setting) -> Iterator[str]:
 
 
 def _format_characters(counts: Mapping[str, int]) -> str:
-    """Total and counts, the most frequent first."""
+    """Return the total and the counts, the most frequent first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     shown = ", ".join(f"{character!r} {count:,}" for character, count in ordered[:SHOWN_CHARACTERS])
     more = f", and {len(ordered) - SHOWN_CHARACTERS} others" if len(ordered) > SHOWN_CHARACTERS else ""

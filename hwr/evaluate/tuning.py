@@ -1,7 +1,7 @@
-"""Find the best settings of a beam search for a model: many settings on the same lines, then a choice.
+"""Find the best settings of a beam search for a model: try many on the same lines, then choose.
 
-Every line is read by the network once; the searches run on what it said. The edits of each setting on each line are
-kept, so that a choice on one half of the lines can be judged on the other.
+The network reads every line once, and all searches run on its output. The edits of each setting on each line are kept,
+so that a choice on one half of the lines can be judged on the other.
 """
 
 from collections import deque
@@ -30,9 +30,9 @@ WEIGHTS = (0.35, 0.5, 0.65, 0.8)
 BONUSES = (0.5, 1.0, 1.5, 2.0)
 WIDTHS = (8, 16, 32)
 BLANK_SCALES = (1.0, 0.9, 1.1, 0.8)
-"""Both in the order of preference: a wide beam costs time, scaled blanks are odd."""
-WORTH = 0.005
-"""An earlier value is taken if its CER is relatively higher by no more than this."""
+"""Both in order of preference: a wide beam costs time, and scaled blanks are unusual."""
+MAX_RELATIVE_LOSS = 0.005
+"""An earlier value is taken if its CER is higher by at most this share."""
 LINES_AT_ONCE = 64
 
 MakeDecoder = Callable[[BeamSettings], Decoder]
@@ -40,7 +40,7 @@ MakeDecoder = Callable[[BeamSettings], Decoder]
 
 @dataclass(frozen=True)
 class NetworkLine:
-    """A line of a set and what the network says of it."""
+    """A line of a set with the network's log-probabilities."""
 
     set: str
     id: str
@@ -64,18 +64,18 @@ class Edits:
 
     @property
     def cer(self) -> float:
-        """Pooled over the lines."""
+        """Return the rate pooled over the lines."""
         return float(self.characters.sum() / max(self.character_lengths.sum(), 1))
 
     @property
     def wer(self) -> float:
-        """Pooled over the lines."""
+        """Return the rate pooled over the lines."""
         return float(self.words.sum() / max(self.word_lengths.sum(), 1))
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A setting and what it came to."""
+    """Settings and their edits."""
 
     settings: BeamSettings
     edits: Edits
@@ -88,7 +88,7 @@ def read_network_lines(
     limit: int | None = None,
     on_line: Callable[[ReadLine], None] | None = None,
 ) -> Iterator[NetworkLine]:
-    """Run the network over a set, at most the first `limit` lines; lines that do not open go to `on_line` alone.
+    """Run the network on a set, at most the first `limit` lines; lines that do not open go only to `on_line`.
 
     Raises:
         DataError: see `hwr.evaluate.lines.read_set`.
@@ -102,7 +102,7 @@ def read_network_lines(
 
 
 class _Keeper:
-    """Reads lines, and keeps what the network said until it is taken."""
+    """Reads lines, and keeps the network's output until it is taken."""
 
     def __init__(self, network: LineDecoder) -> None:
         self.network = network
@@ -141,7 +141,7 @@ def measure(lines: Sequence[NetworkLine], decoder: Decoder, alphabet: Alphabet) 
 
 
 def by_set(lines: Sequence[NetworkLine]) -> dict[str, NDArray[np.int64]]:
-    """The places of the lines of each set, in the order in which the sets come."""
+    """Return the indices of the lines of each set, in the order of the sets."""
     names = np.array([line.set for line in lines])
     return {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
 
@@ -157,9 +157,9 @@ def half_places(lines: Sequence[NetworkLine]) -> tuple[NDArray[np.int64], NDArra
 
 
 def objective(trial: Edits, greedy: Edits, sets: Sequence[NDArray[np.integer]]) -> float:
-    """Mean over the sets of the CER against that of the greedy decoder: every set counts the same, below 1 is better.
+    """Return the CER relative to the greedy decoder, as a mean over the sets; lower is better.
 
-    Sets that the greedy decoder reads without an edit count as 1 and the CER.
+    For a set that the greedy decoder reads without an edit, the ratio is 1 plus the CER.
     """
     ratios = []
     for places in sets:
@@ -174,7 +174,7 @@ def best(
     lines: Sequence[NetworkLine],
     places: NDArray[np.integer] | None = None,
 ) -> Trial:
-    """The trial with the lowest objective on the lines at `places` (on all, if none are given)."""
+    """Return the trial with the lowest objective on the lines at `places`, or on all lines."""
     chosen = np.arange(len(lines)) if places is None else places
     sets = [np.intersect1d(members, chosen) for members in by_set(lines).values()]
     sets = [members for members in sets if len(members)]
@@ -183,13 +183,13 @@ def best(
 
 @dataclass(frozen=True)
 class Tuning:
-    """All that was tried.
+    """All trials of a search for settings.
 
     Attributes:
         greedy: edits of the best path.
         surface: trials of language-model weights and insertion bonuses.
         others: trials of beam widths and blank scales at the best of these.
-        chosen: the settings that were best on all lines.
+        chosen: the best settings on all lines.
     """
 
     lines: tuple[NetworkLine, ...]
@@ -209,12 +209,12 @@ def tune(
     bonuses: Sequence[float] = BONUSES,
     on_trial: Callable[[Trial, float], None] = lambda trial, value: None,
 ) -> Tuning:
-    """Try all weights with all bonuses, then widths and blank scales at the best of them.
+    """Try all weights with all bonuses, then widths and blank scales with the best of them.
 
     Args:
-        start: its language models and the other settings that are not tried.
-        make: a decoder with these settings.
-        on_trial: is told each trial with its objective.
+        start: the language models, and the settings that are not varied.
+        make: returns a decoder with these settings.
+        on_trial: is called with each trial and its objective.
     """
     greedy = measure(lines, GreedyDecoder(), alphabet)
     sets = list(by_set(lines).values())
@@ -231,7 +231,7 @@ def tune(
         present = getattr(chosen.settings, name)
         tried = [chosen if value == present else attempt(_changed(chosen.settings, name, value)) for value in values]
         others.extend(trial for trial in tried if trial is not chosen)
-        bound = min(objective(trial.edits, greedy, sets) for trial in tried) * (1 + WORTH)
+        bound = min(objective(trial.edits, greedy, sets) for trial in tried) * (1 + MAX_RELATIVE_LOSS)
         chosen = next(trial for trial in tried if objective(trial.edits, greedy, sets) <= bound)
     return Tuning(tuple(lines), greedy, tuple(surface), tuple(others), chosen)
 
@@ -243,7 +243,7 @@ def _changed(settings: BeamSettings, name: str, value: float) -> BeamSettings:
 
 @dataclass(frozen=True)
 class Judged:
-    """A set as it is read with settings that were chosen on lines of other writers."""
+    """A set read with settings that were chosen on lines of other writers."""
 
     name: str
     lines: int
@@ -252,10 +252,10 @@ class Judged:
 
 
 def judge_in_halves(tuning: Tuning) -> tuple[list[Judged], list[BeamSettings]]:
-    """What the beam search is worth on lines that it was not tuned on: each half with the best setting of the other.
+    """Measure the beam search on lines that it was not tuned on: each half with the best settings of the other.
 
     Returns:
-        The sets, both halves pooled, and the settings that were chosen on the first and on the second half.
+        The sets, with both halves pooled, and the settings that were chosen on the first and on the second half.
     """
     halves = half_places(tuning.lines)
     trials = [*tuning.surface, *tuning.others]

@@ -91,7 +91,7 @@ def test_limit_reads_the_first_lines_only(tmp_path: Path) -> None:
 
 
 def test_images_are_held_up_to_a_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines_module, "BATCH_PIXELS", 1000)
+    monkeypatch.setattr(lines_module, "MAX_BATCH_PIXELS", 1000)
     reader = NumberReader()
     evaluation, seen = run(reader, reader.store(tmp_path / "set", random_pairs(50)))
     # An image has 120 pixels: the ninth fills the budget.

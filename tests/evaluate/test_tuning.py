@@ -17,8 +17,8 @@ from hwr.evaluate.sets import EvaluationSet
 from hwr.evaluate.tuning import (
     BLANK_SCALES,
     LINES_AT_ONCE,
+    MAX_RELATIVE_LOSS,
     WIDTHS,
-    WORTH,
     Edits,
     NetworkLine,
     Trial,
@@ -244,7 +244,7 @@ def test_a_single_line_is_read_with_what_was_chosen_on_it() -> None:
 # ---- tuning
 
 LONG = 1_000
-"""Characters of a line on which a relative difference of less than WORTH can be seen."""
+"""Characters of a line on which a relative difference of less than MAX_RELATIVE_LOSS can be seen."""
 
 
 @dataclass
@@ -309,7 +309,7 @@ def test_all_weights_are_tried_with_all_bonuses_and_nothing_twice() -> None:
     ],
 )
 def test_a_wider_beam_must_be_worth_it(by_width: dict[int, int], chosen: int) -> None:
-    assert WORTH == 0.005  # of 400: 2
+    assert MAX_RELATIVE_LOSS == 0.005  # of 400: 2
     found, _ = tuned(lambda s: by_width[s.width])
     assert found.chosen.settings.width == chosen
     assert found.chosen.edits.characters.tolist() == [by_width[chosen]]
@@ -340,7 +340,7 @@ class FakeNetwork:
 
 def test_lines_come_with_what_the_network_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line cannot be opened; the others keep their own log-probabilities, over several batches."""
-    monkeypatch.setattr("hwr.evaluate.lines.BATCH_PIXELS", 300)
+    monkeypatch.setattr("hwr.evaluate.lines.MAX_BATCH_PIXELS", 300)
     pairs = [("ab", "ab"), ("  a   b ", "ab"), ("c", "cd"), ("d", "a"), ("e", "e"), ("f", "h")]
     reader = NumberReader()
     stored = reader.lines(pairs, writers=[f"w{n}" for n in range(6)], pages=[None, *"abcde"])
