@@ -1,26 +1,21 @@
-"""How fast the beam search is, what its pruning changes, and how it stands against fast-ctc-decode and flashlight.
+"""Speed of the beam search next to fast-ctc-decode and flashlight-text, and the effect of its pruning.
 
     python -m benchmarks.decoding_speed DATA... [-m MODEL] [--lines 64] [--steps 200] [--runs 5]
-    python -m benchmarks.decoding_speed DATA... --pruning [--text TEXT]      what pruning changes
-    python -m benchmarks.decoding_speed DATA... --profile                    where the time goes
+    python -m benchmarks.decoding_speed DATA... --pruning
 
-DATA are line stores (their `val` split) or Parquet files; those that are missing are left out. The model reads them
-once. Of its outputs the `--lines` that are nearest to `--steps` time steps long are timed: every decoder on one line
-after the other, and ours also on 16 together; in turns, so that other work on the machine slows all alike, and the
-medians are printed. Memory is by how much a decoder raises the peak of a process of its own (Linux). All beams are 16
-wide.
+DATA are line stores (their `val` split) or Parquet files; missing ones are skipped. The model reads them once. The
+`--lines` outputs that are nearest to `--steps` time steps long are decoded by all decoders in turn, so that other work
+on the machine slows all alike. Printed are medians of CPU time. Memory is by how much a decoder raises the peak of its
+own process (Linux). Without a compiled search the benchmark refuses to run.
 
-fast-ctc-decode has no language model, and its own pruning: labels below 0.1 % are not tried. flashlight runs without a
-language model too, adds up the paths of a text as ours does, drops hypotheses 50 below the best, and tries all labels
-or the 8 likeliest of each time step. Ours is timed with the shipped English
-language model as well, whose table of states is empty at the start of each run.
+fast-ctc-decode has no language model and its own pruning: labels below 0.1 % are not tried. flashlight runs without a
+language model, adds up the paths of a text as ours does, drops hypotheses 50 below the best, and tries all labels or
+the 8 most probable ones of each time step.
 """
 
 import argparse
-import cProfile
 import itertools
 import multiprocessing
-import pstats
 import statistics
 import time
 from collections.abc import Callable
@@ -30,10 +25,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.decode import numpy_search
 from hwr.decode.beam import BeamSettings, Scorer, beam_search
-from hwr.decode.lattice import greedy_text
+from hwr.decode.compiled import load_library
+from hwr.decode.lexicon import LexiconScorer, make_lexicon
 from hwr.files.images import decode_image
-from hwr.files.texts import read_text
 from hwr.line import normalise_line
 from hwr.lm.model import Model
 from hwr.lm.scorer import NgramScorer
@@ -48,45 +44,7 @@ Decoder = Callable[[list[Line]], object]
 
 WIDTH = 16
 TOGETHER = 16
-
-
-class Trigrams:
-    """A stand-in for a language model: scores for every three labels (C, C, C); the state holds the last two labels."""
-
-    start = 0
-
-    def __init__(self, table: NDArray[np.float32]) -> None:
-        self.classes = len(table)
-        self.table = table.ravel()
-
-    def scores(self, states: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-        return self.table.take(states[:, None] * self.classes + labels).astype(np.float64)
-
-    def advance(self, states: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        return states % self.classes * self.classes + labels
-
-    def finish(self, states: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.zeros(len(states))
-
-
-def random_trigrams(classes: int) -> Trigrams:
-    """Random scores."""
-    return Trigrams(np.random.default_rng(0).normal(-1.5, 1.0, (classes,) * 3).astype(np.float32))
-
-
-def count_trigrams(alphabet: Alphabet, path: Path, weight: float = 0.4) -> Trigrams:
-    """Scores from a text, smoothed as by Witten and Bell (1991) and weighted as suits the shipped models."""
-    labels = np.zeros(0x110000, np.int64)
-    labels[[ord(character) for character in alphabet.characters]] = np.arange(1, alphabet.classes)
-    text = labels[np.frombuffer(read_text(path).decode().encode("utf-32-le"), np.uint32)]
-    text = text[text > 0]
-    keys = (text[:-2] * alphabet.classes + text[1:-1]) * alphabet.classes + text[2:]
-    counts = np.bincount(keys, minlength=alphabet.classes**3).reshape((alphabet.classes,) * 3).astype(np.float32)
-    smoothed = np.full(alphabet.classes, 1 / alphabet.classes, np.float32)
-    for level in (counts.sum(axis=(0, 1)), counts.sum(axis=0), counts):
-        kinds = (level > 0).sum(axis=-1, keepdims=True) + 1
-        smoothed = (level + kinds * smoothed) / (level.sum(axis=-1, keepdims=True) + kinds)
-    return Trigrams(weight * np.log(smoothed))
+PRUNING = ("certain_blank", "min_probability", "max_labels", "blank_scale")
 
 
 def read_outputs(path: Path, model: str, limit: int | None) -> tuple[Alphabet, list[str], list[Line]]:
@@ -97,18 +55,33 @@ def read_outputs(path: Path, model: str, limit: int | None) -> tuple[Alphabet, l
     return runtime.info.make_alphabet(), [line.text for line in stored], runtime.log_probs(inks)
 
 
-def ours(together: int, scorer: Scorer | None, lines: list[Line]) -> object:
-    """Our search, `together` lines at a time."""
-    options = BeamSettings(width=WIDTH)
-    return [beam_search(lines[at : at + together], options, scorer) for at in range(0, len(lines), together)]
+def ours(
+    lines: list[Line], scorer: Scorer | None = None, width: int = WIDTH, results: int = 1, together: int = 1
+) -> object:
+    """Our search, `together` lines at a time, as it is called by a reader."""
+    settings = BeamSettings(width=width)
+    return [beam_search(lines[at : at + together], settings, scorer, results) for at in range(0, len(lines), together)]
 
 
-def with_model(together: int, width: int, alphabet: Alphabet, lines: list[Line]) -> object:
-    """Our search with the shipped English language model, whose table of states is empty at the start."""
+def in_numpy(lines: list[Line], scorer: Scorer | None = None, width: int = WIDTH, together: int = TOGETHER) -> object:
+    """Our search without its library."""
+    settings = BeamSettings(width=width)
+    pruning = {name: getattr(settings, name) for name in PRUNING} | {"width": width, "results": 1}
+    return [numpy_search.search(lines[at : at + together], scorer, **pruning) for at in range(0, len(lines), together)]
+
+
+def language_scorer(alphabet: Alphabet) -> NgramScorer:
+    """The shipped English language model with the weight and bonus of the shipped models."""
     model = language_model()
-    scorer = NgramScorer(model, token_rules(model.symbols, alphabet), weight=0.65, insertion_bonus=1.5)
-    options = BeamSettings(width=width)
-    return [beam_search(lines[at : at + together], options, scorer) for at in range(0, len(lines), together)]
+    return NgramScorer(model, token_rules(model.symbols, alphabet), weight=0.65, insertion_bonus=2.0)
+
+
+def word_scorer(alphabet: Alphabet) -> LexiconScorer:
+    """The same with a lexicon of 50,000 made words of the alphabet's small letters."""
+    random = np.random.default_rng(0)
+    letters = [character for character in alphabet.characters if character.islower()]
+    words = {"".join(random.choice(letters, length)) for length in random.integers(2, 12, 50_000)}
+    return LexiconScorer(make_lexicon(words, alphabet), alphabet, language_scorer(alphabet))
 
 
 @cache
@@ -144,13 +117,20 @@ def flashlight(labels: int | None, lines: list[Line]) -> object:
 
 
 def decoders(alphabet: Alphabet) -> dict[str, Decoder]:
-    """All that are timed; the first is the one that others are compared with."""
+    """Return all that are timed; the first is the one that others are compared with."""
     return {
-        f"ours, {TOGETHER} together": partial(ours, TOGETHER, None),
-        "ours, alone": partial(ours, 1, None),
-        f"language model, {TOGETHER} together": partial(with_model, TOGETHER, WIDTH, alphabet),
-        "language model, alone": partial(with_model, 1, WIDTH, alphabet),
-        f"language model, beam {2 * WIDTH}, {TOGETHER} together": partial(with_model, TOGETHER, 2 * WIDTH, alphabet),
+        "ours": ours,
+        "ours, language model": partial(ours, scorer=language_scorer(alphabet)),
+        "ours, language model, beam 32": partial(ours, scorer=language_scorer(alphabet), width=32),
+        "ours, language model, lexicon, beam 32, 5 best": partial(
+            ours, scorer=word_scorer(alphabet), width=32, results=5
+        ),
+        "NumPy, language model, beam 32, alone": partial(
+            in_numpy, scorer=language_scorer(alphabet), width=32, together=1
+        ),
+        f"NumPy, language model, beam 32, {TOGETHER} together": partial(
+            in_numpy, scorer=language_scorer(alphabet), width=32
+        ),
         "fast-ctc-decode": fast_ctc_decode,
         "flashlight, all labels": partial(flashlight, None),
         "flashlight, 8 labels a step": partial(flashlight, 8),
@@ -186,16 +166,16 @@ def print_speed(alphabet: Alphabet, lines: list[Line], runs: int) -> None:
     seconds: dict[str, list[float]] = {name: [] for name in every}
     for _ in range(runs + 1):
         for name, decode in every.items():
-            start = time.perf_counter()
+            start = time.process_time()
             decode(lines)
-            seconds[name].append(time.perf_counter() - start)
-    print(f"{'':40} {'ms a line':>10} {'ratio':>7} {'least':>7} {'memory':>10}")
+            seconds[name].append(time.process_time() - start)
+    print(f"{'':48} {'CPU ms a line':>10} {'ratio':>7} {'least':>7} {'memory':>10}")
     first = None
     for name, taken in seconds.items():
         median, least = (1000 * value / len(lines) for value in (statistics.median(taken[1:]), min(taken[1:])))
         first = first or median
         print(
-            f"{name:40} {median:10.2f} {median / first:7.2f} {least:7.2f} {memory_of(name, alphabet, lines):6.1f} MiB"
+            f"{name:48} {median:10.2f} {median / first:7.2f} {least:7.2f} {memory_of(name, alphabet, lines):6.1f} MiB"
         )
 
 
@@ -203,12 +183,12 @@ def decode_all(lines: list[Line], options: BeamSettings, scorer: Scorer | None) 
     """The best text of each line as labels, and milliseconds a line; lines of like length are searched together."""
     order = sorted(range(len(lines)), key=lambda index: len(lines[index]))
     texts: list[tuple[int, ...]] = [()] * len(lines)
-    start = time.perf_counter()
+    start = time.process_time()
     for at in range(0, len(order), TOGETHER):
         chosen = order[at : at + TOGETHER]
         for index, found in zip(chosen, beam_search([lines[i] for i in chosen], options, scorer), strict=True):
             texts[index] = found[0].labels
-    return texts, 1000 * (time.perf_counter() - start) / len(lines)
+    return texts, 1000 * (time.process_time() - start) / len(lines)
 
 
 def cer(texts: list[str], found: list[str]) -> float:
@@ -216,14 +196,11 @@ def cer(texts: list[str], found: list[str]) -> float:
     return sum((character_errors(*pair) for pair in zip(texts, found, strict=True)), ErrorCounts()).rate
 
 
-def print_pruning(trigrams: Scorer, alphabet: Alphabet, texts: list[str], lines: list[Line]) -> None:
-    """How many texts differ from those without pruning, CER and time, by the options that prune."""
-    greedy = [greedy_text(line, alphabet) for line in lines]
-    print(f"{len(lines)} lines; CER of the best path {cer(texts, greedy):.2%}")
-    print(f"{'scorer':8} {'blank':>6} {'least':>6} {'labels':>6} {'changed':>8} {'CER':>7} {'ms a line':>10}")
-    settings = [(2.0, 0.0, alphabet.classes), *itertools.product((0.99, 0.999, 2.0), (1e-2, 1e-3, 1e-4), (16,))]
-    settings += [(0.999, 1e-3, labels) for labels in (8, alphabet.classes)]
-    for scorer in (None, trigrams):
+def print_pruning(alphabet: Alphabet, texts: list[str], lines: list[Line]) -> None:
+    """Lines that read otherwise than without pruning, CER and time, without and with the language model."""
+    settings = [(2.0, 0.0, lines[0].shape[1]), (0.999, 1e-3, 16), (0.99, 1e-2, 16)]
+    print(f"{'model':8} {'blank':>6} {'least':>6} {'labels':>6} {'changed':>8} {'CER':>7} {'ms':>10}")
+    for scorer in (None, language_scorer(alphabet)):
         reference = None
         for blank, least, labels in settings:
             pruned = BeamSettings(width=WIDTH, certain_blank=blank, min_probability=least, max_labels=labels)
@@ -231,16 +208,8 @@ def print_pruning(trigrams: Scorer, alphabet: Alphabet, texts: list[str], lines:
             reference = reference or found
             changed = sum(a != b for a, b in zip(reference, found, strict=True))
             rate = cer(texts, [alphabet.decode(text) for text in found])
-            name = "trigrams" if scorer else "none"
+            name = "none" if scorer is None else "en"
             print(f"{name:8} {blank:6} {least:6} {labels:6} {changed:8} {rate:7.2%} {taken:10.2f}", flush=True)
-
-
-def print_profile(alphabet: Alphabet, lines: list[Line]) -> None:
-    """The functions that take longest, with the language model, 16 lines together."""
-    with_model(TOGETHER, WIDTH, alphabet, lines[:1])  # the file is mapped, its suffixes are found
-    profile = cProfile.Profile()
-    profile.runcall(with_model, TOGETHER, WIDTH, alphabet, lines)
-    pstats.Stats(profile).strip_dirs().sort_stats("tottime").print_stats(20)
 
 
 def main() -> None:
@@ -253,9 +222,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--pruning", action="store_true")
-    parser.add_argument("--text", type=Path, help="text for the stand-in of --pruning; random scores without")
-    parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
+    if load_library() is None:
+        parser.error("the compiled search is not there (hwr -v says why); times of NumPy would not be those of hwr")
     for path in arguments.data:
         if not path.exists():
             print(f"{path}: not there, left out")
@@ -263,14 +232,10 @@ def main() -> None:
         alphabet, texts, outputs = read_outputs(path, arguments.model, arguments.limit)
         print(f"\n{path.name}, model {arguments.model}")
         if arguments.pruning:
-            trigrams = count_trigrams(alphabet, arguments.text) if arguments.text else random_trigrams(alphabet.classes)
-            print_pruning(trigrams, alphabet, texts, outputs)
+            print_pruning(alphabet, texts, outputs)
             continue
         nearest = sorted(outputs, key=lambda line: abs(len(line) - arguments.steps))[: arguments.lines]
-        if arguments.profile:
-            print_profile(alphabet, nearest)
-        else:
-            print_speed(alphabet, nearest, arguments.runs)
+        print_speed(alphabet, nearest, arguments.runs)
 
 
 if __name__ == "__main__":

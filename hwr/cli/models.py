@@ -11,6 +11,8 @@ from hwr.cli.terminal import say, show
 if TYPE_CHECKING:
     from hwr.recognize.models import InstalledModel
 
+COMPILED, NUMPY = "compiled", "NumPy"
+
 
 @click.command(
     "models",
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object per model.")
 def command(as_json: bool) -> None:
     """List the models that are installed: size, licence, alphabet, parameters, error rate on each validation set."""
-    from hwr.recognize.models import DEFAULT_MODEL, installed_models, models_folder
+    from hwr.recognize.models import DEFAULT_MODEL, installed_models, language_model_names, models_folder
 
     models = installed_models()
     if as_json:
@@ -32,8 +34,18 @@ def command(as_json: bool) -> None:
         return
     if not models:
         say(f"no models in {models_folder()}")
+        return
     for model in models:
         show(as_text(describe(model, DEFAULT_MODEL)))
+    show(f"language models: {', '.join(language_model_names()) or 'none'}")
+    show(f"beam search: {search_name()}" + ("" if search_name() == COMPILED else ", which is slower (hwr -v says why)"))
+
+
+def search_name() -> str:
+    """Return which beam search runs."""
+    from hwr.decode.compiled import load_library
+
+    return NUMPY if load_library() is None else COMPILED
 
 
 def describe(model: "InstalledModel", default: str) -> dict[str, Any]:
@@ -48,6 +60,7 @@ def describe(model: "InstalledModel", default: str) -> dict[str, Any]:
         "cer": {name: facts.get("cer") for name, facts in sorted(model.info.validation.items())},
         "onnx": model.files.graph is not None,
         "file": str(model.files.safetensors),
+        "search": search_name(),
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 from tiny_model import ALPHABET, write_tiny_model
 
 from hwr import cli
+from hwr.decode import compiled
 from hwr.recognize import models
 
 
@@ -33,6 +34,9 @@ def test_as_text(shipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert "licence   CC0" in out and f"{len(ALPHABET)} characters" in out
     assert "drawn 0.2500" in out and "6 parameters" in out
     assert out.count("no ONNX graph yet") == 1
+    monkeypatch.setattr(compiled, "load_library", lambda: None)
+    assert run(monkeypatch) == 0
+    assert "beam search: NumPy, which is slower" in capsys.readouterr().out
 
 
 def test_as_json(shipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,6 +52,7 @@ def test_as_json(shipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         "cer": {"drawn": 0.25},
         "onnx": True,
         "file": str(shipped / "small.safetensors"),
+        "search": "compiled" if compiled.load_library() else "NumPy",
     }
     assert (bare["name"], bare["default"], bare["onnx"]) == ("bare", False, False)
 
