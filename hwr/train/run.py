@@ -17,6 +17,15 @@ from hwr.model.info import ModelInfo
 from hwr.model.network import count_parameters
 from hwr.train.batches import PoolBuilder
 from hwr.train.datasets import open_run_data, training_texts, with_cache, with_held_out
+from hwr.train.decoding import (
+    Reading,
+    ReadLines,
+    describe_decoder,
+    inherited_decoder,
+    measure,
+    read_lines,
+    tune_decoder,
+)
 from hwr.train.device import choose_device, hardware
 from hwr.train.folder import BEST, CACHE, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder, Saver, restore
 from hwr.train.loading import describe_counts, load_batches
@@ -100,10 +109,11 @@ class Run:
         network, self.alphabet = self.start.network, self.start.alphabet
         self.data = open_run_data(recipe, network.height, self.alphabet, reporter.message)
         self.trainer = Trainer(network, recipe, self.device, processes, reporter.message)
+        self.decoder, self._decoder_message = inherited_decoder(self.start.base, self.alphabet)
         self._losses: deque[float] = deque(maxlen=100)
         self._speed: deque[StepReport] = deque(maxlen=100)
         self._logged = 0.0
-        self._before: float | None = None
+        self._before: Reading | None = None
         self._told_passed_over = False
 
     @property
@@ -157,8 +167,8 @@ class Run:
             f"{len(self.data.training)} training sets, {len(self.data.validation)} validation sets"
             + (f"; resuming at step {progress.step}, {progress.lines:,} lines seen" if progress.step else "")
         )
-        if self.start.message:
-            self.reporter.message(self.start.message)
+        for message in filter(None, (self.start.message, self._decoder_message)):
+            self.reporter.message(message)
         if not self.data.validation:
             self.reporter.message(f"no validation data: no CER is measured, and {LAST} is the model; --val adds some")
 
@@ -193,18 +203,30 @@ class Run:
         if self.start.base and self.data.validation and not progress.step:
             self.reporter.message("before training:")
             self.validate(0)
-            self._before = progress.best
+            if self.processes.first:
+                self._before = measure(self._read_for_decoding(), self.decoder, self.alphabet)
             read = max((figures["lines"] for figures in progress.validation.values()), default=0)
             if self.processes.of_first(read) > self.recipe.validation_lines:
                 progress.best = float("inf")  # what follows is measured on fewer lines
 
-    def _compare_with_start(self) -> None:
-        after = self.progress.best
-        if self._before is not None:
-            self.reporter.message(
-                f"mean CER {self._before:.4f} before training, {after:.4f} after"
-                + ("" if after < self._before else ": nothing was gained; keep the old model, or add lines")
-            )
+    def _read_for_decoding(self) -> ReadLines:
+        return read_lines(self.trainer.average, self.data.validation, self.device.autocast())
+
+    def _settle_decoder(self) -> None:
+        """Tune the inherited decoder, and compare what `hwr recognize` reads with the model before and after."""
+        if self._before is None:
+            return
+        lines = self._read_for_decoding()
+        tuned = tune_decoder(lines, self.decoder, self.alphabet)
+        if tuned != self.decoder:
+            self.decoder = tuned
+            self.files.save_model(BEST, self.trainer.average.state_dict(), self.info())
+            self.reporter.message(f"decoder tuned on {len(lines.truths)} lines: {describe_decoder(tuned)}")
+        after = measure(lines, self.decoder, self.alphabet)
+        self.reporter.message(
+            f"as `hwr recognize` reads {after.lines} validation lines: {self._before} before training, {after} after"
+            + ("" if after.cer < self._before.cer else ": nothing was gained; keep the old model, or add lines")
+        )
 
     def after_step(self, report: StepReport) -> None:
         """Log, validate and save when it is time."""
@@ -333,7 +355,7 @@ class Run:
             # From here on, only figures on all lines compare with each other.
             self.progress.best = float("inf")
             self.validate(0)
-            self._compare_with_start()
+            self._settle_decoder()
         self.save()
         event = {"event": "end" if finished else "stopped", "passed_over": self.progress.passed_over}
         self.files.log(event | self.figures())
@@ -368,11 +390,13 @@ class Run:
             normalisation=NORMALISATION.name,
             normalisation_version=NORMALISATION.version,
             stride=network.stride,
+            text_direction=self.alphabet.direction,
             name=recipe.name,
             # What a model learned before stays in it, with the bounds on its use.
             licence=recipe.licence or (base.licence if base else ""),
             trained_on=(base.trained_on if base else {}) | self._trained_on(),
             validation=progress.validation,
+            decoder=self.decoder,
             training={
                 "command": self.command,
                 "seed": recipe.seed,

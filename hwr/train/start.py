@@ -84,7 +84,7 @@ class Growth:
 def extend(old: Alphabet, wanted: Alphabet) -> Growth:
     """Keep all of `old`, with their labels, and append the new characters of `wanted`."""
     new = "".join(character for character in wanted.characters if character not in old.characters)
-    return _growth(old, Alphabet(old.characters + new))
+    return _growth(old, Alphabet(old.characters + new, old.direction))
 
 
 def replace(old: Alphabet, wanted: Alphabet) -> Growth:
@@ -243,8 +243,9 @@ def _from_model(recipe: Recipe, texts_of_height: TextsOfHeight) -> InitialModel:
     if recipe.alphabet == "keep":
         _refuse_unknown_characters(recipe, old, texts)
         return InitialModel(network, old, info.spec, info)
-    counts = Counter(character for text in texts for character in normalise_text(text))
-    wanted = Alphabet("".join(sorted(counts)))
+    known = [normalise_text(text) for text in texts]
+    counts = Counter(character for text in known for character in text)
+    wanted = Alphabet.of(known)
     if not wanted.characters:
         raise DataError("the training data contain no text")
     growth = extend(old, wanted) if recipe.alphabet == "extend" else replace(old, wanted)

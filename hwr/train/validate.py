@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hwr.decode.lattice import greedy_text
@@ -39,14 +40,14 @@ def validate(
     samples: int = 2,
 ) -> SetResult:
     """Read the first `limit` lines of a source (0: all) and count the errors, in bounded memory."""
-    network.eval()
     errors, lines, empty = ErrorCounts(0, 0), 0, 0
     shown: list[tuple[str, str]] = []
     for group in range(len(source.chains)):
         wanted = source.read(group)
         if limit:
             wanted = wanted[: limit - lines]
-        for line, reading in zip(wanted, _read(network, wanted, alphabet, autocast), strict=True):
+        for line, log_probs in zip(wanted, line_log_probs(network, wanted, autocast), strict=True):
+            reading = greedy_text(log_probs, alphabet)
             errors = errors + character_errors(line.text, reading)
             empty += not reading
             if len(shown) < samples:
@@ -57,16 +58,18 @@ def validate(
     return SetResult(source.name, errors, lines, empty, tuple(shown))
 
 
-def _read(network: Network, lines: Sequence[TrainingLine], alphabet: Alphabet, autocast: torch.autocast) -> list[str]:
-    """Return the texts of lines in order; lines of similar width go through the network together."""
-    readings = [""] * len(lines)
+def line_log_probs(
+    network: Network, lines: Sequence[TrainingLine], autocast: torch.autocast
+) -> list[NDArray[np.float32]]:
+    """Return log-probabilities (T, classes) of lines in order; lines of similar width are computed together."""
+    network.eval()
+    found: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(lines)
     widths = [line.width for line in lines]
     for batch in plan_batches(widths, 1, max_lines=len(lines), max_pixels=COLUMNS_PER_BATCH):
         log_probs = _log_probs(network, [lines[index] for index in batch], autocast)
         for row, index in enumerate(batch):
-            steps = time_steps(widths[index], network.stride)
-            readings[index] = greedy_text(log_probs[row, :steps].numpy(), alphabet)
-    return readings
+            found[index] = log_probs[row, : time_steps(widths[index], network.stride)].numpy()
+    return found
 
 
 @torch.no_grad()

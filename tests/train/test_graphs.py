@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from training_runs import FOREVER, SPEC, Recorder, drawn_store, recipe
 
 from hwr.model.network import build
-from hwr.train.graphs import MOST_GRAPHS, GraphedPass
+from hwr.train.graphs import MAX_GRAPHS, GraphedPass
 from hwr.train.loss import span_mask
 from hwr.train.processes import ForwardPass
 from hwr.train.recipe import Optimisation
@@ -73,12 +73,12 @@ def test_without_spans_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_there_is_an_end_to_the_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     recordings = Recordings(monkeypatch)
-    monkeypatch.setattr("hwr.train.graphs.MOST_GRAPHS", 3)
+    monkeypatch.setattr("hwr.train.graphs.MAX_GRAPHS", 3)
     graphed, _ = passes([])
     for width in range(32, 32 * 8, 32):
         graphed(*lines(1, width))
         graphed(*lines(1, width))
-    assert len(recordings.shapes) == 3 < MOST_GRAPHS
+    assert len(recordings.shapes) == 3 < MAX_GRAPHS
 
 
 def test_where_recording_fails_training_goes_on_and_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,7 @@ def test_where_recording_fails_training_goes_on_and_says_so_once(monkeypatch: py
         graphed(*lines(2, 64))
         graphed(*lines(2, 128))
     assert len(plain) == 6 and not recordings.shapes
-    assert told == ["CUDA graphs cannot be recorded, training goes on without: operation not permitted"]
+    assert told == ["CUDA graphs cannot be recorded, training continues without: operation not permitted"]
 
 
 @pytest.mark.gpu

@@ -1,0 +1,126 @@
+"""The decoder of a model that was trained from another one: its settings are inherited, and tuned on held-out lines.
+
+A model whose file has settings of the beam search is read with language models by default. Without settings of its own,
+a fine-tuned model would be read greedily, and lose more than it has gained.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hwr.decode.beam import BeamSettings
+from hwr.errors import HwrError
+from hwr.metrics import ErrorCounts, character_errors, word_errors
+from hwr.model.info import ModelInfo
+from hwr.model.network import Network
+from hwr.recognize.decoder import BEAM, GREEDY, DecoderOptions, find_beam_settings, make_decoder
+from hwr.settings import to_dict
+from hwr.text import Alphabet, normalise_text
+from hwr.train.datasets import LineSource
+from hwr.train.validate import line_log_probs
+
+MIN_TUNING_LINES, MAX_TUNING_LINES = 30, 200
+"""Validation lines with which settings are tuned: fewer decide nothing, more take minutes."""
+
+WEIGHTS, BONUSES = (0.35, 0.5, 0.65, 0.8), (0.5, 1.0, 1.5, 2.0)
+"""Language-model weights and insertion bonuses that are tried; the same as in `hwr lm tune`."""
+
+MIN_GAIN = 0.005
+"""The inherited settings stay unless others lower the CER by more than this share of it."""
+
+DOCUMENT_LINES = 64
+"""Lines whose language is detected together."""
+
+
+@dataclass(frozen=True)
+class ReadLines:
+    """Lines of validation sets: truths and log-probabilities, (T, classes) each."""
+
+    truths: list[str]
+    log_probs: list[NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Error rates of lines as a model reads them by default."""
+
+    decoder: str
+    cer: float
+    wer: float
+    lines: int
+
+    def __str__(self) -> str:
+        how = "with language models" if self.decoder == BEAM else "greedily"
+        return f"CER {self.cer:.4f}, WER {self.wer:.4f} ({how})"
+
+
+def inherited_decoder(base: ModelInfo | None, alphabet: Alphabet) -> tuple[dict[str, Any], str]:
+    """Return the decoder settings of the model `base` for its successor, and a message if they do not fit.
+
+    They fit if their language models know the letters of `alphabet`.
+    """
+    if base is None or not base.decoder:
+        return {}, ""
+    try:
+        make_decoder(DecoderOptions(), base.decoder, alphabet, base.name)
+    except HwrError as error:
+        return {}, f"the decoder settings of {base.name} cannot be kept, the new model is read greedily: {error}"
+    return dict(base.decoder), ""
+
+
+def read_lines(network: Network, sources: Sequence[LineSource], autocast: torch.autocast) -> ReadLines:
+    """Run a network over the first lines of validation sets, at most `MAX_TUNING_LINES` altogether."""
+    truths: list[str] = []
+    log_probs: list[NDArray[np.float32]] = []
+    for source in sources:
+        wanted = MAX_TUNING_LINES // len(sources)
+        for group in range(len(source.chains)):
+            lines = source.read(group)[: max(0, wanted)]
+            wanted -= len(lines)
+            truths += [line.text for line in lines]
+            log_probs += line_log_probs(network, lines, autocast)
+    return ReadLines(truths, log_probs)
+
+
+def measure(lines: ReadLines, settings: dict[str, Any], alphabet: Alphabet) -> Reading:
+    """Decode lines as a model with these decoder settings is read by default."""
+    decoder = make_decoder(DecoderOptions(), settings, alphabet, "the model")
+    characters = words = ErrorCounts(0, 0)
+    for start in range(0, len(lines.truths), DOCUMENT_LINES):
+        decoded = decoder.decode(lines.log_probs[start : start + DOCUMENT_LINES])
+        for truth, line in zip(lines.truths[start:], decoded, strict=False):
+            text = normalise_text(alphabet.decode([span.label for span in line.spans]))
+            characters, words = characters + character_errors(truth, text), words + word_errors(truth, text)
+    return Reading(decoder.name, characters.rate, words.rate, len(lines.truths))
+
+
+def tune_decoder(lines: ReadLines, settings: dict[str, Any], alphabet: Alphabet) -> dict[str, Any]:
+    """Return decoder settings with the best language-model weight and insertion bonus for the lines.
+
+    Fewer than `MIN_TUNING_LINES` lines change nothing. If the best path has the lowest CER, there is no beam search.
+    """
+    own = find_beam_settings(settings, "the model")
+    if own is None or len(lines.truths) < MIN_TUNING_LINES:
+        return settings
+    tried = [_with_beam(settings, replace(own, weight=w, insertion_bonus=b)) for w, b in product(WEIGHTS, BONUSES)]
+    tried.append({name: value for name, value in settings.items() if name != BEAM})
+    rates = [measure(lines, candidate, alphabet).cer for candidate in tried]
+    best = int(np.argmin(rates))
+    return tried[best] if rates[best] < measure(lines, settings, alphabet).cer * (1 - MIN_GAIN) else settings
+
+
+def _with_beam(settings: dict[str, Any], beam: BeamSettings) -> dict[str, Any]:
+    return settings | {BEAM: to_dict(beam)}
+
+
+def describe_decoder(settings: dict[str, Any]) -> str:
+    """Return how a model with these settings is read by default."""
+    beam = find_beam_settings(settings, "the model")
+    if beam is None:
+        return GREEDY
+    return f"language models, weight {beam.weight:g}, insertion bonus {beam.insertion_bonus:g}"
