@@ -1,54 +1,30 @@
 """Edit distance, character error rate (CER) and word error rate (WER).
 
 Both rates are pooled: the sum of edits over the sum of reference lengths, not a mean of the lines' rates.
-Case and punctuation count. Needs NumPy only; the `editdistance` library makes it faster where it is installed.
+Case and punctuation count. The distance is that of `editdistance`, or of `rapidfuzz` on Python 3.13 and later, which
+`editdistance` has no wheels for; both give the same numbers.
 """
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hwr.text import normalise_text
 
 try:
-    from editdistance import eval as _library_distance
-except ImportError:  # a machine that only trains has torch, NumPy and Pillow
-    _library_distance = None
+    from editdistance import eval as _distance
+except ImportError:
+    from rapidfuzz.distance.Levenshtein import distance as _distance
 
 
 def edit_distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
-    """Levenshtein distance: the fewest insertions, deletions and substitutions that turn `a` into `b`.
+    """Return the Levenshtein distance: the fewest insertions, deletions and substitutions that turn `a` into `b`.
 
     Works on strings (code points) and on any sequences of hashable items, such as lists of words or labels.
     """
-    codes_a, codes_b = _as_codes(a, b)
-    if _library_distance is not None:
-        return int(_library_distance(codes_a, codes_b))
-    return _edit_distance_rows(codes_a, codes_b)
-
-
-def _as_codes(a: Sequence[Hashable], b: Sequence[Hashable]) -> tuple[list[int], list[int]]:
-    """Both sequences as integers >= 0 that are equal where the items are equal.
-
-    The library compares hashes; equal hashes of unequal items (-1 and -2 in CPython) must not count as equal.
-    """
+    # The libraries compare hashes; unequal items of equal hash (-1 and -2 in CPython) must not count as equal.
     codes: dict[Hashable, int] = {}
-    return [codes.setdefault(item, len(codes)) for item in a], [codes.setdefault(item, len(codes)) for item in b]
-
-
-def _edit_distance_rows(a: Sequence[int], b: Sequence[int]) -> int:
-    """Wagner and Fischer (1974), one NumPy row for each item of `a`."""
-    columns: NDArray[np.int64] = np.arange(len(b) + 1, dtype=np.int64)
-    items_b = np.asarray(b, dtype=np.int64)
-    row = columns.copy()
-    for item in a:
-        best = row + 1  # deletion
-        np.minimum(best[1:], row[:-1] + (items_b != item), out=best[1:])  # match or substitution
-        # Insertions run along the row: row[j] = min over k <= j of best[k] + (j - k).
-        row = np.minimum.accumulate(best - columns) + columns
-    return int(row[-1])
+    codes_a, codes_b = ([codes.setdefault(item, len(codes)) for item in items] for items in (a, b))
+    return int(_distance(codes_a, codes_b))
 
 
 @dataclass(frozen=True)

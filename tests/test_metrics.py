@@ -63,13 +63,13 @@ def random_pairs(seed: int, count: int, longest: int) -> list[tuple[str, str]]:
     return pairs
 
 
-@pytest.fixture(params=["library", "numpy"])
+@pytest.fixture(params=["editdistance", "rapidfuzz"])
 def method(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Run a test with the `editdistance` library and with our own rows."""
-    if request.param == "numpy":
-        monkeypatch.setattr(metrics, "_library_distance", None)
+    """Run a test with each of the libraries that is installed."""
+    if request.param == "editdistance":
+        monkeypatch.setattr(metrics, "_distance", pytest.importorskip("editdistance").eval)
     else:
-        assert metrics._library_distance is not None
+        monkeypatch.setattr(metrics, "_distance", Levenshtein.distance)
     return str(request.param)
 
 
@@ -143,15 +143,15 @@ def test_empty_reference() -> None:
     assert (character_errors("", "ab") + character_errors("abcd", "abcd")).rate == 0.5
 
 
-def test_works_without_the_library_torch_and_pyarrow() -> None:
+def test_rapidfuzz_takes_the_place_of_editdistance() -> None:
     program = (
         "import sys\n"
         "sys.modules['editdistance'] = sys.modules['torch'] = sys.modules['pyarrow'] = None\n"
-        "from hwr.metrics import character_errors\n"
-        "print(character_errors('kitten', 'sitting').edits)\n"
+        "from hwr.metrics import _distance, character_errors\n"
+        "print(character_errors('kitten', 'sitting').edits, _distance.__module__.partition('.')[0])\n"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert result.stdout == "3\n"
+    assert result.stdout == "3 rapidfuzz\n"
 
 
 def most_right_words(words: tuple[str, ...], read: tuple[str, ...]) -> tuple[int, int]:
