@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hwr.page.geometry import Points, bounding_box, clip_box
 from hwr.page.page import Box, Point
-from hwr.segment.clean import dark_on_light, find_writing, paper_depth, scaled
+from hwr.segment.clean import dark_on_light, find_writing, paper_depth, scaled, strengthen
 from hwr.segment.maps import MULTIPLE, mark_lines
 from hwr.segment.order import group_regions, reading_order, rows_of
 from hwr.segment.outline import Outline, assign_ink, outline_lines, without_cut_off, written
@@ -83,6 +83,8 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
     traces, copy, factor = _trace(grey, threads or 0)
     unit = float(np.median([trace.height for trace in traces])) if traces else BEST_HEIGHT
     depth = paper_depth(copy)
+    if traces:  # on an empty page, paper grain would become ink
+        depth = strengthen(depth)
     writing = find_writing(depth, unit)
     ink = assign_ink(traces, writing)
     missed = missed_share(ink, unit)

@@ -21,6 +21,8 @@ SAUVOLA_WINDOW = 41
 SAUVOLA_K = 0.2
 MIN_DEPTH = 12
 """Grey levels below the paper that ink has at least."""
+USUAL_DEPTH, MAX_GAIN = 100.0, 8.0
+"""Mean depth of ink that the thresholds are made for. Paler pages are strengthened to it by at most this factor."""
 FAINT_INK = 0.3
 """Ink has at least this share of the depth of the page's usual ink: less is bleed-through or paper grain."""
 
@@ -80,6 +82,17 @@ def paper_depth(grey: GreyImage) -> GreyImage:
         grown = cv2.dilate(bed.astype(np.uint8), np.ones((9, 9), np.uint8))
         depth[cv2.resize(grown, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_NEAREST) > 0] = 0
     return np.asarray(depth, np.uint8)
+
+
+def strengthen(depth: GreyImage) -> GreyImage:
+    """Return the depth of a page with pale ink as if the ink were as dark as usual; other pages as they are."""
+    import cv2
+
+    threshold, _ = cv2.threshold(depth, 0, 255, cv2.THRESH_OTSU)
+    strokes = depth[depth > threshold]
+    if strokes.size == 0 or strokes.mean() >= USUAL_DEPTH:
+        return depth
+    return np.asarray(cv2.convertScaleAbs(depth, alpha=min(MAX_GAIN, USUAL_DEPTH / float(strokes.mean()))), np.uint8)
 
 
 def binarise(depth: GreyImage) -> Mask:

@@ -56,6 +56,40 @@ def found(layout: Layout, lines: list[list[Point]]) -> BaselineMatch:
     return match_baselines(lines, [line.baseline for line in layout.lines])
 
 
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+def test_pale_ink_is_found_in_outlines_that_contain_it(noise: float) -> None:
+    page, lines = drawn_page(range(120, 700, 60))
+    paper = cv2.blur(cv2.dilate(page, np.ones((25, 25), np.uint8)), (25, 25)).astype(np.float32)
+    pale = paper + 0.15 * (page.astype(np.float32) - paper) + np.random.default_rng(1).normal(0, noise, page.shape)
+    layout = find_lines(pale.clip(0, 255).round().astype(np.uint8))
+    assert found(layout, lines) == BaselineMatch(len(lines), len(lines), len(lines))
+    for line, dark in zip(layout.lines, find_lines(page).lines, strict=True):
+        assert bounding_box(line.polygon) == pytest.approx(bounding_box(dark.polygon), abs=12)
+
+
+def test_a_page_on_its_side_is_mostly_missed() -> None:
+    page, _ = drawn_page(range(120, 1350, 60))
+    assert find_lines(page).missed < 0.2
+    assert find_lines(np.ascontiguousarray(np.rot90(page))).missed > 0.6
+    assert find_lines(np.full((500, 400), 230, np.uint8)).missed == 0
+
+
+def test_a_strip_up_the_margin_is_seen_and_a_column_of_numbers_is_not() -> None:
+    page, _ = drawn_page(range(120, 1350, 60))
+    assert find_lines(page).sideways == ()
+    note = np.full((60, 700), 230, np.uint8)
+    cv2.putText(note, "a note up the margin", (10, 40), cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, 1.2, 40, 2, cv2.LINE_AA)
+    wide = np.concatenate([page, np.full((page.shape[0], 150), 230, np.uint8)], axis=1)
+    numbers = wide.copy()
+    wide[200:900, 1050:1110] = np.rot90(note)
+    layout = find_lines(wide)
+    ((x0, y0, x1, y1),) = layout.sideways
+    assert 1040 < x0 < x1 < 1120 and 190 < y0 < y1 < 910 and y1 - y0 > 300
+    for number, y in enumerate(range(120, 1350, 60)):
+        cv2.putText(numbers, str(number), (1050, y), cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, 1.2, 40, 2, cv2.LINE_AA)
+    assert find_lines(numbers).sideways == ()
+
+
 def test_all_lines_of_a_drawn_page_in_order() -> None:
     page, lines = drawn_page(range(120, 1350, 60))
     layout = find_lines(page)

@@ -1,0 +1,69 @@
+"""Character error rates of pages whose contrast is reduced.
+
+    python -m benchmarks.pale_ink ../shared/data/page-geometry/val.parquet --pages 5
+    python -m benchmarks.pale_ink ../shared/data/page-geometry/val.parquet --pages 5 --noise 3
+
+Every grey level is moved towards the paper's, the 90th percentile of the page: at a contrast of 0.15, ink that was 150
+levels darker than the paper is 22 levels darker. `--noise` adds Gaussian noise of this standard deviation afterwards.
+Printed is the rate of the whole page, as in `benchmarks.page_reading`, at each contrast, and its ratio to that of the
+page as it is.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from benchmarks.true_pages import TruePage, counted, joined_errors, page_arguments, read_pages
+from hwr.files.images import GreyImage, decode_image
+from hwr.metrics import ErrorCounts
+from hwr.recognize.decoder import DecoderOptions
+from hwr.recognize.recognizer import Recognizer
+
+CONTRASTS = (1.0, 0.5, 0.3, 0.2, 0.15)
+
+
+def faded(grey: GreyImage, contrast: float, noise: float, seed: int) -> GreyImage:
+    """Return a page with less contrast, and noise of a standard deviation in grey levels."""
+    paper = float(np.percentile(grey, 90))
+    levels = paper + (grey.astype(np.float32) - paper) * contrast
+    if noise:
+        levels += np.random.default_rng(seed).normal(0, noise, grey.shape)
+    return np.clip(np.round(levels), 0, 255).astype(np.uint8)
+
+
+def errors_of(recognizer: Recognizer, page: TruePage, grey: GreyImage) -> ErrorCounts:
+    """Return the errors of the page's text."""
+    every = recognizer.read(grey).lines
+    return joined_errors(page, [every[index].text for index in counted(page, [line.baseline for line in every])])
+
+
+def print_row(name: str, errors: Sequence[ErrorCounts]) -> None:
+    """Print the rates of a page and their ratios to the first."""
+    print(f"{name[-50:]:50} " + " ".join(f"{entry.rate:7.4f}" for entry in errors), end="  ")
+    print(" ".join(f"{entry.rate / errors[0].rate if errors[0].rate else 1:5.2f}" for entry in errors), flush=True)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = page_arguments(__doc__)
+    parser.add_argument("--noise", type=float, default=0.0)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(arguments.threads)
+    options = DecoderOptions(decoder=arguments.decoder)
+    recognizer = Recognizer(arguments.model, threads=arguments.threads, decoder=options)
+    print(f"{'page, at contrasts':50} " + " ".join(f"{contrast:7}" for contrast in CONTRASTS))
+    totals = [ErrorCounts()] * len(CONTRASTS)
+    for number, page in enumerate(read_pages(arguments.parquet, arguments.languages)):
+        if number == arguments.pages:
+            break
+        grey = decode_image(page.image, page.id)
+        images = [faded(grey, contrast, arguments.noise if contrast < 1 else 0.0, number) for contrast in CONTRASTS]
+        errors = [errors_of(recognizer, page, image) for image in images]
+        print_row(page.id, errors)
+        totals = [total + entry for total, entry in zip(totals, errors, strict=True)]
+    print_row("all pages pooled", totals)
+
+
+if __name__ == "__main__":
+    main()
