@@ -63,9 +63,16 @@ class Alphabet:
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Alphabet":
         """Return the sorted code points of `texts` after the text rules; the direction is that of most letters."""
-        normal = [normalise_text(text) for text in texts]
-        direction = direction_of(normal)
-        return cls("".join(sorted({sign for text in normal for sign in to_display(text, direction)})), direction)
+        characters: set[str] = set()
+        balance = 0
+        for text in map(normalise_text, texts):
+            characters.update(text)
+            balance += _balance(text)
+        if has_right_to_left("".join(characters)):
+            from bidi.mirror import MIRRORED
+
+            characters.update(MIRRORED.get(character, character) for character in tuple(characters))
+        return cls("".join(sorted(characters)), "rtl" if balance > 0 else "ltr")
 
     @property
     def classes(self) -> int:
@@ -165,17 +172,12 @@ def _arrange(text: str, direction: Direction, arabic_digits: int | None = None) 
     return arranged + marks
 
 
-def direction_of(texts: Iterable[str]) -> Direction:
-    """Return `rtl` if most letters of `texts` are of a right-to-left script."""
-    balance = 0
-    for text in texts:
-        if has_right_to_left(text):
-            balance += sum(
-                1 if unicodedata.bidirectional(sign) in ("R", "AL") else -1 for sign in text if sign.isalpha()
-            )
-        else:
-            balance -= len(text)
-    return "rtl" if balance > 0 else "ltr"
+def _balance(text: str) -> int:
+    """Return how many more letters of a text are of right-to-left scripts than of others."""
+    if not has_right_to_left(text):
+        return -len(text)
+    letters = [unicodedata.bidirectional(sign) in ("R", "AL") for sign in text if sign.isalpha()]
+    return 2 * sum(letters) - len(letters)
 
 
 def steps_needed(text: Sequence[object]) -> int:

@@ -198,3 +198,18 @@ class TestCalibration:
 def test_wrong_number_of_classes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\(T, 4\)"):
         read_spans([np.zeros((3, 5))], [[LabelSpan(1, 0, 1)]], AB)
+
+
+def test_a_reading_of_hebrew_is_in_the_order_in_which_it_is_read() -> None:
+    """On paper, from left to right: 12 and two words, the second of which is read first."""
+    alphabet = Alphabet(" 12\u05d0\u05d1\u05d2", "rtl")
+    text = "\u05d0\u05d1 \u05d2 12"
+    labels = alphabet.encode(text)
+    assert "".join(alphabet.characters[label - 1] for label in labels) == "12 \u05d2 \u05d1\u05d0"
+    path = [label for position in labels for label in (position, 0)]
+    log_probs = likely(path, classes=7)
+    reading = decode_greedy(log_probs, alphabet)
+    assert reading.text == text
+    assert "".join(span.character for span in reading.characters) == "12 \u05d2 \u05d1\u05d0"
+    shown = decode_greedy(log_probs, Alphabet(" 12abc"))
+    assert reading.words == shown.words[::-1] and len(set(reading.words)) == 3
