@@ -1,6 +1,7 @@
 """Settings: what is accepted, what is refused in which words, and that TOML gives back what was written."""
 
 import math
+import random
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -105,3 +106,38 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
         (tmp_path / "broken.toml").write_bytes(content)
         with pytest.raises(InputError, match=r"broken\.toml: not a TOML file"):
             load_toml(Outer, tmp_path / "broken.toml")
+
+
+def test_values_of_any_type_are_accepted_or_refused_in_one_line() -> None:
+    generator = random.Random(5)
+    odd: list[Any] = [
+        None,
+        True,
+        0,
+        -1,
+        3,
+        10**400,
+        0.5,
+        math.nan,
+        math.inf,
+        "",
+        "fast",
+        "a\nb",
+        b"x",
+        [],
+        {},
+        object(),
+    ]
+    odd += [[0, 1], [1, 0], [None, None], ["a", 1], {"path": "p"}, {"path": 1}, [{"path": "p", "weight": -1}], {1: 2}]
+    names = [*Outer.__dataclass_fields__, "other"]
+    refused = 0
+    for _ in range(3000):
+        values = {name: generator.choice(odd) for name in generator.sample(names, generator.randint(1, 3))}
+        try:
+            made = from_dict(Outer, values, "here")
+        except UsageError as error:
+            refused += 1
+            assert str(error).startswith("here: ") and "\n" not in str(error)
+        else:
+            assert from_dict(Outer, to_dict(made), "again") == made
+    assert 500 < refused < 2990
