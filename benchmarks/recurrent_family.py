@@ -141,7 +141,8 @@ class Result:
     Attributes:
         errors: edits, characters and cluster of each validation line.
         lines: lines seen in training.
-        train_seconds, read_seconds: time in training steps, and of reading all validation lines.
+        train_seconds: time in training steps.
+        read_seconds: processor time of reading all validation lines.
     """
 
     errors: Errors
@@ -170,9 +171,9 @@ def measure(spec: str, seed: int, data: Sequence[Path], lines: int, folder: Path
         sets, failed = find_sets(data, "val")
         if failed:
             raise UsageError(failed[0].error)
-        start = time.perf_counter()
+        start = time.process_time()
         read = [line for item in sets for line in read_set(item, recognizer)]
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         result = Result(errors_of(read), run.progress.lines, run.progress.seconds, seconds)
         with atomic_write(done) as temporary:
             temporary.write_text(json.dumps(vars(result)), encoding="utf-8")
@@ -227,6 +228,26 @@ def table(found: dict[str, list[Result]], specs: dict[str, str], scale: Scale) -
     return "\n".join(rows)
 
 
+def plot(found: dict[str, list[Result]], specs: dict[str, str], scale: Scale, path: Path) -> None:
+    """Draw the CER of each member with its interval over the multiplications of a line."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    plt.rcParams.update({"svg.hashsalt": "hwr", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+    plt.figure(figsize=(7, 3.6))
+    for name, results in found.items():
+        rate, low, high = cer(pooled([result.errors for result in results]))
+        cost = vgsl.parse(specs[name].format(classes=CLASSES)).multiplications(scale.width) / 1e6
+        plt.errorbar(cost, rate, [[rate - low], [high - rate]], fmt="o", ms=4, capsize=2, label=name)
+    plt.xlabel("million multiplications a line")
+    plt.ylabel("CER with 95 % interval")
+    plt.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    plt.savefig(path, metadata={"Date": None}, bbox_inches="tight")
+    plt.close()
+
+
 def main() -> None:
     """Train what is not trained yet, and print the table after each run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -236,6 +257,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=30_000, help="lines that each run sees")
     parser.add_argument("--batch", type=int, default=14_000, help="columns of ink in a batch")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each main member")
+    parser.add_argument("--plot", type=Path, help="SVG file to draw")
     parser.add_argument("--only", nargs="+", choices=MEMBERS, default=list(MEMBERS), metavar="NAME")
     options = parser.parse_args()
     scale = SCALES[options.scale]
@@ -249,6 +271,8 @@ def main() -> None:
             result = measure(specs[name], seed, options.data, options.lines, folder, options.batch)
             found.setdefault(name, []).append(result)
             print(f"{table(found, specs, scale)}\n", flush=True)
+    if options.plot:
+        plot(found, specs, scale, options.plot)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.recurrent_family import CLASSES, MEMBERS, SCALES, Result, Scale, cer, fit, main, pooled, table
+from benchmarks.recurrent_family import CLASSES, MEMBERS, SCALES, Result, Scale, cer, fit, main, plot, pooled, table
 from hwr.errors import UsageError
 from hwr.model import vgsl
 
@@ -48,6 +48,15 @@ def test_table_compares_with_blstm() -> None:
     blstm, gru = text.splitlines()[2:]
     assert "| 0.100 |" in blstm and "| – |" in blstm and "| 100.0 |" in blstm
     assert "| 0.000 |" in gru and "| -0." in gru and "| 50 |" in gru
+
+
+def test_plot_names_each_member(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    scale = SCALES["small"]
+    specs = {name: fit(MEMBERS[name], scale) for name in ("BLSTM", "GRU")}
+    plot({name: [Result(ERRORS, 100, 1.0, 0.3)] for name in specs}, specs, scale, tmp_path / "family.svg")
+    drawn = (tmp_path / "family.svg").read_text(encoding="utf-8")
+    assert drawn.count("LineCollection") >= 2  # an interval each
 
 
 @pytest.mark.slow
