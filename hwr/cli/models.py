@@ -49,29 +49,34 @@ def search_name() -> str:
 
 
 def describe(model: "InstalledModel", default: str) -> dict[str, Any]:
-    """The facts of a model, as `--json` prints them; `cer` maps a validation set to its character error rate."""
+    """Return the facts of a model, as `--json` prints them; `cer` maps a validation set to its character error rate."""
+    from hwr.model.files import weights_hash
+
     return {
         "name": model.files.name,
         "default": model.files.name == default,
         "bytes": model.bytes,
         "parameters": model.parameters,
+        "weights": weights_hash(model.files.safetensors),
         "licence": model.info.licence,
         "alphabet_size": len(model.info.alphabet),
         "cer": {name: facts.get("cer") for name, facts in sorted(model.info.validation.items())},
         "onnx": model.files.graph is not None,
+        "int8": model.files.int8 is not None,
         "file": str(model.files.safetensors),
         "search": search_name(),
     }
 
 
 def as_text(facts: dict[str, Any]) -> str:
-    """A model for people: its name, then a fact a line."""
+    """Return a model as text: its name, then one fact in each line."""
     rates = ", ".join(f"{name} {rate:.4f}" for name, rate in facts["cer"].items() if rate is not None)
     rows = {
         "size": f"{facts['bytes'] / 1e6:.1f} MB, {facts['parameters']:,} parameters",
         "licence": facts["licence"] or "not stated",
         "alphabet": f"{facts['alphabet_size']} characters",
         "CER": rates or "not measured",
+        "weights": facts["weights"] + (", also in int8" if facts["int8"] else ""),
         "file": facts["file"] + ("" if facts["onnx"] else "  (no ONNX graph yet)"),
     }
     name = facts["name"] + (" (default)" if facts["default"] else "")

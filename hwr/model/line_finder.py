@@ -1,7 +1,7 @@
 """The network that marks the lines of a page: a small U-Net (Ronneberger et al. 2015) over the grey page.
 
-It looks at the page in steps of 2 pixels. As in ARU-Net (Grüning et al. 2019) lines are found by their baselines and
-parted by marks at their two ends.
+It works at half the page's resolution. As in ARU-Net (Grüning et al. 2019) lines are found by their baselines and
+separated by marks at their two ends.
 """
 
 from itertools import pairwise
@@ -13,17 +13,17 @@ from torch.nn import functional
 CHANNELS = (16, 24, 48, 64, 96)
 """Channels at a half, a quarter, an eighth, a sixteenth and a thirty-second of the page's size."""
 MAPS = ("baseline", "ends", "printed", "height")
-"""What the network says of each place: logits of a baseline, of a line's end and of printed writing; and the natural
-logarithm of the line's height, in units of `HEIGHT_UNIT` pixels."""
+"""Outputs at each place: logits of a baseline, of a line's end and of printed writing; and the natural logarithm of the
+line's height, in units of `HEIGHT_UNIT` pixels."""
 HEIGHT_UNIT = 40.0
 STRIDE = 2
-"""Pixels of the page for one of the maps."""
+"""Pixels of the page for one pixel of the maps."""
 DEEPEST = 32
-"""Height and width of what the network is given are multiples of this."""
+"""Height and width of the network's input are multiples of this."""
 
 
 def convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU."""
+    """Return a convolution with batch norm and ReLU."""
     padding = dilation * (size // 2)
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, size, stride, padding, dilation, bias=False),

@@ -40,7 +40,7 @@ Direction = Literal["forward", "reverse", "both"]
 
 NORMS: dict[str, Norm] = {"b": "batch", "i": "instance", "n": "none", "x": "response"}
 NORM_WEIGHTS: dict[Norm, int] = {"batch": 2, "instance": 2, "none": 1, "response": 1}
-"""Weights a channel besides the kernel: scale and shift of the norm, or the bias of a convolution without one."""
+"""Weights of each channel in addition to the kernel: scale and shift of the norm, or a bias without a norm."""
 ACTIVATIONS: dict[str, Activation] = {"r": "relu", "t": "tanh", "s": "sigmoid", "l": "linear"}
 CELLS: dict[str, Cell] = {"L": "lstm", "G": "gru", "N": "rnn", "J": "jordan", "M": "mingru"}
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1, "jordan": 1, "mingru": 2}

@@ -150,15 +150,15 @@ def _made_graph(safetensors: Path, spec: str) -> Path | bytes:
     cached = cache_folder() / f"{hashlib.sha256(spec.encode()).hexdigest()}{GRAPH_SUFFIX}"
     if cached.is_file():
         return cached
-    beside = safetensors.with_suffix(GRAPH_SUFFIX)
+    sibling = safetensors.with_suffix(GRAPH_SUFFIX)
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("onnx") is None:
         raise MissingDependency(
-            f"{safetensors}: {beside.name} is missing, and torch and onnx, which make it, are not installed; "
-            f"run `hwr export {safetensors}` where they are, and put {beside.name} next to the weights"
+            f"{safetensors}: {sibling.name} is missing, and torch and onnx, which make it, are not installed; "
+            f"run `hwr export {safetensors}` where they are, and put {sibling.name} next to the weights"
         )
-    log.warning("%s: making %s, once", safetensors, beside.name)
+    log.warning("%s: making %s, once", safetensors, sibling.name)
     content: bytes = importlib.import_module("hwr.model.export").graph(spec)
-    for target in (beside, cached):
+    for target in (sibling, cached):
         with suppress(OSError, OutputError):
             target.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(target) as temporary:

@@ -9,6 +9,7 @@ from tiny_model import ALPHABET, write_tiny_model
 
 from hwr import cli
 from hwr.decode import compiled
+from hwr.model.files import weights_hash
 from hwr.recognize import models
 
 
@@ -50,7 +51,9 @@ def test_as_json(shipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         "licence": "CC0",
         "alphabet_size": len(ALPHABET),
         "cer": {"drawn": 0.25},
+        "weights": weights_hash(shipped / "small.safetensors"),
         "onnx": True,
+        "int8": False,
         "file": str(shipped / "small.safetensors"),
         "search": "compiled" if compiled.load_library() else "NumPy",
     }

@@ -1,6 +1,6 @@
 """The network as a whole; above all the contract of true lengths.
 
-A line gives the same log-probabilities alone and beside a line eight times as long, whatever its width.
+A line gives the same log-probabilities alone and next to a line eight times as long, at any width.
 """
 
 import copy
@@ -49,7 +49,7 @@ SPECS = {
 
 
 def network(name: str) -> Network:
-    """With weights, biases and running statistics that leave no zero by chance."""
+    """A network with random weights, biases and running statistics, so that no value is zero."""
     torch.manual_seed(3)
     made = build(SPECS[name])
     for parameter_name, parameter in made.named_parameters():
@@ -78,7 +78,7 @@ def batch(lines: list[Tensor], padding: float = 0.0) -> tuple[Tensor, Tensor]:
 
 
 def alone_and_beside(made: Network, width: int) -> list[tuple[Tensor, Tensor]]:
-    """Log-probabilities of a line alone, with and without `widths`; each with those beside a line 8 times as long."""
+    """Log-probabilities of a line alone, with and without `widths`; each with those next to a line 8 times as long."""
     short, long = line(made.height, width), line(made.height, 8 * width, seed=1)
     steps = time_steps(width, made.stride)
     beside = made(*batch([long, short]))[1, :steps]

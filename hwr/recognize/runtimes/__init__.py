@@ -1,4 +1,4 @@
-"""What runs the network: ONNX Runtime; later also torch."""
+"""Runtimes of the network: ONNX Runtime and torch, behind one protocol."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -14,7 +14,7 @@ class Runtime(Protocol):
 
     @property
     def info(self) -> ModelInfo:
-        """The facts of the model file."""
+        """Facts of the model file."""
         ...
 
     def log_probs(self, lines: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
@@ -25,6 +25,6 @@ class Runtime(Protocol):
 
         Returns:
             Natural logarithms of probabilities in the order of the lines, each of shape
-            (ceil(W_i / info.stride), info.classes). What is read beside a line never changes its result.
+            (ceil(W_i / info.stride), info.classes). Lines that are read together never change each other's result.
         """
         ...

@@ -1,1 +1,1 @@
-"""Training of the network that finds the lines of a page: pages with baselines -> `hwr/segment/lines.onnx`."""
+"""Trains the network that finds the lines of a page: pages with baselines -> `hwr/segment/lines.onnx`."""

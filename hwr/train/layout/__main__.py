@@ -11,15 +11,15 @@ from hwr.train.layout.pages import read_pages
 
 
 def main() -> None:
-    """Train, or go on where a run was left."""
+    """Train a network, or continue an interrupted run in the same folder."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pages", nargs="+", type=Path, help="Parquet files with a page a row: image, id, lines")
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=LayoutRecipe.minutes)
-    parser.add_argument("--size", type=int, default=LayoutRecipe.size)
-    parser.add_argument("--batch", type=int, default=LayoutRecipe.batch)
-    parser.add_argument("--seed", type=int, default=LayoutRecipe.seed)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("pages", nargs="+", type=Path, help="Parquet files with one page in each row: image, id, lines")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="run folder")
+    parser.add_argument("--minutes", type=float, default=LayoutRecipe.minutes, help="training time")
+    parser.add_argument("--size", type=int, default=LayoutRecipe.size, help="side of a crop in pixels")
+    parser.add_argument("--batch", type=int, default=LayoutRecipe.batch, help="crops in each step")
+    parser.add_argument("--seed", type=int, default=LayoutRecipe.seed, help="random seed for weights and crops")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     try:

@@ -1,4 +1,4 @@
-"""Random crops of pages, bent, turned, lit and blurred by chance, with the maps that the network shall draw."""
+"""Random crops of pages, bent, turned, lit and blurred at random, with the maps that the network should draw."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.files.images import GreyImage
 from hwr.model.line_finder import HEIGHT_UNIT, STRIDE
 from hwr.page.geometry import Points
 from hwr.train.layout.pages import TrueLine, TruePage
 from hwr.train.layout.scenery import draw_scenery
 
 Generator = np.random.Generator
-Grey = NDArray[np.uint8]
 
 BAND = 0.07
 """Half the width of the band drawn along a baseline, as a share of the line's height."""
@@ -20,7 +20,7 @@ BAND_LIMITS = (2.0, 5.0)
 END_REACH = 0.3
 """Half the height of the mark at a line's end, as a share of the line's height."""
 SCENERY = 0.07
-"""Share of the crops that show no page but a picture without writing."""
+"""Share of the crops that show a picture without writing instead of a page."""
 FIXED_POINT_STEPS = 4
 
 
@@ -28,13 +28,13 @@ FIXED_POINT_STEPS = 4
 class Crop:
     """Grey (S, S), and the maps of `draw_maps`."""
 
-    grey: Grey
+    grey: GreyImage
     maps: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Placement:
-    """How a crop lies on its page: pixel u of the crop shows the page at `turn @ u + shift + waves(u)`."""
+    """Place of a crop on its page: pixel u of the crop shows the page at `turn @ u + shift + waves(u)`."""
 
     turn: NDArray[np.float64]
     shift: NDArray[np.float64]
@@ -43,18 +43,18 @@ class Placement:
     phase: NDArray[np.float64]
 
     def waves(self, places: Points) -> Points:
-        """How far the paper is bent away at places (n, 2) of the crop, pixels of the page."""
+        """Return how far the paper is bent away at places (n, 2) of the crop, in pixels of the page."""
         angles = places @ self.frequency.T + self.phase
         bent: Points = np.sin(angles) @ self.amplitude
         return bent
 
     def on_page(self, places: Points) -> Points:
-        """Places (n, 2) of the crop on the page."""
+        """Return the points of the page at places (n, 2) of the crop."""
         found: Points = places @ self.turn.T + self.shift + self.waves(places)
         return found
 
     def on_crop(self, points: Points) -> Points:
-        """Points (n, 2) of the page on the crop: `on_page` turned round by fixed-point iteration."""
+        """Return the places of points (n, 2) of the page: the inverse of `on_page`, by fixed-point iteration."""
         inverse = np.linalg.inv(self.turn)
         places = (points - self.shift) @ inverse.T
         for _ in range(FIXED_POINT_STEPS):
@@ -63,7 +63,7 @@ class Placement:
 
 
 def random_crop(page: TruePage, size: int, random: Generator) -> Crop:
-    """A crop of `size` x `size` pixels: around a point of a random line, of anywhere on the page, or of no page."""
+    """Return a crop of `size` x `size` pixels: near a random line, anywhere on the page, or of no page."""
     if random.random() < SCENERY:
         return Crop(_light(draw_scenery(size, random), random), draw_maps([], size))
     placement = _place(page, size, random)
@@ -82,7 +82,7 @@ def random_crop(page: TruePage, size: int, random: Generator) -> Crop:
 
 
 def _lines_on_crop(page: TruePage, placement: Placement, factor: float) -> list[TrueLine]:
-    """The lines of a page in pixels of a crop that shows it smaller by a factor."""
+    """Return the lines of a page in pixels of a crop that shows it smaller by a factor."""
     if not page.lines:
         return []
     counts = [len(line.baseline) for line in page.lines]
@@ -92,7 +92,7 @@ def _lines_on_crop(page: TruePage, placement: Placement, factor: float) -> list[
 
 
 def _enlarge(coarse: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Values at every 16th pixel -> values at every pixel, shape (size, size)."""
+    """Interpolate values at every 16th pixel to values at every pixel, shape (size, size)."""
     steps = np.arange(size, dtype=np.float32) / 16
     return np.asarray(cv2.remap(coarse, *np.meshgrid(steps, steps), cv2.INTER_LINEAR), np.float32)
 
@@ -120,8 +120,10 @@ def _place(page: TruePage, size: int, random: Generator) -> Placement:
 
 
 def draw_maps(lines: list[TrueLine], size: int) -> NDArray[np.float32]:
-    """The maps of lines in pixels of a crop, shape (5, size / 2, size / 2): those of `MAPS`, and the band on which
-    the last two count."""
+    """Draw the maps of lines in pixels of a crop, shape (5, size / 2, size / 2).
+
+    They are those of `MAPS`, then the band on which the last two count.
+    """
     side = size // STRIDE
     maps = np.zeros((5, side, side), np.float32)
     for line in lines:
@@ -145,8 +147,8 @@ def draw_maps(lines: list[TrueLine], size: int) -> NDArray[np.float32]:
     return maps
 
 
-def _light(grey: Grey, random: Generator) -> Grey:
-    """Contrast, uneven light, blur, noise and compression by chance."""
+def _light(grey: GreyImage, random: Generator) -> GreyImage:
+    """Change contrast, light, sharpness, noise and compression at random."""
     image: NDArray[np.floating] = grey.astype(np.float32) / 255
     side = len(image)
     if random.random() < 0.5:
@@ -163,7 +165,7 @@ def _light(grey: Grey, random: Generator) -> Grey:
         image = image + random.uniform(0.01, 0.06) * random.standard_normal(image.shape, dtype=np.float32)
     if random.random() < 0.06:
         image = 1 - image
-    result: Grey = np.clip(image * 255, 0, 255).astype(np.uint8)
+    result: GreyImage = np.clip(image * 255, 0, 255).astype(np.uint8)
     if random.random() < 0.3:
         quality = int(random.integers(25, 80))
         packed = cv2.imencode(".jpg", result, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]

@@ -1,4 +1,4 @@
-"""The training of the line finder: loss, schedule, checkpoints."""
+"""Training of the line finder: loss, schedule, checkpoints."""
 
 import copy
 import json
@@ -20,22 +20,22 @@ from hwr.train.layout.pages import TruePage
 
 EMA = 0.998
 END_WEIGHT = 4.0
-"""Pixels of line ends are rare: each counts as so many others."""
+"""Weight of a pixel at a line's end; there are few of them."""
 PRINTED_WEIGHT = 5.0
-"""So are printed lines."""
+"""Weight of a printed line; there are few of them."""
 CHECKPOINT_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class LayoutRecipe:
-    """How the line finder is trained.
+    """Settings of a training run.
 
     Attributes:
-        minutes: of the steps together; what lies between two runs does not count.
+        minutes: time of all steps; pauses between two runs do not count.
         size: side of a crop in pixels.
-        batch: crops a step.
+        batch: crops in each step.
         learning_rate: of AdamW; it falls to zero over the last `decay_share` of the time.
-        seed: of weights and crops.
+        seed: random seed for weights and crops.
     """
 
     minutes: float = 90.0
@@ -49,7 +49,7 @@ class LayoutRecipe:
 
 
 def line_loss(found: Tensor, true: Tensor) -> Tensor:
-    """Cross-entropy and Dice (Milletari et al. 2016) of baselines and ends; kind and height on the bands alone.
+    """Return cross-entropy and Dice (Milletari et al. 2016) of baselines and ends; kind and height on the bands only.
 
     Args:
         found: the network's maps, shape (N, 4, H, W).
@@ -74,12 +74,12 @@ def line_loss(found: Tensor, true: Tensor) -> Tensor:
 
 
 def to_ink(grey: NDArray[np.uint8]) -> Tensor:
-    """Grey (N, S, S) as the network's input (N, 1, S, S): 0 white to 1 black."""
+    """Return grey images (N, S, S) as input of the network (N, 1, S, S): 0 white to 1 black."""
     return 1 - torch.from_numpy(grey)[:, None].float() / 255
 
 
 class LayoutTrainer:
-    """A network in training, resumable at any step."""
+    """A network in training that can be resumed."""
 
     def __init__(self, pages: Sequence[TruePage], recipe: LayoutRecipe, folder: Path) -> None:
         torch.manual_seed(recipe.seed)
@@ -96,19 +96,19 @@ class LayoutTrainer:
             self._load()
 
     def rate(self) -> float:
-        """The learning rate of the next step."""
+        """Return the learning rate of the next step."""
         done = self.seconds / (60 * self.recipe.minutes)
         fall = min(1.0, max(0.0, (1 - done) / self.recipe.decay_share))
         return self.recipe.learning_rate * fall * min(1.0, (self.step + 1) / self.recipe.warm_up_steps)
 
     def run(self) -> None:
-        """Train to the end of the time; then write `lines.onnx`."""
+        """Train until the time is used up, then write `lines.onnx`."""
         self.network.train()
         saved, losses = time.monotonic(), []
         while self.seconds < 60 * self.recipe.minutes:
             start = time.monotonic()
             losses.append(self._step())
-            # a pause of the whole process is no training
+            # a pause of the whole process is not training
             self.seconds += min(time.monotonic() - start, 20.0)
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 self._save(float(np.mean(losses)))

@@ -1,4 +1,4 @@
-"""Pages with the true geometry of their lines, as they lie in Parquet."""
+"""Reads pages with the true geometry of their lines from Parquet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from hwr.files.images import decode_image
 from hwr.page.geometry import Points, as_points, polygon_area, resample
 
 PRINTED = ("print", "typewritten")
-"""A line is printed where its type holds one of these words."""
+"""A line is printed if its type contains one of these words."""
 STEP = 8.0
 """Pixels between the points of a baseline."""
 
 
 @dataclass(frozen=True)
 class TrueLine:
-    """A baseline, points (n, 2) from its first letter to its last, the height of the line's outline in pixels."""
+    """A baseline, points (n, 2) from the first letter to the last, and the height of the line's outline in pixels."""
 
     baseline: Points
     height: float
@@ -37,7 +37,7 @@ class TruePage:
 
 
 def read_pages(path: Path) -> list[TruePage]:
-    """All pages of a file.
+    """Read all pages of a file.
 
     Raises:
         DataError: a column is missing.
@@ -62,7 +62,7 @@ def read_pages(path: Path) -> list[TruePage]:
 
 
 def _height(baseline: Sequence[Sequence[float]], polygon: Sequence[Sequence[float]] | None) -> float:
-    """Mean height of the outline over the length of the baseline; by the length alone where there is no outline."""
+    """Return the mean height of the outline along the baseline; without an outline, guess it from the length."""
     base = as_points(np.asarray(baseline))
     length = max(1.0, float(np.hypot(*np.diff(base, axis=0).T).sum()))
     if not polygon or len(polygon) < 3:

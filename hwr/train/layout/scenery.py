@@ -1,14 +1,14 @@
-"""Pictures without writing: what lies around pages and on them, from clouds of noise, edges and shapes."""
+"""Pictures without writing, drawn from clouds of noise, edges and shapes: what surrounds and covers pages."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.uint8]
+from hwr.files.images import GreyImage
 
 
-def draw_scenery(size: int, random: np.random.Generator) -> Grey:
-    """A picture of `size` x `size` pixels that holds no line of writing."""
+def draw_scenery(size: int, random: np.random.Generator) -> GreyImage:
+    """Draw a picture of `size` x `size` pixels that contains no line of writing."""
     image = _clouds(size, random)
     for _ in range(int(random.integers(0, 12))):
         _shape(image, random)
@@ -21,7 +21,7 @@ def draw_scenery(size: int, random: np.random.Generator) -> Grey:
 
 
 def _clouds(size: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """Noise of all sizes, the strength of which falls with a power of its fineness; often drawn out to one side."""
+    """Draw noise of all sizes, often stretched to one side; its strength falls with a power of its fineness."""
     image = np.zeros((size, size), np.float32)
     power, stretch = random.uniform(0.3, 1.6), np.exp(random.normal(0, 0.8))
     cells = 2.0
@@ -34,7 +34,7 @@ def _clouds(size: int, random: np.random.Generator) -> NDArray[np.float32]:
 
 
 def _shape(image: NDArray[np.float32], random: np.random.Generator) -> None:
-    """An edge, a bar, a disc or a polygon over the picture."""
+    """Draw an edge, a bar, a disc or a polygon over the picture."""
     size = len(image)
     level = float(random.normal(0, 2 * image.std()))
     points = random.uniform(-0.2 * size, 1.2 * size, (int(random.integers(2, 6)), 2)).astype(np.int32)
