@@ -64,7 +64,7 @@ def count_lines(sets: Sequence[EvaluationSet], columns: Columns = DEFAULT_COLUMN
     total = 0
     for item in sets:
         try:
-            count = LineStore(item.path, item.split, columns).count
+            count = LineStore(item.path, item.split, columns, normalised=True).count
         except DataError:
             continue
         total += count if limit is None else min(count, limit)

@@ -147,7 +147,9 @@ class _ImageFinder:
             found = index.anywhere(name)
             if found is not None:
                 return self._inside(found, searched=True)
-        return str(self._folder / name) if found is None else self._inside(found, searched=False)
+        if found is None:
+            return f"{self._folder / name}; --images names another folder"
+        return self._inside(found, searched=False)
 
     def _inside(self, found: str, searched: bool) -> _Found | str:
         path = self._folder / found

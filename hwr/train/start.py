@@ -22,7 +22,7 @@ from hwr.model import vgsl
 from hwr.model.checkpoint import load_model
 from hwr.model.info import ModelInfo
 from hwr.model.network import Network, build, preset_spec
-from hwr.text import Alphabet, normalise_text
+from hwr.text import Alphabet, has_right_to_left, normalise_text
 from hwr.train.recipe import Recipe
 
 RARITY = 2.3
@@ -84,7 +84,8 @@ class Growth:
 def extend(old: Alphabet, wanted: Alphabet) -> Growth:
     """Keep all of `old`, with their labels, and append the new characters of `wanted`."""
     new = "".join(character for character in wanted.characters if character not in old.characters)
-    return _growth(old, Alphabet(old.characters + new, old.direction))
+    direction = old.direction if has_right_to_left(old.characters) else wanted.direction
+    return _growth(old, Alphabet(old.characters + new, direction))
 
 
 def replace(old: Alphabet, wanted: Alphabet) -> Growth:

@@ -6,7 +6,7 @@ import pytest
 
 from hwr.errors import DataError
 from hwr.evaluate.lines import ScoredLine, read_set
-from hwr.evaluate.sets import find_sets
+from hwr.evaluate.sets import count_lines, find_sets
 from hwr.evaluate.tuning import read_network_lines
 from hwr.recognize.recognizer import Recognizer
 from hwr.store.lines import LineStore
@@ -27,6 +27,7 @@ def test_readings_and_network_output_are_the_same(tmp_path: Path) -> None:
     recognizer = Recognizer(threads=1)
     [found, raw], failed = find_sets([make(tmp_path / "set", recognizer.height), SAMPLES], "val")
     assert (found.name, found.split, failed) == ("set", "val", [])
+    assert count_lines([found]) == count_lines([raw]) == 40
     expected = list(read_set(raw, recognizer))
     lines = list(read_set(found, recognizer))
     assert len(lines) == len(expected) == 40
