@@ -1,16 +1,24 @@
 """Fixtures that all tests share."""
 
 import shutil
+import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 
+# The benchmarks are not installed, and the checkout is not on the path: the installed package is what is tested.
+_benchmarks = ModuleSpec("benchmarks", None, is_package=True)
+_benchmarks.submodule_search_locations = [str(ROOT / "benchmarks")]
+sys.modules["benchmarks"] = module_from_spec(_benchmarks)
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real data beside the checkout; tests that need it are skipped where it is missing."""
+    """Return the folder of real data next to the checkout; tests that need it are skipped where it is missing."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"real data not found: {folder}")
@@ -19,7 +27,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def source_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the checkout without what builds and tools left there, to build the package from."""
+    """Copy the checkout, without what builds and tools left there, to build the package from."""
     left_out = (".git", ".venv*", "build", "dist", "runs", "*.egg-info", "__pycache__", ".*_cache")
     return Path(
         shutil.copytree(ROOT, tmp_path_factory.mktemp("source") / "hwr", ignore=shutil.ignore_patterns(*left_out))

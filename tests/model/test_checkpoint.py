@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 import hwr.files.atomic
 from hwr.errors import InputError, ModelError, OutputError
 from hwr.model.checkpoint import fill, load_model, load_weights, save_model
-from hwr.model.info import METADATA_KEY, ModelInfo, read_info
+from hwr.model.files import METADATA_KEY, read_info
+from hwr.model.info import ModelInfo
 from hwr.model.network import Network, build
 
 SPEC = "[1,16,0,1 C3,3,4,2,2 R3,3,6 Mp2,2 Mp0,1 Lbx5 O1c6]"
