@@ -140,7 +140,7 @@ class TestBadFiles:
         ("old", "new", "says"),
         [
             ('\\"format_version\\": 1', '\\"format_version\\": 7', "model format 7 is unknown"),
-            ('\\"licence\\"', '\\"license\\"', "unknown keys.*license"),
+            ('\\"licence\\"', '\\"license\\"', "unknown key 'license'"),
         ],
     )
     def test_metadata_of_another_version(self, path: Path, old: str, new: str, says: str) -> None:
