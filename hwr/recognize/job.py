@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from statistics import fmean
 from typing import Protocol
 
 from hwr.errors import HwrError, OutputError, UsageError
 from hwr.files.documents import choose_pages, open_document, page_name
 from hwr.files.pixels import PageImage, grey_of
 from hwr.page.page import Page, mark_uncertain
-from hwr.recognize.found_lines import COLUMN_BY_COLUMN, PageOptions
+from hwr.recognize.found_lines import COLUMN_BY_COLUMN, WORTHLESS, PageOptions, mean_confidence, words_of
 from hwr.recognize.given_lines import GivenLines, read_given
 from hwr.recognize.inputs import InputFile
 from hwr.recognize.journal import Journal
@@ -21,8 +20,6 @@ LINES_AT_ONCE = 64
 """Line images that are read together: enough to fill batches of similar width."""
 MAX_PIXELS_AT_ONCE = 30_000_000
 """Upper limit on their pixels together."""
-LOW_CONFIDENCE = 0.5
-"""A page whose words have a lower mean confidence is counted as doubtful."""
 
 
 @dataclass(frozen=True)
@@ -298,6 +295,6 @@ class ReadingJob:
 
 
 def is_doubtful(page: Page) -> bool:
-    """Return whether the mean confidence of the page's words is low."""
-    confidences = [word.confidence for line in page.lines for word in line.words]
-    return bool(confidences) and fmean(confidences) < LOW_CONFIDENCE
+    """Return whether the page's words have a mean confidence at which most of them are probably wrong."""
+    words = words_of(page.lines)
+    return bool(words) and mean_confidence(words) < WORTHLESS
