@@ -43,12 +43,13 @@ NOT_YET = {
     "docs/formats.md",
     "docs/language-models.md",
     "docs/lines.md",
-    "docs/models.md",
     "docs/normalisation.md",
 }
 """Documents that are still to be rewritten; the list only becomes shorter."""
 
-DOCUMENTS = sorted(path for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted(
+    path for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")] if str(path.relative_to(ROOT)) not in NOT_YET
+)
 
 
 def faults(text: str) -> list[str]:
@@ -91,11 +92,7 @@ def test_help_is_plain_english(name: str) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_documents_are_plain_english(path: Path) -> None:
-    found = faults(path.read_text(encoding="utf-8"))
-    if str(path.relative_to(ROOT)) in NOT_YET:
-        assert found, f"{path.name} is clean: take it off the list NOT_YET"
-    else:
-        assert found == []
+    assert faults(path.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("name", [name for name in HELPS if name not in ("hwr", "hwr lm")])
