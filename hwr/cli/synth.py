@@ -26,14 +26,14 @@ SECTIONS = {
 
 EXAMPLES = (
     ("hwr synth --text prose.txt --fonts my-fonts/ --sheet look.png", "one picture of 48 lines"),
-    ("hwr synth -o made --lines 0 --val 400 --fonts my-fonts/ --language german", "phrases to validate on"),
+    ("hwr synth -o made --lines 0 --val 400 --fonts my-fonts/ --language de", "phrases to validate on"),
 )
 
 
 @click.command("synth", cls=Command, sections=SECTIONS, examples=EXAMPLES)
 @click.option("--text", "texts", type=FILE, multiple=True, metavar="FILE", help="Text (.txt, .txt.xz, .txt.gz).")
 @click.option("--fonts", type=FILE, multiple=True, metavar="FOLDER|FILE", help="Handwriting fonts (.ttf, .otf).")
-@click.option("--language", "languages", multiple=True, metavar="NAME", help="Of the phrases.  [default: by text]")
+@click.option("--language", "languages", multiple=True, metavar="CODE", help="Of phrases, as de.  [default: by text]")
 @click.option("--phrases", multiple=True, metavar="KIND", help="Kinds, such as date or figures.  [default: all]")
 @click.option("--phrase-share", type=SHARE, default=0.25, show_default=True, help="Share of texts with a phrase.")
 @click.option("--strokes", type=FILE, metavar="NPZ", help="Recorded pen strokes.")

@@ -153,6 +153,7 @@ def _stored(line: SynthLine, licence: str | None) -> StoredLine:
         width=width,
         height=height,
         writer=line.source,
+        lang=line.language,
         source="hwr synth",
         licence=licence,
     )

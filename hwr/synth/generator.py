@@ -6,7 +6,7 @@ each line and passes over what does not fit.
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -32,14 +32,14 @@ _INK, _PAPER = range(2)
 class SynthLine:
     """A line as in a data set.
 
-    grey: uint8 (H, W), paper bright, ink dark; text: by the text rules; id: unique for a seed; source: the font or the
-    hand, as in `InkLine`.
+    grey: uint8 (H, W), paper bright, ink dark; id: unique for a seed; the rest as in `InkLine`.
     """
 
     grey: GreyImage
     text: str
     id: str
     source: str
+    language: str | None
 
 
 @dataclass
@@ -119,7 +119,7 @@ class LineGenerator:
             grey = put_on_paper(ink, generator, self.options.papers)
         else:
             grey = clean(ink)
-        return SynthLine(grey, ink.text, line_id(seed, index), ink.source)
+        return SynthLine(grey, ink.text, line_id(seed, index), ink.source, ink.language)
 
     def _make(self, generator: Generator) -> InkLine:
         """Return a line of one of the sources; one that gives nothing usable is followed by the others."""
@@ -162,9 +162,9 @@ class _Fonts:
         self._alphabet = alphabet
 
     def line(self, generator: Generator) -> InkLine:
-        text = self._texts.sample(generator)
+        text, language = self._texts.sample(generator)
         _check(text, self._alphabet)
-        return self._fonts.line(text, generator)
+        return replace(self._fonts.line(text, generator), language=language)
 
 
 def _open_renderer(name: str, options: SynthOptions, alphabet: frozenset[str] | None, report: Report) -> Renderer:

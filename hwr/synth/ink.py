@@ -13,12 +13,14 @@ Ink = NDArray[np.uint8]
 class InkLine:
     """Ink of one line.
 
-    text: by the text rules; source: the font or the hand, for example "font:caveat" or "strokes:10023".
+    text: by the text rules; source: the font or the hand, for example "font:caveat" or "strokes:10023"; language: of
+    the text, a code, if it is known.
     """
 
     ink: Ink
     text: str
     source: str
+    language: str | None = None
 
 
 def cut_to_ink(ink: Ink, margin: int) -> Ink:

@@ -134,7 +134,7 @@ class SynthOptions(Settings):
         if not (self.fonts or self.texts or self.strokes or self.words):
             raise UsageError("nothing to make lines of: give texts and fonts (--text, --fonts), --strokes or --words")
         if self.fonts and not (self.texts or self.languages):
-            raise UsageError("fonts need something to write: give --text FILE, or --language NAME for phrases alone")
+            raise UsageError("fonts need something to write: give --text FILE, or --language CODE for phrases alone")
         if self.texts and not self.fonts:
             raise UsageError("texts need fonts to be written in: give --fonts FOLDER too (none ship with hwr)")
         if not any(self.source_shares().values()):

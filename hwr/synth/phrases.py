@@ -26,7 +26,7 @@ _FOLDER = Path(__file__).parent / "languages"
 _COMMON = "common"
 
 LANGUAGES = tuple(sorted(path.stem for path in _FOLDER.glob("*.txt") if path.stem != _COMMON))
-"""Languages whose phrases are known."""
+"""Codes of the languages whose phrases are known."""
 
 _RULE = re.compile(r"(\w+) ?([:=]) (.*)")
 _WEIGHT = re.compile(r"(\d+)\* ")

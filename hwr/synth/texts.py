@@ -127,21 +127,21 @@ class TextSampler:
         self._languages = tuple(languages)
         used = self._languages or tuple(corpus.language for corpus in self._corpora if corpus.language)
         if not used and not texts:
-            raise UsageError("phrases need a language: give --language NAME, or a text")
+            raise UsageError("phrases need a language: give --language CODE, or a text")
         for language in used:
             for kind in self._kinds:
                 phrase(np.random.default_rng(0), language, kind)  # is it known?
 
-    def sample(self, generator: Generator) -> str:
-        """Return one line of text by the text rules, of 1 to about 80 characters."""
-        text = self._draw(generator)
+    def sample(self, generator: Generator) -> tuple[str, str | None]:
+        """Return one line of text by the text rules, of 1 to about 80 characters, and its language if that is known."""
+        text, language = self._draw(generator)
         if generator.random() < _PLAIN:
             text = plain_text(text)
         if generator.random() < _CLOSE_SIGNS:
             text = _SPACED_SIGN.sub(r"\1", text)
-        return normalise_text(text)
+        return normalise_text(text), language
 
-    def _draw(self, generator: Generator) -> str:
+    def _draw(self, generator: Generator) -> tuple[str, str | None]:
         corpus = self._corpora[int(generator.integers(len(self._corpora)))] if self._corpora else None
         language: str | None = None
         if self._languages:
@@ -150,7 +150,7 @@ class TextSampler:
             language = corpus.language
         if language is None or (corpus is not None and generator.random() >= self._phrase_share):
             assert corpus is not None
-            return _in_a_special_way(corpus.sample(generator), generator)
+            return _in_a_special_way(corpus.sample(generator), generator), corpus.language
         text = self._phrase(language, generator)
         kind = generator.random()
         if kind < _INSIDE_PROSE and corpus is not None and self._phrase_share < 1:
@@ -160,7 +160,9 @@ class TextSampler:
             text = f"{before} {text} {after}"
         elif kind < _INSIDE_PROSE + _SECOND_PHRASE:
             text += _GAPS[int(generator.integers(len(_GAPS)))] + self._phrase(language, generator)
-        return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS].rsplit(" ", 1)[0]
+        if len(text) > MAX_CHARACTERS:
+            text = text[:MAX_CHARACTERS].rsplit(" ", 1)[0]
+        return text, language
 
     def _phrase(self, language: str, generator: Generator) -> str:
         return phrase(generator, language, self._kinds[int(generator.integers(len(self._kinds)))])

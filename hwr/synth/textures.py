@@ -4,8 +4,7 @@ Normal numbers for every pixel of every line would cost more than all the rest o
 cut at a random place out of fixed tiles; smooth ones are drawn on a coarse grid and enlarged.
 """
 
-from functools import lru_cache
-from typing import Any
+from functools import cache
 
 import cv2
 import numpy as np
@@ -18,16 +17,17 @@ TILE_SEED = 20_061
 """Tiles are the same in every process and for every seed: what differs is where they are cut."""
 
 
-@lru_cache(maxsize=1)
+@cache
 def grain() -> Field:
     """Return white noise of mean 0 and deviation 1: sensor noise, (TILE_ROWS, TILE_COLUMNS)."""
-    return _normals(0)
+    return np.random.default_rng(TILE_SEED).standard_normal((TILE_ROWS, TILE_COLUMNS), dtype=np.float32)
 
 
-@lru_cache(maxsize=1)
+@cache
 def paper_grain() -> Field:
     """Return the tooth of paper, a pixel or two wide, of mean 0 and deviation 1, (TILE_ROWS, TILE_COLUMNS)."""
-    return _unit(cv2.GaussianBlur(_normals(1), (0, 0), 0.9, borderType=cv2.BORDER_REFLECT))
+    tooth = cv2.GaussianBlur(grain(), (0, 0), 0.9, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(np.clip((tooth - tooth.mean()) / tooth.std(), -3, 3), dtype=np.float32)
 
 
 def cut(tile: Field, shape: tuple[int, int], generator: np.random.Generator) -> Field:
@@ -46,13 +46,3 @@ def smooth(shape: tuple[int, int], cell: tuple[float, float], generator: np.rand
     coarse = (int(np.ceil(rows / cell[0])) + 1, int(np.ceil(columns / cell[1])) + 1)
     values = generator.random(coarse, dtype=np.float32)
     return np.asarray(cv2.resize(values, (columns, rows), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-
-
-def _normals(number: int) -> Field:
-    generator = np.random.Generator(np.random.PCG64([TILE_SEED, number]))
-    return generator.standard_normal((TILE_ROWS, TILE_COLUMNS), dtype=np.float32)
-
-
-def _unit(tile: Any) -> Field:
-    """Scale to mean 0, deviation 1, nothing beyond 3 deviations."""
-    return np.asarray(np.clip((tile - tile.mean()) / tile.std(), -3, 3), dtype=np.float32)

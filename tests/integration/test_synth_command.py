@@ -126,7 +126,7 @@ def test_a_corpus_that_no_font_has(
     run: Run, sources: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every text drawn is one that the font lacks: nothing is written, and the message says why."""
-    monkeypatch.setattr("hwr.synth.texts.TextSampler.sample", lambda self, generator: "今天天气很好")
+    monkeypatch.setattr("hwr.synth.texts.TextSampler.sample", lambda self, generator: ("今天天气很好", None))
     for workers in (1, 2):
         monkeypatch.setattr("hwr.synth.batches._by_processes", _in_this_process)
         done = run(*sources, "-o", tmp_path / "out", "--lines", 200, "--workers", workers)
@@ -150,7 +150,7 @@ def _in_this_process(options, parts, workers):  # type: ignore[no-untyped-def]
     [
         (["-o", "out"], "nothing to make lines of: give texts and fonts (--text, --fonts), --strokes or --words"),
         (["--lines", "3"], "one of -o DIR (a line store) and --sheet FILE.png (a picture) is needed"),
-        (["-o", "out", "--fonts", "fonts"], "give --text FILE, or --language NAME"),
+        (["-o", "out", "--fonts", "fonts"], "give --text FILE, or --language CODE"),
         (["-o", "out", "--text", "prose.txt"], "give --fonts FOLDER too"),
         (["-o", "out", "--strokes", "missing.npz"], "missing.npz"),
         (["-o", "out", "--words", "missing.parquet"], "missing.parquet"),
@@ -163,10 +163,10 @@ def _in_this_process(options, parts, workers):  # type: ignore[no-untyped-def]
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--lines", "0"], "--lines and --val are both 0"),
         (
             ["-o", "out", "--fonts", "fonts", "--language", "latin"],
-            "no phrases for the language 'latin'; there are danish",
+            "no phrases for the language 'latin'; there are da, de, ",
         ),
         (
-            ["-o", "out", "--fonts", "fonts", "--language", "dutch", "--phrases", "poem"],
+            ["-o", "out", "--fonts", "fonts", "--language", "nl", "--phrases", "poem"],
             "no phrases of the kind 'poem'",
         ),
         (["-o", "prose.txt", "--text", "prose.txt", "--fonts", "fonts"], "is a file; a folder is needed"),

@@ -54,7 +54,7 @@ def test_lines_of_real_prose_are_as_long_as_lines_of_iam(shared: Path) -> None:
     assert counts.max() <= 14
     assert np.mean((counts >= 5) & (counts <= 10)) > 0.5
     assert 30 < np.median([len(piece) for piece in pieces]) < 48
-    assert corpus.language == "french"
+    assert corpus.language == "fr"
 
 
 def test_packed_files_hold_the_same_text(prose: Path, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_long_word_and_odd_marks_do_not_stop_it(tmp_path: Path) -> None:
 def test_samples_follow_the_text_rules_and_the_seed(prose: Path) -> None:
     sampler = TextSampler([prose])
     first, second = (
-        [sampler.sample(generator) for _ in range(400)]
+        [sampler.sample(generator)[0] for _ in range(400)]
         for generator in (np.random.default_rng(3), np.random.default_rng(3))
     )
     assert first == second
@@ -144,19 +144,19 @@ def test_the_share_of_phrases_is_kept(prose: Path) -> None:
 
     def share_of_prose(sampler: TextSampler) -> float:
         generator = np.random.default_rng(4)
-        texts = [sampler.sample(generator) for _ in range(500)]
+        texts = [sampler.sample(generator)[0] for _ in range(500)]
         return float(np.mean([bool(words & {word.strip("“”,.…—'\"-") for word in text.split()}) for text in texts]))
 
     assert share_of_prose(TextSampler([prose], phrase_share=0.0)) > 0.85
-    assert share_of_prose(TextSampler([prose], phrase_share=1.0, languages=["german"])) < 0.2
-    assert share_of_prose(TextSampler(languages=["german"], phrases=["figures"])) < 0.2
+    assert share_of_prose(TextSampler([prose], phrase_share=1.0, languages=["de"])) < 0.2
+    assert share_of_prose(TextSampler(languages=["de"], phrases=["figures"])) < 0.2
 
 
 def test_a_text_in_a_language_without_phrases_is_prose_alone(tmp_path: Path) -> None:
     path = tmp_path / "latin.txt"
     path.write_text("Gallia est omnis divisa in partes tres quarum unam incolunt Belgae\n" * 20, encoding="utf-8")
     generator = np.random.default_rng(5)
-    texts = [TextSampler([path]).sample(generator) for _ in range(200)]
+    texts = [TextSampler([path]).sample(generator)[0] for _ in range(200)]
     assert not any(character.isdigit() for text in texts for character in text.strip("12.) "))
 
 
@@ -166,10 +166,18 @@ def test_phrases_need_a_language_that_is_known(prose: Path) -> None:
     with pytest.raises(UsageError, match="no phrases for the language 'klingon'"):
         TextSampler([prose], languages=["klingon"])
     with pytest.raises(UsageError, match="no phrases of the kind 'poem'"):
-        TextSampler(languages=["german"], phrases=["poem"])
+        TextSampler(languages=["de"], phrases=["poem"])
 
 
 def test_typographic_signs_are_mostly_made_plain(prose: Path) -> None:
     sampler, generator = TextSampler([prose], phrase_share=0.0), np.random.default_rng(7)
-    typographic = sum(bool(set("“”’—…") & set(sampler.sample(generator))) for _ in range(600))
+    typographic = sum(bool(set("“”’—…") & set(sampler.sample(generator)[0])) for _ in range(600))
     assert 0.03 * 600 < typographic < 0.2 * 600
+
+
+def test_the_language_of_a_text_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "german.txt"
+    path.write_text("Der Vater und die Mutter gingen mit dem Kind auf den Berg, es ist nicht zu spät.\n" * 20)
+    generator = np.random.default_rng(8)
+    assert {TextSampler([path]).sample(generator)[1] for _ in range(50)} == {"de"}
+    assert {TextSampler(languages=["it"]).sample(generator)[1] for _ in range(5)} == {"it"}
