@@ -73,7 +73,7 @@ def test_packed_files_hold_the_same_text(prose: Path, tmp_path: Path) -> None:
         ("blank.txt", b" \n\n ", "holds no text"),
         ("broken.txt.xz", lzma.compress(b"some text " * 900)[:-40], "broken or truncated"),
         ("not.txt.xz", b"plain text", "broken or truncated"),
-        ("cut.txt.gz", gzip.compress(b"some text " * 900)[:-12], "broken or truncated"),
+        ("cut.txt.gz", gzip.compress(b"some text " * 900, mtime=0)[:-12], "broken or truncated"),
         ("not.txt.gz", b"plain text", "broken or truncated"),
         ("latin1.txt", "été à la campagne".encode("latin-1"), "not UTF-8"),
         ("cut.txt", "été".encode()[:-1], "not UTF-8"),
