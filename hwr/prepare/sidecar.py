@@ -104,6 +104,8 @@ class SidecarFolder:
         rows = [row for row in text.splitlines() if row.strip()]
         if len(rows) > 1:
             return Skipped(where, Reason.BAD_ROW, f"holds {len(rows)} lines of text, not one")
+        if self._suffix == TEXT_SUFFIX and self._index.at(stem + PLAIN_SUFFIX):
+            self.notes.add(f"lines with {TEXT_SUFFIX} and {PLAIN_SUFFIX}: {TEXT_SUFFIX} counts", where)
         if len({PurePosixPath(image).suffix.lower() for image in found}) > 1:
             self.notes.add("several images of a line; one is taken, in the order .png, .jpg, ...", where)
         folder = PurePosixPath(stem).parent

@@ -58,7 +58,10 @@ class Table:
         check_regular(path)
         if options.images is not None and not options.images.is_dir():
             raise DataError(f"--images {options.images}: no such folder")
-        self._rows = read_rows(path, columns, options.header)
+        table = read_rows(path, columns, options.header)
+        self._rows = table.rows
+        for note in table.rivals(columns):
+            self.notes.add(note, str(path))
         self._finder = _ImageFinder(options.images or path.parent, options.allow_outside)
         if not self._rows:
             raise DataError(f"{path}: holds no row")

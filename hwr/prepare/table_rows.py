@@ -56,14 +56,32 @@ KNOWN_COLUMNS = TableColumns()
 
 @dataclass(frozen=True)
 class Row:
-    """A row as field -> value, or why it cannot be used."""
+    """A row as field -> value, or why it cannot be used. `names`: keys of a JSON object."""
 
     number: int
     values: dict[str, str]
     error: str = ""
+    names: tuple[str, ...] = ()
 
 
-def read_rows(path: Path, columns: TableColumns, header: bool | None) -> list[Row]:
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a table, and the names of its columns, if it has names."""
+
+    rows: list[Row]
+    names: tuple[str, ...] = ()
+
+    def rivals(self, columns: TableColumns) -> list[str]:
+        """Return a note for each of image and text that several columns could hold, and none was named."""
+        notes = []
+        for field in ("image", "text"):
+            found = [name for name in KNOWN_NAMES[field] if name in [own.strip().lower() for own in self.names]]
+            if getattr(columns, field) is None and len(found) > 1:
+                notes.append(f"columns {' and '.join(found)}: {found[0]} is read (--{field}-column names another)")
+        return notes
+
+
+def read_rows(path: Path, columns: TableColumns, header: bool | None) -> Rows:
     """Return the rows of a table. `header`: the first row names the columns; None: find out.
 
     Raises:
@@ -78,7 +96,8 @@ def read_rows(path: Path, columns: TableColumns, header: bool | None) -> list[Ro
     if kind == "jsonl":
         return _read_jsonl(path, text, columns)
     if kind == "pylaia":
-        return [_pylaia_row(number, row) for number, row in enumerate(_split_rows(text), start=1) if row.strip()]
+        rows = enumerate(_split_rows(text), start=1)
+        return Rows([_pylaia_row(number, row) for number, row in rows if row.strip()])
     return _read_delimited(path, text, kind, columns, header)
 
 
@@ -97,7 +116,7 @@ def _split_rows(text: str) -> list[str]:
 # --- TSV and CSV -------------------------------------------------------------------------------------------------
 
 
-def _read_delimited(path: Path, text: str, kind: str, columns: TableColumns, header: bool | None) -> list[Row]:
+def _read_delimited(path: Path, text: str, kind: str, columns: TableColumns, header: bool | None) -> Rows:
     rows = [row.split("\t") for row in _split_rows(text)] if kind == "tsv" else _csv_rows(path, text)
     numbered = [(number, row) for number, row in enumerate(rows, start=1) if any(value.strip() for value in row)]
     if not numbered:
@@ -106,7 +125,8 @@ def _read_delimited(path: Path, text: str, kind: str, columns: TableColumns, hea
     if header is None:
         header = _is_header(names, columns)
     places = _places_by_name(path, names, columns) if header else _places_by_number(path, names, columns)
-    return [_delimited_row(number, row, places) for number, row in numbered[1 if header else 0 :]]
+    made = [_delimited_row(number, row, places) for number, row in numbered[1 if header else 0 :]]
+    return Rows(made, tuple(names) if header else ())
 
 
 def _csv_rows(path: Path, text: str) -> list[list[str]]:
@@ -190,11 +210,12 @@ def _places_by_number(path: Path, first: list[str], columns: TableColumns) -> di
 # --- JSON Lines --------------------------------------------------------------------------------------------------
 
 
-def _read_jsonl(path: Path, text: str, columns: TableColumns) -> list[Row]:
+def _read_jsonl(path: Path, text: str, columns: TableColumns) -> Rows:
     rows = [_jsonl_row(number, row, columns) for number, row in enumerate(_split_rows(text), start=1) if row.strip()]
     if rows and all(row.error for row in rows):
         raise DataError(f"{path}: no row can be used; row {rows[0].number}: {rows[0].error}")
-    return rows
+    names = next((row.names for row in rows if row.names), ())
+    return Rows(rows, names)
 
 
 def _jsonl_row(number: int, row: str, columns: TableColumns) -> Row:
@@ -217,4 +238,4 @@ def _jsonl_row(number: int, row: str, columns: TableColumns) -> Row:
             return Row(number, {}, f"no string for the {item.name}; the keys are: {', '.join(names)}")
         if value is not None:
             values[item.name] = str(value)
-    return Row(number, values)
+    return Row(number, values, names=tuple(names))

@@ -1,12 +1,13 @@
-"""Lines that the user gives in ALTO or PAGE XML: which file belongs to which image, and what of it can be read."""
+"""Lines that the user gives in ALTO or PAGE XML: the file for each image, and the lines in it that can be read."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from hwr.errors import InputError, UsageError
 from hwr.files.documents import page_of
 from hwr.files.pixels import Source
-from hwr.files.tree import read_file
+from hwr.files.tree import FileIndex, FolderTree, read_file
 from hwr.formats.read_file import read_page_file
 from hwr.formats.read_xml import MAX_BYTES
 from hwr.page.page import Page
@@ -17,7 +18,7 @@ TOO_LARGE = "it is too large for a line"
 
 SUFFIXES = (".xml", ".page.xml", ".alto.xml")
 SUBFOLDERS = (".", "page", "alto")
-"""Where Transkribus puts the XML of images beside them."""
+"""Folders of Transkribus for the XML of the images next to them."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class GivenLines:
     """
 
     path: Path
+
+    @cached_property
+    def _index(self) -> FileIndex:
+        return FileIndex(FolderTree(self.path).names)
 
     def check(self, several: bool) -> None:
         """Refuse what cannot work, before anything is read.
@@ -43,7 +48,7 @@ class GivenLines:
             raise UsageError(f"--lines {self.path}: one file for several images; name the folder that holds their XML")
 
     def file_of(self, relative: Path) -> Path:
-        """The file for an image.
+        """Return the file for an image. Names are compared as in `hwr.files.tree`.
 
         Args:
             relative: path of the image below the folder that the user named, or its name.
@@ -53,16 +58,16 @@ class GivenLines:
         """
         if not self.path.is_dir():
             return self.path
-        for folder in dict.fromkeys((self.path / relative.parent, self.path)):
+        for folder in dict.fromkeys((relative.parent, Path("."))):
             for sub in SUBFOLDERS:
                 for suffix in SUFFIXES:
-                    file = folder / sub / (relative.stem + suffix)
-                    if file.is_file():
-                        return file
+                    found = self._index.at((folder / sub / (relative.stem + suffix)).as_posix())
+                    if found:
+                        return self.path / found
         raise InputError(f"{relative}: no {relative.stem}.xml for it in {self.path}")
 
     def fit(self, relative: Path, width: int, height: int) -> tuple[FittedLines, Path]:
-        """The lines for an image of `width` x `height` pixels, laid on it, and the file that they are from.
+        """Return the lines for an image of `width` x `height` pixels, laid on it, and their file.
 
         Raises:
             InputError: there is no file for it, the file cannot be read, or it is for another image.
@@ -72,7 +77,7 @@ class GivenLines:
 
 
 def read_given(recognizer: Recognizer, image: Source, relative: Path, given: GivenLines) -> tuple[Page, list[str]]:
-    """Read the lines of an image that are given; also what is to be said of them: scaling, lines left out.
+    """Read the given lines of an image; also return what is to be said about them: scaling, lines left out.
 
     Args:
         image: see `hwr.files.pixels.Source`.

@@ -101,9 +101,12 @@ def test_plain_text_files_count_only_without_gt_txt(tmp_path: Path) -> None:
     assert [sample.text for sample in samples] == ["plain"]
     assert [Path(item.where).name for item in skipped] == ["c.png"]
     write_line(tmp_path, "a", "text")
-    samples, skipped = read(tmp_path)
-    assert [sample.text for sample in samples] == ["text"]
-    assert "rename it to b.gt.txt" in skipped[0].detail
+    (tmp_path / "a.txt").write_text("read by a program")
+    source = SidecarFolder(tmp_path)
+    items = list(source.items())
+    assert [item.text for item in items if isinstance(item, Sample)] == ["text"]
+    assert next(item.detail for item in items if isinstance(item, Skipped)).endswith("rename it to b.gt.txt")
+    assert source.notes.counts() == {"lines with .gt.txt and .txt: .gt.txt counts": 1}
 
 
 def test_linked_folders_are_entered_once(tmp_path: Path) -> None:

@@ -143,6 +143,17 @@ def test_images_outside_the_folder_are_asked_for(folder: Path, tmp_path: Path) -
     assert [item.text for item in named if isinstance(item, Sample)] == ["absolute", "link"]
 
 
+def test_a_choice_between_columns_is_noted(folder: Path) -> None:
+    (folder / "t.csv").write_text("file_name,text,transcription\na.png,one,two\n")
+    (folder / "t.jsonl").write_text('{"image": "a.png", "text": "one", "label": "two"}\n')
+    for name, other in (("t.csv", "transcription"), ("t.jsonl", "label")):
+        table = Table(folder / name)
+        assert texts(list(table.items())) == [("a", "one")]
+        [note] = table.notes.counts()
+        assert note.startswith(f"columns text and {other}: text is read")
+        assert not Table(folder / name, TableColumns(text=other)).notes.counts()
+
+
 def test_lists_as_trocr_and_pylaia_have_them(folder: Path) -> None:
     trocr = folder / "gt_train.txt"
     trocr.write_text("c d.jpg\tMy dear brother, the rain\n")
