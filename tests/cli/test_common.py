@@ -1,0 +1,61 @@
+"""Options that commands share: rates, formats, and advice after an interruption."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import click
+import pytest
+
+from hwr.cli.common import Rate, choose_formats, parse_formats
+from hwr.cli.recognize import how_to_continue
+
+
+@pytest.mark.parametrize(("text", "rate"), [("0", 0.0), ("1", 1.0), ("0.05", 0.05), ("1e-3", 0.001)])
+def test_rates(text: str, rate: float) -> None:
+    assert Rate().convert(text, None, None) == rate
+
+
+@pytest.mark.parametrize("text", ["5%", "5", "-0.1", "nan", "inf", "", "often"])
+def test_the_message_about_a_wrong_rate_shows_a_right_one(text: str) -> None:
+    with pytest.raises(click.BadParameter, match=r"is not a rate from 0 to 1; 0\.05 is 5 %"):
+        Rate().convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("named", "output", "expected"),
+    [
+        ([], None, ["text"]),
+        ([], "out/", ["text"]),
+        ([], "book.pdf", ["pdf"]),
+        ([], "BOOK.PDF", ["pdf"]),
+        ([], "a.alto.xml", ["alto"]),
+        ([], "a.xml", ["text"]),
+        ([("json",)], "book.pdf", ["json"]),
+        ([("json", "text"), ("json",)], "out", ["json", "text"]),
+    ],
+)
+def test_formats_are_named_or_follow_from_the_ending(
+    named: list[tuple[str, ...]], output: str | None, expected: list[str]
+) -> None:
+    assert [form.name for form in choose_formats(named, output)] == expected
+
+
+def test_names_of_formats_are_split_and_checked() -> None:
+    assert parse_formats("text, alto,json") == ("text", "alto", "json")
+    for text in ("", "text,", "Text", "docx"):
+        with pytest.raises(click.BadParameter, match="is not one of text, json"):
+            parse_formats(text)
+
+
+@pytest.mark.parametrize(
+    ("joins", "unfinished", "output", "advice"),
+    [
+        (True, 0, None, "interrupted"),
+        (False, 0, "out/", "interrupted; the same command with --skip-existing continues"),
+        (True, 1, "a.pdf", "interrupted; the same command continues after the page that was read"),
+        (True, 12, "a.pdf", "interrupted; the same command continues after the 12 pages that were read"),
+    ],
+)
+def test_advice_after_an_interruption(joins: bool, unfinished: int, output: str | None, advice: str) -> None:
+    job: Any = SimpleNamespace(output=SimpleNamespace(joins=joins), unfinished=unfinished)
+    assert how_to_continue(job, output) == advice
