@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 from hwr.errors import ModelError
-from hwr.model.vgsl import MAX_HEIGHT
 from hwr.settings import Range, Settings, from_dict
 from hwr.text import Alphabet, Direction
 
 FORMAT_VERSION = 1
-MAX_STRIDE = 256
+MAX_HEIGHT, MAX_STRIDE = 1024, 256
 """Far beyond any network that reads a line."""
 
 

@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 from hwr.errors import ModelError
+from hwr.model.info import MAX_HEIGHT
 
 Norm = Literal["batch", "instance", "none", "response"]
 Activation = Literal["relu", "tanh", "sigmoid", "linear"]
@@ -49,7 +50,6 @@ STATE_MATRICES: dict[Cell, int] = {"lstm": 1, "gru": 1, "rnn": 1, "jordan": 2, "
 DIRECTIONS: dict[str, Direction] = {"f": "forward", "r": "reverse", "b": "both"}
 
 MAX_NUMBER_DIGITS = 6
-MAX_HEIGHT = 1024
 MAX_WEIGHTS = 500_000_000
 MAX_ITERATIONS = 50
 """Bounds on what a file from elsewhere can ask for; the largest network that ships has 7 million weights."""

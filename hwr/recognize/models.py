@@ -157,6 +157,7 @@ def _made_graph(safetensors: Path, spec: str) -> Path | bytes:
             f"run `hwr export {safetensors}` where they are, and put {sibling.name} next to the weights"
         )
     log.warning("%s: making %s, once", safetensors, sibling.name)
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # torch's exporter warns of shapes
     content: bytes = importlib.import_module("hwr.model.export").graph(spec)
     for target in (sibling, cached):
         with suppress(OSError, OutputError):
