@@ -30,4 +30,10 @@ def run_command(
     return int(left.value.code or 0), captured.out, captured.err
 
 
+def without_doubts(err: str) -> str:
+    """What was printed on stderr, without warnings that a reading is bad: the tiny model reads nothing well."""
+    doubts = ("most of them are probably wrong", "since it reads better", "may be writing up or down the page")
+    return "".join(line for line in err.splitlines(keepends=True) if not line.rstrip("\n").endswith(doubts))
+
+
 Run = Callable[..., Outcome]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import without_doubts
 from PIL import Image
 from tiny_model import write_tiny_model
 
@@ -52,7 +53,7 @@ def run(model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         with pytest.raises(SystemExit) as left:
             cli.main()
         out, err = capsys.readouterr()
-        return Done(int(left.value.code or 0), out, err.splitlines())
+        return Done(int(left.value.code or 0), out, without_doubts(err).splitlines())
 
     return call
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pypdfium2 as pdfium
 import pytest
-from commands import Outcome, Run, run_command
+from commands import Outcome, Run, run_command, without_doubts
 from pdf_files import scan_pdf, text_pdf, without_page
 from PIL import Image
 from tiny_model import write_tiny_model
@@ -35,7 +35,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*arguments: object) -> Outcome:
         named = () if "-m" in arguments else ("-m", model)
-        return Outcome(*run_command(monkeypatch, capsys, "recognize", *named, *arguments))
+        code, out, err = run_command(monkeypatch, capsys, "recognize", *named, *arguments)
+        return Outcome(code, out, without_doubts(err))
 
     return run
 
