@@ -52,15 +52,9 @@ def check_sample(sample: Sample, options: CheckOptions) -> StoredLine | Skipped:
     if sample.normalised:
         _check_same(sample, sample.normalised, options)
     text = normalise_text(sample.text)
-    if not text:
-        return Skipped(sample.where, Reason.NO_TEXT, "the text is empty")
-    if has_surrogates(text):
-        return Skipped(sample.where, Reason.BAD_ROW, f"the text holds what is not a character: {text!a}")
-    if options.alphabet is not None:
-        missing = options.alphabet.missing([text])
-        if missing:
-            characters = "".join(sorted(missing.elements()))
-            return Skipped(sample.where, Reason.OUTSIDE_ALPHABET, count_characters(missing), characters=characters)
+    wrong = _check_text(sample, text, options)
+    if wrong:
+        return wrong
     try:
         image = sample.load()
         grey = decode_image(image, sample.where)
@@ -94,6 +88,19 @@ def check_sample(sample: Sample, options: CheckOptions) -> StoredLine | Skipped:
         path = str(Path(line.path or line.id).with_suffix(ending))
         return replace(line, image=image, path=path, width=width, height=options.max_height)
     return line
+
+
+def _check_text(sample: Sample, text: str, options: CheckOptions) -> Skipped | None:
+    """Return why a text cannot be used; None if it can."""
+    if not text:
+        return Skipped(sample.where, Reason.NO_TEXT, "the text is empty")
+    if has_surrogates(text):
+        return Skipped(sample.where, Reason.BAD_ROW, f"the text holds what is not a character: {text!a}")
+    missing = options.alphabet.missing([text]) if options.alphabet is not None else None
+    if missing:
+        characters = "".join(sorted(missing.elements()))
+        return Skipped(sample.where, Reason.OUTSIDE_ALPHABET, count_characters(missing), characters=characters)
+    return None
 
 
 def _check_same(sample: Sample, stated: Normalised, options: CheckOptions) -> None:
