@@ -15,7 +15,7 @@ from hwr.files.images import GreyImage, decode_image
 from hwr.metrics import ErrorCounts, character_errors, right_words, word_errors
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.store.lines import LineGroup, LineStore, StoredLine
-from hwr.store.normalised import check_normalised
+from hwr.store.normalised import check_normalised, check_shape
 from hwr.text import Alphabet, normalise_text
 
 MAX_BATCH_PIXELS = 64_000_000
@@ -156,6 +156,7 @@ def _read_lines(
     for line in lines:
         try:
             image = decode_image(line.image, line.path or line.id)
+            check_shape(image, line.path or line.id)
         except InputError as error:
             yield UnreadableLines(source.name, line.id, str(error), normalise_text(line.text))
             continue

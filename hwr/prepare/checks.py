@@ -12,7 +12,7 @@ from hwr.line import normalise_line, time_steps
 from hwr.prepare.samples import Reason, Sample, Skipped, Unusable
 from hwr.store.columns import Normalised
 from hwr.store.lines import StoredLine
-from hwr.store.normalised import LOSSLESS, MAX_WEBP_WIDTH, check_normalised, normalised_line
+from hwr.store.normalised import LOSSLESS, MAX_WEBP_WIDTH, check_normalised, check_shape, normalised_line
 from hwr.text import Alphabet, has_surrogates, normalise_text, steps_needed
 
 KEPT_FORMATS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 92}, "WEBP": {"quality": 90, "method": 4}}
@@ -58,6 +58,7 @@ def check_sample(sample: Sample, options: CheckOptions) -> StoredLine | Skipped:
     try:
         image = sample.load()
         grey = decode_image(image, sample.where)
+        check_shape(grey, sample.where)
     except Unusable as error:
         return Skipped(sample.where, error.reason, str(error))
     except InputError as error:

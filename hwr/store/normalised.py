@@ -19,6 +19,9 @@ from hwr.text import normalise_text
 LOSSLESS = 100
 """WebP quality at which nothing is lost."""
 
+MAX_ASPECT = 1000
+"""Width of a line image for a height of 1; long lines of real pages have about 50."""
+
 MAX_WEBP_WIDTH = 16383
 """Pixels that a WebP image can be wide."""
 
@@ -52,6 +55,17 @@ def check_normalised(where: Path | str, stated: Normalised | None, height: int) 
         )
 
 
+def check_shape(image: GreyImage, where: str) -> None:
+    """Check that an image can be one line; the network's memory grows with the width at a given height.
+
+    Raises:
+        InputError: it is too wide for its height; `where` names it.
+    """
+    rows, columns = image.shape
+    if columns > MAX_ASPECT * rows:
+        raise InputError(f"{where}: {columns} x {rows} pixels are too wide for a line")
+
+
 def line_ink(line: StoredLine, normalised: Normalised | None, height: int) -> GreyImage:
     """Return the ink of a line, shape (height, width), 0 paper to 255 ink.
 
@@ -62,6 +76,7 @@ def line_ink(line: StoredLine, normalised: Normalised | None, height: int) -> Gr
         InputError: the image is broken, or has another height than its store says.
     """
     image = decode_image(line.image, line.path or line.id)
+    check_shape(image, line.id)
     if normalised is None:
         return normalise_line(image, height)
     if image.shape[0] != height:

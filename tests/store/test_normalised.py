@@ -1,10 +1,12 @@
 """Normalised lines: equal from the images as found and from a store that holds them normalised."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from line_images import stored_line
+from PIL import Image
 
 from hwr.errors import DataError, InputError
 from hwr.files.images import decode_image
@@ -48,10 +50,10 @@ def test_quality_costs_little_ink_and_saves_bytes(lines: list[StoredLine]) -> No
 
 
 def test_lines_too_wide_for_webp_keep_every_pixel() -> None:
-    ink = np.random.default_rng(0).integers(0, 255, (8, 17_000), np.uint8)
+    ink = np.random.default_rng(0).integers(0, 255, (20, 17_000), np.uint8)
     line = normalised_line(stored_line(1, image=b"-"), ink, quality=50)
-    assert line.path.endswith(".png") and (line.width, line.height) == (17_000, 8)
-    np.testing.assert_array_equal(line_ink(line, made_here(8), 8), ink)
+    assert line.path.endswith(".png") and (line.width, line.height) == (17_000, 20)
+    np.testing.assert_array_equal(line_ink(line, made_here(20), 20), ink)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,14 @@ def test_images_as_found_are_asked_for(tmp_path: Path, lines: list[StoredLine]) 
     assert LineStore(tmp_path / "a.parquet", normalised=True).normalised == made_here(HEIGHT)
     with pytest.raises(DataError, match=r"normalised already .ink-moments 1 at height 48., which this command"):
         LineStore(tmp_path / "a.parquet")
+
+
+def test_an_image_that_cannot_be_a_line_is_refused() -> None:
+    buffer = io.BytesIO()
+    Image.new("L", (9000, 2)).save(buffer, "PNG")
+    for stated in (None, made_here(2)):
+        with pytest.raises(InputError, match="9000 x 2 pixels are too wide for a line"):
+            line_ink(stored_line(1, image=buffer.getvalue()), stated, 2)
 
 
 def test_a_line_of_another_height_is_refused(lines: list[StoredLine]) -> None:
