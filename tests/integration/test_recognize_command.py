@@ -26,11 +26,12 @@ SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
 
 @dataclass(frozen=True)
 class Done:
-    """What a command left: exit code, standard output, lines on stderr."""
+    """What a command left: exit code, standard output, lines on stderr, and those of them that doubt a reading."""
 
     code: int
     out: str
     err: list[str]
+    doubts: list[str]
 
 
 Run = Callable[..., Done]
@@ -53,7 +54,9 @@ def run(model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         with pytest.raises(SystemExit) as left:
             cli.main()
         out, err = capsys.readouterr()
-        return Done(int(left.value.code or 0), out, without_doubts(err).splitlines())
+        lines = without_doubts(err).splitlines()
+        doubts = [line for line in err.splitlines() if line not in lines]
+        return Done(int(left.value.code or 0), out, lines, doubts)
 
     return call
 
@@ -80,7 +83,7 @@ def test_a_page_prints_its_lines(run: Run, model: Path) -> None:
     done = run(SAMPLES / "page.png")
     page = Recognizer(model).read(SAMPLES / "page.png")
     warnings = [f"hwr: {SAMPLES / 'page.png'}: {warning}" for warning in page.warnings]
-    assert (done.code, done.out, done.err) == (0, page.text + "\n", warnings)
+    assert (done.code, done.out, done.err, done.doubts) == (0, page.text + "\n", [], warnings)
     assert "mean confidence" in warnings[0], "the tiny model reads badly"
 
 
