@@ -26,7 +26,7 @@ class NgramScorer:
     """Scores of all labels after each state that was asked for, as rows of a table that fills as it is used.
 
     A state that was seen once costs one look-up afterwards, and the same contexts come again and again. A state of the
-    scorer is a state of the model and a mode (`hwr.lm.tokens`): state * 4 + mode.
+    scorer is a state of the model and a mode (`hwr.lm.tokens`): state * MODES + mode.
 
     Attributes:
         model: the automaton.

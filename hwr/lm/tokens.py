@@ -1,15 +1,17 @@
-"""Numbers and capitals: the tokens that a model of prose must not judge by its own probabilities.
+"""Numbers and capitals: tokens that a model of prose must not judge by its own probabilities alone.
 
 Prose has few numbers, so its model finds every digit improbable and reads `85` as `Es`. It has few words in capitals,
-too. So a scorer of the beam search follows the text in one of four modes:
+too. A scorer of the beam search therefore follows the text in one of five modes:
 
-    PLAIN      the model decides
-    CAPITAL    the same; the last character was a capital letter
-    CAPITALS   after two capitals: further ones are scored as the small letters that the model knows well
-    NUMBER     in a token with a digit, up to its end: the model does not decide, only the network does
+    START      at the beginning of a token, or after signs there
+    PLAIN      inside a word: the model decides
+    CAPITAL    after one capital letter
+    CAPITALS   after two: further capitals are scored as the small letters that the model knows well
+    NUMBER     in a token with a digit, up to its end: the network decides
 
-To enter NUMBER costs what the model says, but at most `-NUMBER_ENTRY`; to enter or leave CAPITALS costs
-`-CAPITALS_COST`.
+A digit at the beginning of a token or after a capital letter gets the model's score, but at least NUMBER_ENTRY. In
+NUMBER every digit and sign gets at least NUMBER_SCORE, every letter at least NUMBER_LETTER. Inside a word a digit gets
+what the model gives it, or every `l` could be a `1`. Entering or leaving CAPITALS adds CAPITALS_COST.
 """
 
 import unicodedata
@@ -21,20 +23,20 @@ from numpy.typing import NDArray
 from hwr.lm.symbols import END, Symbols
 from hwr.text import Alphabet
 
-PLAIN, CAPITAL, CAPITALS, NUMBER = range(4)
+START, PLAIN, CAPITAL, CAPITALS, NUMBER = range(5)
 SPACE, SMALL, LARGE, DIGIT, SIGN = range(5)
-NUMBER_ENTRY = -2.0
-NUMBER_SCORE = 0.0
+NUMBER_ENTRY, NUMBER_SCORE, NUMBER_LETTER = -3.0, 0.0, -2.0
 CAPITALS_COST = -3.0
 """Natural logarithms, of the same kind as the network's; chosen on validation lines, see docs/language-models.md."""
 
 FOLLOWING = np.array(
     [
         # SPACE, SMALL, LARGE, DIGIT, SIGN
-        [PLAIN, PLAIN, CAPITAL, NUMBER, PLAIN],
-        [PLAIN, PLAIN, CAPITALS, NUMBER, PLAIN],
+        [START, PLAIN, CAPITAL, NUMBER, START],
+        [START, PLAIN, CAPITAL, NUMBER, PLAIN],
+        [START, PLAIN, CAPITALS, NUMBER, START],
         [CAPITALS, PLAIN, CAPITALS, NUMBER, CAPITALS],
-        [PLAIN, NUMBER, NUMBER, NUMBER, NUMBER],
+        [START, NUMBER, NUMBER, NUMBER, NUMBER],
     ],
     np.uint8,
 )
@@ -43,7 +45,7 @@ FOLLOWING = np.array(
 
 @dataclass(frozen=True)
 class TokenRules:
-    """What a model makes of each label in each mode; arrays of shape (4, classes), class 0 is the end of the line.
+    """What a model makes of each label in each mode; arrays of shape (5, classes), class 0 is the end of the line.
 
     A label adds max(s + added, least), where s is what the model gives `symbols`.
 
@@ -67,7 +69,7 @@ def plain_rules(symbols: Symbols, alphabet: Alphabet) -> TokenRules:
         np.tile(row, (len(FOLLOWING), 1)),
         np.zeros(shape, np.float32),
         np.full(shape, -np.inf, np.float32),
-        np.full(shape, PLAIN, np.uint8),
+        np.full(shape, START, np.uint8),
     )
 
 
@@ -82,9 +84,10 @@ def token_rules(symbols: Symbols, alphabet: Alphabet) -> TokenRules:
         rules.symbols[mode, capital] = np.array([END, *small], np.uint8)[capital]
     rules.added[CAPITAL, capital] = CAPITALS_COST
     rules.added[CAPITALS, kinds == SMALL] = CAPITALS_COST
-    rules.least[:, kinds == DIGIT] = NUMBER_ENTRY
-    rules.added[NUMBER] = -np.inf
+    for mode in (START, CAPITAL, CAPITALS):
+        rules.least[mode, kinds == DIGIT] = NUMBER_ENTRY
     rules.least[NUMBER] = NUMBER_SCORE
+    rules.least[NUMBER, (kinds == SMALL) | (kinds == LARGE)] = NUMBER_LETTER
     return rules
 
 

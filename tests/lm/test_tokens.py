@@ -8,7 +8,7 @@ from hwr.lm.build import BuildOptions, build
 from hwr.lm.corpus import Text
 from hwr.lm.model import Model, make_model
 from hwr.lm.scorer import NgramScorer
-from hwr.lm.tokens import CAPITALS_COST, NUMBER_ENTRY, NUMBER_SCORE, plain_rules, token_rules
+from hwr.lm.tokens import CAPITALS_COST, NUMBER_ENTRY, NUMBER_LETTER, NUMBER_SCORE, plain_rules, token_rules
 from hwr.text import Alphabet
 
 ALPHABET = Alphabet.of([*sentences(50), "ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz 0123456789%£/-"])
@@ -39,10 +39,16 @@ def test_a_token_with_a_digit_is_left_to_the_network(model: Model) -> None:
     line = "a 7A/x-9% river"
     found, plain = steps(model, line), steps(model, line, "plain")
     assert found[2] == max(plain[2], NUMBER_ENTRY)
-    assert found[3:10] == [NUMBER_SCORE] * 7  # up to the space that ends the token
+    least = [NUMBER_LETTER if character.isalpha() else NUMBER_SCORE for character in line[3:10]]
+    assert found[3:10] == [max(*pair) for pair in zip(plain[3:10], least, strict=True)]  # with the space that ends it
     assert found[10:] == plain[10:]
     assert steps(model, "85")[-1] == NUMBER_SCORE
     assert steps(model, "1")[0] == steps(model, "9")[0] >= NUMBER_ENTRY
+    assert steps(model, "-£9")[2] >= NUMBER_ENTRY and steps(model, "A9")[1] >= NUMBER_ENTRY
+
+
+def test_a_digit_inside_a_word_gets_what_the_model_gives_it(model: Model) -> None:
+    assert steps(model, "mi11")[2] == steps(model, "mi11", "plain")[2] < NUMBER_ENTRY
 
 
 def test_capitals_are_scored_as_small_letters(model: Model) -> None:
