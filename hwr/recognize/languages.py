@@ -21,10 +21,10 @@ from hwr.decode.compiled import compiled_scorer
 from hwr.decode.lattice import best_path
 from hwr.lm.scorer import line_log_probabilities
 
-NO_LANGUAGE_BITS = 4.0
+NO_LANGUAGE_BITS = 3.8
 MIN_EVIDENCE = 3.0
 """A document has a language where the evidence is at least this (a natural logarithm)."""
-LINE_MARGIN = 6.0
+LINE_MARGIN = 12.0
 """By how much more evidence a line differs from its document."""
 MAX_CANDIDATES, MAX_GAP = 4, 0.35
 """Languages that are searched for a document: at most this many, those whose score of the best paths is at most this
