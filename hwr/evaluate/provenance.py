@@ -11,7 +11,7 @@ from typing import Any
 from hwr.evaluate.sets import EvaluationSet
 from hwr.lm.file import LM_SUFFIX
 from hwr.model.files import weights_hash
-from hwr.recognize.decoder import BeamDecoder, Decoder, DecoderOptions
+from hwr.recognize.decoder import BeamDecoder, Decoder, DecoderOptions, chosen_language_models
 from hwr.recognize.models import find_model, models_folder
 from hwr.settings import to_dict
 from hwr.store.splits import find_split
@@ -43,8 +43,8 @@ def find_provenance(model: str, decoder: Decoder, options: DecoderOptions, sets:
     settings: dict[str, Any] = {"decoder": decoder.name}
     files: list[Path] = []
     if isinstance(decoder, BeamDecoder):
-        settings |= to_dict(decoder.settings)
-        for name in decoder.settings.language_models:
+        settings |= to_dict(decoder.settings) | {"language": options.language}
+        for name in chosen_language_models(decoder.settings.language_models, options.language).values():
             files.append(Path(name) if Path(name).is_file() else models_folder() / f"{name}{LM_SUFFIX}")
     if options.lexicon is not None:
         settings |= {"lexicon": str(options.lexicon), "unknown_cost": options.unknown_cost}
