@@ -29,6 +29,9 @@ from hwr.store.normalised import NormalisedLines
 RESERVE = 1.25
 """Room that must be free, over the estimated size of the cache."""
 
+MANY_LINES = 5000
+"""A message says that more lines than these are being normalised."""
+
 UNKNOWN_WIDTH = 16
 """Estimated width, in heights, of a line whose size the store does not state."""
 
@@ -116,6 +119,8 @@ def cache_lines(
     file = folder / f"{lines.store.content_hash()[:24]}-{lines.height}.pixels"
     if writes and not file.with_suffix(".npz").exists():
         _check_room(name, lines, folder)
+        if lines.count > MANY_LINES:
+            tell(f"{name}: normalising {lines.count:,} lines once")
         count, size = _write(lines, file)
         tell(f"{name}: {count:,} lines normalised and cached, {size / 2**20:,.1f} MiB")
     return CachedLines(name, file, lines.height, [group.row_group for group in lines.groups])

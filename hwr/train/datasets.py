@@ -1,6 +1,7 @@
 """The lines of a run: training and validation sets, their cache, lines held out, and lines made for the run."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 from hwr.errors import DataError
 from hwr.store.normalised import NormalisedLines
 from hwr.text import Alphabet
-from hwr.train.cache import CachedLines, TrainingLine, cache_lines
+from hwr.train.cache import TrainingLine, cache_lines
 from hwr.train.recipe import Recipe, TrainingSet
 from hwr.train.synthetic import SyntheticLines, synthetic_characters
 
@@ -53,7 +54,11 @@ class StoreLines:
     @cached_property
     def lines(self) -> NormalisedLines:
         """The open store."""
-        return NormalisedLines(self.path, self.height, self.split, report=self._report)
+        return self.open()
+
+    def open(self, threads: int = 2) -> NormalisedLines:
+        """Open the store again, to be normalised by `threads` threads."""
+        return NormalisedLines(self.path, self.height, self.split, report=self._report, threads=threads)
 
     def texts(self) -> Iterator[str]:
         """Yield all texts, without the images."""
@@ -220,11 +225,10 @@ def with_cache(data: RunData, folder: Path, tell: Tell, writes: bool = True) -> 
     Raises:
         HwrError: a store is corrupt, or there is no room for the cache.
     """
-    cached: dict[int, CachedLines] = {}
 
     def source(lines: LineSource) -> LineSource:
         assert isinstance(lines, StoreLines)
-        return cached.setdefault(id(lines), cache_lines(lines.name, lines.lines, folder, tell, writes))
+        return cache_lines(lines.name, lines.open(os.cpu_count() or 1), folder, tell, writes)
 
     training = [replace(item, source=source(item.source)) for item in data.training]
     return replace(data, training=training, validation=[source(lines) for lines in data.validation])

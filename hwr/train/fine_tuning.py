@@ -1,4 +1,4 @@
-"""What a run from a model needs when its lines are few: a gentle rate, small batches, and an end after some epochs."""
+"""Settings for a run from a model with few lines: a gentle rate, small batches, and an end after some epochs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ from hwr.train.datasets import StoreLines
 from hwr.train.recipe import Optimisation, Recipe
 
 FEW_LINES = 3000
-"""A run from a model with fewer training lines is a fine-tuning."""
+"""A run from a model with fewer training lines is fine-tuning."""
 
 EPOCHS = 25
 MINUTES = 15.0
@@ -16,27 +16,27 @@ VALIDATE_MINUTES = 1.0
 HOLD_OUT = 0.1
 
 OPTIMISATION = Optimisation(
-    optimiser="adamw",  # what the settings were tried with
+    optimiser="adamw",  # the settings below were tried with it
     learning_rate=5e-4,
     warm_up_steps=20,
     decay_share=0.9,
     ema=0.98,
     columns_per_batch=4_000,
-    # The released weights lack the auxiliary head: a fresh one would pull at convolutions that are good already.
+    # Released weights lack the auxiliary head: a new one would disturb convolutions that are good already.
     auxiliary_weight=0.0,
 )
 
 
 GROWTH_RATE = 1.5e-3
-"""The learning rate where characters may be new: a step moves a weight by about the rate, and theirs have far to go."""
+"""The learning rate if characters may be new: a step moves a weight by about the rate, and theirs have far to go."""
 
 
 def fine_tuning(recipe: Recipe, lines: int, hold_out: float | None = None, endless: bool = False) -> Recipe:
-    """The settings of a fine-tuning on `lines` training lines put into `recipe`; data, start and name stay as they are.
+    """Return `recipe` with the settings for fine-tuning on `lines` training lines; data, start and name do not change.
 
     Args:
-        hold_out: share of the lines to validate on where there are no validation sets; None: `HOLD_OUT`.
-        endless: only the minutes end the run; else it ends after `EPOCHS` epochs, if these come first.
+        hold_out: share of the lines to validate on if there are no validation sets; None: `HOLD_OUT`.
+        endless: only the minutes end the run; otherwise it ends after `EPOCHS` epochs, if these come first.
     """
     rate = OPTIMISATION.learning_rate if recipe.alphabet == "keep" else GROWTH_RATE
     held = 0.0 if recipe.validation else HOLD_OUT if hold_out is None else hold_out
@@ -51,12 +51,11 @@ def fine_tuning(recipe: Recipe, lines: int, hold_out: float | None = None, endle
 
 
 def describe(recipe: Recipe, lines: int) -> str:
-    """What a fine-tuning on `lines` lines does, in one line."""
+    """Describe fine-tuning on `lines` lines, in one line."""
     return (
         f"fine-tuning on {lines:,} lines with settings for few (--no-fine-tune: those for many), "
-        + (f"until {recipe.lines:,} lines are seen or for " if recipe.lines else "for ")
+        + (f"until {recipe.lines:,} lines seen or for " if recipe.lines else "for ")
         + f"{recipe.minutes:g} minutes"
-        + (f"; {recipe.hold_out:.0%} of the lines are held out to measure on" if recipe.hold_out else "")
     )
 
 

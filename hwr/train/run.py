@@ -167,10 +167,17 @@ class Run:
             f"{len(self.data.training)} training sets, {len(self.data.validation)} validation sets"
             + (f"; resuming at step {progress.step}, {progress.lines:,} lines seen" if progress.step else "")
         )
-        for message in filter(None, (self.start.message, self._decoder_message)):
+        for message in filter(None, (self.start.message, self._decoder_message, self._describe_validation())):
             self.reporter.message(message)
+
+    def _describe_validation(self) -> str:
         if not self.data.validation:
-            self.reporter.message(f"no validation data: no CER is measured, and {LAST} is the model; --val adds some")
+            why = "too few texts to hold any out" if self.recipe.hold_out else "no validation data"
+            return f"{why}: no CER is measured, and {LAST} is the model; --val adds some"
+        if not self.recipe.hold_out or self.recipe.validation:
+            return ""
+        lines = sum(1 for source in self.data.validation for _ in source.texts())
+        return f"{lines:,} lines are held out to validate on"
 
     def builder(self) -> PoolBuilder:
         """Return what builds the pools of this run."""

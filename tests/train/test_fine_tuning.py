@@ -48,8 +48,8 @@ def test_minutes_that_are_asked_for_are_used() -> None:
 
 def test_what_is_said() -> None:
     told = describe(fine_tuning(BEGUN, 200), 200)
-    assert told.startswith("fine-tuning on 200 lines ") and f"until {EPOCHS * 180:,} lines are seen or for 15 m" in told
-    assert told.endswith("10% of the lines are held out to measure on")
+    assert told.startswith("fine-tuning on 200 lines ") and f"until {EPOCHS * 180:,} lines seen or for 15 m" in told
+    assert told.endswith("or for 15 minutes")
     assert describe(replace(fine_tuning(BEGUN, 1200, 0.0, True), minutes=2.5), 1200).endswith(", for 2.5 minutes")
 
 
