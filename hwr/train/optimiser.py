@@ -44,7 +44,7 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon over hidden weights; matrices of one shape are worked on together."""
+    """Muon over hidden weights; matrices of one shape are updated together."""
 
     def __init__(self, hidden: Iterable[Hidden], learning_rate: float, momentum: float, weight_decay: float) -> None:
         self.hidden = list(hidden)
@@ -53,7 +53,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # no closures here
-        """One update from the gradients."""
+        """Update the weights from their gradients."""
         (group,) = self.param_groups
         items = [item for item in self.hidden if item.weight.grad is not None]
         weights: list[Tensor] = [item.weight for item in items]
@@ -101,7 +101,7 @@ class Optimiser:
             self.parts.append(Muon(hidden, options.learning_rate, options.momentum, options.weight_decay))
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Drop the gradients."""
         for part in self.parts:
             part.zero_grad(set_to_none=True)
 
@@ -113,21 +113,21 @@ class Optimiser:
             part.step()
 
     def state(self) -> list[dict[str, Any]]:
-        """What `load_state` needs to go on exactly."""
+        """Return what `load_state` needs to continue exactly."""
         return [part.state_dict() for part in self.parts]
 
     def fits(self, state: list[dict[str, Any]]) -> bool:
-        """True when `state` is that of the same kind of optimiser."""
+        """Return whether `state` belongs to the same kind of optimiser."""
         return len(state) == len(self.parts)
 
     def load_state(self, state: list[dict[str, Any]]) -> None:
-        """Go on from a state that `state` gave, with the options that this optimiser was made with.
+        """Continue from a state that `state` returned, with the options of this optimiser.
 
         Raises:
-            ValueError: the state is of another kind of optimiser or of other weights.
+            ValueError: the state belongs to another kind of optimiser or to other weights.
         """
         if not self.fits(state):
-            raise ValueError("the state is of another optimiser")
+            raise ValueError("the state belongs to another optimiser")
         for part, part_state in zip(self.parts, state, strict=True):
             options = [{name: group[name] for name in group if name != "params"} for group in part.param_groups]
             part.load_state_dict(part_state)

@@ -14,7 +14,7 @@ from hwr.model.info import ModelInfo
 from hwr.train.folder import METRICS, TRUNK
 
 TRUNKS = "trunks"
-"""Folder, beside the released models, of the weights from which longer runs go on."""
+"""Folder next to the released models, for the weights that longer runs continue from."""
 
 
 def write_half(source: Path, target: Path, info: ModelInfo) -> None:
@@ -28,7 +28,7 @@ def write_half(source: Path, target: Path, info: ModelInfo) -> None:
 
 
 def release(source: Path, folder: Path, validation: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Write the model `source` of a run folder to `folder` under its own name; returns the weights file.
+    """Write the model `source` of a run folder to `folder` under its own name; return the weights file.
 
     Args:
         validation: set -> cer, wer, lines and what else was measured on the fp16 model.
@@ -58,7 +58,7 @@ def release(source: Path, folder: Path, validation: Mapping[str, Mapping[str, An
 
 
 def _without_folders(training: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a training without the folders of the machine that it ran on."""
+    """Return the facts of a training without the folders of the machine that it ran on."""
     words = str(training.get("command", "")).split(" ")
     command = " ".join(Path(word).name if Path(word).is_absolute() else word for word in words)
     return {**training, "init_from": Path(str(training.get("init_from", ""))).stem, "command": command}
@@ -70,7 +70,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def model_card(info: ModelInfo) -> str:
-    """The facts of a model as a page to read."""
+    """Return the facts of a model as a page to read."""
     training = info.training
     start = f"; started from the model `{training['init_from']}`" if training.get("init_from") else ""
     rows = [

@@ -1,4 +1,4 @@
-"""Scalars of a run for TensorBoard, beside what is told to people. Needs the extra `hwr[tensorboard]`."""
+"""Scalars of a run for TensorBoard, in addition to the messages. Needs the extra `hwr[tensorboard]`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ from hwr.train.reporters import Reporter
 from hwr.train.validate import SetResult
 
 FOLDER = "tensorboard"
-"""Of the run folder."""
+"""Inside the run folder."""
 
 SCALARS = ("loss", "learning_rate", "lines_per_second")
 
 
 class TensorBoardReporter:
-    """Passes everything on to another reporter, and writes the figures.
+    """Passes everything on to another reporter, and writes the figures as scalars.
 
     Events of later steps, which a run that went back had written, are purged.
     """
@@ -27,16 +27,16 @@ class TensorBoardReporter:
         self._failed = False
 
     def message(self, text: str) -> None:
-        """Say something once."""
+        """Pass a message on."""
         self._reporter.message(text)
 
     def progress(self, figures: dict[str, Any]) -> None:
-        """Where the run stands."""
+        """Write loss, rate and speed."""
         self._reporter.progress(figures)
         self._write({f"training/{name}": figures[name] for name in SCALARS}, figures["step"])
 
     def validation(self, results: Sequence[SetResult], figures: dict[str, Any]) -> None:
-        """CER of each set, and their mean."""
+        """Write the CER of each set, and their mean."""
         self._reporter.validation(results, figures)
         rates = {result.name: result.errors.rate for result in results}
         mean = sum(rates.values()) / len(rates)
@@ -66,7 +66,7 @@ class TensorBoardReporter:
 
 @contextmanager
 def tensorboard(reporter: Reporter, run_folder: Path, wanted: bool) -> Iterator[Reporter]:
-    """`reporter`, which writes scalars to the run folder as well if that is `wanted`.
+    """Yield `reporter`, which also writes scalars to the run folder if that is `wanted`.
 
     Raises:
         MissingDependency: the package tensorboard is not installed.

@@ -24,7 +24,7 @@ Integers = NDArray[np.int64]
 
 
 class Batch:
-    """The lines under work, (lines, 1, H, W) in 0..1, with their draws; kinds are applied to some of the lines."""
+    """The lines being augmented, (lines, 1, H, W) in 0..1, with their draws; each kind changes some of them."""
 
     def __init__(self, lines: Tensor, target_widths: Integers, draws: LineDraws, options: AugmentOptions) -> None:
         self.lines = lines
@@ -40,7 +40,7 @@ class Batch:
             self.lines *= self.inside
 
     def apply(self, chosen: Integers, kind: Callable[[Tensor], Tensor]) -> None:
-        """Replace the chosen lines by what `kind` makes of them; right of their widths they stay zero."""
+        """Apply `kind` to the chosen lines; to the right of their widths they stay zero."""
         if len(chosen) == 0:
             return
         numbers = torch.from_numpy(chosen).to(self.device)
@@ -51,7 +51,7 @@ class Batch:
         self.lines = changed if everything else self.lines.index_copy_(0, numbers, changed)
 
     def chosen(self, kind: str, unless: tuple[str, ...] = ()) -> Integers:
-        """The numbers of the lines that draw `kind` and none of the kinds in `unless`."""
+        """Return the numbers of the lines that draw `kind` and none of the kinds in `unless`."""
         lines = self.draws.chosen(kind, self.options.probability(kind))
         for other in unless:
             lines = np.setdiff1d(lines, self.draws.chosen(other, self.options.probability(other)))
@@ -64,14 +64,14 @@ class Batch:
         bounds: tuple[float, float],
         unless: tuple[str, ...] = (),
     ) -> None:
-        """Apply a kind that takes one number a line, drawn from `bounds`, to the lines that draw it."""
+        """Apply a kind that needs one number for each line, drawn from `bounds`, to the lines that draw it."""
         chosen = self.chosen(kind, unless)
         amount = effects.column(self.draws.uniform(kind, *bounds)[chosen], self.device)
         self.apply(chosen, lambda lines: change(lines, amount))
 
 
 def add_intrusion(batch: Batch) -> None:
-    """Strokes of a pseudo-neighbour above, below or both."""
+    """Add strokes of a pseudo-neighbour above, below or both."""
     low, high = batch.options.intrusion_rows
     for name in ("intrusion above", "intrusion below"):
         # Each side has half of the probability.
@@ -88,7 +88,7 @@ def add_intrusion(batch: Batch) -> None:
 
 
 def add_fading(batch: Batch) -> None:
-    """Ink that runs dry along the line, more at the top or at the bottom of it."""
+    """Let the ink run dry along the line, more at its top or at its bottom."""
     options, draws = batch.options, batch.draws
     chosen = batch.chosen("fade")
     if len(chosen) == 0:
@@ -102,14 +102,14 @@ def add_fading(batch: Batch) -> None:
 
 
 def add_gamma(batch: Batch) -> None:
-    """Ink contrast: every line to a power of its own."""
+    """Change the contrast of the ink: raise every line to a power of its own."""
     exponent = np.exp(batch.draws.signed("gamma", batch.options.gamma * batch.options.strength))
     everything = np.arange(len(exponent))
     batch.apply(everything, lambda lines: effects.gamma(lines, effects.column(exponent, batch.device)))
 
 
 def add_paper(batch: Batch) -> None:
-    """Bleed-through, ruled lines and paper texture."""
+    """Add bleed-through, ruled lines and paper texture."""
     options, draws, device = batch.options, batch.draws, batch.device
     chosen = batch.chosen("bleed")
     widths = batch.target_widths[chosen]
@@ -126,7 +126,7 @@ def add_paper(batch: Batch) -> None:
     upright = (draws.uniform("ruled vertical")[rules] < options.ruled_vertical_share).astype(np.float64)
     batch.apply(rules, lambda lines: effects.ruled(lines, first, pitch, slope, darkness, upright))
 
-    # A threshold over stained paper gives black blots, which no reader could read.
+    # A threshold over stained paper gives black blots that nobody could read.
     textured = batch.chosen("texture", unless=("binarise",))
     tops = draws.integer("texture top", PAPER_HEIGHT)[textured]
     lefts = draws.integer("texture left", PAPER_WIDTH)[textured]
@@ -140,7 +140,7 @@ def add_paper(batch: Batch) -> None:
 
 
 def add_noise(batch: Batch) -> None:
-    """Gaussian noise, and dust."""
+    """Add Gaussian noise and dust."""
     options, draws, device = batch.options, batch.draws, batch.device
     noisy = batch.chosen("noise")
     starts = draws.integer("noise start", NOISE_STARTS)
@@ -160,7 +160,7 @@ def add_noise(batch: Batch) -> None:
 
 
 def add_cut(batch: Batch) -> None:
-    """A few rows at the top or bottom and a few columns at the ends are lost."""
+    """Cut off a few rows at the top or bottom and a few columns at the ends."""
     options, draws = batch.options, batch.draws
     chosen = batch.chosen("cut")
     sides = []
@@ -193,7 +193,7 @@ def one_thread(device: torch.device) -> Iterator[None]:
 
 
 def augment(ink: Tensor, widths: Tensor, target_widths: Tensor, seeds: Tensor, options: AugmentOptions) -> Tensor:
-    """Change normalised lines the way other writers, pens, papers and scanners would have.
+    """Change normalised lines as other writers, pens, papers and scanners would have.
 
     Args:
         ink: uint8 (lines, H, W), 0 paper, zero padded on the right.

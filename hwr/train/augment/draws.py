@@ -1,6 +1,6 @@
 """Random numbers for augmentation that depend on a line's seed and a name, and on nothing else.
 
-A counter-based hash (splitmix64) stands in for a generator with a state: line 7 draws the same numbers alone, in any
+A counter-based hash (splitmix64) replaces a generator with a state: line 7 draws the same numbers alone, in any
 batch, on any device and with any number of threads. The numbers are drawn on the CPU in float64, so that the last
 bits of a transcendental function cannot change a float32 result.
 """
@@ -44,7 +44,7 @@ def bell(bits: NDArray[np.uint64]) -> NDArray[np.float64]:
 
 
 class LineDraws:
-    """Draws for each line of a batch; what is drawn depends on the line's seed and the name of the draw only."""
+    """Draws for each line of a batch; they depend on the line's seed and the name of the draw only."""
 
     def __init__(self, seeds: Tensor) -> None:
         self.keys = splitmix64(seeds.detach().cpu().numpy().astype(np.int64).view(np.uint64))
@@ -55,29 +55,29 @@ class LineDraws:
         return splitmix64(self.keys[:, None] ^ splitmix64(counters)[None, :])
 
     def uniform(self, name: str, low: float = 0.0, high: float = 1.0) -> NDArray[np.float64]:
-        """One number in [low, high) a line, (lines,)."""
+        """Return one number in [low, high) for each line, (lines,)."""
         return low + (high - low) * to_unit(self.bits(name, 1)[:, 0])
 
     def signed(self, name: str, size: float = 1.0) -> NDArray[np.float64]:
-        """One number in [-size, size) a line, (lines,)."""
+        """Return one number in [-size, size) for each line, (lines,)."""
         return self.uniform(name, -size, size)
 
     def integer(self, name: str, below: int) -> NDArray[np.int64]:
-        """One whole number in [0, below) a line, (lines,)."""
+        """Return one whole number in [0, below) for each line, (lines,)."""
         return np.minimum((self.uniform(name) * below).astype(np.int64), below - 1)
 
     def chosen(self, name: str, probability: float) -> NDArray[np.int64]:
-        """The numbers of the lines that draw something of this probability."""
+        """Return the numbers of the lines that draw an event of this probability."""
         return np.flatnonzero(self.uniform(f"{name}?") < probability)
 
     def bells(self, name: str, count: int) -> NDArray[np.float64]:
-        """Bell-shaped numbers of mean 0 and deviation 1, (lines, count)."""
+        """Return bell-shaped numbers of mean 0 and deviation 1, (lines, count)."""
         return bell(self.bits(name, count))
 
 
 @lru_cache(maxsize=4)
 def flat_noise(device: str) -> Tensor:
-    """Fixed bell-shaped noise, (NOISE_LENGTH,), of mean 0 and deviation 1."""
+    """Return fixed bell-shaped noise, (NOISE_LENGTH,), of mean 0 and deviation 1."""
     bits = splitmix64(np.arange(NOISE_LENGTH, dtype=np.uint64))
     # The sum of two independent triangular numbers is close to a normal one, up to 3.46 deviations.
     values = (bell(bits) + bell(splitmix64(bits))) / 2.0**0.5
@@ -85,10 +85,10 @@ def flat_noise(device: str) -> Tensor:
 
 
 def noise_fields(starts: NDArray[np.int64], height: int, width: int, device: torch.device) -> Tensor:
-    """White noise for several lines, (lines, 1, height, width), cut from `flat_noise` at `starts` < NOISE_STARTS.
+    """Return white noise for lines, (lines, 1, height, width), cut from `flat_noise` at `starts` < NOISE_STARTS.
 
     Raises:
-        ValueError: a line is so wide that the noise does not reach.
+        ValueError: a line is too wide for the noise.
     """
     noise = flat_noise(str(device))
     if NOISE_STARTS + height * NOISE_ROW_STRIDE + width > NOISE_LENGTH:
@@ -100,7 +100,7 @@ def noise_fields(starts: NDArray[np.int64], height: int, width: int, device: tor
 
 @lru_cache(maxsize=4)
 def paper_tile(device: str) -> Tensor:
-    """Fixed periodic low-frequency texture, (PAPER_HEIGHT, PAPER_WIDTH), of mean 0 and deviation 1."""
+    """Return fixed periodic low-frequency texture, (PAPER_HEIGHT, PAPER_WIDTH), of mean 0 and deviation 1."""
     bits = splitmix64(np.arange(PAPER_HEIGHT * PAPER_WIDTH, dtype=np.uint64) + (np.uint64(1) << np.uint64(40)))
     spectrum = np.fft.rfft2(bell(bits).reshape(PAPER_HEIGHT, PAPER_WIDTH))
     rows = np.fft.fftfreq(PAPER_HEIGHT)[:, None]
@@ -117,7 +117,7 @@ def paper_tile(device: str) -> Tensor:
 def paper_fields(
     tops: NDArray[np.int64], lefts: NDArray[np.int64], height: int, width: int, device: torch.device
 ) -> Tensor:
-    """Paper texture for several lines, (lines, 1, height, width), cut from the periodic tile at (top, left)."""
+    """Return paper texture for several lines, (lines, 1, height, width), cut from the periodic tile at (top, left)."""
     tile = paper_tile(str(device))
     rows = (tops[:, None] + np.arange(height)) % PAPER_HEIGHT
     columns = (lefts[:, None] + np.arange(width)) % PAPER_WIDTH

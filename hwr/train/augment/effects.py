@@ -15,7 +15,7 @@ THICKNESS_SLOPE = 2.5
 
 
 def extreme(lines: Tensor, largest: bool) -> Tensor:
-    """The largest (or smallest) value of each 3 x 3 neighbourhood; far faster on a CPU than max_pool2d."""
+    """Return the largest (or smallest) value of each 3 x 3 neighbourhood; far faster on a CPU than max_pool2d."""
     pick = torch.maximum if largest else torch.minimum
     padded = pad(lines, (1, 1, 1, 1))
     rows = pick(pick(padded[:, :, :-2], padded[:, :, 1:-1]), padded[:, :, 2:])
@@ -23,7 +23,7 @@ def extreme(lines: Tensor, largest: bool) -> Tensor:
 
 
 def weighted(lines: Tensor, weights: Tensor, axis: int) -> Tensor:
-    """A symmetric filter along rows (axis 2) or columns (axis 3); `weights` (lines, reach + 1), the middle first."""
+    """Filter symmetrically along rows (axis 2) or columns (axis 3); `weights` (lines, reach + 1), the middle first."""
     reach = weights.shape[1] - 1
     size = lines.shape[axis]
     padded = pad(lines, (reach, reach) if axis == 3 else (0, 0, reach, reach))
@@ -36,7 +36,7 @@ def weighted(lines: Tensor, weights: Tensor, axis: int) -> Tensor:
 
 
 def blur(lines: Tensor, sigma: Tensor) -> Tensor:
-    """A Gaussian of `sigma` pixels, up to about 1.3."""
+    """Blur with a Gaussian of `sigma` pixels, up to about 1.3."""
     distance = torch.arange(4, dtype=torch.float32, device=lines.device)
     weights = torch.exp(-0.5 * (distance / sigma.reshape(-1, 1)) ** 2)
     weights = weights / (2.0 * weights.sum(dim=1, keepdim=True) - weights[:, :1])
@@ -44,7 +44,7 @@ def blur(lines: Tensor, sigma: Tensor) -> Tensor:
 
 
 def motion(lines: Tensor, length: Tensor) -> Tensor:
-    """A box of `length` columns, up to 7: the picture moved while it was taken."""
+    """Blur with a box of `length` columns, up to 7: the camera moved."""
     distance = torch.arange(4, dtype=torch.float32, device=lines.device)
     weights = ((length.reshape(-1, 1) + 1.0) / 2.0 - distance).clamp(0.0, 1.0)
     weights = weights / (2.0 * weights.sum(dim=1, keepdim=True) - weights[:, :1])
@@ -52,42 +52,42 @@ def motion(lines: Tensor, length: Tensor) -> Tensor:
 
 
 def ink_level(lines: Tensor) -> Tensor:
-    """How dark the strokes of a line are, (lines, 1, 1, 1): the mean of the ink, weighted by itself."""
+    """Return the darkness of the strokes, (lines, 1, 1, 1): the mean of the ink, weighted by itself."""
     total = lines.sum(dim=(1, 2, 3), keepdim=True)
     return ((lines * lines).sum(dim=(1, 2, 3), keepdim=True) / total.clamp(min=1e-6)).clamp(min=0.05)
 
 
 def erode(lines: Tensor, mix: Tensor) -> Tensor:
-    """Thinner strokes: a share `mix` of the smallest neighbour, as dark as before (line normalisation sees to that)."""
+    """Thin the strokes: mix in the smallest neighbour; they stay as dark as line normalisation makes them."""
     thin = lines + (extreme(lines, largest=False) - lines) * mix
     return (thin * (ink_level(lines) / ink_level(thin))).clamp_(max=1.0)
 
 
 def dilate(lines: Tensor, mix: Tensor) -> Tensor:
-    """Thicker strokes: a share `mix` of the largest neighbour."""
+    """Thicken the strokes: mix in a share of the largest neighbour."""
     return lines + (extreme(lines, largest=True) - lines) * mix
 
 
 def thickness(lines: Tensor, threshold: Tensor) -> Tensor:
-    """Another pen: blur, then a soft threshold at a share of the line's ink level; a low one gives thick strokes."""
+    """Imitate another pen: blur, then a soft threshold at a share of the ink level; a low one gives thick strokes."""
     level = ink_level(lines)
     softened = blur(lines, torch.full_like(threshold, 0.9)) / level
     return ((softened - threshold) * THICKNESS_SLOPE + 0.35).clamp_(0.0, 1.0) * level
 
 
 def binarise(lines: Tensor, threshold: Tensor) -> Tensor:
-    """A scan in black and white: a steep threshold at a share of the line's ink level (edges keep one grey pixel)."""
+    """Imitate a scan in black and white: a steep threshold at a share of the ink level; edges keep one grey pixel."""
     cut = threshold * ink_level(lines)
     return ((lines - cut) * (BINARY_SLOPE * threshold / cut) + 0.5).clamp_(0.0, 1.0)
 
 
 def gamma(lines: Tensor, exponent: Tensor) -> Tensor:
-    """Ink to the power of `exponent`: above 1 faint strokes get fainter."""
+    """Raise the ink to the power of `exponent`: above 1 faint strokes get fainter."""
     return lines.pow(exponent)
 
 
 def low_resolution(lines: Tensor, mix: Tensor) -> Tensor:
-    """A share `mix` of the line at half its resolution."""
+    """Mix in a share of the line at half its resolution."""
     height, width = lines.shape[2:]
     # Two paper columns more than needed, so that the right end of a line does not depend on the batch's width.
     padded = pad(lines, (2, 2 + width % 2, 2, 2 + height % 2))
@@ -100,24 +100,24 @@ Integers = NDArray[np.int64]
 
 
 def column(values: Numbers | Integers, device: torch.device) -> Tensor:
-    """One number a line as (lines, 1, 1, 1), float32."""
+    """Return one number for each line as (lines, 1, 1, 1), float32."""
     return torch.from_numpy(values.astype(np.float32)).to(device)[:, None, None, None]
 
 
 def lay_under(lines: Tensor, ground: Tensor) -> Tensor:
-    """Ink over a ground that is not white: both darken, ink hides what lies under it."""
+    """Lay a ground that is not white under the ink: both darken, ink hides the ground."""
     return lines + ground * (1.0 - lines)
 
 
 def turned_columns(target_widths: Integers, offsets: Integers, width: int, mirrored: bool) -> Integers:
-    """For each line the columns of itself, moved round by `offsets` (and mirrored), (lines, width)."""
+    """Return for each line its own columns, rotated by `offsets` (and mirrored), (lines, width)."""
     columns = np.arange(width)[None, :] + offsets[:, None]
     columns = columns % target_widths[:, None]
     return target_widths[:, None] - 1 - columns if mirrored else columns
 
 
 def pick(lines: Tensor, rows: Integers, columns: Integers) -> Tensor:
-    """Pixels of each line at its own rows (lines, R) and columns (lines, C); rows outside give paper."""
+    """Return the pixels of each line at its own rows (lines, R) and columns (lines, C); rows outside give paper."""
     height = lines.shape[2]
     inside = torch.from_numpy((rows >= 0) & (rows < height)).to(lines.device)
     row = torch.from_numpy(rows.clip(0, height - 1)).to(lines.device)[:, :, None]
@@ -127,7 +127,7 @@ def pick(lines: Tensor, rows: Integers, columns: Integers) -> Tensor:
 
 
 def bleed_through(lines: Tensor, target_widths: Integers, offsets: Integers, down: Integers, gain: Numbers) -> Tensor:
-    """The back of the sheet shines through: the line itself, mirrored, moved and faint."""
+    """Let the back of the sheet shine through: the line itself, mirrored, moved and faint."""
     height, width = lines.shape[2:]
     rows = np.arange(height)[None, :] - down[:, None]
     back = pick(lines, rows, turned_columns(target_widths, offsets, width, mirrored=True))
@@ -135,7 +135,7 @@ def bleed_through(lines: Tensor, target_widths: Integers, offsets: Integers, dow
 
 
 def intrusion(lines: Tensor, target_widths: Integers, offsets: Integers, reach: Integers, above: Integers) -> Tensor:
-    """Strokes of a neighbouring line: the line's own lower rows reach in from above, or its upper rows from below.
+    """Add strokes of a neighbouring line: the line's own lower rows reach in from above, or its upper rows from below.
 
     `reach` is the number of rows that reach in, `above` 1 for a neighbour above and 0 for one below.
     """
@@ -146,7 +146,7 @@ def intrusion(lines: Tensor, target_widths: Integers, offsets: Integers, reach: 
 
 
 def ruled(lines: Tensor, first: Numbers, pitch: Numbers, slope: Numbers, gain: Numbers, vertical: Numbers) -> Tensor:
-    """Printed rules `pitch` rows apart; where `vertical` is above 0, also upright ones (squared paper)."""
+    """Print rules `pitch` rows apart; where `vertical` is above 0, also upright ones (squared paper)."""
     device = lines.device
     height, width = lines.shape[2:]
     across = torch.arange(height, dtype=torch.float32, device=device)[:, None]
@@ -165,7 +165,7 @@ def ruled(lines: Tensor, first: Numbers, pitch: Numbers, slope: Numbers, gain: N
 def cut_off(
     lines: Tensor, target_widths: Integers, top: Integers, bottom: Integers, left: Integers, right: Integers
 ) -> Tensor:
-    """Rows and columns at the edges are lost (they become paper): the line finder cut too close."""
+    """Turn rows and columns at the edges into paper: the line finder cut too close."""
     height, width = lines.shape[2:]
     row, place = np.arange(height)[None, :], np.arange(width)[None, :]
     rows = (row >= top[:, None]) & (row < height - bottom[:, None])
@@ -175,7 +175,7 @@ def cut_off(
 
 
 def speckle(lines: Tensor, noise: Tensor, threshold: Tensor, gain: Tensor) -> Tensor:
-    """Dust: dark specks where `noise` is above `threshold`, light ones in the ink where it is below its negative."""
+    """Add dust: dark specks where `noise` is above `threshold`, light ones where it is below its negative."""
     dark = (noise - threshold).clamp(min=0.0).mul(4.0).clamp_(max=1.0) * gain
     light = (-noise - threshold).clamp(min=0.0).mul(4.0).clamp_(max=1.0) * gain
     return torch.maximum(lines * (1.0 - light), dark)

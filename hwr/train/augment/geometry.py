@@ -1,4 +1,4 @@
-"""Where each pixel of an augmented line is taken from: all geometry in one sampling grid.
+"""The geometry of augmentation: one sampling grid for all kinds.
 
 For a target pixel in column j and row i, with t = (i + 0.5) / (H / 2) - 1 in -1..1, the source position is
 `p0[j] + p1[j] t + p2[j] t^2` in x and in y. Shear, rotation, scale, perspective, elastic and grid distortion all fit
@@ -15,18 +15,18 @@ from hwr.train.augment.draws import LineDraws
 from hwr.train.augment.options import AugmentOptions
 
 POSITION_STEPS = 4096.0
-"""Source positions are rounded to 1/4096 pixel: then float32 holds them exactly, whatever the width of the batch."""
+"""Source positions are rounded to 1/4096 pixel: then float32 holds them exactly, in a batch of any width."""
 SHRINK_LIMIT = 1.5
 """Lines that are shrunk by more are smoothed along x first, against aliasing."""
 
 
 def per_line(values: NDArray[np.float64], device: torch.device) -> Tensor:
-    """One float32 number a line, (lines, 1), on `device`."""
+    """Return one float32 number for each line, (lines, 1), on `device`."""
     return torch.from_numpy(values.astype(np.float32)).to(device)[:, None]
 
 
 def smooth_curves(draws: LineDraws, name: str, curves: int, spacing: float, width: int, device: torch.device) -> Tensor:
-    """Smooth random curves along the line, (lines, curves, width), of mean 0 and deviation about 1.
+    """Return smooth random curves along the line, (lines, curves, width), of mean 0 and deviation about 1.
 
     Uniform cubic B-splines over control values `spacing` columns apart. The four taps are added one by one, not with
     a matrix product, so that a line's curve is the same to the bit in a batch of any width.
@@ -55,7 +55,7 @@ def base_curves(
     half: float,
     device: torch.device,
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """The x and y curves, three (lines, columns) each, of all geometry but elastic distortion; `half` is H / 2."""
+    """Return the x and y curves, three (lines, columns) each, of all but elastic distortion; `half` is H / 2."""
 
     def each(values: NDArray[np.float64]) -> Tensor:
         return per_line(values, device)
@@ -102,7 +102,7 @@ def sampling_curves(
     options: AugmentOptions,
     device: torch.device,
 ) -> Tensor:
-    """The six curves of the module's head, (lines, 3 powers of t, columns, x and y), in source pixels."""
+    """Return the six curves of the module's docstring, (lines, 3 powers of t, columns, x and y), in source pixels."""
     x, y = base_curves(widths, target_widths, draws, options, height / 2.0, device)
     # Elastic distortion: curves for the top, middle and bottom row, of x and of y.
     bends = smooth_curves(draws, "elastic", 6, options.elastic_spacing, x[0].shape[1], device)
@@ -116,7 +116,7 @@ def sampling_curves(
 
 
 def sampling_grid(curves: Tensor, height: int, source_width: int) -> Tensor:
-    """The grid for `grid_sample`, (lines, height, columns, 2), from the curves of `sampling_curves`."""
+    """Return the grid for `grid_sample`, (lines, height, columns, 2), from the curves of `sampling_curves`."""
     lines, _, width, _ = curves.shape
     powers = (curves * POSITION_STEPS).reshape(lines, 3, 1, width * 2)
     t = (torch.arange(height, dtype=torch.float32, device=curves.device) + 0.5)[:, None] * (2.0 / height) - 1.0

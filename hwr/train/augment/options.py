@@ -1,4 +1,4 @@
-"""What line augmentation does, how often and how much."""
+"""Options of line augmentation: kinds, probabilities and sizes."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Annotated
@@ -96,12 +96,12 @@ class AugmentOptions(Settings):
 
     @classmethod
     def kinds(cls) -> tuple[str, ...]:
-        """The names of all kinds of augmentation."""
+        """Return the names of all kinds of augmentation."""
         rare = [field.name.removesuffix("_probability") for field in fields(cls) if "_probability" in field.name]
         return (*GEOMETRY, "gamma", *rare)
 
     def only(self, kind: str, probability: float = 1.0) -> "AugmentOptions":
-        """These options with one kind for every line (or for a share of them) and without all others.
+        """Return these options with one kind for every line (or for a share of them) and without all others.
 
         Raises:
             UsageError: no such kind.
@@ -124,5 +124,5 @@ class AugmentOptions(Settings):
         return replace(self, strength=factor * self.strength)
 
     def probability(self, kind: str) -> float:
-        """The probability of a kind, scaled by `strength`."""
+        """Return the probability of a kind, scaled by `strength`."""
         return min(1.0, float(getattr(self, f"{kind}_probability")) * self.strength)
