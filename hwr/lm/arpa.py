@@ -8,6 +8,7 @@ import gzip
 import lzma
 import math
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,7 +78,7 @@ def read_arpa(path: Path) -> Tables:
         raise ModelError(f"{path}: no such language model") from None
     except UnicodeDecodeError:
         raise ModelError(f"{path}: not an ARPA file (it is not UTF-8 text)") from None
-    except (lzma.LZMAError, EOFError, gzip.BadGzipFile) as error:
+    except (lzma.LZMAError, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise ModelError(f"{path}: the packed file is broken or truncated ({error})") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None

@@ -161,11 +161,11 @@ class ReadingJob:
             if options.skip_existing and self.output.exists(file, 0, 1):
                 self._skip()
                 continue
-            self.settings  # noqa: B018  raises for a model that does not exist, once and not for each file
+            settings = self.settings  # outside the try: a model that does not exist is named once, not for each file
             try:
                 with open_document(file.path, password=options.password) as document:
                     numbers = choose_pages(options.pages, document)
-                    self._check(file, document.count, len(numbers))
+                    self._check(file, document.count, len(numbers), settings)
                     self.progress.opened(len(numbers))
                     for number in numbers:
                         if options.skip_existing and self.output.exists(file, number, document.count):
@@ -179,7 +179,7 @@ class ReadingJob:
             except HwrError as error:
                 self._fail(error)
 
-    def _check(self, file: InputFile, count: int, chosen: int) -> None:
+    def _check(self, file: InputFile, count: int, chosen: int, settings: str) -> None:
         if chosen > 1 and self.options.given is not None and not self.options.given.path.is_dir():
             raise UsageError(f"{file.path}: {count} pages, but --lines names one file; name a folder with their XML")
         self.output.check(file, count, chosen)
@@ -188,7 +188,7 @@ class ReadingJob:
             self._handle()
             self._end_document()
         if path is not None and self._journal is None:
-            self._journal = Journal(path, self.settings)
+            self._journal = Journal(path, settings)
 
     def _load(self, task: Task) -> None:
         self.progress.begin(task.name)
@@ -218,9 +218,7 @@ class ReadingJob:
         known = [self._journal.find(file, image.number) if self._journal else None for file, image in loaded]
         missing = [item for item, page in zip(loaded, known, strict=True) if page is None]
         self.counts.resumed += len(loaded) - len(missing)
-        if missing:
-            self.recognizer  # noqa: B018  raises for a broken model, once and not for each page
-        fresh = iter(self._read_lines(missing) if self.options.as_lines else map(self._read_page, missing))
+        fresh = iter(self._read_now(missing) if missing else [])
         pages: list[Page | HwrError] = []
         for (file, image), found in zip(loaded, known, strict=True):
             page = found or next(fresh)
@@ -229,16 +227,18 @@ class ReadingJob:
             pages.append(page)
         return pages
 
-    def _read_lines(self, loaded: Sequence[tuple[InputFile, PageImage]]) -> Sequence[Page | HwrError]:
-        return self.recognizer.read_line_pages([(image.name, grey_of(image.pixels)) for _, image in loaded])
+    def _read_now(self, loaded: Sequence[tuple[InputFile, PageImage]]) -> Sequence[Page | HwrError]:
+        recognizer = self.recognizer  # a broken model is named once, not for each page
+        if self.options.as_lines:
+            return recognizer.read_line_pages([(image.name, grey_of(image.pixels)) for _, image in loaded])
+        return [self._read_page(recognizer, file, image) for file, image in loaded]
 
-    def _read_page(self, item: tuple[InputFile, PageImage]) -> Page | HwrError:
-        file, image = item
+    def _read_page(self, recognizer: Recognizer, file: InputFile, image: PageImage) -> Page | HwrError:
         try:
             if self.options.given is None:
-                return self.recognizer.read(image, options=self.options.page)
+                return recognizer.read(image, options=self.options.page)
             relative = numbered(file.relative, file.relative.suffix, image.number, image.count)
-            page, notes = read_given(self.recognizer, image, relative, self.options.given)
+            page, notes = read_given(recognizer, image, relative, self.options.given)
         except HwrError as error:
             return error
         for note in notes:
