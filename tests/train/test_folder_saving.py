@@ -79,7 +79,7 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing(
     trunk, last = step_of(tmp_path / "whole", TRUNK_RESUME), len(whole.reports)
     disk, saved = Disk(monkeypatch), {}
 
-    def after(run_: Run, report: StepReport) -> None:
+    def after(made: Run, report: StepReport) -> None:
         disk.full = 3 <= report.step <= trunk + 1
         saved[report.step] = step_of(tmp_path / "run")
 
@@ -103,7 +103,7 @@ def test_a_disk_that_stays_full_ends_the_run_with_one_line(
     whole = run(settings, tmp_path / "whole")
     disk = Disk(monkeypatch)
 
-    def after(run_: Run, report: StepReport) -> None:
+    def after(made: Run, report: StepReport) -> None:
         disk.full = report.step >= 3
 
     with pytest.raises(OutputError, match=r"cannot be written: No space left on device$") as error:

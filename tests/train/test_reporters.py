@@ -15,7 +15,7 @@ from hwr.train.validate import SetResult
 
 
 def figures(**changes: Any) -> dict[str, Any]:
-    """What the run_ tells of a step."""
+    """The figures of a step."""
     facts: dict[str, Any] = {
         "step": 1234,
         "lines": 56789,

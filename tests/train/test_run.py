@@ -95,15 +95,15 @@ def test_best_is_the_lowest_mean_of_the_sets(tmp_path: Path, data: Path, monkeyp
         return SetResult(source.name, ErrorCounts(round(1000 * next(calls)), 1000), 10, 0, ())
 
     monkeypatch.setattr("hwr.train.run.validate", validate)
-    run_ = Run(recipe(data, validation=(TrainingSet(str(data)),) * 2), tmp_path, Recorder())
+    made = Run(recipe(data, validation=(TrainingSet(str(data)),) * 2), tmp_path, Recorder())
     kept = []
     for number in range(4):
-        run_.trainer.progress.step = number + 1
-        run_.validate(7)
+        made.trainer.progress.step = number + 1
+        made.validate(7)
         kept.append(read_info(tmp_path / BEST).training["steps"])
     assert kept == [1, 2, 2, 4]
-    run_.trainer.progress.step = 5
-    run_.finish(True)
+    made.trainer.progress.step = 5
+    made.finish(True)
     assert read_info(tmp_path / BEST).training["steps"] == 5
     assert limits == [7] * 8 + [0] * 2
 
@@ -123,10 +123,10 @@ def test_blank_plateau_is_named(
 
 def test_a_network_that_reads_nothing_is_on_the_plateau(tmp_path: Path, data: Path) -> None:
     reporter = Recorder()
-    run_ = Run(recipe(data), tmp_path, reporter)
+    made = Run(recipe(data), tmp_path, reporter)
     with torch.no_grad():
-        run_.trainer.average.output.bias[0] = 50.0
-    run_.validate(0)
+        made.trainer.average.output.bias[0] = 50.0
+    made.validate(0)
     assert reporter.results[0][0].errors.rate == 1.0 and reporter.results[0][0].empty_readings == 20
     assert any("blank plateau" in message for message in reporter.messages)
 
@@ -139,10 +139,10 @@ def test_no_validation_sets(tmp_path: Path, data: Path) -> None:
 def test_going_on_from_a_model(tmp_path: Path, data: Path) -> None:
     train(recipe(data, lines=60), tmp_path / "first", Recorder())
     settings = recipe(data, lines=40, spec="", init_from=str(tmp_path / "first" / TRUNK))
-    run_ = Run(settings, tmp_path / "second", Recorder())
-    assert run_.alphabet == Alphabet(CHARACTERS)
+    made = Run(settings, tmp_path / "second", Recorder())
+    assert made.alphabet == Alphabet(CHARACTERS)
     start, _ = load_model(tmp_path / "first" / TRUNK, auxiliary=True)
-    for name, tensor in run_.trainer.network.state_dict().items():
+    for name, tensor in made.trainer.network.state_dict().items():
         torch.testing.assert_close(tensor, start.state_dict()[name], rtol=0, atol=0)
     train(settings, tmp_path / "second", Recorder())
     info = read_info(tmp_path / "second" / LAST)

@@ -51,9 +51,9 @@ def test_a_run_from_a_model_with_another_alphabet(
     tmp_path: Path, model: Path, data: Path, alphabet: str, characters: str, told: str
 ) -> None:
     settings = recipe(data, spec="", init_from=str(model), alphabet=alphabet, validation=(), lines=30)
-    run_ = Run(settings, tmp_path, Recorder())
-    count = sum(text.count("á") for item in run_.data.training for text in item.source.texts())
-    begun, old = run_.trainer.network.state_dict(), load_weights(model)
+    made = Run(settings, tmp_path, Recorder())
+    count = sum(text.count("á") for item in made.data.training for text in item.source.texts())
+    begun, old = made.trainer.network.state_dict(), load_weights(model)
     for head in ("output", "auxiliary"):
         for label, character in enumerate(characters.replace("á", ""), start=1):
             was = 1 + CHARACTERS.index(character)

@@ -45,7 +45,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(folder: Path, resume: bool = False, **changes: Any) -> Recorder:
     recorder = Recorder()
-    data = folder.parent / "bundle"
+    data = folder.parent / "drawn"
     settings = recipe(data if data.exists() else drawn_store(data, train=60, validation=5), **changes)
     with tensorboard(recorder, folder, True) as reporter:
         train(settings, folder, reporter, resume)
@@ -71,7 +71,7 @@ def test_scalars_are_those_that_are_told(tmp_path: Path) -> None:
     assert ("training/loss", told.figures[0]["loss"], 1) in writer.scalars
 
     run(tmp_path / "run", resume=True, lines=60)
-    assert Writer.made[1].purge_step > 1, "the second run_ would hide the first"
+    assert Writer.made[1].purge_step > 1, "the second session would hide the first"
 
 
 @pytest.mark.usefixtures("fake")
