@@ -33,7 +33,7 @@ from benchmarks.ablations import Errors, paired_interval
 from benchmarks.letters import Letters, load_digits, load_letters
 from benchmarks.recurrent_family import cer, pooled
 from hwr.files.atomic import atomic_write
-from hwr.model import vgsl
+from hwr.model import letters
 from hwr.model.layers import Convolution, Frame, Layer
 from hwr.model.recurrent_convolution import RecurrentConvolution
 
@@ -85,24 +85,24 @@ def rcnn(
     classes: int,
     channels: int = 3,
     iterations: int = 3,
-    norm: vgsl.Norm = "response",
+    norm: letters.Norm = "response",
     dropout: float = 0.5,
 ) -> Network:
     """Build RCNN-K, K being `maps`; the defaults are those of the paper."""
-    layer = vgsl.RecurrentConvolution((3, 3), maps, iterations, norm)
-    blocks = [[RecurrentConvolution(vgsl.Maps(maps, 16), layer)] for _ in range(BLOCKS)]
+    layer = letters.RecurrentConvolution((3, 3), maps, iterations, norm)
+    blocks = [[RecurrentConvolution(letters.Maps(maps, 16), layer)] for _ in range(BLOCKS)]
     return Network(_first(maps, channels, norm), blocks, maps, classes, dropout)
 
 
-def plain(maps: int, classes: int, convolutions: int, channels: int = 3, norm: vgsl.Norm = "batch") -> Network:
+def plain(maps: int, classes: int, convolutions: int, channels: int = 3, norm: letters.Norm = "batch") -> Network:
     """Build the same network with so many plain convolutions in place of each recurrent layer."""
-    layer = vgsl.Convolution((3, 3), maps, norm=norm)
-    blocks = [[Convolution(vgsl.Maps(maps, 16), layer) for _ in range(convolutions)] for _ in range(BLOCKS)]
+    layer = letters.Convolution((3, 3), maps, norm=norm)
+    blocks = [[Convolution(letters.Maps(maps, 16), layer) for _ in range(convolutions)] for _ in range(BLOCKS)]
     return Network(_first(maps, channels, norm), blocks, maps, classes, 0.0)
 
 
-def _first(maps: int, channels: int, norm: vgsl.Norm) -> Convolution:
-    return Convolution(vgsl.Maps(channels, 32), vgsl.Convolution((5, 5), maps, norm=norm))
+def _first(maps: int, channels: int, norm: letters.Norm) -> Convolution:
+    return Convolution(letters.Maps(channels, 32), letters.Convolution((5, 5), maps, norm=norm))
 
 
 def kernel_weights(network: Network) -> int:

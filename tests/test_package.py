@@ -25,7 +25,7 @@ OPTIONAL = {"torch", "torchaudio", "onnx", "pillow_heif", "_typeshed"}
 
 WITH_TORCH = ("model", "train", "recognize/runtimes/torch.py", "cli/train.py", "cli/export.py")
 """Files and folders of the package that may need torch ..."""
-WITHOUT_TORCH = ("model/files.py", "model/graph.py", "model/info.py", "model/vgsl.py", "model/__init__.py")
+WITHOUT_TORCH = tuple(f"model/{name}.py" for name in ("__init__", "files", "graph", "info", "letters", "vgsl"))
 """... but for these."""
 
 WITHOUT_LIBRARIES = """

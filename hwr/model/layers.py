@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hwr.model import vgsl
+from hwr.model import letters
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class MaskedInstanceNorm(nn.Module):
         return (scaled * self.weight[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
 
-def activate(x: Tensor, activation: vgsl.Activation) -> Tensor:
+def activate(x: Tensor, activation: letters.Activation) -> Tensor:
     """Apply an activation by name."""
     match activation:
         case "relu":
@@ -124,7 +124,7 @@ def activate(x: Tensor, activation: vgsl.Activation) -> Tensor:
             return x
 
 
-def make_norm(norm: vgsl.Norm, channels: int) -> nn.Module | None:
+def make_norm(norm: letters.Norm, channels: int) -> nn.Module | None:
     """Return the norm before an activation, if there is one; it takes maps and their frame."""
     match norm:
         case "batch":
@@ -135,7 +135,7 @@ def make_norm(norm: vgsl.Norm, channels: int) -> nn.Module | None:
             return None
 
 
-def response_norm(norm: vgsl.Norm, channels: int) -> nn.Module:
+def response_norm(norm: letters.Norm, channels: int) -> nn.Module:
     """Return the norm after an activation: with the constants of Liang & Hu 2015, or the identity."""
     if norm != "response":
         return nn.Identity()
@@ -146,7 +146,7 @@ class NormedConvolution(nn.Module):
     """Convolution and norm, without activation and mask. Column c of the result is centred on column c * stride."""
 
     def __init__(
-        self, channels_in: int, channels: int, kernel: tuple[int, int], stride: tuple[int, int], norm: vgsl.Norm
+        self, channels_in: int, channels: int, kernel: tuple[int, int], stride: tuple[int, int], norm: letters.Norm
     ) -> None:
         super().__init__()
         padding = (kernel[0] // 2, kernel[1] // 2)
@@ -163,7 +163,7 @@ class NormedConvolution(nn.Module):
 class Convolution(Layer):
     """Convolution, norm, activation."""
 
-    def __init__(self, maps: vgsl.Maps, layer: vgsl.Convolution) -> None:
+    def __init__(self, maps: letters.Maps, layer: letters.Convolution) -> None:
         super().__init__()
         self.layer = layer
         self.body = NormedConvolution(maps.channels, layer.channels, layer.kernel, layer.stride, layer.norm)
@@ -177,7 +177,7 @@ class Convolution(Layer):
 class Residual(Layer):
     """Two convolutions whose result is added to the input (He et al. 2016, post-activation)."""
 
-    def __init__(self, maps: vgsl.Maps, layer: vgsl.Residual) -> None:
+    def __init__(self, maps: letters.Maps, layer: letters.Residual) -> None:
         super().__init__()
         self.layer = layer
         self.first = NormedConvolution(maps.channels, layer.channels, layer.kernel, (1, 1), layer.norm)
@@ -195,7 +195,7 @@ class Residual(Layer):
 class MaxPool(Layer):
     """Max pooling; the width of a batch is a multiple of the total stride, so no column is left over."""
 
-    def __init__(self, maps: vgsl.Maps, layer: vgsl.MaxPool) -> None:
+    def __init__(self, maps: letters.Maps, layer: letters.MaxPool) -> None:
         super().__init__()
         self.layer = layer
 
@@ -214,7 +214,7 @@ class MaxPool(Layer):
 class Fold(Layer):
     """(B, C, H, W) -> (B, C * H, 1, W)."""
 
-    def __init__(self, maps: vgsl.Maps, layer: vgsl.Fold) -> None:
+    def __init__(self, maps: letters.Maps, layer: letters.Fold) -> None:
         super().__init__()
 
     def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:
@@ -227,7 +227,7 @@ class Dropout(Layer):
     On the CPU torch draws random numbers on one core; one byte of a number is enough for each value.
     """
 
-    def __init__(self, maps: vgsl.Maps, layer: vgsl.Dropout) -> None:
+    def __init__(self, maps: letters.Maps, layer: letters.Dropout) -> None:
         super().__init__()
         self.p = layer.p
 

@@ -8,20 +8,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hwr.errors import UsageError
-from hwr.model import vgsl
+from hwr.model import letters, vgsl
 from hwr.model.layers import Convolution, Dropout, Fold, Frame, Hidden, Layer, MaxPool, Residual, masked
 from hwr.model.recurrent import Recurrent
 from hwr.model.recurrent_convolution import GatedRecurrentConvolution, RecurrentConvolution
 
-MODULES: dict[type[vgsl.Layer], Callable[[vgsl.Maps, Any], Layer]] = {
-    vgsl.Convolution: Convolution,
-    vgsl.Residual: Residual,
-    vgsl.RecurrentConvolution: RecurrentConvolution,
-    vgsl.GatedRecurrentConvolution: GatedRecurrentConvolution,
-    vgsl.MaxPool: MaxPool,
-    vgsl.Fold: Fold,
-    vgsl.Recurrent: Recurrent,
-    vgsl.Dropout: Dropout,
+MODULES: dict[type[letters.Layer], Callable[[letters.Maps, Any], Layer]] = {
+    letters.Convolution: Convolution,
+    letters.Residual: Residual,
+    letters.RecurrentConvolution: RecurrentConvolution,
+    letters.GatedRecurrentConvolution: GatedRecurrentConvolution,
+    letters.MaxPool: MaxPool,
+    letters.Fold: Fold,
+    letters.Recurrent: Recurrent,
+    letters.Dropout: Dropout,
 }
 """The module of each layer; it is called with the maps before the layer and the layer itself."""
 
@@ -112,9 +112,9 @@ class Network(nn.Module):
         return x, frame, auxiliary
 
 
-def _reads_line(layer: vgsl.Layer, maps: vgsl.Maps) -> bool:
+def _reads_line(layer: letters.Layer, maps: letters.Maps) -> bool:
     """Return whether a layer is recurrent along x on maps of one row."""
-    return isinstance(layer, vgsl.Recurrent) and layer.axis == "x" and maps.height == 1
+    return isinstance(layer, letters.Recurrent) and layer.axis == "x" and maps.height == 1
 
 
 def build(spec: str, auxiliary: bool = False) -> Network:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from hwr.model import vgsl
+from hwr.model import letters
 from hwr.model.layers import Frame, Hidden, Layer
 
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
@@ -21,7 +21,7 @@ class Recurrent(Layer):
     line's own last column. Along y each column is a sequence.
     """
 
-    def __init__(self, maps: vgsl.Maps, layer: vgsl.Recurrent) -> None:
+    def __init__(self, maps: letters.Maps, layer: letters.Recurrent) -> None:
         super().__init__()
         self.layer = layer
         both = layer.direction == "both"
@@ -37,7 +37,7 @@ class Recurrent(Layer):
 
     def hidden_weights(self) -> list[Hidden]:
         """Return the matrices; each gate is one of its own."""
-        blocks = vgsl.GATES[self.layer.cell]
+        blocks = letters.GATES[self.layer.cell]
         return [Hidden(w, blocks) for name, w in self.cell.named_parameters() if name.startswith("weight")]
 
     def forward(self, x: Tensor, frame: Frame) -> tuple[Tensor, Frame]:

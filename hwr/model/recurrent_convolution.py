@@ -7,7 +7,7 @@ the contract of true lengths (`hwr.model.layers`) holds in each iteration.
 import torch
 from torch import Tensor, nn
 
-from hwr.model import vgsl
+from hwr.model import letters
 from hwr.model.layers import Frame, Layer, activate, make_norm, masked, response_norm
 
 
@@ -19,7 +19,7 @@ class RecurrentConvolution(Layer):
     W_f * u is computed once and W_r is the same in each iteration; each has its own norm.
     """
 
-    def __init__(self, maps: vgsl.Maps, layer: vgsl.RecurrentConvolution) -> None:
+    def __init__(self, maps: letters.Maps, layer: letters.RecurrentConvolution) -> None:
         super().__init__()
         self.layer = layer
         norms = [make_norm(layer.norm, layer.channels) for _ in range(layer.iterations + 1)]
@@ -53,7 +53,7 @@ class GatedRecurrentConvolution(Layer):
     program, not.
     """
 
-    def __init__(self, maps: vgsl.Maps, layer: vgsl.GatedRecurrentConvolution) -> None:
+    def __init__(self, maps: letters.Maps, layer: letters.GatedRecurrentConvolution) -> None:
         super().__init__()
         self.layer = layer
         channels, copies = layer.channels, layer.iterations if layer.own else 1
@@ -89,7 +89,7 @@ class GatedRecurrentConvolution(Layer):
 class _IterationNorms(nn.Module):
     """The five norms of an iteration."""
 
-    def __init__(self, norm: vgsl.Norm, channels: int) -> None:
+    def __init__(self, norm: letters.Norm, channels: int) -> None:
         super().__init__()
         self.input = make_norm(norm, channels)
         self.gate_input = make_norm(norm, channels)

@@ -14,12 +14,12 @@ import renet
 import torch
 from torch import Tensor, nn
 
-from hwr.model import vgsl
+from hwr.model import letters
 from hwr.model.layers import Frame, Layer
 from hwr.model.recurrent import Recurrent
 from hwr.model.recurrent_convolution import GatedRecurrentConvolution, RecurrentConvolution
 
-CELLS: dict[vgsl.Cell, object] = {"rnn": elman, "lstm": lstm, "gru": gru}
+CELLS: dict[letters.Cell, object] = {"rnn": elman, "lstm": lstm, "gru": gru}
 IN, HIDDEN, HEIGHT, WIDTH = 3, 4, 5, 7
 WIDTHS = np.array([7, 3])
 NAMES = {"W": "weight_ih_l0", "U": "weight_hh_l0", "b": "bias_ih_l0", "d": "bias_hh_l0"}
@@ -31,9 +31,11 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def recurrent(cell: vgsl.Cell, direction: vgsl.Direction, axis: str, channels: int = IN, height: int = 1) -> Recurrent:
-    layer = vgsl.Recurrent(cell, direction, "x" if axis == "x" else "y", False, HIDDEN)
-    return Recurrent(vgsl.Maps(channels, height), layer).double()
+def recurrent(
+    cell: letters.Cell, direction: letters.Direction, axis: str, channels: int = IN, height: int = 1
+) -> Recurrent:
+    layer = letters.Recurrent(cell, direction, "x" if axis == "x" else "y", False, HIDDEN)
+    return Recurrent(letters.Maps(channels, height), layer).double()
 
 
 def run(layer: Layer, x: np.ndarray, widths: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
@@ -65,7 +67,7 @@ def assert_gradient(found: np.ndarray, weight: Tensor) -> None:
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_line_in_both_directions(name: vgsl.Cell, rng: np.random.Generator) -> None:
+def test_line_in_both_directions(name: letters.Cell, rng: np.random.Generator) -> None:
     layer, cell = recurrent(name, "both", "x"), CELLS[name]
     x = rng.normal(size=(2, IN, 1, WIDTH))
     x[1, :, :, WIDTHS[1] :] = 0
@@ -140,8 +142,8 @@ def test_two_layers_over_the_plane_are_renet(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("steps", [1, 3])
 def test_rcl_as_published(steps: int, rng: np.random.Generator) -> None:
     maps = 16
-    spec = vgsl.RecurrentConvolution((3, 3), maps, steps, "response")
-    layer = RecurrentConvolution(vgsl.Maps(IN, HEIGHT), spec).double()
+    spec = letters.RecurrentConvolution((3, 3), maps, steps, "response")
+    layer = RecurrentConvolution(letters.Maps(IN, HEIGHT), spec).double()
     assert layer.recurrent is not None and layer.input.bias is not None
     tensors = {"Wf": layer.input.weight, "Wr": layer.recurrent.weight, "b": layer.input.bias}
     weights = {name: value.detach().numpy() for name, value in tensors.items()}
@@ -157,8 +159,8 @@ def test_rcl_as_published(steps: int, rng: np.random.Generator) -> None:
 
 
 def test_grcl_without_norms(rng: np.random.Generator) -> None:
-    spec = vgsl.GatedRecurrentConvolution((3, 3), HIDDEN, 2, "none")
-    layer = GatedRecurrentConvolution(vgsl.Maps(IN, HEIGHT), spec).double()
+    spec = letters.GatedRecurrentConvolution((3, 3), HIDDEN, 2, "none")
+    layer = GatedRecurrentConvolution(letters.Maps(IN, HEIGHT), spec).double()
     tensors = {
         "Wf": layer.input.weight,
         "Wr": layer.recurrent[0].weight,

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hwr.model import vgsl
+from hwr.model import letters
 from hwr.model.layers import (
     Convolution,
     Dropout,
@@ -141,7 +141,7 @@ class TestInstanceNorm:
     ("name", "twin"),
     [("relu", functional.relu), ("tanh", torch.tanh), ("sigmoid", torch.sigmoid), ("linear", lambda x: x)],
 )
-def test_activations(name: vgsl.Activation, twin: object) -> None:
+def test_activations(name: letters.Activation, twin: object) -> None:
     x = torch.randn(50)
     assert callable(twin)
     assert_close(activate(x.clone(), name), twin(x))
@@ -151,7 +151,7 @@ class TestConvolution:
     @pytest.mark.parametrize("stride", [(1, 1), (2, 2), (3, 1), (1, 4)])
     @pytest.mark.parametrize("kernel", [(3, 3), (5, 1), (1, 7)])
     def test_against_functional_code_line_by_line(self, kernel: tuple[int, int], stride: tuple[int, int]) -> None:
-        layer = Convolution(vgsl.Maps(3, 5), vgsl.Convolution(kernel, 6, stride, "none", "tanh"))
+        layer = Convolution(letters.Maps(3, 5), letters.Convolution(kernel, 6, stride, "none", "tanh"))
         x = maps()
         y, after = layer(x, frame())
         assert after.widths is not None
@@ -164,15 +164,15 @@ class TestConvolution:
             assert (y[index, :, :, alone.shape[3] :] == 0).all()  # though tanh(bias) is not 0
 
     def test_no_bias_before_a_norm(self) -> None:
-        layer = Convolution(vgsl.Maps(3, 5), vgsl.Convolution((3, 5), 6, (1, 1), "batch", "relu"))
+        layer = Convolution(letters.Maps(3, 5), letters.Convolution((3, 5), 6, (1, 1), "batch", "relu"))
         assert sum(p.numel() for p in layer.parameters()) == 3 * 5 * 3 * 6 + 2 * 6
 
 
 class TestResidual:
     @pytest.mark.parametrize("channels", [3, 5])
     @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "linear"])
-    def test_against_functional_code_line_by_line(self, channels: int, activation: vgsl.Activation) -> None:
-        layer = Residual(vgsl.Maps(3, 5), vgsl.Residual((3, 3), channels, "batch", activation)).eval()
+    def test_against_functional_code_line_by_line(self, channels: int, activation: letters.Activation) -> None:
+        layer = Residual(letters.Maps(3, 5), letters.Residual((3, 3), channels, "batch", activation)).eval()
         for module in layer.modules():
             if isinstance(module, MaskedBatchNorm):
                 assert module.running_mean is not None and module.running_var is not None
@@ -203,7 +203,7 @@ class TestResidual:
 
     @pytest.mark.parametrize(("channels_in", "channels"), [(4, 4), (4, 7)])
     def test_parameters(self, channels_in: int, channels: int) -> None:
-        layer = Residual(vgsl.Maps(channels_in, 5), vgsl.Residual((3, 3), channels, "batch", "relu"))
+        layer = Residual(letters.Maps(channels_in, 5), letters.Residual((3, 3), channels, "batch", "relu"))
         expected = 9 * channels_in * channels + 9 * channels**2 + 4 * channels
         if channels != channels_in:
             expected += channels_in * channels + 2 * channels
@@ -213,7 +213,7 @@ class TestResidual:
 class TestPool:
     def test_plain(self) -> None:
         x = maps(height=6, widths=(8, 3))
-        y, after = MaxPool(vgsl.Maps(3, 5), vgsl.MaxPool((2, 2), (2, 2)))(x, frame(8, 3))
+        y, after = MaxPool(letters.Maps(3, 5), letters.MaxPool((2, 2), (2, 2)))(x, frame(8, 3))
         assert_close(y[:1], functional.max_pool2d(x[:1], 2))
         assert after.widths is not None and after.widths.tolist() == [4, 2]
         assert (y[1, :, :, 2:] == 0).all()
@@ -221,7 +221,7 @@ class TestPool:
     @pytest.mark.parametrize(("window", "stride"), [((3, 3), (2, 1)), ((2, 4), (2, 2)), ((3, 2), (1, 4))])
     def test_windows_that_overlap_or_leave_gaps_by_hand(self, window: tuple[int, int], stride: tuple[int, int]) -> None:
         x = maps(height=7, widths=(8,))
-        y, _ = MaxPool(vgsl.Maps(3, 5), vgsl.MaxPool(window, stride))(x, Frame(None))
+        y, _ = MaxPool(letters.Maps(3, 5), letters.MaxPool(window, stride))(x, Frame(None))
         padded = functional.pad(x, (0, 8))
         assert y.shape[2:] == ((7 - window[0]) // stride[0] + 1, 8 // stride[1])
         for row in range(y.shape[2]):
@@ -233,14 +233,14 @@ class TestPool:
     @pytest.mark.parametrize("stride", [(0, 1), (5, 1)])
     def test_whole_height(self, stride: tuple[int, int]) -> None:
         x = maps()
-        y, after = MaxPool(vgsl.Maps(3, 5), vgsl.MaxPool((0, 1), stride))(x, frame())
+        y, after = MaxPool(letters.Maps(3, 5), letters.MaxPool((0, 1), stride))(x, frame())
         assert_close(y, x.amax(2, keepdim=True))
         assert after.widths is not None and after.widths.tolist() == list(WIDTHS)
 
 
 def test_fold_keeps_each_column() -> None:
     x = maps(channels=3, height=5)
-    y, _ = Fold(vgsl.Maps(3, 5), vgsl.Fold())(x, frame())
+    y, _ = Fold(letters.Maps(3, 5), letters.Fold())(x, frame())
     assert y.shape == (3, 15, 1, 7)
     for channel in range(3):
         for row in range(5):
@@ -248,7 +248,7 @@ def test_fold_keeps_each_column() -> None:
 
 
 def test_dropout_is_for_training_only_and_keeps_the_mean() -> None:
-    layer = Dropout(vgsl.Maps(8, 50), vgsl.Dropout(0.25))
+    layer = Dropout(letters.Maps(8, 50), letters.Dropout(0.25))
     x = torch.ones(8, 50, 1, 50)
     y, _ = layer(x, Frame(None))
     torch.testing.assert_close(y.unique(), torch.tensor([0.0, 1 / 0.75]))

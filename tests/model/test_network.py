@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hwr.errors import ModelError, UsageError
 from hwr.line import time_steps
-from hwr.model import vgsl
+from hwr.model import letters, vgsl
 from hwr.model.layers import MaskedBatchNorm
 from hwr.model.network import MODULES, PRESETS, Network, build, count_parameters, preset_spec
 from hwr.model.recurrent import Chains
@@ -265,7 +265,7 @@ def test_counts_and_maps_of_the_specification_are_those_of_the_modules(name: str
 
 
 def test_every_kind_of_layer_has_a_module() -> None:
-    assert set(MODULES) == set(vgsl.LAYERS)
+    assert set(MODULES) == set(letters.LAYERS)
 
 
 def test_names_of_the_weights_stay() -> None:

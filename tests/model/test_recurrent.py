@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hwr.model import vgsl
+from hwr.model import letters
 from hwr.model.layers import Frame
 from hwr.model.recurrent import Recurrent, reverse_sequences
 
@@ -69,8 +69,8 @@ NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 JORDAN_NAMES = ("weight_ih", "weight_yh", "weight_hy", "bias_h", "bias_y")
 
 
-def make(cell: vgsl.Cell, direction: vgsl.Direction, axis: str = "x", summarise: bool = False) -> Recurrent:
-    layer = Recurrent(vgsl.Maps(IN, 1), vgsl.Recurrent(cell, direction, axis, summarise, HIDDEN))  # type: ignore[arg-type]
+def make(cell: letters.Cell, direction: letters.Direction, axis: str = "x", summarise: bool = False) -> Recurrent:
+    layer = Recurrent(letters.Maps(IN, 1), letters.Recurrent(cell, direction, axis, summarise, HIDDEN))  # type: ignore[arg-type]
     for parameter in layer.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     return layer
@@ -94,7 +94,7 @@ def twin(layer: Recurrent, x: Array) -> Array:
 @pytest.mark.parametrize("direction", ["forward", "reverse", "both"])
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "jordan"])
 class TestAgainstTheEquations:
-    def test_along_x(self, cell: vgsl.Cell, direction: vgsl.Direction) -> None:
+    def test_along_x(self, cell: letters.Cell, direction: letters.Direction) -> None:
         layer = make(cell, direction)
         x = torch.randn(3, IN, 1, 9)
         for index, width in enumerate(WIDTHS):
@@ -106,7 +106,7 @@ class TestAgainstTheEquations:
             np.testing.assert_allclose(y[index, :, 0, :width].T.detach(), expected, atol=1e-5)
             assert (y[index, :, :, width:] == 0).all()
 
-    def test_along_x_when_all_lines_are_equally_wide(self, cell: vgsl.Cell, direction: vgsl.Direction) -> None:
+    def test_along_x_when_all_lines_are_equally_wide(self, cell: letters.Cell, direction: letters.Direction) -> None:
         layer = make(cell, direction)
         x = torch.randn(2, IN, 1, 6)
         y, _ = layer(x, Frame(None))
@@ -115,7 +115,7 @@ class TestAgainstTheEquations:
                 y[index, :, 0].T.detach(), twin(layer, x[index, :, 0].T.double().numpy()), atol=1e-5
             )
 
-    def test_along_x_on_several_rows(self, cell: vgsl.Cell, direction: vgsl.Direction) -> None:
+    def test_along_x_on_several_rows(self, cell: letters.Cell, direction: letters.Direction) -> None:
         layer = make(cell, direction)
         x = torch.randn(3, IN, 2, 9)
         for index, width in enumerate(WIDTHS):
@@ -128,7 +128,7 @@ class TestAgainstTheEquations:
             assert (y[index, :, :, width:] == 0).all()
 
     @pytest.mark.parametrize("summarise", [False, True])
-    def test_along_y(self, cell: vgsl.Cell, direction: vgsl.Direction, summarise: bool) -> None:
+    def test_along_y(self, cell: letters.Cell, direction: letters.Direction, summarise: bool) -> None:
         layer = make(cell, direction, "y", summarise)
         x = torch.randn(3, IN, 5, 9)
         y, _ = layer(x, Frame(torch.tensor(WIDTHS)))
@@ -143,7 +143,7 @@ class TestAgainstTheEquations:
                 np.testing.assert_allclose(y[index, :, :, column].T.detach(), expected, atol=1e-5)
             assert (y[index, :, :, width:] == 0).all()
 
-    def test_parameters(self, cell: vgsl.Cell, direction: vgsl.Direction) -> None:
+    def test_parameters(self, cell: letters.Cell, direction: letters.Direction) -> None:
         one = HIDDEN * (IN + 2 * HIDDEN) + 2 * HIDDEN
         if cell != "jordan":
             one = GATES[cell] * (HIDDEN * (IN + HIDDEN) + 2 * HIDDEN)
@@ -160,9 +160,9 @@ def test_reverse_sequences_by_hand() -> None:
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-def test_fresh_weights(cell: vgsl.Cell) -> None:
+def test_fresh_weights(cell: letters.Cell) -> None:
     """Recurrent weights are orthogonal gate by gate; only the forget gate of an LSTM has a bias."""
-    fresh = Recurrent(vgsl.Maps(IN, 1), vgsl.Recurrent(cell, "both", "x", False, HIDDEN)).cell
+    fresh = Recurrent(letters.Maps(IN, 1), letters.Recurrent(cell, "both", "x", False, HIDDEN)).cell
     for suffix in ("", "_reverse"):
         for gate in getattr(fresh, f"weight_hh_l0{suffix}").split(HIDDEN):
             torch.testing.assert_close(gate @ gate.T, torch.eye(HIDDEN))
@@ -174,7 +174,7 @@ def test_fresh_weights(cell: vgsl.Cell) -> None:
 
 
 @pytest.mark.parametrize("cell", ["rnn", "jordan"])
-def test_a_jordan_network_whose_output_is_silent_forgets(cell: vgsl.Cell) -> None:
+def test_a_jordan_network_whose_output_is_silent_forgets(cell: letters.Cell) -> None:
     """With V = 0 the context is 0: the inputs before have no influence on a later hidden layer."""
     layer = make(cell, "forward")
     if cell == "jordan":

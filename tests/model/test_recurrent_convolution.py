@@ -5,13 +5,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hwr.model import vgsl
+from hwr.model import letters
 from hwr.model.layers import Convolution, Frame, Layer
 from hwr.model.recurrent_convolution import GatedRecurrentConvolution, RecurrentConvolution
 
-MAPS = vgsl.Maps(2, 7)
+MAPS = letters.Maps(2, 7)
 CHANNELS = 16
-NORMS: tuple[vgsl.Norm, ...] = ("batch", "instance", "none", "response")
+NORMS: tuple[letters.Norm, ...] = ("batch", "instance", "none", "response")
 
 
 @pytest.fixture(autouse=True)
@@ -19,13 +19,13 @@ def seed() -> None:
     torch.manual_seed(0)
 
 
-def rcl(iterations: int, norm: vgsl.Norm = "none", activation: vgsl.Activation = "relu") -> RecurrentConvolution:
-    layer = vgsl.RecurrentConvolution((3, 3), CHANNELS, iterations, norm, activation)
+def rcl(iterations: int, norm: letters.Norm = "none", activation: letters.Activation = "relu") -> RecurrentConvolution:
+    layer = letters.RecurrentConvolution((3, 3), CHANNELS, iterations, norm, activation)
     return RecurrentConvolution(MAPS, layer).double().eval()
 
 
-def grcl(iterations: int, norm: vgsl.Norm = "none", own: bool = False) -> GatedRecurrentConvolution:
-    layer = vgsl.GatedRecurrentConvolution((3, 3), CHANNELS, iterations, norm, "relu", own)
+def grcl(iterations: int, norm: letters.Norm = "none", own: bool = False) -> GatedRecurrentConvolution:
+    layer = letters.GatedRecurrentConvolution((3, 3), CHANNELS, iterations, norm, "relu", own)
     return GatedRecurrentConvolution(MAPS, layer).double().eval()
 
 
@@ -44,9 +44,9 @@ def count(layer: nn.Module, norms: bool = True) -> int:
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_without_iterations_it_is_a_convolution(norm: vgsl.Norm) -> None:
+def test_without_iterations_it_is_a_convolution(norm: letters.Norm) -> None:
     layer = rcl(0, norm)
-    plain = Convolution(MAPS, vgsl.Convolution((3, 3), CHANNELS, (1, 1), norm)).double().eval()
+    plain = Convolution(MAPS, letters.Convolution((3, 3), CHANNELS, (1, 1), norm)).double().eval()
     plain.body.convolution.load_state_dict(layer.input.state_dict())
     torch.testing.assert_close(run(layer, image()), run(plain, image()))
 
@@ -89,7 +89,7 @@ def test_each_iteration_has_its_own_norm() -> None:
 
 
 @pytest.mark.parametrize("norm", ["none", "response"])
-def test_iterations_add_no_weights(norm: vgsl.Norm) -> None:
+def test_iterations_add_no_weights(norm: letters.Norm) -> None:
     assert count(rcl(1, norm)) == count(rcl(3, norm)) == 9 * 2 * CHANNELS + 9 * CHANNELS**2 + CHANNELS
     assert count(grcl(1)) == count(grcl(5)) == 10 * 2 * CHANNELS + 10 * CHANNELS**2 + 2 * CHANNELS
 

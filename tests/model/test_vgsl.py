@@ -3,7 +3,7 @@
 import pytest
 
 from hwr.errors import ModelError
-from hwr.model.vgsl import (
+from hwr.model.letters import (
     Convolution,
     Dropout,
     Fold,
@@ -12,8 +12,8 @@ from hwr.model.vgsl import (
     Recurrent,
     RecurrentConvolution,
     Residual,
-    parse,
 )
+from hwr.model.vgsl import parse
 
 
 def layer_of(token: str) -> object:
