@@ -9,10 +9,11 @@ Printed are, a page and pooled, the character error rates of
     ordered  the same lines in the order of the truth, so that the difference is what order costs
     true     the lines cut along their true outlines, in the order of the truth
     all      as page, with every found line
-    file     as all, against the order of the file: differs on two pages
+    file     as all, against the order of the file, which is not always that of reading
 
-each against the true lines, all lines of a page joined and whitespace collapsed; and `ratio`, page over true. What is
-done to the texts stands in `benchmarks/true_pages.py`. Pages in English and French.
+each against the true lines, all lines of a page joined and whitespace collapsed; and `ratio`, page over true. For the
+order alone there are page over ordered, and Spearman's footrule of the lines, 0 where they are in the true order.
+`benchmarks/true_pages.py` says what is done to the texts. Pages in English and French.
 
 Then the milliseconds of finding the lines and of all that `Recognizer.read` does, from the pixels on, both as time that
 passed and as processor time over all cores, which other work on the machine hardly changes; and the greatest memory of
@@ -34,6 +35,7 @@ from benchmarks.true_pages import (
     counted,
     in_true_order,
     joined_errors,
+    order_error,
     page_arguments,
     read_pages,
     read_true_lines,
@@ -59,6 +61,7 @@ class PageResult:
     true: ErrorCounts
     all: ErrorCounts
     file: ErrorCounts
+    footrule: float
     finding: "Seconds"
     reading: "Seconds"
 
@@ -104,6 +107,7 @@ def measure(recognizer: Recognizer, page: TruePage, grey: GreyImage) -> PageResu
         joined_errors(page, read_true_lines(recognizer, grey, page.lines)),
         joined_errors(page, every),
         character_errors(page.file_text, " ".join(every)),
+        order_error(page, [line.baseline for line in lines]),
         finding,
         reading,
     )
@@ -121,6 +125,11 @@ def print_totals(results: Sequence[PageResult]) -> None:
     """All pages pooled, and the medians and greatest of the times."""
     errors = [sum((getattr(result, kind) for result in results), ErrorCounts()) for kind in KINDS]
     print_row("all pages pooled", errors, "")
+    order = errors[0].rate / errors[1].rate if errors[1].rate else float("nan")
+    footrules = [result.footrule for result in results]
+    print(
+        f"order: page over ordered {order:.3f}; footrule mean {np.mean(footrules):.4f}, greatest {max(footrules):.4f}"
+    )
     for name, times in (
         ("finding the lines", [result.finding for result in results]),
         ("whole page", [result.reading for result in results]),

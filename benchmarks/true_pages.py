@@ -10,8 +10,7 @@ printed letterhead become these. Lines without text are no part of the reference
 Stamps, seals and printed heads that the truth leaves out stand in `benchmarks/unmarked.toml`. Found lines that lie
 there, and on no true line, are counted apart.
 
-The order of the lines is that of the file, but for two pages whose order was put right by eye
-(`benchmarks/page_order.toml`).
+The order of the lines is that of the file, except on the pages that `benchmarks/page_order.toml` puts in order by eye.
 """
 
 import argparse
@@ -175,3 +174,16 @@ def in_true_order(page: TruePage, baselines: Sequence[Sequence[Point]], texts: S
     places = [int(row.argmax()) if row.max(initial=0) > 0 else len(page.lines) for row in covered]
     order = sorted(range(len(texts)), key=lambda index: (places[index], baselines[index][0][0]))
     return [texts[index] for index in order]
+
+
+def order_error(page: TruePage, baselines: Sequence[Sequence[Point]]) -> float:
+    """Return how far the order of found lines is from the true one: Spearman's footrule, from 0 to 1.
+
+    The sum of the distances between each line's place and its place in the true order, divided by the greatest that it
+    can be (Diaconis and Graham 1977). Lines that lie on no true line do not count.
+    """
+    covered = coverage([line.baseline for line in page.lines], baselines)
+    found = [index for index, row in enumerate(covered) if row.max(initial=0) > 0]
+    true = sorted(found, key=lambda index: (int(covered[index].argmax()), baselines[index][0][0]))
+    distance = sum(abs(place - true.index(index)) for place, index in enumerate(found))
+    return distance / max(1, len(found) ** 2 // 2)

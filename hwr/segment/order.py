@@ -22,6 +22,8 @@ MIN_HEAD, MIN_COLUMNS = 5, 3
 """Lines of a printed head, and of its longest row, at least."""
 MIN_CELLS = 4
 """Lines that a column of a table has at least."""
+NEAR = 2.5
+"""Heights between the baselines of lines that follow each other in a column, at most."""
 NOTE = 2
 """Written lines that may stand over a printed head."""
 ROW = 0.35
@@ -61,10 +63,15 @@ def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float], printed: S
         low, high = np.minimum(y[first], y)[:, None], np.maximum(y[first], y)[:, None]
         bridged = (touching[first] & touching & (y > low) & (y < high)).any(axis=1)
         before[first] |= left[first] & ~bridged
+    is_table = _count_columns(overlap) >= MIN_COLUMNS
+    if not is_table:
+        near = np.abs(y[None, :] - y[:, None]) < NEAR * float(np.median(bottom - top))
+        members = np.bincount(groups := _groups(overlap & near))
+        if members.max() >= MIN_CELLS:
+            _place_by_height(before, overlap, members[groups], y, centre, bottom - top)
     head = _head(np.asarray(printed or [False] * count, dtype=np.bool_), overlap, touching, x0, y, bottom - top)
     if head:
         _put_head_first(before, head, y)
-    is_table = _count_columns(overlap) >= MIN_COLUMNS
     return _counted(before, x0, y) if is_table else _sorted(before, x0, y)
 
 
@@ -106,8 +113,39 @@ def _head(printed: Flags, overlap: Flags, touching: Flags, x0: Values, y: Values
     return [index for row in rows for index in sorted(row, key=lambda index: float(x0[index]))]
 
 
-def _count_columns(overlap: NDArray[np.bool_]) -> int:
-    """Groups of at least `MIN_CELLS` lines of which each overlaps another of its group."""
+def _place_by_height(
+    before: Flags, overlap: Flags, members: NDArray[np.int64], y: Values, centre: Values, heights: Values
+) -> None:
+    """Order dates, numbers and notes next to the text by their height, not as columns; changes the partial order.
+
+    Args:
+        before: the order.
+        overlap: pairs of lines in one column.
+        members: number of lines that follow each other with each line in its column.
+        y, centre: of the baselines and of the lines' widths.
+        heights: of the lines.
+    """
+    lower = y[None, :] - y[:, None]
+    same_row = np.abs(lower) < ROW * float(np.median(heights))
+    first = np.where(same_row, centre[:, None] < centre[None, :], lower > 0)
+    fewest = np.minimum(members[:, None], members[None, :])
+    most = np.maximum(members[:, None], members[None, :])
+    # blocks of a few lines next to each other are columns, a block next to the text is a note
+    pairs = ~overlap & (fewest < MIN_CELLS) & ((most >= MIN_CELLS) | (fewest == 1))
+    before[pairs] = first[pairs]
+
+
+def _count_columns(overlap: Flags) -> int:
+    """Return the number of columns: groups of at least `MIN_CELLS` lines that overlap one another."""
+    return int((np.bincount(_groups(overlap), minlength=1) >= MIN_CELLS).sum())
+
+
+def _groups(overlap: Flags) -> NDArray[np.int64]:
+    """Return the group of each line: those in which each line overlaps another.
+
+    Args:
+        overlap: pairs of lines, shape (n, n).
+    """
     group = np.arange(len(overlap))
     for _ in range(len(overlap)):
         joined = np.where(overlap, group[None, :], len(overlap)).min(axis=1, initial=len(overlap))
@@ -115,7 +153,7 @@ def _count_columns(overlap: NDArray[np.bool_]) -> int:
         if (joined == group).all():
             break
         group = joined
-    return int((np.bincount(group, minlength=1) >= MIN_CELLS).sum())
+    return np.asarray(group, np.int64)
 
 
 def _put_head_first(before: NDArray[np.bool_], head: list[int], y: Values) -> None:

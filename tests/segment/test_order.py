@@ -96,3 +96,26 @@ def test_columns_under_a_letterhead_are_none() -> None:
     boxes = [*head, *letter]
     printed = [box in head for box in boxes]
     assert reading_order(boxes, [box[3] for box in boxes], printed) == list(range(len(boxes)))
+
+
+def test_dates_numbers_and_addresses_at_the_top_come_before_the_text() -> None:
+    text = column(60, 400, range(150, 500, 30))
+    number, address = (430.0, 8.0, 470.0, 26.0), column(420, 560, range(30, 80, 28))
+    salutation = (70.0, 92.0, 250.0, 112.0)
+    mixed = [*text, salutation, *address, number]
+    assert [mixed[index] for index in order(*mixed)] == [number, *address, salutation, *text]
+
+
+def test_notes_in_the_margin_come_at_their_height() -> None:
+    text = column(160, 500, range(100, 460, 30))
+    early, late = (20.0, 192.0, 120.0, 212.0), (20.0, 312.0, 120.0, 332.0)
+    mixed = [late, *text, early]
+    expected = [*text[:3], early, *text[3:7], late, *text[7:]]
+    assert [mixed[index] for index in order(*mixed)] == expected
+
+
+def test_a_signature_below_the_text_comes_last() -> None:
+    text = column(160, 500, range(100, 460, 30))
+    signature = [(20.0, 520.0, 120.0, 540.0), (10.0, 550.0, 90.0, 570.0)]
+    mixed = [*signature, *text]
+    assert [mixed[index] for index in order(*mixed)] == [*text, *signature]
