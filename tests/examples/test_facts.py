@@ -21,6 +21,8 @@ import pytest
 import ranking
 import truncated
 
+from hwr.metrics import character_errors
+
 FOLDER = Path(gates.__file__).parent
 FILES = sorted(FOLDER.glob("*.py"))
 QUICK = ("neuron", "gradients", "lstm", "gru", "mingru", "peephole", "rcl", "grcl", "mdlstm", "renet", "hopfield")
@@ -133,7 +135,7 @@ def test_gates_of_the_shipped_reader() -> None:
     reading = gates.read()
     np.testing.assert_allclose(reading.states, reading.from_torch, atol=1e-4)
     truth = (gates.LINE.parent / "line-2.txt").read_text(encoding="utf-8").strip()
-    assert gates.text(reading) == truth
+    assert character_errors(truth, gates.text(reading)).rate <= 0.1
 
 
 def test_words_find_the_regions_they_name() -> None:
