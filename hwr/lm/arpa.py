@@ -1,7 +1,7 @@
 """ARPA files of character models: the text format of SRILM and KenLM, read and written.
 
-Characters are the words of the format; the blank between words is written `▁`. Probabilities are logarithms of base
-10 there, natural ones here. Format: SRILM's manual page ngram-format(5).
+Characters are the words of the format; the space is written `▁`, that sign itself `<U+2581>`. Probabilities are
+logarithms of base 10 there, natural ones here. Format: SRILM's manual page ngram-format(5).
 """
 
 import gzip
@@ -25,6 +25,7 @@ from hwr.lm.symbols import (
     MAX_CHARACTERS,
     MAX_ORDER,
     SPACE,
+    SPACE_SIGN,
     START,
     UNKNOWN,
     Symbols,
@@ -35,7 +36,7 @@ from hwr.lm.tables import Table, Tables
 
 LN10 = math.log(10.0)
 SPACES = (SPACE, "<space>")
-"""Names of the blank between words that are understood."""
+"""Names of the space that are understood."""
 UNKNOWNS = ("<unk>", "<UNK>")
 
 
@@ -98,14 +99,17 @@ def _read(path: Path, file: TextIO) -> Tables:
     if not any(line == "\\end\\" for _, line in lines):
         raise ModelError(f"{path}: truncated: the line \\end\\ is missing")
     for words, _, _ in sections[0]:
-        if len(words[0]) > 1 and words[0] not in _RESERVED:
+        if len(words[0]) > 1 and words[0] not in (*_RESERVED, SPACE_SIGN):
             raise ModelError(f"{path}: not a model of characters: it has the word {words[0]!r}")
-    characters = sorted({name for name in (words[0] for words, _, _ in sections[0]) if name not in _RESERVED})
-    blank = [" "] if any(words[0] in SPACES for words, _, _ in sections[0]) else []
-    if len(characters) + len(blank) > MAX_CHARACTERS:
+    names = {words[0] for words, _, _ in sections[0]} - _RESERVED
+    characters = sorted(SPACE if name == SPACE_SIGN else name for name in names)
+    space = [" "] if any(words[0] in SPACES for words, _, _ in sections[0]) else []
+    if len(characters) + len(space) > MAX_CHARACTERS:
         raise ModelError(f"{path}: {len(characters)} characters; {MAX_CHARACTERS} are possible")
-    symbols = Symbols("".join(blank + characters))
-    codes = {name: symbols.symbol(name) for name in characters}
+    symbols = Symbols("".join(space + characters))
+    codes = {name: symbols.symbol(name) for name in characters if name != SPACE}
+    if SPACE_SIGN in names:
+        codes[SPACE_SIGN] = symbols.symbol(SPACE)
     codes |= dict.fromkeys(SPACES, symbols.symbol(" ")) | dict.fromkeys(UNKNOWNS, UNKNOWN)
     codes |= {MARKS[1]: START, MARKS[2]: END}
     tables = [_table(path, n, section, codes) for n, section in enumerate(sections, start=1)]

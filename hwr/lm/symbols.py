@@ -18,10 +18,12 @@ FIRST_CHARACTER = 4
 MARKS = ("<unk>", "<s>", "</s>")
 """Names of UNKNOWN, START and END in ARPA files."""
 SPACE = "▁"
-"""Name of the blank between words in ARPA files, where blanks part the fields."""
+"""Name of the space in ARPA files, where spaces separate the fields."""
 DIGITS = "0123456789"
 DIGIT = "0"
 """The character that a model has for all digits: which digit is written, the ink says better than the text before."""
+SPACE_SIGN = f"<U+{ord(SPACE):04X}>"
+"""Name in ARPA files of the character that is the name of the space."""
 MAX_CHARACTERS = 256 - FIRST_CHARACTER
 MAX_ORDER = 8
 
@@ -62,7 +64,7 @@ class Symbols:
         if symbol < FIRST_CHARACTER:
             return MARKS[symbol - UNKNOWN]
         character = self.characters[symbol - FIRST_CHARACTER]
-        return SPACE if character == " " else character
+        return {" ": SPACE, SPACE: SPACE_SIGN}.get(character, character)
 
     def encode(self, lines: Sequence[str]) -> NDArray[np.uint8]:
         """Lines one behind the other, each between START and END; characters outside are UNKNOWN.

@@ -10,6 +10,7 @@ from lm_texts import text
 from hwr.errors import ModelError
 from hwr.lm.arpa import read_arpa, write_arpa
 from hwr.lm.build import BuildOptions, build
+from hwr.lm.corpus import Text
 from hwr.lm.symbols import pack
 
 SMALL = """
@@ -126,3 +127,12 @@ def test_every_changed_byte_of_a_packed_file_is_one_clear_line_or_harmless(tmp_p
 def _written(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
+
+
+def test_the_sign_of_the_space_is_a_character_too(tmp_path: Path) -> None:
+    tables = build([Text("", ("a ▁ b", "▁▁ a b"))], BuildOptions(order=3, max_bytes=None))
+    write_arpa(tables, tmp_path / "a.arpa")
+    again = read_arpa(tmp_path / "a.arpa")
+    assert again.symbols == tables.symbols and " " in again.symbols.characters and "▁" in again.symbols.characters
+    for table, other in zip(tables.orders, again.orders, strict=True):
+        np.testing.assert_array_equal(table.keys, other.keys)
