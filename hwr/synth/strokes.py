@@ -30,7 +30,8 @@ CONTRACTION = re.compile(r"(?<=\w) '(?=(?:s|ll|ve|d|re|m|t)\b)")
 LETTER_HEIGHT = 14.5
 """Pixels of letters without ascender; ascender to descender is about four times as high."""
 
-MAX_HEIGHT = 75.0
+MAX_SIZE = (6000.0, 75.0)
+"""Columns and rows of a drawn line; what is larger is reduced."""
 MAX_WORDS, MAX_CHARACTERS = 10, 60
 """Words of a composed line, and characters after which no words are added."""
 
@@ -160,7 +161,7 @@ def _draw(strokes: list[Points], shear: float, generator: Generator) -> Ink:
     """Draw upright strokes of letter height 1 with another slant, aspect, size, baseline, tremor and pen."""
     ends = np.cumsum([len(stroke) for stroke in strokes])[:-1]
     points = np.concatenate(strokes) * (LETTER_HEIGHT * generator.lognormal(0, 0.1), LETTER_HEIGHT)
-    points *= min(1.0, MAX_HEIGHT / max(float(np.ptp(points[:, 1])), 1.0))
+    points *= min(1.0, *(MAX_SIZE / np.maximum(np.ptp(points, axis=0), 1.0)))
     points[:, 1] += _sway(points[:, 0], generator)
     points[:, 0] -= (shear + generator.normal(0, 0.12)) * points[:, 1]
     knots = generator.normal(0, abs(generator.normal(0, 0.25)), (2, len(points) // 4 + 2))
