@@ -11,7 +11,7 @@ log-probabilities are divided by a temperature before the sum, and normalised ag
 correct words and lines further: logit p' = a log p - b log(1 - p) + c (Kull, Silva Filho and Flach 2017, "Beta
 calibration"); with a = b it is Platt's sigmoid. Language models need it: words that they chose against the ink are
 right more often by far than the ink says, and a curve that lifts these with one slope would make the sure words unsure.
-All is fitted on validation data for each decoder (`hwr.evaluate.calibration`) and lies in the model file.
+All is fitted on validation data for each decoder (`hwr.evaluate.calibration`) and stored in the model file.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -73,7 +73,7 @@ def find_calibration(settings: Mapping[str, Any], decoder: str, where: object) -
     """The calibration of `decoder` in the decoder settings of a model; none: `UNCALIBRATED`.
 
     Raises:
-        ModelError: what stands there is no calibration; `where` names the model.
+        ModelError: the entry is not a valid calibration; `where` names the model.
     """
     known = settings.get(SETTINGS_KEY, {})
     entry = known.get(decoder) if isinstance(known, Mapping) else known
@@ -99,7 +99,7 @@ def read_spans(
     alphabet: Alphabet,
     calibration: Calibration = UNCALIBRATED,
 ) -> list[Reading]:
-    """Readings from the labels that a decoder chose for each line; lines of like length together are fastest.
+    """Return readings of the labels that a decoder chose for each line; lines of similar length together are fastest.
 
     Args:
         log_probs: of each line natural logarithms of shape (T, classes), T >= 0; class 0 is the blank.

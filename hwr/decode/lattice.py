@@ -17,7 +17,7 @@ from hwr.text import BLANK, Alphabet, normalise_text, steps_needed
 
 Numbers = NDArray[np.float64]
 
-LEAST_PROBABILITY = 1e-250
+MIN_PROBABILITY = 1e-250
 """Below it, sums of probabilities are not trusted: float64 ends at 1e-308."""
 BATCH_NUMBERS = 4_000_000
 """Numbers that are held at once, 8 bytes each."""
@@ -81,7 +81,7 @@ def text_log_probabilities(log_probs: Sequence[NDArray[np.floating]], labels: Se
     """`text_log_probability` of many texts, each on its own time steps, computed side by side.
 
     The sum over paths is taken of probabilities, not of logarithms, which saves nearly all of the time. What a text
-    loses where numbers fall below the smallest float64 is far less than `LEAST_PROBABILITY`; a text that is less
+    loses where numbers fall below the smallest float64 is far less than `MIN_PROBABILITY`; a text that is less
     likely than that is computed again in logarithms.
 
     Args:
@@ -98,13 +98,13 @@ def text_log_probabilities(log_probs: Sequence[NDArray[np.floating]], labels: Se
     result = np.empty(len(labels))
     for batch in _batches(log_probs, labels):
         result[batch] = _forward([log_probs[index] for index in batch], [labels[index] for index in batch])
-    for index in np.flatnonzero(result < np.log(LEAST_PROBABILITY)).tolist():
+    for index in np.flatnonzero(result < np.log(MIN_PROBABILITY)).tolist():
         result[index] = text_log_probability(log_probs[index], labels[index])
     return result
 
 
 def _batches(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Texts of like length, as indices; a batch has at most `BATCH_NUMBERS` numbers with its padding."""
+    """Yield texts of similar length, as indices; a batch has at most `BATCH_NUMBERS` numbers with its padding."""
     sizes = [(len(line), 2 * len(text) + 1) for line, text in zip(log_probs, labels, strict=True)]
     batch: list[int] = []
     shortest = states = 0
@@ -142,7 +142,7 @@ def _forward(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequenc
 
 
 def align(log_probs: NDArray[np.floating], labels: Sequence[int]) -> tuple[LabelSpan, ...]:
-    """The time steps of each label on the likeliest path that reads `labels` (the Viterbi algorithm).
+    """Return the time steps of each label on the most probable path that reads `labels` (the Viterbi algorithm).
 
     Args:
         log_probs, labels: as in `text_log_probability`.
@@ -177,7 +177,7 @@ def alignments(
 
 
 def _best_paths(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]) -> list[NDArray[np.int64]]:
-    """The state at each time step of the likeliest path of each text."""
+    """Return the state at each time step of the most probable path of each text."""
     emissions, passes, last = _padded(log_probs, labels)
     steps, states, texts = emissions.shape
     forbidden = np.where(passes, 0.0, -np.inf)

@@ -41,7 +41,7 @@ class WordTree:
         children: (edges,) where each leads.
         other, other_cost: (n,) the other reading of each node, and the unknown words before it.
         end_cost: (n,) unknown words if the word ends at this node.
-        letter_cost: (n,) unknown words if a letter follows that neither the tree nor the other readings go on with.
+        letter_cost: (n,) unknown words if a letter follows that continues neither the tree nor the other readings.
         letter_to: (n,) where that leads.
         forks: (n,) whether the other reading has a way on in the tree.
         closes: (n,) whether a sign ends a word of the list here which the other reading would count as unknown.
@@ -179,12 +179,12 @@ def _shared(letters: Integers, starts: Integers, lengths: Integers) -> Integers:
 
 def _add_readings(tree: WordTree, parents: Integers, labels: Integers, levels: list[slice], known: Flags) -> None:
     """The other readings of all nodes behind a sign or digit; shorter texts first, on which those of longer rest."""
-    parted = np.zeros(len(known), np.bool_)
+    after_sign = np.zeros(len(known), np.bool_)
     for level in levels:
         rows = np.arange(level.start, level.stop)
         parent, label = parents[rows - FIRST_NODE], labels[rows - FIRST_NODE]
-        parted[rows] = parted[parent] | (tree.kinds[label] != LETTER)
-        rows = rows[parted[rows]]
+        after_sign[rows] = after_sign[parent] | (tree.kinds[label] != LETTER)
+        rows = rows[after_sign[rows]]
         if len(rows):
             other, cost = tree._miss(parents[rows - FIRST_NODE], labels[rows - FIRST_NODE])
             end = cost + tree.end_cost[other]
@@ -206,7 +206,7 @@ EXAMPLES = 5
 
 
 class _Scorer(Protocol):
-    """As `hwr.decode.beam.Scorer`; states lie in 0 to 2^32 - 1."""
+    """As `hwr.decode.beam.Scorer`; states are 0 to 2^32 - 1."""
 
     @property
     def start(self) -> int: ...
@@ -314,7 +314,7 @@ def _kind(character: str) -> int:
 
 
 class LexiconScorer:
-    """A scorer of the beam search that charges unknown words, beside another scorer or alone.
+    """A scorer of the beam search that charges unknown words, with another scorer or alone.
 
     A state is the place in the lexicon, shifted by 32 bits, and the state of the other scorer below it.
     """

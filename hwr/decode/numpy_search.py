@@ -33,7 +33,7 @@ class Scorer(Protocol):
     """Scores of labels after a prefix, which is known to the scorer by a state (a whole number of 64 bits).
 
     Labels are 1 to classes - 1, never the blank. Scores are natural logarithms, minus infinity for a text that must
-    not be; weights are the scorer's own affair. M is about width times lines; the same state may stand in it often.
+    not be; weights are the scorer's own affair. M is about width times lines; the same state may occur often.
     """
 
     @property
@@ -116,7 +116,7 @@ def prepare_steps(
         log_probs: natural logarithms, each of shape (T_i, C); at least one line.
         certain_blank: steps whose blank has at least this probability are left out; above 1: none.
         min_probability: labels less likely than this at a time step are no candidates there.
-        max_labels: no more than these likeliest labels are candidates at a time step (more where some are equal).
+        max_labels: at most this many of the most probable labels are candidates (more where some are equal).
         blank_scale: factor of the blanks' logarithms, after certain blanks were looked for.
     """
     classes = log_probs[0].shape[-1]
@@ -125,18 +125,18 @@ def prepare_steps(
     shape = (max(map(len, kept)), len(log_probs), classes)
     again = np.full(shape, -np.inf)
     blank = np.zeros(shape[:2])
-    parted = np.zeros(shape[:2], np.bool_)
+    after_gap = np.zeros(shape[:2], np.bool_)
     left_out = np.zeros(len(log_probs))
     for row, (line, steps) in enumerate(zip(log_probs, kept, strict=True)):
         again[: len(steps), row] = line[steps]
         blank[: len(steps), row] = again[: len(steps), row, BLANK] * blank_scale
-        parted[: len(steps), row] = np.diff(steps, prepend=-1) > 1
+        after_gap[: len(steps), row] = np.diff(steps, prepend=-1) > 1
         if len(steps) < len(line):
             left_out[row] = np.delete(line[:, BLANK], steps).sum(dtype=np.float64) * blank_scale
     again[:, :, BLANK] = -np.inf
     counts, labels, candidates, places = _candidates(again, min_probability, max_labels)
-    again[parted] = -np.inf
-    repeats = np.where(parted[:, :, None], NO_LABEL, labels)
+    again[after_gap] = -np.inf
+    repeats = np.where(after_gap[:, :, None], NO_LABEL, labels)
     return Steps(shape[1], classes, blank, again, counts, labels, candidates, repeats, places, left_out)
 
 

@@ -44,7 +44,7 @@ def load_text(path: Path, *, weight: int = 1, wrap: int = WRAP, plain: bool = Tr
         path: a text file, a `.parquet` file, or a folder with `train.parquet`; of a folder nothing else is read, so
             that no text of validation or test lines gets into a model.
         weight: how many times each line counts.
-        wrap: paragraphs of text files are broken at blanks into lines of at most so many characters; 0: they are not.
+        wrap: paragraphs of text files are broken at spaces into lines of at most this many characters; 0: they are not.
         plain: whether the quotes and dashes of print become those of the keyboard.
         hold_out: share of a text file that is left out, from its end, to test the model on; nothing of a line store.
 

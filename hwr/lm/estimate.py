@@ -59,7 +59,7 @@ def count_levels(texts: Sequence[Text], symbols: Symbols, order: int) -> list[Le
 
 
 def _count_windows(texts: Sequence[Text], symbols: Symbols, order: int) -> tuple[Keys, Counts]:
-    """The n-gram that ends at each symbol: of length `order`, or shorter where the line began not so long ago."""
+    """The n-gram that ends at each symbol: of length `order`, or shorter near the beginning of the line."""
     parts = []
     for text in texts:
         for start in range(0, len(text.lines), LINES_AT_ONCE):
@@ -168,7 +168,7 @@ class Estimate:
 def discounts(counts: Counts) -> tuple[float, float, float]:
     """D1, D2, D3+ from how many n-grams have counts of 1, 2, 3 and 4 (Chen and Goodman 1999, equation 26).
 
-    The fallback stands in where one of these numbers is 0, or where a discount would not lie between 0 and its count.
+    The fallback is used where one of these numbers is 0, or where a discount would not lie between 0 and its count.
     """
     n1, n2, n3, n4 = (int(np.count_nonzero(counts == count)) for count in (1, 2, 3, 4))
     if not n1 * n2 * n3 * n4:

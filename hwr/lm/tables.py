@@ -95,7 +95,7 @@ def make_tables(symbols: Symbols, levels: Sequence[Level], estimates: Sequence[E
 
 
 Size = Callable[[Sequence[int], int], int]
-"""Bytes of a model with so many n-grams of each order, and so many contexts."""
+"""Bytes of a model with these numbers of n-grams of each order and of contexts."""
 _SEARCH_STEPS = 40
 
 
@@ -126,7 +126,7 @@ def losses(levels: Sequence[Level], estimates: Sequence[Estimate]) -> list[Numbe
 
     exactly for symbols without an n-gram, to first order for those with one (after Stolcke 1998, "Entropy-based
     pruning of backoff language models", for an interpolated model). P(h) is the share of the text in which h occurs: a
-    Kneser-Ney model's own probability of h is no good estimate of it (Chelba et al. 2010).
+    Kneser-Ney model's own probability of h is a poor estimate of it (Chelba et al. 2010).
 
     Returns:
         Of each level the losses; infinite for single symbols, minus infinity for what is not kept. A context's loss

@@ -1,6 +1,6 @@
 """From log-probabilities to labels: the best path, or a beam search with language models and a lexicon.
 
-The settings of the search are tuned for each model (`hwr lm tune`) and lie in the model file, so that nobody has to
+The settings of the search are tuned for each model (`hwr lm tune`) and stored in the model file, so that nobody has to
 know them. A model with settings is read by the beam search unless something else is asked for.
 """
 
