@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hwr.page.page import Page as Page
     from hwr.recognize.recognizer import Recognizer as Recognizer
 
+__all__ = ["Page", "Recognizer", "__version__"]
 __version__ = "0.1.0"
 
 _LAZY = {"Page": "hwr.page.page", "Recognizer": "hwr.recognize.recognizer"}
