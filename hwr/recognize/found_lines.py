@@ -23,6 +23,8 @@ TURNED_LINES = 2
 DOUBTFUL = 0.7
 """Mean confidence of words below which a page may be upside down. Familiar hands have 0.6 to 0.9, unknown scripts 0.35
 to 0.5, pages that are upside down 0.1 to 0.65."""
+FEW_WORDS, FEW_DOUBTFUL = 30, 0.85
+"""The mean of a few words says less, so it must be higher."""
 MISSED = 0.4
 """Share of ink outside of lines from which a page may lie on its side: 0.8 to 1 there, at most 0.4 on upright pages."""
 MIN_NOTE = 0.55
@@ -115,7 +117,8 @@ class PageReader:
                 found = longest(_blank_lines(find_lines(upright, self.threads)), TRIED_LINES)
                 read[rotate] = right_characters(self.read_along(upright, found))
             return max(read, key=read.__getitem__)
-        if not lines or mean_confidence(words_of(lines)) >= DOUBTFUL:
+        words = words_of(lines)
+        if not lines or mean_confidence(words) >= (FEW_DOUBTFUL if len(words) < FEW_WORDS else DOUBTFUL):
             return 0
         few = longest(lines, TURNED_LINES)
         height, width = grey.shape
