@@ -49,7 +49,7 @@ def test_its_loss_is_that_of_the_product(minimal: ModuleType) -> None:
     network = build(minimal.SPEC.format(classes=alphabet.classes)).eval()
     ink, widths = minimal.pad([example])
     labels = torch.tensor(alphabet.encode(example.text))
-    expected = ctc_loss(network(ink, widths), labels, torch.tensor([len(labels)]))
+    expected = ctc_loss(network(ink, widths), labels, torch.tensor([len(labels)]), len(labels))
     torch.testing.assert_close(minimal.ctc_loss(network, [example], alphabet), expected)
 
 
