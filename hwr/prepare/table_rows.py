@@ -132,7 +132,7 @@ def _read_delimited(path: Path, text: str, kind: str, columns: TableColumns, hea
 def _csv_rows(path: Path, text: str) -> list[list[str]]:
     first = text.partition("\n")[0]
     separator = ";" if ";" in first and "," not in first else ","
-    csv.field_size_limit(max(len(text), 1))
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))
     try:
         return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     except csv.Error as error:
