@@ -237,9 +237,11 @@ def test_control_c_ends_a_running_command(model: Path, tmp_path: Path) -> None:
 
 
 def test_a_closed_pipe_is_no_error_message(model: Path) -> None:
-    command = f"{sys.executable} -m hwr recognize -m {model} --line {SAMPLES}/line-*.png | head -n 1"
+    command = (
+        f"{sys.executable} -m hwr recognize -m {model} --line {SAMPLES}/line-*.png | true"  # closed from the start
+    )
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
-    assert done.stdout.startswith("==> ") and "error" not in done.stderr  # all may be written before the pipe closes
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_uncertain_words_are_marked_as_the_format_can(run: Run, model: Path) -> None:
