@@ -4,6 +4,7 @@
 """
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
@@ -38,7 +39,7 @@ class Maps:
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(ABC):
     """A layer between input and output."""
 
     PATTERN: ClassVar[str]
@@ -49,13 +50,13 @@ class Layer:
         return 1
 
     @classmethod
+    @abstractmethod
     def from_match(cls, match: re.Match[str]) -> Self:
         """Make the layer from a match of its pattern.
 
         Raises:
             LayerError: a number is out of range.
         """
-        raise NotImplementedError
 
     def after(self, maps: Maps) -> Maps:
         """Return the maps that the layer makes of `maps`.

@@ -1,5 +1,7 @@
 """Layers that read in order: LSTM, GRU, Elman RNN, Jordan RNN, minGRU; forwards, backwards or both, along x or y."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -75,7 +77,7 @@ class Recurrent(Layer):
         return reverse_sequences(y, lengths) if self.layer.direction == "reverse" else y
 
 
-class Chains(nn.Module):
+class Chains(nn.Module, ABC):
     """A cell that torch does not have, in one direction or both; the weights of each direction have a suffix."""
 
     def __init__(self, both: bool) -> None:
@@ -94,9 +96,9 @@ class Chains(nn.Module):
         steps = torch.arange(y.shape[1], device=y.device)
         return y * (steps < lengths[:, None])[:, :, None].to(y.dtype)
 
+    @abstractmethod
     def chain(self, x: Tensor, suffix: str) -> Tensor:
         """Run one direction over (N, T, C); what follows a sequence does not change it."""
-        raise NotImplementedError
 
 
 class Jordan(Chains):
