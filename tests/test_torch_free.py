@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_model
-from line_images import stored_line
-from line_sets import NumberReader
 from PIL import Image
-from synth_sources import write_font, write_text
 
+from helpers import tiny_model
+from helpers.line_images import stored_line
+from helpers.line_sets import NumberReader
+from helpers.synth_sources import write_font, write_text
 from hwr.store.writing import write_lines
 
 SITE = """

@@ -5,9 +5,9 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from best_paths import decode_greedy
 from numpy.typing import NDArray
 
+from helpers.best_paths import decode_greedy
 from hwr.decode.beam import BeamSettings, beam_search
 from hwr.decode.lattice import text_log_probability
 from hwr.errors import UsageError

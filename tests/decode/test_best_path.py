@@ -5,9 +5,9 @@ import unicodedata
 
 import numpy as np
 import pytest
-from best_paths import decode_greedy
 from numpy.typing import NDArray
 
+from helpers.best_paths import decode_greedy
 from hwr.decode.lattice import greedy_text, text_log_probability
 from hwr.text import Alphabet, normalise_text
 

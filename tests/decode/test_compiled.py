@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lm_texts import sentences
 from numpy.typing import NDArray
 
+from helpers.lm_texts import sentences
 from hwr.decode import compiled, numpy_search
 from hwr.decode.beam import BeamSettings, Scorer, beam_search
 from hwr.decode.build_search import SOURCE, library_name

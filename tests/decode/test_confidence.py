@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from best_paths import decode_greedy
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from helpers.best_paths import decode_greedy
 from hwr.decode.confidence import (
     UNCALIBRATED,
     Calibration,

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from line_sets import NumberReader
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from helpers.line_sets import NumberReader
 from hwr.decode.confidence import IDENTITY, Calibration, Curve, read_spans
 from hwr.decode.lattice import LabelSpan, best_path
 from hwr.errors import DataError

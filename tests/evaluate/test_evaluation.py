@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from line_sets import NumberReader, numbered_image
 
+from helpers.line_sets import NumberReader, numbered_image
 from hwr.errors import DataError
 from hwr.evaluate import lines as lines_module
 from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, evaluate

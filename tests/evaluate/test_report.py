@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from line_sets import NumberReader
 from rich.console import Console
 
+from helpers.line_sets import NumberReader
 from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, evaluate
 from hwr.evaluate.lines import ReadLine, ScoredLine, UnreadableLines
 from hwr.evaluate.provenance import Provenance

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from line_sets import NumberReader
 from numpy.typing import NDArray
 
+from helpers.line_sets import NumberReader
 from hwr.decode.beam import BeamSettings
 from hwr.decode.lattice import LabelSpan, best_path
 from hwr.evaluate import tuning as tuning_module

@@ -13,9 +13,10 @@ import pytest
 import ranking
 import torch
 from common import read_out, reader
-from gradient_check import assert_gradients, derivative
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from helpers.gradient_check import assert_gradients, derivative
 
 STEPS, BATCH, INPUTS, HIDDEN = 7, 3, 4, 5
 TWINS = {"elman": (elman, nn.RNN), "lstm": (lstm, nn.LSTM), "gru": (gru, nn.GRU)}

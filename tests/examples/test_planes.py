@@ -11,9 +11,10 @@ import pytest
 import rcl
 import renet
 import torch
-from gradient_check import assert_gradients
 from torch import nn
 from torch.nn import functional
+
+from helpers.gradient_check import assert_gradients
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from pdf_files import text_pdf
 from PIL import Image
 
+from helpers.pdf_files import text_pdf
 from hwr.errors import InputError, UsageError
 from hwr.files import documents
 from hwr.files.documents import choose_pages, open_document, open_pages, parse_pages

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pdf_files import A4, PDF_WITHOUT_PAGES, scan_pdf, text_pdf, without_page
 from PIL import Image
 
+from helpers.pdf_files import A4, PDF_WITHOUT_PAGES, scan_pdf, text_pdf, without_page
 from hwr.errors import InputError
 from hwr.files.documents import open_document, open_pages
 from hwr.files.pdf import MAX_SIDE

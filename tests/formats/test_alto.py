@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from written_pages import EMPTY, ODD, RICH
 
 import hwr
+from helpers.written_pages import EMPTY, ODD, RICH
 from hwr.formats import find_format, to_bytes
 from hwr.formats.read_file import read_page_file
 from hwr.page.page import Page

@@ -8,8 +8,8 @@ from io import BytesIO
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
-from written_pages import ODD, RICH
 
+from helpers.written_pages import ODD, RICH
 from hwr.errors import UsageError
 from hwr.formats import FORMATS, find_format, to_bytes
 from hwr.formats.json import SCHEMA, write_json

@@ -4,8 +4,8 @@ import re
 from io import BytesIO
 
 import pytest
-from written_pages import EMPTY, ODD, RICH
 
+from helpers.written_pages import EMPTY, ODD, RICH
 from hwr.formats import find_format, to_bytes
 from hwr.page.page import Page
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from written_pages import RICH
 
+from helpers.written_pages import RICH
 from hwr.formats import find_format, to_bytes
 from hwr.formats.json import SCHEMA
 from hwr.formats.read_file import read_page_file

@@ -5,8 +5,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from written_pages import EMPTY, ODD, RICH
 
+from helpers.written_pages import EMPTY, ODD, RICH
 from hwr.formats import find_format, overlay, to_bytes
 from hwr.formats.overlay import BASELINE_COLOUR, POLYGON_COLOUR, REGION_COLOUR, UNCERTAIN_COLOUR
 from hwr.page.page import Page

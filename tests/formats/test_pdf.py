@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from written_pages import EMPTY, ODD, RICH, rectangle
 
+from helpers.written_pages import EMPTY, ODD, RICH, rectangle
 from hwr.formats import find_format, to_bytes
 from hwr.formats.pdf import points_per_pixel, to_jpeg
 from hwr.page.page import Line, Page, Word

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from written_pages import RICH, rectangle
 
+from helpers.written_pages import RICH, rectangle
 from hwr.formats.places import (
     ascent,
     block_box,

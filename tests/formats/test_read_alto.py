@@ -1,8 +1,8 @@
 """ALTO of several versions and programs."""
 
 import pytest
-from page_files import alto_block, alto_line, alto_xml
 
+from helpers.page_files import alto_block, alto_line, alto_xml
 from hwr.errors import InputError
 from hwr.formats.read_file import read_page_file
 from hwr.page.page import Page

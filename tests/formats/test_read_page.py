@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from page_files import page_line, page_region, page_xml
 
+from helpers.page_files import page_line, page_region, page_xml
 from hwr.errors import InputError
 from hwr.formats.read_file import read_page_file
 from hwr.page.page import Page

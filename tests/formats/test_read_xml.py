@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 import pytest
-from page_files import alto_xml, page_line, page_region, page_xml
 
+from helpers.page_files import alto_xml, page_line, page_region, page_xml
 from hwr.errors import InputError
 from hwr.formats import read_xml
 from hwr.formats.read_file import page_kind, read_page_file

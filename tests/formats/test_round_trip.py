@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from written_pages import EMPTY, RICH, evenly, rectangle
 
+from helpers.written_pages import EMPTY, RICH, evenly, rectangle
 from hwr.formats import find_format, to_bytes
 from hwr.formats.read_file import read_page_file
 from hwr.page.page import Line, Page, Point, Region, Word

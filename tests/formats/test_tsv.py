@@ -3,8 +3,7 @@
 import csv
 from io import BytesIO, StringIO
 
-from written_pages import EMPTY, ODD, RICH
-
+from helpers.written_pages import EMPTY, ODD, RICH
 from hwr.formats import find_format, to_bytes
 from hwr.page.page import Page
 

@@ -3,8 +3,8 @@
 from xml.etree import ElementTree
 
 import pytest
-from written_pages import RICH
 
+from helpers.written_pages import RICH
 from hwr.formats import xml
 from hwr.formats.xml import Ids, base_name, clean, decimal, now, probability, whole_box, whole_points
 

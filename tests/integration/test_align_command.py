@@ -7,9 +7,9 @@ from pathlib import Path
 
 import cv2
 import pytest
-from commands import run_command
-from line_images import image_file, stored_line
 
+from helpers.commands import run_command
+from helpers.line_images import image_file, stored_line
 from hwr.files.images import load_image
 from hwr.recognize.alignment import Aligner
 from hwr.store.writing import write_lines

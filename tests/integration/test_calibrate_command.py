@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_model
-from commands import Outcome, Run, run_command
 from PIL import Image
 
+from helpers import tiny_model
+from helpers.commands import Outcome, Run, run_command
 from hwr.model.files import read_info
 from hwr.recognize.models import load_model
 from hwr.recognize.recognizer import Recognizer

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_model
 import yaml
 from PIL import Image
+
+from helpers import tiny_model
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pypdfium2 as pdfium
 import pytest
-from commands import Outcome, Run, run_command
 from PIL import Image
 
+from helpers.commands import Outcome, Run, run_command
 from hwr.formats import FORMATS, find_format, to_bytes
 from hwr.formats.read_file import read_page_file
 from hwr.formats.read_json import read_pages_json

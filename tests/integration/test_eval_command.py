@@ -17,11 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import tiny_model
-from commands import run_command
-from line_sets import NumberReader
 from PIL import Image
 
+from helpers import tiny_model
+from helpers.commands import run_command
+from helpers.line_sets import NumberReader
 from hwr.files.images import decode_image
 from hwr.model.files import weights_hash
 from hwr.store.lines import LineStore, StoredLine

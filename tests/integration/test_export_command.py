@@ -8,10 +8,10 @@ from pathlib import Path
 import jiwer
 import numpy as np
 import pytest
-from commands import Outcome, Run, run_command
 from PIL import Image
-from training_runs import drawn_line, drawn_lines, plain, recipe
 
+from helpers.commands import Outcome, Run, run_command
+from helpers.training_runs import drawn_line, drawn_lines, plain, recipe
 from hwr.model.files import read_info, weights_hash
 from hwr.model.graph import WEIGHTS_KEY
 from hwr.store.lines import LineStore, StoredLine

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-from commands import Outcome, Run, run_command
-from training_runs import SPEC, drawn_store
 
+from helpers.commands import Outcome, Run, run_command
+from helpers.training_runs import SPEC, drawn_store
 from hwr.model.files import read_info
 from hwr.store.lines import LineStore
 from hwr.store.writing import write_lines

@@ -8,10 +8,10 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from commands import run_command
 from PIL import Image
-from tiny_model import write_tiny_model
 
+from helpers.commands import run_command
+from helpers.tiny_model import write_tiny_model
 from hwr import cli
 from hwr.formats import FORMATS
 from hwr.formats.read_file import read_page_file

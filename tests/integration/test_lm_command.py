@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_model
-from commands import Outcome, Run, run_command
-from line_images import stored_line
-from lm_texts import sentences
 from PIL import Image
 
+from helpers import tiny_model
+from helpers.commands import Outcome, Run, run_command
+from helpers.line_images import stored_line
+from helpers.lm_texts import sentences
 from hwr.decode.beam import BeamSettings
 from hwr.lm.file import load
 from hwr.lm.scorer import score_lines, text_log_probabilities

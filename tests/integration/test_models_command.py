@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_model import ALPHABET, write_tiny_model
 
+from helpers.tiny_model import ALPHABET, write_tiny_model
 from hwr import cli
 from hwr.decode import compiled
 from hwr.model.files import weights_hash

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from commands import run_command
-from line_images import image_file, stored_line, write_image
 
+from helpers.commands import run_command
+from helpers.line_images import image_file, stored_line, write_image
 from hwr.store.lines import LineStore
 from hwr.store.normalised import NormalisedLines
 from hwr.store.writing import write_lines

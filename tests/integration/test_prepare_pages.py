@@ -5,9 +5,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from commands import Outcome, Run, run_command
-from page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 
+from helpers.commands import Outcome, Run, run_command
+from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from hwr.files.images import decode_image
 from hwr.recognize.given_lines import read_lines_file
 from hwr.recognize.recognizer import Recognizer

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import without_doubts
 from PIL import Image
-from tiny_model import write_tiny_model
 
+from helpers.commands import without_doubts
+from helpers.tiny_model import write_tiny_model
 from hwr import cli
 from hwr.formats import FORMATS
 from hwr.recognize.recognizer import Recognizer

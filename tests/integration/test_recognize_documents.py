@@ -12,11 +12,11 @@ from types import SimpleNamespace
 import numpy as np
 import pypdfium2 as pdfium
 import pytest
-from commands import Outcome, Run, run_command, without_doubts
-from pdf_files import scan_pdf, text_pdf, without_page
 from PIL import Image
-from tiny_model import write_tiny_model
 
+from helpers.commands import Outcome, Run, run_command, without_doubts
+from helpers.pdf_files import scan_pdf, text_pdf, without_page
+from helpers.tiny_model import write_tiny_model
 from hwr.recognize.recognizer import Recognizer
 
 ROOT = Path(__file__).parent.parent.parent

@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from commands import Outcome, Run, run_command
-from page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
-from tiny_model import write_tiny_model
+
+from helpers.commands import Outcome, Run, run_command
+from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
+from helpers.tiny_model import write_tiny_model
 
 PAGE = Path(__file__).parent.parent.parent / "data" / "samples" / "page.png"
 SIZE = (1650, 2300)

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import Outcome, Run, run_command
-from synth_sources import PROSE, write_broken_font, write_font, write_text
 
+from helpers.commands import Outcome, Run, run_command
+from helpers.synth_sources import PROSE, write_broken_font, write_font, write_text
 from hwr.files.images import load_image
 from hwr.store.lines import LineStore
 

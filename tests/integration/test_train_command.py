@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Outcome, Run, run_command
-from training_runs import SPEC, drawn_store, recipe
 
+from helpers.commands import Outcome, Run, run_command
+from helpers.training_runs import SPEC, drawn_store, recipe
 from hwr.model.files import read_info
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.writing import write_lines

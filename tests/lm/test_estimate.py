@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from kneser_ney_twin import Twin
-from lm_texts import sentences, text
 
+from helpers.kneser_ney_twin import Twin
+from helpers.lm_texts import sentences, text
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.corpus import Text
 from hwr.lm.estimate import FALLBACK, count_levels, discounts

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lm_texts import sentences, text
 from safetensors.numpy import load_file, save_file
 
+from helpers.lm_texts import sentences, text
 from hwr.errors import ModelError, UsageError
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.file import METADATA_KEY, check_suffix, load, read_model, write_model

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lm_texts import sentences, text
 
+from helpers.lm_texts import sentences, text
 from hwr.lm import scorer as scorer_module
 from hwr.lm.arpa import read_arpa, write_arpa
 from hwr.lm.build import BuildOptions, build

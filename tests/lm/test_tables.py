@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from lm_texts import sentences, text
 
+from helpers.lm_texts import sentences, text
 from hwr.errors import UsageError
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.estimate import count_levels, estimate

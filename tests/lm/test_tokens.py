@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from lm_texts import sentences
 
+from helpers.lm_texts import sentences
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.corpus import Text
 from hwr.lm.model import Model, make_model

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-from tiny_model import INFO, painted_line, write_tiny_model
 
+from helpers.tiny_model import INFO, painted_line, write_tiny_model
 from hwr.errors import InputError, ModelError
 from hwr.model.files import METADATA_KEY, merge, read_header, read_info, read_tensors, update_decoder, weights_hash
 from hwr.recognize.models import load_model

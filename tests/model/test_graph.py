@@ -8,8 +8,8 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tiny_model import ALPHABET, STEP, expected_log_probs, painted_line, tiny_graph
 
+from helpers.tiny_model import ALPHABET, STEP, expected_log_probs, painted_line, tiny_graph
 from hwr.errors import InputError, ModelError
 from hwr.model.graph import open_graph, read_graph
 

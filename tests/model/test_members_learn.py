@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from drawn_letters import CHARACTERS, HEIGHT, drawn_line
 from torch import Tensor
 from torch.nn import functional
 
+from helpers.drawn_letters import CHARACTERS, HEIGHT, drawn_line
 from hwr.model.network import Network, build
 
 MEMBERS = {

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from line_images import image_file, strokes
 from PIL import Image
 
+from helpers.line_images import image_file, strokes
 from hwr.errors import DataError, InputError
 from hwr.files import images as imagefiles
 from hwr.files.images import decode_image

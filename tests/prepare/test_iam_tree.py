@@ -4,8 +4,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from line_images import write_image
 
+from helpers.line_images import write_image
 from hwr.errors import DataError
 from hwr.prepare.iam import IamOptions, IamTree, is_tree
 from hwr.prepare.samples import Reason, Sample, Skipped

@@ -6,9 +6,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from line_images import image_file
-from page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 
+from helpers.line_images import image_file
+from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from hwr.errors import HwrError
 from hwr.prepare.checks import CheckOptions, check_sample
 from hwr.prepare.samples import Sample

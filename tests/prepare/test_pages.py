@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from line_images import strokes
-from page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from PIL import Image
 
+from helpers.line_images import strokes
+from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from hwr.errors import DataError, InputError
 from hwr.files.images import decode_image
 from hwr.page.geometry import cut_line

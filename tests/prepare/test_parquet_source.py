@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from line_images import image_file, stored_line, write_image
 
+from helpers.line_images import image_file, stored_line, write_image
 from hwr.errors import DataError, UsageError
 from hwr.prepare.iam import IamTree
 from hwr.prepare.parquet import ParquetLines

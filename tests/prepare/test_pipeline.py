@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from line_images import image_file, write_image
 
+from helpers.line_images import image_file, write_image
 from hwr.errors import DataError, OutputError
 from hwr.prepare.checks import CheckOptions
 from hwr.prepare.pipeline import Prepared, PrepareOptions, prepare

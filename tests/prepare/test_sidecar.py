@@ -4,8 +4,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from line_images import write_image
 
+from helpers.line_images import write_image
 from hwr.errors import DataError, InputError
 from hwr.prepare.samples import Reason, Sample, Skipped
 from hwr.prepare.sidecar import SidecarFolder

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
-from line_images import write_image
 
+from helpers.line_images import write_image
 from hwr.errors import DataError
 from hwr.prepare.samples import Reason, Sample, Skipped
 from hwr.prepare.table import Table, TableColumns, TableOptions

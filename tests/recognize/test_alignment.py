@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from line_images import image_file, stored_line
 from PIL import Image
-from tiny_model import write_tiny_model
 
+from helpers.line_images import image_file, stored_line
+from helpers.tiny_model import write_tiny_model
 from hwr.decode.lattice import align, text_log_probability
 from hwr.errors import DataError, InputError
 from hwr.files.images import load_image

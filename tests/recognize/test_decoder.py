@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lm_texts import sentences, text
 from numpy.typing import NDArray
 
+from helpers.lm_texts import sentences, text
 from hwr.decode.beam import BeamSettings, Scorer, beam_search
 from hwr.decode.lattice import LabelSpan, alignments, best_path
 from hwr.errors import InputError, ModelError, UsageError

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from page_files import page_line, page_region, page_xml
-from tiny_model import write_tiny_model
 
+from helpers.page_files import page_line, page_region, page_xml
+from helpers.tiny_model import write_tiny_model
 from hwr.errors import InputError, UsageError
 from hwr.files.images import load_image
 from hwr.page.page import Page, Region

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from written_pages import evenly, rectangle
 
+from helpers.written_pages import evenly, rectangle
 from hwr.page.page import Line, Page, Region
 from hwr.recognize.inputs import InputFile
 from hwr.recognize.journal import Journal

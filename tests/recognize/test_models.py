@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tiny_model import ALPHABET, INFO, painted_line, tiny_graph, write_tiny_model
 
+from helpers.tiny_model import ALPHABET, INFO, painted_line, tiny_graph, write_tiny_model
 from hwr.errors import InputError, MissingDependency, ModelError, OutputError, UsageError
 from hwr.recognize import models
 from hwr.recognize.models import count_parameters, find_model, installed_models, load_model

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from lm_texts import sentences, text
 
+from helpers.lm_texts import sentences, text
 from hwr.errors import ModelError, UsageError
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.file import write

@@ -7,9 +7,18 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from best_paths import decode_greedy
-from tiny_model import ALPHABET, HEIGHT, INFO, STRIDE, expected_log_probs, painted_line, tiny_graph, write_tiny_model
 
+from helpers.best_paths import decode_greedy
+from helpers.tiny_model import (
+    ALPHABET,
+    HEIGHT,
+    INFO,
+    STRIDE,
+    expected_log_probs,
+    painted_line,
+    tiny_graph,
+    write_tiny_model,
+)
 from hwr.errors import ModelError
 from hwr.recognize.runtimes.cpu import available_cores
 from hwr.recognize.runtimes.onnx import OnnxRuntime, load_onnx

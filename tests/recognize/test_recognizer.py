@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from best_paths import decode_greedy
 from PIL import Image
-from tiny_model import ALPHABET, INFO, expected_log_probs, write_tiny_model
 
+from helpers.best_paths import decode_greedy
+from helpers.tiny_model import ALPHABET, INFO, expected_log_probs, write_tiny_model
 from hwr.decode.confidence import Calibration
 from hwr.errors import InputError, ModelError
 from hwr.files.images import load_image

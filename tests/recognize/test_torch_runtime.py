@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tiny_model import INFO, write_tiny_model
 
+from helpers.tiny_model import INFO, write_tiny_model
 from hwr.decode.lattice import align
 from hwr.errors import InputError, MissingDependency, ModelError
 from hwr.files.images import load_image

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from line_images import image_file, stored_line
 
 import hwr.store.lines as store_lines
+from helpers.line_images import image_file, stored_line
 from hwr.errors import DataError, OutputError
 from hwr.store.columns import Columns
 from hwr.store.lines import LineStore, StoredLine

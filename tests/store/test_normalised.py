@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from line_images import stored_line
 from PIL import Image
 
+from helpers.line_images import stored_line
 from hwr.errors import DataError, InputError
 from hwr.files.images import decode_image
 from hwr.line import normalise_line

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from font_files import read_character_map, read_tables, write_font
 from PIL import ImageFont
+
+from helpers.font_files import read_character_map, read_tables, write_font
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from font_files import read_character_map, read_tables
 
+from helpers.font_files import read_character_map, read_tables
 from hwr.errors import InputError
 from hwr.synth.fonts import HandFont, find_fonts, load_fonts
 

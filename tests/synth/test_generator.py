@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synth_sources import PROSE, only, write_broken_font, write_font, write_text
 
+from helpers.synth_sources import PROSE, only, write_broken_font, write_font, write_text
 from hwr.errors import DataError, InputError, UsageError
 from hwr.settings import from_dict, to_dict
 from hwr.synth.fonts import UncoveredText

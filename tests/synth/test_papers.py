@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from synth_sources import only
 
+from helpers.synth_sources import only
 from hwr.errors import UsageError
 from hwr.line import normalise_line
 from hwr.synth.ink import InkLine

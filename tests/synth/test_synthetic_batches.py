@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synth_sources import write_broken_font, write_font, write_text
 
+from helpers.synth_sources import write_broken_font, write_font, write_text
 from hwr.errors import HwrError, InputError
 from hwr.files.images import decode_image
 from hwr.line import normalise_line, time_steps

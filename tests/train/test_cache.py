@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from line_images import image_file, stored_line
-from training_runs import drawn_lines, opened, write_drawn
 
+from helpers.line_images import image_file, stored_line
+from helpers.training_runs import drawn_lines, opened, write_drawn
 from hwr.errors import OutputError
 from hwr.store.normalised import NormalisedLines
 from hwr.store.writing import write_lines

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from training_runs import SPEC, Recorder, drawn_store, recipe, run
 
+from helpers.training_runs import SPEC, Recorder, drawn_store, recipe, run
 from hwr.errors import TrainingError
 from hwr.model.network import build
 from hwr.train.cost import TIMED_STEPS, estimate_cost

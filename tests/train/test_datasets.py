@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from line_images import image_file, stored_line
-from training_runs import drawn_lines, write_drawn
 
+from helpers.line_images import image_file, stored_line
+from helpers.training_runs import drawn_lines, write_drawn
 from hwr.errors import DataError
 from hwr.files.images import decode_image
 from hwr.line import normalise_line

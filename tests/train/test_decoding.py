@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from training_runs import CHARACTERS, Recorder, drawn_store, recipe, run
 
+from helpers.training_runs import CHARACTERS, Recorder, drawn_store, recipe, run
 from hwr.model.checkpoint import load_model
 from hwr.model.files import read_info, update_decoder
 from hwr.text import Alphabet

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_runs import SPEC, drawn_store
 
+from helpers.training_runs import SPEC, drawn_store
 from hwr.errors import InputError
 from hwr.line import NORMALISATION
 from hwr.model.checkpoint import save_model

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from training_runs import SPEC, Recorded, drawn_store, recipe, run
 
+from helpers.training_runs import SPEC, Recorded, drawn_store, recipe, run
 from hwr.errors import InputError, OutputError, UsageError
 from hwr.model.files import read_info
 from hwr.train.device import has_bf16_units
@@ -26,7 +26,7 @@ SAMPLES = TESTS.parent / "data" / "samples" / "lines"
 CHILD = """
 import sys
 from pathlib import Path
-from training_runs import run_and_wait_for_the_end
+from helpers.training_runs import run_and_wait_for_the_end
 from hwr.train.recipe import load_recipe
 run_and_wait_for_the_end(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]), save_at=14, wait_at=17)
 """

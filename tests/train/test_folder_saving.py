@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_runs import Recorder, drawn_store, recipe, run
 
+from helpers.training_runs import Recorder, drawn_store, recipe, run
 from hwr.errors import OutputError
 from hwr.model.checkpoint import load_weights
 from hwr.train.folder import BEST, LAST, METRICS, RESUME, TRUNK, TRUNK_RESUME, RunFolder, Saver
@@ -24,7 +24,7 @@ TESTS = Path(__file__).parent.parent
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from training_runs import run
+from helpers.training_runs import run
 from hwr.train.recipe import load_recipe
 
 original, saves = Path.write_bytes, iter(range(10**9))

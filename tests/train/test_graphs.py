@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from training_runs import FOREVER, SPEC, Recorder, drawn_store, recipe
 
+from helpers.training_runs import FOREVER, SPEC, Recorder, drawn_store, recipe
 from hwr.model.network import build
 from hwr.train.graphs import MAX_GRAPHS, GraphedPass
 from hwr.train.loss import span_mask

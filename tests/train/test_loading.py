@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from drawn_letters import CHARACTERS
-from fake_synthesis import synthesis, use_drawn_lines
-from training_runs import Recorder, drawn_lines, drawn_store, opened, plain, recipe, run, write_drawn
 
+from helpers.drawn_letters import CHARACTERS
+from helpers.fake_synthesis import synthesis, use_drawn_lines
+from helpers.training_runs import Recorder, drawn_lines, drawn_store, opened, plain, recipe, run, write_drawn
 from hwr.errors import DataError, TrainingError
 from hwr.text import Alphabet
 from hwr.train import loading
@@ -147,7 +147,7 @@ def test_damage_of_a_store_is_named_without_a_cache(tmp_path: Path) -> None:
 PLANTED = """
 import sys
 from pathlib import Path
-from training_runs import recipe, run
+from helpers.training_runs import recipe, run
 
 if __name__ == "__main__":
     print(len(run(recipe(Path(sys.argv[1]), lines=30, workers=1), Path(sys.argv[2])).losses))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from training_runs import (
+
+from helpers.training_runs import (
     CHARACTERS,
     SPEC,
     Drawn,
@@ -20,7 +21,6 @@ from training_runs import (
     run,
     write_drawn,
 )
-
 from hwr.errors import TrainingError
 from hwr.model.network import build
 from hwr.text import Alphabet

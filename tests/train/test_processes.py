@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from training_runs import drawn_store, opened, plain, recipe, run
 
+from helpers.training_runs import drawn_store, opened, plain, recipe, run
 from hwr.errors import UsageError
 from hwr.model.checkpoint import load_model, load_weights
 from hwr.train.folder import BEST, LAST, METRICS, RESUME, RunFolder
@@ -26,7 +26,7 @@ RUN = """
 import sys
 from pathlib import Path
 import torch
-from training_runs import run
+from helpers.training_runs import run
 from hwr.train.processes import join_processes
 from hwr.train.recipe import load_recipe
 
@@ -48,7 +48,7 @@ AGREEMENT = """
 import sys
 from pathlib import Path
 
-from training_runs import Recorder
+from helpers.training_runs import Recorder
 
 from hwr.train import loop
 from hwr.train.processes import join_processes

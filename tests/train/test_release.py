@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_runs import CHARACTERS, HEIGHT, SPEC
 
+from helpers.training_runs import CHARACTERS, HEIGHT, SPEC
 from hwr.errors import UsageError
 from hwr.line import NORMALISATION
 from hwr.model.checkpoint import load_model, load_weights, save_model

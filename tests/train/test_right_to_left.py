@@ -3,8 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from training_runs import drawn_lines, recipe, run, write_drawn
-
+from helpers.training_runs import drawn_lines, recipe, run, write_drawn
 from hwr.model.files import read_info
 
 HEBREW = str.maketrans("abcd", "\u05d0\u05d1\u05d2\u05d3")

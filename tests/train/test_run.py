@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from line_images import image_file, stored_line
-from training_runs import (
+
+from helpers.line_images import image_file, stored_line
+from helpers.training_runs import (
     CHARACTERS,
     SPEC,
     Drawn,
@@ -21,7 +22,6 @@ from training_runs import (
     run,
     write_drawn,
 )
-
 from hwr.errors import DataError, HwrError, InputError, ModelError, TrainingError
 from hwr.line import NORMALISATION
 from hwr.metrics import ErrorCounts

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_runs import Recorded, drawn_store, recipe, run
 
+from helpers.training_runs import Recorded, drawn_store, recipe, run
 from hwr.errors import UsageError
 from hwr.metrics import ErrorCounts
 from hwr.train.folder import METRICS, TRUNK_RESUME, RunFolder

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_runs import CHARACTERS, SPEC, Drawn, Recorder, drawn_lines, recipe, run, write_drawn
 
+from helpers.training_runs import CHARACTERS, SPEC, Drawn, Recorder, drawn_lines, recipe, run, write_drawn
 from hwr.errors import DataError, HwrError, InputError, UsageError
 from hwr.line import NORMALISATION
 from hwr.model.checkpoint import load_model, load_weights, save_model

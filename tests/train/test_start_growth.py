@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from best_paths import decode_greedy
 from numpy.typing import NDArray
-from training_runs import CHARACTERS, SPEC, drawn_lines
 
+from helpers.best_paths import decode_greedy
+from helpers.training_runs import CHARACTERS, SPEC, drawn_lines
 from hwr.files.images import decode_image
 from hwr.line import normalise_line
 from hwr.model.checkpoint import load_model

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_letters import CHARACTERS, HEIGHT
-from fake_synthesis import DrawnLines, synthesis, use_drawn_lines
-from training_runs import drawn_store, recipe, run
 
+from helpers.drawn_letters import CHARACTERS, HEIGHT
+from helpers.fake_synthesis import DrawnLines, synthesis, use_drawn_lines
+from helpers.training_runs import drawn_store, recipe, run
 from hwr.errors import HwrError, InputError, MissingDependency, TrainingError
 from hwr.line import normalise_line
 from hwr.text import Alphabet

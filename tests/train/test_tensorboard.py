@@ -6,8 +6,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from training_runs import Recorder, drawn_store, recipe
 
+from helpers.training_runs import Recorder, drawn_store, recipe
 from hwr.errors import MissingDependency
 from hwr.train.run import train
 from hwr.train.tensorboard import tensorboard

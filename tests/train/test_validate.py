@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from best_paths import decode_greedy
-from training_runs import CHARACTERS, Drawn, drawn_lines, opened, write_drawn
 
+from helpers.best_paths import decode_greedy
+from helpers.training_runs import CHARACTERS, Drawn, drawn_lines, opened, write_drawn
 from hwr.metrics import character_errors
 from hwr.model.network import Network, build
 from hwr.text import Alphabet

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from drawn_letters import CHARACTERS, HEIGHT, drawn_line
 from numpy.typing import NDArray
 
+from helpers.drawn_letters import CHARACTERS, HEIGHT, drawn_line
 from hwr.store.lines import StoredLine
 from hwr.store.normalised import made_here, normalised_line
 from hwr.store.writing import write_lines

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_letters import CHARACTERS, drawn_line
 from numpy.typing import NDArray
 
+from helpers.drawn_letters import CHARACTERS, drawn_line
 from hwr.errors import InputError
 from hwr.synth.options import SynthOptions
 from hwr.train.recipe import Synthesis
 
-FACTORY = "fake_synthesis:DrawnLines"
+FACTORY = "helpers.fake_synthesis:DrawnLines"
 
 
 @dataclass(frozen=True)
