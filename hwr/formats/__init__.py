@@ -1,4 +1,4 @@
-"""Page -> text, JSON, TSV, hOCR, ALTO, PAGE, PDF and a drawing: writers of pages, found by their format's name."""
+"""Writers of pages, found by the name of their format."""
 
 from typing import BinaryIO
 
@@ -12,6 +12,12 @@ __all__ = ["FORMATS", "DocumentWriter", "Format", "find_format", "to_bytes"]
 
 def _open_text(file: BinaryIO) -> DocumentWriter:
     return TextWriter(file, write_text, between=PAGE_BREAK)
+
+
+def _open_markdown(file: BinaryIO) -> DocumentWriter:
+    from hwr.formats.markdown import PAGE_BREAK, write_markdown
+
+    return TextWriter(file, write_markdown, between=PAGE_BREAK)
 
 
 def _open_json(file: BinaryIO) -> DocumentWriter:
@@ -58,6 +64,7 @@ FORMATS = {
     entry.name: entry
     for entry in (
         Format("text", ".txt", _open_text, joins=True, headed=True, marks=True),
+        Format("markdown", ".md", _open_markdown, joins=True, headed=True, marks=True),
         Format("json", ".json", _open_json, joins=True, streams=True, marks=True, alternatives=True),
         Format("tsv", ".tsv", _open_tsv, joins=True),
         Format("hocr", ".hocr", _open_hocr, joins=True, marks=True, alternatives=True),

@@ -32,10 +32,10 @@ from hwr.formats.read_xml import (
     size,
 )
 from hwr.page.geometry import bounding_box
-from hwr.page.page import Line, Page, Point, Region, Word
+from hwr.page.page import CELL_REGION, Line, Page, Point, Region, Word
 from hwr.page.shapes import complete_lines, complete_regions
 
-REGION_TYPE, LINE_TYPE, CELL_TYPE = "text", "default", "cell"
+REGION_TYPE, LINE_TYPE = "text", "default"
 """Types if the file states none."""
 
 SEVERAL_TEXTS = "lines with several texts: the one with the lowest index counts"
@@ -131,7 +131,7 @@ def _regions(parent: Element, where: str, path: tuple[str, ...]) -> Iterator[_Fo
 
 def _region(element: Element, where: str, in_table: bool, number: str) -> Region:
     name = local_name(element)
-    usual = CELL_TYPE if name == "TableCell" or in_table else name.removesuffix("Region").lower()
+    usual = CELL_REGION if name == "TableCell" or in_table else name.removesuffix("Region").lower()
     kind = custom(element, "structure", "type") or custom(element, "type", "type") or element.get("type") or usual
     try:
         polygon = as_polygon(_coords(element, where))

@@ -24,4 +24,9 @@ def write_text(page: Page) -> str:
 def _text(line: Line) -> str:
     if not any(word.uncertain for word in line.words):
         return line.text
-    return " ".join(f"[{word.text}?]" if word.uncertain else word.text for word in line.words)
+    return " ".join(mark(word.text) if word.uncertain else word.text for word in line.words)
+
+
+def mark(word: str) -> str:
+    """Return an uncertain word as text formats write it."""
+    return f"[{word}?]"

@@ -10,7 +10,11 @@ Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 with x0 < x1 and y0 < y1; the right and lower edges are exclusive."""
 
 ROW_REGION = "table-row"
-"""Type of a region that is a row of a table: its lines stand side by side."""
+"""Type of a region that is a row of a table: its lines are next to each other."""
+CELL_REGION = "cell"
+"""Type of a region that is a cell of a table."""
+PRINTED_TYPE = "printed"
+"""Type of a line in print."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ import numpy as np
 from hwr.files.images import GreyImage
 from hwr.page.geometry import bounding_box
 from hwr.page.outlines import enclose, thin_baseline
-from hwr.page.page import ROW_REGION, Box, Line, Page, Region, Word
+from hwr.page.page import PRINTED_TYPE, ROW_REGION, Box, Line, Page, Region, Word
 from hwr.page.shapes import clip_polygon, rectangle, shift_line, turn_line
 from hwr.segment import Layout, find_lines
 from hwr.settings import Settings, Share
 
-LINE_TYPE, PRINTED_TYPE = "default", "printed"
+LINE_TYPE = "default"
 REGION_TYPE = "text"
 TRIED_LINES = 8
 """Lines that are read to find out whether a page lies on its side: the longest."""

@@ -98,5 +98,5 @@ def test_pictures_have_no_marks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert (code, out) == (2, "")
     assert err == (
         "hwr: error: --min-confidence: pdf cannot mark uncertain words; "
-        "these formats can: text, json, hocr, alto, page, overlay\n"
+        "these formats can: text, markdown, json, hocr, alto, page, overlay\n"
     )

@@ -375,7 +375,7 @@ def test_several_formats_cost_one_reading(run: Run, tmp_path: Path, text: str, m
 def test_a_full_disk_is_code_2_for_one_input_in_every_format(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "line.png"
     Image.open(SAMPLES / "line-1.png").save(path)
-    for form in ("text", "json", "tsv", "hocr", "alto"):
+    for form in ("text", "markdown", "json", "tsv", "hocr", "alto"):
         done = run("--line", path, "--format", form, "-o", "/dev/full/x")
         assert (done.code, done.err.count("\n")) == (2, 1), done.err
 
