@@ -38,7 +38,8 @@ def command(as_json: bool) -> None:
     for model in models:
         show(as_text(describe(model, DEFAULT_MODEL)))
     show(f"language models: {', '.join(language_model_names()) or 'none'}")
-    show(f"beam search: {search_name()}" + ("" if search_name() == COMPILED else ", which is slower (hwr -v says why)"))
+    note = "" if search_name() == COMPILED else ", which is slower; install a C compiler and hwr again"
+    show(f"beam search: {search_name()}{note}")
 
 
 def search_name() -> str:
