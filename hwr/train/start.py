@@ -2,8 +2,8 @@
 
 A character is a row of the output layer and of the auxiliary head, with its bias. Known characters keep their rows bit
 for bit. A new one starts as a rare variant of the character that it resembles most (é of e), or, if there is none, as a
-rare mean of all. Its score is always below the best old one, so that the network reads as before until it has learned
-the new character.
+rare mixture of all. Its score is always below the best old one, so that the network reads as before until it has
+learned the new character.
 """
 
 import shlex
@@ -59,7 +59,7 @@ class Growth:
 
     Attributes:
         alphabet: the new one.
-        bases: each new character with the old one that it starts from; None: it starts as a mean of all.
+        bases: each new character with the old one that it starts from; None: it starts as a mixture of all.
         dropped: characters of the old alphabet that the new one lacks.
     """
 
@@ -164,7 +164,6 @@ def _grown_rows(head: nn.Linear | nn.Conv1d, old: Alphabet, growth: Growth) -> t
     assert head.bias is not None
     labels = {character: label for label, character in enumerate(old.characters, start=1)}
     weights, biases = [head.weight[0]], [head.bias[0]]  # the blank
-    mean_weight, mean_bias = head.weight[1:].mean(dim=0), head.bias[1:].mean()
     for character in growth.alphabet.characters:
         if character in labels:
             weights.append(head.weight[labels[character]])
@@ -175,11 +174,11 @@ def _grown_rows(head: nn.Linear | nn.Conv1d, old: Alphabet, growth: Growth) -> t
             weights.append(head.weight[labels[base]])
             biases.append(head.bias[labels[base]] - RARITY)
             continue
-        # The mean of all scores is never above the best. Recurrent layers give at most 1, so this noise cannot make
-        # up for the lower bias.
-        noise = (2 * torch.rand_like(mean_weight) - 1) * (RARITY / mean_weight.numel())
-        weights.append(mean_weight + noise)
-        biases.append(mean_bias - RARITY)
+        # A weighted mean of the old scores is never above the best of them, however large the head's inputs are.
+        shares = torch.rand_like(head.bias[1:])
+        shares /= shares.sum()
+        weights.append(torch.tensordot(shares, head.weight[1:], dims=1))
+        biases.append(shares @ head.bias[1:] - RARITY)
     return torch.stack(weights), torch.stack(biases)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from helpers.best_paths import decode_greedy
 from helpers.training_runs import CHARACTERS, SPEC, drawn_lines
@@ -35,6 +36,17 @@ def network(auxiliary: bool = True) -> Network:
 def rows(made: Network, head: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     state = made.state_dict()
     return state[f"{head}.weight"].numpy(), state[f"{head}.bias"].numpy()
+
+
+def mixture_of(
+    weight: NDArray[np.float32], bias: np.float32, old_weights: NDArray[np.float32], old_biases: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """The shares of the old rows in a row, by least squares; fails if it is not their sum."""
+    old = np.c_[old_weights.reshape(len(old_weights), -1), old_biases].astype(np.float64)
+    row = np.r_[weight.ravel(), bias].astype(np.float64)
+    shares: NDArray[np.float64] = np.linalg.lstsq(old.T, row, rcond=None)[0]
+    np.testing.assert_allclose(shares @ old, row, atol=1e-4)
+    return shares
 
 
 @pytest.mark.parametrize(
@@ -114,10 +126,8 @@ def test_rows_against_a_copy_one_by_one(change: object, wanted: str, auxiliary: 
                 less = 0 if character in CHARACTERS else np.float32(RARITY)
                 assert np.array_equal(weight[label], old_weight[row]) and bias[label] == old_bias[row] - less
             else:
-                mean = sum(old_weight[1:].astype(np.float64)) / len(CHARACTERS)
-                away = np.abs(weight[label] - mean)
-                assert 0 < away.sum() < RARITY
-                assert bias[label] == pytest.approx(old_bias[1:].mean() - RARITY, abs=1e-5)
+                shares = mixture_of(weight[label], bias[label] + RARITY, old_weight[1:], old_bias[1:])
+                assert shares.min() > 0 and shares.sum() == pytest.approx(1, abs=1e-4)
     for name, tensor in before.items():
         torch.testing.assert_close(old.state_dict()[name], tensor, rtol=0, atol=0)  # the old network is as it was
         if not name.startswith(("output.", "auxiliary.")):
@@ -146,6 +156,28 @@ def test_scores_of_old_characters_differ_by_the_share_of_the_new_ones() -> None:
         assert torch.equal(best, before.argmax(dim=1))
         read.update(best.tolist())
     assert len(read) > 1
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("last", ["Jbx4", "Mbx4", "Lbx4 Cnl1,3,8"])
+def test_new_characters_are_not_read_by_networks_with_large_outputs(last: str) -> None:
+    """The outputs of Jordan networks, minGRU and convolutions have no bound, unlike those of an LSTM."""
+    torch.manual_seed(4)
+    spec = f"[1,48,0,1 C3,3,4,4,4 Mp0,1 {last} O1c{OLD.classes}]"
+    old = build(spec).eval()
+    for name, parameter in old.named_parameters():
+        if name.startswith("layers."):
+            parameter.mul_(20)
+    inputs: list[Tensor] = []
+    old.output.register_forward_hook(lambda module, given, scores: inputs.append(given[0]))
+    grown, _ = grow(old, spec, OLD, extend(OLD, Alphabet("ЖЩЮЯ")))
+    for line in drawn_lines(10, seed=3):
+        ink = torch.from_numpy(line.ink)[None, None] / 255
+        before, after = old(ink)[0], grown(ink)[0]
+        best = after[:, 1 : OLD.classes].max(dim=1).values
+        assert bool((after[:, OLD.classes :].max(dim=1).values < best - RARITY + 1e-3).all())
+        assert torch.equal(after.argmax(dim=1), before.argmax(dim=1))
+    assert max(float(x.abs().max()) for x in inputs) > 20
 
 
 @torch.no_grad()
