@@ -1,18 +1,20 @@
 """Compare the members of the recurrent family on handwriting: equal weights, equal lines seen.
 
-    python -m benchmarks.recurrent_family DATA... -o FOLDER [--scale full|small] [--lines 30000] [--only NAME...]
+    python -m benchmarks.recurrent_family DATA... -o FOLDER [--scale full|small] [--lines N] [--only NAME...]
 
-Each member is a network of VGSL (`MEMBERS`). Members differ in one thing: the layer that reads in order or, for those
-over the plane, what takes the place of the last convolutions before a BLSTM. {n} is chosen so that all have the same
-number of weights to within 5 %. Each is trained from nothing on the train splits of DATA with
-the settings of `hwr train`, and read greedily through the path of `hwr eval` on their val splits.
+Each member is a VGSL network (`MEMBERS`). Members differ in one thing: the layer that reads in order or, for those over
+the plane, the last convolutions before a BLSTM. {n} is chosen so that all have the same number of weights to within
+5 %. Each is trained from random weights on the train splits of DATA. Their val splits are read greedily, as `hwr eval`
+reads them.
 
-A finished member is not trained again, and one that was interrupted resumes, so the table grows from call to call. It
-gives the CER with its 95 % interval (whole writers are drawn), the difference from BLSTM with that of a paired
-bootstrap, weights, multiplications of a line, and the time of training and reading. With several seeds, errors and
-characters of all are added up.
+A finished member is not trained again, and an interrupted one resumes, so the table grows from call to call. It gives
+the CER with its 95 % interval (whole writers are drawn), the difference from BLSTM with the interval of a paired
+bootstrap, weights, multiplications of a line, and the time of training and reading. Errors and characters of several
+seeds are added up.
 
-The scale `full` is meant for lines of text and a GPU or a day of CPU time, `small` for single words and an evening.
+The scale `full` is for lines of text and takes a GPU or a day of CPU time; it trains with the settings of `hwr train`.
+The scale `small` is for single words (height 32) and takes an hour of one CPU core: it uses AdamW, whose steps on small
+matrices are cheaper than those of Muon, and no augmentation.
 """
 
 import argparse
@@ -20,7 +22,7 @@ import json
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,8 @@ from hwr.evaluate.sets import find_sets
 from hwr.files.atomic import atomic_write
 from hwr.model import vgsl
 from hwr.recognize.recognizer import Recognizer
+from hwr.train.augment.options import AugmentOptions
+from hwr.train.folder import CACHE
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 from hwr.train.reporters import PlainReporter
 from hwr.train.run import train
@@ -54,6 +58,9 @@ class Scale:
         weights: learned weights of each member.
         width: columns of a typical line.
         max_multiplications: bound for one line of this width.
+        lines: lines that a run sees.
+        optimisation: of each run.
+        augment: augmentation of each run.
     """
 
     trunk: str
@@ -62,6 +69,9 @@ class Scale:
     weights: int
     width: int
     max_multiplications: float
+    lines: int
+    optimisation: Optimisation
+    augment: AugmentOptions
 
 
 SCALES = {
@@ -72,6 +82,9 @@ SCALES = {
         weights=400_000,
         width=1000,
         max_multiplications=0.4e9,
+        lines=30_000,
+        optimisation=Optimisation(warm_up_steps=50),
+        augment=AugmentOptions(),
     ),
     "small": Scale(
         trunk="[1,32,0,1 C5,5,8,2,2 C3,3,16 Mp2,2 C3,3,32 Mp2,1 C3,3,48 Mp0,1",
@@ -80,6 +93,9 @@ SCALES = {
         weights=100_000,
         width=200,
         max_multiplications=0.04e9,
+        lines=20_000,
+        optimisation=Optimisation("adamw", learning_rate=3e-3, warm_up_steps=50, columns_per_batch=1000),
+        augment=AugmentOptions(strength=0),
     ),
 }
 
@@ -151,7 +167,7 @@ class Result:
     read_seconds: float
 
 
-def measure(spec: str, seed: int, data: Sequence[Path], lines: int, folder: Path, batch: int) -> Result:
+def measure(spec: str, seed: int, data: Sequence[Path], scale: Scale, folder: Path) -> Result:
     """Train and read one member, or return what an earlier call found."""
     done = folder / "result.json"
     if not done.exists():
@@ -160,12 +176,14 @@ def measure(spec: str, seed: int, data: Sequence[Path], lines: int, folder: Path
             spec=spec,
             name=folder.name,
             seed=seed,
-            lines=lines,
+            lines=scale.lines,
             minutes=1e6,
             validate_minutes=1e6,
-            optimisation=Optimisation(columns_per_batch=batch, warm_up_steps=50),
+            optimisation=scale.optimisation,
+            augment=scale.augment,
         )
         resume = (folder / "resume.pt").exists()
+        _share_cache(folder)
         run = train(recipe, folder, PlainReporter(), resume=resume, command="benchmarks.recurrent_family")
         recognizer = Recognizer(str(run.model.with_suffix(".onnx")))
         sets, failed = find_sets(data, "val")
@@ -178,6 +196,15 @@ def measure(spec: str, seed: int, data: Sequence[Path], lines: int, folder: Path
         with atomic_write(done) as temporary:
             temporary.write_text(json.dumps(vars(result)), encoding="utf-8")
     return Result(**json.loads(done.read_text(encoding="utf-8")))
+
+
+def _share_cache(folder: Path) -> None:
+    """Link the cache of a run to one for all members; a complete run removes its own cache, but not a linked one."""
+    shared = folder.parent / CACHE
+    for path in (shared, folder):
+        path.mkdir(parents=True, exist_ok=True)
+    if not (folder / CACHE).exists():
+        (folder / CACHE).symlink_to(shared.resolve(), target_is_directory=True)
 
 
 def pooled(seeds: Sequence[Errors]) -> Errors:
@@ -254,13 +281,13 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="+", help="line stores with a train and a val split")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--scale", choices=SCALES, default="full")
-    parser.add_argument("--lines", type=int, default=30_000, help="lines that each run sees")
-    parser.add_argument("--batch", type=int, default=14_000, help="columns of ink in a batch")
+    parser.add_argument("--lines", type=int, help="lines that each run sees (default: as the scale says)")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each main member")
     parser.add_argument("--plot", type=Path, help="SVG file to draw")
     parser.add_argument("--only", nargs="+", choices=MEMBERS, default=list(MEMBERS), metavar="NAME")
     options = parser.parse_args()
     scale = SCALES[options.scale]
+    scale = replace(scale, lines=options.lines or scale.lines)
     specs = {name: fit(member, scale) for name, member in MEMBERS.items()}
     found: dict[str, list[Result]] = {}
     for seed in range(1, options.seeds + 1):
@@ -268,7 +295,7 @@ def main() -> None:
             if seed > 1 and not MEMBERS[name].main:
                 continue
             folder = options.output / re.sub(r"\W+", "-", f"{name} {seed}")
-            result = measure(specs[name], seed, options.data, options.lines, folder, options.batch)
+            result = measure(specs[name], seed, options.data, scale, folder)
             found.setdefault(name, []).append(result)
             print(f"{table(found, specs, scale)}\n", flush=True)
     if options.plot:

@@ -1,5 +1,6 @@
 """The members of the recurrent family are comparable, and their table is right."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,9 @@ def test_members_have_equal_weights_and_bounded_cost(name: str, scale: Scale) ->
 
 def test_a_member_that_fits_no_size_is_refused() -> None:
     with pytest.raises(UsageError, match="no size has"):
-        fit(MEMBERS["BLSTM"], Scale(SCALES["full"].trunk, "", 64, 1000, 1000, 1e9))
+        fit(MEMBERS["BLSTM"], replace(SCALES["full"], weights=1000))
     with pytest.raises(UsageError, match="multiplications, more than"):
-        fit(MEMBERS["BLSTM"], Scale(SCALES["full"].trunk, "", 64, 400_000, 1000, 1e6))
+        fit(MEMBERS["BLSTM"], replace(SCALES["full"], max_multiplications=1e6))
 
 
 def test_errors_of_seeds_are_added_up() -> None:
