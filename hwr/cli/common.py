@@ -212,12 +212,11 @@ def format_option(command: Function) -> Function:
 
 def choose_formats(formats: Iterable[tuple[str, ...]], output: str | None) -> "list[Format]":
     """Return the formats that were named; otherwise the one that the ending of the output stands for, or text."""
-    from hwr.formats import FORMATS
+    from hwr.formats import FORMATS, format_of_name
 
     if names := [name for names in formats for name in names]:
         return [FORMATS[name] for name in dict.fromkeys(names)]
-    ending = next((form for form in FORMATS.values() if output and output.lower().endswith(form.suffix)), None)
-    return [ending or FORMATS["text"]]
+    return [(format_of_name(output) if output else None) or FORMATS["text"]]
 
 
 def find_output(forms: "Sequence[Format]", inputs: "Inputs", output: str | None, force: bool) -> "Output":

@@ -54,6 +54,9 @@ class Reading:
     alternatives: tuple[Alternative, ...] = ()
     word_alternatives: tuple[tuple[Alternative, ...], ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Reading {self.text!r}, confidence {self.confidence:.2f}>"
+
 
 def find_characters(
     log_probs: NDArray[np.floating], spans: Sequence[LabelSpan], alphabet: Alphabet

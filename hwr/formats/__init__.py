@@ -7,7 +7,7 @@ from hwr.formats.document import DocumentWriter, Format, TextWriter, to_bytes
 from hwr.formats.json import write_json
 from hwr.formats.text import PAGE_BREAK, write_text
 
-__all__ = ["FORMATS", "DocumentWriter", "Format", "find_format", "to_bytes"]
+__all__ = ["FORMATS", "DocumentWriter", "Format", "find_format", "format_of_name", "to_bytes"]
 
 
 def _open_text(file: BinaryIO) -> DocumentWriter:
@@ -85,3 +85,12 @@ def find_format(name: str) -> Format:
     if name not in FORMATS:
         raise UsageError(f"no format named {name!r}; there are {', '.join(FORMATS)}")
     return FORMATS[name]
+
+
+def format_of_name(name: str) -> Format | None:
+    """Return the format that the ending of a file's name stands for, in small or capital letters; None if none does.
+
+    `.xml` alone is PAGE, which Transkribus and eScriptorium read.
+    """
+    found = next((form for form in FORMATS.values() if name.lower().endswith(form.suffix)), None)
+    return FORMATS["page"] if found is None and name.lower().endswith(".xml") else found

@@ -4,6 +4,8 @@ All coordinates are pixels of the input image, x to the right, y downwards.
 """
 
 from dataclasses import dataclass, field, replace
+from os import PathLike
+from typing import Any
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -49,6 +51,9 @@ class Word:
     characters: tuple[Character, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Word {self.text!r}, confidence {self.confidence:.2f}>"
+
 
 @dataclass(frozen=True)
 class Line:
@@ -71,6 +76,9 @@ class Line:
     alternatives: tuple[Alternative, ...] = ()
     machine_read: bool = field(default=False, compare=False)
 
+    def __repr__(self) -> str:
+        return f"<Line {self.id}: {self.text!r}, confidence {self.confidence:.2f}>"
+
 
 @dataclass(frozen=True)
 class Region:
@@ -79,6 +87,9 @@ class Region:
     id: str
     type: str
     polygon: tuple[Point, ...]
+
+    def __repr__(self) -> str:
+        return f"<Region {self.id}: {self.type}>"
 
 
 @dataclass(frozen=True)
@@ -115,6 +126,22 @@ class Page:
         """The lines' texts, one a line."""
         return "\n".join(line.text for line in self.lines)
 
+    def save(self, path: str | PathLike[str], *, format: str | None = None, image: Any = None) -> None:
+        """Write the page to a file; see `hwr.formats.save.save_page`."""
+        import hwr  # writers are in a layer above: this method goes through the front door
+
+        hwr.save_page(self, path, format=format, image=image)
+
+    def __repr__(self) -> str:
+        size = f"{self.width} x {self.height}"
+        return f"<Page {self.image!r}, {size}: {len(self.lines)} lines, read by {self.model or 'an unknown model'}>"
+
+    def _repr_html_(self) -> str:
+        """Return the page as a notebook shows it."""
+        from hwr.page.html import page_html
+
+        return page_html(self)
+
 
 @dataclass(frozen=True)
 class AlignedLine:
@@ -140,6 +167,9 @@ class AlignedLine:
     score: float
     words: tuple[Word, ...]
     id: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<AlignedLine {self.image!r}: {self.text!r}, confidence {self.confidence:.2f}>"
 
 
 def mark_uncertain(page: Page, min_confidence: float) -> Page:

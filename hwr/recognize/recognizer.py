@@ -97,6 +97,9 @@ class Recognizer:
         """Height of normalised lines, in pixels."""
         return self.info.height
 
+    def __repr__(self) -> str:
+        return f"<Recognizer {self.label}, {len(self.alphabet.characters)} characters, decoder {self.decoder.name}>"
+
     def read(
         self,
         source: Source,

@@ -47,6 +47,10 @@ class FoundLine:
     region: int
     printed: bool = False
 
+    def __repr__(self) -> str:
+        (x0, y0), (x1, y1) = self.baseline[0], self.baseline[-1]
+        return f"<FoundLine from ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}), region {self.region}>"
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -66,6 +70,9 @@ class Layout:
     rows: bool = False
     missed: float = 0.0
     sideways: tuple[Box, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Layout: {len(self.lines)} lines in {len(self.regions)} regions>"
 
 
 def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: bool = False) -> Layout:

@@ -29,7 +29,7 @@ def test_the_message_about_a_wrong_rate_shows_a_right_one(text: str) -> None:
         ([], "book.pdf", ["pdf"]),
         ([], "BOOK.PDF", ["pdf"]),
         ([], "a.alto.xml", ["alto"]),
-        ([], "a.xml", ["text"]),
+        ([], "a.xml", ["page"]),
         ([("json",)], "book.pdf", ["json"]),
         ([("json", "text"), ("json",)], "out", ["json", "text"]),
     ],
@@ -43,7 +43,7 @@ def test_formats_are_named_or_follow_from_the_ending(
 def test_names_of_formats_are_split_and_checked() -> None:
     assert parse_formats("text, alto,json") == ("text", "alto", "json")
     for text in ("", "text,", "Text", "docx"):
-        with pytest.raises(click.BadParameter, match="is not one of text, json"):
+        with pytest.raises(click.BadParameter, match="is not one of text, markdown, json"):
             parse_formats(text)
 
 

@@ -1,0 +1,50 @@
+"""A page -> a file in the format that its name ends with."""
+
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwr.errors import UsageError
+from hwr.files.atomic import atomic_write
+from hwr.files.documents import page_of
+from hwr.formats import FORMATS, Format, find_format, format_of_name, to_bytes
+from hwr.page.page import Page
+from hwr.page.shapes import fit_lines
+
+if TYPE_CHECKING:
+    from hwr.files.pixels import Source
+
+
+def save_page(
+    page: Page, path: str | PathLike[str], *, format: str | None = None, image: "Source | None" = None
+) -> None:
+    """Write a page to a file, which is replaced if it exists.
+
+    Args:
+        path: the file.
+        format: as `hwr recognize --format` calls it; by the ending of the file if not given. `.xml` is PAGE XML.
+        image: of the page, for PDF and overlay: a path, bytes, an array or a PIL image. `page.image` if not given.
+
+    Raises:
+        UsageError: there is no such format, or the ending does not say which.
+        InputError: the image is needed and cannot be used.
+        OutputError: the file cannot be written.
+    """
+    target = Path(fspath(path))
+    form = find_format(format) if format is not None else _format_of(target)
+    if form.needs_pixels:
+        picture = page_of(page.image if image is None else image, page.image, colour=True)
+        height, width = picture.pixels.shape[:2]
+        data = to_bytes(form, fit_lines(page, width, height, page.image).page, picture.pixels, picture.dpi)
+    else:
+        data = to_bytes(form, page)
+    with atomic_write(target) as temporary:
+        temporary.write_bytes(data)
+
+
+def _format_of(path: Path) -> Format:
+    form = format_of_name(path.name)
+    if form is None:
+        endings = ", ".join(entry.suffix for entry in FORMATS.values())
+        raise UsageError(f"{path}: the ending is not that of a format ({endings}, .xml); name one with format=")
+    return form
