@@ -1,1 +1,1 @@
-"""A page, its regions, lines and words, and their geometry."""
+"""Pages, their regions, lines and words, and their geometry."""

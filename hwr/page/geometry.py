@@ -16,13 +16,13 @@ from hwr.page.page import Box, Point
 Points = NDArray[np.float64]
 
 MAX_CUT_PIXELS = 20_000_000
-"""A cut larger than this belongs to no line of writing."""
+"""Maximum area of a line that is cut out; anything larger cannot be a line of writing."""
 MAX_SIDE = 32_766
-"""Rows and columns that OpenCV samples at most."""
+"""Maximum number of rows and columns that OpenCV can sample."""
 
 
 def as_points(points: Sequence[Point] | Points) -> Points:
-    """An array of shape (n, 2).
+    """Return the points as an array of shape (n, 2).
 
     Raises:
         ValueError: not a list of pairs.
@@ -34,7 +34,7 @@ def as_points(points: Sequence[Point] | Points) -> Points:
 
 
 def resample(polyline: Sequence[Point] | Points, step: float) -> Points:
-    """Points on the polyline, evenly spaced by at most `step` pixels, its two ends included."""
+    """Return points on the polyline, evenly spaced by at most `step` pixels, including its two ends."""
     points = as_points(polyline)
     lengths = np.hypot(*np.diff(points, axis=0).T) if len(points) > 1 else np.zeros(0)
     along = np.concatenate(([0.0], np.cumsum(lengths)))
@@ -45,7 +45,7 @@ def resample(polyline: Sequence[Point] | Points, step: float) -> Points:
 
 
 def bounding_box(points: Sequence[Point] | Points) -> Box:
-    """Smallest upright box around the points: x0, y0, x1, y1."""
+    """Return the smallest upright box around the points: x0, y0, x1, y1."""
     array = as_points(points)
     x0, y0 = array.min(axis=0)
     x1, y1 = array.max(axis=0)
@@ -53,22 +53,22 @@ def bounding_box(points: Sequence[Point] | Points) -> Box:
 
 
 def clip_box(box: Box, size: tuple[int, int]) -> Box:
-    """The part of a box that lies on an image of `size`, width and height; at least one pixel of the image."""
+    """Return the part of a box inside an image of `size` (width, height); it has at least one pixel."""
     (x0, y0, x1, y1), (width, height) = box, size
     left, top = min(max(x0, 0.0), width - 1.0), min(max(y0, 0.0), height - 1.0)
     return left, top, max(min(x1, float(width)), left + 1), max(min(y1, float(height)), top + 1)
 
 
 def polygon_area(polygon: Sequence[Point] | Points) -> float:
-    """Area of a simple polygon in square pixels (shoelace formula)."""
+    """Return the area of a simple polygon in square pixels (shoelace formula)."""
     x, y = as_points(polygon).T
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
 
 
 def line_distance(baselines: Sequence[Points]) -> float:
-    """Typical distance between neighbouring lines: the median, over the lines, of the drop to the next line below.
+    """Return the typical distance between neighbouring lines: the median drop from a line to the next line below.
 
-    Only lines that overlap horizontally are neighbours. Without neighbours it is 1/20 of the lines' greatest extent.
+    Only lines that overlap horizontally are neighbours. Without neighbours, it is 1/20 of the lines' greatest extent.
     """
     boxes = np.array([bounding_box(line) for line in baselines])
     middles = np.array([np.median(line[:, 1]) for line in baselines])
@@ -101,7 +101,7 @@ class LineCut:
     drop: NDArray[np.float64]
 
     def page_points(self, points: Points) -> Points:
-        """Where points (x, y) of the cut, shape (n, 2), lie on the page."""
+        """Return the positions on the page of points (x, y) of the cut, shape (n, 2)."""
         columns = np.clip(points[:, 0].astype(int), 0, self.image.shape[1] - 1)
         rows = points[:, 1] + self.drop[columns]
         page: Points = self.origin + points[:, :1] * np.array(self.along) + rows[:, None] * np.array(self.down)
@@ -111,13 +111,13 @@ class LineCut:
 def cut_line(
     page: GreyImage, baseline: Sequence[Point] | Points, polygon: Sequence[Point] | Points, margin: int = 2
 ) -> LineCut:
-    """Cut one line out along its polygon and turn it level by its baseline.
+    """Cut one line out along its polygon and straighten it along its baseline.
 
-    What lies outside the polygon is filled with the paper's own grey, which may change along the line.
+    Pixels outside the polygon get the grey of the paper, which may change along the line.
 
     Args:
         page: grey, shape (H, W).
-        baseline: polyline in reading direction; a single point is a level baseline.
+        baseline: polyline in reading direction; a single point is a horizontal baseline.
         polygon: outline of the line.
         margin: pixels added around the polygon.
 
@@ -158,19 +158,19 @@ def cut_line(
 
 
 def _sample(page: GreyImage, x: NDArray[np.float32], y: NDArray[np.float32]) -> GreyImage:
-    """The page at the places (x, y), each of shape (H, W); beyond its borders it goes on as it is there.
+    """Sample the page at positions (x, y), each of shape (H, W); beyond its borders the page repeats its edge pixels.
 
-    OpenCV takes and gives at most `MAX_SIDE` rows and columns: longer strips are sampled in halves.
+    OpenCV reads and returns at most `MAX_SIDE` rows and columns, so longer strips are sampled in halves.
 
     Raises:
-        ValueError: a few columns reach over too much of the page.
+        ValueError: a few columns span too much of the page.
     """
     import cv2
 
     if max(*page.shape, *x.shape) <= MAX_SIDE:
         sampled = cv2.remap(page, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(sampled, np.uint8)
-    # the part of the page that is needed, with a pixel more on each side
+    # only the required part of the page, with a margin of one pixel
     height, width = page.shape
     left, top = (int(np.clip(at.min() - 1, 0, side - 1)) for at, side in ((x, width), (y, height)))
     right, bottom = (int(np.clip(at.max() + 2, 1, side)) for at, side in ((x, width), (y, height)))
@@ -184,7 +184,7 @@ def _sample(page: GreyImage, x: NDArray[np.float32], y: NDArray[np.float32]) -> 
 
 
 def _fill_outside(image: GreyImage, inside: NDArray[np.bool_]) -> GreyImage:
-    """Paint the pixels outside with the paper's grey, block of columns by block of columns.
+    """Fill the pixels outside the polygon with the grey of the paper, one block of columns at a time.
 
     The paper of a block is the upper quartile of its pixels inside: most of a line's area is paper.
     """

@@ -1,7 +1,7 @@
-"""Outlines of lines: few points, around the ink and around the boxes of the words.
+"""Outlines of lines with few points, around the ink and the boxes of the words.
 
-An outline here is two curves over x, its upper and its lower edge. They may move outwards, never inwards, so that what
-an outline contained stays in it.
+An outline is a pair of curves over x: its upper and its lower edge. Simplification may move them outwards but never
+inwards, so an outline still contains everything that it contained before.
 """
 
 import math
@@ -16,14 +16,14 @@ from hwr.page.page import Box, Point
 Values = NDArray[np.float64]
 
 TOLERANCE = 1.0
-"""Pixels by which a simplified outline may lie outside the one it was made of."""
+"""Maximum distance in pixels between a simplified outline and the original one."""
 
 
 def enclose(polygon: Sequence[Point] | Points, boxes: Sequence[Box]) -> tuple[Point, ...]:
     """Return an outline with few points around a line's polygon and the boxes of its words.
 
-    No vertical line crosses the polygon more than twice, as in the outlines of `hwr.segment`. The result lies outside
-    the polygon by at most `TOLERANCE` pixels where no box forces it further out.
+    No vertical line crosses the polygon more than twice, as in the outlines of `hwr.segment`. The result is at most
+    `TOLERANCE` pixels outside the polygon, except where a box extends further.
     """
     points = as_points(polygon)
     sides = [side for box in boxes for side in (box[0], box[2])]
@@ -40,9 +40,9 @@ def enclose(polygon: Sequence[Point] | Points, boxes: Sequence[Box]) -> tuple[Po
 
 
 def _edges(points: Points, x: Values) -> tuple[Values, Values]:
-    """Return the upper and the lower edge of a polygon at each of the sorted `x`, which include its corners'.
+    """Return the upper and lower edge of a polygon at each of the sorted `x`, which include the x of its corners.
 
-    Beyond its ends the edges continue level.
+    Beyond its ends the edges continue horizontally.
     """
     top, bottom = np.full(len(x), np.inf), np.full(len(x), -np.inf)
     at = np.searchsorted(x, points[:, 0])
@@ -60,7 +60,7 @@ def _edges(points: Points, x: Values) -> tuple[Values, Values]:
 
 
 def thin_baseline(baseline: Sequence[Point]) -> tuple[Point, ...]:
-    """Return a baseline without the points between which it is straight within half a pixel; its x must increase."""
+    """Remove the points of a baseline between which it is straight to half a pixel; its x must increase."""
     x, y = as_points(baseline).T
     if (np.diff(x) <= 0).any():
         return tuple(baseline)
@@ -68,9 +68,9 @@ def thin_baseline(baseline: Sequence[Point]) -> tuple[Point, ...]:
 
 
 def simplify_curve(x: Values, y: Values, tolerance: float) -> list[int]:
-    """Return the indices of points, the ends included, between which a curve is straight within a vertical tolerance.
+    """Return the indices of points between which a curve is straight within a vertical tolerance, including both ends.
 
-    From each point that is kept, the slopes that pass all following points narrow down until one misses them (Zhao and
+    From each kept point, the range of slopes that pass all following points shrinks until a point is missed (Zhao and
     Saalfeld 1997, "Linear-time sleeve-fitting polyline simplification algorithms").
 
     Args:

@@ -21,7 +21,7 @@ PRINTED_TYPE = "printed"
 
 @dataclass(frozen=True)
 class Character:
-    """One character with the box of its ink; in joined writing neighbours are parted where the ink is thin."""
+    """One character with the box of its ink; joined characters are separated where the ink is thin."""
 
     text: str
     confidence: float
@@ -38,10 +38,10 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Word:
-    """A run of characters between blanks, with the box of its ink.
+    """A run of characters between spaces, with the box of its ink.
 
-    `uncertain` where its confidence is below what was asked for; `characters` only of an aligned text. `alternatives`
-    are other readings, the most probable first, where they were asked for.
+    `uncertain` means that its confidence is below the requested one. `characters` is set for aligned texts only.
+    `alternatives` are other readings, the most probable first, if requested.
     """
 
     text: str
@@ -59,9 +59,9 @@ class Word:
 class Line:
     """One line of writing.
 
-    `baseline` is a polyline from the first to the last letter, `polygon` the outline of the ink. `language` is an ISO
-    639-1 code, empty where it is not known. `machine_read` is set by the readers of files: the file says that a program
-    read the text, and nothing says that somebody corrected it.
+    `baseline` is a polyline from the first to the last letter, and `polygon` the outline of the ink. `language` is an
+    ISO 639-1 code, or empty if unknown. The readers of files set `machine_read` if the file says that a program read
+    the text and nothing says that somebody corrected it.
     """
 
     id: str
@@ -94,18 +94,18 @@ class Region:
 
 @dataclass(frozen=True)
 class Page:
-    """One page image and what was read on it.
+    """One page image and everything read on it.
 
     Attributes:
         image: path or name of the image.
-        width, height: of the image in pixels.
+        width, height: size of the image in pixels.
         model: name of the model that read it.
         regions, lines: in reading order.
-        rotation: degrees by which the image was turned clockwise for reading: 0, 90, 180 or 270. Coordinates are those
-            of the image as it was given.
-        language: of the text, as an ISO 639-1 code; empty where it is not known.
-        warnings: what a reader of the results should know.
-        left_out: id and reason of lines that a reader of files could not use.
+        rotation: degrees by which the image was turned clockwise for reading: 0, 90, 180 or 270. Coordinates are those of
+            the original image.
+        language: language of the text, as an ISO 639-1 code; empty if unknown.
+        warnings: messages for a person who uses the result.
+        left_out: id of each line that a reader of files could not use, and the reason.
         notes: id of a line or region, and what a reader of files decided about it.
     """
 
@@ -123,7 +123,7 @@ class Page:
 
     @property
     def text(self) -> str:
-        """The lines' texts, one a line."""
+        """The texts of the lines, one per line."""
         return "\n".join(line.text for line in self.lines)
 
     def save(self, path: str | PathLike[str], *, format: str | None = None, image: Any = None) -> None:
@@ -145,17 +145,17 @@ class Page:
 
 @dataclass(frozen=True)
 class AlignedLine:
-    """The image of one line and where each word of its known text stands on it.
+    """The image of one line, with the position of each word of its known text.
 
     Attributes:
-        image: what the image is called.
-        width, height: of the upright image.
-        model: what aligned them.
-        text: by the text rules.
+        image: name of the image.
+        width, height: size of the upright image.
+        model: name of the model that aligned the text.
+        text: normalised text.
         confidence: probability of the text given the image.
         score: natural logarithm of the text's probability given the image, divided by its number of characters.
         words: in the order of the text.
-        id: of the line in its data set.
+        id: id of the line in its data set.
     """
 
     image: str
@@ -173,7 +173,7 @@ class AlignedLine:
 
 
 def mark_uncertain(page: Page, min_confidence: float) -> Page:
-    """The page with its words of a lower confidence marked as uncertain."""
+    """Return the page with all words below a confidence marked as uncertain."""
 
     def marked(line: Line) -> Line:
         words = tuple(replace(word, uncertain=word.confidence < min_confidence) for word in line.words)

@@ -1,7 +1,6 @@
-"""Baselines and polygons that come from elsewhere: what is missing is derived, what leaves the image is cut off.
+"""Baselines and polygons from elsewhere: derive those that are missing, and cut off those that leave the image.
 
-Points are (x, y) in pixels, x to the right, y downwards. A baseline or polygon that is
-not known is empty.
+Points are (x, y) in pixels, x to the right, y downwards. An unknown baseline or polygon is empty.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,29 +14,29 @@ from hwr.page.geometry import Points, as_points, bounding_box, line_distance, po
 from hwr.page.page import Box, Line, Page, Point, Region, Word
 
 BASELINE_AT = 0.7
-"""Where a baseline lies in its polygon, as a share of the height from the top: 0.67 in the median over many kinds of
+"""Position of a baseline in its polygon, as a share of the height from the top: 0.67 in the median over many kinds of
 pages, 0.70 to 0.76 in letters (`python -m benchmarks.foreign_lines`)."""
 ABOVE, BELOW = 0.65, 0.3
-"""How far a polygon reaches above and below its baseline, as shares of the distance between lines."""
+"""Extent of a polygon above and below its baseline, as shares of the line distance."""
 MANY_LINES = 2000
-"""The distance between lines is measured on the first lines: comparing all takes the square of their number."""
+"""Number of lines from which the line distance is measured; comparing all pairs takes quadratic time."""
 LOCAL = (0.7, 2.0)
-"""Bounds of a line's own distance to its neighbours, in what is usual on the page."""
+"""Limits of a line's own distance to its neighbours, relative to the page's usual distance."""
 SAMPLES = 64
-"""Places along a polygon at which its height is taken."""
+"""Number of positions along a polygon at which its height is measured."""
 SAME_ASPECT = 0.01
-"""Aspect ratios that differ by less than this share are the same."""
+"""Aspect ratios that differ by less than this share are equal."""
 
 
 @dataclass(frozen=True)
 class FittedLines:
-    """Lines of a file laid on an image.
+    """Lines from a file, placed on an image.
 
     Attributes:
-        page: the lines, in pixels of the image, baselines and polygons cut off at its borders.
-        scale: pixels of the image for a unit of the file; 1.0 where the sizes agree or the file names none.
-        left_out: id of each line that cannot be read, and why.
-        note: what is to be said about the size of the page, or nothing.
+        page: the lines, in pixels of the image; baselines and polygons are cut off at its borders.
+        scale: pixels of the image per unit of the file; 1.0 if the sizes are equal or the file states none.
+        left_out: id of each line that cannot be read, and the reason.
+        note: message about the size of the page, or empty.
     """
 
     page: Page
@@ -47,17 +46,17 @@ class FittedLines:
 
 
 def fit_lines(page: Page, width: int, height: int, where: str) -> FittedLines:
-    """Lay the lines of a file on an image of `width` x `height` pixels.
+    """Place the lines of a file on an image of `width` x `height` pixels.
 
-    Where the file states another size of the same aspect, all coordinates are scaled. Polygons are cut off at the
-    borders of the image; a line that lies wholly outside, or has no place at all, is left out.
+    If the file states another size with the same aspect ratio, all coordinates are scaled. Polygons are cut off at the
+    borders of the image. A line that is completely outside or has no position is left out.
 
     Args:
         page: as the readers of `hwr.formats` return it.
         where: the file, for errors.
 
     Raises:
-        InputError: the file states a size of another aspect.
+        InputError: the file states a size with another aspect ratio.
     """
     scale, note = page_fit(page, width, height, where)
     lines, left_out = [], list(page.left_out)
@@ -73,18 +72,18 @@ def fit_lines(page: Page, width: int, height: int, where: str) -> FittedLines:
 
 
 def page_fit(page: Page, width: int, height: int, where: str) -> tuple[float, str]:
-    """Return the pixels of an image of `width` x `height` for a unit of the file, and what is to be said about it.
+    """Return the pixels of an image of `width` x `height` per unit of the file, and a note on the size.
 
-    The scale is 1 if the file states no size. It is also 1, with a note, if one side is equal to the pixel and all
-    lines are on the image: then the foot or the right margin was cut off after the lines were drawn.
+    The scale is 1 if the file states no size. It is also 1, with a note, if one side is exactly equal and all lines are
+    on the image: then the foot or the right margin was cropped after the lines were drawn.
 
     Raises:
-        InputError: the file states a size of another aspect; `where` names it.
+        InputError: the file states a size with another aspect ratio; `where` names it.
     """
     if page.width <= 0 or page.height <= 0:
         return 1.0, ""
     across, down = width / page.width, height / page.height
-    # Half a pixel of rounding on each side is no other aspect, however small the page.
+    # Rounding by half a pixel on each side does not change the aspect ratio, even of a tiny page.
     slack = SAME_ASPECT + 0.5 / min(page.width, page.height) + 0.5 / min(width, height)
     if (page.width == width) != (page.height == height) and _on_image(page, width, height):
         return 1.0, "made for a page of another height or width; all lines are on the image, so nothing is scaled"
@@ -95,13 +94,13 @@ def page_fit(page: Page, width: int, height: int, where: str) -> tuple[float, st
 
 
 def _on_image(page: Page, width: int, height: int) -> bool:
-    """Return whether there are lines and all of them are within an image, but for a pixel of rounding."""
+    """Return whether there are lines and all of them are on the image, to within a pixel."""
     points = [point for line in page.lines for point in (*line.polygon, *line.baseline)]
     return bool(points) and all(-1 <= x <= width + 1 and -1 <= y <= height + 1 for x, y in points)
 
 
 def fit_line(line: Line, scale: float, width: int, height: int) -> Line | str:
-    """A line on an image of `width` x `height`, its coordinates times `scale`; or why it cannot be read there."""
+    """Return a line, scaled and placed on an image of `width` x `height`, or the reason why it cannot be read there."""
     if not line.polygon and not line.baseline:
         return "it has neither a polygon nor a baseline"
     polygon = _fit_outline(line.polygon, scale, width, height)
@@ -132,12 +131,12 @@ def _scaled(points: Sequence[Point], scale: float) -> tuple[Point, ...]:
 
 
 def turn_line(line: Line, degrees: int, width: int, height: int) -> Line:
-    """Return a line of an image that was turned clockwise on the image as it was before.
+    """Map a line of an image that was turned clockwise back to the original image.
 
     Args:
         line: in pixels of the turned image.
         degrees: 0, 90, 180 or 270.
-        width, height: of the turned image.
+        width, height: size of the turned image.
     """
     turns: dict[int, Callable[[float, float], Point]] = {
         90: lambda x, y: (y, width - x),
@@ -148,7 +147,7 @@ def turn_line(line: Line, degrees: int, width: int, height: int) -> Line:
 
 
 def shift_line(line: Line, right: float, down: float) -> Line:
-    """Return a line of a part of an image on the whole image; the part begins at (right, down)."""
+    """Map a line of a part of an image to the whole image; the part begins at (right, down)."""
     return _moved(line, lambda x, y: (x + right, y + down))
 
 
@@ -165,10 +164,10 @@ def _moved(line: Line, move: Callable[[float, float], Point]) -> Line:
 
 
 def clip_polygon(polygon: Sequence[Point], width: int, height: int) -> tuple[Point, ...]:
-    """The part of a polygon on an image of `width` x `height`; empty where less than a square pixel is left.
+    """Return the part of a polygon inside an image of `width` x `height`; empty if less than a square pixel is left.
 
-    Sutherland and Hodgman 1974, "Reentrant polygon clipping": border by border, corners outside are dropped and the
-    points where edges cross the border are added.
+    Sutherland and Hodgman 1974, "Reentrant polygon clipping": for each border, corners outside are removed, and points
+    where edges cross the border are added.
     """
     points = list(polygon)
     if any(not (0 <= x <= width and 0 <= y <= height) for x, y in points):
@@ -192,9 +191,9 @@ def _clip_side(points: list[Point], axis: int, limit: float, sign: int) -> list[
 
 
 def clip_polyline(polyline: Sequence[Point], width: int, height: int) -> tuple[Point, ...]:
-    """The part of a polyline on an image of `width` x `height`; empty where none is.
+    """Return the part of a polyline inside an image of `width` x `height`; empty if nothing is inside.
 
-    Where it leaves the image and comes back, the gap is bridged.
+    If it leaves the image and returns, the gap is bridged.
     """
     kept: list[Point] = []
     for start, end in pairwise(polyline):
@@ -205,7 +204,7 @@ def clip_polyline(polyline: Sequence[Point], width: int, height: int) -> tuple[P
 
 
 def _clip_segment(start: Point, end: Point, width: int, height: int) -> tuple[Point, Point] | None:
-    """The part of a segment on the image (Liang and Barsky 1984)."""
+    """Return the part of the segment inside the image (Liang and Barsky 1984)."""
     first, last = 0.0, 1.0
     for axis, limit in ((0, width), (1, height)):
         step = end[axis] - start[axis]
@@ -230,10 +229,10 @@ def _clip_segment(start: Point, end: Point, width: int, height: int) -> tuple[Po
 
 
 def complete_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
-    """The lines with the baselines derived where they have only a polygon, and the other way round.
+    """Return the lines, with missing baselines derived from polygons and missing polygons from baselines.
 
-    See `derive_baseline` and `derive_polygon`. A line that has neither stays without; its words' boxes, where it has
-    them, are its polygon.
+    See `derive_baseline` and `derive_polygon`. For a line with neither, the boxes of its words are the polygon; without
+    these it stays as it is.
     """
     lines = [_with_baseline(line) for line in lines]
     if all(line.polygon or not line.baseline for line in lines):
@@ -249,10 +248,10 @@ def complete_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
 
 
 def line_distances(baselines: Sequence[Sequence[Point]]) -> list[float]:
-    """How far each line is from its neighbours: to the next one above or below with which it overlaps.
+    """Return the distance from each line to the next overlapping line above or below.
 
-    It is kept within `LOCAL` of what is usual on the page, the lower quartile of the drops to the next line below: gaps
-    between paragraphs and empty cells of a table say nothing about the height of the writing.
+    It is limited to `LOCAL` times the usual distance of the page, the lower quartile of the drops to the next line
+    below: gaps between paragraphs and empty table cells say nothing about the height of the writing.
     """
     lines = [as_points(line) for line in baselines]
     boxes = np.array([bounding_box(line) for line in lines])
@@ -281,7 +280,7 @@ def _around(words: Sequence[Word]) -> Box:
 
 
 def complete_regions(regions: Iterable[Region], lines: Sequence[Line]) -> tuple[Region, ...]:
-    """The regions; one without a polygon gets the box of its lines, and is left out where it has none."""
+    """Return the regions. One without a polygon gets the box of its lines, and is left out if it has no lines."""
     corners: dict[str, list[Point]] = {}
     for line in lines:
         corners.setdefault(line.region, []).extend(line.polygon)
@@ -293,10 +292,11 @@ def complete_regions(regions: Iterable[Region], lines: Sequence[Line]) -> tuple[
 
 
 def derive_baseline(polygon: Sequence[Point]) -> tuple[Point, ...]:
-    """A baseline from left to right through a line's polygon, at `BASELINE_AT` of its height.
+    """Derive a baseline from left to right through a line's polygon, at `BASELINE_AT` of its height.
 
-    The polygon's upper and lower edge are taken at even places, its height is the median over them, and the baseline
-    follows the middle of the polygon, smoothed over three heights. Of a box it is a level line.
+    The upper and lower edge of the polygon are measured at evenly spaced positions, and the median of their distances
+    is the height. The baseline follows the middle of the polygon, smoothed over three heights. For a box it is a
+    horizontal line.
     """
     points = as_points(polygon)
     x0, y0, x1, y1 = bounding_box(points)
@@ -320,7 +320,7 @@ def derive_baseline(polygon: Sequence[Point]) -> tuple[Point, ...]:
 
 
 def polygon_edges(points: Points, places: Points) -> tuple[Points, Points]:
-    """Upper and lower edge of a polygon at each x."""
+    """Return the upper and lower edge of a polygon at each x."""
     nexts = np.roll(points, -1, axis=0)
     top, bottom = np.full(len(places), np.inf), np.full(len(places), -np.inf)
     for (xa, ya), (xb, yb) in zip(points, nexts, strict=True):
@@ -333,7 +333,7 @@ def polygon_edges(points: Points, places: Points) -> tuple[Points, Points]:
 
 
 def _smooth(values: Points, window: int) -> Points:
-    """Moving average over a window, shorter at the ends."""
+    """Return the moving average over a window, which is shorter at the ends."""
     window = max(1, min(window, len(values)))
     weights = np.ones(window)
     total = np.convolve(values, weights, "same") / np.convolve(np.ones(len(values)), weights, "same")
@@ -341,10 +341,10 @@ def _smooth(values: Points, window: int) -> Points:
 
 
 def derive_polygon(baseline: Sequence[Point], distance: float) -> tuple[Point, ...]:
-    """A polygon around a baseline on a page whose lines are `distance` pixels apart.
+    """Derive a polygon around a baseline on a page with a line distance of `distance` pixels.
 
-    It reaches `ABOVE` and `BELOW` of the distance away, at right angles to the direction from the baseline's first to
-    its last point, and a tenth of the distance beyond its ends.
+    It extends by `ABOVE` and `BELOW` times the distance at right angles to the direction from the first to the last
+    point of the baseline, and by a tenth of the distance beyond its ends.
     """
     base = as_points(baseline)
     direction = base[-1] - base[0]
@@ -358,6 +358,6 @@ def derive_polygon(baseline: Sequence[Point], distance: float) -> tuple[Point, .
 
 
 def rectangle(box: Box) -> tuple[Point, ...]:
-    """The corners of a box, from the upper left clockwise."""
+    """Return the corners of a box, clockwise from the upper left."""
     x0, y0, x1, y1 = box
     return ((x0, y0), (x1, y0), (x1, y1), (x0, y1))

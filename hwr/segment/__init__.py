@@ -1,7 +1,7 @@
 """Page image -> lines in reading order.
 
-A small network marks baselines and the ends of lines (`maps`); `trace` follows the marks; `clean` finds the ink, and
-`outline` gives it to the lines; `order` sorts them.
+A small network marks baselines and the ends of lines (`maps`). `trace` follows the marks, `clean` finds the ink,
+`outline` assigns the ink to lines, and `order` sorts the lines.
 """
 
 import math
@@ -21,14 +21,14 @@ from hwr.segment.sideways import find_sideways, missed_share
 from hwr.segment.trace import Trace, trace_lines
 
 WORKING_PIXELS = 2_300_000
-"""Of the copy on which lines are looked for: a page of about 1300 x 1750."""
+"""Pixels of the copy on which lines are searched for: a page of about 1300 x 1750."""
 USUAL_HEIGHTS = (22.0, 95.0)
-"""Heights of lines, in pixels of the copy, that the network knows well; a page of others is looked at once more."""
+"""Line heights, in pixels of the copy, that the network handles well; a page with others is processed a second time."""
 BEST_HEIGHT = 40.0
 MAX_PIXELS, MIN_PIXELS = 4_600_000, 200_000
-"""Of the copy for the second look."""
+"""Pixels of the copy for the second pass."""
 PRINTED = 0.5
-"""Probability from which a line counts as printed."""
+"""Minimum probability for a line to count as printed."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class FoundLine:
 
     Attributes:
         baseline: from left to right.
-        polygon: around its ink.
+        polygon: outline of its ink.
         region: index of its region.
         printed: printed or typewritten, not handwritten.
     """
@@ -60,9 +60,8 @@ class Layout:
         lines: in reading order.
         regions: boxes around their regions.
         rows: the regions are the rows of a table.
-        missed: share of the page's ink that belongs to no line, from 0 to 1; most of it on a page that lies on its
-            side.
-        sideways: boxes of ink in which lines may run up or down the page, such as notes in the margin.
+        missed: share of the page's ink that belongs to no line, from 0 to 1; most of it if the page is on its side.
+        sideways: boxes of ink that may be lines running up or down the page, such as notes in the margin.
     """
 
     lines: tuple[FoundLine, ...]
@@ -80,8 +79,8 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
 
     Args:
         grey: the page, upright, shape (H, W), 0 black to 255 white.
-        threads: of the network; as many as there are available cores if not given.
-        rows: read across the columns, as in a table; column by column if not.
+        threads: of the network; by default the number of available cores.
+        rows: read across the columns, as in a table, instead of column by column.
 
     Returns:
         Lines in reading order, in pixels of `grey`; none on an empty page.
@@ -90,7 +89,7 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
     traces, copy, factor = _trace(grey, threads or 0)
     unit = float(np.median([trace.height for trace in traces])) if traces else BEST_HEIGHT
     depth = paper_depth(copy)
-    if traces:  # on an empty page, paper grain would become ink
+    if traces:  # on an empty page, paper grain would be taken for ink
         depth = strengthen(depth)
     writing = find_writing(depth, unit)
     ink = assign_ink(traces, writing)
@@ -119,7 +118,7 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
 
 
 def _columns(outlines: Sequence[Outline], traces: Sequence[Trace], kept: Sequence[int]) -> list[list[int]]:
-    """The kept lines by regions, in reading order."""
+    """Return the kept lines by regions, in reading order."""
     boxes = [bounding_box(outlines[index].polygon) for index in kept]
     levels = [float(np.median(outlines[index].baseline[:, 1])) for index in kept]
     order = reading_order(boxes, levels, [traces[index].printed > PRINTED for index in kept])
@@ -133,17 +132,17 @@ def _columns(outlines: Sequence[Outline], traces: Sequence[Trace], kept: Sequenc
 
 
 def _rows(outlines: Sequence[Outline], traces: Sequence[Trace], kept: Sequence[int]) -> list[list[int]]:
-    """The kept lines by the rows of a table."""
+    """Return the kept lines by the rows of a table."""
     baselines = [[(float(x), float(y)) for x, y in outlines[index].baseline] for index in kept]
     return [[kept[place] for place in row] for row in rows_of(baselines, [traces[index].height for index in kept])]
 
 
 def _trace(grey: NDArray[np.uint8], threads: int) -> tuple[list[Trace], NDArray[np.uint8], float]:
-    """The baselines on a copy of the page, the copy, and the factor between the page and the copy.
+    """Return the baselines on a copy of the page, the copy, and the factor between the page and the copy.
 
-    A page whose lines are very small or very large on the copy is looked at a second time on a fitting one.
+    A page whose lines are very small or very large on the copy is processed again on a copy of a better size.
     """
-    # the network's picture is padded: a strip as thin as a hair must not become a broad and long one
+    # the network pads its input: a very thin strip must not become wide and long
     longest = MAX_PIXELS / (MULTIPLE * max(grey.shape))
     factor = min(1.0, math.sqrt(WORKING_PIXELS / grey.size), longest)
     copy = scaled(grey, factor)
@@ -159,7 +158,7 @@ def _trace(grey: NDArray[np.uint8], threads: int) -> tuple[list[Trace], NDArray[
 
 
 def _on_page(points: Points, factor: float, width: int, height: int) -> tuple[Point, ...]:
-    """Points of the working copy in pixels of the page, to a tenth, none outside it."""
+    """Map points of the working copy to pixels of the page, rounded to a tenth and clipped to the page."""
     scaled_points = np.clip(points / factor, 0, (width, height)).round(1)
     return tuple((float(x), float(y)) for x, y in scaled_points)
 

@@ -1,4 +1,4 @@
-"""From a page image to a mask of its writing: paper evened out, rules, frames and specks left out."""
+"""Page image -> mask of its writing: even out the paper, and remove rules, frames and specks."""
 
 import math
 
@@ -10,25 +10,26 @@ from hwr.files.images import GreyImage
 Mask = NDArray[np.uint8]
 
 UNIT = 0.4
-"""Sizes of rules and specks are measured in this share of a line's height: about that of a small letter."""
+"""Share of a line's height in which rules and specks are measured; about the height of a small letter."""
 SAMPLE_PIXELS = 1_000_000
-"""The polarity of a page is found on a copy of not much more pixels."""
+"""Maximum number of pixels, roughly, of the copy on which the polarity of a page is determined."""
 PAPER_CELL = 4
-"""The paper is estimated on a copy smaller by this factor."""
+"""The paper is estimated on a copy reduced by this factor."""
 DARK_BED = 0.5
-"""Where the paper is darker than this share of the page's usual paper, it is the bed of the scanner or the table."""
+"""Where the paper is darker than this share of the page's usual paper, it is the scanner bed or the table."""
 SAUVOLA_WINDOW = 41
 SAUVOLA_K = 0.2
 MIN_DEPTH = 12
-"""Grey levels below the paper that ink has at least."""
+"""Minimum grey levels between ink and paper."""
 USUAL_DEPTH, MAX_GAIN = 100.0, 8.0
-"""Mean depth of ink that the thresholds are made for. Paler pages are strengthened to it by at most this factor."""
+"""Mean depth of ink for which the thresholds are made, and the maximum factor by which pale ink is strengthened to
+reach it."""
 FAINT_INK = 0.3
-"""Ink has at least this share of the depth of the page's usual ink: less is bleed-through or paper grain."""
+"""Minimum depth of ink, as a share of the page's usual ink: anything paler is bleed-through or paper grain."""
 
 
 def scaled(grey: GreyImage, factor: float) -> GreyImage:
-    """A copy of the page, smaller or larger by a factor."""
+    """Return a copy of the page, reduced or enlarged by a factor."""
     import cv2
 
     if factor == 1.0:
@@ -38,7 +39,7 @@ def scaled(grey: GreyImage, factor: float) -> GreyImage:
 
 
 def dark_on_light(grey: GreyImage) -> GreyImage:
-    """The page, turned round if its writing is light on dark."""
+    """Return the page, inverted if its writing is light on dark."""
     import cv2
 
     step = max(1, min(grey.shape) // 300, math.isqrt(grey.size // SAMPLE_PIXELS))
@@ -51,7 +52,7 @@ def dark_on_light(grey: GreyImage) -> GreyImage:
 
 
 def find_writing(depth: GreyImage, height: float) -> Mask:
-    """1 where there is ink that can belong to letters; rules, frames and specks are left out.
+    """Return a mask that is 1 where ink can belong to letters; rules, frames and specks are removed.
 
     Args:
         depth: from `paper_depth`, shape (H, W).
@@ -65,9 +66,9 @@ def find_writing(depth: GreyImage, height: float) -> Mask:
 
 
 def paper_depth(grey: GreyImage) -> GreyImage:
-    """How much darker each pixel is than its paper, 0 to 255.
+    """Return how much darker than its paper each pixel is, 0 to 255.
 
-    The paper's level is the median of local maxima. Dark surroundings of the page get depth 0.
+    The level of the paper is the median of local maxima. Dark surroundings of the page get depth 0.
     """
     import cv2
 
@@ -85,7 +86,7 @@ def paper_depth(grey: GreyImage) -> GreyImage:
 
 
 def strengthen(depth: GreyImage) -> GreyImage:
-    """Return the depth of a page with pale ink as if the ink were as dark as usual; other pages as they are."""
+    """Return the depth of a page with pale ink as if its ink had the usual darkness; other pages do not change."""
     import cv2
 
     threshold, _ = cv2.threshold(depth, 0, 255, cv2.THRESH_OTSU)
@@ -96,7 +97,9 @@ def strengthen(depth: GreyImage) -> GreyImage:
 
 
 def binarise(depth: GreyImage) -> Mask:
-    """1 where there is ink: Sauvola's local threshold (Sauvola and Pietikäinen 2000), without faint ink."""
+    """Return a mask that is 1 where there is ink, without faint ink: Sauvola's local threshold (Sauvola and Pietikäinen
+    2000).
+    """
     import cv2
 
     threshold, _ = cv2.threshold(depth, 0, 255, cv2.THRESH_OTSU)
@@ -113,7 +116,7 @@ def binarise(depth: GreyImage) -> Mask:
 
 
 def find_rules(ink: Mask, unit: float) -> tuple[Mask, Mask]:
-    """Masks of the ruled lines: horizontal, vertical. They may lean by a few pixels over their length."""
+    """Return masks of the horizontal and vertical rules. They may lean by a few pixels over their length."""
     import cv2
 
     length = int(max(60, 5 * unit))
@@ -124,7 +127,7 @@ def find_rules(ink: Mask, unit: float) -> tuple[Mask, Mask]:
         across = (3, 1) if horizontal else (1, 3)
         thick = cv2.dilate(ink, np.ones(across, np.uint8))
         runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones(along, np.uint8))
-        # a run through a thick blot is no rule: measure the thickness across
+        # a run through a thick blot is not a rule: measure the thickness across
         limit = int(thickest) + 3
         blots = cv2.morphologyEx(runs, cv2.MORPH_OPEN, np.ones((limit, 3) if horizontal else (3, limit), np.uint8))
         masks.append(np.asarray((runs > 0) & (blots == 0), np.uint8))
@@ -132,7 +135,8 @@ def find_rules(ink: Mask, unit: float) -> tuple[Mask, Mask]:
 
 
 def drop_foreign(ink: Mask, unit: float) -> Mask:
-    """Leave out what can be no letter: specks, pieces of rules and frames, long strokes, what hangs on the edge."""
+    """Remove everything that cannot be a letter: specks, pieces of rules and frames, long strokes, ink at the border.
+    """
     import cv2
 
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)

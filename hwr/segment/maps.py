@@ -14,16 +14,16 @@ Map = NDArray[np.float32]
 
 NETWORK = Path(__file__).with_name("lines.onnx")
 STRIDE = 2
-"""Pixels of the page for one of the maps."""
+"""Pixels of the page per pixel of a map, in each direction."""
 MULTIPLE = 32
-"""Height and width of what the network is given are multiples of this."""
+"""Height and width of the network's input are multiples of this."""
 HEIGHT_UNIT = 40.0
-"""Pixels: the network tells a line's height as the logarithm of its share of this."""
+"""Unit of line height in pixels: the network predicts the logarithm of the height divided by it."""
 
 
 @dataclass(frozen=True)
 class Maps:
-    """What the network says of a page, at half its size, each of shape (H / 2, W / 2).
+    """The network's output for a page, at half its size, each of shape (H / 2, W / 2).
 
     Attributes:
         baseline: probability of a baseline.

@@ -11,40 +11,41 @@ Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 SAME_COLUMN = 0.5
-"""Two lines that share this part of the narrower one's width stand in one column."""
+"""Two lines that share this part of the narrower one's width are in the same column."""
 BRIDGE = 0.3
-"""A line that shares this part of the narrower one's width with two others lies over both of their columns."""
+"""A line that shares this part of the narrower one's width with two others spans both of their columns."""
 IN_ROW = 0.4
-"""Lines of a table whose baselines are closer than this share of their height stand in one row."""
+"""Lines of a table whose baselines are closer than this share of their height are in the same row."""
 OWN, A_LITTLE = 0.5, 0.25
-"""Shares of the greatest width that a line shares with another: lines of its own column, and of one it reaches into."""
+"""Shares of the greatest overlap of a line: for lines of its own column, and of a column that it runs into."""
 MIN_HEAD, MIN_COLUMNS = 5, 3
-"""Lines of a printed head, and of its longest row, at least."""
+"""Minimum lines of a printed head, and of its longest row."""
 MIN_CELLS = 4
-"""Lines that a column of a table has at least."""
+"""Minimum lines of a column of a table."""
 NEAR = 2.5
-"""Heights between the baselines of lines that follow each other in a column, at most."""
+"""Maximum distance, in line heights, between the baselines of consecutive lines of a column."""
 NOTE = 2
-"""Written lines that may stand over a printed head."""
+"""Maximum handwritten lines above a printed head."""
 ROW = 0.35
-"""Lines of a printed head whose baselines are closer than this share of their height stand in one row."""
+"""Lines of a printed head whose baselines are closer than this share of their height are in the same row."""
 
 
 def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float], printed: Sequence[bool] = ()) -> list[int]:
-    """Indices in reading order, from top to bottom and column by column.
+    """Return the indices in reading order, from top to bottom and column by column.
 
-    Breuel's rules (2003, "High performance document layout analysis"): of two lines that overlap horizontally the
-    upper one comes first; a line wholly left of another comes first unless a third line between their heights
-    overlaps both, as a heading over two columns does. The rules give a partial order, which is sorted topologically;
-    where slanting lines contradict each other, the upper line comes first. In tables, which have three columns and
-    more, the lines are sorted by the number of lines before them: cells run into each other there.
+    Breuel's rules (2003, "High performance document layout analysis"): of two lines that overlap horizontally, the
+    upper one comes first. A line completely to the left of another comes first, unless a third line between their
+    heights overlaps both, as a heading over two columns does. The rules give a partial order, which is sorted
+    topologically. Where slanted lines contradict each other, the upper line comes first. On pages with three or more
+    columns, which are tables, lines are sorted by the number of lines before them, because cells run into each other
+    there.
 
-    A printed head over several columns, as of a form, is read first, row by row.
+    A printed head over several columns, as on a form, is read first, row by row.
 
     Args:
         boxes: x0, y0, x1, y1 of each line.
         baselines_y: height of each line's baseline.
-        printed: whether each line is printed; none is if not given.
+        printed: whether each line is printed; by default none is.
     """
     count = len(boxes)
     if count == 0:
@@ -76,10 +77,10 @@ def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float], printed: S
 
 
 def _reach_over(shared: Values) -> Flags:
-    """Pairs of which one line reaches a little into the column of the other, and stands in its own with others.
+    """Return pairs in which one line runs a little into the other's column, but belongs to a column of its own.
 
     Args:
-        shared: widths that the lines share, below zero where they are apart, shape (n, n).
+        shared: widths that the lines share, negative if they are apart, shape (n, n).
     """
     others = shared.copy()
     np.fill_diagonal(others, 0)
@@ -91,10 +92,10 @@ def _reach_over(shared: Values) -> Flags:
 
 
 def _head(printed: Flags, overlap: Flags, touching: Flags, x0: Values, y: Values, heights: Values) -> list[int]:
-    """The lines of a printed head over columns, row by row; none where no row has several lines.
+    """Return the lines of a printed head over columns, row by row; none if no row has several lines.
 
-    They are the printed lines that have at most a note above them. Where no columns stand under it, as under the head
-    of a letter, it is no such head.
+    They are the printed lines with at most a note above them. Without columns below, as under a letterhead, there is no
+    such head.
     """
     under_writing = (touching & (y[:, None] < y[None, :]) & ~printed[:, None]).sum(axis=0) > NOTE
     members = np.flatnonzero(printed & ~under_writing)
@@ -121,7 +122,7 @@ def _place_by_height(
     Args:
         before: the order.
         overlap: pairs of lines in one column.
-        members: number of lines that follow each other with each line in its column.
+        members: number of consecutive lines in the column of each line.
         y, centre: of the baselines and of the lines' widths.
         heights: of the lines.
     """
@@ -141,7 +142,7 @@ def _count_columns(overlap: Flags) -> int:
 
 
 def _groups(overlap: Flags) -> NDArray[np.int64]:
-    """Return the group of each line: those in which each line overlaps another.
+    """Return the group of each line; overlapping lines are in the same group.
 
     Args:
         overlap: pairs of lines, shape (n, n).
@@ -157,7 +158,7 @@ def _groups(overlap: Flags) -> NDArray[np.int64]:
 
 
 def _put_head_first(before: NDArray[np.bool_], head: list[int], y: Values) -> None:
-    """Change the partial order: what stands above the head, the head in its own order, all other lines."""
+    """Change the partial order: lines above the head first, then the head in its own order, then all other lines."""
     members = np.array(head)
     rest = np.setdiff1d(np.arange(len(y)), members)
     is_above = y[rest] < y[members].min()
@@ -168,16 +169,16 @@ def _put_head_first(before: NDArray[np.bool_], head: list[int], y: Values) -> No
 
 
 def _counted(before: Flags, x0: Values, y: Values) -> list[int]:
-    """The lines by the number of lines that come before each (Borda's count).
+    """Sort the lines by the number of lines that come before each (Borda's count).
 
-    A line that was found in one piece over two columns contradicts the others. Here it moves them by one place; in a
-    topological order it would put off whole columns.
+    If a line over two columns was found in one piece, it contradicts the others. Here this moves them by one position;
+    in a topological order it would displace whole columns.
     """
     return [int(index) for index in np.lexsort((x0, y, before.sum(axis=0)))]
 
 
 def _sorted(before: Flags, x0: Values, y: Values) -> list[int]:
-    """Topological order; of the lines that may come next the leftmost does."""
+    """Sort topologically; of the lines that may come next, take the leftmost."""
     waiting = set(range(len(y)))
     ordered: list[int] = []
     needed = before.sum(axis=0)
@@ -193,10 +194,10 @@ def _sorted(before: Flags, x0: Values, y: Values) -> list[int]:
 
 
 def rows_of(baselines: Sequence[Sequence[Point]], heights: Sequence[float]) -> list[list[int]]:
-    """Indices of the lines of each row of a table, rows from top to bottom, a row's lines from left to right.
+    """Return the indices of the lines of each row of a table: rows from top to bottom, lines from left to right.
 
-    Lines stand in one row where their baselines are closer than `IN_ROW` of their height, after the page's slope, the
-    median over its lines, is taken off.
+    Lines are in the same row if their baselines are closer than `IN_ROW` of their height, after removing the slope of
+    the page, the median over its lines.
 
     Args:
         baselines: of each line.
@@ -222,9 +223,9 @@ def rows_of(baselines: Sequence[Sequence[Point]], heights: Sequence[float]) -> l
 
 
 def group_regions(boxes: Sequence[Box], unit: float) -> list[int]:
-    """The number of the region, from 0 on, of each line; lines are in reading order.
+    """Return the number of each line's region, counted from 0; the lines are in reading order.
 
-    A region ends where the next line lies beside it, above it or more than five units below it.
+    A region ends if the next line is next to it, above it, or more than five units below it.
     """
     regions: list[int] = []
     number = -1

@@ -1,4 +1,4 @@
-"""Baselines and ink -> polygons: every piece of ink is given to a line, and outlined with it."""
+"""Baselines and ink -> polygons: assign every piece of ink to a line, and draw the line's outline around it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,31 +13,32 @@ from hwr.segment.trace import Trace
 
 # All lengths below are shares of a line's height, from its ascenders to its descenders.
 CORE = 0.38
-"""Small letters reach from the baseline so far up."""
+"""Extent of small letters above the baseline."""
 REACH = 0.45
-"""Ink farther from the small letters of every line belongs to no line."""
+"""Ink farther than this from the small letters of all lines belongs to no line."""
 MAX_ABOVE, MAX_BELOW = 1.0, 0.6
-"""What a line's polygon takes in at most above and below its baseline."""
+"""Maximum extent of a line's polygon above and below its baseline."""
 MIN_ABOVE, MIN_BELOW = 0.42, 0.1
-"""What it takes in at least."""
+"""Minimum extent of a line's polygon above and below its baseline."""
 BESIDE = 0.6
-"""How far the ink of a line goes on beyond the ends of its baseline."""
+"""Extent of a line's ink beyond the ends of its baseline."""
 BIN = 0.15
 """Distance between the corners of a polygon."""
 PAD = 0.05
-"""Paper around the ink."""
+"""Margin of paper around the ink."""
 SHARE = 0.15
-"""A piece of ink that has at least this share of its core in a second line joins two lines, and is cut between them."""
+"""If at least this share of the core of a piece of ink is in a second line, the piece joins two lines, and is cut
+between them."""
 
 MIN_DEPTH = 0.45
 """A line whose ink is fainter than this share of the page's usual ink has shone through from the other side."""
 MIN_INK = 0.006
-"""Ink of a line, as a share of the square of its height, below which nothing is written there."""
+"""Minimum ink of a line, as a share of the square of its height; with less, nothing is written there."""
 
 AT_BORDER, RIM = 0.006, 0.12
-"""Shares of the width of the picture: lines closer to its border are cut off by it; the rim of a page beside."""
+"""Shares of the image width: lines closer than this to its border are cut off by it; the rim of a facing page."""
 CUT_OFF, CUT_OFF_SHARE = 3, 0.75
-"""Lines that a page beside has at least, and their share of all lines at the border."""
+"""Minimum number of lines of a facing page, and their share of all lines at the border."""
 
 Indices = NDArray[np.int64]
 
@@ -49,7 +50,7 @@ class Outline:
     Attributes:
         baseline, polygon: points (n, 2) and (m, 2), in pixels.
         depth: median grey levels by which its ink is darker than the paper; 0 if it has none.
-        ink: pixels of ink.
+        ink: number of pixels of ink.
     """
 
     baseline: Points
@@ -60,7 +61,7 @@ class Outline:
 
 @dataclass(frozen=True)
 class Ink:
-    """The pixels of ink on a page: their rows, columns and lines, from 1 on; 0 for ink of no line."""
+    """The pixels of ink on a page: their rows, columns, and lines counted from 1; 0 for ink of no line."""
 
     rows: Indices
     columns: Indices
@@ -68,10 +69,10 @@ class Ink:
 
 
 def assign_ink(traces: Sequence[Trace], writing: Mask) -> Ink:
-    """Give every pixel of ink to a line.
+    """Assign every pixel of ink to a line.
 
-    A connected piece of ink goes to the line in whose small letters it lies; a piece in several lines is cut half-way
-    between them.
+    A connected piece of ink belongs to the line whose small letters it overlaps. A piece in several lines is cut
+    half-way between them.
 
     Args:
         traces: the lines.
@@ -99,7 +100,7 @@ def outline_lines(traces: Sequence[Trace], ink: Ink, depth: GreyImage) -> list[O
 
 
 def written(outlines: Sequence[Outline], traces: Sequence[Trace]) -> list[int]:
-    """Indices of the lines that have ink, and ink that has not shone through from the other side."""
+    """Return the indices of the lines that have ink, except ink that has shone through from the other side."""
     usual = float(
         np.average([outline.depth for outline in outlines], weights=[outline.ink + 1 for outline in outlines])
     )
@@ -111,13 +112,14 @@ def written(outlines: Sequence[Outline], traces: Sequence[Trace]) -> list[int]:
 
 
 def without_cut_off(lines: Sequence[int], outlines: Sequence[Outline], width: int) -> list[int]:
-    """The lines without the rims of lines that the picture cut off: of the page beside, as in an opened book.
+    """Remove the line ends of a facing page, as in an opened book, which are cut off by the border of the image.
 
-    They are several, begin or end at the border of the picture, and are short, as nearly all lines are that do so.
+    There are several of them, they begin or end at the border, they are short, and nearly all lines at the border are
+    like them.
 
     Args:
         lines: indices into `outlines`.
-        width: of the picture.
+        width: of the image.
     """
     cut_off: set[int] = set()
     for near, far in ((0, -1), (-1, 0)):
@@ -130,7 +132,7 @@ def without_cut_off(lines: Sequence[int], outlines: Sequence[Outline], width: in
 
 
 def _owners(rows: Indices, columns: Indices, traces: Sequence[Trace], writing: Mask) -> Indices:
-    """Return the line, from 1 on, of every pixel of ink; 0 for ink of no line."""
+    """Return the line of every pixel of ink, counted from 1; 0 for ink of no line."""
     import cv2
 
     cores = _cores(traces, writing.shape)
@@ -161,11 +163,11 @@ def _owners(rows: Indices, columns: Indices, traces: Sequence[Trace], writing: M
 
 
 def _cores(traces: Sequence[Trace], shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """A map of where the small letters of each line stand: the line's number from 1 on, 0 elsewhere."""
+    """Return a map of the small letters of each line: the number of the line, counted from 1; 0 elsewhere."""
     import cv2
 
     cores = np.zeros(shape, np.int32)
-    # small lines are written over large ones: an insertion stands in the space of the lines around it
+    # small lines are drawn over large ones: an insertion is in the space between the lines around it
     for number in sorted(range(len(traces)), key=lambda index: -traces[index].height):
         trace = traces[number]
         top = trace.baseline - (0, CORE * trace.height)
@@ -175,7 +177,7 @@ def _cores(traces: Sequence[Trace], shape: tuple[int, ...]) -> NDArray[np.int32]
 
 
 def _outline(trace: Trace, rows: Indices, columns: Indices, depth: GreyImage) -> Outline:
-    """The polygon around the ink of one line, a corner every `BIN` of its height."""
+    """Return the polygon around the ink of one line, with a corner every `BIN` of its height."""
     height = trace.height
     x, y = trace.baseline.T
     base = np.interp(columns, x, y)
@@ -199,6 +201,6 @@ def _outline(trace: Trace, rows: Indices, columns: Indices, depth: GreyImage) ->
 
 
 def _between(edge: NDArray[np.float64], outer: np.ufunc) -> NDArray[np.float64]:
-    """Return the edge at the borders of the bins: there it reaches as far out as in both of them."""
+    """Return the edge at the borders of the bins, as far out as the outer one of the two bins."""
     padded = np.pad(edge, 1, mode="edge")
     return np.asarray(outer(padded[:-1], padded[1:]), np.float64)

@@ -1,4 +1,4 @@
-"""Ink that belongs to no line: how much there is, and where it may be writing that runs up or down the page."""
+"""Ink that belongs to no line: its amount, and places where writing may run up or down the page."""
 
 from collections.abc import Sequence
 
@@ -8,21 +8,21 @@ from hwr.page.page import Box
 from hwr.segment.outline import Ink
 from hwr.segment.trace import Trace
 
-# Lengths are shares of the height of the page's lines, areas of its square.
+# Lengths are shares of the height of the page's lines; areas are shares of its square.
 MIN_INK = 1.0
-"""A page with less ink than this has no writing that could be missed."""
+"""With less ink than this, a page has no writing that could be missed."""
 SCRAP = 2.0
-"""Length of a line below which it may be a piece of writing that runs up or down the page."""
+"""A line shorter than this may be a piece of writing that runs up or down the page."""
 JOIN = 0.5
 """Pieces of ink closer than this form a strip."""
 MIN_LENGTH, MIN_WIDTH = 4.0, 0.5
-"""Height and width of a strip."""
+"""Minimum height and width of a strip."""
 MAX_WIDTH = 0.7
-"""Width of a strip as a share of its height: a single line or a few that run up the page."""
+"""Maximum width of a strip, as a share of its height: one line, or a few, that run up the page."""
 MIN_STRIP_INK, MIN_PIECES = 1.0, 6
-"""Ink of a strip, and separate pieces in it: a stain or a stroke has fewer."""
+"""Minimum ink of a strip, and of separate pieces in it: a stain or a stroke has fewer."""
 MAX_FILLED = 0.5
-"""Share of a strip's box that is ink: stamps and edges are denser than writing."""
+"""Maximum share of a strip's box that is ink: stamps and edges are denser than writing."""
 
 
 def missed_share(ink: Ink, height: float) -> float:

@@ -1,4 +1,4 @@
-"""Maps of a page -> baselines: the crests of the baseline map are followed, cut at the ends of lines, and joined."""
+"""Maps of a page -> baselines: follow the ridges of the baseline map, cut them at the ends of lines, and join them."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,23 +10,23 @@ from hwr.page.geometry import Points
 from hwr.segment.maps import STRIDE, Maps
 
 MIN_CREST = 0.25
-"""A crest lower than this is no baseline."""
+"""Minimum height of a ridge that is a baseline."""
 MIN_SCORE = 0.7
-"""Mean height of the crest of a line that counts."""
+"""Minimum mean height of the ridge of a line."""
 MIN_LENGTH = 0.5
-"""Heights: a shorter baseline is a speck."""
+"""Minimum length of a baseline, in line heights; a shorter one is a speck."""
 END = 0.6
-"""A mark of a line's end is at least so high."""
+"""Minimum height of a mark of a line's end."""
 STUB = 0.8
-"""A piece of crest whose median mark of an end is higher lies beyond the end of a line."""
+"""A piece of ridge with a higher median mark of an end is beyond the end of a line."""
 MAX_GAP = 2.5
-"""Heights: the widest gap between two pieces of a line of which neither has a mark at its end there."""
+"""Maximum gap, in line heights, between two pieces of a line if neither has an end mark there."""
 MAX_MARKED_GAP = 0.4
-"""Heights: the same where one of them has."""
+"""The same if one of them has an end mark there."""
 MAX_MISS = 0.25
-"""Heights by which the ends of two pieces of a line may miss each other."""
+"""Maximum vertical offset, in line heights, between the ends of two pieces of a line."""
 KNOT = 0.5
-"""Heights between the points of a baseline."""
+"""Distance between the points of a baseline, in line heights."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of crest: y of each column from `start` on, in pixels of the maps; the mark of an end beside it."""
+    """A stretch of ridge: y of each column from `start` on, in pixels of the maps, and the end mark at each column."""
 
     start: int
     y: NDArray[np.float64]
@@ -65,7 +65,7 @@ class Piece:
 
 
 def trace_lines(maps: Maps) -> list[Trace]:
-    """All baselines, in no order."""
+    """Return all baselines, in no particular order."""
     pieces = [piece for crest in find_crests(maps.baseline) for piece in cut(crest, maps)]
     traces = []
     for chain in join(pieces):
@@ -81,13 +81,15 @@ def trace_lines(maps: Maps) -> list[Trace]:
 
 
 def find_crests(baseline: NDArray[np.float32]) -> list[tuple[int, NDArray[np.float64]]]:
-    """First column and y in each column of every crest: a run of columns whose maxima over the rows touch."""
+    """Return the first column and the y of each column of every ridge: a run of columns whose maxima over the rows
+    touch.
+    """
     import cv2
 
     smooth = cv2.GaussianBlur(baseline, (0, 0), sigmaX=2.0, sigmaY=1.0)
     highest = cv2.dilate(smooth, np.ones((5, 1), np.uint8))
     crest = ((smooth >= highest) & (smooth > MIN_CREST)).astype(np.uint8)
-    # a step of one row between columns touches; flat tops of two rows are one crest
+    # a step of one row between columns touches; flat tops of two rows are one ridge
     _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(crest, np.ones((3, 3), np.uint8)), connectivity=8)
     labels = np.where(crest > 0, labels, 0)
     found = []
@@ -105,7 +107,7 @@ def find_crests(baseline: NDArray[np.float32]) -> list[tuple[int, NDArray[np.flo
 
 
 def cut(crest: tuple[int, NDArray[np.float64]], maps: Maps) -> list[Piece]:
-    """The pieces of a crest between marks of line ends."""
+    """Return the pieces of a ridge between end marks of lines."""
     start, y = crest
     columns = np.arange(start, start + len(y))
     rows = np.clip(np.round(y).astype(int), 0, maps.baseline.shape[0] - 1)
@@ -119,7 +121,7 @@ def cut(crest: tuple[int, NDArray[np.float64]], maps: Maps) -> list[Piece]:
     pieces = []
     for first, stop in pairwise(borders):
         outermost = first == 0 or stop == len(y)
-        # what a crest has left beyond the mark of its end is no line
+        # a remainder beyond the end mark is not a line
         if stop - first < 2 or (outermost and len(borders) > 2 and np.median(marks[first:stop]) > STUB):
             continue
         at = rows[first:stop], columns[first:stop]
@@ -138,18 +140,19 @@ def cut(crest: tuple[int, NDArray[np.float64]], maps: Maps) -> list[Piece]:
 
 
 def _upper_half(values: NDArray[np.float32]) -> float:
-    """Mean of the greater half: a short line is as sure in its middle as a long one, not at its ends."""
+    """Return the mean of the upper half: a short line is as certain as a long one in its middle, but not at its ends.
+    """
     return float(np.sort(values)[len(values) // 2 :].mean())
 
 
 def _mark(maps: Maps, column: int, row: int) -> float:
-    """Highest mark of an end close to a place."""
+    """Return the highest end mark close to a position."""
     reach = 4
     return float(maps.ends[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1].max())
 
 
 def join(pieces: list[Piece]) -> list[list[Piece]]:
-    """Chains of pieces that make one line each: the closest pairs first."""
+    """Return chains of pieces that form one line each; the closest pairs are joined first."""
     starts = np.array([piece.start for piece in pieces])
     reach = MAX_GAP * np.array([piece.height for piece in pieces]) / STRIDE
     pairs = []
@@ -176,7 +179,7 @@ def join(pieces: list[Piece]) -> list[list[Piece]]:
 
 
 def _cost(left: Piece, right: Piece) -> float:
-    """How badly two pieces fit as one line; infinite if they do not."""
+    """Return the cost of joining two pieces to one line; infinite if they do not fit."""
     height = min(left.height, right.height) / STRIDE
     gap = right.start - left.stop
     marked = max(left.right_mark, right.left_mark) > END
@@ -193,7 +196,7 @@ def _cost(left: Piece, right: Piece) -> float:
 
 
 def _ahead(piece: Piece, distance: float, right: bool) -> float:
-    """y of a piece at a distance beyond its right or left end, along its trend there."""
+    """Return the y of a piece at a distance beyond its right or left end, following its trend there."""
     span = min(len(piece.y), max(8, int(2 * piece.height / STRIDE)))
     y = piece.y[-span:] if right else piece.y[:span][::-1]
     if span < 8:
@@ -204,7 +207,7 @@ def _ahead(piece: Piece, distance: float, right: bool) -> float:
 
 
 def _polyline(chain: list[Piece], height: float) -> Points:
-    """The baseline of a chain in pixels of the page, a point every half of its height."""
+    """Return the baseline of a chain in pixels of the page, with a point every half of its height."""
     columns = np.concatenate([np.arange(piece.start, piece.stop) for piece in chain])
     y = np.concatenate([piece.y for piece in chain])
     order = np.argsort(columns, kind="stable")
