@@ -1,4 +1,4 @@
-"""Writing files so that a crash, a full disk or a kill never leaves half of one."""
+"""Write files such that a crash, a full disk or a kill never leaves half of one."""
 
 import os
 import re
@@ -15,13 +15,13 @@ _TEMPORARY = re.compile(r"\..+\.(\d{1,10})\.tmp")
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the folder of `path`; when the block ends, it is fsynced and renamed to `path`.
+    """Yield a temporary path in the folder of `path`; when the block ends, sync it and rename it to `path`.
 
-    When the block raises, the temporary file is removed and what was at `path` before stays as it was. Temporary files
-    that killed processes left in the folder are removed.
+    If the block raises, the temporary file is removed and the previous file at `path` stays. Temporary files that
+    killed processes left in the folder are removed.
 
     Raises:
-        OutputError: the folder cannot be written, the disk is full.
+        OutputError: the folder cannot be written, or the disk is full.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -35,13 +35,13 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        with suppress(OSError):  # gone after the rename, or never made
+        with suppress(OSError):  # removed by the rename, or never created
             temporary.unlink()
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable, where the system can."""
-    if os.name != "posix":  # Windows opens no folders
+    """Make a rename in `folder` durable if the system supports it."""
+    if os.name != "posix":  # Windows cannot open folders
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -52,7 +52,7 @@ def sync_folder(folder: Path) -> None:
 
 @cache
 def _remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of processes that have ended; once for each folder, which may have many files."""
+    """Remove the temporary files of processes that have ended; once per folder, because it may have many files."""
     for entry in os.scandir(folder):
         found = _TEMPORARY.fullmatch(entry.name)
         if found and not _is_running(int(found[1])):

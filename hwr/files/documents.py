@@ -1,10 +1,10 @@
-"""Documents: what a user names -> the images of its pages, one at a time.
+"""Documents: open anything that a user names, and return the images of its pages one at a time.
 
     with open_document("book.pdf") as document:
         for number in range(1, document.count + 1):
             page = document.page(number)
 
-A document is a PDF, an image file (a TIFF may have several pages), or an image that is in memory.
+A document is a PDF, an image file (a TIFF may have several pages), or an image in memory.
 """
 
 import io
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 STDIN = "-"
 STDIN_NAME = "stdin"
 STREAM_LIMIT = 1 << 30
-"""Bytes that are taken from a stream at most: they are kept in memory."""
+"""Maximum bytes taken from a stream, since they are kept in memory."""
 PDF_HEAD = 1024
-"""`%PDF-` stands in so many first bytes of a PDF (ISO 32000-1, annex H.3.4.1)."""
+"""`%PDF-` is within this many bytes from the start of a PDF (ISO 32000-1, annex H.3.4.1)."""
 
 
 class Document(Protocol):
-    """Pages that are decoded when they are asked for.
+    """Pages that are decoded on request.
 
     Attributes:
-        name: what it is called.
+        name: name of the document.
         count: number of pages, at least 1.
     """
 
@@ -50,7 +50,7 @@ class Document(Protocol):
     count: int
 
     def page(self, number: int, colour: bool = False) -> PageImage:
-        """The image of a page; `number` counts from 1. Grey, or in its colours if they are asked for.
+        """Return the image of a page; `number` counts from 1. It is grey, or in colour if `colour` is set.
 
         Raises:
             InputError: the page is broken or too large.
@@ -62,12 +62,12 @@ def open_document(source: Source, name: str | None = None, password: str | None 
     """Open a document; its pages can be read inside the `with` block.
 
     Args:
-        source: see `hwr.files.pixels.Source`; the path "-" is the standard input.
-        name: what to call it; its path, or "image", if not given.
+        source: see `hwr.files.pixels.Source`; the path "-" is standard input.
+        name: name of the document; by default its path, or "image".
         password: of an encrypted PDF.
 
     Raises:
-        InputError: missing, a folder, unreadable, neither image nor PDF, broken, encrypted, without pages.
+        InputError: missing, a folder, unreadable, neither image nor PDF, broken, encrypted, or without pages.
         MissingDependency: HEIC, and pillow-heif is not installed.
     """
     if isinstance(source, str | Path) and str(source) == STDIN:
@@ -89,7 +89,7 @@ def open_document(source: Source, name: str | None = None, password: str | None 
 
 
 def open_pages(source: Source, *, colour: bool = False, password: str | None = None) -> Iterator[PageImage | HwrError]:
-    """The pages of a document, one at a time; for a page that is broken, the error that says so.
+    """Yield the pages of a document one at a time; for a broken page, the error that describes it.
 
     Raises:
         InputError, MissingDependency: the document cannot be opened; see `open_document`.
@@ -103,7 +103,7 @@ def open_pages(source: Source, *, colour: bool = False, password: str | None = N
 
 
 def to_grey(source: Source) -> GreyImage:
-    """The image as grey, shape (H, W), 0 black to 255 white, transparent parts on white paper.
+    """Return an image as grey, shape (H, W), 0 black to 255 white, with transparent parts on white paper.
 
     Raises:
         InputError: no such file, not an image, broken, empty, too large, a document of several pages, an array of
@@ -114,11 +114,11 @@ def to_grey(source: Source) -> GreyImage:
 
 
 def page_of(source: Source, name: str | None = None, colour: bool = False) -> PageImage:
-    """The image of a source that has one page.
+    """Return the image of a source that has one page.
 
     Args:
         source: see `Source`.
-        name: what to call it; its path, or "image", if not given.
+        name: name of the image; by default its path, or "image".
         colour: keep colours, if there are any.
 
     Raises:
@@ -133,12 +133,12 @@ def page_of(source: Source, name: str | None = None, colour: bool = False) -> Pa
 
 
 def page_name(name: str, number: int, count: int) -> str:
-    """What a page of a document is called."""
+    """Return the name of a page of a document."""
     return f"{name}#{number}" if count > 1 else name
 
 
 def parse_pages(text: str) -> tuple[range, ...]:
-    """Page numbers as on the command line: `1-3,7` or `5-` (to the end).
+    """Parse page numbers as on the command line: `1-3,7` or `5-` (to the end).
 
     Raises:
         UsageError: it is nothing of the kind.
@@ -147,7 +147,7 @@ def parse_pages(text: str) -> tuple[range, ...]:
     for part in text.split(","):
         first, dash, last = (piece.strip() for piece in part.partition("-"))
         if not first.isdecimal() or (last and not last.isdecimal()) or int(first) < 1:
-            raise UsageError(f"--pages {text}: numbers from 1 on and ranges are expected, such as 1-3,7 or 5-")
+            raise UsageError(f"--pages {text}: write page numbers and ranges such as 1-3,7 or 5-; the first page is 1")
         end = (int(last) if last else sys.maxsize - 1) if dash else int(first)
         if end < int(first):
             raise UsageError(f"--pages {text}: {part.strip()} ends before it begins")
@@ -156,21 +156,21 @@ def parse_pages(text: str) -> tuple[range, ...]:
 
 
 def choose_pages(ranges: tuple[range, ...], document: Document) -> list[int]:
-    """The page numbers of the document that lie in one of the ranges, in order; all if there is no range.
+    """Return the page numbers of the document that are in one of the ranges, in order; all if no range is given.
 
     Raises:
-        InputError: there are none.
+        InputError: the document has none of them.
     """
     numbers = range(1, document.count + 1)
     chosen = [number for number in numbers if not ranges or any(number in wanted for wanted in ranges)]
     if not chosen:
         pages = "page" if document.count == 1 else "pages"
-        raise InputError(f"{document.name}: has {document.count} {pages}, none of those that --pages names")
+        raise InputError(f"{document.name}: has {document.count} {pages}, and none of those named by --pages")
     return chosen
 
 
 class _InMemory:
-    """An array or a PIL image as a document of one page."""
+    """An array or a PIL image as a document with one page."""
 
     count = 1
 
@@ -190,8 +190,8 @@ class _ImageFile:
         with opened_image(file, name) as image:
             self._frames = find_frames(image)
         self.count = len(self._frames)
-        # What Pillow decodes stays in its image. That of a single page goes with it; one of many pages is kept, since
-        # finding the way to a page again takes time.
+        # Pillow keeps decoded pixels in its image. For a single page the image is discarded; for many pages it is kept,
+        # since finding a page again takes time.
         self._image = image if self.count > 1 else None
 
     def page(self, number: int, colour: bool = False) -> PageImage:
@@ -210,7 +210,7 @@ class _ImageFile:
 
 @contextmanager
 def _opened(file: BinaryIO, source: bytes | Path, name: str, password: str | None) -> Iterator[Document]:
-    """A document in an open file, whose bytes or path are `source`."""
+    """Return a document in an open file, whose bytes or path are `source`."""
     head = file.read(PDF_HEAD)
     file.seek(0)
     if b"%PDF-" in head:
@@ -224,12 +224,12 @@ def _opened(file: BinaryIO, source: bytes | Path, name: str, password: str | Non
 
 def _read_stdin() -> bytes:
     if sys.stdin.isatty():
-        raise UsageError("-: nothing comes in on the standard input; pipe an image or a PDF into it")
+        raise UsageError("-: standard input is empty; pipe an image or a PDF into it")
     return _limited(sys.stdin.buffer, STDIN_NAME)
 
 
 def _is_pipe(path: Path) -> bool:
-    """Whether it is a named pipe, such as a shell makes for `<(command)`."""
+    """Return whether the path is a named pipe, such as a shell makes for `<(command)`."""
     try:
         return stat.S_ISFIFO(path.stat().st_mode)
     except OSError:
@@ -245,12 +245,12 @@ def _read_stream(path: Path, name: str) -> bytes:
 
 
 def _limited(file: BinaryIO, name: str) -> bytes:
-    """All bytes of a stream.
+    """Read all bytes of a stream.
 
     Raises:
-        InputError: they are too many to keep.
+        InputError: there are too many to keep in memory.
     """
     data = file.read(STREAM_LIMIT + 1)
     if len(data) > STREAM_LIMIT:
-        raise InputError(f"{name}: more than {STREAM_LIMIT >> 20} MiB come in; store them in a file and name that")
+        raise InputError(f"{name}: more than {STREAM_LIMIT >> 20} MiB on standard input; use a file instead")
     return data

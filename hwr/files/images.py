@@ -27,23 +27,23 @@ Pixels = NDArray[np.uint8]
 """Grey, shape (H, W), 0 black to 255 white; or blue, green, red, shape (H, W, 3)."""
 
 MAX_PIXELS = 500_000_000
-"""Larger images are refused: they would need more than 1.5 GiB."""
+"""Maximum number of pixels; larger images would need more than 1.5 GiB."""
 LEAN_PIXELS = 100_000_000
-"""Larger images are decoded as grey alone, by OpenCV."""
+"""Larger images are decoded as grey, by OpenCV."""
 LEAN_FORMATS = frozenset({"JPEG", "MPO", "PNG", "TIFF", "WEBP"})
-"""What OpenCV decodes with about a byte of memory for each pixel."""
+"""Formats that OpenCV decodes with about one byte of memory per pixel."""
 LEAN_COLOUR_PNG = 180_000_000
-"""Pixels of colour or 16-bit PNG at most: OpenCV decodes them with five bytes a pixel."""
+"""Maximum pixels of colour or 16-bit PNG, which OpenCV decodes with five bytes per pixel."""
 BAND_PIXELS = 4_000_000
-"""Pixels that are converted at once."""
+"""Number of pixels that are converted at once."""
 ORIENTATION = 0x0112
-"""The EXIF tag that says how the image is to be turned."""
+"""EXIF tag that states how to turn the image."""
 LOST_FRAME = -1
 REDUCED = 0xFE
-"""The TIFF tag whose first bit marks a smaller copy of another image in the file (NewSubfileType)."""
+"""TIFF tag whose first bit marks a smaller copy of another image in the file (NewSubfileType)."""
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
-# What Pillow's decoders raise on bytes that are not what they claim to be.
+# Exceptions that Pillow's decoders raise on broken bytes.
 BROKEN = (
     OSError,
     ValueError,
@@ -62,7 +62,7 @@ _limit = threading.Lock()
 
 
 def image_size(data: bytes, where: str) -> tuple[int, int]:
-    """Width and height in pixels, from the header alone.
+    """Return width and height in pixels, from the header alone.
 
     Raises:
         InputError: empty, or not an image that can be opened.
@@ -85,7 +85,7 @@ def decode_image(data: bytes, where: str) -> GreyImage:
 
 
 def load_image(path: Path) -> GreyImage:
-    """Read an image file as grey, shape (H, W); of a file with several images, the first.
+    """Read an image file as grey, shape (H, W); the first image, if there are several.
 
     Raises:
         InputError: missing, a folder, unreadable; and as `decode_image`.
@@ -96,7 +96,7 @@ def load_image(path: Path) -> GreyImage:
 
 @contextmanager
 def opened_file(path: Path) -> Iterator[BinaryIO]:
-    """A regular file, open for reading.
+    """Open a regular file for reading.
 
     Raises:
         InputError: missing, a folder, a device, unreadable.
@@ -117,7 +117,7 @@ def opened_file(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def opened_image(file: BinaryIO, where: str) -> Iterator["Image"]:
-    """An image whose header alone has been read.
+    """Open an image and read only its header.
 
     Raises:
         InputError: the file is empty, or not an image that can be opened.
@@ -136,7 +136,7 @@ def opened_image(file: BinaryIO, where: str) -> Iterator["Image"]:
             image = Image.open(file)
         except BROKEN:
             raise InputError(f"{where}: not an image, or broken") from None
-    if image.format == "EPS":  # a program, which Pillow would have run
+    if image.format == "EPS":  # a program, which Pillow would run
         raise InputError(f"{where}: PostScript is not read; make a PDF or an image of it")
     # The file belongs to the caller, so the image is not closed here.
     yield image
@@ -144,9 +144,9 @@ def opened_image(file: BinaryIO, where: str) -> Iterator["Image"]:
 
 @contextmanager
 def _no_limit() -> Iterator[None]:
-    """Pillow warns of images above 89 megapixels and refuses them above 179; ours is `MAX_PIXELS`.
+    """Replace Pillow's own limits by `MAX_PIXELS`: it warns above 89 megapixels and refuses above 179.
 
-    The lock keeps one thread from putting back the limit under another one.
+    The lock keeps one thread from restoring the limit while another one is still decoding.
     """
     from PIL import Image
 
@@ -174,9 +174,9 @@ def _register_heif(where: str) -> None:
 
 
 def find_frames(image: "Image") -> list[int]:
-    """The frames of a file that are pages: all of a TIFF but its smaller copies, the first of other formats.
+    """Return the frames of a file that are pages: for TIFF, all but smaller copies; for other formats, the first.
 
-    Where a broken file ends early, `LOST_FRAME` stands for what cannot be found any more.
+    If a broken file ends early, `LOST_FRAME` represents the frames that cannot be found.
     """
     if image.format != "TIFF":
         return [0]
@@ -196,13 +196,13 @@ def find_frames(image: "Image") -> list[int]:
 
 
 def go_to_frame(image: "Image", frame: int, where: str) -> None:
-    """Choose a frame of a file with several.
+    """Select a frame of a file with several.
 
     Raises:
         InputError: it cannot be found.
     """
     if frame == LOST_FRAME:
-        raise InputError(f"{where}: the file is broken or truncated: here and behind it no image can be found")
+        raise InputError(f"{where}: the file is broken or truncated: no image can be found from here on")
     try:
         with _no_limit():
             image.seek(frame)
@@ -211,7 +211,9 @@ def go_to_frame(image: "Image", frame: int, where: str) -> None:
 
 
 def image_dpi(image: "Image") -> float | None:
-    """Pixels per inch, where the file says it; 72 and less is what files say whose makers did not know."""
+    """Return the pixels per inch that the file states. Values of 72 and below are ignored: programs write them
+    by default.
+    """
     try:
         across, down = (float(value) for value in image.info.get("dpi", (0, 0)))
     except BROKEN:
@@ -221,13 +223,13 @@ def image_dpi(image: "Image") -> float | None:
 
 
 def decode_frame(image: "Image", source: bytes | Path, where: str, colour: bool = False) -> Pixels:
-    """The chosen frame of an opened image.
+    """Decode the selected frame of an opened image.
 
     Args:
         image: see `opened_image`.
         source: the file's bytes or its path.
-        where: what messages call it.
-        colour: keep colours, where the image has any and at most 100 megapixels.
+        where: name of the image in messages.
+        colour: keep colours, if the image has any and at most 100 megapixels.
 
     Raises:
         InputError: see `decode_image`.
@@ -253,10 +255,10 @@ def _one_line(error: BaseException) -> str:
 
 
 def _decode_lean(image: "Image", source: bytes | Path, where: str) -> GreyImage:
-    """Decode a large image as grey with about a byte of memory for each pixel.
+    """Decode a large image as grey with about one byte of memory per pixel.
 
     Raises:
-        InputError: the format cannot be decoded so; broken or truncated.
+        InputError: the format cannot be decoded this way; broken or truncated.
     """
     import cv2
 
@@ -267,7 +269,7 @@ def _decode_lean(image: "Image", source: bytes | Path, where: str) -> GreyImage:
     if width * height > limit:
         raise InputError(
             f"{where}: {width} x {height} pixels are more than the {limit // 1_000_000} megapixels that {image.format} "
-            f"of mode {image.mode} can have: more need too much memory; store it as JPEG, TIFF or grey PNG"
+            f"of mode {image.mode} may have; store it as JPEG, TIFF or grey PNG"
         )
     frame = image.tell()
     try:
@@ -278,22 +280,22 @@ def _decode_lean(image: "Image", source: bytes | Path, where: str) -> GreyImage:
         if image.format == "TIFF":
             found, frames = cv2.imdecodemulti(data, flags, range=(frame, frame + 1))
             grey = frames[0] if found and frames else None
-            orientation = 1  # OpenCV turns TIFF upright whatever the flags say
+            orientation = 1  # OpenCV turns TIFF upright regardless of the flags
         else:
             grey = cv2.imdecode(data, flags)
     except (*BROKEN, cv2.error) as error:
         raise InputError(f"{where}: the image is broken or truncated ({_one_line(error)})") from None
-    # Pillow gives the size of some files as it is when they have been turned.
+    # Pillow gives the size of some files after turning them.
     if grey is None or grey.shape not in ((height, width), (width, height)):
         raise InputError(f"{where}: the image is broken or truncated, or too large for its kind; store it as grey PNG")
     return turn_upright(np.asarray(grey, np.uint8), orientation)
 
 
 def _check_whole(form: str | None, data: NDArray[np.uint8]) -> None:
-    """OpenCV returns what it found of a truncated file, so the end is looked for.
+    """Check that the image file is complete; OpenCV returns the part that it found of a truncated one.
 
     Raises:
-        ValueError: it is missing.
+        ValueError: its end is missing.
     """
     ends = {"PNG": b"IEND", "JPEG": b"\xff\xd9", "MPO": b"\xff\xd9"}
     if form in ends and ends[form] not in data[-65536:].tobytes():
@@ -301,7 +303,7 @@ def _check_whole(form: str | None, data: NDArray[np.uint8]) -> None:
 
 
 def to_pixels(image: "Image", colour: bool = False) -> Pixels:
-    """A loaded PIL image of any mode as 8 bits on white paper, not turned; band by band, so that memory stays low."""
+    """Convert a loaded PIL image of any mode to 8 bits on white paper, not turned; band by band, to save memory."""
     width, height = image.size
     colour = colour and image.mode not in ("1", "L", "LA", "La", "F") and not image.mode.startswith("I")
     pixels = np.empty((height, width, 3) if colour else (height, width), np.uint8)
@@ -336,9 +338,9 @@ def _numbers(image: "Image", top: int, bottom: int) -> NDArray[np.float32]:
 
 
 def _top_of_range(image: "Image", bands: list[tuple[int, int]]) -> float:
-    """The number that means white: the least usual one that the numbers of the image do not go beyond.
+    """Return the value of white: the smallest usual maximum that no value in the image exceeds.
 
-    Floating point may go a little beyond what is white.
+    Floating-point values may exceed white slightly.
     """
     greatest = max(float(_numbers(image, top, bottom).max(initial=0)) for top, bottom in bands)
     usual = {255.0: 255.0, 65535.0: 65535.0}

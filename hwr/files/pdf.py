@@ -1,6 +1,6 @@
-"""PDF -> page images, drawn by PDFium.
+"""PDF -> page images, rendered by PDFium.
 
-A scanned page is drawn with as many pixels as the scan has that lies on it, any other at 300 dpi.
+A scanned page is rendered at the resolution of its scan, any other page at 300 dpi.
 """
 
 import ctypes
@@ -19,14 +19,14 @@ from hwr.files.pixels import PageImage
 POINTS_PER_INCH = 72
 DEFAULT_DPI = 300
 MAX_SIDE = 6000
-"""Pixels of the longer side at most: an A4 page at 500 dpi."""
+"""Maximum pixels of the longer side: an A4 page at 500 dpi."""
 MIN_DPI = 100
-"""Scans of a lower resolution are drawn at this one: letters are smoother then, though not finer."""
+"""Scans of a lower resolution are rendered at this one, which makes letters smoother though not finer."""
 SCAN_SHARE = 0.5
-"""A page is a scan where images cover at least this share of it."""
+"""Minimum share of a page that images cover if it is a scan."""
 NO_PDF = "the PDF is broken, truncated or has no pages"
 MIN_IMAGE = 0.01
-"""Images that cover a smaller share of the page, such as a stamp, say nothing of its resolution."""
+"""Images that cover a smaller share of the page, such as a stamp, do not determine its resolution."""
 
 
 class PdfPages:
@@ -38,7 +38,7 @@ class PdfPages:
         self._pdf = pdf
 
     def page(self, number: int, colour: bool = False) -> PageImage:
-        """Draw a page upright, with its annotations.
+        """Render a page upright, with its annotations.
 
         Raises:
             InputError: it is broken, or has no size.
@@ -89,7 +89,7 @@ def _reason(error: Exception, password: str | None) -> str:
 
 
 def find_scale(page: Any) -> float:
-    """Pixels per point at which a page is drawn.
+    """Return the pixels per point at which to render a page.
 
     Raises:
         ValueError: the page has no size.
@@ -102,9 +102,9 @@ def find_scale(page: Any) -> float:
 
 
 def scan_dpi(page: Any, area: float) -> float | None:
-    """The greatest resolution of the images that cover a page; None where they do not cover most of it.
+    """Return the highest resolution of the images that cover a page; None if they do not cover most of it.
 
-    A scan may be cut into strips, or lie in layers of different resolution: ink fine, paper coarse.
+    A scan may be cut into strips, or consist of layers of different resolution: fine ink, coarse paper.
 
     Args:
         page: of PDFium.
@@ -131,7 +131,7 @@ def scan_dpi(page: Any, area: float) -> float | None:
 
 
 def _draw(page: Any, scale: float, colour: bool) -> Pixels:
-    # A trace less, since the size is rounded up: a scan of 2480 columns is not to become one of 2481.
+    # Slightly less, since the size is rounded up: a scan of 2480 columns must not become one of 2481.
     bitmap = page.render(scale=scale * (1 - 1e-6), grayscale=not colour)
     try:
         pixels = np.array(bitmap.to_numpy(), np.uint8, copy=True)

@@ -20,11 +20,11 @@ class PageImage:
     """The image of one page.
 
     Attributes:
-        name: what the page is called: the path of its file, with `#3` behind it in a document of several pages.
-        number: of the page in its document, from 1.
-        count: pages of the document.
+        name: name of the page: the path of its file, followed by `#3` in a document of several pages.
+        number: number of the page in its document, counted from 1.
+        count: number of pages of the document.
         pixels: upright; grey, shape (H, W), or blue, green, red, shape (H, W, 3).
-        dpi: pixels per inch, where known.
+        dpi: pixels per inch, if known.
     """
 
     name: str
@@ -35,14 +35,14 @@ class PageImage:
 
 
 def grey_of(pixels: Pixels) -> GreyImage:
-    """Grey or BGR pixels as grey."""
+    """Convert grey or BGR pixels to grey."""
     import cv2
 
     return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def name_of(source: Source) -> str:
-    """What to call the image in a page: its path where it has one."""
+    """Return the name of the image: its path if it has one."""
     if isinstance(source, str | Path):
         return str(source)
     if isinstance(source, PageImage):
@@ -51,12 +51,12 @@ def name_of(source: Source) -> str:
 
 
 def is_pil(source: Source) -> bool:
-    """Whether it is an image of Pillow, which is not imported to find out."""
+    """Return whether it is an image of Pillow, without importing Pillow."""
     return hasattr(source, "convert") and hasattr(source, "getexif")
 
 
 def pixels_of(source: Source, colour: bool) -> Pixels:
-    """The pixels of an array or a PIL image.
+    """Return the pixels of an array or a PIL image.
 
     Raises:
         InputError: it is something else, has no pixels or too many.
@@ -71,15 +71,15 @@ def pixels_of(source: Source, colour: bool) -> Pixels:
             return turn_upright(to_pixels(source, colour), source.getexif().get(ORIENTATION, 1))
         except BROKEN as error:
             raise InputError(f"{name_of(source)}: the image is broken or truncated ({error})") from None
-    raise InputError(f"{type(source).__name__}: a path, bytes, an array or a PIL image is expected")
+    raise InputError(f"{type(source).__name__}: expected a path, bytes, an array or a PIL image")
 
 
 def _from_array(array: NDArray[Any]) -> Pixels:
-    """An array of 8 bits, grey or BGR."""
+    """Convert an array to 8 bits, grey or BGR."""
     shape: tuple[int, ...] = array.shape
     channels = {2: 1, 3: shape[-1] if shape else 0}.get(len(shape), 0)
     if channels not in (1, 3, 4):
-        raise InputError(f"array of shape {shape}: (H, W), (H, W, 3) BGR or (H, W, 4) BGRA is expected")
+        raise InputError(f"array of shape {shape}: expected (H, W), (H, W, 3) BGR or (H, W, 4) BGRA")
     _check_size(shape[1], shape[0])
     eight = np.ascontiguousarray(_eight_bits(array))
     if channels == 1:
@@ -97,7 +97,7 @@ def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
         return (array // 257).astype(np.uint8)
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
-    raise InputError(f"array of {array.dtype}: uint8, uint16 or bool is expected; scale it to 0 (black) to 255 (white)")
+    raise InputError(f"array of {array.dtype}: expected uint8, uint16 or bool; scale it to 0 (black) to 255 (white)")
 
 
 def _check_size(width: int, height: int) -> None:

@@ -1,4 +1,4 @@
-"""Text files, plain or packed, checked; and the signs of print as the keyboard has them."""
+"""Text files, plain or packed, checked; and typographic signs replaced by those of a keyboard."""
 
 import codecs
 import gzip
@@ -12,7 +12,7 @@ from hwr.errors import InputError
 from hwr.files.tree import check_regular
 
 MAX_BYTES = 512 * 1024 * 1024
-"""Unpacked size above which a file is refused: a corpus is held in memory, and a packed one may unpack to anything."""
+"""Maximum unpacked size: texts are held in memory, and a packed file may unpack to any size."""
 
 _CHUNK = 1 << 20
 
@@ -42,14 +42,14 @@ _PLAIN = str.maketrans(
 
 
 def plain_text(text: str) -> str:
-    """Typographic quotes, dashes and dots as the keyboard has them, which is how most transcripts write them."""
+    """Typographic quotes, dashes and dots -> the keyboard's signs, which most transcripts use."""
     if "«" in text or "»" in text:
         text = text.replace("« ", "«").replace(" »", "»")
     return text.translate(_PLAIN)
 
 
 def read_text(path: Path) -> bytes:
-    """The UTF-8 bytes of a text file, unpacked and checked.
+    """Return the UTF-8 bytes of a text file, unpacked and checked.
 
     Raises:
         InputError: missing, a folder, empty, broken, not UTF-8 text, or larger than MAX_BYTES.
@@ -67,7 +67,7 @@ def read_text(path: Path) -> bytes:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     if not data.strip():
-        raise InputError(f"{path}: the file holds no text")
+        raise InputError(f"{path}: the file contains no text")
     return data
 
 
@@ -80,7 +80,7 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _checked(file: IO[bytes], path: Path) -> bytes:
-    """Read to the end; raise unless it is UTF-8 text of a bearable size."""
+    """Read to the end; raise an error unless it is UTF-8 text of an acceptable size."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     chunks: list[bytes] = []
     size = 0
@@ -90,7 +90,7 @@ def _checked(file: IO[bytes], path: Path) -> bytes:
         except UnicodeDecodeError:
             raise InputError(f"{path}: not UTF-8 text (near byte {size}); convert it first") from None
         if b"\0" in chunk:
-            raise InputError(f"{path}: not a text file (it holds zero bytes)")
+            raise InputError(f"{path}: not a text file (it contains zero bytes)")
         size += len(chunk)
         if size > MAX_BYTES:
             raise InputError(f"{path}: unpacks to more than {MAX_BYTES >> 20} MB; give a smaller part of it")
@@ -103,10 +103,10 @@ def _checked(file: IO[bytes], path: Path) -> bytes:
 
 
 def spreadsheet_cell(text: str) -> str:
-    """Return `text` as a cell of a table that a spreadsheet will not run as a formula, and without tabs or line breaks.
+    """Return `text` as a table cell that a spreadsheet will not run as a formula, without tabs and line breaks.
 
-    Spreadsheets take what begins with =, +, - or @ for a formula, which can start programs; a leading apostrophe makes
-    it text (OWASP, CSV Injection). Numbers stay numbers.
+    A spreadsheet takes text that begins with =, +, - or @ for a formula, which can start programs. A leading apostrophe
+    prevents this (OWASP, CSV Injection). Numbers stay numbers.
     """
     cell = " ".join(text.split())
     if len(cell) < 2 or cell[0] not in "=+-@":

@@ -1,8 +1,8 @@
 """Files of a folder or a zip, read within bounds, and found by names that other programs wrote.
 
-Names are compared here and nowhere else (`name_key`): the same file may be `Müller.JPG` in an XML file, `Müller.jpg`
-with a combining diaeresis on a disk that came from macOS, `scans\\müller.jpg` in a table from Windows and
-`M%C3%BCller.jpg` in a manifest.
+Names are only compared here (`name_key`). The same file may be `Müller.JPG` in an XML file, `Müller.jpg` with a
+combining diaeresis on a disk from macOS, `scans\\müller.jpg` in a table from Windows and `M%C3%BCller.jpg` in a
+manifest.
 """
 
 import lzma
@@ -22,7 +22,7 @@ from urllib.parse import unquote
 from hwr.errors import DataError, InputError
 
 MAX_FILES = 500_000
-"""Files of one source."""
+"""Maximum number of files of a source."""
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """Beginning of the file that Git leaves in place of one that Git LFS has not fetched."""
@@ -40,7 +40,7 @@ _UNREADABLE = (
     OverflowError,
     MemoryError,
 )
-"""Exceptions of `zipfile` at damaged, encrypted or hostile zips."""
+"""Exceptions that `zipfile` raises for damaged, encrypted or hostile zips."""
 
 
 def read_file(path: Path, limit: int, where: str = "") -> bytes:
@@ -86,13 +86,13 @@ def _checked(data: bytes, limit: int, where: str) -> bytes:
 
 
 def name_key(name: str) -> str:
-    """Return a form of a path that is equal for all spellings of it: slashes, NFC, percent-encoding and case."""
+    """Return a form of a path that is equal for all its spellings: slashes, NFC, percent-encoding and case."""
     path = posixpath.normpath(unquote(name.replace("\\", "/"), errors="surrogateescape"))
     return unicodedata.normalize("NFC", path).casefold()
 
 
 class FileIndex:
-    """Finds files by path or by name. An exact match wins; otherwise one that is equal by `name_key`, if only one is.
+    """Find files by path or by name. An exact match is preferred to one by `name_key`, which must be unique.
 
     Args:
         names: paths with slashes.
@@ -117,7 +117,7 @@ class FileIndex:
         return found[0] if len(found) == 1 else None
 
     def anywhere(self, path: str) -> str | None:
-        """Return the only file whose path ends with `path`, or with the longest end of it that any path has."""
+        """Return the only file whose path ends with `path`, or with as many of its last parts as any path has."""
         key = name_key(path)
         found = self._by_name.get(posixpath.basename(key), [])
         parts = key.split("/")
@@ -133,14 +133,14 @@ class FileIndex:
 
 
 class FileTree(Protocol):
-    """Files below a root, by their paths with slashes."""
+    """Files below a root, identified by their paths with slashes."""
 
     @property
     def names(self) -> list[str]:
-        """Paths of all files in order, without hidden ones."""
+        """Return the paths of all files in order, without hidden ones."""
 
     def where(self, name: str) -> str:
-        """Return how messages name a file."""
+        """Return the name of a file for messages."""
 
     def read(self, name: str, limit: int) -> bytes:
         """Return the content of a file.
@@ -156,8 +156,8 @@ class FileTree(Protocol):
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     """Yield each folder below `folder` with the names of its files, in order; hidden ones are left out.
 
-    Links to folders are followed, but each folder is entered once, so that links cannot make a circle. Pipes and
-    devices are left out; links that lead nowhere are not, so that the missing file is noticed.
+    Links to folders are followed, but each folder is entered only once, so that links cannot form a circle. Pipes and
+    devices are left out. Broken links are not, so that the missing file is noticed.
     """
     entered: set[tuple[int, int]] = set()
     for root, inner, files in os.walk(folder, followlinks=True):
@@ -185,7 +185,7 @@ class FolderTree:
     """The files below a folder.
 
     Args:
-        folders: only the files directly in these folders, given as paths below `path`; None: all.
+        folders: only the files directly in these folders, given as paths below `path`; None for all.
 
     Raises:
         DataError: there are too many files.
@@ -218,7 +218,7 @@ class FolderTree:
 
 
 class ZipTree:
-    """The files in a zip, unpacked in memory and only up to the size that the reader asks for.
+    """The files in a zip, unpacked in memory, and only up to the size that the reader asks for.
 
     Raises:
         DataError: not a zip, a broken one, or one with a path that leads out of it.
@@ -239,7 +239,7 @@ class ZipTree:
             parts = _zip_name(info).split("/")
             if ".." in parts or parts[0] == "" or ":" in parts[0]:
                 raise DataError(
-                    f"{path}: holds a path that leads out of it ({info.filename!r}); such a zip is not read"
+                    f"{path}: contains a path that leads out of it ({info.filename!r}); such zips are refused"
                 )
             if not any(part.startswith((".", "__MACOSX")) for part in parts):
                 self._infos["/".join(parts)] = info
@@ -265,7 +265,7 @@ class ZipTree:
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
-    """Return the path of a file in a zip, with slashes. Some programs write UTF-8 without saying so."""
+    """Return the path of a file in a zip, with slashes. Some programs write UTF-8 without marking it."""
     name = info.filename
     if not info.flag_bits & 0x800:
         with suppress(UnicodeError):

@@ -101,8 +101,8 @@ class Page:
         width, height: size of the image in pixels.
         model: name of the model that read it.
         regions, lines: in reading order.
-        rotation: degrees by which the image was turned clockwise for reading: 0, 90, 180 or 270. Coordinates are those of
-            the original image.
+        rotation: degrees by which the image was turned clockwise for reading: 0, 90, 180 or 270. Coordinates are those
+            of the original image.
         language: language of the text, as an ISO 639-1 code; empty if unknown.
         warnings: messages for a person who uses the result.
         left_out: id of each line that a reader of files could not use, and the reason.

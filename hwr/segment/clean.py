@@ -135,8 +135,7 @@ def find_rules(ink: Mask, unit: float) -> tuple[Mask, Mask]:
 
 
 def drop_foreign(ink: Mask, unit: float) -> Mask:
-    """Remove everything that cannot be a letter: specks, pieces of rules and frames, long strokes, ink at the border.
-    """
+    """Remove everything that cannot be a letter: specks, pieces of rules and frames, long strokes, border ink."""
     import cv2
 
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)

@@ -140,8 +140,7 @@ def cut(crest: tuple[int, NDArray[np.float64]], maps: Maps) -> list[Piece]:
 
 
 def _upper_half(values: NDArray[np.float32]) -> float:
-    """Return the mean of the upper half: a short line is as certain as a long one in its middle, but not at its ends.
-    """
+    """Return the mean of the upper half: a short line is as certain as a long one in its middle, not at its ends."""
     return float(np.sort(values)[len(values) // 2 :].mean())
 
 

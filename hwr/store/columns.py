@@ -1,4 +1,4 @@
-"""The columns of a LineStore in Parquet: names, checks of files from elsewhere, the schema that is written."""
+"""The columns of a LineStore in Parquet: names, checks of files from elsewhere, and the schema that hwr writes."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -10,22 +10,22 @@ from hwr.errors import DataError
 from hwr.files.tree import LFS_POINTER, check_regular
 
 READ_BUFFER = 256 * 2**10
-"""Bytes to read ahead in each column; without a limit, memory holds a whole column of a row group."""
+"""Bytes to read ahead in each column; without this limit, a whole column of a row group is held in memory."""
 
 FACTS = ("writer", "page", "lang", "source", "licence")
-"""Columns that say where a line comes from; null where unknown."""
+"""Columns that state the origin of a line; null if unknown."""
 
 NORMALISATION_KEY = b"hwr.normalisation"
 """Key in the metadata of the Arrow schema: JSON with `name`, `version` and `height` of normalised images."""
 
 MAX_ROWS = 100_000_000
-"""Rows of one file."""
+"""Maximum number of rows of a file."""
 
 BROKEN = (OSError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, RuntimeError, NotImplementedError)
-"""Exceptions of pyarrow at damaged bytes; its own are of these classes."""
+"""Exceptions that pyarrow raises for damaged bytes; its own exceptions are subclasses of them."""
 
 MAX_HEIGHT = 1024
-"""Height of normalised lines, in pixels."""
+"""Maximum height of normalised lines, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ DEFAULT_COLUMNS = Columns()
 
 @dataclass(frozen=True)
 class Normalised:
-    """The normalisation that the images of a store have gone through, and the height of the lines in pixels."""
+    """The normalisation of the images of a store, and the height of the lines in pixels."""
 
     name: str
     version: int
@@ -60,7 +60,7 @@ class Normalised:
 
 
 def stated_normalisation(path: Path, schema: Any) -> Normalised | None:
-    """Return what the Arrow schema of a file says about the normalisation of its images; None: images as found.
+    """Return the normalisation that the Arrow schema of a file states; None for images as found.
 
     Raises:
         DataError: the statement cannot be understood.
@@ -74,12 +74,12 @@ def stated_normalisation(path: Path, schema: Any) -> Normalised | None:
     except (ValueError, LookupError, TypeError, RecursionError):
         name = version = height = None
     if not (isinstance(name, str) and type(version) is int and type(height) is int and 0 < height <= MAX_HEIGHT):
-        raise DataError(f"{path}: what it says about the normalisation of its images cannot be understood")
+        raise DataError(f"{path}: its statement about the normalisation of its images is invalid")
     return Normalised(name, version, height)
 
 
 def open_parquet(path: Path) -> Any:
-    """Open a Parquet file so that a giant row group is not read as a whole.
+    """Open a Parquet file such that a giant row group is not read as a whole.
 
     Raises:
         DataError: it is missing, empty, truncated, corrupt, or not Parquet.
@@ -118,7 +118,7 @@ def check_columns(path: Path, schema: Any, columns: Columns) -> dict[str, str]:
     """Return the name of the column for each field of `Columns` that exists.
 
     Raises:
-        DataError: a column that is needed or was named is missing, or holds something else.
+        DataError: a required or named column is missing, or has another type.
     """
     from pyarrow import types
 
@@ -160,7 +160,7 @@ def _is_binary(kind: Any) -> bool:
 
 
 def image_values(column: Any) -> tuple[list[bytes | None], list[str | None]]:
-    """Return bytes and paths of an image column: a struct of `bytes` and maybe `path`, or plain bytes."""
+    """Return bytes and paths of an image column: a struct of `bytes` and optionally `path`, or plain bytes."""
     from pyarrow import compute, types
 
     if not types.is_struct(column.type):
@@ -173,7 +173,7 @@ def image_values(column: Any) -> tuple[list[bytes | None], list[str | None]]:
 
 
 def plain_values(column: Any) -> list[Any]:
-    """Return the values of a column. Bytes of a text that are not UTF-8 become lone surrogates."""
+    """Return the values of a column. In a text that is not UTF-8, invalid bytes become lone surrogates."""
     import pyarrow
     from pyarrow import types
 
@@ -192,7 +192,7 @@ def measure(image: bytes) -> tuple[int, int]:
     try:
         with Image.open(BytesIO(image)) as opened:
             return opened.size
-    except Exception:  # Pillow's readers raise almost anything on broken bytes; whoever decodes the image reports it
+    except Exception:  # Pillow's readers raise almost anything on broken bytes; decoding will report it
         return 0, 0
 
 

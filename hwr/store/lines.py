@@ -1,18 +1,17 @@
 """LineStore: prepared lines in Parquet, read as a stream.
 
 A store is a folder with `train.parquet`, `val.parquet`, `test.parquet` (those that exist) and `manifest.json`, or a
-single `.parquet` file. A split may be several shards: `train-00000.parquet`, `train-00001.parquet`, ... The columns are
-those of the Hugging Face image layout, so that `datasets` opens it too:
+single `.parquet` file. A split may be several shards: `train-00000.parquet`, `train-00001.parquet`, ... The columns
+follow the Hugging Face image layout, so that `datasets` can open a store:
 
     image     struct of `bytes` (the image file as found) and `path` (its name)
     text      string
     id        string
     width, height     int32, pixels
-    writer, page, lang, source, licence     string, null where unknown
+    writer, page, lang, source, licence     string, null if unknown
 
-`hwr.store.writing` writes row groups of at most 256 lines. Files from elsewhere may have one row group for everything:
-their row groups are cut into groups of at most 256 lines and read batch by batch, so that memory does not grow with the
-file.
+`hwr.store.writing` writes row groups of at most 256 lines. Files from elsewhere may have a single row group. Their row
+groups are divided into groups of at most 256 lines and read batch by batch, so that memory does not grow with the file.
 """
 
 import hashlib
@@ -44,17 +43,17 @@ GROUP_LINES = 256
 """Maximum number of lines in a group."""
 
 REPORTED_ROWS = 20
-"""Unusable rows of one store that are logged one by one; `LineStore.unusable` counts them all."""
+"""Number of unusable rows of a store that are logged individually; `LineStore.unusable` counts them all."""
 
 logger = logging.getLogger(__name__)
 
 Report = Callable[[int, str], None]
-"""Called with the number of a row that cannot be used, and the reason."""
+"""Function that is called with the number of a row that cannot be used, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
-    """One line: its image file, the text written on it, and where it comes from. Sizes in pixels."""
+    """One line: its image file, its text, and its origin. Sizes are in pixels."""
 
     image: bytes
     path: str
@@ -73,7 +72,8 @@ class StoredLine:
 class LineGroup:
     """Rows `start` to `stop` (exclusive) of a row group: all of them, or 256 if there are more.
 
-    `row_group` is numbered through all files of the store. Groups of one row group are read fastest in order.
+    `row_group` is counted through all files of the store. Reading is fastest if groups of one row group are read in
+    order.
     """
 
     index: int
@@ -84,7 +84,7 @@ class LineGroup:
 
 @dataclass(frozen=True)
 class _RowGroup:
-    """A row group: its file, its number there, the names of its columns, and the rows of the store that it holds."""
+    """A row group: its file, its number in the file, the names of its columns, and its rows in the store."""
 
     path: Path
     file: Any
@@ -108,23 +108,23 @@ class _OpenBatches:
 class LineStore:
     """One split of a store, read group by group. Do not share an object between threads or processes.
 
-    Rows without text or without image bytes cannot be used. They are left out, counted in `unusable`, and passed to
-    `report` once each; without `report` they are logged.
+    Rows without text or without image bytes cannot be used. They are left out, counted in `unusable`, and passed once
+    each to `report`; without `report` they are logged.
 
     Args:
         path: a folder or a `.parquet` file.
-        split: which split of a folder to open; a file needs none.
-        normalised: whether the caller takes normalised images too (`normalised` says which they are). A store of them
-            is refused otherwise, since its images are not photographs.
+        split: the split of a folder to open; not needed for a file.
+        normalised: whether the caller accepts normalised images (`normalised` says which). Otherwise a store of them is
+            refused, since its images are not photographs.
 
     Attributes:
         files: the Parquet files, in order.
-        normalised: the normalisation that the images have gone through; None for images as found.
+        normalised: the normalisation of the images; None for images as found.
         count: rows, usable or not.
         groups: parts that are read as a whole.
 
     Raises:
-        DataError: a file is missing, empty, truncated, not Parquet, holds no line, or lacks the columns.
+        DataError: a file is missing, empty, truncated, not Parquet, contains no line, or lacks the columns.
     """
 
     def __init__(
@@ -145,10 +145,10 @@ class LineStore:
         self.normalised = stated[0]
         for file, other in zip(self.files, stated, strict=True):
             if other != self.normalised:
-                raise DataError(f"{file}: its images are not normalised as those of {self.files[0].name}")
+                raise DataError(f"{file}: its images are not normalised like those of {self.files[0].name}")
         if self.normalised and not normalised:
             raise DataError(
-                f"{self.path}: holds lines that are normalised already ({self.normalised}), which this command "
+                f"{self.path}: contains lines that are already normalised ({self.normalised}), which this command "
                 "cannot use; name the store that it was made from"
             )
         self.groups: tuple[LineGroup, ...] = tuple(_cut_groups([group.size for group in self._row_groups]))
@@ -159,7 +159,7 @@ class LineStore:
         file = open_parquet(path)
         names = check_columns(path, file.schema_arrow, columns)
         if not file.metadata.num_rows:
-            raise DataError(f"{path}: holds no line")
+            raise DataError(f"{path}: contains no line")
         for number in range(file.metadata.num_row_groups):
             size: int = file.metadata.row_group(number).num_rows
             self._row_groups.append(_RowGroup(path, file, number, names, self.count, size))
@@ -199,8 +199,8 @@ class LineStore:
     def rows(self, images: bool = True) -> Iterator[tuple[int, StoredLine | str]]:
         """Yield the number of every row with its line, or with the reason why it cannot be used.
 
-        Without `images` no image is read: `image` is empty, and sizes that the file does not state are 0. If a row
-        group is corrupt, the rest of its rows get that as the reason.
+        Without `images`, no image is read: `image` is empty, and sizes that the file does not state are 0. If a row
+        group is corrupt, this is the reason for the rest of its rows.
         """
         for source in self._row_groups:
             names = [name for key, name in source.names.items() if images or key != "image"]
@@ -213,7 +213,7 @@ class LineStore:
                 yield from ((lost, str(error)) for lost in range(row, source.first + source.size))
 
     def texts(self) -> Iterator[str]:
-        """Yield the texts alone, without reading any image. Texts of rows that lack the image are included."""
+        """Yield the texts without reading any image. Texts of rows without an image are included."""
         for source in self._row_groups:
             name = source.names["text"]
             for batch in _batches(source, [name]):
@@ -302,7 +302,7 @@ def _rows(source: _RowGroup, batches: Iterable[Any], first: int) -> Iterator[tup
 
 
 def _line(name: str, image: bytes | None, path: str | None, values: dict[str, Any]) -> StoredLine | str:
-    """Return the line in a row, or why there is none. `name`: its id unless it has one."""
+    """Return the line in a row, or the reason why there is none. `name`: its id unless it has one."""
     text = values.get("text")
     if text is None:
         return "no text (null)"

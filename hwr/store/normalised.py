@@ -1,6 +1,6 @@
-"""Normalised lines of any store: made from the images as found, or taken from a store that holds them already.
+"""Normalised lines of any store: made from the images as found, or taken from a store that already contains them.
 
-Training, evaluation and `hwr prepare --normalise` take their lines from here, so that no line is normalised twice.
+Training, evaluation and `hwr prepare --normalise` get their lines here, so that no line is normalised twice.
 """
 
 import io
@@ -17,18 +17,18 @@ from hwr.store.lines import LineStore, Report, StoredLine
 from hwr.text import normalise_text
 
 LOSSLESS = 100
-"""WebP quality at which nothing is lost."""
+"""WebP quality that is lossless."""
 
 MAX_ASPECT = 1000
-"""Width of a line image for a height of 1; long lines of real pages have about 50."""
+"""Maximum ratio of width to height of a line image; long lines of real pages reach about 50."""
 
 MAX_WEBP_WIDTH = 16383
-"""Pixels that a WebP image can be wide."""
+"""Maximum width of a WebP image in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledLine:
-    """A normalised line: ink of shape (height, width), 0 paper to 255 ink, and its text after the text rules."""
+    """A normalised line: ink of shape (height, width), 0 paper to 255 ink, and its normalised text."""
 
     ink: GreyImage
     text: str
@@ -38,12 +38,12 @@ class LabelledLine:
 
 
 def made_here(height: int) -> Normalised:
-    """Return the normalisation that this version of hwr makes, at a height."""
+    """Return the normalisation of this version of hwr, at a height."""
     return Normalised(NORMALISATION.name, NORMALISATION.version, height)
 
 
 def check_normalised(where: Path | str, stated: Normalised | None, height: int) -> None:
-    """Check that the lines of a store can be had at `height`; None as normalisation: they will be normalised.
+    """Check that the lines of a store are available at `height`; None as normalisation means they will be normalised.
 
     Raises:
         DataError: they are normalised in another way, or at another height.
@@ -51,12 +51,12 @@ def check_normalised(where: Path | str, stated: Normalised | None, height: int) 
     wanted = made_here(height)
     if stated not in (None, wanted):
         raise DataError(
-            f"{where}: holds lines normalised by {stated}; {wanted} is needed: prepare it again from the images"
+            f"{where}: contains lines normalised by {stated}; {wanted} is needed: prepare it again from the images"
         )
 
 
 def check_shape(image: GreyImage, where: str) -> None:
-    """Check that an image can be one line; the network's memory grows with the width at a given height.
+    """Check that an image can be a line; the network's memory grows with the width at a given height.
 
     Raises:
         InputError: it is too wide for its height; `where` names it.
@@ -70,10 +70,10 @@ def line_ink(line: StoredLine, normalised: Normalised | None, height: int) -> Gr
     """Return the ink of a line, shape (height, width), 0 paper to 255 ink.
 
     Args:
-        normalised: the normalisation that the image has gone through; None: it is normalised here.
+        normalised: the normalisation of the image; None if it is still to be normalised.
 
     Raises:
-        InputError: the image is broken, or has another height than its store says.
+        InputError: the image is broken, or its height differs from the one that its store states.
     """
     image = decode_image(line.image, line.path or line.id)
     check_shape(image, line.id)
@@ -85,7 +85,7 @@ def line_ink(line: StoredLine, normalised: Normalised | None, height: int) -> Gr
 
 
 def normalised_line(line: StoredLine, ink: GreyImage, quality: int = LOSSLESS) -> StoredLine:
-    """Return `line` with its ink as image: WebP, without loss at quality 100; PNG where it is too wide for WebP."""
+    """Return `line` with its ink as image: WebP, lossless at quality 100; PNG if it is too wide for WebP."""
     from PIL import Image
 
     height, width = ink.shape
@@ -130,7 +130,7 @@ class NormalisedLines:
         self._reported: set[int] = set()
 
     def texts(self) -> Iterator[str]:
-        """Yield all texts after the text rules, without reading an image."""
+        """Yield all normalised texts, without reading an image."""
         yield from map(normalise_text, self.store.texts())
 
     def read_group(self, index: int) -> list[LabelledLine]:

@@ -1,4 +1,4 @@
-"""The Parquet files of a split: `train.parquet`, or several shards, by the names that they have in the wild."""
+"""The Parquet files of a split: `train.parquet`, or several shards, with the names that common tools use."""
 
 import re
 from pathlib import Path
@@ -18,10 +18,10 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-"""Names of splits in the wild -> ours."""
+"""Names of splits elsewhere -> names used here."""
 
 _NUMBERED = re.compile(r"(?P<start>.*?)-(?P<number>\d+)(?:-of-(?P<count>\d+))?\Z")
-"""`train-00000` (a store of ours), `train-00000-of-00002` (Hugging Face)."""
+"""`train-00000` (a store of hwr), `train-00000-of-00002` (Hugging Face)."""
 
 
 def parquet_files(path: Path) -> list[Path]:

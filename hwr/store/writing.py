@@ -13,10 +13,10 @@ from hwr.store.columns import FACTS, Normalised, schema
 from hwr.store.lines import GROUP_LINES, StoredLine
 
 GROUP_BYTES = 32 * 2**20
-"""A row group ends early when its images reach this many bytes."""
+"""A row group is closed early when its images reach this many bytes."""
 
 COMPRESSION = {"image.bytes": "none"} | dict.fromkeys(("image.path", "text", "id", "width", "height", *FACTS), "zstd")
-"""Image files are compressed already."""
+"""Image files are already compressed."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,13 @@ def write_lines(
 ) -> Written:
     """Write `lines` in row groups of at most 256 lines and about 32 MiB; memory holds one row group.
 
-    Each file is written under another name, fsynced and renamed, so that an old file stays until the new one is whole.
+    Each file is written under a temporary name, synced and renamed, so that an old file stays until the new one is
+    complete.
 
     Args:
         path: `train.parquet`; shards are called `train-00000.parquet` and so on.
-        normalised: what to say about the images, if they are normalised.
-        shard_size: a new shard begins when the images of one reach this many bytes; None: write one file.
+        normalised: the normalisation to state, if the images are normalised.
+        shard_size: begin a new shard when the images of one reach this many bytes; None: write one file.
 
     Raises:
         DataError: there is no line.
@@ -95,7 +96,7 @@ def _write_group(writer: Any, group: list[StoredLine], digest: Any) -> None:
 
 
 def _groups(lines: Iterator[StoredLine], limit: int) -> Iterator[list[StoredLine]]:
-    """Cut `lines` into row groups: 256 lines, or fewer whose images reach `limit` bytes."""
+    """Divide `lines` into row groups: 256 lines, or fewer if their images reach `limit` bytes."""
     group: list[StoredLine] = []
     size = 0
     for line in lines:
@@ -119,7 +120,7 @@ def _as_row(line: StoredLine) -> dict[str, Any]:
 
 
 def _update_digest(digest: Any, line: StoredLine) -> None:
-    """Add all values of `line`, each with its length, so that no two different lines give the same bytes."""
+    """Add all values of `line`, each with its length, so that different lines never give the same bytes."""
     for item in fields(StoredLine):
         value = getattr(line, item.name)
         data = b"" if value is None else value if isinstance(value, bytes) else str(value).encode()

@@ -97,7 +97,7 @@ def test_the_standard_input(book: Path, monkeypatch: pytest.MonkeyPatch) -> None
         list(open_pages("-"))
     monkeypatch.setattr(documents, "STREAM_LIMIT", 100)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(bytes(101)), isatty=lambda: False))
-    with pytest.raises(InputError, match="more than 0 MiB come in"):
+    with pytest.raises(InputError, match="more than 0 MiB on standard input"):
         list(open_pages("-"))
 
 
@@ -147,5 +147,5 @@ def test_what_are_no_page_numbers(text: str) -> None:
 
 
 def test_no_page_of_those_that_are_wanted() -> None:
-    with pytest.raises(InputError, match=r"a\.png: has 1 page, none of those that --pages names"):
+    with pytest.raises(InputError, match=r"a\.png: has 1 page, and none of those named by --pages"):
         choose_pages(parse_pages("2-4"), SimpleNamespace(name="a.png", count=1))  # type: ignore[arg-type]

@@ -139,7 +139,7 @@ def test_wrong_use(run: partial[tuple[int, str, str]], tmp_path: Path) -> None:
         ([LINE, "--text", "long " * 200], "too long for the line"),
         ([LINE, "--text", "a", "--text-file", tmp_path / "two.txt"], "--text does not go with --text-file"),
         ([LINE, "--text-file", tmp_path / "two.txt"], "2 lines of text"),
-        ([LINE, "--text-file", tmp_path / "empty.txt"], "holds no text"),
+        ([LINE, "--text-file", tmp_path / "empty.txt"], "contains no text"),
         ([LINE, "--text-file", tmp_path / "gone.txt"], "no such text file"),
         ([LINE, "--text", "a", "--limit", 3], "--limit applies to a data set"),
         ([LINE, "--text", "a", "--split", "val"], "--split applies to a data set"),

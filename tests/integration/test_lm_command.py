@@ -134,7 +134,7 @@ def test_what_exists_is_not_overwritten(run: Run, prose: Path, tmp_path: Path) -
         (["--often", "prose.txt", "0"], "--often"),
         (["-o", "model.txt"], "NAME.lm"),
         (["none.txt"], "none.txt: no such text file"),
-        (["blank.txt"], "blank.txt: the file holds no text"),
+        (["blank.txt"], "blank.txt: the file contains no text"),
         (["empty.txt"], "empty.txt"),
         (["binary.txt"], "binary.txt: not UTF-8 text"),
         (["folder"], "train.parquet"),

@@ -242,7 +242,7 @@ def test_wrong_use(run: Run, book: Path, tmp_path: Path) -> None:
         ((book, "--skip-existing"), "--skip-existing needs --output"),
         ((book, "--skip-existing", "--force", "-o", tmp_path / "x"), "--skip-existing does not go with --force"),
         ((book, "--pages", "3-1"), "--pages 3-1: 3-1 ends before it begins"),
-        ((book, "--pages", "7"), f"{book}: has 3 pages, none of those that --pages names"),
+        ((book, "--pages", "7"), f"{book}: has 3 pages, and none of those named by --pages"),
         ((book, "--format", "overlay"), "its 3 pages do not fit on stdout as overlay"),
         ((book, "--lines", SAMPLES / "page.txt"), "3 pages, but --lines names one file"),
     ):

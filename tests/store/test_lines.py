@@ -270,7 +270,7 @@ def test_bad_files_are_refused(tmp_path: Path, lines: list[StoredLine]) -> None:
         ("empty", "is empty"),
         ("text", "is not a Parquet file"),
         ("truncated", "is truncated or corrupt"),
-        ("no-rows", "holds no line"),
+        ("no-rows", "contains no line"),
         ("folder", "is a folder"),
     ]:
         with pytest.raises(DataError, match=message) as error:

@@ -69,8 +69,8 @@ def test_packed_files_hold_the_same_text(prose: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [
-        ("empty.txt", b"", "holds no text"),
-        ("blank.txt", b" \n\n ", "holds no text"),
+        ("empty.txt", b"", "contains no text"),
+        ("blank.txt", b" \n\n ", "contains no text"),
         ("broken.txt.xz", lzma.compress(b"some text " * 900)[:-40], "broken or truncated"),
         ("not.txt.xz", b"plain text", "broken or truncated"),
         ("cut.txt.gz", gzip.compress(b"some text " * 900, mtime=0)[:-12], "broken or truncated"),
