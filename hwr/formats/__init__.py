@@ -63,7 +63,7 @@ def _open_overlay(file: BinaryIO) -> DocumentWriter:
 FORMATS = {
     entry.name: entry
     for entry in (
-        Format("text", ".txt", _open_text, joins=True, headed=True, marks=True),
+        Format("text", ".txt", _open_text, joins=True, headed=True, marks=True, alternatives=True),
         Format("markdown", ".md", _open_markdown, joins=True, headed=True, marks=True),
         Format("json", ".json", _open_json, joins=True, streams=True, marks=True, alternatives=True),
         Format("tsv", ".tsv", _open_tsv, joins=True),

@@ -1,4 +1,4 @@
-"""A page as plain text: one line of writing a line, in reading order."""
+"""A page as plain text: one line of text for each line of writing, in reading order."""
 
 from itertools import zip_longest
 
@@ -11,13 +11,18 @@ PAGE_BREAK = "\f"
 def write_text(page: Page) -> str:
     """The lines' texts, each ended by a newline; nothing for a page without lines. Uncertain words are `[word?]`.
 
-    The lines of a table's row stand on one line, with tabs between them.
+    The lines of a table's row are on one line, with tabs between them. Other readings of lines follow, one a line, each
+    indented and with its probability.
     """
     rows = {region.id for region in page.regions if region.type == ROW_REGION}
-    parts = []
+    parts, others = [], list[str]()
     for line, following in zip_longest(page.lines, page.lines[1:]):
         same_row = following is not None and line.region in rows and following.region == line.region
         parts.append(_text(line) + ("\t" if same_row else "\n"))
+        others += [f"    {other.confidence:.2f} {other.text}\n" for other in line.alternatives]
+        if not same_row:
+            parts += others
+            others = []
     return "".join(parts)
 
 

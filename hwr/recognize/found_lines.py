@@ -34,6 +34,9 @@ BETTER = 1.3
 WORTHLESS = 0.35
 """Mean confidence of words below which a reading is of no use: two words in three are wrong."""
 
+MIN_PAGE_LINES = 3
+"""Lines on an image that was read as one line and badly from which it is taken for a page."""
+
 ReadAlong = Callable[[GreyImage, Sequence[Line]], list[Line]]
 """Reads along the lines of an image; leaves out those that cannot be cut out."""
 
@@ -154,6 +157,17 @@ class PageReader:
         height, width = upright.shape
         lines = self._read_lines(upright, self._wanted(find_lines(upright, self.threads)))
         return [turn_line(line, rotate, width, height) for line in lines]
+
+
+def page_read_as_line(grey: GreyImage, words: Sequence[Word], threads: int | None) -> tuple[str, ...]:
+    """Return a warning if an image that was read as one line is a page.
+
+    Lines are looked for only where the words of the reading are doubtful, since this takes longer than reading a line.
+    """
+    if mean_confidence(words) >= DOUBTFUL:
+        return ()
+    lines = len(find_lines(grey, threads).lines)
+    return (f"{lines} lines were read as one; read pages without --line",) if lines >= MIN_PAGE_LINES else ()
 
 
 def turned(grey: GreyImage, degrees: int) -> GreyImage:

@@ -246,7 +246,7 @@ class ReadingJob:
         return page
 
     def _write(self, file: InputFile, page: Page, image: PageImage) -> None:
-        if not page.lines:
+        if not page.lines and not (self.options.as_lines and page.warnings):
             kind = f"{self.options.page.only} writing" if self.options.page.only else "writing"
             self.progress.note(f"{page.image}: no {kind} found")
         for warning in page.warnings:

@@ -29,7 +29,14 @@ from hwr.page.geometry import LineCut, bounding_box, clip_box, cut_line
 from hwr.page.page import Line, Page, Region, Word
 from hwr.page.shapes import fit_lines, rectangle
 from hwr.recognize.decoder import DecodedLine, DecoderOptions, make_decoder
-from hwr.recognize.found_lines import COLUMN_BY_COLUMN, LINE_TYPE, REGION_TYPE, PageOptions, PageReader
+from hwr.recognize.found_lines import (
+    COLUMN_BY_COLUMN,
+    LINE_TYPE,
+    REGION_TYPE,
+    PageOptions,
+    PageReader,
+    page_read_as_line,
+)
 from hwr.recognize.models import DEFAULT_MODEL, Precision, load_model
 from hwr.recognize.words import find_words
 from hwr.segment import Layout
@@ -216,7 +223,8 @@ class Recognizer:
     def read_line_pages(self, images: Sequence[tuple[str, GreyImage]]) -> list[Page]:
         """Read images of lines and return each as a page of one line; without lines where nothing was read.
 
-        The line's polygon is the whole image, its baseline a level line at three quarters of the height.
+        The line's polygon is the whole image, its baseline a level line at three quarters of the height. An image
+        that looks like a page has a warning.
 
         Args:
             images: name and grey image of each line.
@@ -224,28 +232,32 @@ class Recognizer:
         pages = []
         for (name, grey), (reading, normalised) in zip(images, self._read([grey for _, grey in images]), strict=True):
             height, width = grey.shape
-            outline = rectangle((0.0, 0.0, float(width), float(height)))
-            row = BASELINE_AT * height
-            baseline = ((0.0, row), (float(width), row))
-            cut = LineCut(grey, (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), np.zeros(width))
-            words = self._words(reading, normalised, cut, (width, height))
-            line = Line(
-                "l1",
-                "r1",
-                LINE_TYPE,
-                reading.text,
-                reading.confidence,
-                baseline,
-                outline,
-                words,
-                reading.language,
-                reading.alternatives,
+            line = self._whole_image(grey, reading, normalised)
+            lines = (line,) if line.text else ()
+            regions = (Region("r1", REGION_TYPE, line.polygon),) if line.text else ()
+            warnings = page_read_as_line(grey, line.words, self._threads)
+            pages.append(
+                Page(name, width, height, self.label, regions, lines, language=line.language, warnings=warnings)
             )
-            found = bool(reading.text)
-            regions = (Region("r1", REGION_TYPE, outline),) if found else ()
-            lines = (line,) if found else ()
-            pages.append(Page(name, width, height, self.label, regions, lines, language=main_language(lines)))
         return pages
+
+    def _whole_image(self, grey: GreyImage, reading: Reading, normalised: NormalisedLine) -> Line:
+        """Return a reading as the line of its image."""
+        height, width = grey.shape
+        row = BASELINE_AT * height
+        cut = LineCut(grey, (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), np.zeros(width))
+        return Line(
+            "l1",
+            "r1",
+            LINE_TYPE,
+            reading.text,
+            reading.confidence,
+            baseline=((0.0, row), (float(width), row)),
+            polygon=rectangle((0.0, 0.0, float(width), float(height))),
+            words=self._words(reading, normalised, cut, (width, height)),
+            language=reading.language,
+            alternatives=reading.alternatives,
+        )
 
     def _read(self, lines: Sequence[GreyImage]) -> list[tuple[Reading, NormalisedLine]]:
         """Reading and normalised image of each line."""

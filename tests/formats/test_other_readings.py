@@ -10,7 +10,7 @@ from helpers.written_pages import RICH
 from hwr.formats import find_format, to_bytes
 from hwr.formats.json import SCHEMA
 from hwr.formats.read_file import read_page_file
-from hwr.page.page import Alternative, Page
+from hwr.page.page import ROW_REGION, Alternative, Page
 
 OTHERS = (Alternative("Deer", 0.2), Alternative("<&>", 0.0125))
 
@@ -26,6 +26,14 @@ def page() -> Page:
 
 def written(name: str) -> bytes:
     return to_bytes(find_format(name), page())
+
+
+def test_text_has_other_readings_of_a_line_below_it() -> None:
+    first, second, *_ = written("text").decode().splitlines()
+    assert first == "Dear [<friends>?] [&?] “co”" and second == "    0.10 Deer friends"
+    row = replace(page(), regions=tuple(replace(region, type=ROW_REGION) for region in RICH.regions))
+    first, second, *_ = to_bytes(find_format("text"), row).decode().splitlines()
+    assert first.count("\t") == 1 and first.startswith("Dear") and second == "    0.10 Deer friends"
 
 
 def test_json() -> None:

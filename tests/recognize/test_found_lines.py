@@ -9,7 +9,7 @@ import pytest
 from hwr.files.images import GreyImage, load_image
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Line, Page, Word
-from hwr.recognize.found_lines import PageOptions, assemble, turned
+from hwr.recognize.found_lines import PageOptions, assemble, page_read_as_line, turned
 from hwr.recognize.recognizer import Recognizer
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
@@ -122,3 +122,14 @@ def test_a_reading_that_is_worth_nothing_is_said_to_be() -> None:
 def test_a_blank_page_has_no_lines(recognizer: Recognizer) -> None:
     page = recognizer.read(np.full((600, 500), 240, np.uint8))
     assert page.lines == () and page.regions == () and page.warnings == ()
+
+
+def test_a_page_that_was_read_as_one_line_has_a_warning(recognizer: Recognizer) -> None:
+    line = load_image(SAMPLES / "line-1.png")
+    page, good = recognizer.read_line_pages([("page.png", PAGE), ("line-1.png", line)])
+    (warning,) = page.warnings
+    assert "lines were read as one; read pages without --line" in warning and int(warning.split()[0]) > 4
+    assert good.warnings == ()
+    doubtful = [Word("a", 0.1, (0.0, 0.0, 1.0, 1.0))]
+    assert page_read_as_line(line, doubtful, 1) == () and page_read_as_line(PAGE, [], 1) == page.warnings
+    assert page_read_as_line(np.full((400, 300), 255, np.uint8), [], 1) == ()
