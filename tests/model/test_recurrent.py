@@ -63,10 +63,21 @@ def jordan(x: Array, w: Array, u: Array, v: Array, b: Array, c: Array) -> Array:
     return np.array(out)
 
 
-CELLS = {"lstm": lstm, "gru": gru, "rnn": elman, "jordan": jordan}
+def mingru(x: Array, w: Array, b: Array) -> Array:
+    """Feng et al. 2024: the gate and the new state see the input only; gates in the order z, n."""
+    h, out = np.zeros(HIDDEN), []
+    for value in x:
+        z, n = np.split(w @ value + b, 2)
+        h = (1 - sigmoid(z)) * h + sigmoid(z) * n
+        out.append(h)
+    return np.array(out)
+
+
+CELLS = {"lstm": lstm, "gru": gru, "rnn": elman, "jordan": jordan, "mingru": mingru}
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 JORDAN_NAMES = ("weight_ih", "weight_yh", "weight_hy", "bias_h", "bias_y")
+PARAMETERS = {"jordan": JORDAN_NAMES, "mingru": ("weight_ih", "bias")}
 
 
 def make(cell: letters.Cell, direction: letters.Direction, axis: str = "x", summarise: bool = False) -> Recurrent:
@@ -81,7 +92,7 @@ def twin(layer: Recurrent, x: Array) -> Array:
     run = CELLS[layer.layer.cell]
 
     def weights(suffix: str) -> list[Array]:
-        names = JORDAN_NAMES if layer.layer.cell == "jordan" else NAMES
+        names = PARAMETERS.get(layer.layer.cell, NAMES)
         return [getattr(layer.cell, name + suffix).detach().double().numpy() for name in names]
 
     if layer.layer.direction == "forward":
@@ -92,7 +103,7 @@ def twin(layer: Recurrent, x: Array) -> Array:
 
 
 @pytest.mark.parametrize("direction", ["forward", "reverse", "both"])
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "jordan"])
+@pytest.mark.parametrize("cell", CELLS)
 class TestAgainstTheEquations:
     def test_along_x(self, cell: letters.Cell, direction: letters.Direction) -> None:
         layer = make(cell, direction)
@@ -144,9 +155,8 @@ class TestAgainstTheEquations:
             assert (y[index, :, :, width:] == 0).all()
 
     def test_parameters(self, cell: letters.Cell, direction: letters.Direction) -> None:
-        one = HIDDEN * (IN + 2 * HIDDEN) + 2 * HIDDEN
-        if cell != "jordan":
-            one = GATES[cell] * (HIDDEN * (IN + HIDDEN) + 2 * HIDDEN)
+        own = {"jordan": HIDDEN * (IN + 2 * HIDDEN) + 2 * HIDDEN, "mingru": 2 * HIDDEN * (IN + 1)}
+        one = own[cell] if cell in own else GATES[cell] * (HIDDEN * (IN + HIDDEN) + 2 * HIDDEN)
         expected = 2 * one if direction == "both" else one
         assert sum(p.numel() for p in make(cell, direction).parameters()) == expected
 
