@@ -41,19 +41,21 @@ def draw_gradients(folder: Path) -> None:
 
 
 def draw_gates(folder: Path) -> None:
-    """Ink, what the reader names, and the forget gates of all cells, those that keep longest on top."""
+    """Draw the ink, what the reader names, and the forget gates of a quarter of the cells, longest memory on top."""
     reading = gates.read()
     _, forget, _, _ = reading.gates
-    order = np.argsort(np.log(forget).mean(0))[::-2]  # every other cell
+    order = np.argsort(np.log(forget).mean(0))[::-4]
     _, (top, bottom) = plt.subplots(2, figsize=(8, 3.6), sharex=True, gridspec_kw={"height_ratios": [1, 2.2]})
     extent = (0, len(forget), reading.ink.shape[0], 0)
-    top.imshow(255 - reading.ink, cmap="gray", aspect="auto", extent=extent)
+    top.imshow(255 - reading.ink, cmap="gray", aspect="auto", extent=extent, interpolation="nearest")
     labels = reading.labels
     for t in np.flatnonzero((labels > 0) & (labels != np.concatenate([[0], labels[:-1]]))):
         top.text(t + 0.5, -4, reading.alphabet[labels[t] - 1], ha="center", color="tab:red", fontsize=8)
     top.axis("off")
     extent = (0, len(forget), 1, 0)
-    shown = bottom.imshow(forget[:, order].T, aspect="auto", cmap="magma", vmin=0, vmax=1, extent=extent)
+    shown = bottom.imshow(
+        forget[:, order].T, aspect="auto", cmap="magma", vmin=0, vmax=1, extent=extent, interpolation="nearest"
+    )
     bottom.set(xlabel="time step", yticks=[], ylabel="cells")
     plt.colorbar(shown, ax=[top, bottom], label="forget gate: 1 keeps", shrink=0.6, pad=0.02)
     save("gates.png", folder)
