@@ -51,7 +51,7 @@ class Reader(nn.Module):
 
 
 def graph(spec: str) -> bytes:
-    """Return the ONNX graph of a specification; its weights are external, under their names in the model file.
+    """Return the ONNX graph of a specification. It declares its weights, under their names in the model file.
 
     Raises:
         ModelError: the specification cannot be built.
@@ -64,13 +64,13 @@ def graph(spec: str) -> bytes:
         traced = Path(folder, "traced.onnx")
         _trace(Reader(network.requires_grad_(False)), traced)
         model = onnx.load(traced)
-        external = _weights_become_inputs(model, weights)
+        declared = _weights_become_inputs(model, weights)
         onnx.save(model, traced)
         model = _simplified(traced, Path(folder, "simple.onnx"))
-    for tensor in external:
+    for tensor in declared:
         (value,) = (value for value in model.graph.input if value.name == tensor.name)
         model.graph.input.remove(value)
-    model.graph.initializer.extend(external)
+    model.graph.initializer.extend(declared)
     onnx.helper.set_model_props(model, {SPEC_KEY: spec})
     content: bytes = model.SerializeToString(deterministic=True)
     return content
@@ -100,7 +100,7 @@ def export_onnx(safetensors: Path, target: Path) -> None:
     _, info = load_model(safetensors)
     model, tensors = onnx.load_model_from_string(graph(info.spec)), read_tensors(safetensors)
     for tensor in model.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        if tensor.name in tensors:
             tensor.CopyFrom(onnx.numpy_helper.from_array(tensors[tensor.name], tensor.name))
     onnx.helper.set_model_props(
         model, {SPEC_KEY: info.spec, METADATA_KEY: info.to_json(), WEIGHTS_KEY: weights_hash(safetensors)}
@@ -111,21 +111,18 @@ def export_onnx(safetensors: Path, target: Path) -> None:
 
 
 def _weights_become_inputs(model: "onnx.ModelProto", weights: set[str]) -> "list[onnx.TensorProto]":
-    """Turn the weights of a traced graph into inputs, so that nothing is computed from them; return them external."""
+    """Turn the weights of a traced graph into inputs, so that nothing is computed from them; return them empty."""
     import onnx
 
-    prefix, external = "network.", []
+    prefix, empty = "network.", []
     for tensor in [tensor for tensor in model.graph.initializer if tensor.name.removeprefix(prefix) in weights]:
         model.graph.initializer.remove(tensor)
         name = tensor.name.removeprefix(prefix)
         for node in model.graph.node:
             node.input[:] = [name if source == tensor.name else source for source in node.input]
         model.graph.input.append(onnx.helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims)))
-        declared = onnx.TensorProto(name=name, data_type=tensor.data_type, dims=tensor.dims)
-        declared.data_location = onnx.TensorProto.EXTERNAL
-        declared.external_data.add(key="location", value="weights")
-        external.append(declared)
-    return external
+        empty.append(onnx.TensorProto(name=name, data_type=tensor.data_type, dims=tensor.dims))
+    return empty
 
 
 def _simplified(path: Path, target: Path) -> "onnx.ModelProto":

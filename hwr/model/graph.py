@@ -1,8 +1,8 @@
 """ONNX graphs, opened in ONNX Runtime without torch. The weights are passed in; no file that a graph names is read.
 
-`NAME.onnx` holds the graph of a network and declares its weights external, by the names that they have in
-`NAME.safetensors`. ONNX Runtime gets them as arrays. A location in a graph is a name for a file anywhere on the disk,
-so each one must belong to a weight that is passed in.
+`NAME.onnx` holds the graph of a network. It declares the name and the shape of each weight and leaves the numbers out;
+ONNX Runtime gets them as arrays, from `NAME.safetensors`. A graph that refers to a file is refused: in ONNX, such a
+reference can name any file on the disk.
 """
 
 import struct
@@ -23,6 +23,13 @@ INPUTS = ("ink", "widths")
 OUTPUTS = ("log_probs", "steps")
 LOCATION = b"location"
 """The key without which ONNX has no reference to a file."""
+DATA_FIELDS = {4, 5, 6, 7, 9, 10, 11}
+"""Fields of a tensor in onnx.proto that hold its numbers."""
+
+GRAPH, INITIALIZER = 7, 5
+"""Fields of onnx.proto: the graph of a model, the constants of a graph."""
+EXTERNAL = b"\x6a\x13\x0a\x08" + LOCATION + b"\x12\x07weights" + b"\x70\x01"
+"""Two fields of a tensor: external_data with the location "weights", and data_location EXTERNAL."""
 
 Tensors = Mapping[str, NDArray[np.float32]]
 
@@ -46,7 +53,7 @@ def read_graph(path: Path) -> bytes:
 
 
 def open_graph(content: bytes, tensors: Tensors, where: object) -> Any:
-    """Open a graph with the weights that it declares external.
+    """Open a graph with the weights that it declares.
 
     Each call computes on the thread that calls: parallel calls use the cores better than parallel operators. An LSTM
     has little to divide in each step, and threads that wait for each other lose much where other work holds a core
@@ -71,7 +78,7 @@ def open_graph(content: bytes, tensors: Tensors, where: object) -> Any:
     options.log_severity_level = 3  # warnings about the graph are of no use to a reader
     options.enable_mem_pattern = False  # plans are kept for each input shape, and each batch has another width
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    names = _external_names(content, tensors, where)
+    content, names = _declare_external(content, tensors, where)
     options.add_external_initializers(
         names, [onnxruntime.OrtValue.ortvalue_from_numpy(tensors[name]) for name in names]
     )
@@ -86,16 +93,32 @@ def open_graph(content: bytes, tensors: Tensors, where: object) -> Any:
     return session
 
 
-def _external_names(content: bytes, tensors: Tensors, where: object) -> list[str]:
-    """Return the names of the weights that a graph declares external.
+def _declare_external(content: bytes, tensors: Tensors, where: object) -> tuple[bytes, list[str]]:
+    """Return a graph whose weights are external, as ONNX Runtime wants those that it is passed, and their names.
 
     Raises:
-        ModelError: a weight that is not in `tensors` or has another shape there; a reference to a file anywhere else
-            in the graph.
+        ModelError: a weight that is not in `tensors` or has another shape there; a reference to a file.
     """
-    names = []
+    if LOCATION in content:
+        raise ModelError(f"{where}: refers to another file; write it again with `hwr export`")
+    names: list[str] = []
+    model = bytearray()
     try:
-        for name, shape in _external_weights(memoryview(content)):
+        for number, value in _fields(memoryview(content)):
+            if number == GRAPH and not isinstance(value, int):
+                value = memoryview(_declare_weights(value, tensors, where, names))
+            model += _encoded(number, value)
+    except (ValueError, IndexError, struct.error):
+        raise ModelError(f"{where}: not an ONNX model, or truncated") from None
+    return bytes(model), names
+
+
+def _declare_weights(graph: memoryview, tensors: Tensors, where: object, names: list[str]) -> bytes:
+    """Return a graph with a location in each weight, and add their names to `names`."""
+    declared = bytearray()
+    for number, value in _fields(graph):
+        if number == INITIALIZER and not isinstance(value, int) and (weight := _weight(value)):
+            name, shape = weight
             if name not in tensors or tensors[name].shape != shape:
                 found = tensors[name].shape if name in tensors else "nothing"
                 raise ModelError(
@@ -103,29 +126,23 @@ def _external_names(content: bytes, tensors: Tensors, where: object) -> list[str
                     "write it again with `hwr export`"
                 )
             names.append(name)
-    except (ValueError, IndexError, struct.error):
-        raise ModelError(f"{where}: not an ONNX model, or truncated") from None
-    if content.count(LOCATION) != len(names):
-        raise ModelError(f"{where}: refers to another file; not one that `hwr export` wrote")
-    return names
+            value = memoryview(bytes(value) + EXTERNAL)
+        declared += _encoded(number, value)
+    return bytes(declared)
 
 
-def _external_weights(model: memoryview) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield name and shape of each weight of the main graph that has a location.
-
-    Field numbers are those of onnx.proto: graph 7 of a model, initializer 5 of a graph; dims 1, name 8 and
-    external_data 13 of a tensor.
-    """
-    for graph in _messages(model, 7):
-        for tensor in _messages(graph, 5):
-            if not any(LOCATION in bytes(entry) for entry in _messages(tensor, 13)):
-                continue
-            shape: list[int] = []
-            for number, value in _fields(tensor):
-                if number == 1:
-                    shape += [value] if isinstance(value, int) else _varints(value)
-            (name,) = _messages(tensor, 8)
-            yield bytes(name).decode(), tuple(shape)
+def _weight(tensor: memoryview) -> tuple[str, tuple[int, ...]] | None:
+    """Return name and shape of a tensor without its numbers, or None for any other tensor."""
+    shape: list[int] = []
+    for number, value in _fields(tensor):
+        if number in DATA_FIELDS:
+            return None
+        if number == 1:
+            shape += [value] if isinstance(value, int) else _varints(value)
+    if 0 in shape:
+        return None
+    (name,) = _messages(tensor, 8)
+    return bytes(name).decode(), tuple(shape)
 
 
 def _messages(message: memoryview, wanted: int) -> Iterator[memoryview]:
@@ -173,3 +190,17 @@ def _varint(message: memoryview, place: int) -> tuple[int, int]:
         if byte < 128:
             return value, place
     raise ValueError("too long")
+
+
+def _encoded(number: int, value: int | memoryview) -> bytes:
+    """Return a field of a message: a number, or a text or message."""
+    if isinstance(value, int):
+        return _encoded_varint(number << 3) + _encoded_varint(value)
+    return _encoded_varint(number << 3 | 2) + _encoded_varint(len(value)) + value
+
+
+def _encoded_varint(value: int) -> bytes:
+    groups = [value & 127]
+    while value := value >> 7:
+        groups.append(value & 127)
+    return bytes([*(group | 128 for group in groups[:-1]), groups[-1]])

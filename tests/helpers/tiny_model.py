@@ -75,14 +75,12 @@ def write_tiny_model(folder: Path, name: str = "tiny", info: ModelInfo = INFO, g
 
 
 def tiny_graph(spec: str = INFO.spec) -> bytes:
-    """Return the network as `hwr export` writes it: the levels are external."""
+    """Return the network as `hwr export` writes it: the levels are declared without their numbers."""
     model = helper.make_model(_graph(), opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(model, {SPEC_KEY: spec})
     onnx.checker.check_model(model)
     (levels,) = (tensor for tensor in model.graph.initializer if tensor.name == "levels")
     levels.ClearField("raw_data")
-    levels.data_location = TensorProto.EXTERNAL
-    levels.external_data.add(key="location", value="weights")
     return model.SerializeToString()
 
 
