@@ -92,7 +92,7 @@ def name_key(name: str) -> str:
 
 
 class FileIndex:
-    """Find files by path or by name. An exact match is preferred to one by `name_key`, which must be unique.
+    """Finds files by path or by name. An exact match is preferred to one by `name_key`, which must be unique.
 
     Args:
         names: paths with slashes.

@@ -15,12 +15,12 @@ CHARACTER_COLOUR = (60, 160, 60)
 
 
 def write_alignment(line: AlignedLine) -> str:
-    """One line of JSON; coordinates are pixels of the upright image, to a tenth."""
+    """Return one line of JSON; coordinates are pixels of the upright image, to a tenth."""
     return json.dumps(alignment_object(line), ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def alignment_object(line: AlignedLine) -> dict[str, Any]:
-    """The line as plain dictionaries and lists; `id` only where the line has one."""
+    """Return the line as plain dictionaries and lists; `id` only if the line has one."""
     named = {} if line.id is None else {"id": line.id}
     return named | {
         "image": line.image,
@@ -50,7 +50,7 @@ def alignment_object(line: AlignedLine) -> dict[str, Any]:
 
 
 def draw_alignment(grey: NDArray[np.uint8], line: AlignedLine) -> bytes:
-    """A PNG of the image, shape (H, W), with the boxes of words over thinner ones of characters."""
+    """Return a PNG of the image, shape (H, W), with thick boxes around words and thin ones around characters."""
     import cv2
 
     canvas = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)

@@ -1,8 +1,9 @@
-"""ALTO 4.2, one file a page, as eScriptorium, kraken and libraries read it.
+"""ALTO 4.2, one file per page, for eScriptorium, kraken and libraries.
 
-Schema: https://github.com/altoxml/schema; what is written is valid as 4.2 to 4.4. Version 4.2 is named because
-eScriptorium takes no later one, and points are `x y x y` because it reads no others. The first reference in TAGREFS is
-the type. ALTO has no place for the confidence of a line: those stand in a tag of their own, to which nothing refers.
+Schema: https://github.com/altoxml/schema. Files are valid as 4.2 to 4.4. They name version 4.2 because eScriptorium
+accepts no later one, and write points as `x y x y` because it reads no others. The first reference in TAGREFS is the
+type. ALTO has no field for the confidence of a line, so line confidences are in a tag of their own, to which nothing
+refers.
 """
 
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ class AltoWriter:
 
 
 def alto_element(page: Page) -> Element:
-    """The element alto of a page."""
+    """Return the element alto of a page."""
     root = Element("alto", {"xmlns": NAMESPACE, "xmlns:xsi": SCHEMA_INSTANCE})
     root.set("xsi:schemaLocation", f"{NAMESPACE} {SCHEMA}")
     root.set("SCHEMAVERSION", VERSION)
@@ -94,7 +95,7 @@ def _add_description(root: Element, page: Page, ids: Ids) -> None:
 
 
 class _Tags:
-    """The tags of a page: one for each type of block and of line that says something, and one of uncertain words."""
+    """The tags of a page: one for each stated type of block and of line, and one for uncertain words."""
 
     def __init__(self, page: Page, ids: Ids) -> None:
         self._blocks = {kind: "" for region in page.regions if (kind := region.type) != REGION_TYPE}
@@ -108,15 +109,15 @@ class _Tags:
         self._confidences = ids.claim("confidences")
 
     def block(self, region: Region) -> str:
-        """Id of the tag of the region's type, or nothing."""
+        """Return the id of the tag of the region's type, or nothing."""
         return self._blocks.get(region.type, "")
 
     def line(self, line: Line) -> str:
-        """Id of the tag of the line's type, or nothing."""
+        """Return the id of the tag of the line's type, or nothing."""
         return self._lines.get(line.type, "")
 
     def add_to(self, root: Element, confidences: Sequence[tuple[str, float]]) -> None:
-        """The element Tags, where there is a tag; `confidences` are those of lines, by their ids."""
+        """Add the element Tags if there is a tag; `confidences` are those of lines, by their ids."""
         if not (self._blocks or self._lines or self.uncertain or confidences):
             return
         tags = add(root, "Tags")
@@ -141,7 +142,7 @@ def _add_line(block: Element, line: Line, id: str, tags: _Tags, ids: Ids) -> Non
     element = _add_shaped(block, "TextLine", id, line_box(line), line.polygon, tags.line(line), more)
     words = _spelled(line)
     if not words:
-        # the whole text in one, as eScriptorium writes it; without a place of its own it is no word
+        # the whole text in one, as eScriptorium writes it; without a position of its own it is not a word
         known = [("WC", probability(line.confidence))] if line.text else []
         add(element, "String", [("CONTENT", line.text), *known])
     before: Word | None = None
@@ -159,7 +160,7 @@ def _add_line(block: Element, line: Line, id: str, tags: _Tags, ids: Ids) -> Non
 
 
 def _spelled(line: Line) -> tuple[Word, ...]:
-    """The line's words, if its text is just them with blanks between."""
+    """Return the line's words, if its text is these words with spaces between them."""
     return line.words if line.text == " ".join(word.text for word in line.words) else ()
 
 

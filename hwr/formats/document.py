@@ -1,4 +1,4 @@
-"""What a format is, and the protocol of what writes one: pages in, one file out."""
+"""Formats, and the protocol of their writers: pages in, one file out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,20 +12,19 @@ if TYPE_CHECKING:  # the command line lists the formats, and must not wait for N
 
 
 class DocumentWriter(Protocol):
-    """Writes the pages of one document to a file as they come, or keeps them till the end, but never their images in
-    memory."""
+    """Writes the pages of one document to a file, immediately or at the end, but never keeps their images in memory."""
 
     def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
         """Write a page.
 
         Args:
-            page: what was read.
-            pixels: its image; only formats that need them look at it.
-            dpi: pixels per inch, where known.
+            page: the page.
+            pixels: its image; only used by formats that need it.
+            dpi: pixels per inch, if known.
         """
 
     def close(self) -> None:
-        """Write what must stand at the end. The file itself is left open."""
+        """Write the end of the file. The file itself stays open."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +32,15 @@ class Format:
     """A way to write pages.
 
     Attributes:
-        name: what `hwr recognize --format` calls it.
+        name: name for `hwr recognize --format`.
         suffix: ending of its files, with the dot.
         open: makes a writer to a file that is open for writing.
         joins: the pages of one document go into one file; otherwise each page has its own.
         needs_pixels: `add` must be given the page's image.
         binary: not for a terminal.
-        headed: on the terminal, the page's name stands before it when there are several documents.
-        streams: what is written of several documents, one after the other, is of the format too.
-        marks: uncertain words (`hwr.page.page.mark_uncertain`) are told from the others.
+        headed: on the terminal, the page's name precedes it when there are several documents.
+        streams: the concatenated results of several documents are valid in this format too.
+        marks: uncertain words (`hwr.page.page.mark_uncertain`) are marked.
         alternatives: other readings of words are written.
     """
 
@@ -58,7 +57,7 @@ class Format:
 
 
 class TextWriter:
-    """Writes what a function makes of each page, as UTF-8, with `between` before all pages but the first."""
+    """Writes the text that a function returns for each page, as UTF-8, with `between` between the pages."""
 
     def __init__(self, file: BinaryIO, write: Callable[[Page], str], between: str = "") -> None:
         self._file, self._write, self._between = file, write, between
@@ -66,7 +65,7 @@ class TextWriter:
 
     def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
         text = (self._between if self._pages else "") + self._write(page)
-        # bytes of a file's name that are not UTF-8 stand as lone surrogates in it
+        # bytes of a file's name that are not UTF-8 are lone surrogates in it
         self._file.write(text.encode("utf-8", errors="backslashreplace"))
         self._pages += 1
 
@@ -75,7 +74,7 @@ class TextWriter:
 
 
 def to_bytes(form: Format, page: Page, pixels: "Pixels | None" = None, dpi: float | None = None) -> bytes:
-    """The content of a file with this one page; the arguments are those of `DocumentWriter.add`."""
+    """Return the content of a file with only this page; the arguments are those of `DocumentWriter.add`."""
     file = BytesIO()
     writer = form.open(file)
     writer.add(page, pixels, dpi)

@@ -1,12 +1,13 @@
-"""A font without a drawing: every character is a bare square, and can be searched and copied.
+"""A font without visible glyphs: every character is an empty square that can be searched and copied.
 
-The idea is tesseract's. Text set in it shows nothing, needs no real font for any script, and is as wide as one likes by
-scaling. Characters get numbers as they come (CIDs); a table says which is which (ToUnicode, ISO 32000-1, 9.10.3).
+The idea is Tesseract's. Text in this font is invisible, needs no real font for its script, and can be scaled to any
+width. Characters are numbered in order of appearance (CIDs), and a table maps the numbers to characters (ToUnicode, ISO
+32000-1, 9.10.3).
 
-The file `glyphless.ttf` is made by `tests/formats/test_glyphless.py`. It has two glyphs: the first is empty; the
-second, for all characters, is a stroke across its square and back. It has no area, so that nothing is painted, but an
-extent, without which PDFium (Chrome) passes over words of one letter. Both are as wide as high because PDFium of 2024
-states no other widths.
+`tests/formats/test_glyphless.py` makes the file `glyphless.ttf`. It has two glyphs. The first is empty. The second,
+used for all characters, is a stroke across its square and back: it has no area, so nothing is painted, but an extent,
+without which PDFium (Chrome) skips words of one letter. Both are as wide as high because PDFium of 2024 states no other
+widths.
 """
 
 import ctypes
@@ -22,7 +23,9 @@ UNKNOWN = "\ufffd"
 
 
 class GlyphlessFont:
-    """The font of one PDF: numbers its characters, and is put into the document anew where a page has more of them."""
+    """The font of one PDF. It numbers its characters, and is added to the document again when a page has more
+    of them.
+    """
 
     def __init__(self, document: Any) -> None:
         self._document = document
@@ -30,7 +33,7 @@ class GlyphlessFont:
         self._font: Any = None
 
     def learn(self, texts: Iterable[str]) -> None:
-        """Take in the characters of a page, before it is set."""
+        """Register the characters of a page, before it is set."""
         known = len(self._numbers)
         for character in "".join(texts):
             self._number(character)
@@ -39,20 +42,20 @@ class GlyphlessFont:
             self._font = self._load()
 
     def text_object(self, text: str, size: float) -> Any:
-        """A text object of PDFium, `size` points high and `size` times its number of characters wide."""
+        """Return a text object of PDFium, `size` points high and `size` times its number of characters wide."""
         codes = [self._number(character) for character in text]
         made = pdfium.FPDFPageObj_CreateTextObj(self._document, self._font, size)
         pdfium.FPDFText_SetCharcodes(made, (ctypes.c_uint32 * len(codes))(*codes), len(codes))
         return made
 
     def close(self) -> None:
-        """Let go of the font; the document keeps what its pages use."""
+        """Release the font; the document keeps the parts that its pages use."""
         if self._font is not None:
             pdfium.FPDFFont_Close(self._font)
             self._font = None
 
     def _number(self, character: str) -> int:
-        # a lone surrogate, or more characters than the font can number: U+FFFD stands for it
+        # a lone surrogate, or more characters than the font can number: replaced by U+FFFD
         if "\ud800" <= character <= "\udfff" or len(self._numbers) == MAX_CHARACTERS:
             character = UNKNOWN
         return self._numbers.setdefault(character, len(self._numbers) + 1)
@@ -63,7 +66,7 @@ class GlyphlessFont:
         font = pdfium.FPDFText_LoadCidType2Font(
             self._document, _unsigned(file), len(file), table, _unsigned(glyphs), len(glyphs)
         )
-        assert font, "PDFium does not take the font"
+        assert font, "PDFium cannot load the font"
         return font
 
 
@@ -72,7 +75,7 @@ def _unsigned(data: bytes) -> "ctypes.Array[ctypes.c_uint8]":
 
 
 def to_unicode(numbers: dict[str, int]) -> str:
-    """The table of numbered characters, as a CMap (Adobe Technical Note 5411)."""
+    """Return the table of numbered characters, as a CMap (Adobe Technical Note 5411)."""
     rows = [f"<{number:04X}> <{text.encode('utf-16-be').hex().upper()}>" for text, number in numbers.items()]
     # a block has at most 100 rows
     blocks = [rows[start : start + 100] for start in range(0, len(rows), 100)]

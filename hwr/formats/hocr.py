@@ -1,7 +1,7 @@
-"""hOCR 1.2: XHTML with the places in the attribute `title`; all pages of a document in one file.
+"""hOCR 1.2: XHTML with positions in the attribute `title`; all pages of a document in one file.
 
-Specification: https://kba.github.io/hocr-spec/1.2/. The elements are those that tesseract writes: `ocr_page` >
-`ocr_carea` > `ocr_par` > `ocr_line` > `ocrx_word`. hOCR wants boxes in whole pixels and confidences in per cent.
+Specification: https://kba.github.io/hocr-spec/1.2/. The elements are those that Tesseract writes: `ocr_page` >
+`ocr_carea` > `ocr_par` > `ocr_line` > `ocrx_word`. hOCR requires boxes in whole pixels and confidences in per cent.
 """
 
 import math
@@ -17,7 +17,7 @@ from hwr.formats.xml import LINE_TYPE, REGION_TYPE, SOFTWARE, Ids, add, clean, w
 from hwr.page.page import Box, Line, Page, Point, Region, Word
 
 MIN_PROBABILITY = 1e-12
-"""Probabilities are at least this where their logarithm is written."""
+"""Minimum probability when its logarithm is written."""
 CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_poly ocrp_wconf"
 
 
@@ -47,7 +47,7 @@ class HocrWriter:
 
 
 def page_element(page: Page, number: int, dpi: float | None, ids: Ids) -> Element:
-    """The page as an `ocr_page`; `number` counts from 1, `dpi` is the image's resolution where known."""
+    """Return the page as an `ocr_page`; `number` counts from 1, and `dpi` is the image's resolution, if known."""
     image = page.image.replace('"', "'")
     parts = [f'image "{image}"', _bbox((0, 0, page.width, page.height)), f"ppageno {number - 1}"]
     if dpi:
@@ -84,7 +84,7 @@ def _add_block(root: Element, number: str, region: Region | None, lines: list[Li
 
 
 def _add_word(line: Element, id: str, word: Word) -> None:
-    # a second class would hide the word from all who look for the class "ocrx_word" and no other
+    # a second class would hide the word from programs that look for exactly "ocrx_word"
     mark = [("data-uncertain", "true")] if word.uncertain else []
     place = [_bbox(word.box), f"x_wconf {round(100 * word.confidence)}"]
     element = _add(line, "span", "ocrx_word", id, place, mark)

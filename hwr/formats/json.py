@@ -1,6 +1,6 @@
-"""A page as one JSON object on one line; `page.schema.json` beside this module describes it.
+"""A page as one JSON object on one line; `page.schema.json` in this folder describes it.
 
-One object a line, so that the objects of several pages on the standard output are JSON Lines.
+With one object per line, several pages on standard output are JSON Lines.
 """
 
 import json
@@ -17,12 +17,12 @@ PIXEL_DIGITS = 1
 
 
 def write_json(page: Page) -> str:
-    """The page as one line of JSON; coordinates are pixels of the input image, to a tenth."""
+    """Return the page as one line of JSON; coordinates are pixels of the input image, to a tenth."""
     return json.dumps(page_object(page), ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def page_object(page: Page) -> dict[str, Any]:
-    """The page as plain dictionaries and lists."""
+    """Return the page as plain dictionaries and lists."""
     return {
         "image": page.image,
         "width": page.width,
@@ -73,7 +73,7 @@ def _word_object(word: Word) -> dict[str, Any]:
 
 
 def _probability(value: float) -> float:
-    """With so many digits that matter: the probabilities of two long lines may be small and far apart."""
+    """Round to this many significant digits: the probabilities of two long lines may be small and far apart."""
     return float(f"{value:.{CONFIDENCE_DIGITS}g}")
 
 

@@ -1,4 +1,4 @@
-"""The page with what was found drawn on it: for the eye."""
+"""The page with the result drawn on it, to look at."""
 
 from collections.abc import Sequence
 from typing import Any, BinaryIO
@@ -13,20 +13,23 @@ from hwr.page.page import Line, Page, Point
 from hwr.page.shapes import fit_lines
 
 POLYGON_COLOUR = (200, 140, 40)
-"""Blue, green, red, as all colours here."""
+"""Blue, green, red, like all colours in this module."""
 BASELINE_COLOUR = (40, 40, 220)
 REGION_COLOUR = (60, 160, 60)
 UNCERTAIN_COLOUR = (0, 140, 255)
 NUMBER_COLOUR = (40, 40, 220)
 MAX_PIXELS = 25_000_000
-"""Larger pages are drawn on a smaller copy: the picture is for the eye."""
+"""Larger pages are drawn on a smaller copy."""
 PAPER_SHARE = 0.35
-"""How much of white is mixed into the page, so that the colours stand out."""
+"""Share of white mixed into the page, so that the colours are visible."""
 
 
 class OverlayWriter:
-    """Writes one page as PNG: regions green, polygons blue, baselines red, each line's number in reading order at its
-    start, and orange boxes around uncertain words."""
+    """Writes one page as PNG.
+
+    Regions are green, polygons blue and baselines red. Each line has its number in reading order at its start, and
+    uncertain words have orange boxes.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -48,7 +51,7 @@ class OverlayWriter:
 
 
 def draw_page(page: Page, pixels: Pixels) -> NDArray[np.uint8]:
-    """The page, shape (H, W, 3), blue, green, red, paled, with lines and regions on it; a large one is made smaller."""
+    """Return the pale page, shape (H, W, 3), blue, green, red, with lines and regions; a large page is made smaller."""
     factor = (MAX_PIXELS / (pixels.shape[0] * pixels.shape[1])) ** 0.5
     if factor < 1:
         size = (max(1, int(pixels.shape[1] * factor)), max(1, int(pixels.shape[0] * factor)))
@@ -78,7 +81,7 @@ def _draw(canvas: Any, points: Sequence[Point], colour: tuple[int, int, int], pe
 
 
 def _write_number(canvas: NDArray[np.uint8], number: int, line: Line, pen: int) -> None:
-    """The number left of the line's start, or over it where there is no room; white around it."""
+    """Draw the number left of the line's start, or above it if there is no room, with white around it."""
     start = (line.baseline or line.polygon or ((0.0, 0.0),))[0]
     scale, text = 0.5 * pen + 0.2, str(number)
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, pen)

@@ -1,9 +1,9 @@
-"""PAGE XML of 2019-07-15, one file a page, as Transkribus, eScriptorium and OCR-D read it.
+"""PAGE XML of 2019-07-15, one file per page, for Transkribus, eScriptorium and OCR-D.
 
-Schema: https://github.com/PRImA-Research-Lab/PAGE-XML. Coordinates are whole pixels there, so they are rounded. What it
-has no element for stands in the attribute `custom` in the way of Transkribus: `readingOrder {index:0;}`,
-`unclear {offset:4; length:3;}` for uncertain words, `structure {type:heading;}` for types; the last stands last because
-eScriptorium takes all up to the last semicolon for the type.
+Schema: https://github.com/PRImA-Research-Lab/PAGE-XML. Its coordinates are whole pixels, so they are rounded. Values
+for which it has no element are in the attribute `custom`, as in Transkribus: `readingOrder {index:0;}`, `unclear
+{offset:4; length:3;}` for uncertain words, `structure {type:heading;}` for types. The type comes last because
+eScriptorium takes everything up to the last semicolon for the type.
 """
 
 import re
@@ -37,14 +37,15 @@ TYPES = frozenset(
      "signature-mark", "catch-word", "marginalia", "footnote", "footnote-continued", "endnote", "TOC-entry",
      "list-label", "other")
 )  # fmt: skip
-"""Types of text regions that the schema has."""
+"""Types of text regions in the schema."""
 LANGUAGES = {
     "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "la": "Latin", "nl": "Dutch",
     "no": "Norwegian", "pt": "Portuguese", "sv": "Swedish",
 }  # fmt: skip
 """Names of languages in the schema, which has no codes."""
 _RESERVED = re.compile(r"[;{}\\]|[^\S ]|^ | $")
-"""What would end a value in `custom`; blanks in it may stand, and must for eScriptorium and kraken."""
+"""Characters that would end a value in `custom`; a space inside a value may stay, as eScriptorium and kraken
+require."""
 
 
 class PageXmlWriter:
@@ -61,7 +62,7 @@ class PageXmlWriter:
 
 
 def page_element(page: Page, dpi: float | None) -> Element:
-    """The element PcGts of a page; `dpi` are its image's pixels per inch, where known."""
+    """Return the element PcGts of a page; `dpi` is the resolution of its image, if known."""
     root = Element("PcGts", {"xmlns": NAMESPACE, "xmlns:xsi": SCHEMA_INSTANCE})
     root.set("xsi:schemaLocation", f"{NAMESPACE} {NAMESPACE}/pagecontent.xsd")
     _add_metadata(root, page)
@@ -137,14 +138,14 @@ def _add_word(line: Element, word: Word, id: str, index: int, page: Page) -> Non
 
 
 def _add_texts(parent: Element, item: Line | Word) -> None:
-    """The text, and behind it other readings, numbered from 1."""
+    """Add the text, followed by other readings numbered from 1."""
     _add_text(parent, item.text, item.confidence, 0 if item.alternatives else None)
     for index, other in enumerate(item.alternatives, start=1):
         _add_text(parent, other.text, other.confidence, index)
 
 
 def _add_coords(parent: Element, polygon: Sequence[Point], box: Box, page: Page) -> None:
-    """The polygon, or where there is none, the box."""
+    """Return the polygon, or the box if there is none."""
     x0, y0, x1, y1 = whole_box(box)
     corners = polygon if len(polygon) > 2 else ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
     add(parent, "Coords", [("points", _joined(whole_points(corners, page)))])
@@ -157,7 +158,7 @@ def _add_text(parent: Element, text: str, confidence: float | None, index: int |
 
 
 def _unclear_places(line: Line) -> list[str]:
-    """Notes of where the uncertain words stand in the line's text: its editors mark them by these."""
+    """Return notes of the positions of uncertain words in the line's text: its editors mark them this way."""
     notes, start = [], 0
     for word in line.words:
         place = line.text.find(word.text, start)
@@ -169,7 +170,7 @@ def _unclear_places(line: Line) -> list[str]:
 
 
 def _custom(name: str, **values: object) -> str:
-    """A note in the attribute `custom`; what would end a value is written as an escape of Transkribus."""
+    """Return a note for the attribute `custom`; characters that would end a value are escaped as in Transkribus."""
     pairs = (f"{key}:{_RESERVED.sub(_escape, clean(str(value)))};" for key, value in values.items())
     return f"{name} {{{' '.join(pairs)}}}"
 

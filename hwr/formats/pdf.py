@@ -1,9 +1,9 @@
-"""Searchable PDF: the image of each page with the text over it, invisible, each word in its place. PDFium writes it.
+"""Searchable PDF: the image of each page, and the invisible text on top, each word in its place. PDFium writes it.
 
 Words begin on the line's baseline, follow its slant and are stretched to their width on the page. The size of the font
-comes from the line's outline, because a dash is as large as other writing. Readers separate words by the gap between
-them, so a word ends a little before the next one even where their ink touches. Spaces fill the gaps, so that copied
-text has them. Lines are in reading order.
+comes from the line's outline, because a dash is as large as other writing. PDF readers separate words by the gap
+between them, so a word ends slightly before the next one even if their ink touches. Spaces fill the gaps, so that
+copied text contains them. Lines are in reading order.
 """
 
 import math
@@ -27,28 +27,28 @@ from hwr.formats.xml import SOFTWARE, base_name, clean, now
 from hwr.page.page import Line, Page, Point
 
 DEFAULT_DPI = 150.0
-"""Where the image does not say how large a pixel is."""
+"""Resolution if the image states none."""
 PLAUSIBLE_DPI = (20.0, 10_000.0)
-"""Other figures in a file say nothing: 1 is common."""
+"""Other stated resolutions are ignored: 1 is common."""
 POINTS_PER_INCH = 72.0
 MAX_POINTS = 14400.0
-"""The longest side of a page that readers open."""
+"""Maximum length of a side of a page that readers open."""
 JPEG_QUALITY = 85
 MAX_JPEG_SIDE = 65500
 PDF_VERSION = 17
 INVISIBLE = pdfium.FPDF_TEXTRENDERMODE_INVISIBLE
 STEADY = math.radians(3)
-"""Words that run by less than this off their line's direction are set in it."""
+"""Words whose direction differs by less than this from the line's are set in the line's direction."""
 MIN_GAP = 0.25
-"""Gap between words as a share of the font's size: less is no gap for PDFium, poppler and pdf.js."""
+"""Gap between words as a share of the font's size: PDFium, poppler and pdf.js ignore smaller gaps."""
 SAME_LINE, FAR = 1.0, 3.0
 """Shares of the font's size: heights within the first can be one line for PDFium, and within the second cannot."""
 MIN_WORD = 0.3
-"""Share of its width that a word keeps where the next one begins before it ends."""
+"""Share of its width that a word keeps if the next one begins before it ends."""
 
 
 class PdfWriter:
-    """Sets each page as it comes, and writes the file at the end. Until then the images wait in a temporary file."""
+    """Sets each page immediately, and writes the file at the end. Until then the images are in a temporary file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -61,7 +61,7 @@ class PdfWriter:
 
         Raises:
             OutputError: the image cannot be stored.
-            OSError: there is no room for it among the temporary files.
+            OSError: there is no space for it among the temporary files.
         """
         assert pixels is not None, "a PDF needs the page's pixels"
         jpeg = to_jpeg(page, pixels)
@@ -100,7 +100,7 @@ class PdfWriter:
             sink.check()
 
     def _start(self, page: Page | None) -> None:
-        """Make the document, named after its first page."""
+        """Return a document without pages, named after the first page."""
         if self._document is None:
             title = re.sub(r"#\d+$", "", base_name(page.image)) if page else ""
             self._document = new_document(title, page.model if page else "", page.language if page else "")
@@ -108,7 +108,7 @@ class PdfWriter:
 
 
 class _Section(RawIOBase):
-    """Data put at the end of a file, as a stream from which PDFium takes it when it writes the document."""
+    """Append data to a file, and return it as a stream from which PDFium reads it when it writes the document."""
 
     def __init__(self, file: BufferedRandom, data: bytes) -> None:
         self._file = file
@@ -124,7 +124,7 @@ class _Section(RawIOBase):
 
 
 class _Sink:
-    """A file for PDFium, which goes on where writing fails: `check` raises the error afterwards."""
+    """A file for PDFium, which continues if writing fails: `check` raises the error afterwards."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -145,7 +145,7 @@ class _Sink:
 def new_document(title: str, model: str, language: str) -> Any:
     """Make a PDF without pages.
 
-    PDFium keeps what names a document but cannot write it, so it starts from a file that does.
+    PDFium keeps the metadata of a document but cannot write them, so it starts from a file that has them.
     """
     creator = f"{SOFTWARE}, model {model}" if model else SOFTWARE
     date = datetime.fromisoformat(now()).strftime("(D:%Y%m%d%H%M%SZ)")
@@ -181,7 +181,7 @@ def _string(text: str) -> str:
 
 
 def to_jpeg(page: Page, pixels: Pixels) -> bytes:
-    """The image compressed; made smaller where it is too long for JPEG.
+    """Return the compressed image; it is made smaller if it is too long for JPEG.
 
     Raises:
         OutputError: it cannot be stored.
@@ -198,14 +198,14 @@ def to_jpeg(page: Page, pixels: Pixels) -> bytes:
 
 
 def points_per_pixel(width: int, height: int, dpi: float | None) -> float:
-    """How large a pixel is on paper, in points; a page that would be too large for readers is made smaller."""
+    """Return the size of a pixel on paper, in points; a page that would be too large for readers is made smaller."""
     low, high = PLAUSIBLE_DPI
     scale = POINTS_PER_INCH / (dpi if dpi and low <= dpi <= high else DEFAULT_DPI)
     return min(scale, MAX_POINTS / max(width, height))
 
 
 class Piece(NamedTuple):
-    """Text in its place: a word or a space.
+    """A word or a space in its place.
 
     Attributes:
         text: its characters.
@@ -221,8 +221,8 @@ class Piece(NamedTuple):
 def place_page(page: Page, scale: float, height: int) -> Iterator[Piece]:
     """Yield the text of a page in reading order.
 
-    PDFium takes words that follow each other at nearly the same height for one line and sorts them from left to
-    right. Where a line falls to the height at which the next one begins, a space far below separates them.
+    PDFium takes consecutive words at nearly the same height for one line and sorts them from left to right. If a line
+    falls to the height at which the next one begins, a space far below separates them.
 
     Args:
         page: the page.
@@ -245,7 +245,7 @@ def place_text(line: Line, scale: float, height: int) -> Iterator[Piece]:
     """Yield the words of a line and the spaces between them.
 
     Args:
-        line: the line; words whose box is unknown share it out among them.
+        line: the line; words without a box share its length.
         scale: points per pixel.
         height: of the page, in pixels.
     """
@@ -271,20 +271,22 @@ def place_text(line: Line, scale: float, height: int) -> Iterator[Piece]:
 
 
 def _piece(text: str, size: float, width: float, direction: Point, place: Point) -> Piece:
-    """Text from this place on in this direction (cosine and sine), of this width; all in points."""
+    """Return text that starts at this position, in this direction (cosine and sine), with this width; all in points."""
     cosine, sine = direction
     stretch = width / (len(text) * size)
     return Piece(text, size, (stretch * cosine, stretch * sine, -sine, cosine, *place))
 
 
 def _steady(word: tuple[float, float], line: tuple[float, float]) -> tuple[float, float]:
-    """The line's direction, if the word's is nearly the same: readers take a change of direction for a new line."""
+    """Return the line's direction if the word's is nearly the same: readers take a change of direction for a
+    new line.
+    """
     same = word[0] * line[0] + word[1] * line[1]
     return line if same > math.cos(STEADY) else word
 
 
 def _direction(start: Point, end: Point) -> tuple[float, float]:
-    """Cosine and sine of the angle in which a word runs, upwards positive."""
+    """Return cosine and sine of the direction of a word, upwards positive."""
     length = math.dist(start, end)
     if length == 0:
         return 1.0, 0.0

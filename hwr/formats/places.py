@@ -1,4 +1,4 @@
-"""Where writing stands on a page: boxes of lines, words on their baselines, heights. What several writers need."""
+"""Positions of writing on a page, for several writers: boxes of lines, words on their baselines, heights."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -9,30 +9,30 @@ from hwr.page.geometry import Points, as_points, bounding_box, resample
 from hwr.page.page import Box, Line, Page, Point, Region, Word
 
 NOWHERE: Box = (0.0, 0.0, 0.0, 0.0)
-"""The box of what has no place."""
+"""The box of anything without a position."""
 ASCENT = 0.75
-"""Share of a font's size that lies above the baseline."""
+"""Share of a font's size above the baseline."""
 ASCENT_PERCENTILE = 90
-"""Of the outline's heights over the baseline, column by column: near the tops of the tall letters, below single
-flourishes."""
+"""Quantile of the outline's heights above the baseline, column by column: near the tops of the tall letters, below
+single flourishes."""
 MAX_COLUMNS = 100
 
 
 def line_box(line: Line) -> Box:
-    """Smallest upright box around the line: its polygon, or its words or baseline where it has none."""
+    """Return the smallest upright box around the line: its polygon, or its words or baseline if it has none."""
     points = line.polygon or [corner for word in line.words for corner in _corners(word.box)] or line.baseline
     return bounding_box(points) if points else NOWHERE
 
 
 def blocks(page: Page) -> Iterator[tuple[Region | None, list[Line]]]:
-    """Runs of lines of one region, in reading order; None for a region that the page does not list."""
+    """Yield runs of lines of one region, in reading order; None for a region that the page does not list."""
     regions = {region.id: region for region in page.regions}
     for name, lines in groupby(page.lines, key=lambda line: line.region):
         yield regions.get(name), list(lines)
 
 
 def block_box(region: Region | None, lines: list[Line]) -> Box:
-    """Smallest upright box around a region, or around the lines where there is none."""
+    """Return the smallest upright box around a region, or around the lines if it has no polygon."""
     if region is not None and region.polygon:
         return bounding_box(region.polygon)
     corners = [corner for line in lines for corner in _corners(line_box(line))]
@@ -40,9 +40,9 @@ def block_box(region: Region | None, lines: list[Line]) -> Box:
 
 
 def placed_words(line: Line) -> tuple[Word, ...]:
-    """The line's words; where only its text is known, that in words with estimated boxes and the line's confidence.
+    """Return the line's words; if only its text is known, words with estimated boxes and the line's confidence.
 
-    The line's box is then shared out by the number of characters.
+    The line's box is then divided by the number of characters.
     """
     if line.words or not line.text:
         return line.words
@@ -57,9 +57,8 @@ def placed_words(line: Line) -> tuple[Word, ...]:
 
 
 def ascent(line: Line) -> float:
-    """How far the writing rises above its baseline, in pixels: from the outline, since words may be flat dashes.
-
-    Without an outline or a baseline it is three quarters of the height of the tallest word. At least 1.
+    """Return the height of the writing above its baseline in pixels, from the outline, since words may be flat
+    dashes.
     """
     if len(line.polygon) < 3 or not _leads_on(line.baseline):
         return max([1.0] + [0.75 * (word.box[3] - word.box[1]) for word in line.words])

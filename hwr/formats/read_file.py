@@ -9,16 +9,16 @@ from hwr.formats.read_xml import local_name, parse_xml
 from hwr.page.page import Page
 
 ROOTS = {"PcGts": "page", "alto": "alto"}
-"""Root element -> what `page_kind` calls the format."""
+"""Root element -> name of the format in `page_kind`."""
 
 HEAD = 4096
-"""Bytes at the beginning of a file that hold its root element."""
+"""Number of bytes at the beginning of a file that contain its root element."""
 
 _ROOT = re.compile(r"<(?:[\w.-]+:)?(\w[\w.-]*)")
 
 
 def page_kind(head: bytes) -> str | None:
-    """Return `page` or `alto` by the root element, from the first `HEAD` bytes of a file; None: something else.
+    """Return `page` or `alto`, depending on the root element in the first `HEAD` bytes of a file; otherwise None.
 
     Raise nothing: a broken file is reported when it is read.
     """
@@ -46,5 +46,5 @@ def read_page_file(data: bytes, where: str) -> Page:
     root = parse_xml(data, where)
     kind = ROOTS.get(local_name(root))
     if kind is None:
-        raise InputError(f"{where}: the root element is {local_name(root)!r}; PAGE XML (PcGts) or ALTO is expected")
+        raise InputError(f"{where}: the root element is {local_name(root)!r}; expected PAGE XML (PcGts) or ALTO")
     return read_page_xml(root, where) if kind == "page" else read_alto(root, where)

@@ -50,7 +50,7 @@ def page_from_object(value: object, where: str) -> Page:
 
 
 def _parse(text: str) -> Any:
-    """Return the value, or None where the text is not JSON that Python reads."""
+    """Return the value, or None if the text is not JSON that Python reads."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

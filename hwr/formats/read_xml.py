@@ -1,4 +1,4 @@
-"""XML from elsewhere, read within bounds, and the numbers in it.
+"""Read XML from elsewhere within bounds, and the numbers in it.
 
 Entities are never expanded and nothing is fetched (defusedxml). Size, depth and number of elements are bounded, so that
 a file cannot fill the memory. Errors name the file and the line in it.
@@ -14,16 +14,16 @@ from hwr.errors import InputError
 from hwr.page.page import Point
 
 MAX_BYTES = 32 * 2**20
-"""A page of a newspaper with a box for each letter has up to 20 MiB."""
+"""Maximum size; a newspaper page with a box for each letter has up to 20 MiB."""
 MAX_DEPTH = 100
 MAX_ELEMENTS = 500_000
 MAX_NUMBER = 10_000_000
-"""No image has larger coordinates."""
+"""Maximum absolute value of a number; no image has larger coordinates."""
 MAX_POINTS = 100_000
-"""Points of one polygon or baseline."""
+"""Maximum points of one polygon or baseline."""
 
 LINE_NUMBER = "\0line"
-"""Attribute under which an element keeps its line in the file; no attribute in XML can have this name."""
+"""Attribute in which an element keeps its line in the file; no XML attribute can have this name."""
 
 
 def parse_xml(data: bytes, where: str) -> Element:
@@ -50,7 +50,7 @@ def parse_xml(data: bytes, where: str) -> Element:
         root: Element = parser.close()
     except DefusedXmlException:
         line = parser.parser.CurrentLineNumber
-        raise InputError(f"{where}, line {line}: defines entities of its own, which are not read") from None
+        raise InputError(f"{where}, line {line}: defines its own entities; such files are refused") from None
     except ElementTree.ParseError as error:
         line, column = error.position
         reason = str(error).partition(":")[0]
@@ -110,12 +110,12 @@ def child(element: Element, *path: str) -> Element | None:
 
 
 def content(element: Element | None) -> str:
-    """Return the text in an element, all its parts joined; empty if there is none."""
+    """Return the text of an element, all its parts joined; empty if there is none."""
     return "" if element is None else "".join(element.itertext())
 
 
 def place(element: Element, where: str) -> str:
-    """Return the place of an element for messages: `page.xml, line 12, TextLine 'l1'`."""
+    """Return the position of an element for messages: `page.xml, line 12, TextLine 'l1'`."""
     name = element.get("id") or element.get("ID")
     return f"{where}, line {element.get(LINE_NUMBER)}, {local_name(element)}" + (f" {name!r}" if name else "")
 
@@ -142,7 +142,7 @@ def numbers(text: str, what: str) -> list[float]:
     """Return numbers that are separated by spaces or commas.
 
     Raises:
-        InputError: one of them is not a number, or above `MAX_NUMBER`; `what` names the place.
+        InputError: one of them is not a number, or above `MAX_NUMBER`; `what` names the element.
     """
     return [_number(part, what) for part in text.replace(",", " ").split()]
 
@@ -179,7 +179,7 @@ def probability(element: Element, name: str, where: str) -> float | None:
 
 
 def as_polygon(corners: tuple[Point, ...]) -> tuple[Point, ...]:
-    """Return the corners if they enclose something, else nothing; a last corner that repeats the first goes."""
+    """Return the corners if they enclose an area, otherwise nothing; a last corner equal to the first is removed."""
     from hwr.page.geometry import polygon_area
 
     if len(corners) > 1 and corners[0] == corners[-1]:
@@ -188,5 +188,5 @@ def as_polygon(corners: tuple[Point, ...]) -> tuple[Point, ...]:
 
 
 def as_baseline(polyline: tuple[Point, ...]) -> tuple[Point, ...]:
-    """Return the polyline if it has a length, else nothing."""
+    """Return the polyline if it has a length, otherwise nothing."""
     return polyline if len(polyline) > 1 else ()

@@ -5,11 +5,12 @@ from itertools import zip_longest
 from hwr.page.page import ROW_REGION, Line, Page
 
 PAGE_BREAK = "\f"
-"""Between the pages of a document: a form feed, as tesseract and pdftotext write it."""
+"""Separator of the pages of a document: a form feed, as Tesseract and pdftotext write it."""
 
 
 def write_text(page: Page) -> str:
-    """The lines' texts, each ended by a newline; nothing for a page without lines. Uncertain words are `[word?]`.
+    """Return the lines' texts, each followed by a newline; nothing for a page without lines. Uncertain words are
+    `[word?]`.
 
     The lines of a table's row are on one line, with tabs between them. Other readings of lines follow, one a line, each
     indented and with its probability.

@@ -1,8 +1,8 @@
-"""Pages as a table of tab-separated values with the twelve columns of tesseract, which its readers expect.
+"""Pages as a table of tab-separated values with the twelve columns of Tesseract, which programs for its output expect.
 
-One row for each page (level 1), block (2), paragraph (3: one a block), line (4) and word (5), with its numbers and its
-box in whole pixels. `conf` is the word's confidence in per cent; it is -1 in the rows of other levels, which have no
-text either. A word that a spreadsheet would run as a formula begins with an apostrophe.
+There is one row for each page (level 1), block (2), paragraph (3: one per block), line (4) and word (5), with its
+numbers and its box in whole pixels. `conf` is the word's confidence in per cent; it is -1 in the rows of other levels,
+which have no text either. A word that a spreadsheet would run as a formula begins with an apostrophe.
 """
 
 from typing import BinaryIO

@@ -1,4 +1,4 @@
-"""What the writers of XML share: characters, ids, numbers, points, types, the time."""
+"""Helpers of the XML writers: characters, ids, numbers, points, types, the time."""
 
 import os
 import re
@@ -15,33 +15,33 @@ from hwr.page.page import Box, Line, Page, Point, Region
 SOFTWARE = f"hwr {hwr.__version__}"
 SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 REGION_TYPE, LINE_TYPE = "text", "default"
-"""What says nothing about a region or a line; not written, and what readers put where nothing stands."""
+"""Default type of a region or a line: never written, and set by readers if none is stated."""
 CONFIDENCE_DIGITS = 4
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Whatever is no Char of XML 1.0 (section 2.2): control characters, lone surrogates, U+FFFE and U+FFFF."""
+"""Everything that is not a Char of XML 1.0 (section 2.2): control characters, lone surrogates, U+FFFE and U+FFFF."""
 _START = (
     "A-Z_a-z\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef"
     "\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd"
 )
 _NAME = re.compile(f"[{_START}][{_START}0-9.\xb7\u0300-\u036f\u203f-\u2040-]*")
-"""NCName of "Namespaces in XML": what an id may be; without letters beyond U+FFFF, which libxml2 refuses."""
+"""NCName of "Namespaces in XML": the form of an id; without letters beyond U+FFFF, which libxml2 refuses."""
 _NOT_IN_NAME = re.compile(f"[^{_START}0-9.\xb7\u0300-\u036f\u203f-\u2040-]+")
 
 
 def clean(text: str) -> str:
-    """The text with U+FFFD in the place of what no XML file can hold."""
+    """Replace everything that an XML file cannot contain by U+FFFD."""
     return _NOT_IN_XML.sub("\ufffd", text)
 
 
 class Ids:
-    """Hands out ids that are valid in XML and stand once in the file, as much as possible those that were wished."""
+    """Gives out ids that are valid in XML and unique in the file, as close as possible to the requested ones."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def claim(self, wish: str) -> str:
-        """The wish itself; where it is no name or taken, the nearest name that is free."""
+        """Return the requested id, or the nearest valid free one."""
         name = wish if _NAME.fullmatch(wish) else _NOT_IN_NAME.sub("_", wish)
         if not _NAME.fullmatch(name):
             name = f"_{name}"
@@ -53,8 +53,10 @@ class Ids:
 
 
 def regions_with_lines(page: Page) -> list[tuple[Region, list[Line]]]:
-    """The regions in the order of their first lines, each with its lines in reading order; those without lines at the
-    end. A region that the page does not list has no polygon."""
+    """Return the regions in the order of their first lines, each with its lines in reading order.
+
+    Regions without lines come last. A region that the page does not list has no polygon.
+    """
     found: dict[str, list[Line]] = {line.region: [] for line in page.lines}
     for line in page.lines:
         found[line.region].append(line)
@@ -64,18 +66,18 @@ def regions_with_lines(page: Page) -> list[tuple[Region, list[Line]]]:
 
 
 def base_name(image: str) -> str:
-    """The name of the image file without its folder: eScriptorium and Transkribus find their page by it."""
+    """Return the name of the image file without its folder: eScriptorium and Transkribus find their page by it."""
     return PurePath(image).name or image
 
 
 def decimal(value: float) -> str:
-    """A coordinate to a tenth of a pixel; whole numbers without a point."""
+    """Return a coordinate to a tenth of a pixel; whole numbers without a point."""
     text = f"{value:.1f}".removesuffix(".0")
     return "0" if text == "-0" else text
 
 
 def probability(value: float) -> str:
-    """A confidence with four digits that matter.
+    """Return a confidence with four significant digits.
 
     Raises:
         ValueError: it is not a number from 0 to 1.
@@ -86,34 +88,34 @@ def probability(value: float) -> str:
 
 
 def whole_points(points: Iterable[Point], page: Page) -> list[tuple[int, int]]:
-    """Points as whole pixels, which lie on the page; of equal ones in a row one is left, if two are left at all."""
+    """Return points as whole pixels on the page; repeated points are merged, as long as two are left."""
     whole = [(min(max(round(x), 0), page.width), min(max(round(y), 0), page.height)) for x, y in points]
     parted = [point for point, _ in groupby(whole)]
     return parted if len(parted) > 1 else whole
 
 
 def whole_box(box: Box) -> tuple[int, int, int, int]:
-    """A box as whole pixels, at least one wide and high."""
+    """Return a box as whole pixels, at least one wide and high."""
     x0, y0, x1, y1 = (round(value) for value in box)
     return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
 
 
 def now() -> str:
-    """The time as XML has it, to a second; that of SOURCE_DATE_EPOCH where it is set (reproducible-builds.org)."""
+    """Return the time in XML format, to a second; SOURCE_DATE_EPOCH if it is set (reproducible-builds.org)."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     time = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def add(parent: Element, name: str, attributes: Sequence[tuple[str, str]] = (), text: str | None = None) -> Element:
-    """A new last child; attributes and text are cleaned."""
+    """Add a last child; attributes and text are cleaned."""
     element = ElementTree.SubElement(parent, name, {key: clean(value) for key, value in attributes})
     element.text = None if text is None else clean(text)
     return element
 
 
 def document(root: Element) -> bytes:
-    """The file: declaration, and the elements indented, which puts nothing into those that hold text."""
+    """Return the file: declaration and indented elements; elements with text get no extra space."""
     ElementTree.indent(root)
     data: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
     return data + b"\n"
