@@ -1,8 +1,8 @@
 """Other readings of the words of a line, with their probabilities.
 
-A word is searched again on the time steps that `hwr.decode.confidence` counts for it, and what is found is compared
-with the word that was chosen: by the probability of its paths (the forward algorithm) and by what the scorer gives the
-whole line with it. What the chosen word's confidence leaves to 1 is shared out in proportion.
+Each word is searched again on the time steps that `hwr.decode.confidence` assigns to it. Candidates are compared with
+the chosen word by the probability of their paths (the forward algorithm) and by the scorer's score of the whole line
+with them. The probability that the chosen word's confidence leaves over is divided among them in proportion.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from hwr.page.page import Alternative
 from hwr.text import Alphabet, normalise_text
 
 SEARCHED = 24
-"""Texts that are found for each word."""
+"""Number of texts to find for each word."""
 
 Score = Callable[[Sequence[int]], float]
 
@@ -57,7 +57,9 @@ def word_alternatives(
 
 
 def _words(found: Sequence[Hypothesis], spaces: frozenset[int], chosen: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """The texts without spaces around them; none that is empty, has a space inside, or is the chosen word."""
+    """Return the texts without spaces around them; leave out empty ones, those with a space inside, and the
+    chosen word.
+    """
     words: dict[tuple[int, ...], None] = {}
     for hypothesis in found:
         inner = list(hypothesis.labels)
@@ -72,10 +74,10 @@ def _words(found: Sequence[Hypothesis], spaces: frozenset[int], chosen: tuple[in
 
 
 def share_out(texts: Sequence[str], scores: Sequence[float], confidence: float) -> tuple[Alternative, ...]:
-    """Return all texts but the first, which has the confidence, with what is left to 1 in proportion to their scores.
+    """Return all texts but the first with a share of the probability that its confidence leaves over.
 
     Args:
-        scores: logarithms of what the probabilities are in proportion to.
+        scores: logarithms; the shares are in proportion to their exponentials.
     """
     others: dict[str, float] = {}
     for text, value in sorted(zip(texts[1:], scores[1:], strict=True), key=lambda item: -item[1]):

@@ -1,15 +1,16 @@
-"""CTC prefix beam search, with what scorers add: language models and lists of words.
+"""CTC prefix beam search with scorers: language models and lists of words.
 
-A beam is a set of prefixes: texts read so far. Each has two probabilities over all paths that read it: of those that
-end in a blank and of those that end in its last label (Graves and Jaitly 2014, algorithm 1; Hannun et al. 2014). At
-every time step a prefix stays as it is or gets one more label; the `width` best of all these are kept. A prefix whose
-parent (itself without its last label) is in the beam too is reached twice, as itself and from its parent. There the two
-probabilities are added, so no two prefixes of a beam have the same text.
+A beam is a set of prefixes: texts up to a time step. Each has two probabilities over all paths that spell it: of the
+paths that end in a blank, and of those that end in its last label (Graves and Jaitly 2014, algorithm 1; Hannun et al.
+2014). At every time step a prefix stays as it is or gets one more label, and the `width` best results are kept. If both
+a prefix and its parent (the prefix without its last label) are in the beam, the prefix is reached twice: as itself and
+from its parent. The two probabilities are added, so no two prefixes of a beam have the same text.
 
-Prefixes are ranked by their log-probability and the sum of what the scorer added for each label: for a language model
-(`hwr.lm.scorer`) its weighted log-probabilities, for a list of words (`hwr.decode.lexicon`) a cost of unknown ones.
+Prefixes are ranked by the sum of their log-probability and the scores that the scorer added for each label: for a
+language model (`hwr.lm.scorer`) its weighted log-probabilities, for a list of words (`hwr.decode.lexicon`) a cost of
+unknown words.
 
-The search runs compiled (search.c) where its library can be had, else in NumPy. Both find the same texts.
+The search runs compiled (search.c) if its library is available, otherwise in NumPy. Both find the same texts.
 """
 
 from collections.abc import Sequence
@@ -35,15 +36,15 @@ class BeamSettings(Settings):
     `min_probability` 0, `max_labels` the number of classes), and take a third of the time or less: docs/decoding.md.
 
     Attributes:
-        language_models: names of shipped language models, or paths. The caller chooses among them for each line.
+        language_models: names of shipped language models, or paths. The caller chooses one of them for each line.
         weight: factor of the language model's log-probabilities.
         insertion_bonus: added for each character.
-        width: prefixes that are kept at each time step.
-        certain_blank: a time step whose blank has at least this probability is read as a blank; above 1: none is.
-        min_probability: labels less likely than this at a time step are not tried there.
-        blank_scale: factor of the blanks' log-probabilities. Below 1 blanks count for less against the labels, which
-            makes up for a network that is too sure of them when a language model adds a cost to every label.
-        max_labels: only this many of the most likely labels are tried at a time step. Without a scorer, none beyond
+        width: number of prefixes to keep at each time step.
+        certain_blank: a time step whose blank has at least this probability is read as a blank; above 1, none is.
+        min_probability: less probable labels are not tried at a time step.
+        blank_scale: factor of the blanks' log-probabilities. Below 1, blanks count for less compared with labels. This
+            compensates for a network that is too certain of them when a language model adds a cost to every label.
+        max_labels: try only this many of the most probable labels at a time step. Without a scorer, none beyond
             `width` + 1 could stay in the beam.
 
     Raises:
@@ -62,13 +63,13 @@ class BeamSettings(Settings):
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A text that was found.
+    """A text that the search found.
 
     Attributes:
         labels: of the characters.
-        log_probability: of the paths in the beam that read so, as the search saw them: at most that of all paths, for
-            which see `hwr.decode.lattice`; with a `blank_scale` other than 1 the blanks count scaled.
-        score: `log_probability` and what the scorer added.
+        log_probability: of the paths in the beam that spell the text. It is at most that of all paths, for which see
+            `hwr.decode.lattice`; with a `blank_scale` other than 1, blanks count scaled.
+        score: `log_probability` plus the scores of the scorer.
     """
 
     labels: tuple[int, ...]
@@ -82,11 +83,11 @@ def beam_search(
     """Find the most probable texts of several lines.
 
     Args:
-        log_probs: of each line natural logarithms of shape (T, classes), T >= 0; class 0 is the blank. All lines have
+        log_probs: for each line, natural logarithms of shape (T, classes), T >= 0; class 0 is the blank. All lines have
             the same classes. The NumPy search is fastest for lines of similar length.
 
     Returns:
-        For each line at most `results` hypotheses, no more than the width, the best first; at least one.
+        For each line at most `results` hypotheses, at most as many as the width, the best first; at least one.
 
     Raises:
         ValueError: a shape does not fit.
@@ -95,7 +96,7 @@ def beam_search(
         return []
     classes = log_probs[0].shape[-1]
     if any(line.ndim != 2 or line.shape[1] != classes for line in log_probs) or not 2 <= classes < 2**15:
-        raise ValueError("log_probs of shape (T, classes) expected, the same classes for all lines, at least 2")
+        raise ValueError("expected log_probs of shape (T, classes), with at least 2 classes, the same for all lines")
     pruning: dict[str, Any] = {
         "width": settings.width,
         "results": min(results, settings.width),

@@ -16,11 +16,11 @@ from pathlib import Path
 SOURCE = Path(__file__).with_name("search.c")
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 TIMEOUT = 120
-"""Seconds that a compiler may take."""
+"""Maximum seconds that a compiler may take."""
 
 
 def library_name() -> str:
-    """Return the name of the library: another source makes another library."""
+    """Return the name of the library: another source has another name."""
     return f"search-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}{SUFFIX}"
 
 
@@ -42,7 +42,7 @@ def compile_search(target: Path) -> None:
 
 
 def _command(target: Path) -> list[str]:
-    """The compiler with its options: without fused multiply-add, which would round otherwise than NumPy does."""
+    """Return the compiler with its options: without fused multiply-add, which rounds differently from NumPy."""
     if sys.platform == "win32" and shutil.which("cl"):
         return ["cl", "/nologo", "/O2", "/fp:precise", "/LD", str(SOURCE), f"/Fe:{target}"]
     compiler = shlex.split(os.environ.get("CC", "cc"))

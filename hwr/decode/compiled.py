@@ -1,7 +1,7 @@
-"""The compiled search (search.c): find its library, call it, and say why NumPy searches where it cannot be used.
+"""The compiled search (search.c): find its library, call it, and log the reason if it cannot be used.
 
-An installed package holds the library. In a checkout it is compiled on first need, into the folder of the package or,
-where that cannot be written, into the user's cache.
+An installed package contains the library. In a checkout it is compiled on first use, into the folder of the package or,
+if that is read-only, into the user's cache.
 """
 
 import ctypes
@@ -55,12 +55,12 @@ class _Options(ctypes.Structure):
 
 @runtime_checkable
 class Compilable(Protocol):
-    """A scorer that the compiled search knows."""
+    """A scorer that the compiled search supports."""
 
     def search_tables(self) -> Mapping[str, Mapping[str, Any]] | None:
         """Return the fields of the structures of search.c, `ngrams` and `lexicon`: numbers and contiguous arrays.
 
-        None where a part of the scorer is not known to the compiled search.
+        None if the compiled search does not support a part of the scorer.
         """
         ...
 
@@ -75,7 +75,7 @@ class CompiledScorer:
         self.lexicon = _filled(_Lexicon, tables.get("lexicon"))
 
     def score(self, labels: Sequence[int]) -> float:
-        """Return what the scorer adds to a whole line of labels, its end included."""
+        """Return the scorer's score of a whole line of labels, including its end."""
         codes = np.array(labels, np.int32)
         return float(_checked_library().hwr_score_text(self.ngrams, self.lexicon, codes.ctypes.data, len(codes)))
 
@@ -91,7 +91,7 @@ def _filled(structure: type[ctypes.Structure], values: Mapping[str, Any] | None)
 
 
 def search_tables(scorer: object | None) -> Mapping[str, Mapping[str, Any]] | None:
-    """Return the tables of a scorer; None if the compiled search does not know it."""
+    """Return the tables of a scorer; None if the compiled search does not support it."""
     if scorer is None:
         return {}
     return scorer.search_tables() if isinstance(scorer, Compilable) else None
@@ -102,7 +102,7 @@ _NO_SCORER = CompiledScorer({})
 
 
 def compiled_scorer(scorer: object | None) -> CompiledScorer | None:
-    """Return the scorer for `search`; None where NumPy must search: no library, or a scorer that it does not know."""
+    """Return the scorer for `search`; None if NumPy must search: no library, or an unsupported scorer."""
     if load_library() is None:
         return None
     if scorer is None:
@@ -124,7 +124,7 @@ def search(
     max_labels: int,
     blank_scale: float,
 ) -> list[Found]:
-    """Search one line; arguments as in `hwr.decode.beam.BeamOptions`, results best first, perhaps none."""
+    """Search one line; arguments as in `hwr.decode.beam.BeamSettings`; return results, best first, possibly none."""
     steps, classes = log_probs.shape
     line = np.ascontiguousarray(log_probs, np.float64)
     limit = float(np.log(certain_blank))
@@ -154,7 +154,7 @@ def _checked_library() -> ctypes.CDLL:
 
 @cache
 def load_library() -> ctypes.CDLL | None:
-    """Return the library; None, with the reason in the log, where it cannot be had."""
+    """Return the library; if it is not available, log the reason and return None."""
     try:
         library = ctypes.CDLL(str(_find_library()))
         library.hwr_search.restype = ctypes.c_int32
@@ -168,17 +168,17 @@ def load_library() -> ctypes.CDLL | None:
 
 
 def _find_library() -> Path:
-    """Return the path of the library, compiled if need be.
+    """Return the path of the library, compiled if necessary.
 
     Raises:
-        OSError: it is not there and cannot be compiled.
+        OSError: it does not exist and cannot be compiled.
     """
     name = library_name()
     folders = [Path(__file__).parent, cache_folder()]
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
-    error = OSError("no folder for it can be written")
+    error = OSError("there is no writable folder for it")
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -1,17 +1,18 @@
-"""How likely a reading is right: probabilities of the line and of its words under CTC, calibrated.
+"""Confidences: calibrated probabilities under CTC that a line and its words are right.
 
-    line    P(text | image): the sum over all paths that read the chosen labels (the forward algorithm; Graves et al.
+    line    P(text | image): the sum over all paths that spell the chosen labels (the forward algorithm; Graves et al.
             2006, section 4.1).
-    word    the same for the word with the blank characters before and behind it, on the time steps from the first of
-            the blank before to the last of the blank behind it; at an end of the line, from or to that end. So it
-            covers that the word ends where it was ended: without its blanks, half of what is unsure would be missing.
+    word    the same for the word with the spaces before and after it, on the time steps from the first of the space
+            before to the last of the space after it; at an end of the line, from or to that end. So it includes the
+            probability that the word ends there: without its spaces, half of the uncertainty would be missing.
 
-A network is not as sure as it should be, or surer (Guo et al. 2017, "On calibration of modern neural networks"): its
-log-probabilities are divided by a temperature before the sum, and normalised again. A curve of three numbers can
+Networks are often over- or under-confident (Guo et al. 2017, "On calibration of modern neural networks"): the
+log-probabilities are divided by a temperature before the sum, and normalised again. A curve with three parameters can
 correct words and lines further: logit p' = a log p - b log(1 - p) + c (Kull, Silva Filho and Flach 2017, "Beta
 calibration"); with a = b it is Platt's sigmoid. Language models need it: words that they chose against the ink are
-right more often by far than the ink says, and a curve that lifts these with one slope would make the sure words unsure.
-All is fitted on validation data for each decoder (`hwr.evaluate.calibration`) and stored in the model file.
+right far more often than the ink suggests, and a curve that lifts these with a single slope would make certain words
+uncertain. Everything is fitted on validation data for each decoder (`hwr.evaluate.calibration`) and stored in the model
+file.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,21 +30,21 @@ from hwr.text import Alphabet
 
 Numbers = NDArray[np.float64]
 Curve = tuple[float, float, float]
-"""a, b, c of logit p' = a log p - b log(1 - p) + c."""
+"""Parameters a, b, c of logit p' = a log p - b log(1 - p) + c."""
 
 SETTINGS_KEY = "calibration"
-"""The key of `ModelInfo.decoder` under which calibrations lie, by decoder."""
+"""The key of `ModelInfo.decoder` for calibrations, by decoder."""
 IDENTITY: Curve = (1.0, 1.0, 0.0)
 CERTAIN = -1e-12
-"""Log-probabilities are at most this, so that they have a logit."""
+"""Maximum log-probability, so that every probability has a logit."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """From the network's probabilities to confidences.
+    """Mapping from the network's probabilities to confidences.
 
     Attributes:
-        temperature: divides the log-probabilities; above 1 a network is made less sure.
+        temperature: divides the log-probabilities; above 1 it makes a network less certain.
         word, line: further corrections of the sums.
 
     Raises:
@@ -59,10 +60,10 @@ class Calibration:
         if not all(isfinite(number) for number in numbers):
             raise ValueError(f"not a finite number in {numbers}")
         if min(self.temperature, *self.word[:2], *self.line[:2]) <= 0:
-            raise ValueError("the temperature and the slopes are above 0")
+            raise ValueError("the temperature and the slopes must be above 0")
 
     def settings(self) -> dict[str, Any]:
-        """As the model file has it."""
+        """Return the calibration as it is stored in the model file."""
         return {"temperature": self.temperature, "word": list(self.word), "line": list(self.line)}
 
 
@@ -70,7 +71,7 @@ UNCALIBRATED = Calibration()
 
 
 def find_calibration(settings: Mapping[str, Any], decoder: str, where: object) -> Calibration:
-    """The calibration of `decoder` in the decoder settings of a model; none: `UNCALIBRATED`.
+    """Return the calibration of `decoder` in the decoder settings of a model; `UNCALIBRATED` if there is none.
 
     Raises:
         ModelError: the entry is not a valid calibration; `where` names the model.
@@ -102,8 +103,8 @@ def read_spans(
     """Return readings of the labels that a decoder chose for each line; lines of similar length together are fastest.
 
     Args:
-        log_probs: of each line natural logarithms of shape (T, classes), T >= 0; class 0 is the blank.
-        spans: of each line its labels with their time steps, without CTC's blanks.
+        log_probs: for each line, natural logarithms of shape (T, classes), T >= 0; class 0 is the blank.
+        spans: for each line, its labels with their time steps, without CTC's blanks.
 
     Raises:
         ValueError: a shape or label does not fit.
@@ -133,14 +134,14 @@ def read_spans(
 
 
 def score_lines(log_probs: Sequence[NDArray[np.floating]], spans: Sequence[Sequence[LabelSpan]]) -> Numbers:
-    """Log-probability of each line's labels, shape (lines,); arguments as in `read_spans`."""
+    """Return the log-probability of each line's labels, shape (lines,); arguments as in `read_spans`."""
     return text_log_probabilities(log_probs, [[span.label for span in line] for line in spans])
 
 
 def score_words(
     log_probs: Sequence[NDArray[np.floating]], spans: Sequence[Sequence[LabelSpan]], alphabet: Alphabet
 ) -> list[Numbers]:
-    """Return the log-probability of each word of each line, as this module says. Arguments as in `read_spans`."""
+    """Return the log-probability of each word of each line, as defined above. Arguments as in `read_spans`."""
     spaces = space_labels(alphabet)
     steps: list[NDArray[np.floating]] = []
     texts: list[list[int]] = []
@@ -159,7 +160,7 @@ def space_labels(alphabet: Alphabet) -> frozenset[int]:
 
 
 def temper(log_probs: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
-    """Log-probabilities divided by a temperature and normalised again; shape (T, classes)."""
+    """Divide log-probabilities by a temperature and normalise them again; shape (T, classes)."""
     if temperature == 1:
         return log_probs
     cooled = log_probs / np.float32(temperature)
@@ -168,7 +169,7 @@ def temper(log_probs: NDArray[np.floating], temperature: float) -> NDArray[np.fl
 
 
 def find_windows(spans: Sequence[LabelSpan], spaces: frozenset[int], steps: int) -> Iterator[tuple[int, int, slice]]:
-    """Yield the first and last label of each word, a space next to it included, and the time steps that it covers."""
+    """Yield the first and last label of each word, including adjacent spaces, and the time steps that it covers."""
     first = None
     for index, span in enumerate([*spans, None]):
         if span is not None and span.label not in spaces:
@@ -182,7 +183,7 @@ def find_windows(spans: Sequence[LabelSpan], spaces: frozenset[int], steps: int)
 
 
 def correct(log_probabilities: Numbers, curve: Curve) -> Numbers:
-    """Probabilities from 0 to 1, corrected by a curve."""
+    """Return probabilities from 0 to 1, corrected by a curve."""
     values = np.minimum(log_probabilities, 0.0)
     if curve == IDENTITY:
         return np.exp(values)
@@ -193,12 +194,12 @@ def correct(log_probabilities: Numbers, curve: Curve) -> Numbers:
 
 
 def logit(log_probabilities: Numbers) -> Numbers:
-    """log p - log(1 - p), with p not quite 1."""
+    """Return log p - log(1 - p), with p slightly below 1."""
     of_right, of_wrong = both(log_probabilities)
     return of_right - of_wrong
 
 
 def both(log_probabilities: Numbers) -> tuple[Numbers, Numbers]:
-    """log p and log(1 - p), with p not quite 1."""
+    """Return log p and log(1 - p), with p slightly below 1."""
     values = np.minimum(log_probabilities, CERTAIN)
     return values, np.log(-np.expm1(values))

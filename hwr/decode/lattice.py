@@ -1,10 +1,10 @@
 """Paths through CTC's log-probabilities: the best path, the probability of a text, and its alignment.
 
-The best path takes the most probable class at each time step, merges runs of one class and drops the blank (Graves et
-al. 2006, "Connectionist temporal classification", "best path decoding").
+The best path takes the most probable class at each time step, merges repetitions of a class and drops the blanks
+(Graves et al. 2006, "Connectionist temporal classification", "best path decoding").
 
-The lattice of a text has a state for every label and one for the blank before, between and after them. A path stays in
-its state, moves to the next one, or skips a blank between two different labels (ibid., section 4.1).
+The lattice of a text has a state for every label, and states for the blanks before, between and after them. A path
+stays in its state, moves to the next one, or skips a blank between two different labels (ibid., section 4.1).
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,14 +18,14 @@ from hwr.text import BLANK, Alphabet, normalise_text, steps_needed
 Numbers = NDArray[np.float64]
 
 MIN_PROBABILITY = 1e-250
-"""Below it, sums of probabilities are not trusted: float64 ends at 1e-308."""
+"""Sums of probabilities below this are computed again in logarithms: float64 ends at 1e-308."""
 BATCH_NUMBERS = 4_000_000
-"""Numbers that are held at once, 8 bytes each."""
+"""Maximum numbers in memory at once, 8 bytes each."""
 
 
 @dataclass(frozen=True)
 class LabelSpan:
-    """A label and the run of time steps that it owns on the best path, from `start` to before `stop`."""
+    """A label and its run of time steps on the best path, from `start` to before `stop`."""
 
     label: int
     start: int
@@ -49,14 +49,15 @@ def greedy_text(log_probs: NDArray[np.floating], alphabet: Alphabet) -> str:
 
 
 def text_log_probability(log_probs: NDArray[np.floating], labels: Sequence[int]) -> float:
-    """Natural logarithm of the probability of `labels`, over all paths that read so (the forward algorithm).
+    """Return the natural logarithm of the probability of `labels`, over all paths that spell it (the forward
+    algorithm).
 
     Args:
         log_probs: natural logarithms, shape (T, classes), T >= 0; class 0 is the blank.
-        labels: classes of the characters, none of them the blank; may be empty.
+        labels: classes of the characters, without blanks; may be empty.
 
     Returns:
-        At most about 0; minus infinity where the labels need more than T time steps.
+        At most about 0; minus infinity if the labels need more than T time steps.
 
     Raises:
         ValueError: a shape or a label does not fit.
@@ -78,14 +79,13 @@ def text_log_probability(log_probs: NDArray[np.floating], labels: Sequence[int])
 
 
 def text_log_probabilities(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]) -> Numbers:
-    """`text_log_probability` of many texts, each on its own time steps, computed side by side.
+    """Return `text_log_probability` of many texts, each on its own time steps, computed together.
 
-    The sum over paths is taken of probabilities, not of logarithms, which saves nearly all of the time. What a text
-    loses where numbers fall below the smallest float64 is far less than `MIN_PROBABILITY`; a text that is less
-    likely than that is computed again in logarithms.
+    Probabilities are summed, instead of logarithms, which saves nearly all of the time. The error from numbers below
+    the smallest float64 is far less than `MIN_PROBABILITY`; a text below that is computed again in logarithms.
 
     Args:
-        log_probs: of each text natural logarithms, shape (T, classes), T >= 0; class 0 is the blank.
+        log_probs: for each text, natural logarithms, shape (T, classes), T >= 0; class 0 is the blank.
         labels: as many texts.
 
     Returns:
@@ -104,7 +104,7 @@ def text_log_probabilities(log_probs: Sequence[NDArray[np.floating]], labels: Se
 
 
 def _batches(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Yield texts of similar length, as indices; a batch has at most `BATCH_NUMBERS` numbers with its padding."""
+    """Yield indices of texts of similar length; a batch has at most `BATCH_NUMBERS` numbers with its padding."""
     sizes = [(len(line), 2 * len(text) + 1) for line, text in zip(log_probs, labels, strict=True)]
     batch: list[int] = []
     shortest = states = 0
@@ -122,12 +122,12 @@ def _batches(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequenc
 
 
 def _forward(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]) -> Numbers:
-    """Log-probabilities of texts, summed without logarithms."""
+    """Return log-probabilities of texts, summed without logarithms."""
     emissions, passes, last = _padded(log_probs, labels)
     np.exp(emissions, out=emissions)
     allowed = passes.astype(np.float64)
     states, texts = emissions.shape[1:]
-    # Two states that are never reached lie before the first: all shifts are then slices of one array.
+    # Two states that are never reached come before the first, so that all shifts are slices of one array.
     reached = np.zeros((states + 2, texts))
     stay, step, skip = reached[2:], reached[1:-1], reached[2:-2]
     stay[:2] = emissions[0, :2]
@@ -142,7 +142,7 @@ def _forward(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequenc
 
 
 def align(log_probs: NDArray[np.floating], labels: Sequence[int]) -> tuple[LabelSpan, ...]:
-    """Return the time steps of each label on the most probable path that reads `labels` (the Viterbi algorithm).
+    """Return the time steps of each label on the most probable path that spells `labels` (the Viterbi algorithm).
 
     Args:
         log_probs, labels: as in `text_log_probability`.
@@ -156,7 +156,7 @@ def align(log_probs: NDArray[np.floating], labels: Sequence[int]) -> tuple[Label
 def alignments(
     log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]
 ) -> list[tuple[LabelSpan, ...]]:
-    """`align` for many texts, each on its own time steps, computed side by side.
+    """Apply `align` to many texts, each on its own time steps, computed together.
 
     Raises:
         ValueError: as `align`, or there are not as many texts as log_probs.
@@ -181,7 +181,7 @@ def _best_paths(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequ
     emissions, passes, last = _padded(log_probs, labels)
     steps, states, texts = emissions.shape
     forbidden = np.where(passes, 0.0, -np.inf)
-    came_from = np.zeros((steps, states, texts), np.int8)  # how many states back
+    came_from = np.zeros((steps, states, texts), np.int8)  # number of states to go back
     reached = np.full((states + 2, texts), -np.inf)
     stay, step, skip = reached[2:], reached[1:-1], reached[2:-2]
     stay[:2] = emissions[0, :2]
@@ -194,7 +194,7 @@ def _best_paths(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequ
         np.add(coming, emissions[time], out=stay)
     columns = np.arange(texts)
     if not np.isfinite(stay[last, columns]).all():
-        raise ValueError("no path reads these labels: a probability is 0")
+        raise ValueError("no path spells these labels: a probability is 0")
     paths = np.empty((steps, texts), np.int64)
     state = last.copy()
     for time in range(steps - 1, -1, -1):
@@ -206,9 +206,9 @@ def _best_paths(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequ
 def _padded(
     log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]
 ) -> tuple[Numbers, NDArray[np.bool_], NDArray[np.int64]]:
-    """Emissions (T + 1, S, N), passes (S - 2, N) and last states (N,) of N texts of unlike size.
+    """Return emissions (T + 1, S, N), passes (S - 2, N) and last states (N,) of N texts of different lengths.
 
-    Behind its end each text has time steps of certain blanks, at least one, which lead to its last state.
+    After its end, each text has time steps of certain blanks, at least one, which lead to its last state.
     """
     states = _states(labels)
     last = np.array([2 * len(text) for text in labels])
@@ -221,7 +221,7 @@ def _padded(
 
 
 def _states(labels: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    """The class of each state, (N, S): blank, label, blank, ..., blank; blanks behind the last."""
+    """Return the class of each state, (N, S): blank, label, blank, ..., blank; blanks after the last."""
     states = np.full((len(labels), 2 * max(map(len, labels)) + 1), BLANK)
     for row, text in zip(states, labels, strict=True):
         row[1 : 2 * len(text) : 2] = text
@@ -229,7 +229,7 @@ def _states(labels: Sequence[Sequence[int]]) -> NDArray[np.int64]:
 
 
 def _passes(states: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Where a path may come from two states before, from the third state on: to a label unlike the one before."""
+    """Return where a path may skip a state, from the third state on: to a label that differs from the previous one."""
     return np.asarray((states[..., 2:] != BLANK) & (states[..., 2:] != states[..., :-2]))
 
 
@@ -244,4 +244,4 @@ def _check(log_probs: NDArray[np.floating], labels: Sequence[int]) -> None:
     if log_probs.ndim != 2:
         raise ValueError(f"log_probs of shape (T, classes) expected, {log_probs.shape} found")
     if labels and not BLANK < min(labels) <= max(labels) < log_probs.shape[1]:
-        raise ValueError(f"labels lie between 1 and {log_probs.shape[1] - 1}; one of {list(labels)} does not")
+        raise ValueError(f"labels must be between 1 and {log_probs.shape[1] - 1}; one of {list(labels)} is not")

@@ -1,12 +1,13 @@
-"""Reading with a list of words: a word that is not in the list costs a fixed amount.
+"""A list of words as a scorer: each word that is not in the list has a fixed cost.
 
-A word is a run of letters. What stands between words is free: blanks, punctuation, digits, and letters that follow
-digits directly (`12th`). A word of the list may hold an apostrophe, a hyphen or another sign; `don't`, `l'eau` and
-`well-known` are known as a whole, or if the words on both sides of the sign are. A word in small letters stands for
-itself, with a Capital (also After-Each-Hyphen) and in CAPITALS; a word with a capital (`Paris`, `McDonald`) for itself
-and itself in CAPITALS. The typographic apostrophe and hyphen are the same as those of the keyboard.
+A word is a run of letters. Everything between words is free: spaces, punctuation, digits, and letters that directly
+follow digits (`12th`). A listed word may contain an apostrophe, a hyphen or another sign; `don't`, `l'eau` and
+`well-known` are known as a whole, or if the words on both sides of the sign are known. A listed word in lower case also
+allows itself with a Capital (also After-Each-Hyphen) and in CAPITALS; a word with a capital (`Paris`, `McDonald`) also
+allows itself in CAPITALS. Typographic apostrophes and hyphens are equal to plain ones.
 
-The cost falls due as soon as no word of the list begins with the letters read, so that the search can still turn away.
+The cost is charged as soon as no listed word begins with the letters so far, so that the search can still change
+course.
 """
 
 import unicodedata
@@ -37,14 +38,14 @@ class WordTree:
 
     Attributes:
         kinds: (classes,) LETTER, DIGIT or SIGN of each label.
-        keys: (edges,) sorted, node * classes + label of each way in the tree.
-        children: (edges,) where each leads.
-        other, other_cost: (n,) the other reading of each node, and the unknown words before it.
+        keys: (edges,) sorted, node * classes + label of each edge of the tree.
+        children: (edges,) target of each edge.
+        other, other_cost: (n,) the other reading of each node, and the number of unknown words before it.
         end_cost: (n,) unknown words if the word ends at this node.
         letter_cost: (n,) unknown words if a letter follows that continues neither the tree nor the other readings.
-        letter_to: (n,) where that leads.
-        forks: (n,) whether the other reading has a way on in the tree.
-        closes: (n,) whether a sign ends a word of the list here which the other reading would count as unknown.
+        letter_to: (n,) the node after such a letter.
+        forks: (n,) whether the other reading continues in the tree.
+        closes: (n,) whether a sign ends a listed word here that the other reading would count as unknown.
     """
 
     classes: int
@@ -60,14 +61,16 @@ class WordTree:
     closes: Flags
 
     def find(self, nodes: Integers, labels: Integers) -> tuple[Integers, Flags]:
-        """Places among the edges of these labels after these nodes, and whether there is one."""
+        """Return the positions among the edges of these labels after these nodes, and whether the edges exist."""
         keys = nodes * self.classes + labels
         places = self.keys.searchsorted(keys)
         np.minimum(places, len(self.keys) - 1, out=places)
         return places, self.keys.take(places) == keys
 
     def costs(self, nodes: Integers, labels: Integers) -> NDArray[np.int16]:
-        """Unknown words that each of the labels (M, K) ends or begins after nodes (M,): shape (M, K)."""
+        """Return the number of unknown words that each of the labels (M, K) ends or begins after nodes (M,):
+        shape (M, K).
+        """
         column = nodes[:, None]
         _, found = self.find(column, labels)
         is_letter = self.kinds.take(labels) == LETTER
@@ -81,7 +84,9 @@ class WordTree:
         return costs
 
     def follow(self, nodes: Integers, labels: Integers) -> tuple[Integers, NDArray[np.int16]]:
-        """Where labels (M,) lead from nodes (M,), and the unknown words that this ends or begins."""
+        """Return the nodes after labels (M,) from nodes (M,), and the number of unknown words that this ends
+        or begins.
+        """
         places, found = self.find(nodes, labels)
         targets, costs = self.children.take(places).astype(np.int64), np.zeros(len(nodes), np.int16)
         missing = np.flatnonzero(~found)
@@ -90,7 +95,7 @@ class WordTree:
         return targets, costs
 
     def _miss(self, nodes: Integers, labels: Integers) -> tuple[Integers, NDArray[np.int16]]:
-        """`follow` without the edges of the nodes themselves: other readings, or else the end of known words."""
+        """Follow labels without the edges of the nodes themselves: other readings, or else the end of known words."""
         kinds = self.kinds.take(labels)
         is_letter = kinds == LETTER
         targets = np.where(is_letter, self.letter_to.take(nodes), np.where(kinds == DIGIT, NUMBER, BETWEEN))
@@ -145,9 +150,10 @@ def build_tree(words: Sequence[str], label_of: Integers, kinds: NDArray[np.int8]
 
 
 def _grow(words: Sequence[str], label_of: Integers) -> tuple[Integers, Integers, list[slice], Integers]:
-    """Parent and label of each node from FIRST_NODE on, level by level; the nodes of each level; where each word ends.
+    """Return the parent and label of each node from FIRST_NODE on; the nodes of each level; the last node of each word.
 
-    In sorted order, a word's nodes that the word before it does not have are those behind their common beginning.
+    Nodes are numbered level by level. In sorted order, the nodes of a word that the previous word does not have are
+    those after their common prefix.
     """
     lengths = np.fromiter(map(len, words), np.int64, len(words))
     starts = np.cumsum(lengths) - lengths
@@ -166,7 +172,7 @@ def _grow(words: Sequence[str], label_of: Integers) -> tuple[Integers, Integers,
 
 
 def _shared(letters: Integers, starts: Integers, lengths: Integers) -> Integers:
-    """How many letters each word has in common with the word before it."""
+    """Return the number of letters that each word has in common with the previous word."""
     shared = np.zeros(len(starts), np.int64)
     rows, depth = np.arange(1, len(starts)), 0
     while len(rows):
@@ -178,7 +184,9 @@ def _shared(letters: Integers, starts: Integers, lengths: Integers) -> Integers:
 
 
 def _add_readings(tree: WordTree, parents: Integers, labels: Integers, levels: list[slice], known: Flags) -> None:
-    """The other readings of all nodes behind a sign or digit; shorter texts first, on which those of longer rest."""
+    """Return the other readings of all nodes after a sign or digit; shorter texts first, since longer ones
+    depend on them.
+    """
     after_sign = np.zeros(len(known), np.bool_)
     for level in levels:
         rows = np.arange(level.start, level.stop)
@@ -198,7 +206,7 @@ def _add_readings(tree: WordTree, parents: Integers, labels: Integers, levels: l
 Numbers = NDArray[np.float64]
 
 UNKNOWN_COST = 5.0
-"""Cost of a word that is not in the list, a natural logarithm; chosen on validation lines, see docs/decoding.md."""
+"""Cost of a word that is not in the list, as a natural logarithm; chosen on validation lines, see docs/decoding.md."""
 
 LOWER = 0xFFFFFFFF
 SHIFT = 32
@@ -206,7 +214,7 @@ EXAMPLES = 5
 
 
 class _Scorer(Protocol):
-    """As `hwr.decode.beam.Scorer`; states are 0 to 2^32 - 1."""
+    """A scorer; see `hwr.decode.beam.Scorer`. States are 0 to 2^32 - 1."""
 
     @property
     def start(self) -> int: ...
@@ -223,10 +231,10 @@ class Lexicon:
     """A list of words for the characters of one model.
 
     Attributes:
-        tree: the words, in all the ways in which they may be written.
-        labels: (classes,) the label as which each label is looked up: one for all apostrophes, one for all hyphens.
-        words: number of words of the list that are used.
-        skipped: number of words with characters that the model lacks; `examples` are the first of them.
+        tree: the words, in all forms in which they may be written.
+        labels: (classes,) the label under which each label is looked up: one for all apostrophes, one for all hyphens.
+        words: number of listed words that are used.
+        skipped: number of words with characters that the model does not have; `examples` are the first of them.
     """
 
     tree: WordTree
@@ -237,7 +245,7 @@ class Lexicon:
 
 
 def load_lexicon(path: Path, alphabet: Alphabet) -> Lexicon:
-    """Read a list of words, one a line, UTF-8 (also packed: .xz, .gz).
+    """Read a list of words: one per line, UTF-8 (also compressed: .xz, .gz).
 
     Raises:
         InputError: missing, not text, empty, or no word that the model can write.
@@ -250,7 +258,7 @@ def load_lexicon(path: Path, alphabet: Alphabet) -> Lexicon:
 
 
 def make_lexicon(words: Iterable[str], alphabet: Alphabet) -> Lexicon:
-    """A lexicon of these words, after the text rules; empty ones and repetitions do not count.
+    """Return a lexicon of these words, normalised; empty ones and repetitions do not count.
 
     Raises:
         InputError: no word, or none that the model can write.
@@ -284,7 +292,7 @@ def make_lexicon(words: Iterable[str], alphabet: Alphabet) -> Lexicon:
 
 
 def _signs_of(alphabet: Alphabet) -> dict[str, str]:
-    """Which apostrophes and hyphens are written as which: the keyboard's if the model has it, else one that it has."""
+    """Return the spelling of apostrophes and hyphens: plain if the model has them, otherwise one that it has."""
     signs = {}
     for group in ("'’ʼ", "-‐‑"):
         chosen = next((sign for sign in group if sign in alphabet.characters), group[0])
@@ -293,7 +301,7 @@ def _signs_of(alphabet: Alphabet) -> dict[str, str]:
 
 
 def _forms(word: str) -> Iterator[str]:
-    """The ways in which a word of the list may be written."""
+    """Yield the forms in which a listed word may be written."""
     yield word
     yield word.upper()
     if word == word.lower():
@@ -303,7 +311,7 @@ def _forms(word: str) -> Iterator[str]:
 
 
 def _capital(word: str) -> str:
-    """With its first letter as a capital, though an apostrophe stand before it."""
+    """Return the word with its first letter as a capital, even after an apostrophe."""
     first = next((place for place, character in enumerate(word) if character.isalpha()), 0)
     return word[:first] + word[first : first + 1].upper() + word[first + 1 :]
 
@@ -314,9 +322,9 @@ def _kind(character: str) -> int:
 
 
 class LexiconScorer:
-    """A scorer of the beam search that charges unknown words, with another scorer or alone.
+    """A scorer of the beam search that charges for unknown words, alone or with another scorer.
 
-    A state is the place in the lexicon, shifted by 32 bits, and the state of the other scorer below it.
+    A state is the position in the lexicon, shifted by 32 bits, plus the state of the other scorer.
     """
 
     def __init__(
@@ -326,35 +334,35 @@ class LexiconScorer:
 
         Args:
             lexicon: made for the same alphabet.
-            inner: what else scores the text, such as a language model.
-            unknown_cost: natural logarithm, 0 or more, charged once for each unknown word; infinite: none is read.
+            inner: another scorer of the text, such as a language model.
+            unknown_cost: natural logarithm, 0 or more, charged once for each unknown word; infinite: none is allowed.
 
         Raises:
             ValueError: a cost below 0, a lexicon of another alphabet.
         """
         if not unknown_cost >= 0:
-            raise ValueError(f"unknown_cost {unknown_cost}: 0 or more is needed")
+            raise ValueError(f"unknown_cost {unknown_cost}: must be 0 or more")
         if lexicon.tree.classes != alphabet.classes:
             raise ValueError("the lexicon was made for another alphabet")
         self._tree, self._labels, self._inner = lexicon.tree, lexicon.labels, inner
-        # A product would be no number for an infinite cost of no words.
+        # For an infinite cost and no words, a product would be NaN.
         counts = np.arange(int(max(self._tree.letter_cost.max(), self._tree.end_cost.max())) + 2)
         self._penalty = np.array([-unknown_cost * int(count) if count else 0.0 for count in counts])
         self.start = BETWEEN << SHIFT | (inner.start if inner is not None else 0)
 
     def scores(self, states: Integers, labels: Integers) -> Numbers:
-        """What labels (M, K) add after states (M,): shape (M, K)."""
+        """Return the scores of labels (M, K) after states (M,): shape (M, K)."""
         penalty = self._penalty.take(self._tree.costs(states >> SHIFT, self._labels.take(labels)))
         return penalty if self._inner is None else penalty + self._inner.scores(states & LOWER, labels)
 
     def advance(self, states: Integers, labels: Integers) -> Integers:
-        """The states (M,) after one more label each."""
+        """Return the states (M,) after one more label each."""
         nodes, _ = self._tree.follow(states >> SHIFT, self._labels.take(labels))
         below = states & LOWER if self._inner is None else self._inner.advance(states & LOWER, labels)
         return nodes << SHIFT | below
 
     def finish(self, states: Integers) -> Numbers:
-        """What the end of the line adds (M,): it ends a word."""
+        """Return the scores of the end of the line (M,): it ends a word."""
         penalty = self._penalty.take(self._tree.end_cost.take(states >> SHIFT))
         return penalty if self._inner is None else penalty + self._inner.finish(states & LOWER)
 

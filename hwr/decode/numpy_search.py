@@ -1,13 +1,13 @@
-"""The prefix beam search in NumPy: several lines at once, in logarithms. `hwr.decode.beam` says what it computes.
+"""The prefix beam search in NumPy, for several lines at once, in logarithms. `hwr.decode.beam` describes the method.
 
-A network that was trained with CTC says "blank" with near certainty on most time steps. There a prefix can only stay
-as it is, so such steps need no search: their blanks are added up beforehand, and the step after them knows that a blank
-came before it. Lines with fewer steps left than others are filled up with steps that change nothing: a blank of
+A network that was trained with CTC predicts the blank with near certainty at most time steps. There a prefix can only
+stay as it is, so these steps need no search: their blanks are added up beforehand, and the next step knows that a blank
+came before it. Lines with fewer remaining steps than others are filled up with steps that change nothing: a blank of
 probability 1.
 
-A prefix is known by a fingerprint: 64 bits that follow from its labels. Two of the W prefixes of a beam share one with
-a probability of about W^2 / 2^65 at each step, and the search would then take them for one text: with 16 prefixes once
-in 10^17 steps.
+A prefix is identified by a fingerprint: 64 bits computed from its labels. At each step, two of the W prefixes of a beam
+have the same fingerprint with a probability of about W^2 / 2^65, and the search would take them for one text: with 16
+prefixes, once in 10^17 steps.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,14 +26,14 @@ Integers = NDArray[np.int64]
 
 NO_LABEL = -1
 FILLER = 1
-"""The label of a candidate that is none; its log-probability is minus infinity."""
+"""The label of an unused candidate; its log-probability is minus infinity."""
 
 
 class Scorer(Protocol):
-    """Scores of labels after a prefix, which is known to the scorer by a state (a whole number of 64 bits).
+    """Scores of labels after a prefix, which the scorer identifies by a state (a 64-bit integer).
 
-    Labels are 1 to classes - 1, never the blank. Scores are natural logarithms, minus infinity for a text that must
-    not be; weights are the scorer's own affair. M is about width times lines; the same state may occur often.
+    Labels are 1 to classes - 1, never the blank. Scores are natural logarithms, minus infinity for a text that is not
+    allowed; the scorer applies its own weights. M is about width times lines; the same state may occur often.
     """
 
     @property
@@ -42,15 +42,15 @@ class Scorer(Protocol):
         ...
 
     def scores(self, states: Integers, labels: Integers, /) -> NDArray[np.floating]:
-        """What each of the labels (M, K) adds after a prefix in state (M,): shape (M, K)."""
+        """Return the score of each of the labels (M, K) after a prefix in state (M,): shape (M, K)."""
         ...
 
     def advance(self, states: Integers, labels: Integers, /) -> Integers:
-        """The states (M,) after one more label (M,) each."""
+        """Return the states (M,) after one more label (M,) each."""
         ...
 
     def finish(self, states: Integers, /) -> NDArray[np.floating]:
-        """What the end of the line adds (M,)."""
+        """Return the scores of the end of the line (M,)."""
         ...
 
 
@@ -65,7 +65,9 @@ def search(
     max_labels: int,
     blank_scale: float,
 ) -> list[list[Found]]:
-    """Search several lines; arguments as in `hwr.decode.beam.BeamSettings`, results best first, perhaps none."""
+    """Search several lines; arguments as in `hwr.decode.beam.BeamSettings`; return results, best first,
+    possibly none.
+    """
     steps = prepare_steps(log_probs, certain_blank, min_probability, max_labels, blank_scale)
     beams = _Search(steps, width, scorer)
     for step in _each(steps):
@@ -75,19 +77,19 @@ def search(
 
 @dataclass(frozen=True)
 class Steps:
-    """T time steps of N lines, with K - 1 candidates at most; natural logarithms.
+    """T time steps of N lines, with at most K - 1 candidates; natural logarithms.
 
     Attributes:
         lines, classes: N and C.
         blank: (T, N), of the blank.
-        again: (T, N, C), of the label that a prefix ends in already, if no blank came between: minus infinity for the
-            blank, and wherever steps before this one were left out.
-        counts: of each step K_t, one more than its most candidates; the last column is never a candidate.
-        labels: (T, N, K), the candidates, FILLER behind them.
-        candidates: (T, N, K), of these labels, minus infinity behind them.
-        repeats: (T, N, K), the candidates that need a blank before them after the same label: NO_LABEL where steps
-            before this one were left out.
-        places: (T, N, C), where each label stands among the candidates; K_t - 1 if it is none.
+        again: (T, N, C), of the last label of a prefix, if no blank came between: minus infinity for the blank, and
+            after steps that were left out.
+        counts: K_t of each step, one more than its most candidates; the last column is never a candidate.
+        labels: (T, N, K), the candidates, followed by FILLER.
+        candidates: (T, N, K), of these labels, followed by minus infinity.
+        repeats: (T, N, K), the candidates that need a blank before them after the same label: NO_LABEL after steps that
+            were left out.
+        places: (T, N, C), index of each label among the candidates; K_t - 1 if it is not a candidate.
         left_out: (N,), the sum over the steps that were left out.
     """
 
@@ -115,9 +117,9 @@ def prepare_steps(
     Args:
         log_probs: natural logarithms, each of shape (T_i, C); at least one line.
         certain_blank: steps whose blank has at least this probability are left out; above 1: none.
-        min_probability: labels less likely than this at a time step are no candidates there.
-        max_labels: at most this many of the most probable labels are candidates (more where some are equal).
-        blank_scale: factor of the blanks' logarithms, after certain blanks were looked for.
+        min_probability: less probable labels are not candidates at a time step.
+        max_labels: at most this many of the most probable labels are candidates (more if some are equal).
+        blank_scale: factor of the blanks' logarithms, applied after certain blanks were found.
     """
     classes = log_probs[0].shape[-1]
     limit = np.log(certain_blank)
@@ -141,7 +143,7 @@ def prepare_steps(
 
 
 def _candidates(log_probs: Numbers, least: float, most: int) -> tuple[list[int], Integers, Numbers, NDArray[np.int16]]:
-    """`counts`, `labels`, `candidates` and `places` of `Steps`."""
+    """Return `counts`, `labels`, `candidates` and `places` of `Steps`."""
     steps, lines, classes = log_probs.shape
     flat = log_probs.reshape(-1, classes)
     threshold = np.log(least) if least > 0 else -np.inf
@@ -167,7 +169,7 @@ def _candidates(log_probs: Numbers, least: float, most: int) -> tuple[list[int],
 Fingerprints = NDArray[np.uint64]
 
 _ROOT, _NO_PARENT, _DEAD = (np.uint64(number) for number in (3, 2, 1))
-"""Fingerprints of the empty prefix, of its parent, and of a place in a beam that is not used: its parent is nowhere."""
+"""Fingerprints of the empty prefix, of its parent, and of an unused place in a beam: its parent does not exist."""
 _FACTOR, _SHIFT = np.uint64(0xBF58476D1CE4E5B9), np.uint64(31)
 
 
@@ -196,9 +198,9 @@ def _each(steps: Steps) -> Iterator[_Step]:
 
 
 class _Workspace:
-    """Arrays and tables for steps with K candidates, of which the last is none.
+    """Arrays and tables for steps with K candidates, the last of which is unused.
 
-    Each of N lines has W + W K ways on: its W prefixes as they are, then each with every candidate. `stays` and
+    Each of N lines has W + W K continuations: its W prefixes as they are, then each with every candidate. `stays` and
     `grown` are the two parts of an array (N, W + W K); flat indices count through that array.
     """
 
@@ -213,7 +215,7 @@ class _Workspace:
         prefix = np.where(way < width, way, (way - width) // count)
         self.source = (np.arange(lines)[:, None] * width + prefix).ravel()
         self.candidate = (np.arange(lines)[:, None] * count + np.where(way < width, 0, (way - width) % count)).ravel()
-        # Of each prefix, where its way with the candidate 0 stands.
+        # For each prefix, the position of its continuation with candidate 0.
         self.growth = (self.offset + width + np.arange(width) * count).ravel()
         self.count = count
 
@@ -224,7 +226,7 @@ def _in_two(lines: int, width: int, count: int) -> tuple[Numbers, Numbers, Numbe
 
 
 class _Search:
-    """The beams of N lines with W places each: flat arrays of N W. A place that is not used has probability 0."""
+    """The beams of N lines with W places each: flat arrays of N W. An unused place has probability 0."""
 
     def __init__(self, steps: Steps, width: int, scorer: Scorer | None) -> None:
         self.scorer, self.lines, self.width = scorer, steps.lines, width
@@ -248,7 +250,7 @@ class _Search:
         self.parent = np.full(places, _NO_PARENT)
 
     def advance(self, step: _Step) -> None:
-        """One time step."""
+        """Process one time step."""
         count = step.labels.shape[1]
         work = self.workspaces.get(count)
         if work is None:
@@ -273,7 +275,7 @@ class _Search:
         self._grow(work, step, chosen, grown.nonzero()[0])
 
     def _join(self, work: _Workspace, step: _Step, last_place: Integers, stays_label: Numbers) -> None:
-        """Where a prefix with one label more is in the beam already, add its probability there and take it out here."""
+        """If a prefix with one more label is already in the beam, add its probability there and remove it here."""
         by_child = self.parent.reshape(self.lines, self.width, 1)
         pairs = (by_child == self.prefix.reshape(self.lines, 1, self.width)).ravel().nonzero()[0]
         if len(pairs):
@@ -284,7 +286,7 @@ class _Search:
             total[way] = -np.inf
 
     def _rank(self, work: _Workspace, step: _Step) -> Numbers:
-        """What the ways on are chosen by (N, W + W K): their probability and what the scorer adds."""
+        """Return the ranks of the continuations (N, W + W K): their probability plus the scores of the scorer."""
         if self.scorer is None:
             return work.total
         labels = step.labels.repeat(self.width, axis=0)
@@ -297,7 +299,7 @@ class _Search:
     def _keep(
         self, work: _Workspace, chosen: Integers, grown: NDArray[np.bool_], stays_blank: Numbers, stays_label: Numbers
     ) -> None:
-        """Make the chosen ways the beam, with all that does not depend on the new labels."""
+        """Make the chosen continuations the beam, with everything that does not depend on the new labels."""
         source = work.source.take(chosen)
         self.total = work.total.take(chosen)
         self.in_blank = stays_blank.take(source)
@@ -313,7 +315,7 @@ class _Search:
         self.source = source
 
     def _grow(self, work: _Workspace, step: _Step, chosen: Integers, grown: Integers) -> None:
-        """Give the chosen ways at the places `grown` their new label."""
+        """Give the chosen continuations at the places `grown` their new label."""
         label = step.labels.ravel().take(work.candidate.take(chosen.take(grown)))
         self.history.append((self.source, grown, label))
         if len(grown):
@@ -330,7 +332,7 @@ class _Search:
             self.parent[dead] = _NO_PARENT
 
     def results(self, results: int, left_out: Numbers) -> list[list[Found]]:
-        """The best texts of each line."""
+        """Return the best texts of each line."""
         score = self.total + self.bonus
         if self.scorer is not None:
             score += self.scorer.finish(self.state)
@@ -346,7 +348,7 @@ class _Search:
         return found
 
     def _texts(self, places: Integers) -> list[tuple[int, ...]]:
-        """The labels of the prefixes at these places, read backwards through the time steps."""
+        """Return the labels of the prefixes at these places, read backwards through the time steps."""
         added = np.zeros((len(self.history), len(places)), np.int64)
         new = np.zeros(self.lines * self.width, np.int64)
         for row, (source, grown, label) in zip(added[::-1], reversed(self.history), strict=True):
@@ -358,7 +360,7 @@ class _Search:
 
 
 def _codes(classes: int) -> Fingerprints:
-    """A random-looking number for each class: the finaliser of SplitMix64 (Steele et al. 2014)."""
+    """Return a pseudo-random number for each class: the finaliser of SplitMix64 (Steele et al. 2014)."""
     codes = np.arange(1, classes + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     codes = (codes ^ (codes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     codes = (codes ^ (codes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

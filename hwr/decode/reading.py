@@ -1,6 +1,6 @@
-"""What a decoder says of a line: its text, where each character lies, and how likely all of it is right.
+"""The result of a decoder for one line: its text, the position of each character, and its confidences.
 
-Labels that a decoder chose become characters here, under the text rules of `hwr.text`.
+Labels that a decoder chose become characters here, normalised by the rules of `hwr.text`.
 """
 
 import unicodedata
@@ -17,11 +17,11 @@ from hwr.text import Alphabet, Direction, logical_order
 
 @dataclass(frozen=True)
 class CharacterSpan:
-    """One character and the run of time steps that it owns, from `start` to before `stop`.
+    """One character and its run of time steps, from `start` to before `stop`.
 
-    `character` is one code point, or a letter with combining marks where Unicode has no single code point for it.
-    `confidence` is the network's probability of the character at its clearest time step, not calibrated: CTC
-    concentrates a character on one or two steps, and the others of the run are fringes.
+    `character` is one code point, or a letter with combining marks if Unicode has no single code point for it.
+    `confidence` is the network's probability of the character at its clearest time step, uncalibrated: CTC concentrates
+    a character on one or two steps, and the other steps of the run are its fringes.
     """
 
     character: str
@@ -32,16 +32,16 @@ class CharacterSpan:
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read on one line; see `hwr.decode.confidence` for what the confidences mean.
+    """The reading of one line; see `hwr.decode.confidence` for the meaning of the confidences.
 
     Attributes:
-        text: the `characters` in the order in which they are read; follows the text rules of `hwr.text`.
+        text: the `characters` in logical order, normalised.
         confidence: probability that the whole text is right.
         characters: in the order of the image, with their time steps.
-        words: for each word of `text.split()` the probability that it is right.
+        words: for each word of `text.split()`, the probability that it is right.
         raw_words: the same before calibration.
-        language: code of the language in which the line was read; empty where none was found.
-        alternatives: other readings of the line, the most probable first, where they were asked for.
+        language: code of the language in which the line was read; empty if none was found.
+        alternatives: other readings of the line, the most probable first, if requested.
         word_alternatives: the same for each word.
     """
 
@@ -61,7 +61,7 @@ class Reading:
 def find_characters(
     log_probs: NDArray[np.floating], spans: Sequence[LabelSpan], alphabet: Alphabet
 ) -> list[CharacterSpan]:
-    """The characters of labels, under the text rules.
+    """Return the characters of labels, normalised by the rules of `hwr.text`.
 
     Args:
         log_probs: natural logarithms, shape (T, classes).
@@ -86,8 +86,8 @@ def logical_words(shown: str, direction: Direction) -> tuple[str, list[int]]:
     """Return the text of characters that are in the order of the image, `shown`.
 
     Returns:
-        The text, in the order in which it is read; and for each of its words the index of the word on the image, from
-        left to right, that its first character belongs to.
+        The text in logical order; and for each of its words, the index of the word on the image, from left to right,
+        to which its first character belongs.
     """
     ordered = logical_order(shown, direction)
     text = "".join(sign for _, sign in ordered)
@@ -96,10 +96,10 @@ def logical_words(shown: str, direction: Direction) -> tuple[str, list[int]]:
 
 
 def apply_text_rules(spans: Sequence[CharacterSpan]) -> list[CharacterSpan]:
-    """The text rules of `hwr.text` on spans: NFC, runs of whitespace become one blank, none at the ends.
+    """Apply the rules of `hwr.text` to spans: NFC, one space for each run of whitespace, none at the ends.
 
-    A merged span reaches from the first to the last of its parts and keeps the lowest of their confidences; a run of
-    blanks keeps the highest, because one blank is enough.
+    A merged span extends from the first to the last of its parts and keeps the lowest of their confidences; a run of
+    spaces keeps the highest, because one space is enough.
     """
     result: list[CharacterSpan] = []
     for span in spans:
@@ -121,7 +121,9 @@ def apply_text_rules(spans: Sequence[CharacterSpan]) -> list[CharacterSpan]:
 
 
 def _composes(before: str, character: str) -> bool:
-    """Whether `character` is a mark on `before`, or melts with it in NFC (as the parts of Korean syllables do)."""
+    """Return whether `character` is a mark on `before`, or is combined with it by NFC (like the parts of Korean
+    syllables).
+    """
     if before == " ":
         return False
     if unicodedata.combining(character[0]):

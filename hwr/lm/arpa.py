@@ -1,7 +1,7 @@
-"""ARPA files of character models: the text format of SRILM and KenLM, read and written.
+"""ARPA files of character models: read and write the text format of SRILM and KenLM.
 
-Characters are the words of the format; the space is written `▁`, that sign itself `<U+2581>`. Probabilities are
-logarithms of base 10 there, natural ones here. Format: SRILM's manual page ngram-format(5).
+The words of the format are characters; the space is written `▁`, and that sign itself `<U+2581>`. Probabilities are
+logarithms of base 10 in the file, natural ones in hwr. Format: SRILM's manual page ngram-format(5).
 """
 
 import gzip
@@ -36,12 +36,12 @@ from hwr.lm.tables import Table, Tables
 
 LN10 = math.log(10.0)
 SPACES = (SPACE, "<space>")
-"""Names of the space that are understood."""
+"""Accepted names of the space."""
 UNKNOWNS = ("<unk>", "<UNK>")
 
 
 def write_arpa(tables: Tables, path: Path) -> None:
-    """Write a model, packed if the name ends in `.gz` or `.xz`; n-grams in the order of their symbols.
+    """Write a model, compressed if the name ends in `.gz` or `.xz`; n-grams in the order of their symbols.
 
     Raises:
         OutputError: the file cannot be written.
@@ -65,11 +65,11 @@ def _lines(symbols: Symbols, table: Table, last: bool) -> Iterator[str]:
 
 
 def read_arpa(path: Path) -> Tables:
-    """Read a model whose words are single characters, of order 8 at most, plain or packed.
+    """Read a model whose words are single characters, of order 8 at most, plain or compressed.
 
     Raises:
-        ModelError: not an ARPA file, a section or the end is missing, a count is wrong, a line cannot be understood,
-            a word is no character, an n-gram occurs twice, or a context of an n-gram is missing.
+        ModelError: not an ARPA file, a section or the end is missing, a count is wrong, a line is malformed, a word is
+            not a character, an n-gram occurs twice, or a context of an n-gram is missing.
     """
     check_regular(path)
     try:
@@ -105,7 +105,7 @@ def _read(path: Path, file: TextIO) -> Tables:
     characters = sorted(SPACE if name == SPACE_SIGN else name for name in names)
     space = [" "] if any(words[0] in SPACES for words, _, _ in sections[0]) else []
     if len(characters) + len(space) > MAX_CHARACTERS:
-        raise ModelError(f"{path}: {len(characters)} characters; {MAX_CHARACTERS} are possible")
+        raise ModelError(f"{path}: {len(characters)} characters; at most {MAX_CHARACTERS} are supported")
     symbols = Symbols("".join(space + characters))
     codes = {name: symbols.symbol(name) for name in characters if name != SPACE}
     if SPACE_SIGN in names:
@@ -135,7 +135,7 @@ def _read_counts(path: Path, lines: _Lines) -> list[int]:
         elif line:
             raise ModelError(f"{path}: line {number}: 'ngram {len(counts) + 1}=COUNT' expected, {line[:40]!r} found")
     if not 1 <= len(counts) <= MAX_ORDER:
-        raise ModelError(f"{path}: a model of order {len(counts)}; 1 to {MAX_ORDER} are possible")
+        raise ModelError(f"{path}: a model of order {len(counts)}; 1 to {MAX_ORDER} are supported")
     return counts
 
 
@@ -190,5 +190,5 @@ def _check_contexts(path: Path, symbols: Symbols, tables: Iterable[Table]) -> No
             missing = ~np.isin(context(table.keys), lower.keys)
             if missing.any():
                 names = " ".join(symbols.name(symbol) for symbol in unpack(int(table.keys[missing.argmax()])))
-                raise ModelError(f"{path}: the {order}-gram {names!r} is there, but not its first {order - 1}")
+                raise ModelError(f"{path}: the {order}-gram {names!r} is present, but not its first {order - 1}")
         lower = table

@@ -13,12 +13,13 @@ from hwr.lm.tables import Tables, keep_frequent, keep_valuable, losses, make_tab
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """How a model is made.
+    """Options for building a model.
 
     Attributes:
         order: length of the longest n-grams, 2 to 8.
-        min_counts: n-grams of order 1, 2, ... with a smaller count are left out; the last holds for higher orders.
-        max_bytes: n-grams that say least are left out until the binary file has at most this size; None: none is.
+        min_counts: n-grams of order 1, 2, ... with a smaller count are left out; the last number applies to higher
+            orders.
+        max_bytes: the least important n-grams are left out until the binary file has at most this size; None: no limit.
         bits: of a probability in the binary file, 8 or 16.
 
     Raises:
@@ -32,24 +33,24 @@ class BuildOptions:
 
     def __post_init__(self) -> None:
         if not 2 <= self.order <= MAX_ORDER:
-            raise UsageError(f"order {self.order}: 2 to {MAX_ORDER} are possible")
+            raise UsageError(f"order {self.order}: must be 2 to {MAX_ORDER}")
         if not self.min_counts or min(self.min_counts) < 1 or list(self.min_counts) != sorted(self.min_counts):
-            raise UsageError(f"minimum counts {self.min_counts}: numbers from 1 on that do not fall are needed")
+            raise UsageError(f"minimum counts {self.min_counts}: must be 1 or more, and not decrease")
         if self.max_bytes is not None and self.max_bytes < 10_000:
-            raise UsageError(f"a size of {self.max_bytes} bytes: 10,000 at least are needed")
+            raise UsageError(f"a size of {self.max_bytes} bytes: must be at least 10,000")
         if self.bits not in (8, 16):
-            raise UsageError(f"{self.bits} bits: 8 or 16 are possible")
+            raise UsageError(f"{self.bits} bits: must be 8 or 16")
 
 
 HEADER_BYTES = 4_096
-"""Room for the metadata in the size of a file."""
+"""Bytes reserved for the metadata of a file."""
 
 
 def build(texts: Sequence[Text], options: BuildOptions, report: Callable[[str], None] = lambda text: None) -> Tables:
     """Count, prune and estimate.
 
     Args:
-        report: is told what is done, a line each time.
+        report: called with one line of progress at a time.
     """
     symbols = choose_symbols(texts)
     characters = sum(text.characters for text in texts)

@@ -23,7 +23,7 @@ class Text:
     """One source of a language model.
 
     Attributes:
-        lines: normalised, none of them empty; they are what the model sees between start and end.
+        lines: normalised, none of them empty; the model sees each between start and end marks.
         weight: how many times each line counts.
     """
 
@@ -33,7 +33,7 @@ class Text:
 
     @property
     def characters(self) -> int:
-        """Characters, blanks counted."""
+        """Number of characters, including spaces."""
         return sum(map(len, self.lines))
 
 
@@ -41,12 +41,12 @@ def load_text(path: Path, *, weight: int = 1, wrap: int = WRAP, plain: bool = Tr
     """Read a text file (plain, `.xz`, `.gz`) or the training transcripts of a line store.
 
     Args:
-        path: a text file, a `.parquet` file, or a folder with `train.parquet`; of a folder nothing else is read, so
+        path: a text file, a `.parquet` file, or a folder with `train.parquet`. Nothing else in a folder is read, so
             that no text of validation or test lines gets into a model.
         weight: how many times each line counts.
-        wrap: paragraphs of text files are broken at spaces into lines of at most this many characters; 0: they are not.
-        plain: whether the quotes and dashes of print become those of the keyboard.
-        hold_out: share of a text file that is left out, from its end, to test the model on; nothing of a line store.
+        wrap: break paragraphs of text files at spaces into lines of at most this many characters; 0: do not.
+        plain: replace typographic quotes and dashes by plain ones.
+        hold_out: share of a text file to leave out, from its end, for testing the model; ignored for a line store.
 
     Raises:
         InputError: the file is missing, broken or not text.
@@ -79,7 +79,7 @@ def _transcripts(path: Path) -> list[str]:
 
 
 def clean(line: str, plain: bool) -> str:
-    """A line by the text rules, without control characters; with the signs of the keyboard if `plain`."""
+    """Return a normalised line without control characters; with plain quotes and dashes if `plain`."""
     text = normalise_text(plain_text(line) if plain else line)
     if text.isprintable():
         return text
@@ -87,7 +87,7 @@ def clean(line: str, plain: bool) -> str:
 
 
 def wrap_line(line: str, width: int) -> Iterator[str]:
-    """Pieces of at most `width` characters, broken at blanks; a longer word is a piece of its own."""
+    """Yield pieces of at most `width` characters, broken at spaces; a longer word is a piece of its own."""
     start = 0
     while len(line) - start > width:
         blank = line.rfind(" ", start, start + width + 1)
@@ -101,7 +101,9 @@ def wrap_line(line: str, width: int) -> Iterator[str]:
 
 
 def choose_symbols(texts: Iterable[Text]) -> Symbols:
-    """Return the characters of the texts, sorted: the most frequent where there are too many, one for all digits."""
+    """Return the characters of the texts, sorted: the most frequent if there are too many; all digits are one
+    character.
+    """
     counts: Counter[str] = Counter()
     for text in texts:
         for start in range(0, len(text.lines), 10_000):

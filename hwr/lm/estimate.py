@@ -1,6 +1,6 @@
-"""Texts -> all their n-grams, order by order, with the counts that Kneser-Ney smoothing needs.
+"""Texts -> all their n-grams, order by order, with the counts for Kneser-Ney smoothing.
 
-An n-gram is an integer with a byte a symbol (`hwr.lm.symbols`), so counting is sorting.
+An n-gram is an integer with one byte per symbol (`hwr.lm.symbols`), so counting is sorting.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from hwr.lm.symbols import END, FIRST_CHARACTER, START, UNKNOWN, Keys, Symbols, 
 
 Counts = NDArray[np.int64]
 LINES_AT_ONCE = 200_000
-"""Lines whose n-grams are sorted together: bounds the memory."""
+"""Number of lines whose n-grams are sorted together; limits the memory."""
 
 
 @dataclass
@@ -24,11 +24,12 @@ class Level:
     Attributes:
         keys: shape (M,).
         occurrences: how often each occurs in the texts.
-        counts: by which it is estimated: occurrences at the highest order and for those that begin a line, else the
-            number of different symbols in front of it; see `adjust_counts`.
+        counts: used for the estimate: occurrences at the highest order and for those that begin a line, otherwise the
+            number of different symbols before it; see `adjust_counts`.
         kept: whether it is in the model.
-        contexts: the place of its context (all but the last symbol) in the level below; none for n = 1.
-        suffixes: the place of what it backs off to (all but the first symbol) in the level below; none for n = 1.
+        contexts: index of its context (all but the last symbol) in the level below; none for n = 1.
+        suffixes: index of the n-gram that it backs off to (all but the first symbol) in the level below; none for n =
+            1.
         initial: whether it begins with START.
     """
 
@@ -45,7 +46,7 @@ def count_levels(texts: Sequence[Text], symbols: Symbols, order: int) -> list[Le
     """Count all n-grams up to `order`; the counts are those of unpruned Kneser-Ney.
 
     Returns:
-        A level for each order, the first is that of single symbols; it has all symbols, START too.
+        A level for each order, beginning with single symbols; it contains all symbols, including START.
     """
     keys, counts = _count_windows(texts, symbols, order)
     lengths = _lengths(keys, order)
@@ -59,7 +60,7 @@ def count_levels(texts: Sequence[Text], symbols: Symbols, order: int) -> list[Le
 
 
 def _count_windows(texts: Sequence[Text], symbols: Symbols, order: int) -> tuple[Keys, Counts]:
-    """The n-gram that ends at each symbol: of length `order`, or shorter near the beginning of the line."""
+    """Return the n-gram that ends at each symbol: of length `order`, or shorter near the beginning of the line."""
     parts = []
     for text in texts:
         for start in range(0, len(text.lines), LINES_AT_ONCE):
@@ -109,10 +110,10 @@ def _level(keys: Keys, occurrences: Counts, order: int) -> Level:
 
 
 def _lower_level(upper: Level, order: int, begun: Keys, begun_counts: Counts, symbols: Symbols) -> Level:
-    """The n-grams one shorter than `upper`: what stands behind its first symbols, and those that begin a line."""
+    """Return the n-grams one shorter than `upper`: everything after its first symbols, and those that begin a line."""
     ends, inverse = np.unique(suffix(upper.keys, order + 1), return_inverse=True)
     extra = begun
-    if order == 1:  # symbols that no text has, and the start, which is never predicted but is a context
+    if order == 1:  # symbols that occur in no text, and the start, which is never predicted but is a context
         every = np.arange(UNKNOWN, FIRST_CHARACTER + len(symbols.characters), dtype=np.uint64)
         extra = np.setdiff1d(every, np.union1d(ends, begun))
         extra = np.concatenate([begun, extra])
@@ -132,11 +133,11 @@ def _lower_level(upper: Level, order: int, begun: Keys, begun_counts: Counts, sy
 
 
 def adjust_counts(levels: Sequence[Level]) -> None:
-    """Set the counts below the highest order from what is kept above.
+    """Set the counts below the highest order from the n-grams that are kept above.
 
-    An n-gram counts once for each longer one that is kept and ends in it (Kneser and Ney 1995); one that is not kept
-    passes its whole count down, as the lower order is then all that knows of it (Siivola, Hirsimäki and Virpioja
-    2007, "On growing and pruning Kneser-Ney smoothed n-gram models").
+    An n-gram counts once for each longer kept one that ends in it (Kneser and Ney 1995). One that is not kept passes on
+    its whole count, since then only the lower order represents it (Siivola, Hirsimäki and Virpioja 2007, "On growing
+    and pruning Kneser-Ney smoothed n-gram models").
     """
     for upper, level in zip(reversed(levels[1:]), reversed(levels[:-1]), strict=True):
         passed = np.where(upper.kept, 1, upper.counts)
@@ -147,7 +148,7 @@ def adjust_counts(levels: Sequence[Level]) -> None:
 
 Numbers = NDArray[np.float64]
 FALLBACK = (0.5, 1.0, 1.5)
-"""Discounts where too few n-grams occur once to four times to estimate them: those of KenLM's --discount_fallback."""
+"""Discounts if too few n-grams occur once to four times to estimate them: those of KenLM's --discount_fallback."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +156,9 @@ class Estimate:
     """Probabilities of the n-grams of one level.
 
     Attributes:
-        explicit: the discounted share of each n-gram itself; 0 where it is not kept.
-        probabilities: p(w | h), with what the lower orders add.
-        backoffs: g(h) of each n-gram taken as a context; 1 where none of its continuations is kept.
+        explicit: the discounted share of each n-gram itself; 0 if it is not kept.
+        probabilities: p(w | h), including the lower orders.
+        backoffs: g(h) of each n-gram as a context; 1 if none of its continuations is kept.
     """
 
     explicit: Numbers
@@ -166,9 +167,9 @@ class Estimate:
 
 
 def discounts(counts: Counts) -> tuple[float, float, float]:
-    """D1, D2, D3+ from how many n-grams have counts of 1, 2, 3 and 4 (Chen and Goodman 1999, equation 26).
+    """Return D1, D2, D3+ from the numbers of n-grams with counts of 1, 2, 3 and 4 (Chen and Goodman 1999, equation 26).
 
-    The fallback is used where one of these numbers is 0, or where a discount would not lie between 0 and its count.
+    The fallback is used if one of these numbers is 0, or if a discount would not be between 0 and its count.
     """
     n1, n2, n3, n4 = (int(np.count_nonzero(counts == count)) for count in (1, 2, 3, 4))
     if not n1 * n2 * n3 * n4:
@@ -179,7 +180,7 @@ def discounts(counts: Counts) -> tuple[float, float, float]:
 
 
 def estimate(levels: Sequence[Level]) -> list[Estimate]:
-    """Probabilities and backoff weights of all levels; `adjust_counts` must have been called for what is kept."""
+    """Return probabilities and backoff weights of all levels; call `adjust_counts` for the kept n-grams first."""
     results: list[Estimate] = []
     for number, level in enumerate(levels):
         discount = np.array([0.0, *discounts(level.counts)])[np.minimum(level.counts, 3)]

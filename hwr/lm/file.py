@@ -23,7 +23,7 @@ FORMAT_VERSION = 1
 LM_SUFFIX = ".lm"
 MAX_NGRAMS = 2**31
 MAX_NUMBER = 1e6
-"""Bounds of what is read: logarithms beyond these are not probabilities."""
+"""Bounds of stored numbers: logarithms beyond these are not probabilities."""
 ARRAYS = ("labels", "log_probs", "followed", "continuations", "backoffs")
 
 
@@ -107,7 +107,7 @@ def _metadata(path: Path) -> dict[str, Any]:
 
 
 def _map_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a safetensors file that `safe_open` has checked, mapped (format: its README)."""
+    """Return the arrays of a safetensors file that `safe_open` has checked, mapped into memory (format: its README)."""
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(length))
@@ -116,7 +116,7 @@ def _map_arrays(path: Path) -> dict[str, NDArray[Any]]:
         begin = 8 + length + header[name]["data_offsets"][0]
         dtype = {"U8": np.uint8, "U16": np.uint16}.get(header[name]["dtype"])
         if dtype is None or len(header[name]["shape"]) != 1:
-            raise ModelError(f"{path}: the array {name!r} is of the wrong kind")
+            raise ModelError(f"{path}: the array {name!r} has the wrong type")
         count = header[name]["shape"][0]
         mapped = np.memmap(path, dtype, "r", begin, (count,)) if count else np.zeros(0, dtype)
         arrays[name] = np.asarray(mapped)
@@ -124,7 +124,7 @@ def _map_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _check(model: Model, path: Path) -> None:
-    """Refuse arrays that do not fit each other. Of those that do, no look-up leaves an array, in search.c neither."""
+    """Refuse arrays that do not fit each other. If they do, no look-up leaves an array, not even in search.c."""
     grams, states = len(model.labels), len(model.continuations)
     codes = (model.log_probs, model.backoffs)
     fits = (
@@ -145,26 +145,26 @@ def _check(model: Model, path: Path) -> None:
 
 ARPA_SUFFIXES = (".arpa", ".arpa.gz", ".arpa.xz")
 ARPA_BITS = 16
-"""Bits of a probability when an ARPA file is used as it is: rounding stays below 0.0002."""
+"""Bits of a probability when an ARPA file is used directly: the rounding error stays below 0.0002."""
 
 
 def is_arpa(path: Path) -> bool:
-    """Whether the name is that of an ARPA file."""
+    """Return whether the name is that of an ARPA file."""
     return path.name.lower().endswith(ARPA_SUFFIXES)
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a name that says neither format.
+    """Refuse a name with another ending than `.lm`, `.arpa`, `.arpa.gz` or `.arpa.xz`.
 
     Raises:
-        UsageError: it ends otherwise than `.lm`, `.arpa`, `.arpa.gz` or `.arpa.xz`.
+        UsageError: the ending is another one.
     """
     if path.suffix != LM_SUFFIX and not is_arpa(path):
         raise UsageError(f"{path}: name it NAME{LM_SUFFIX} or NAME.arpa (.gz, .xz)")
 
 
 def write(tables: Tables, path: Path, bits: int, facts: dict[str, object]) -> None:
-    """Write a model in the format that the name says; the facts go into a `.lm` file only.
+    """Write a model in the format that the name states; the facts are written to a `.lm` file only.
 
     Raises:
         OutputError: the file cannot be written.
@@ -189,7 +189,7 @@ def load(path: Path) -> Model:
 
 
 def read_tables(path: Path) -> tuple[Tables, dict[str, object]]:
-    """The n-grams of a model of either format, and the facts that a `.lm` file states.
+    """Return the n-grams of a model in either format, and the facts that a `.lm` file states.
 
     Raises:
         ModelError, UsageError: see `load`.

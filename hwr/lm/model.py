@@ -1,9 +1,10 @@
 """A language model for reading: an automaton of contexts in flat arrays, small enough to be mapped from a file.
 
-A state is a context: an n-gram that something follows. Of each state the n-grams that are one symbol longer stand
-together. What is not among them is looked up in the state's suffix, at the price of the state's backoff weight.
+A state is a context: an n-gram with continuations. The n-grams that are one symbol longer than a state are stored
+together. If a continuation is not among them, it is looked up in the state's suffix, at the cost of the state's backoff
+weight.
 
-Nothing is stored that follows from the rest. An n-gram takes two bytes and a bit, a state two bytes.
+Nothing is stored that can be derived. An n-gram takes two bytes and a bit, and a state two bytes.
 """
 
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ class Quantised:
 
     @property
     def values(self) -> NDArray[np.float32]:
-        """The number of each code, (2 ** bits,)."""
+        """Value of each code, (2 ** bits,)."""
         return self._decoded(np.arange(np.iinfo(self.codes.dtype).max + 1))
 
     def _decoded(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -42,7 +43,7 @@ class Quantised:
 
 
 def quantise(values: NDArray[np.float64], bits: int, floor: float) -> Quantised:
-    """Round to `bits` (8 or 16) between the highest value and `floor`; what is lower becomes `floor`."""
+    """Quantise to `bits` (8 or 16) between the highest value and `floor`; lower values become `floor`."""
     dtype = np.dtype(f"uint{bits}")
     top = float(values.max(initial=0.0))
     step = max((top - floor) / (2**bits - 1), 1e-9)
@@ -59,10 +60,10 @@ class Model:
         unknown: ln p of a character that the model has never seen.
         labels: last symbol of each n-gram, (G,) uint8.
         log_probs: ln p of each n-gram's last symbol, (G,).
-        followed: for each n-gram whether it is a state, as bits, (ceil(G / 8),) uint8.
-        continuations: how many n-grams each state has, (C,) uint8; the first is the root.
+        followed: for each n-gram, whether it is a state, as bits, (ceil(G / 8),) uint8.
+        continuations: number of n-grams of each state, (C,) uint8; the first is the root.
         backoffs: ln of the backoff weights, (C,).
-        facts: for people: name, licence, texts, how it was built.
+        facts: for information: name, licence, texts, how it was built.
     """
 
     symbols: Symbols
@@ -88,26 +89,26 @@ class Model:
 
     @cached_property
     def ngrams(self) -> NDArray[np.int32]:
-        """Which n-gram each state is: shape (C,); the root, which is none, has -1."""
+        """The n-gram of each state: shape (C,); -1 for the root, which has none."""
         bits = np.unpackbits(self.followed, count=len(self.labels))
         return np.concatenate([np.full(1, -1, np.int32), np.flatnonzero(bits).astype(np.int32)])
 
     @cached_property
     def rank(self) -> NDArray[np.int32]:
-        """How many n-grams before each byte of `followed` are states."""
+        """The number of states among the n-grams before each byte of `followed`."""
         counts = BITS[self.followed]
         result: NDArray[np.int32] = np.cumsum(counts, dtype=np.int32) - counts
         return result
 
     def state_of_ngram(self, places: Places) -> Places:
-        """Return the state that each n-gram is, -1 where nothing follows it. Single symbols begin at n-gram 0."""
+        """Return the state of each n-gram, -1 if it has no continuation. Single symbols begin at n-gram 0."""
         byte, bit = self.followed[places >> 3], places & 7
         states = 1 + self.rank[places >> 3] + BITS[byte >> (8 - bit)]
         return np.where(byte >> (7 - bit) & 1, states, -1)
 
     @cached_property
     def start(self) -> int:
-        """The state at the beginning of a line: that of the start mark, the root if the model has none."""
+        """The state at the beginning of a line: that of the start mark, or the root if the model has none."""
         places = np.flatnonzero(self.labels[: int(self.first[1])] == START)
         return max(int(self.state_of_ngram(places)[0]), ROOT) if len(places) else ROOT
 
@@ -121,7 +122,9 @@ class Model:
 
     @cached_property
     def suffixes(self) -> NDArray[np.int32]:
-        """The state that each state backs off to: the longest that it ends in, not itself; the root to the root."""
+        """The state that each state backs off to: the longest one that it ends in, except itself; the root for
+        the root.
+        """
         result = np.zeros(self.states, np.int32)
         last = self.labels[self.ngrams]
         keys = [np.zeros(1, np.uint64)]  # of the states of each length
@@ -139,9 +142,9 @@ class Model:
 
 
 BITS = np.array([number.bit_count() for number in range(256)], np.int32)
-"""The number of bits that are set in each byte."""
+"""Number of set bits in each byte."""
 FLOOR = -16.0
-"""Log-probabilities below this (one in nine million) are stored as this."""
+"""Lower log-probabilities (below one in nine million) are stored as this."""
 
 
 def make_model(tables: Tables, bits: int = 8, facts: dict[str, object] | None = None) -> Model:
@@ -151,7 +154,7 @@ def make_model(tables: Tables, bits: int = 8, facts: dict[str, object] | None = 
     followed, continuations = [], [np.array([len(tables.orders[0].keys)])]
     for table, upper in zip(tables.orders[:-1], tables.orders[1:], strict=True):
         sizes = np.bincount(np.searchsorted(table.keys, context(upper.keys)), minlength=len(table.keys))
-        is_state = (sizes > 0) | (table.backoffs != 0)  # models from elsewhere have weights where nothing follows
+        is_state = (sizes > 0) | (table.backoffs != 0)  # models from elsewhere have weights without continuations
         followed.append(is_state)
         continuations.append(sizes[is_state])
     followed.append(np.zeros(len(tables.orders[-1].keys), bool))
@@ -171,12 +174,12 @@ def make_model(tables: Tables, bits: int = 8, facts: dict[str, object] | None = 
 
 
 def model_bytes(ngrams: int, states: int, bits: int = 8) -> int:
-    """Bytes of a model's arrays."""
+    """Return the size of a model's arrays in bytes."""
     return ngrams * (1 + bits // 8) + -(-ngrams // 8) + states * (1 + bits // 8)
 
 
 def tables_of(model: Model) -> Tables:
-    """The n-grams of an automaton, with its rounded probabilities: the inverse of `make_model`."""
+    """Return the n-grams of an automaton, with its rounded probabilities: the inverse of `make_model`."""
     orders: list[Table] = []
     states = np.array([ROOT])
     keys = np.zeros(1, np.uint64)  # of `states`

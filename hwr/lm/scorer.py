@@ -1,4 +1,4 @@
-"""A language model as a scorer of the beam search: what each next character adds after the prefixes of a beam."""
+"""A language model as a scorer of the beam search: the score of each next character after the prefixes of a beam."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from hwr.lm.tokens import FOLLOWING, TokenRules, plain_rules
 from hwr.text import Alphabet
 
 SPARE_ROWS = 4_096
-"""Rows that one time step of 16 lines may add before the table is emptied at the next."""
+"""Rows that one time step of 16 lines may add before the table is cleared at the next."""
 MODES = len(FOLLOWING)
 Integers = NDArray[np.integer]
 Numbers = NDArray[np.float32]
 ROWS = 32_768
-"""States whose scores are held at once: at most about 70 MB with 133 classes."""
+"""Number of states whose scores are kept at once: at most about 70 MB with 133 classes."""
 
 
 class NgramScorer:
-    """Scores of all labels after each state that was asked for, as rows of a table that fills as it is used.
+    """Scores of all labels after each requested state, as rows of a table that fills as it is used.
 
-    A state that was seen once costs one look-up afterwards, and the same contexts come again and again. A state of the
-    scorer is a state of the model and a mode (`hwr.lm.tokens`): state * MODES + mode.
+    A state that has been seen costs only a look-up, and the same contexts occur again and again. A state of the scorer
+    is a state of the model and a mode (`hwr.lm.tokens`): state * MODES + mode.
 
     Attributes:
         model: the automaton.
@@ -36,7 +36,7 @@ class NgramScorer:
     """
 
     def __init__(self, model: Model, rules: TokenRules, *, weight: float, insertion_bonus: float = 0.0) -> None:
-        """Prepare to score the characters of an alphabet; those that the model lacks count as unknown."""
+        """Prepare to score the characters of an alphabet; those that the model does not have count as unknown."""
         self.model, self.weight, self.insertion_bonus, self.rules = model, weight, insertion_bonus, rules
         used = np.unique([END, UNKNOWN, *np.unique(rules.symbols)])
         self._columns = len(used) + 1  # the last is for symbols that no label has
@@ -49,7 +49,7 @@ class NgramScorer:
         self.start = model.start * MODES
 
     def scores(self, states: Integers, labels: Integers, /) -> Numbers:
-        """Return what labels (M, K) add after states (M,), shape (M, K)."""
+        """Return the scores of labels (M, K) after states (M,), shape (M, K)."""
         rows = self._rows(states // MODES)  # first: it may move the table
         modes = (states % MODES)[:, None]
         found = self._scores[rows[:, None], self._column_of_label[modes, labels]]
@@ -64,7 +64,7 @@ class NgramScorer:
         return result
 
     def finish(self, states: Integers, /) -> Numbers:
-        """Return what the end of the line adds (M,); it is not a character and has no bonus."""
+        """Return the scores of the end of the line (M,); it is not a character and has no bonus."""
         return self.scores(states, np.zeros((len(states), 1), np.int64))[:, 0]
 
     def search_tables(self) -> dict[str, dict[str, Any]]:
@@ -102,7 +102,7 @@ class NgramScorer:
         }
 
     def _clear(self) -> None:
-        # Room for all: the system gives memory to a part of an array when it is written to, not before.
+        # Space for all: the system allocates memory for a part of an array when it is first written to.
         self._scores = np.empty((ROWS + SPARE_ROWS, self._columns), np.float32)
         self._next = np.empty((ROWS + SPARE_ROWS, self._columns), np.int32)
         self._row_of_state = np.full(self.model.states, -1, np.int32)
@@ -124,14 +124,14 @@ class NgramScorer:
         return rows
 
     def _missing(self, states: Integers) -> Integers:
-        """Those of the states that have no row, ascending, each once."""
+        """Return those of the states that have no row, ascending, without repetitions."""
         missing = np.sort(states[self._row_of_state.take(states) < 0])
         return missing[np.concatenate(([True], missing[1:] != missing[:-1]))] if len(missing) > 1 else missing
 
     def _fill(self, states: Integers) -> None:
-        """Make rows of the states that have none, and of what they back off to, the shortest first.
+        """Make rows of the states that have none, and of the states that they back off to, the shortest first.
 
-        A row is that of the suffix with the backoff weight added, and with the state's own continuations in it.
+        A row is that of the suffix plus the backoff weight, with the state's own continuations in it.
         """
         chain = [self._missing(states)]
         while len(chain[-1]):
@@ -162,7 +162,7 @@ class NgramScorer:
 
 
 class _Continuations:
-    """All continuations of some states, one behind the other, with their cells in the tables of a scorer."""
+    """All continuations of some states, concatenated, with their cells in the tables of a scorer."""
 
     def __init__(self, scorer: NgramScorer, states: Integers, rows: Integers) -> None:
         model = scorer.model
@@ -176,14 +176,14 @@ class _Continuations:
 
 
 def _enlarged(table: NDArray[Any], rows: int) -> NDArray[Any]:
-    """A table with room for `rows` rows and as many again."""
+    """Return a table with space for `rows` rows and as many again."""
     larger = np.empty((2 * rows, table.shape[1]), table.dtype)
     larger[: len(table)] = table
     return larger
 
 
 class Scorer(Protocol):
-    """A scorer of the beam search (`hwr.decode.numpy_search.Scorer`)."""
+    """A scorer; see `hwr.decode.numpy_search.Scorer`."""
 
     @property
     def start(self) -> int: ...
@@ -197,7 +197,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class Score:
-    """Sum over lines. `log_probability` is natural; `characters` counts the ends of lines too, `unknown` does not."""
+    """Sums over lines. `log_probability` is natural; `characters` includes the ends of lines, `unknown` does not."""
 
     log_probability: float
     characters: int
@@ -205,12 +205,14 @@ class Score:
 
     @property
     def bits(self) -> float:
-        """Bits a character: the lower, the better the model knows the text."""
+        """Bits per character: the lower, the better the model predicts the text."""
         return -self.log_probability / self.characters / float(np.log(2.0))
 
 
 def line_log_probabilities(scorer: Scorer, lines: Sequence[Sequence[int]]) -> list[float]:
-    """What a scorer adds to whole lines of labels, ends included: ln p where its weight is 1 and its bonus 0."""
+    """Return the scorer's scores of whole lines of labels, including their ends: ln p if its weight is 1 and
+    its bonus 0.
+    """
     states = np.full(len(lines), scorer.start)
     totals = np.zeros(len(lines))
     for step in range(max(map(len, lines), default=0)):
@@ -222,14 +224,14 @@ def line_log_probabilities(scorer: Scorer, lines: Sequence[Sequence[int]]) -> li
 
 
 def text_log_probabilities(model: Model, lines: Sequence[str]) -> list[float]:
-    """ln p of each normalised line, from its start to its end."""
+    """Return ln p of each normalised line, from its start to its end."""
     alphabet = Alphabet.of(lines)
     scorer = NgramScorer(model, plain_rules(model.symbols, alphabet), weight=1.0)
     return line_log_probabilities(scorer, [alphabet.encode(line) for line in lines])
 
 
 def score_lines(model: Model, lines: Sequence[str]) -> Score:
-    """The cross-entropy of normalised lines."""
+    """Return the cross-entropy of normalised lines."""
     alphabet = Alphabet.of(lines)
     unknown = {c for c in alphabet.characters if model.symbols.symbol(c) == UNKNOWN}
     return Score(

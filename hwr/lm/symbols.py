@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hwr.errors import ModelError
 
 PADDING = 0
-"""No symbol: fills the front of an integer that holds fewer symbols."""
+"""The empty symbol: fills the front of an integer that contains fewer symbols."""
 UNKNOWN = 1
 START = 2
 END = 3
@@ -21,14 +21,14 @@ SPACE = "▁"
 """Name of the space in ARPA files, where spaces separate the fields."""
 DIGITS = "0123456789"
 DIGIT = "0"
-"""The character that a model has for all digits: which digit is written, the ink says better than the text before."""
+"""The character that a model uses for all digits: the ink predicts a digit better than the text before it."""
 SPACE_SIGN = f"<U+{ord(SPACE):04X}>"
-"""Name in ARPA files of the character that is the name of the space."""
+"""Name in ARPA files of the character that is used as the name of the space."""
 MAX_CHARACTERS = 256 - FIRST_CHARACTER
 MAX_ORDER = 8
 
 Keys = NDArray[np.uint64]
-"""n-grams w1 ... wn as integers, w1 in the highest byte: sorted, the n-grams of one context stand together."""
+"""n-grams w1 ... wn as integers, w1 in the highest byte: when sorted, n-grams with the same context are adjacent."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class Symbols:
         return self._symbols.get(character, UNKNOWN)
 
     def name(self, symbol: int) -> str:
-        """How ARPA files write a symbol."""
+        """Return the name of a symbol in ARPA files."""
         if symbol < FIRST_CHARACTER:
             return MARKS[symbol - UNKNOWN]
         character = self.characters[symbol - FIRST_CHARACTER]
         return {" ": SPACE, SPACE: SPACE_SIGN}.get(character, character)
 
     def encode(self, lines: Sequence[str]) -> NDArray[np.uint8]:
-        """Lines one behind the other, each between START and END; characters outside are UNKNOWN.
+        """Concatenate lines, each between START and END; characters outside the symbols are UNKNOWN.
 
         Args:
             lines: texts without control characters.
@@ -80,25 +80,25 @@ class Symbols:
 
 
 def context(keys: Keys) -> Keys:
-    """The n-grams without their last symbols."""
+    """Return the n-grams without their last symbols."""
     return keys >> np.uint64(8)
 
 
 def suffix(keys: Keys, order: int) -> Keys:
-    """n-grams of length `order` without their first symbols."""
+    """Return n-grams of length `order` without their first symbols."""
     return keys & np.uint64((1 << (8 * (order - 1))) - 1)
 
 
 def last_symbols(keys: Keys) -> NDArray[np.uint8]:
-    """The last symbol of each n-gram."""
+    """Return the last symbol of each n-gram."""
     return (keys & np.uint64(255)).astype(np.uint8)
 
 
 def unpack(key: int) -> tuple[int, ...]:
-    """The symbols of an n-gram."""
+    """Return the symbols of an n-gram."""
     return tuple(symbol for symbol in int(key).to_bytes(MAX_ORDER, "big") if symbol != PADDING)
 
 
 def pack(symbols: Sequence[int]) -> int:
-    """The integer of an n-gram of at most 8 symbols."""
+    """Return the integer of an n-gram of at most 8 symbols."""
     return int.from_bytes(bytes(symbols), "big")

@@ -1,4 +1,4 @@
-"""The n-grams of a finished model with their logarithms: what ARPA files hold and reading needs."""
+"""The n-grams of a finished model with their logarithms: the content of ARPA files."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from hwr.lm.symbols import START, UNKNOWN, Keys, Symbols, context, pack
 
 Numbers = NDArray[np.float64]
 IMPOSSIBLE = -99 * np.log(10.0)
-"""Log-probability of what is never predicted (the start), by the custom of ARPA files."""
+"""Log-probability of the start, which is never predicted, by the convention of ARPA files."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Table:
     Attributes:
         keys: shape (M,), ascending (`hwr.lm.symbols`).
         log_probs: natural logarithm of the probability of the last symbol after the others, shape (M,).
-        backoffs: natural logarithm of the backoff weight as a context, shape (M,); 0 where it is not one.
+        backoffs: natural logarithm of the backoff weight as a context, shape (M,); 0 if it is not one.
     """
 
     keys: Keys
@@ -42,7 +42,7 @@ class Tables:
         return len(self.orders)
 
     def log_probability(self, symbols: Sequence[int]) -> float:
-        """ln p(last symbol | those before it), by backing off as an ARPA model says; one at a time."""
+        """Return ln p(last symbol | those before it) for one n-gram, by backing off as defined for ARPA models."""
         symbols = tuple(symbols)[-self.order :]
         weight = 0.0
         while len(symbols) > 1:
@@ -65,7 +65,7 @@ class Tables:
 
 
 def unknown_log_probability(tables: Tables) -> float:
-    """ln p of a character that the model has never seen: its own <unk>, else that of its rarest character."""
+    """Return ln p of a character that the model has never seen: of its own <unk>, or else of its rarest character."""
     first = tables.orders[0]
     unknown = first.log_probs[first.keys == UNKNOWN]
     if len(unknown):
@@ -75,7 +75,7 @@ def unknown_log_probability(tables: Tables) -> float:
 
 
 def make_tables(symbols: Symbols, levels: Sequence[Level], estimates: Sequence[Estimate]) -> Tables:
-    """The kept n-grams."""
+    """Return the kept n-grams."""
     orders = []
     for number, (level, found) in enumerate(zip(levels, estimates, strict=True)):
         kept = level.kept
@@ -95,14 +95,14 @@ def make_tables(symbols: Symbols, levels: Sequence[Level], estimates: Sequence[E
 
 
 Size = Callable[[Sequence[int], int], int]
-"""Bytes of a model with these numbers of n-grams of each order and of contexts."""
+"""Return the size in bytes of a model with these numbers of n-grams of each order and of contexts."""
 _SEARCH_STEPS = 40
 
 
 def keep_frequent(levels: Sequence[Level], least: Sequence[int]) -> None:
     """Keep n-grams of order n with a count of at least `least[n - 1]`, and their contexts.
 
-    The last number holds for all higher orders too.
+    The last number applies to all higher orders.
     """
     for number, level in enumerate(levels):
         if number:
@@ -116,7 +116,7 @@ def _keep_contexts(levels: Sequence[Level]) -> None:
 
 
 def losses(levels: Sequence[Level], estimates: Sequence[Estimate]) -> list[Numbers]:
-    """What is lost without each n-gram: the relative entropy of the model without it, in nats a symbol.
+    """Return the loss from removing each n-gram: the relative entropy of the model without it, in nats per symbol.
 
     Without h w its share m goes to the lower order, whose part g becomes g + m: w falls to p' = p - m (1 - p(w | h')),
     and every other symbol v gains m p(v | h'). With L the sum of p(v | h') over the n-grams h v, the relative entropy
@@ -129,8 +129,8 @@ def losses(levels: Sequence[Level], estimates: Sequence[Estimate]) -> list[Numbe
     Kneser-Ney model's own probability of h is a poor estimate of it (Chelba et al. 2010).
 
     Returns:
-        Of each level the losses; infinite for single symbols, minus infinity for what is not kept. A context's loss
-        is at least that of its continuations, so that every bound keeps contexts of what it keeps.
+        The losses of each level; infinite for single symbols, minus infinity for n-grams that are not kept. A context's
+        loss is at least that of its continuations, so that any bound keeps the contexts of all that it keeps.
     """
     total = float(levels[0].occurrences.sum())
     results: list[Numbers] = [np.full(len(levels[0].keys), np.inf)]
@@ -152,13 +152,13 @@ def losses(levels: Sequence[Level], estimates: Sequence[Estimate]) -> list[Numbe
 
 
 def _group_maxima(contexts: NDArray[np.int32], values: Numbers) -> tuple[NDArray[np.int32], Numbers]:
-    """The contexts that occur, and the highest value of each; `contexts` ascend."""
+    """Return the contexts that occur, and the highest value of each; `contexts` ascend."""
     first = np.flatnonzero(np.concatenate(([True], contexts[1:] != contexts[:-1])))
     return contexts[first], np.maximum.reduceat(values, first)
 
 
 def keep_valuable(levels: Sequence[Level], lost: Sequence[Numbers], size: Size, max_bytes: int) -> None:
-    """Keep the n-grams with the highest losses, as many as a model of `max_bytes` has room for."""
+    """Keep the n-grams with the highest losses, as many as fit into a model of `max_bytes`."""
     maxima = [_group_maxima(level.contexts, loss)[1] for level, loss in zip(levels[1:], lost[1:], strict=True)]
 
     def bytes_at(bound: float) -> int:

@@ -1,17 +1,17 @@
 """Numbers and capitals: tokens that a model of prose must not judge by its own probabilities alone.
 
-Prose has few numbers, so its model finds every digit improbable and reads `85` as `Es`. It has few words in capitals,
-too. A scorer of the beam search therefore follows the text in one of five modes:
+Prose has few numbers, so its model finds every digit improbable and reads `85` as `Es`. It also has few words in
+capitals. So a scorer of the beam search is always in one of five modes:
 
-    START      at the beginning of a token, or after signs there
+    START      at the beginning of a token, or after signs at its beginning
     PLAIN      inside a word: the model decides
     CAPITAL    after one capital letter
-    CAPITALS   after two: further capitals are scored as the small letters that the model knows well
+    CAPITALS   after two: further capitals are scored as lower-case letters, which the model knows well
     NUMBER     in a token with a digit, up to its end: the network decides
 
 A digit at the beginning of a token or after a capital letter gets the model's score, but at least NUMBER_ENTRY. In
 NUMBER every digit and sign gets at least NUMBER_SCORE, every letter at least NUMBER_LETTER. Inside a word a digit gets
-what the model gives it, or every `l` could be a `1`. Entering or leaving CAPITALS adds CAPITALS_COST.
+only the model's score, otherwise any `l` could become a `1`. Entering or leaving CAPITALS adds CAPITALS_COST.
 """
 
 import unicodedata
@@ -27,7 +27,7 @@ START, PLAIN, CAPITAL, CAPITALS, NUMBER = range(5)
 SPACE, SMALL, LARGE, DIGIT, SIGN = range(5)
 NUMBER_ENTRY, NUMBER_SCORE, NUMBER_LETTER = -3.0, 0.0, -2.0
 CAPITALS_COST = -3.0
-"""Natural logarithms, of the same kind as the network's; chosen on validation lines, see docs/language-models.md."""
+"""Natural logarithms, on the scale of the network's; chosen on validation lines, see docs/language-models.md."""
 
 FOLLOWING = np.array(
     [
@@ -40,17 +40,17 @@ FOLLOWING = np.array(
     ],
     np.uint8,
 )
-"""The mode after each kind of character, a row for each mode before it."""
+"""The mode after each kind of character, with a row for each mode before it."""
 
 
 @dataclass(frozen=True)
 class TokenRules:
-    """What a model makes of each label in each mode; arrays of shape (5, classes), class 0 is the end of the line.
+    """Scoring of each label in each mode; arrays of shape (5, classes), class 0 is the end of the line.
 
-    A label adds max(s + added, least), where s is what the model gives `symbols`.
+    The score of a label is max(s + added, least), where s is the model's score of `symbols`.
 
     Attributes:
-        symbols: as which the model scores and remembers the label, uint8.
+        symbols: symbol as which the model scores and remembers the label, uint8.
         added, least: float32.
         following: the mode after the label, uint8.
     """

@@ -106,7 +106,7 @@ def test_an_impossible_label_is_named() -> None:
 
 @pytest.mark.parametrize("labels", [[0], [3], [-1]])
 def test_labels_outside_the_classes_are_refused(labels: list[int]) -> None:
-    with pytest.raises(ValueError, match="labels lie between 1 and 2"):
+    with pytest.raises(ValueError, match="labels must be between 1 and 2"):
         text_log_probability(random_log_probs(4, 3), labels)
 
 

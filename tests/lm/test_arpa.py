@@ -82,7 +82,7 @@ BROKEN = {
     "order": ("\\data\\\n" + "".join(f"ngram {n}=0\n" for n in range(1, 10)) + "\n\\end\\\n", "order 9"),
     "context": (
         SMALL.replace("ngram 2=3", "ngram 2=3\nngram 3=1").replace("\\end\\", "\\3-grams:\n-0.1 a a a\n\n\\end\\"),
-        "'a a a' is there, but not its first 2",
+        "'a a a' is present, but not its first 2",
     ),
 }
 
