@@ -125,7 +125,7 @@ def test_what_exists_is_not_overwritten(run: Run, prose: Path, tmp_path: Path) -
     [
         (["--max-size", "5X"], "not a size; write it like 8MB"),
         (["--max-size", "0.5"], "less than a byte"),
-        (["--max-size", "1KB"], "10,000 at least"),
+        (["--max-size", "1KB"], "at least 10,000"),
         (["--min-counts", "1,a"], "write numbers like 1,1,2"),
         (["--min-counts", "0"], "minimum counts"),
         (["--min-counts", "2,1"], "do not fall"),
