@@ -33,6 +33,7 @@ LOOSE_CROP = 1.5  # an image higher than this many ink boxes was not cut along t
 CENTRE = 0.5  # mean row of ink
 SIDE_MARGIN = 0.06  # paper kept left and right of the ink
 MAX_SHEAR = 1.0  # tangent of the strongest slant that is undone
+SHEARS = np.linspace(-MAX_SHEAR, MAX_SHEAR, 17)
 FLAT_INK = 0.55  # ink flatter than this share of what fills the line (a dash, a row of dots) is not blown up
 
 INKED = 40
@@ -107,11 +108,11 @@ def _even_out(grey: GreyImage) -> NDArray[np.float32]:
     """Ink between 0 and 1 on paper at 0: polarity, uneven light and contrast removed."""
     import cv2
 
-    median = float(np.median(grey[:: max(1, grey.shape[0] // 32), :: max(1, grey.shape[1] // 256)]))
-    low, high = np.percentile(grey[::2, ::2], [1, 99])
+    rows, columns = grey.shape
+    (median,) = _quantiles(grey[:: max(1, rows // 32), :: max(1, columns // 256)], 0.5)
+    low, high = _quantiles(grey[::2, ::2], 0.01, 0.99)
     if high - median > median - low:
         grey = 255 - grey
-    rows, columns = grey.shape
     cells = (-(-columns // PAPER_CELL), -(-rows // PAPER_CELL))
     small = cv2.resize(grey, cells, interpolation=cv2.INTER_AREA)
     small = cv2.blur(cv2.dilate(small, np.ones((5, 5), np.uint8)), (7, 7))
@@ -126,6 +127,17 @@ def _even_out(grey: GreyImage) -> NDArray[np.float32]:
     gain = INK_LEVEL / (contrast - floor)
     table = np.clip((np.arange(256, dtype=np.float32) - floor) * gain, 0, 1).astype(np.float32)
     return np.asarray(cv2.LUT(depth, table), dtype=np.float32)
+
+
+def _quantiles(grey: GreyImage, *shares: float) -> list[float]:
+    """Return quantiles as `np.quantile` does, from the counts of the 256 levels: a fifth of its time."""
+    counts = np.cumsum(np.bincount(grey.ravel(), minlength=256))
+    quantiles = []
+    for share in shares:
+        place, fraction = divmod(share * (grey.size - 1), 1)
+        low, high = np.searchsorted(counts, [place, min(place + 1, grey.size - 1)], side="right").tolist()
+        quantiles.append(low + (high - low) * fraction)
+    return quantiles
 
 
 def _fit(ink: NDArray[np.float32], height: int) -> NormalisedLine:
@@ -192,30 +204,45 @@ def _slant(ink: NDArray[np.float32]) -> float:
     """Shear (columns a row, to be added going down) that makes the strokes upright.
 
     The upright position is the one in which the columns' ink is most uneven: the sum of squares of the column
-    profile is greatest (projection profile method).
+    profile, its energy, is greatest (projection profile method). Every fourth shear is tried first, then those between
+    two of which one comes near the greatest energy so far, and so on.
     """
     import cv2
 
     rows, columns = ink.shape
     factor = min(1.0, 32.0 / rows)
     size = (max(1, round(columns * factor)), max(1, round(rows * factor)))
-    small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
-    height, width = small.shape
-    margin = int(np.ceil(MAX_SHEAR * height / 2))
-    candidates = np.linspace(-MAX_SHEAR, MAX_SHEAR, 17)
-    energy = np.empty(len(candidates))
-    for index, shear in enumerate(candidates):
-        matrix = np.array([[1, shear, margin - shear * height / 2], [0, 1, 0]])
-        sheared = cv2.warpAffine(small, matrix, (width + 2 * margin, height), flags=cv2.INTER_LINEAR)
-        column = cv2.reduce(sheared, 0, cv2.REDUCE_SUM)
-        energy[index] = float(np.square(column).sum())
+    small = np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
+    energy = np.full(len(SHEARS), -np.inf)
+
+    def measure(places: NDArray[np.intp]) -> None:
+        for place in places[np.isneginf(energy[places])]:
+            energy[place] = _energy(small, SHEARS[place])
+
+    measure(np.arange(0, len(SHEARS), 4))
+    for distance, share in ((2, 0.85), (1, 0.95)):
+        between = np.arange(distance, len(SHEARS), 2 * distance)
+        near = np.maximum(energy[between - distance], energy[between + distance]) >= share * energy.max()
+        measure(between[near])
     best = int(energy.argmax())
-    if not 0 < best < len(candidates) - 1:
-        return float(candidates[best])
+    if not 0 < best < len(SHEARS) - 1:
+        return float(SHEARS[best])
+    measure(np.array([best - 1, best + 1]))
     before, at, after = energy[best - 1 : best + 2]
     curvature = before - 2 * at + after
     offset = 0.5 * (before - after) / curvature if curvature < 0 else 0.0
-    return float(candidates[best] + offset * (candidates[1] - candidates[0]))
+    return float(SHEARS[best] + offset * (SHEARS[1] - SHEARS[0]))
+
+
+def _energy(ink: NDArray[np.float32], shear: float) -> float:
+    """Return the sum of squares of the column profile of sheared ink."""
+    import cv2
+
+    rows, columns = ink.shape
+    margin = int(np.ceil(MAX_SHEAR * rows / 2))
+    matrix = np.array([[1, shear, margin - shear * rows / 2], [0, 1, 0]])
+    sheared = cv2.warpAffine(ink, matrix, (columns + 2 * margin, rows), flags=cv2.INTER_LINEAR)
+    return float(np.square(cv2.reduce(sheared, 0, cv2.REDUCE_SUM)).sum())
 
 
 def _cut_sides(ink: GreyImage) -> tuple[GreyImage, int]:

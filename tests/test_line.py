@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from helpers import normalisation_twin
+from hwr import line as normalisation
 from hwr.files.images import GreyImage
 from hwr.line import normalise_line, normalise_with_places, time_steps
 
@@ -231,6 +233,29 @@ class TestNormalisation:
         finally:
             cv2.setNumThreads(before)
         assert statistics.median(times) < 0.009  # benchmarks/normalisation.py measures: 3 ms is the aim
+
+
+class TestShortcuts:
+    """Against the obvious way, which sorts all levels and tries all shears."""
+
+    @pytest.mark.parametrize("height", [48, 64])
+    def test_the_same_pixels(self, height: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        random = np.random.default_rng(7)
+        lines = [writing(rows, 400, seed) for seed in range(6) for rows in (31, 57, 90)]
+        lines += [strokes(77, 500, slant) for slant in (-1.2, -0.6, 0.0, 0.3, 0.9)]
+        lines += [random.integers(0, 256, shape).astype(np.uint8) for shape in ((1, 1), (40, 3), (45, 200))]
+        fast = [normalise_line(line, height) for line in lines]
+        monkeypatch.setattr(normalisation, "_quantiles", normalisation_twin.quantiles)
+        monkeypatch.setattr(normalisation, "_slant", normalisation_twin.slant)
+        for line, found in zip(lines, fast, strict=True):
+            np.testing.assert_array_equal(found, normalise_line(line, height))
+
+    @pytest.mark.parametrize("size", [(1, 1), (2, 1), (3, 5), (40, 41)])
+    def test_quantiles(self, size: tuple[int, int]) -> None:
+        for seed in range(20):
+            grey = np.random.default_rng(seed).integers(0, 256, size).astype(np.uint8)
+            shares = (0.0, 0.01, 0.5, 0.99, 1.0)
+            assert normalisation._quantiles(grey, *shares) == pytest.approx(normalisation_twin.quantiles(grey, *shares))
 
 
 class TestPlaces:
