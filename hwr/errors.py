@@ -71,7 +71,7 @@ class ModelError(InputError):
 
 
 class OutputError(HwrError):
-    """A target that exists already, cannot be written, or does not fit on the disk."""
+    """A target that already exists, cannot be written, or does not fit on the disk."""
 
 
 class MissingDependency(HwrError):

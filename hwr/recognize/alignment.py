@@ -1,4 +1,4 @@
-"""Known texts on images of lines: where each word and each character stands.
+"""Align known texts with images of lines: find the position of each word and each character.
 
 from hwr.recognize.alignment import Aligner
 
@@ -43,14 +43,14 @@ BACKENDS = ("auto", "onnx", "torch")
 TORCH_RUNTIME = "hwr.recognize.runtimes.torch"
 LINES_AT_ONCE = 256
 PIXELS_AT_ONCE = 64_000_000
-"""Lines and pixels (bytes) of decoded images of a data set that are held at once."""
+"""Maximum lines, and pixels (bytes) of decoded images, of a data set in memory at once."""
 
 
 @dataclass(frozen=True)
 class KnownLine:
-    """The image of a line, shape (H, W), 0 black to 255 white, and what it says.
+    """The image of a line, shape (H, W), 0 black to 255 white, and its text.
 
-    `name` and `id` go into the result; `where` stands before the reason when the line cannot be aligned.
+    `name` and `id` are part of the result; `where` begins the message if the line cannot be aligned.
     """
 
     name: str
@@ -62,7 +62,7 @@ class KnownLine:
 
 @dataclass(frozen=True)
 class FailedLine:
-    """A line that could not be aligned, and why, in one line that names it."""
+    """A line that could not be aligned, and the reason, in one line that names it."""
 
     error: str
 
@@ -76,7 +76,7 @@ class Engine(Protocol):
         ...
 
     def align(self, lines: Sequence[GreyImage], labels: Sequence[Sequence[int]]) -> Aligned:
-        """Of each normalised line the log-probabilities (T, classes) and the time steps of its labels."""
+        """Return, for each normalised line, the log-probabilities (T, classes) and the time steps of its labels."""
         ...
 
 
@@ -103,7 +103,7 @@ class Aligner:
     Attributes:
         info: the facts of the model file.
         alphabet: the characters that it can find.
-        name: what the results call the model.
+        name: name of the model in results.
     """
 
     def __init__(self, model: str | Path = DEFAULT_MODEL, *, threads: int | None = None, backend: str = "onnx") -> None:
@@ -111,12 +111,12 @@ class Aligner:
 
         Args:
             model: the name of a shipped model, or a `.safetensors` or `.onnx` file.
-            threads: lines that are worked on side by side; as many as there are available cores if not given.
-            backend: `onnx`; `torch`, on a CUDA card if there is one; `auto`, torch where there is such a card.
+            threads: lines to process at the same time; by default the number of available cores.
+            backend: `onnx`; `torch`, on a CUDA GPU if there is one; `auto`, torch if there is such a GPU.
 
         Raises:
             InputError, ModelError, UsageError, MissingDependency: see `hwr.recognize.models.load_model`; torch was
-                asked for and is not installed.
+                requested and is not installed.
         """
         self._threads = threads or available_cores()
         self._engine = load_engine(model, self._threads, backend)
@@ -129,11 +129,11 @@ class Aligner:
 
         Args:
             source: a path, a file's bytes, a grey or BGR array, or a PIL image.
-            text: what the line says; the text rules are applied.
+            text: the text of the line; it is normalised.
 
         Raises:
             InputError: the image cannot be used.
-            DataError: the text is empty, has characters that the model lacks, or is too long for the line.
+            DataError: the text is empty, too long for the line, or has characters that the model does not have.
         """
         name = name_of(source)
         (result,) = self.align_lines([KnownLine(name, to_grey(source), text, name)])
@@ -162,14 +162,14 @@ class Aligner:
         return iter(list(map(self._result, lines, line_scores, word_scores, words)))
 
     def _find_error(self, line: KnownLine, normalised: NormalisedLine) -> str | None:
-        """Why a line cannot be aligned; None if it can."""
+        """Return the reason why a line cannot be aligned; None if it can."""
         text = normalise_text(line.text)
         if not text:
             return f"{line.where}: the text is empty"
         if missing := self.alphabet.missing([text]):
             named = ", ".join(describe(character) for character in sorted(missing))
             return (
-                f"{line.where}: the model {self.name} does not know {named}; write the text without, or use a model "
+                f"{line.where}: the model {self.name} does not know {named}; leave it out of the text, or use a model "
                 f"that was trained with it"
             )
         if not normalised.ink.any():
@@ -185,7 +185,7 @@ class Aligner:
     def _result(
         self, line: KnownLine, line_score: float, word_scores: NDArray[np.float64], found: Sequence[PlacedWord]
     ) -> AlignedLine:
-        """The result of one line from the log-probabilities of its text and of its words."""
+        """Return the result of one line from the log-probabilities of its text and of its words."""
         height, width = line.image.shape
         text = normalise_text(line.text)
         confidences = np.exp(word_scores).tolist()
@@ -221,14 +221,14 @@ def _box(outline: NDArray[np.float64], image: GreyImage) -> Box:
 
 
 def describe(character: str) -> str:
-    """A character with its code point and name."""
+    """Return a character with its code point and name."""
     return f"{character!r} (U+{ord(character):04X} {unicodedata.name(character, 'without name')})"
 
 
 def load_engine(model: str | Path, threads: int, backend: str) -> Engine:
-    """The network that aligns; arguments and errors as for `Aligner`."""
+    """Return the network that aligns; arguments and errors as for `Aligner`."""
     if backend not in BACKENDS:
-        raise ValueError(f"backend {backend!r} is none of {', '.join(BACKENDS)}")
+        raise ValueError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
     if backend != "onnx":
         try:
             runtime = importlib.import_module(TORCH_RUNTIME)

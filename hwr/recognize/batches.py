@@ -1,15 +1,16 @@
-"""Which lines go through the network together."""
+"""Choose which lines go through the network together."""
 
 from collections.abc import Sequence
 
 MAX_WASTE = 0.15
-"""Largest share of padding in a batch: padded columns cost as much time as ink."""
+"""Maximum share of padding in a batch: padded columns cost as much time as ink."""
 
 
 def plan_batches(
     widths: Sequence[int], height: int, *, max_lines: int, max_pixels: int, max_waste: float = MAX_WASTE
 ) -> list[list[int]]:
-    """Group lines of like width: batches of indices into `widths`, to be padded to the widest line of the batch.
+    """Group lines of similar width: return batches of indices into `widths`, to be padded to the widest line of the
+    batch.
 
     Each index occurs once. Lines are taken in the order of their widths. A batch ends before it has more than
     `max_lines` lines, more than `max_pixels` pixels with its padding, or a share of padding over `max_waste`. A line

@@ -1,4 +1,4 @@
-"""Write pages that were read before, from our JSON, PAGE XML or ALTO, in other formats; nothing is read again."""
+"""Write pages from hwr's JSON, PAGE XML or ALTO in other formats, without reading the images again."""
 
 import re
 from collections import Counter
@@ -23,7 +23,7 @@ from hwr.recognize.outputs import Output
 
 _FORMAT_NAME = re.compile(r"\.(alto|page)\.xml$", re.IGNORECASE)
 NO_PIXELS: Pixels = np.zeros((0, 0), np.uint8)
-"""Stands for the image in formats that never look at it."""
+"""Placeholder for the image in formats that never use it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ConvertOptions:
 
     Attributes:
         pixels: the output needs the images of the pages.
-        images: folder with the images; next to each input and in the folder above it if not given.
+        images: folder with the images; by default next to each input and in the folder above.
     """
 
     pixels: bool = False
@@ -67,7 +67,7 @@ def convert(files: Sequence[InputFile], output: Output, options: ConvertOptions,
 
 
 def without_format_names(inputs: Inputs) -> Inputs:
-    """Return the inputs with `a.xml` for `a.alto.xml`, so that its text goes to `a.txt`, where that is free."""
+    """Return the inputs with `a.xml` for `a.alto.xml`, so that its text goes to `a.txt`, if that is free."""
     plain = [file.relative.with_name(_FORMAT_NAME.sub(".xml", file.relative.name)) for file in inputs.files]
     count = Counter(path.with_suffix("") for path in plain)
     files = (
@@ -93,10 +93,10 @@ def _load(file: InputFile, options: ConvertOptions, progress: Progress) -> Itera
 
 
 def read_results(path: Path) -> list[Page]:
-    """Return the pages of a file that holds JSON, PAGE XML or ALTO.
+    """Return the pages of a file that contains JSON, PAGE XML or ALTO.
 
     Raises:
-        InputError: it cannot be read, or holds something else.
+        InputError: it cannot be read, or contains something else.
     """
     try:
         with path.open("rb") as file:
@@ -107,19 +107,19 @@ def read_results(path: Path) -> list[Page]:
         return [read_page_file(data, str(path))]
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
         return read_pages_json(data, str(path))
-    raise InputError(f"{path}: neither JSON of hwr, nor PAGE XML, nor ALTO")
+    raise InputError(f"{path}: not JSON of hwr, PAGE XML or ALTO")
 
 
 def find_image(name: str, source: Path, images: Path | None) -> PageImage:
     """Return the image of a page.
 
     Args:
-        name: the image as the file calls it; with `#3` for page 3 of a document.
+        name: name of the image in the file; with `#3` for page 3 of a document.
         source: the file that names it.
-        images: where to look; next to `source` and in the folder above if None.
+        images: folder to search; next to `source` and in the folder above if None.
 
     Raises:
-        InputError: it is not there, or cannot be used.
+        InputError: it does not exist, or cannot be used.
     """
     stem, _, number = name.rpartition("#")
     plain, page = (stem, int(number)) if stem and number.isdecimal() else (name, 1)

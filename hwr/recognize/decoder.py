@@ -1,7 +1,7 @@
 """From log-probabilities to labels: the best path, or a beam search with language models and a lexicon.
 
-The settings of the search are tuned for each model (`hwr lm tune`) and stored in the model file, so that nobody has to
-know them. A model with settings is read by the beam search unless something else is asked for.
+The settings of the search are tuned for each model (`hwr lm tune`) and stored in the model file, so that nobody needs
+to know them. By default, a model with settings is read by the beam search.
 """
 
 import logging
@@ -29,9 +29,9 @@ from hwr.text import Alphabet
 GREEDY: Literal["greedy"] = "greedy"
 BEAM: Literal["beam"] = "beam"
 LINES_TOGETHER = 16
-"""Lines that are searched side by side: more are no faster."""
+"""Number of lines to search together; more are not faster."""
 MIN_KNOWN = 0.25
-"""Share of a model's letters that a language model must know."""
+"""Minimum share of a model's letters that a language model must know."""
 AUTO = "auto"
 SHIPPED = "shipped"
 
@@ -58,10 +58,10 @@ class DecoderOptions(Settings):
     """Options of the user. None means: as the model file says.
 
     Attributes:
-        decoder: "greedy" or "beam"; None: beam if the model has settings for it, else greedy.
+        decoder: "greedy" or "beam"; None: beam if the model has settings for it, otherwise greedy.
         language_models: names or files, or "shipped" for all that ship; empty: none.
-        lexicon: a file with a word a line.
-        unknown_cost: of a word that is not in the lexicon, in natural logarithms; needs a lexicon.
+        lexicon: a file with one word per line.
+        unknown_cost: of a word that is not in the lexicon, as a natural logarithm; needs a lexicon.
         weight, insertion_bonus, width: see `BeamSettings`.
         language: code of the text's language, whose language model is used; "auto": the best for each document, if any.
 
@@ -85,16 +85,16 @@ class DecoderOptions(Settings):
         if self.decoder == GREEDY and given:
             raise UsageError(f"the greedy decoder has no {given[0].replace('_', ' ')}; use the decoder beam")
         if self.unknown_cost is not None and self.lexicon is None:
-            raise UsageError("a cost of unknown words needs a lexicon")
+            raise UsageError("an unknown-word cost needs a lexicon")
 
     def settings(self, own: BeamSettings | None) -> BeamSettings:
-        """Return the settings of the search: those given here, the others from `own`, the model's."""
+        """Return the settings of the search: those given here, and the others from `own`, the model's."""
         names = ("language_models", "weight", "insertion_bonus", "width")
         changes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return replace(own or BeamSettings(), **changes)
 
     def chosen(self, own: BeamSettings | None) -> str:
-        """The decoder that this comes to."""
+        """The decoder that results from the settings."""
         if self.decoder is not None:
             return self.decoder
         asked = any(getattr(self, name) not in (None, AUTO) for name in BEAM_OPTIONS)
@@ -106,7 +106,7 @@ BEAM_OPTIONS = ("language", "language_models", "lexicon", "unknown_cost", "weigh
 
 @dataclass(frozen=True)
 class DecodedLine:
-    """What a decoder chose for a line.
+    """The labels that a decoder chose for a line.
 
     Attributes:
         spans: the labels with their time steps.
@@ -131,12 +131,12 @@ class Decoder(Protocol):
         """Decode the lines of one document, such as a page; log_probs of shape (T, classes) each.
 
         Args:
-            results: texts that are given for each line, at most the width of the search.
+            results: number of texts to return for each line, at most the width of the search.
         """
         ...
 
     def score(self, line: DecodedLine, labels: Sequence[int], /) -> float:
-        """Return what the decoder adds to the log-probability of a text of the line, which is given as labels."""
+        """Return the decoder's score for a text of the line, given as labels, in addition to the log-probability."""
         ...
 
 
@@ -159,7 +159,7 @@ class BeamDecoder:
 
     Attributes:
         settings: of the search.
-        languages: that compete.
+        languages: competing languages.
     """
 
     name = BEAM
@@ -172,7 +172,7 @@ class BeamDecoder:
         found = self.languages.read(log_probs, results)
         decoded: list[DecodedLine] = []
         for start in range(0, len(log_probs), LINES_TOGETHER):
-            # Aligned chunk by chunk: the lattices of all lines at once would take gigabytes.
+            # Aligned in chunks: the lattices of all lines at once would take gigabytes.
             lines, texts = log_probs[start : start + LINES_TOGETHER], found[start : start + LINES_TOGETHER]
             spans = alignments(lines, [text.hypotheses[0].labels for text in texts])
             decoded += [
@@ -187,11 +187,11 @@ class BeamDecoder:
 
 
 def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet: Alphabet, model: str) -> Decoder:
-    """Return the decoder that a user asks for, or that the model file names.
+    """Return the decoder that a user requests, or that the model file names.
 
     Args:
         settings: the decoder settings of the model file.
-        model: how messages call the model.
+        model: name of the model in messages.
 
     Raises:
         ModelError: a language model is missing, broken, or of another script; settings that cannot be used.
@@ -211,7 +211,7 @@ def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet:
     languages = []
     for code, name in chosen_language_models(beam.language_models, options.language).items():
         found = _checked(name, alphabet, model)
-        # Here the language model enters the beam: as the scorer of the search.
+        # Here the language model enters the beam, as the scorer of the search.
         rules = token_rules(found.symbols, alphabet)
         scorer = NgramScorer(found, rules, weight=beam.weight, insertion_bonus=beam.insertion_bonus)
         languages.append(language(code, scorer))
@@ -222,7 +222,7 @@ def chosen_language_models(names: Sequence[str], language: str) -> dict[str, str
     """Return language models by language code.
 
     Args:
-        names: of shipped ones or files; "shipped" stands for all that ship.
+        names: of shipped ones or files; "shipped" means all that ship.
         language: the code of one of them; "auto": all of them.
 
     Raises:
@@ -241,7 +241,7 @@ def chosen_language_models(names: Sequence[str], language: str) -> dict[str, str
 
 
 def _checked(name: str, alphabet: Alphabet, model: str) -> Model:
-    """A language model that knows the letters of the alphabet.
+    """Return a language model that knows the letters of the alphabet.
 
     Raises:
         ModelError: it knows less than a quarter of them.

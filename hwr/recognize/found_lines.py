@@ -1,4 +1,4 @@
-"""Lines that are found on a page: in which direction they run, which are kept, and what the reader should know."""
+"""Read the lines found on a page: determine their direction, choose those to keep, and warn about doubtful results."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,25 +17,25 @@ from hwr.settings import Settings, Share
 LINE_TYPE = "default"
 REGION_TYPE = "text"
 TRIED_LINES = 8
-"""Lines that are read to find out whether a page lies on its side: the longest."""
+"""Number of lines to read to find out whether a page is on its side: the longest ones."""
 TURNED_LINES = 2
-"""Lines that are read turned over to find out whether a page is upside down: reading them costs little."""
+"""Number of lines to read upside down to find out whether a page is upside down; this takes little time."""
 DOUBTFUL = 0.7
-"""Mean confidence of words below which a page may be upside down. Familiar hands have 0.6 to 0.9, unknown scripts 0.35
-to 0.5, pages that are upside down 0.1 to 0.65."""
+"""A page may be upside down if its words have a lower mean confidence. Familiar hands have 0.6 to 0.9, unknown scripts
+0.35 to 0.5, pages that are upside down 0.1 to 0.65."""
 FEW_WORDS, FEW_DOUBTFUL = 30, 0.85
-"""The mean of a few words says less, so it must be higher."""
+"""The same for a few words: their mean is less certain, so the bound is higher."""
 MISSED = 0.4
-"""Share of ink outside of lines from which a page may lie on its side: 0.8 to 1 there, at most 0.4 on upright pages."""
+"""Minimum share of ink outside lines if a page may be on its side: 0.8 to 1 there, at most 0.4 on upright pages."""
 MIN_NOTE = 0.55
-"""Mean confidence of words from which a note that runs up or down the page is kept."""
+"""Minimum mean confidence of words for a note that runs up or down the page to be kept."""
 BETTER = 1.3
-"""Factor by which another direction must have more right characters, as far as the confidences tell."""
+"""Factor by which another direction must have more right characters, estimated from the confidences."""
 WORTHLESS = 0.35
-"""Mean confidence of words below which a reading is of no use: two words in three are wrong."""
+"""A reading whose words have a lower mean confidence is not useful: two words in three are wrong."""
 
 MIN_PAGE_LINES = 3
-"""Lines on an image that was read as one line and badly from which it is taken for a page."""
+"""Minimum lines on an image for it to be taken for a page, if it was read as one line, and badly."""
 
 ReadAlong = Callable[[GreyImage, Sequence[Line]], list[Line]]
 """Reads along the lines of an image; leaves out those that cannot be cut out."""
@@ -46,10 +46,10 @@ class PageOptions(Settings):
     """How the lines of a page are found, chosen and ordered.
 
     Attributes:
-        rows: read across the columns, as in a table, and make a region of each row; column by column if not.
-        only: read handwritten or printed lines only.
-        rotate: degrees by which the image is turned clockwise to be upright; "auto" tries the other directions where
-            the page as it is reads badly.
+        rows: read across the columns, as in a table, and make each row a region, instead of column by column.
+        only: read only handwritten or only printed lines.
+        rotate: degrees by which to turn the image clockwise to make it upright; "auto" tries the other directions if
+            the page reads badly as it is.
         min_line_confidence: leave out lines whose words have a lower mean confidence.
     """
 
@@ -68,7 +68,7 @@ class PageReader:
 
     Attributes:
         read_along: reads given lines.
-        threads: of the network that finds lines; as many as there are available cores if None.
+        threads: for the network that finds lines; None: the number of available cores.
         options: how lines are found, chosen and ordered.
     """
 
@@ -77,7 +77,7 @@ class PageReader:
     options: PageOptions
 
     def read(self, grey: GreyImage) -> Page:
-        """Find the lines of a page and read them, turning the page where it needs that.
+        """Find the lines of a page and read them, turning the page if necessary.
 
         Returns:
             A page without the names of its image and its model.
@@ -93,7 +93,7 @@ class PageReader:
         return replace(page, warnings=(*page.warnings, *left_out))
 
     def read_layout(self, grey: GreyImage, layout: Layout) -> Page:
-        """Read the lines of a layout; as `read`."""
+        """Read the lines of a layout; see `read`."""
         lines = self._read_lines(grey, self._wanted(layout))
         return assemble(lines, grey.shape, 0, replace(self.options, rows=layout.rows))
 
@@ -103,7 +103,7 @@ class PageReader:
         return upright, layout, self._read_lines(upright, self._wanted(layout))
 
     def _read_lines(self, grey: GreyImage, lines: Sequence[Line]) -> list[Line]:
-        """Read lines; those with text, in outlines that have few points and contain their words."""
+        """Read lines; return those with text, in outlines that have few points and contain their words."""
         size = grey.shape[1], grey.shape[0]
         return [_tidied(line, size) for line in self.read_along(grey, lines) if line.text]
 
@@ -130,10 +130,10 @@ class PageReader:
         return 180 if right_characters(over) > BETTER * right_characters(few) else 0
 
     def _read_sideways(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> tuple[list[Line], list[str]]:
-        """Read the writing that runs up or down the page and add it to the lines, in the place of their scraps there.
+        """Read the writing that runs up or down the page, and add it to the lines in place of their scraps there.
 
         Returns:
-            The lines, and what is to be said of writing that could not be read.
+            The lines, and messages about writing that could not be read.
         """
         kept, notes, left_out = list(lines), list[Line](), 0
         for number, box in enumerate(layout.sideways, start=len(layout.regions) + 1):
@@ -148,11 +148,11 @@ class PageReader:
                 kept = [line for line in kept if line not in scraps]
             else:
                 left_out += 1
-        warning = f"ink in {left_out} places left out that may be writing up or down the page"
+        warning = f"left out ink in {left_out} places that may be writing up or down the page"
         return [*kept, *notes], [warning] if left_out else []
 
     def _read_part(self, part: GreyImage, rotate: int) -> list[Line]:
-        """Read a part of a page that is turned, in pixels of the part as it is."""
+        """Read a turned part of a page, in pixels of the part before turning."""
         upright = turned(part, rotate)
         height, width = upright.shape
         lines = self._read_lines(upright, self._wanted(find_lines(upright, self.threads)))
@@ -162,7 +162,7 @@ class PageReader:
 def page_read_as_line(grey: GreyImage, words: Sequence[Word], threads: int | None) -> tuple[str, ...]:
     """Return a warning if an image that was read as one line is a page.
 
-    Lines are looked for only where the words of the reading are doubtful, since this takes longer than reading a line.
+    Lines are searched for only if the words of the reading are doubtful, since this takes longer than reading a line.
     """
     if mean_confidence(words) >= DOUBTFUL:
         return ()
@@ -181,7 +181,7 @@ def longest(lines: Iterable[Line], count: int) -> list[Line]:
 
 
 def right_characters(lines: Iterable[Line]) -> float:
-    """Return how many characters of lines are right, as far as the confidences of their words tell."""
+    """Return the number of right characters in lines, estimated from the confidences of their words."""
     return sum(word.confidence * len(word.text) for line in lines for word in line.words)
 
 
@@ -222,11 +222,11 @@ def _kind(line: Line) -> str:
 
 
 def assemble(lines: Sequence[Line], shape: tuple[int, ...], rotate: int, options: PageOptions) -> Page:
-    """Make a page of lines, in pixels of the image as it was given.
+    """Make a page of lines, in pixels of the original image.
 
     Args:
         lines: with text, in reading order, in pixels of the upright image.
-        shape: of the image as it was given: height, width.
+        shape: height and width of the original image.
         rotate: degrees by which it was turned clockwise.
         options: of the page.
     """

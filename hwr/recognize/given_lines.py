@@ -1,4 +1,4 @@
-"""Lines that the user gives in ALTO or PAGE XML: the file for each image, and the lines in it that can be read."""
+"""Lines that the user gives in ALTO or PAGE XML: find the file for each image, and the lines in it that can be read."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,7 +36,7 @@ class GivenLines:
         return FileIndex(FolderTree(self.path).names)
 
     def check(self, several: bool) -> None:
-        """Refuse what cannot work, before anything is read.
+        """Refuse wrong options before anything is read.
 
         Raises:
             UsageError: one file for several images.
@@ -45,7 +45,7 @@ class GivenLines:
         if not self.path.exists():
             raise InputError(f"--lines {self.path}: no such file or folder")
         if several and not self.path.is_dir():
-            raise UsageError(f"--lines {self.path}: one file for several images; name the folder that holds their XML")
+            raise UsageError(f"--lines {self.path}: one file for several images; name the folder with their XML")
 
     def file_of(self, relative: Path) -> Path:
         """Return the file for an image. Names are compared as in `hwr.files.tree`.
@@ -67,7 +67,7 @@ class GivenLines:
         raise InputError(f"{relative}: no {relative.stem}.xml for it in {self.path}")
 
     def fit(self, relative: Path, width: int, height: int) -> tuple[FittedLines, Path]:
-        """Return the lines for an image of `width` x `height` pixels, laid on it, and their file.
+        """Return the lines for an image of `width` x `height` pixels, placed on it, and their file.
 
         Raises:
             InputError: there is no file for it, the file cannot be read, or it is for another image.
@@ -77,7 +77,7 @@ class GivenLines:
 
 
 def read_given(recognizer: Recognizer, image: Source, relative: Path, given: GivenLines) -> tuple[Page, list[str]]:
-    """Read the given lines of an image; also return what is to be said about them: scaling, lines left out.
+    """Read the given lines of an image; also return messages about scaling and lines left out.
 
     Args:
         image: see `hwr.files.pixels.Source`.
@@ -93,7 +93,7 @@ def read_given(recognizer: Recognizer, image: Source, relative: Path, given: Giv
     notes = [] if fitted.scale == 1 else [f"{file}: made for another size; coordinates times {fitted.scale:.4g}"]
     notes += [f"{file}: {fitted.note}"] if fitted.note else []
     if not fitted.page.lines and not fitted.left_out:
-        notes.append(f"{file}: there are no lines in it, so nothing of the image is read")
+        notes.append(f"{file}: it contains no lines, so nothing is read")
     read = {line.id for line in page.lines}
     left_out = dict(fitted.left_out)
     left_out |= {line.id: TOO_LARGE for line in fitted.page.lines if line.id not in read}

@@ -38,11 +38,11 @@ IMAGE_SUFFIXES = frozenset(
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of files to look for in folders.
+    """A kind of file to search for in folders.
 
     Attributes:
-        suffixes: their endings, in small letters; a file that the user names is taken whatever its ending.
-        name: what messages call them.
+        suffixes: their endings in lower case; a file that the user names may have any ending.
+        name: name of the kind in messages.
     """
 
     suffixes: frozenset[str]
@@ -63,7 +63,7 @@ class InputFile:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files to read, in order, and the inputs that are missing; `several` where there may be more than one file."""
+    """The files to read, in order, and the inputs that are missing; `several` if there may be more than one file."""
 
     files: tuple[InputFile, ...]
     failed: tuple[HwrError, ...]
@@ -73,8 +73,8 @@ class Inputs:
 def find_inputs(sources: Sequence[Path], kind: Kind = IMAGES) -> Inputs:
     """Return the files that the user named, and those of a kind in named folders and their subfolders, sorted by name.
 
-    Patterns such as `scans/*.jpg` that no shell has expanded are expanded; `-` is stdin. Hidden files and folders are
-    left out. A file that is found twice is taken once.
+    Patterns such as `scans/*.jpg` that the shell did not expand are expanded; `-` is stdin. Hidden files and folders
+    are left out. A file that is found twice is taken once.
     """
     files: dict[Path, InputFile] = {}
     failed: list[HwrError] = []

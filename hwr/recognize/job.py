@@ -1,4 +1,4 @@
-"""Read many documents: one page in memory at a time, failures named, results written as they come."""
+"""Read many documents: keep one page in memory at a time, report failures, and write results immediately."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ from hwr.recognize.outputs import Output, numbered
 from hwr.recognize.recognizer import Recognizer
 
 LINES_AT_ONCE = 64
-"""Line images that are read together: enough to fill batches of similar width."""
+"""Number of line images to read together: enough to fill batches of similar width."""
 MAX_PIXELS_AT_ONCE = 30_000_000
-"""Upper limit on their pixels together."""
+"""Maximum of their pixels together."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class JobOptions:
         colour: the output needs the colours of the pages.
         pages: numbers of the pages to read; all if empty.
         password: for encrypted PDFs.
-        skip_existing: leave out pages and documents whose result exists.
+        skip_existing: skip pages and documents whose result exists.
         min_confidence: mark words with a lower confidence.
-        given: the lines to read; lines are found if it is None.
+        given: the lines to read; None: find lines.
         page: how lines are found and ordered.
     """
 
@@ -63,17 +63,17 @@ class Progress(Protocol):
         """A page or a document could not be read or written."""
 
     def note(self, text: str) -> None:
-        """Something that is not a failure, and that the user should know."""
+        """A message for the user that is not a failure."""
 
 
 @dataclass
 class Counts:
-    """Numbers of pages by what became of them; a document that could not be opened counts as one page.
+    """Numbers of pages by result; a document that could not be opened counts as one page.
 
     Attributes:
         read: pages that were read and written.
-        resumed: pages among them that an interrupted job had read.
-        doubtful: pages among them with a low confidence.
+        resumed: of these, the pages that an interrupted job had read.
+        doubtful: of these, the pages with a low confidence.
         lines: lines on the pages that were read.
     """
 
@@ -92,7 +92,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Task:
-    """A page to read; it can be loaded until the next one is asked for."""
+    """A page to read; it can be loaded until the next one is requested."""
 
     file: InputFile
     name: str
@@ -103,8 +103,7 @@ class Task:
 class ReadingJob:
     """Reads documents with one recognizer and writes them to one output.
 
-    The recognizer is made when the first page has been loaded: where there is nothing to read, there is nothing to
-    wait for.
+    The recognizer is made when the first page has been loaded, so that nobody waits for it if there is nothing to read.
 
     Attributes:
         unfinished: pages that were read, of a document that is not written yet.
@@ -137,8 +136,8 @@ class ReadingJob:
     def read(self, files: Sequence[InputFile]) -> Counts:
         """Read all files and write the results; return how many pages were read, failed and were skipped.
 
-        Failures are reported to `progress`, and the other pages are read. After an interruption nothing is left of a
-        document that was not written to its end, except its journal (`Output.partial`).
+        Failures are reported to `progress`, and the other pages are read. After an interruption, nothing remains of a
+        document that was not completely written, except its journal (`Output.partial`).
         """
         at_once = LINES_AT_ONCE if self.options.as_lines else 1
         try:
@@ -155,13 +154,13 @@ class ReadingJob:
         return self.counts
 
     def _tasks(self, files: Sequence[InputFile]) -> Iterator[Task]:
-        """Yield the pages to read; a document is open while its pages are asked for."""
+        """Yield the pages to read; a document is open while its pages are requested."""
         options = self.options
         for file in files:
             if options.skip_existing and self.output.exists(file, 0, 1):
                 self._skip()
                 continue
-            settings = self.settings  # outside the try: a model that does not exist is named once, not for each file
+            settings = self.settings  # outside the try: a missing model is named once, not for each file
             try:
                 with open_document(file.path, password=options.password) as document:
                     numbers = choose_pages(options.pages, document)
@@ -198,7 +197,7 @@ class ReadingJob:
             self._fail(error)
 
     def _handle(self) -> None:
-        """Read and write the pages that are loaded, and forget them."""
+        """Read and write the loaded pages, and forget them."""
         if not self._loaded:
             return
         loaded, self._loaded = self._loaded, []
@@ -214,7 +213,7 @@ class ReadingJob:
                 self._fail(error)
 
     def _read_all(self, loaded: Sequence[tuple[InputFile, PageImage]]) -> Sequence[Page | HwrError]:
-        """Return the pages: those that an interrupted job read, and the others now."""
+        """Return the pages: those that an interrupted job read, and the rest read now."""
         known = [self._journal.find(file, image.number) if self._journal else None for file, image in loaded]
         missing = [item for item, page in zip(loaded, known, strict=True) if page is None]
         self.counts.resumed += len(loaded) - len(missing)
@@ -256,7 +255,7 @@ class ReadingJob:
         try:
             self.output.add(file, page, image)
         except OutputError:
-            if self.output.joins:  # what was added of the document before is lost with it
+            if self.output.joins:  # pages of the document that were added before are lost with it
                 self.counts.failed += self.unfinished
                 self.unfinished = 0
                 self._lost.add(file)

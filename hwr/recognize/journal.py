@@ -1,4 +1,4 @@
-"""The pages of a document that is not finished, so that an interruption loses none that was read."""
+"""The pages of an unfinished document, so that an interruption loses none that was read."""
 
 import json
 from dataclasses import asdict
@@ -12,11 +12,11 @@ from hwr.recognize.inputs import InputFile
 
 
 class Journal:
-    """Pages that were read, one a line in a hidden file next to the result, until the result is written.
+    """Pages that were read, one per line, in a hidden file next to the result, until the result is written.
 
-    The first line has the settings that they were read with: under other settings nothing of it is used. A page is
-    known by its file's path, size and time of change, and by its number. A journal that cannot be written or
-    understood costs a second reading and nothing else.
+    The first line states the settings that they were read with: under other settings, no page is used. A page is
+    identified by its file's path, size and modification time, and by its number. A journal that cannot be written or
+    understood only costs a second reading.
     """
 
     def __init__(self, path: Path, settings: str) -> None:
@@ -43,7 +43,7 @@ class Journal:
             self.close()
 
     def close(self) -> None:
-        """Close the file and leave it, for another run."""
+        """Close the file and keep it for another run."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -68,7 +68,7 @@ class Journal:
                     entry = json.loads(line)
                     known[entry["key"]] = page_from_object(entry["page"], str(self.path))
         except (OSError, ValueError, KeyError, TypeError, HwrError):
-            pass  # missing, or its last line is cut off: what came before it is good
+            pass  # missing, or its last line is cut off: everything before it is good
         return known
 
 

@@ -1,13 +1,14 @@
-"""The language of a document and of its lines, and their search with its language model.
+"""The language of a document and of its lines, and the search with its language model.
 
-Lines that are read together are a document, such as a page. Languages compete by what a search finds with each:
+Lines that are read together, such as those of a page, are a document. Languages compete by the result of a search with
+each:
 
-    evidence = score of the best text - log-probability of the best path - what "no language" would add
+    evidence = score of the best text - log-probability of the best path - score of "no language"
 
-"No language" is a model too: it finds every character as improbable as one of 2 ^ NO_LANGUAGE_BITS. In the language of
-a text a search finds texts that both the network and the language model find probable; in another language it finds
-none, and its evidence is negative. The evidence of all lines together decides about the document. A line differs from
-its document, in language or by having none, only where its own evidence is far greater.
+"No language" is a model too: it gives every character a probability of one in 2 ^ NO_LANGUAGE_BITS. In the language of
+a text, a search finds texts that both the network and the language model find probable. In another language it finds
+none, and its evidence is negative. The evidence of all lines together determines the language of the document. A line
+is in another language, or in none, only if its own evidence is far greater.
 """
 
 from collections.abc import Sequence
@@ -23,16 +24,16 @@ from hwr.lm.scorer import line_log_probabilities
 
 NO_LANGUAGE_BITS = 3.8
 MIN_EVIDENCE = 3.0
-"""A document has a language where the evidence is at least this (a natural logarithm)."""
+"""Minimum evidence for the language of a document, as a natural logarithm."""
 LINE_MARGIN = 12.0
-"""By how much more evidence a line differs from its document."""
+"""Additional evidence for a line to differ from its document."""
 MAX_CANDIDATES, MAX_GAP = 4, 0.35
-"""Languages that are searched for a document: at most this many, those whose score of the best paths is at most this
-much lower for each character than that of the best."""
+"""Maximum number of languages to search for a document, and the maximum difference per character between their scores
+of the best paths and the best score."""
 SEARCHED_LINES = 8
-"""Lines with which these are compared."""
+"""Number of lines on which these are compared."""
 TOGETHER = 16
-"""Lines that NumPy searches together: more are no faster."""
+"""Number of lines that NumPy searches together; more are not faster."""
 
 LogProbs = NDArray[np.floating]
 Numbers = NDArray[np.float64]
@@ -61,8 +62,8 @@ class Languages:
         """Prepare.
 
         Args:
-            languages: that compete, at least one where `none` is not given.
-            none: how a text in no language is read; not given, every text is in one of the languages.
+            languages: competing languages, at least one unless `none` is given.
+            none: how to read a text in no language; without it, every text is in one of the languages.
         """
         self.settings, self.languages, self.none = settings, tuple(languages), none
 
@@ -84,7 +85,7 @@ class Languages:
         return texts
 
     def score(self, code: str, labels: Sequence[int]) -> float:
-        """Return what a language adds to a line of labels."""
+        """Return the score of a language for a line of labels."""
         every = (*self.languages, *([self.none] if self.none else []))
         return score_texts(next(language for language in every if language.code == code), [labels])[0]
 
@@ -104,7 +105,7 @@ class Languages:
         return self.languages[candidates[int(np.argmax(scores))]]
 
     def _take_rivals(self, document: "_Document", fits: Numbers, texts: list[FoundText]) -> None:
-        """Give lines that are far more probable in another language their own."""
+        """Give lines that are far more probable in another language that language."""
         if len(document.lines) == 1:  # its language was chosen for it alone
             return
         main = self.languages.index(texts[0].language)
@@ -117,7 +118,9 @@ class Languages:
                     texts[place] = FoundText(found, self.languages[rival])
 
     def _take_none(self, document: "_Document", texts: list[FoundText]) -> None:
-        """Read lines without a language: those with evidence against theirs, or all but a few in a document of none."""
+        """Read lines without a language: those with evidence against theirs, or nearly all in a document
+        without one.
+        """
         assert self.none is not None
         evidence = np.array([text.hypotheses[0].score for text in texts]) - document.without_language()
         bound = LINE_MARGIN if evidence.sum() < MIN_EVIDENCE else -LINE_MARGIN
@@ -127,7 +130,7 @@ class Languages:
 
 
 def score_texts(language: Language, texts: Sequence[Sequence[int]]) -> list[float]:
-    """Return what a language adds to each line of labels."""
+    """Return the score of a language for each line of labels."""
     if language.scorer is None:
         return [0.0] * len(texts)
     fast = compiled_scorer(language.scorer)
@@ -135,7 +138,7 @@ def score_texts(language: Language, texts: Sequence[Sequence[int]]) -> list[floa
 
 
 class _Document:
-    """Lines with their best paths, and what was searched already."""
+    """Lines with their best paths, and the searches made so far."""
 
     def __init__(self, settings: BeamSettings, lines: Sequence[LogProbs], results: int) -> None:
         self.settings, self.lines, self.results = settings, lines, results
@@ -144,18 +147,18 @@ class _Document:
         self._found: dict[tuple[str, int], tuple[Hypothesis, ...]] = {}
 
     def fits(self, language: Language) -> Numbers:
-        """Return what the language adds to the best path of each line."""
+        """Return the language's score of the best path of each line."""
         return np.array(score_texts(language, self.paths))
 
     def without_language(self) -> Numbers:
-        """Return the score of the best path of each line, with what "no language" adds."""
+        """Return the score of the best path of each line, including the score of "no language"."""
         added = self.settings.insertion_bonus - self.settings.weight * NO_LANGUAGE_BITS * np.log(2)
         best = np.array([line.max(axis=1).sum(dtype=np.float64) for line in self.lines])
         result: Numbers = best + added * self.lengths
         return result
 
     def search(self, language: Language, places: Sequence[int]) -> list[tuple[Hypothesis, ...]]:
-        """Return the texts of the lines at these places; those that were searched before are not searched again."""
+        """Return the texts of the lines at these indices; lines that were searched before are not searched again."""
         missing = [place for place in places if (language.code, place) not in self._found]
         missing.sort(key=lambda place: len(self.lines[place]))
         for start in range(0, len(missing), TOGETHER):

@@ -24,9 +24,9 @@ from hwr.recognize.runtimes.onnx import OnnxRuntime, check_normalisation, load_i
 Precision = Literal["int8", "fp32"]
 
 DEFAULT_MODEL = "small"
-"""The model that is used when none is named."""
+"""The default model."""
 BEST = "best.safetensors"
-"""The model of a run folder that is read."""
+"""The model that is read from a run folder."""
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """Tensors of a batch norm that are counted during training, not learned."""
 
@@ -117,13 +117,13 @@ def load_model(name_or_path: str | Path, threads: int | None = None, precision: 
 
     Args:
         name_or_path: see `find_model`.
-        threads: batches that are computed at the same time; the number of available cores if not given.
-        precision: of the network; if not given, int8 where the model has an int8 file and the CPU is known to gain by
-            it, else fp32.
+        threads: batches to compute at the same time; by default the number of available cores.
+        precision: of the network; by default int8 if the model has an int8 file and the CPU is known to be faster with
+            it, otherwise fp32.
 
     Raises:
         InputError, ModelError, UsageError: see `find_model`, `hwr.model.files.read_info`, `load_onnx` and `load_int8`;
-            int8 is asked for and the model has no int8 file.
+            int8 was requested and the model has no int8 file.
         MissingDependency: there is no ONNX graph and no torch to make it.
     """
     files = find_model(name_or_path)
@@ -145,7 +145,7 @@ def load_model(name_or_path: str | Path, threads: int | None = None, precision: 
 def _made_graph(safetensors: Path, spec: str) -> Path | bytes:
     """Return the graph of a specification from the user's cache folder, or make it now and keep it.
 
-    It is kept next to the weights, else in the cache folder, else for this process only.
+    It is kept next to the weights, otherwise in the cache folder, otherwise only for this process.
     """
     cached = cache_folder() / f"{hashlib.sha256(spec.encode()).hexdigest()}{GRAPH_SUFFIX}"
     if cached.is_file():
@@ -157,7 +157,7 @@ def _made_graph(safetensors: Path, spec: str) -> Path | bytes:
             f"run `hwr export {safetensors}` where they are, and put {sibling.name} next to the weights"
         )
     log.warning("%s: making %s, once", safetensors, sibling.name)
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # torch's exporter warns of shapes
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # torch's exporter warns about shapes
     content: bytes = importlib.import_module("hwr.model.export").graph(spec)
     for target in (sibling, cached):
         with suppress(OSError, OutputError):
@@ -203,7 +203,7 @@ def count_parameters(safetensors: Path) -> int:
 
 
 def language_model_names() -> list[str]:
-    """Names of the shipped language models, sorted."""
+    """Return the names of the shipped language models, sorted."""
     folder = models_folder()
     return sorted(path.stem for path in folder.glob(f"*{LM_SUFFIX}")) if folder.is_dir() else []
 

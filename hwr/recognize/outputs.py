@@ -1,4 +1,4 @@
-"""Where results go: files, one for each document or page, or stdout. A file is there as a whole or not at all."""
+"""Destinations of results: files, one for each document or page, or stdout. A file exists completely or not at all."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Output(Protocol):
-    """Takes the pages of the documents, one document after another.
+    """Receives the pages of the documents, document by document.
 
     Attributes:
         joins: the pages of a document, or of all documents, are lost together if their file cannot be written.
@@ -40,7 +40,9 @@ class Output(Protocol):
         """
 
     def partial(self, file: InputFile, chosen: int) -> Path | None:
-        """Return where `chosen` pages of a document are kept until their file is whole; None if that is not needed."""
+        """Return where `chosen` pages of a document are kept until their file is complete; None if that is not
+        needed.
+        """
 
     def add(self, file: InputFile, page: Page, image: PageImage) -> None:
         """Write a page.
@@ -50,7 +52,7 @@ class Output(Protocol):
         """
 
     def end_document(self) -> bool:
-        """End the document, if one was begun; return whether the results of all pages so far are in place.
+        """End the document, if one was begun; return whether the results of all pages so far are written.
 
         Raises:
             OutputError: they cannot be written.
@@ -109,7 +111,7 @@ class PageFiles:
 
 
 class DocumentFiles:
-    """A file for each document, or one for all documents where they have the same target. See `Output`."""
+    """A file for each document, or one for all documents if they have the same target. See `Output`."""
 
     joins = True
 
@@ -201,7 +203,7 @@ class _Guard:
 
 
 class ManyOutputs:
-    """The same pages in several formats. See `Output`; where one format fails, the others are written all the same."""
+    """The same pages in several formats. See `Output`; if one format fails, the others are still written."""
 
     def __init__(self, outputs: Sequence[Output]) -> None:
         self._outputs = outputs
@@ -243,7 +245,7 @@ class ManyOutputs:
 
 
 class StreamOutput:
-    """Results on one stream: page after page, each with a header where there are several and the format has headers."""
+    """Results on one stream, page by page, each with a header if there are several pages and the format has headers."""
 
     joins = False
 
@@ -288,7 +290,7 @@ class StreamOutput:
         return self.end_document()
 
     def abandon(self) -> None:
-        """Do nothing: what was written cannot be taken back."""
+        """Do nothing: output cannot be taken back."""
 
 
 def make_file_output(forms: Sequence[Format], inputs: Inputs, output: str, force: bool = False) -> Output:
@@ -310,10 +312,10 @@ def make_file_output(forms: Sequence[Format], inputs: Inputs, output: str, force
 def find_targets(inputs: Inputs, output: str, form: Format) -> list[Path]:
     """Return the file for the result of each document, in the order of the inputs.
 
-    One input goes to the file `output`, or into it where it is a folder or ends in a slash. Several inputs go to one
-    file where `output` names one and the format joins pages. Otherwise they go to the same relative paths below the
-    folder `output`, with the format's suffix instead of the image's; where two of them would meet (a.png and a.jpg),
-    both keep the image's suffix (a.png.txt).
+    One input goes to the file `output`, or into it if it is a folder or ends in a slash. Several inputs go to one file
+    if `output` names one and the format joins pages. Otherwise they go to the same relative paths below the folder
+    `output`, with the format's suffix instead of the image's; if two of them would collide (a.png and a.jpg), both keep
+    the image's suffix (a.png.txt).
 
     Raises:
         UsageError: several inputs, and `output` is the name of a file in a format that has a file for each page; two
@@ -387,4 +389,4 @@ def check_free(target: Path, force: bool) -> None:
     if target.is_dir():
         raise OutputError(f"{target}: is a folder; name a file")
     if target.exists() and not force:
-        raise OutputError(f"{target}: exists already; --force overwrites it")
+        raise OutputError(f"{target}: already exists; --force overwrites it")

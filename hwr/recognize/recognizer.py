@@ -1,4 +1,4 @@
-"""The Python API of reading: images of lines and pages in, text with its places out.
+"""The Python API of reading: images of lines and pages -> text with positions.
 
 import hwr
 
@@ -46,11 +46,11 @@ Decoded = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
 
 AS_THE_MODEL_SAYS = DecoderOptions()
 BASELINE_AT = 0.75
-"""Share of a line image's height at which its baseline is put: it is not looked for in single lines."""
+"""Position of the baseline in the image of a single line, as a share of the height; it is not searched for."""
 
 
 HASH_DIGITS = 12
-"""Of the hash of the weights in results: enough to tell any two models apart."""
+"""Digits of the weights' hash in results: enough to distinguish any two models."""
 
 
 class Recognizer:
@@ -79,10 +79,10 @@ class Recognizer:
 
         Args:
             model: the name of a shipped model, a `.safetensors` file, or a run folder.
-            threads: batches that are computed at the same time; the number of available cores if not given.
-            decoder: how its output becomes text; as the model file says if not given.
+            threads: batches to compute at the same time; by default the number of available cores.
+            decoder: how its output becomes text; by default as the model file says.
             precision: of the network; see `hwr.recognize.models.load_model`.
-            alternatives: other readings that are given for each line and each word.
+            alternatives: number of other readings to give for each line and each word.
 
         Raises:
             InputError, ModelError, UsageError, MissingDependency: see `hwr.recognize.models.load_model` and
@@ -115,23 +115,23 @@ class Recognizer:
         lines: Layout | Page | None = None,
         options: PageOptions = COLUMN_BY_COLUMN,
     ) -> Page:
-        """Find the lines of a page and read them, or read the lines that are given.
+        """Find the lines of a page and read them, or read the given lines.
 
-        Lines in which nothing was read are left out, unless a page gave them: its lines keep their order, ids, regions
-        and types, and get new texts and words. Of those, the ones that lie outside the image, have no place or are too
-        large for a line are left out; `hwr.page.shapes.fit_lines` says why.
+        Lines in which nothing was read are left out, unless they were given as a page: its lines keep their order, ids,
+        regions and types, and get new texts and words. Given lines that are outside the image, have no position or are
+        too large for a line are left out; see `hwr.page.shapes.fit_lines`.
 
         Args:
             source: a path or a file's bytes (of an image or a PDF); an array, grey (H, W), BGR (H, W, 3) or BGRA
                 (H, W, 4), uint8, uint16 or bool; a PIL image; a `hwr.files.pixels.PageImage`.
-            name: what the page is called (`Page.image`); its path, or "image", if not given.
+            name: name of the page (`Page.image`); by default its path, or "image".
             lines: baselines and polygons to read along: of `hwr.segment.find_lines`, or a page such as
                 `hwr.formats.read_file.read_page_file` makes of ALTO or PAGE XML, also for a larger or smaller image.
             options: of the lines that are found; given lines are all read, in their order.
 
         Raises:
             InputError: the image cannot be used, the source is a document of several pages (see `read_pages`), or
-                the page in `lines` has another aspect.
+                the page in `lines` has another aspect ratio.
             MissingDependency: HEIC, and pillow-heif is not installed.
         """
         image = page_of(source, name)
@@ -153,7 +153,7 @@ class Recognizer:
             password: of an encrypted PDF.
 
         Yields:
-            Each page; for one that cannot be read, the error that says why.
+            Each page; for one that cannot be read, the error that describes the reason.
 
         Raises:
             InputError, MissingDependency: the document cannot be opened.
@@ -162,7 +162,7 @@ class Recognizer:
             yield page if isinstance(page, HwrError) else self.read(page)
 
     def _read_along(self, grey: GreyImage, lines: Sequence[Line]) -> list[Line]:
-        """The lines with what is written along them; without those that cannot be cut out."""
+        """Return the lines with the text read along them, without those that cannot be cut out."""
         cuts: list[tuple[Line, LineCut]] = []
         for line in lines:
             with suppress(ValueError):
@@ -191,7 +191,7 @@ class Recognizer:
     def read_lines(self, lines: Sequence[GreyImage], /) -> list[Reading]:
         """Read images of lines of one document, many at a time; the results are in the order of the images.
 
-        Lines that are read together are taken to be in the same language, unless one clearly is not.
+        Lines that are read together are assumed to be in the same language, unless one clearly is not.
 
         Args:
             lines: grey, each of shape (H, W), 0 black to 255 white; sizes and polarity may differ.
@@ -199,14 +199,14 @@ class Recognizer:
         return [reading for reading, _ in self._read(lines)]
 
     def read_normalised(self, lines: Sequence[GreyImage], /) -> list[Reading]:
-        """Read lines that are normalised already, ink of shape (`height`, W); the results are in their order."""
+        """Read normalised lines, ink of shape (`height`, W); the results are in their order."""
         log_probs = self._runtime.log_probs(lines)
         decoded = self.decoder.decode(log_probs, self.alternatives + 1)
         readings = read_spans(log_probs, [line.spans for line in decoded], self.alphabet, self.calibration)
         return list(map(self._completed, readings, decoded, log_probs))
 
     def _completed(self, reading: Reading, line: DecodedLine, log_probs: NDArray[np.float32]) -> Reading:
-        """Add the language, and other readings if they were asked for."""
+        """Add the language, and other readings if requested."""
         reading = replace(reading, language=line.language)
         if not self.alternatives:
             return reading
@@ -221,10 +221,10 @@ class Recognizer:
         return replace(reading, alternatives=lines[: self.alternatives], word_alternatives=in_order)
 
     def read_line_pages(self, images: Sequence[tuple[str, GreyImage]]) -> list[Page]:
-        """Read images of lines and return each as a page of one line; without lines where nothing was read.
+        """Read images of lines and return each as a page of one line; without lines if nothing was read.
 
-        The line's polygon is the whole image, its baseline a level line at three quarters of the height. An image
-        that looks like a page has a warning.
+        The line's polygon is the whole image, and its baseline a horizontal line at three quarters of the height. An
+        image that looks like a page has a warning.
 
         Args:
             images: name and grey image of each line.
@@ -260,14 +260,14 @@ class Recognizer:
         )
 
     def _read(self, lines: Sequence[GreyImage]) -> list[tuple[Reading, NormalisedLine]]:
-        """Reading and normalised image of each line."""
+        """Return the reading and normalised image of each line."""
         normalised = [normalise_with_places(line, self.info.height) for line in lines]
         return list(zip(self.read_normalised([line.ink for line in normalised]), normalised, strict=True))
 
     def _words(
         self, reading: Reading, normalised: NormalisedLine, cut: LineCut, size: tuple[int, int]
     ) -> tuple[Word, ...]:
-        """The words with the boxes of their ink on the page of `size`, width and height."""
+        """Return the words with the boxes of their ink on the page of `size`, width and height."""
         found = find_words(reading.characters, normalised, self.info.stride)
         text, order = logical_words("".join(span.character for span in reading.characters), self.alphabet.direction)
         others = reading.word_alternatives or ((),) * len(order)
@@ -282,8 +282,7 @@ class Recognizer:
         )
 
     def decode_lines(self, lines: Sequence[GreyImage]) -> Decoded:
-        """What readings are made of: of each line the network's log-probabilities, (T, classes), and the labels that
-        the decoder chose, with their time steps.
+        """Return the network's log-probabilities of each line, (T, classes), and the labels that the decoder chose.
 
         Args:
             lines: as in `read_lines`.
@@ -291,7 +290,7 @@ class Recognizer:
         return self.decode_normalised([normalise_line(line, self.info.height) for line in lines])
 
     def decode_normalised(self, lines: Sequence[GreyImage], /) -> Decoded:
-        """Do as `decode_lines` with lines that are normalised already."""
+        """Decode normalised lines; see `decode_lines`."""
         log_probs = self._runtime.log_probs(lines)
         return log_probs, [line.spans for line in self.decoder.decode(log_probs)]
 

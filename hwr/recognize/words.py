@@ -1,8 +1,8 @@
 """Characters on time steps -> words and characters in the ink of their line.
 
-CTC marks a character on one or two time steps near its middle and gives no end. The marks give the order of the
-characters, and the ink between two marks gives the border. Printed rules are removed from the ink first: they run
-through the gaps between words.
+CTC marks a character on one or two time steps near its middle and gives no end. The marks determine the order of the
+characters, and the ink between two marks determines the border. Printed rules are removed from the ink first, since
+they run through the gaps between words.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,27 +19,28 @@ from hwr.line import INKED, NormalisedLine
 Points = NDArray[np.float64]
 
 CORE = (0.3, 0.7)
-"""Rows, as shares of the height, that small letters fill. Tails may reach into a gap between words above and below."""
+"""Rows, as shares of the height, that lower-case letters fill. Tails may extend into a gap between words above
+and below."""
 MIDDLE = 0.25
 """Without a gap, the minimum distance of a border from both marks, as a share of the marks' distance."""
 
 # Lengths of rules are shares of the line's height.
 RULE_INK = 20
-"""Ink, 0 to 255, from which a pixel can belong to a rule: rules are often paler than writing."""
+"""Minimum ink, 0 to 255, of a pixel of a rule: rules are often paler than writing."""
 MAX_RULE = 0.13
-"""Thickness of a rule."""
+"""Maximum thickness of a rule."""
 MIN_RULE = 2.0
-"""Length of a rule."""
+"""Minimum length of a rule."""
 MAX_BREAK = 0.12
-"""Break in a dotted or faded rule."""
+"""Maximum break in a dotted or faded rule."""
 MIN_COVERED = 0.65
-"""Share of a rule's length that has ink."""
+"""Minimum share of a rule's length that has ink."""
 MIN_REACH = 0.5
-"""Share of the line's length that rules cover."""
+"""Minimum share of the line's length that rules cover."""
 MIN_BARE = 0.4
-"""Share of a rule's length that no letter covers. A row of joined letters covers more."""
+"""Minimum share of a rule's length that no letter covers. A row of joined letters covers more."""
 MAX_LEAN = 0.5
-"""Width of a vertical rule that leans because the slant of the letters was undone."""
+"""Maximum width of a vertical rule that leans because the slant of the letters was removed."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class PlacedCharacter:
 class PlacedWord:
     """A run of characters between spaces; `outline` surrounds the ink of all of them.
 
-    `characters` is empty unless they were asked for.
+    `characters` is empty unless requested.
     """
 
     text: str
@@ -68,16 +69,16 @@ def find_words(
 ) -> list[PlacedWord]:
     """Return the words of a line with the ink that belongs to each.
 
-    Two words are separated in the middle of the widest gap between the last mark of the first and the first mark of
-    the second. A gap is a run of columns without ink or, where tails or a stroke bridge it, without ink in the zone of
-    small letters. Without any gap the border is at the column with the least ink. The same holds for the characters
+    Two words are separated in the middle of the widest gap between the last mark of the first and the first mark of the
+    second. A gap is a run of columns without ink or, if tails or a stroke bridge it, without ink in the zone of
+    lower-case letters. Without a gap, the border is the column with the least ink. The same applies to the characters
     of a word.
 
     Args:
         characters: the line's characters in order, spaces included, as a decoder or an alignment returns them.
         line: the normalised line that the network read.
-        stride: columns a time step.
-        with_characters: find the ink of each character, too.
+        stride: columns per time step.
+        with_characters: also find the ink of each character.
     """
     runs = list(_runs(characters))
     if not runs:
@@ -107,7 +108,7 @@ def find_words(
 def find_rules(ink: GreyImage) -> NDArray[np.bool_]:
     """Return a mask of the printed rules on a normalised line, shape (height, width).
 
-    Where a letter crosses a rule, the crossing is left to the letter.
+    Where a letter crosses a rule, the crossing belongs to the letter.
     """
     mask = (ink > RULE_INK).astype(np.uint8)
     return _horizontal_rules(mask) | _vertical_rules(mask)
@@ -118,7 +119,7 @@ def _horizontal_rules(mask: GreyImage) -> NDArray[np.bool_]:
     import cv2
 
     height = mask.shape[0]
-    # OpenCV moves what it opens with kernels of even size
+    # OpenCV shifts the result for kernels of even size
     length, gap, thickness = (round(share * height) | 1 for share in (MIN_RULE, MAX_BREAK, MAX_RULE))
     near = np.ones((3, 1), np.uint8)  # a rule may lean by a few rows
     thick = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((thickness, 1), np.uint8))
@@ -136,7 +137,7 @@ def _horizontal_rules(mask: GreyImage) -> NDArray[np.bool_]:
 
 
 def _vertical_rules(mask: GreyImage) -> NDArray[np.bool_]:
-    """Thin strokes from the first to the last row: the sides of a table's cell."""
+    """Return thin strokes from the first to the last row: the sides of a table cell."""
     import cv2
 
     rows, _ = mask.shape
@@ -161,7 +162,7 @@ def _runs(characters: Sequence[CharacterSpan]) -> Iterator[tuple[int, int]]:
 
 
 def _mark(span: CharacterSpan, stride: int, width: int) -> float:
-    """Return the middle of a character's time steps in columns. The last step may reach beyond the line."""
+    """Return the middle of a character's time steps in columns. The last step may extend beyond the line."""
     return min(stride * (span.start + span.stop) / 2, width)
 
 
@@ -187,7 +188,7 @@ def _widest_gap(inked: GreyImage, left: float, right: float) -> tuple[int, int] 
 
 
 def _lightest(inked: GreyImage, left: float, right: float) -> int:
-    """Return the column with the least ink between two marks; of equal ones the nearest to the middle."""
+    """Return the column with the least ink between two marks; of equal ones, the closest to the middle."""
     away = MIDDLE * (right - left)
     middle = (left + right) / 2
     columns = np.arange(int(np.ceil(left + away)), int(right - away))
@@ -201,8 +202,8 @@ def _lightest(inked: GreyImage, left: float, right: float) -> int:
 def _outline(inked: GreyImage, line: NormalisedLine, start: int, stop: int) -> Points:
     """Return the corners of the topmost and lowest ink in each column from `start` to `stop`, on the line's image.
 
-    Without ink but what looked like a rule, that is taken: a long dash. Without any, the whole strip, at least a
-    column wide.
+    If there is no ink except what looks like a rule, that is taken: a long dash. Without any ink, it is the whole
+    strip, at least one column wide.
     """
     part = inked[:, start:stop] > 0
     if not part.any():

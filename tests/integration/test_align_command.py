@@ -120,7 +120,7 @@ def test_nothing_is_overwritten_without_force(run: partial[tuple[int, str, str]]
         target = tmp_path / f"mine{option}.png"
         target.write_text("mine")
         code, _, err = run(LINE, "--text", TEXT, option, target)
-        assert code == 2 and "exists already" in err and target.read_text() == "mine"
+        assert code == 2 and "already exists" in err and target.read_text() == "mine"
         assert run(LINE, "--text", TEXT, option, target, "--force")[0] == 0
         assert target.read_bytes() != b"mine"
 

@@ -91,14 +91,14 @@ def test_a_folder_and_several_pages(run: Run, results: Path, tmp_path: Path, pag
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.json", b"", "neither JSON of hwr, nor PAGE XML, nor ALTO"),
-        ("a.json", b"[1]", "neither JSON of hwr, nor PAGE XML, nor ALTO"),
+        ("a.json", b"", "not JSON of hwr, PAGE XML or ALTO"),
+        ("a.json", b"[1]", "not JSON of hwr, PAGE XML or ALTO"),
         ("a.json", b"{", "line 1 is not JSON"),
         ("a.json", b"{}", "the key 'image' is missing"),
         ("a.json", b'{"imag": 1}', "unknown key 'imag'"),
         ("a.json", b'{"image": "\xff"}', "not UTF-8 text"),
         ("a.json", b'{"a":' * 100_000, "line 1 is not JSON"),
-        ("a.xml", b"<html/>", "neither JSON of hwr, nor PAGE XML, nor ALTO"),
+        ("a.xml", b"<html/>", "not JSON of hwr, PAGE XML or ALTO"),
         ("a.xml", b"<alto><Layout>", "broken XML"),
     ],
 )

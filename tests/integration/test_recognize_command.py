@@ -122,7 +122,7 @@ def test_nothing_is_overwritten_without_force(run: Run, scans: Path, tmp_path: P
     (out / "b.txt").write_text("mine")
     done = run("--line", scans, "-o", out)
     assert done.code == 3 and (out / "b.txt").read_text() == "mine" and (out / "sub" / "a.txt").exists()
-    assert done.err[0] == f"hwr: error: {out}/b.txt: exists already; --force overwrites it"
+    assert done.err[0] == f"hwr: error: {out}/b.txt: already exists; --force overwrites it"
     assert done.err[1].startswith("hwr: 2 pages, 1 line, 1 failed, ")
     assert run("--line", scans, "-o", out, "--force").code == 0
     assert (out / "b.txt").read_text() != "mine"

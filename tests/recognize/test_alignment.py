@@ -202,5 +202,5 @@ def test_arrays_and_pil_images(aligner: Aligner, aligned: dict[Path, AlignedLine
 
 
 def test_an_unknown_backend_is_a_mistake_of_the_programmer() -> None:
-    with pytest.raises(ValueError, match="backend 'gpu' is none of auto, onnx, torch"):
+    with pytest.raises(ValueError, match="backend 'gpu' is not one of auto, onnx, torch"):
         Aligner(backend="gpu")

@@ -173,7 +173,7 @@ def test_what_exists_is_known_and_kept(tmp_path: Path) -> None:
     touch(tmp_path, "book-0002.x.xml", "book.joined")
     output = PageFiles(PAGED, {BOOK: tmp_path / "book.x.xml"})
     assert [output.exists(BOOK, number, 3) for number in (0, 1, 2, 3)] == [False, False, True, False]
-    with pytest.raises(OutputError, match=r"book-0002\.x\.xml: exists already; --force"):
+    with pytest.raises(OutputError, match=r"book-0002\.x\.xml: already exists; --force"):
         output.add(BOOK, *page(2, 3))
     joined = DocumentFiles(JOINED, {BOOK: tmp_path / "book.joined"})
     assert [joined.exists(BOOK, number, 3) for number in (0, 1)] == [True, True]
@@ -259,7 +259,7 @@ def test_one_format_that_fails_does_not_keep_the_others_from_being_written(tmp_p
     output = ManyOutputs(
         [PageFiles(PAGED, {BOOK: tmp_path / "a.x.xml"}), DocumentFiles(TEXT, {BOOK: tmp_path / "a.txt"})]
     )
-    with pytest.raises(OutputError, match=r"a\.x\.xml: exists already"):
+    with pytest.raises(OutputError, match=r"a\.x\.xml: already exists"):
         output.add(BOOK, *page(1, 1))
     assert output.end_document()
     assert files_below(tmp_path) == {"a.x.xml": "x", "a.txt": "text 1\n"}

@@ -25,6 +25,6 @@ class Runtime(Protocol):
 
         Returns:
             Natural logarithms of probabilities in the order of the lines, each of shape
-            (ceil(W_i / info.stride), info.classes). Lines that are read together never change each other's result.
+            (ceil(W_i / info.stride), info.classes). Lines that are read together never affect each other's result.
         """
         ...

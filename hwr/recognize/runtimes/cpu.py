@@ -1,4 +1,4 @@
-"""What the CPU of this machine can do."""
+"""Capabilities of the CPU of this machine."""
 
 import os
 import platform

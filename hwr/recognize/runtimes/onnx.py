@@ -19,9 +19,9 @@ from hwr.recognize.runtimes import Runtime as Runtime
 from hwr.recognize.runtimes.cpu import available_cores
 
 MAX_LINES = 4
-"""Lines in a batch. More do not read faster on a CPU (`benchmarks/reading_speed.py`)."""
+"""Lines in a batch. More are not faster on a CPU (`benchmarks/reading_speed.py`)."""
 MAX_PIXELS = 1_000_000
-"""Pixels in a batch, padding included: limits the memory of the first layers to some hundred megabytes."""
+"""Pixels in a batch, including padding: limits the memory of the first layers to a few hundred megabytes."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class OnnxRuntime:
     """Hash of the weights (`hwr.model.files.weights_hash`)."""
     session: Any
     threads: int = 1
-    """Batches that are computed at the same time, each on one thread."""
+    """Number of batches to compute at the same time, each on one thread."""
     tensors: Tensors = field(default_factory=dict, repr=False)
     """The weights, whose memory the session uses."""
 
@@ -114,7 +114,7 @@ def load_int8(safetensors: Path, path: Path, threads: int | None = None) -> Onnx
 
 
 def _check_network(session: Any, info: ModelInfo, where: Path) -> None:
-    """Refuse a graph that was made for another network than the model file states."""
+    """Refuse a graph that was made for another network."""
     spec = session.get_modelmeta().custom_metadata_map.get(SPEC_KEY)
     if spec is None:
         raise ModelError(f"{where}: an ONNX file, but not one that `hwr export` wrote")
@@ -135,5 +135,6 @@ def check_normalisation(info: ModelInfo, where: object) -> None:
     if stated != (NORMALISATION.name, NORMALISATION.version):
         raise ModelError(
             f"{where}: needs line normalisation {stated[0]} {stated[1]}; "
-            f"this hwr has {NORMALISATION.name} {NORMALISATION.version}: use a hwr of the model's age or train it again"
+            f"this hwr has {NORMALISATION.name} {NORMALISATION.version}: "
+            "use the version of hwr that made the model, or train it again"
         )

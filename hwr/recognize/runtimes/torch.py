@@ -1,6 +1,6 @@
-"""The network in torch, on a CUDA GPU where there is one: for aligning whole data sets.
+"""The network in torch, on a CUDA GPU if there is one, for aligning whole data sets.
 
-Only `hwr.recognize.alignment` imports this module, and only when it is asked to.
+Only `hwr.recognize.alignment` imports this module, and only when it is requested.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ from hwr.text import BLANK
 
 MAX_LINES = 64
 MAX_PIXELS = 4_000_000
-"""Pixels in a batch, padding included: some gigabytes in the first layers."""
+"""Pixels in a batch, including padding: some gigabytes in the first layers."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def align_tensor(log_probs: Tensor, labels: Sequence[int]) -> tuple[LabelSpan, .
         labels: at least one; not more than T time steps can hold.
     """
     targets = torch.tensor([labels], dtype=torch.int32, device=log_probs.device)
-    # torchaudio aligns one line in a call
+    # torchaudio aligns one line per call
     paths, _ = forced_align(log_probs[None].contiguous(), targets, blank=BLANK)
     spans: list[LabelSpan] = []
     step = 0
