@@ -1,6 +1,6 @@
 """Recurrent convolutional networks (Liang and Hu 2015) against plain ones, on letters and on digits.
 
-    python -m benchmarks.rcnn -o FOLDER [--letters ../shared/data/iam-lines] [--maps 24] [--epochs 4] [--seeds 3]
+    python -m benchmarks.rcnn -o FOLDER [--letters LINES] [--maps 24] [--epochs 4] [--digit-epochs 40] [--seeds 3]
 
 RCNN-K is a convolution of 5 x 5 with K maps, two recurrent convolutional layers, a pool, two more, the maximum of each
 map, and a linear classifier. `rcnn` builds it as published (local response normalisation, dropout, T = 3): with ten
@@ -95,7 +95,7 @@ def rcnn(
 
 
 def plain(maps: int, classes: int, convolutions: int, channels: int = 3, norm: letters.Norm = "batch") -> Network:
-    """Build the same network with so many plain convolutions in place of each recurrent layer."""
+    """Build the same network with this number of plain convolutions in place of each recurrent layer."""
     layer = letters.Convolution((3, 3), maps, norm=norm)
     blocks = [[Convolution(letters.Maps(maps, 16), layer) for _ in range(convolutions)] for _ in range(BLOCKS)]
     return Network(_first(maps, channels, norm), blocks, maps, classes, 0.0)
@@ -195,11 +195,12 @@ def main() -> None:
     parser.add_argument("--letters", type=Path, help="line store with a train and a val split; without it, digits only")
     parser.add_argument("--limit", type=int, default=600, help="lines of each split that letters are cut from")
     parser.add_argument("--maps", type=int, default=24)
-    parser.add_argument("--epochs", type=int, default=4, help="over the letters; ten times as many over the digits")
+    parser.add_argument("--epochs", type=int, default=4, help="passes over the letters")
+    parser.add_argument("--digit-epochs", type=int, default=40, help="passes over the digits")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    sets = {"digits": (load_digits(), 10 * options.epochs)}
+    sets = {"digits": (load_digits(), options.digit_epochs)}
     if options.letters:
         parts = [
             load_letters(options.letters, split, options.limit, options.output / f"{split}-{options.limit}.npz")

@@ -9,8 +9,8 @@ reads them.
 
 A finished member is not trained again, and an interrupted one resumes, so the table grows from call to call. It gives
 the CER with its 95 % interval (whole writers are drawn), the difference from BLSTM with the interval of a paired
-bootstrap, weights, multiplications of a line, and the time of training and reading. Errors and characters of several
-seeds are added up.
+bootstrap, weights, multiplications of a line, and the processor time of a line in training (forward and backward pass
+on random ink) and in reading. Errors and characters of several seeds are added up.
 
 The scale `full` is for lines of text and takes a GPU or a day of CPU time; it trains with the settings of `hwr train`.
 The scale `small` is for single words (height 32) and takes an hour of one CPU core: it uses AdamW, whose steps on small
@@ -23,9 +23,12 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch.nn import functional
 
 from benchmarks.ablations import Errors, errors_of, paired_interval
 from hwr.errors import UsageError
@@ -34,6 +37,7 @@ from hwr.evaluate.lines import read_set
 from hwr.evaluate.sets import find_sets
 from hwr.files.atomic import atomic_write
 from hwr.model import vgsl
+from hwr.model.network import build
 from hwr.recognize.recognizer import Recognizer
 from hwr.train.augment.options import AugmentOptions
 from hwr.train.folder import CACHE
@@ -46,6 +50,7 @@ CLASSES = 80
 TOLERANCE = 0.05
 REFERENCE = "BLSTM"
 SEEDS = 3
+TIMED_STEPS = 9
 
 
 @dataclass(frozen=True)
@@ -157,13 +162,11 @@ class Result:
     Attributes:
         errors: edits, characters and cluster of each validation line.
         lines: lines seen in training.
-        train_seconds: time in training steps.
         read_seconds: processor time of reading all validation lines.
     """
 
     errors: Errors
     lines: int
-    train_seconds: float
     read_seconds: float
 
 
@@ -192,7 +195,7 @@ def measure(spec: str, seed: int, data: Sequence[Path], scale: Scale, folder: Pa
         start = time.process_time()
         read = [line for item in sets for line in read_set(item, recognizer)]
         seconds = time.process_time() - start
-        result = Result(errors_of(read), run.progress.lines, run.progress.seconds, seconds)
+        result = Result(errors_of(read), run.progress.lines, seconds)
         with atomic_write(done) as temporary:
             temporary.write_text(json.dumps(vars(result)), encoding="utf-8")
     return Result(**json.loads(done.read_text(encoding="utf-8")))
@@ -230,11 +233,29 @@ def cer(errors: Errors) -> tuple[float, float, float]:
     return float(counts[:, 0].sum() / counts[:, 1].sum()), low, high
 
 
+@lru_cache
+def training_seconds(spec: str, width: int, columns: int) -> float:
+    """Return the processor time of the forward and the backward pass for one line of random ink."""
+    torch.manual_seed(0)
+    network = build(spec.format(classes=CLASSES), auxiliary=True).train()
+    lines, steps = max(1, columns // width), -(-width // network.stride)
+    ink, widths = torch.rand(lines, 1, network.height, width), torch.full((lines,), width)
+    targets = torch.randint(1, CLASSES, (lines, steps // 4))
+    seconds = []
+    for _ in range(TIMED_STEPS):
+        start = time.process_time()
+        log_probs = network(ink, widths).transpose(0, 1)
+        lengths = torch.full((lines,), steps), torch.full((lines,), steps // 4)
+        functional.ctc_loss(log_probs, targets, *lengths).backward()
+        seconds.append(time.process_time() - start)
+    return float(np.median(seconds)) / lines
+
+
 def table(found: dict[str, list[Result]], specs: dict[str, str], scale: Scale) -> str:
     """Return a Markdown table of all members that were measured."""
     rows = [
         "| member | seeds | lines seen | weights | multiplications a line | CER | 95 % | against BLSTM | "
-        "lines/s in training | ms a line in reading |",
+        "ms a line in training | ms a line in reading |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, results in found.items():
@@ -245,12 +266,12 @@ def table(found: dict[str, list[Result]], specs: dict[str, str], scale: Scale) -
         if REFERENCE in found and name != REFERENCE:
             least, most = paired_interval(pooled([result.errors for result in found[REFERENCE]]), errors)
             against = f"{least:+.3f} to {most:+.3f}"
-        speed = sum(result.lines for result in results) / sum(result.train_seconds for result in results)
+        training = 1000 * training_seconds(specs[name], scale.width, scale.optimisation.columns_per_batch)
         reading = np.mean([1000 * result.read_seconds / len(result.errors) for result in results])
         rows.append(
             f"| {name} | {len(results)} | {results[0].lines:,} | {specification.weights():,} | "
             f"{specification.multiplications(scale.width) / 1e6:.1f} M | {rate:.3f} | {low:.3f} to {high:.3f} | "
-            f"{against} | {speed:.0f} | {reading:.1f} |"
+            f"{against} | {training:.1f} | {reading:.1f} |"
         )
     return "\n".join(rows)
 

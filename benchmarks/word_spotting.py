@@ -8,8 +8,8 @@ reads the characters of a word. The word's vector is compared with all regions o
     S_kl = sum over the words of line l of the maximum over the regions i of line k of v_i . s_word
 
 Only the map from regions to vectors and the network of the words are trained, by a max-margin loss over batches of
-lines with their texts; nobody says where the words are. The lattice needs no training: its score of a word is the
-logarithm of the best path that writes the word somewhere on the line, relative to the best path of all.
+lines with their texts; the data do not say where the words are. The lattice needs no training: its score of a word is
+the logarithm of the best path that writes the word somewhere on the line, relative to the best path of all.
 
 Queries are the words of at least four letters in the val split. Each ranks all its lines; those that have the word are
 right. The table gives the mean average precision with its 95 % interval (queries are drawn) and, for comparison, that

@@ -1,11 +1,11 @@
-"""The Elman network (Elman 1990, "Finding structure in time"): the hidden layer hears itself.
+"""The Elman network (Elman 1990, "Finding structure in time"): the hidden layer receives its own last state.
 
     h_t = tanh(W x_t + U h_{t-1} + b)
     y_t = softmax(V h_t + c)
 
-The demonstration is Elman's own. Three syllables, "ba", "dii" and "guuu", follow each other at random, and the network
-predicts the next letter. Which consonant comes cannot be known. Which vowel follows, and how often, can: but only by a
-network that remembers the consonant and counts.
+The demonstration is Elman's own. The syllables "ba", "dii" and "guuu" follow each other at random, and the network
+predicts the next letter. The next consonant cannot be predicted. The vowel and its number can, but only by a network
+that remembers the consonant and counts.
 """
 
 import numpy as np

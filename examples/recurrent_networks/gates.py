@@ -1,11 +1,11 @@
 """Gates at work: the LSTM of a trained reader, on a line of handwriting.
 
-The shipped model reads a line. What enters its last LSTM, and the weights of that LSTM, are taken out of it, and
-`lstm.py` runs the forward chain over the same columns to look at its gates. (Convolutions and training are not done
-in NumPy: this file needs torch and the package.)
+The shipped model reads a line. The input of its last LSTM and the weights of that LSTM are taken from it, and
+`lstm.py` runs the forward chain over the same columns to show its gates. (Convolutions and training are not done in
+NumPy, so this file needs torch and the package.)
 
-Printed are how long the cells keep what they hold, and what the gates do where the reader names a character: CTC
-answers there with a spike, and elsewhere with the blank.
+The file prints how long the cells keep what they hold, and what the gates do at the time steps where CTC names a
+character, compared with those where it answers with the blank.
 
     python examples/recurrent_networks/gates.py [IMAGE]
 """
@@ -87,7 +87,7 @@ def text(reading: Reading) -> str:
 
 
 def main() -> None:
-    """Print what the line says, how long cells remember, and what gates do at spikes."""
+    """Print the text of the line, how long cells remember, and the mean of each gate at spikes and at blanks."""
     reading = read(Path(sys.argv[1])) if len(sys.argv) > 1 else read()
     i, f, g, o = reading.gates
     spike = reading.labels > 0

@@ -1,4 +1,4 @@
-"""The gated recurrent convolutional layer (Wang and Hu 2017, 2021): each place decides how far it listens.
+"""The gated recurrent convolutional layer (Wang and Hu 2017, 2021): each place decides how far it sees.
 
     x(0) = relu(W_f * u + b)
     G(t) = sigmoid(V_f * u + V_r * x(t-1) + d)          V: kernels of 1 x 1
@@ -35,24 +35,24 @@ def forward(weights: Weights, u: Array, steps: int) -> tuple[Array, Cache]:
     """Run ``steps`` iterations over (B, C, H, W). Return x(T) (B, K, H, W), and what `backward` needs."""
     constant = convolve(u, weights["Wf"]) + weights["b"][:, None, None]
     gate_constant = convolve(u, weights["Vf"]) + weights["d"][:, None, None]
-    x, gates, heard = [relu(constant)], [], []
+    x, gates, recurrent = [relu(constant)], [], []
     for _ in range(steps):
         gates.append(sigmoid(gate_constant + convolve(x[-1], weights["Vr"])))
-        heard.append(convolve(x[-1], weights["Wr"]))
-        x.append(relu(constant + gates[-1] * heard[-1]))
-    return x[-1], (u, x, gates, heard)
+        recurrent.append(convolve(x[-1], weights["Wr"]))
+        x.append(relu(constant + gates[-1] * recurrent[-1]))
+    return x[-1], (u, x, gates, recurrent)
 
 
 def backward(weights: Weights, cache: Cache, dx: Array) -> Weights:
     """Return the gradients of the weights and, under "x", of u; ``dx`` is that of x(T)."""
-    u, x, gates, heard = cache
+    u, x, gates, recurrent = cache
     gradients = {name: np.zeros_like(weights[name]) for name in NAMES}
     constant, gate_constant = np.zeros_like(dx), np.zeros_like(dx)
     for t in reversed(range(1, len(x))):
         dz = dx * (x[t] > 0)
         constant += dz
         gate = gates[t - 1]
-        of_gate = dz * heard[t - 1] * gate * (1 - gate)
+        of_gate = dz * recurrent[t - 1] * gate * (1 - gate)
         gate_constant += of_gate
         dw, dx = convolve_back(x[t - 1], weights["Wr"], dz * gate)
         dv, from_gate = convolve_back(x[t - 1], weights["Vr"], of_gate)

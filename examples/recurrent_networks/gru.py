@@ -6,7 +6,7 @@
     h_t = (1 - z) n + z h_{t-1}
 
 One state instead of two and three gates instead of four: three quarters of the weights of an LSTM. One gate decides
-both what is kept and what is written. Mind that texts differ: the first paper applies r before U_n, and some swap z and
+both what is kept and what is written. Texts differ: the first paper applies r before U_n, and some swap z and
 1 - z. W, U, b and d hold r, z, n one below the other.
 
 The demonstration shows that a closed update gate copies the state, and counts weights.

@@ -1,13 +1,13 @@
-"""The Jordan network (Jordan 1986): the hidden layer hears the output instead of itself.
+"""The Jordan network (Jordan 1986): the hidden layer receives the last output.
 
     h_t = tanh(W x_t + U y_{t-1} + b),    y_0 = 0
     y_t = V h_t + c
 
-That is the only difference from Elman, where U sees h_{t-1}. What the output does not say is forgotten. If V is zero,
-the network remembers nothing at all.
+In an Elman network, U multiplies h_{t-1} instead. A Jordan network forgets what its output does not contain: if V is
+zero, it remembers nothing.
 
-The demonstration asks for the bit of one step ago. A Jordan network hears nothing of that step but its own output, and
-this was busy answering with the bit before. An Elman network has its whole hidden layer for it.
+The demonstration asks for the bit of one step ago. All that a Jordan network receives from that step is its
+output, which was used to answer with the bit before. An Elman network receives its whole hidden layer.
 """
 
 import elman

@@ -1,7 +1,7 @@
-"""A long lag (after Hochreiter and Schmidhuber 1997): which cell still knows a bit that it saw once, long ago?
+"""A long lag (after Hochreiter and Schmidhuber 1997): which cell remembers a bit that it saw long ago?
 
 The first input of a sequence shows a bit. Then comes noise. After the last step the network is asked for the bit. The
-three cells are trained alike, on as many sequences.
+three cells are trained in the same way, on the same number of sequences.
 """
 
 from types import ModuleType

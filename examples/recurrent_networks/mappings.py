@@ -2,7 +2,7 @@
 
     one to many      a picture becomes a word, as in image captioning
     many to one      a word becomes a class, as in sentiment analysis
-    many to many     a word becomes another word after it was read, as in translation
+    many to many     a word is read, then another is written, as in translation
     at every step    each letter becomes a letter at once, as in tagging
 
 Only inputs and targets differ. Where nothing is read, the input is zero; where nothing is asked, the target is -1, and

@@ -1,6 +1,6 @@
 """An unfolded neuron.
 
-A neuron that hears its own last output is a loop:
+A neuron that receives its own last output is a loop:
 
     h_t = tanh(w x_t + u h_{t-1} + b),    h_0 = 0
 

@@ -17,7 +17,8 @@ import rcl
 from matplotlib import pyplot as plt
 
 matplotlib.use("agg")
-plt.rcParams.update({"svg.hashsalt": "hwr", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+plt.rcParams.update({"svg.hashsalt": "hwr", "font.size": 9, "image.interpolation": "nearest"})
+plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
 
 
 def save(name: str, folder: Path) -> None:
@@ -47,15 +48,13 @@ def draw_gates(folder: Path) -> None:
     order = np.argsort(np.log(forget).mean(0))[::-4]
     _, (top, bottom) = plt.subplots(2, figsize=(8, 3.6), sharex=True, gridspec_kw={"height_ratios": [1, 2.2]})
     extent = (0, len(forget), reading.ink.shape[0], 0)
-    top.imshow(255 - reading.ink, cmap="gray", aspect="auto", extent=extent, interpolation="nearest")
+    top.imshow(255 - reading.ink, cmap="gray", aspect="auto", extent=extent)
     labels = reading.labels
     for t in np.flatnonzero((labels > 0) & (labels != np.concatenate([[0], labels[:-1]]))):
         top.text(t + 0.5, -4, reading.alphabet[labels[t] - 1], ha="center", color="tab:red", fontsize=8)
     top.axis("off")
     extent = (0, len(forget), 1, 0)
-    shown = bottom.imshow(
-        forget[:, order].T, aspect="auto", cmap="magma", vmin=0, vmax=1, extent=extent, interpolation="nearest"
-    )
+    shown = bottom.imshow(forget[:, order].T, aspect="auto", cmap="magma", vmin=0, vmax=1, extent=extent)
     bottom.set(xlabel="time step", yticks=[], ylabel="cells")
     plt.colorbar(shown, ax=[top, bottom], label="forget gate: 1 keeps", shrink=0.6, pad=0.02)
     save("gates.png", folder)

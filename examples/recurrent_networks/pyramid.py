@@ -1,7 +1,7 @@
 """The Neural Abstraction Pyramid (Behnke 1998, 2003): a picture seen again and again, on several scales at once.
 
-Going up, the resolution halves and the number of features doubles. Each cell listens in three directions, within a
-small neighbourhood and with weights that all places of its layer share:
+From layer to layer the resolution halves and the number of features doubles. Each cell receives input from three
+directions, within a small neighbourhood and with weights that all places of its layer share:
 
     a_l(t+1) = tanh( F_l * a_{l-1}(t)  +  L_l * a_l(t)  +  B_l * up(a_{l+1}(t))  +  b_l )
                      forward, stride 2    lateral          backward

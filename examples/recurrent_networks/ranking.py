@@ -10,9 +10,9 @@ Each word picks its best region. The score of picture k and sentence l, and the 
     S_kl = sum over t of max over i of v_i . s_t
     sum over k of [ sum over l of max(0, S_kl - S_kk + 1)  +  sum over l of max(0, S_lk - S_kk + 1) ],    l other than k
 
-Nobody says which region a word is about: it is enough that a picture and its own sentence score higher than others. The
-demonstration shows things in a random order, and counts how often a word picks the thing that it names. In handwriting
-the same score finds a word on a line; CTC differs in that it keeps the order of the letters.
+The training data do not say which region a word is about. It is enough that a picture and its own sentence score higher
+than others. The demonstration shows things in a random order, and counts how often a word picks the thing that it
+names. In handwriting the same score finds a word on a line; CTC differs in that it keeps the order of the letters.
 """
 
 import numpy as np

@@ -1,11 +1,11 @@
-"""The recurrent convolutional layer (Liang and Hu 2015): a convolution that hears its neighbours again and again.
+"""The recurrent convolutional layer (Liang and Hu 2015): a convolution that sees its own output again and again.
 
     z(0) = W_f * u + b                          u: what the layer sees, the same at every step
     z(t) = W_f * u + W_r * x(t-1) + b
     x(t) = g(relu(z(t)))
 
-W_f * u is computed once. W_r is the same at every step, so more steps cost time but no weights. Each step lets a place
-hear one place further: a 3 x 3 layer with T steps sees (3 + 2T) x (3 + 2T). With T = 0 it is a plain convolution.
+W_f * u is computed once. W_r is the same at every step, so more steps cost time but no weights. With each step a place
+sees one place further: a 3 x 3 layer with T steps sees (3 + 2T) x (3 + 2T). With T = 0 it is a plain convolution.
 
 g is local response normalisation, which keeps the states from exploding. Each feature k is divided by a measure of the
 activity of the N features around it:
