@@ -1,9 +1,9 @@
 """The order of training: epochs -> pools of lines -> batches without padding.
 
 Every line draws its width jitter from (seed, epoch, line). The lines of a pool are sorted by jittered width and cut
-into batches; within a batch each line is stretched by a last percent to one common width. So a batch holds no padding:
-nothing is multiplied in vain, norms need no masks, and the recurrent layers run over full rectangles. The whole order
-follows from the seed, so that a run can be stopped anywhere and resumed from (epoch, pool, batch).
+into batches, and each line is stretched by the last percent to the width of its batch. So a batch has no padding: no
+zeros are multiplied, norms need no masks, and the recurrent layers run over full rectangles. The whole order follows
+from the seed, so that a run can be stopped anywhere and resumed from (epoch, pool, batch).
 
 Synthetic lines replace a share of the lines of every pool; which ones is drawn again in each epoch. So pools and epochs
 keep their lengths, and the sets their weights. The share depends on the progress of the run, and so on the clock: it is
@@ -28,7 +28,7 @@ from hwr.train.datasets import LineSource
 from hwr.train.recipe import Optimisation
 
 LARGE_BATCH = 40_000
-"""Columns; batches of more are meant for GPUs."""
+"""Batches with more columns are intended for GPUs."""
 
 POOL_GROUPS, GROUP_COLUMNS = 8, 1000
 """Groups (of at most 256 lines) in a pool: 8; with large batches one for every 1,000 columns of a batch. That is enough
@@ -54,10 +54,10 @@ LINES_STEP_FROM, WIDE = 64, 512
 two), and twice as large steps of widths, above 512 columns four times as large ones."""
 
 MAX_WIDENING = 1.5
-"""A line too narrow for CTC is widened by at most this factor; a narrower one is passed over."""
+"""A line too narrow for CTC is widened by at most this factor; a narrower one is skipped."""
 
 STEP_RESERVE = 1.1
-"""Time steps over the minimum that CTC needs, so that an alignment has room to move."""
+"""Time steps in addition to the minimum that CTC needs, so that an alignment has room to move."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,9 @@ class Block:
 
 @dataclass(frozen=True)
 class PoolRequest:
-    """What a pool depends on: its place in the order, its share of synthetic lines, and the first batch needed."""
+    """Everything that a pool depends on: its place in the order, its share of synthetic lines, and the first
+    batch needed.
+    """
 
     epoch: int
     number: int
@@ -92,7 +94,7 @@ class PlannedLine:
 
 @dataclass(frozen=True)
 class Pool:
-    """The lines of each batch of a pool, in random order, and how many lines were passed over, by reason."""
+    """The lines of each batch of a pool, in random order, and the number of skipped lines, by reason."""
 
     request: PoolRequest
     batches: list[Sequence[PlannedLine]]
@@ -145,7 +147,7 @@ def epoch_pools(
                     by_chain.setdefault(chain, []).append(Block(number, group, copy))
             runs.extend(by_chain.values())
     generator.shuffle(runs)
-    # Long chains of a source are read in sequence, but dealt out over the epoch, so that every pool is a mixture.
+    # Long chains of a source are read in sequence, but spread over the epoch, so that every pool is a mixture.
     placed = [(generator.random(), run[0]) for run in runs if len(run) == 1]
     chains: dict[int, list[Block]] = {}
     for run in runs:
@@ -200,7 +202,7 @@ class PoolBuilder:
         return epoch_pools(self.sources, self.weights, self.seed, epoch, groups)
 
     def build(self, request: PoolRequest) -> Pool:
-        """Read the lines of a pool and share them out over batches.
+        """Read the lines of a pool and divide them into batches.
 
         Raises:
             HwrError: a line cannot be read or made.
@@ -235,7 +237,7 @@ class PoolBuilder:
                 yield planned
 
     def _plan(self, line: TrainingLine, seed: int, synthetic: bool = False) -> PlannedLine | str:
-        """Return the line with its width, or why it is passed over."""
+        """Return the line with its width, or the reason why it is skipped."""
         if not line.text:
             return "without text"
         if any(character in self.exclude for character in line.text):
@@ -254,7 +256,7 @@ class PoolBuilder:
 
 @dataclass(frozen=True)
 class Cutter:
-    """Cuts lines that are sorted by width into batches of at most `columns` columns."""
+    """Divides lines that are sorted by width into batches of at most `columns` columns."""
 
     columns: int
     stride: int
@@ -270,7 +272,7 @@ class Cutter:
             start = stop - rest
 
     def _rest(self, lines: Sequence[PlannedLine], start: int, stop: int) -> int:
-        """Return how many of the lines from `start` to `stop` are left to the next batch."""
+        """Return how many of the lines from `start` to `stop` are left for the next batch."""
         if stop == len(lines):
             return 0
         if self._large and stop - start > LINES_STEP_FROM:

@@ -27,10 +27,10 @@ from hwr.files.images import GreyImage
 from hwr.store.normalised import NormalisedLines
 
 RESERVE = 1.25
-"""Room that must be free, over the estimated size of the cache."""
+"""Free space required in addition to the estimated size of the cache."""
 
 MANY_LINES = 5000
-"""A message says that more lines than these are being normalised."""
+"""More lines than this are announced by a message while they are normalised."""
 
 UNKNOWN_WIDTH = 16
 """Estimated width, in heights, of a line whose size the store does not state."""
@@ -57,7 +57,7 @@ def _mapped(file: Path) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True)
 class TrainingLine:
-    """A normalised line: ink, uint8 (height, width), 0 paper to 255 ink, itself or its place in a cache; its text."""
+    """A normalised line: ink, uint8 (height, width), 0 paper to 255 ink, or its place in a cache; and its text."""
 
     ink: GreyImage | CachedInk
     text: str

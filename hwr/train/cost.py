@@ -17,7 +17,7 @@ from hwr.train.reporters import Reporter, short
 from hwr.train.run import Run
 
 WARM_UP_STEPS, TIMED_STEPS = 2, 12
-"""Steps that are not timed, since kernels for new shapes are made; and steps that are."""
+"""Number of untimed steps, in which kernels for new shapes are made, and of timed ones."""
 
 
 def estimate_cost(

@@ -18,7 +18,7 @@ from hwr.train.synthetic import SyntheticLines, synthetic_characters
 Tell = Callable[[str], None]
 
 MAX_HELD_OUT = 500
-"""More lines would hardly make the CER more certain, and each is one less to learn from."""
+"""Maximum number of held-out lines: more would hardly make the CER more precise, and each is one less to learn from."""
 
 
 class LineSource(Protocol):
@@ -82,7 +82,7 @@ class StoreLines:
 
 
 def _tell_nobody(text: str) -> None:
-    """Drop a message: a process that prepares batches has no terminal."""
+    """Drop a message: a process that builds batches has no terminal."""
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,10 @@ class Part:
 
 
 def hold_out(sources: Sequence[LineSource], share: float, seed: int, exclude: str = "") -> list[tuple[Part, Part]]:
-    """Cut every source into lines to train on and lines to validate on.
+    """Split every source into lines to train on and lines to validate on.
 
-    Whole texts are drawn, each with all its lines, so that no text is in both parts. The seed and the texts alone
-    decide which. At least one text stays to train on.
+    Whole texts are drawn, each with all its lines, so that no text is in both parts. Only the seed and the texts decide
+    which. At least one text stays to train on.
 
     Args:
         share: of all lines together, but at most `MAX_HELD_OUT` lines.

@@ -25,10 +25,10 @@ from hwr.train.datasets import LineSource
 from hwr.train.validate import line_log_probs
 
 MIN_TUNING_LINES, MAX_TUNING_LINES = 30, 200
-"""Validation lines with which settings are tuned: fewer decide nothing, more take minutes."""
+"""Number of validation lines to tune settings on: fewer decide nothing, more take minutes."""
 
 WEIGHTS, BONUSES = (0.35, 0.5, 0.65, 0.8), (0.5, 1.0, 1.5, 2.0)
-"""Language-model weights and insertion bonuses that are tried; the same as in `hwr lm tune`."""
+"""Language-model weights and insertion bonuses to try; the same as in `hwr lm tune`."""
 
 MIN_GAIN = 0.005
 """The inherited settings stay unless others lower the CER by more than this share of it."""

@@ -16,13 +16,13 @@ VALIDATE_MINUTES = 1.0
 HOLD_OUT = 0.1
 
 OPTIMISATION = Optimisation(
-    optimiser="adamw",  # the settings below were tried with it
+    optimiser="adamw",  # the settings below were tried with AdamW
     learning_rate=5e-4,
     warm_up_steps=20,
     decay_share=0.9,
     ema=0.98,
     columns_per_batch=4_000,
-    # Released weights lack the auxiliary head: a new one would disturb convolutions that are good already.
+    # Released weights have no auxiliary head: a new one would disturb convolutions that are already good.
     auxiliary_weight=0.0,
 )
 

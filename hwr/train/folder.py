@@ -42,7 +42,7 @@ class RunFolder:
             OutputError: the folder holds a run already.
         """
         if (self.path / RESUME).exists():
-            raise OutputError(f"{self.path}: holds a run already; continue it with --resume, or choose another folder")
+            raise OutputError(f"{self.path}: already contains a run; continue it with --resume, or use another folder")
 
     def start(self, recipe: Recipe) -> None:
         """Make the folder, write the recipe, and remove what a process that was killed in a save had left.
@@ -158,7 +158,7 @@ def state_bytes(state: dict[str, Any]) -> bytes:
 
 
 class Saver:
-    """Writes the files of a run. What cannot be written is kept in memory and tried again with the next save.
+    """Writes the files of a run. If a file cannot be written, it is kept in memory and written with the next save.
 
     Args:
         tell: receives a message about a failed save, once for each series of failures.
@@ -190,10 +190,10 @@ class Saver:
             self._try(log_only=True)
 
     def finish(self) -> None:
-        """Write what is still waiting.
+        """Write all files that are waiting.
 
         Raises:
-            OutputError: it it cannot be written, and is lost.
+            OutputError: one cannot be written, and is lost.
         """
         if error := self._write_waiting():
             raise error
@@ -239,7 +239,7 @@ def restore(run: RunFolder, trainer: Trainer, recipe: Recipe, characters: str) -
     state = run.load_state(RESUME)
     if state.get("alphabet", characters) != characters:
         raise InputError(
-            f"{run.path}: the characters of the training data are not those that this run began with; "
+            f"{run.path}: the training data have other characters than when this run began; "
             f"resume with the same data, or start a new run with --init-from {run.path / LAST}"
         )
     try:
@@ -265,8 +265,8 @@ def _before_decay(run: RunFolder, state: dict[str, Any], recipe: Recipe) -> tupl
     except InputError as error:
         again = not in_decay(progress.share(recipe), recipe.optimisation)
         return state, [f"{error}; resuming from {RESUME}"], again
-    # However little is added: at the end of the decay the weights have settled, and a rate that rises again would only
-    # shake them.
+    # Even if little is added: at the end of the decay the weights have settled, and a higher rate would only disturb
+    # them.
     if in_decay(Progress(**trunk["progress"]).share(recipe), recipe.optimisation):
         return state, [], False
     return trunk, ["the run was lengthened: resuming from the trunk, before the learning rate fell"], True

@@ -62,7 +62,7 @@ class GraphedPass:
         return not self._given_up and self._seen[shape] >= RECORDED_AT and len(self._graphs) < MAX_GRAPHS
 
     def _record(self, ink: Tensor, spans: Tensor) -> nn.Module | None:
-        # One memory for all graphs: they never run at once, and nothing of one is needed when the next one runs.
+        # One memory for all graphs: they never run at once, and no result of one is needed when the next one runs.
         module = ForwardPass(self._network)
         try:
             with recording, self._autocast():

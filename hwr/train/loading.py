@@ -1,4 +1,4 @@
-"""The batches of a run in their order: pools built by worker processes, batches made ready on the device.
+"""The batches of a run in order: worker processes build pools, and batches are made ready on the device.
 
 An item of torch's DataLoader is a pool, built whole by a worker from its request. The main process decides requests a
 few pools ahead, and shares of synthetic lines with them; these are saved with the run until the pool is done.
@@ -29,10 +29,10 @@ from hwr.train.recipe import Recipe
 from hwr.train.schedule import Position, Progress, in_decay, regularisation
 
 AHEAD = 16
-"""Batches that wait on the GPU: enough to bridge the arrival of a pool."""
+"""Number of batches that wait on the GPU: enough to bridge the arrival of a pool."""
 
 AUTOMATIC_WORKERS = 4
-"""Most worker processes that are started where the recipe does not give their number."""
+"""Maximum number of worker processes if the recipe does not state their number."""
 
 NICENESS = 10
 """Workers take the cores that training leaves."""
@@ -42,9 +42,9 @@ NICENESS = 10
 class ReadyBatch:
     """A batch on the device.
 
-    ink: float32 (B, 1, H, W), augmented; targets: int64. `copied` has come when both are there.
-    request: of its pool; after: the position of the run after this batch.
-    passed_over: lines that were passed over since the batch before, by reason.
+    ink: float32 (B, 1, H, W), augmented; targets: int64. `copied` is the event after which both are there. request: of
+    its pool; after: the position of the run after this batch. passed_over: lines that were skipped since the previous
+    batch, by reason.
     """
 
     batch: Batch
@@ -65,7 +65,9 @@ class ReadyBatch:
 
 
 class PoolRequests(Sampler[PoolRequest]):
-    """The pools from the position of a run on, without end. The share of a pool is decided when it is requested."""
+    """The pools from the position of a run on, without end. The share of a pool is decided when it is
+    requested.
+    """
 
     def __init__(self, builder: PoolBuilder, progress: Progress, recipe: Recipe) -> None:
         self.builder, self.progress, self.recipe = builder, progress, recipe
@@ -91,7 +93,7 @@ class PoolRequests(Sampler[PoolRequest]):
 
 
 class Pools(Dataset[Pool | HwrError]):
-    """Builds pools by request, in any process. Errors that a user can cause are returned, as one line says it all."""
+    """Builds pools by request, in any process. Errors that a user can cause are returned: one line describes them."""
 
     def __init__(self, builder: PoolBuilder) -> None:
         self.builder = builder
@@ -108,7 +110,7 @@ def worker_count(recipe: Recipe, device: torch.device) -> int:
     if recipe.workers >= 0:
         return recipe.workers
     if device.type == "cpu":
-        return int(recipe.synthesis is not None)  # a pool of data is built in no time
+        return int(recipe.synthesis is not None)  # a pool of data takes almost no time
     return max(1, min(AUTOMATIC_WORKERS, (os.cpu_count() or 1) - 1))
 
 
@@ -130,7 +132,7 @@ def load_pools(builder: PoolBuilder, progress: Progress, recipe: Recipe, workers
         # A fresh interpreter: a forked one would share locks with the threads of this process.
         multiprocessing_context="spawn" if workers else None,
         worker_init_fn=_begin_worker,
-        generator=torch.Generator(),  # the global one belongs to the network
+        generator=torch.Generator(),  # the global generator belongs to the network
     )
     passed_over: Counter[str] = Counter()
     epoch, used = -1, progress.lines > 0
@@ -147,7 +149,7 @@ def load_pools(builder: PoolBuilder, progress: Progress, recipe: Recipe, workers
 
 
 def _refuse(passed_over: Counter[str]) -> None:
-    raise TrainingError("no usable line in the training data; passed over: " + (describe_counts(passed_over) or "none"))
+    raise TrainingError("no usable line in the training data; skipped: " + (describe_counts(passed_over) or "none"))
 
 
 def describe_counts(passed_over: Counter[str]) -> str:
@@ -157,7 +159,7 @@ def describe_counts(passed_over: Counter[str]) -> str:
 
 @contextmanager
 def worker_errors() -> Iterator[None]:
-    """Turn what torch says about a worker that ended, which may come at any time, into one line.
+    """Turn torch's error about a worker that ended, which may come at any time, into one line.
 
     Raises:
         TrainingError: a worker process ended.
@@ -253,14 +255,14 @@ def _as_it_is(pool: Any) -> Any:
 
 
 def _begin_worker(number: int) -> None:
-    """Set up a worker process: polite, on one thread, and left alone by signals that the main process answers."""
+    """Set up a worker process: low priority, one thread, and no reaction to signals that the main process handles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _ignore_once)
     with suppress(OSError, AttributeError):
         os.nice(NICENESS)
-    with suppress(ImportError):  # OpenCV would take every core
+    with suppress(ImportError):  # OpenCV would use every core
         import cv2
 
         cv2.setNumThreads(1)

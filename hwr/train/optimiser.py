@@ -22,7 +22,7 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
 
 ADAM_SIZE = 0.2
-"""Root mean square of a typical AdamW update of one weight, in learning rates (Liu et al. 2025)."""
+"""Root mean square of a typical AdamW update of one weight, as a multiple of the learning rate (Liu et al. 2025)."""
 
 
 def hidden_weights(network: Network) -> list[Hidden]:

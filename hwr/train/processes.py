@@ -21,10 +21,10 @@ from hwr.errors import TrainingError, UsageError
 from hwr.model.network import Network
 
 TIMEOUT = timedelta(days=2)
-"""A process that ends is noticed at once. This long, all of them may be suspended from outside."""
+"""Maximum time that all processes may be suspended from outside. A process that ends is noticed at once."""
 
 THREADS_END = 0.2
-"""Seconds in which gloo's threads release Python's objects. A thread that does so while Python shuts down ends the
+"""Seconds in which gloo's threads release Python objects. A thread that does so while Python shuts down ends the
 process with "terminate called without an active exception"."""
 
 
@@ -59,7 +59,7 @@ class Processes:
         return self.sum([float(flag)])[0] > 0
 
     def of_first(self, value: float) -> float:
-        """Return the value that the first process has."""
+        """Return the value of the first process."""
         return self.sum([value if self.first else 0.0])[0]
 
     def first_alone(self, action: Callable[[], object]) -> None:

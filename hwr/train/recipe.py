@@ -114,7 +114,7 @@ class Recipe(Settings):
         alphabet: of that model: keep it, extend it by new characters of the data, or replace it by those of the data.
         minutes: length of the run in minutes spent in steps; `lines` counts lines seen. The first limit reached ends
             the run.
-        exclude: lines with one of these characters are passed over.
+        exclude: lines with one of these characters are skipped.
         precision: auto uses bf16 where the processor or the GPU has units for it.
         threads: CPU threads of all processes on a machine together; 0: torch decides.
         validation_lines: lines of each set in a validation during the run; the last validation reads all.

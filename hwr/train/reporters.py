@@ -12,7 +12,7 @@ from typing import Any, Protocol, TextIO
 from hwr.train.validate import SetResult
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-"""Those that the system knows; SIGHUP comes when a terminal is closed."""
+"""Signals that the system has; SIGHUP is sent when a terminal is closed."""
 
 
 class Reporter(Protocol):
@@ -54,7 +54,7 @@ class PlainReporter:
 
 
 class SilentReporter:
-    """Says nothing: of several processes only the first one reports."""
+    """Reports nothing: of several processes only the first one reports."""
 
     def message(self, text: str) -> None:
         """Do nothing."""
@@ -78,8 +78,8 @@ def stop_on_signal(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
 
     def say_so() -> None:
         nonlocal told
-        # A signal that arrives during a write to the same stream finds it in use: the message then comes after the
-        # step. If the terminal is gone, it is not worth a failure.
+        # A signal may arrive during a write to the same stream; then the message comes after the step. A lost terminal
+        # is not a reason to fail.
         with suppress(RuntimeError, OSError):
             tell("stopping after this step; everything is saved (Ctrl-C again: at once, back to the last save)")
             told = True
@@ -99,7 +99,7 @@ def stop_on_signal(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
         return stopped
 
     numbers = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
-    # A signal that is ignored already, as under nohup, stays ignored.
+    # An ignored signal, as under nohup, stays ignored.
     numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, handle) for number in numbers}
     try:
@@ -110,7 +110,7 @@ def stop_on_signal(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
 
 
 def _leave_terminal() -> None:
-    """Send standard streams of a terminal that was closed to nowhere: writing to it would fail."""
+    """Redirect the standard streams of a closed terminal to nowhere, since writing to it would fail."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         with suppress(OSError):

@@ -41,7 +41,7 @@ LOG_SECONDS = 20.0
 """Seconds in steps between two entries of the log."""
 
 PLATEAU_BLANK_SHARE = 0.95
-"""This share of empty readings is the blank plateau."""
+"""Minimum share of empty readings on the blank plateau."""
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ class Run:
         """Say once how many lines are not trained on, and why."""
         counts = describe_counts(Counter(self.progress.passed_over))
         if counts and not self._told_passed_over:
-            self.reporter.message(f"lines passed over in training: {counts}")
+            self.reporter.message(f"lines skipped in training: {counts}")
         self._told_passed_over = True
 
     def figures(self) -> dict[str, Any]:
@@ -399,7 +399,7 @@ class Run:
             stride=network.stride,
             text_direction=self.alphabet.direction,
             name=recipe.name,
-            # What a model learned before stays in it, with the bounds on its use.
+            # Facts and limits of what a model learned before stay in it.
             licence=recipe.licence or (base.licence if base else ""),
             trained_on=(base.trained_on if base else {}) | self._trained_on(),
             validation=progress.validation,

@@ -46,7 +46,7 @@ class Progress:
     Attributes:
         requested: shares of synthetic lines of the pools that were requested and are not done, by "epoch/pool".
         synthetic_share: of the last batch; synthetic: synthetic lines seen.
-        passed_over: lines passed over in the first epoch, by reason.
+        passed_over: lines skipped in the first epoch, by reason.
         warm_up_from: the step at which the optimiser started from scratch.
         stale: validations since the last one that brought progress; stale_above: the mean CER of that one.
         early_end: share of the run at which it ends, and the minutes and lines of the recipe that this holds for.

@@ -267,6 +267,6 @@ def _refuse_unknown_characters(recipe: Recipe, alphabet: Alphabet, texts: Iterab
     counts = ", ".join(f"{character!r} {count}" for character, count in missing.most_common())
     characters = recipe.exclude + "".join(sorted(missing))
     raise UsageError(
-        f"{recipe.init_from}: its alphabet, which is kept, lacks characters of {len(wrong)} training lines: {counts}; "
+        f"{recipe.init_from}: {len(wrong)} training lines have characters outside its alphabet: {counts}; "
         f"add them with --alphabet extend, or leave these lines out with --exclude {shlex.quote(characters)}"
     )

@@ -17,10 +17,10 @@ from hwr.train.cache import TrainingLine
 from hwr.train.recipe import Synthesis
 
 FACTORY = "hwr.synth.generator:LineGenerator"
-"""The class that makes the lines."""
+"""Name of the class that makes the lines."""
 
 SURVEYED_LINES = 1000
-"""Lines whose characters are the alphabet of a run without data and without a list of characters."""
+"""Number of lines whose characters are the alphabet of a run without data and without a list of characters."""
 
 
 class Text(Protocol):
@@ -60,7 +60,7 @@ class SyntheticLines:
         self._generator: Generator | None = None
 
     def open(self, tell: Callable[[str], None] = lambda text: None) -> Generator:
-        """Open all files, unless that is done; `tell` hears of fonts that cannot be used.
+        """Open all files, unless they are open; `tell` is called for each font that cannot be used.
 
         Raises:
             HwrError: a file is missing or broken, a library is missing.

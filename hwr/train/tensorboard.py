@@ -16,9 +16,9 @@ SCALARS = ("loss", "learning_rate", "lines_per_second")
 
 
 class TensorBoardReporter:
-    """Passes everything on to another reporter, and writes the figures as scalars.
+    """Passes everything on to another reporter, and also writes the figures as scalars.
 
-    Events of later steps, which a run that went back had written, are purged.
+    Events of later steps, written before a run returned to its trunk, are purged.
     """
 
     def __init__(self, reporter: Reporter, folder: Path, writer: Any) -> None:

@@ -69,7 +69,7 @@ def test_few_lines_are_fine_tuned_and_measured(tmp_path: Path, run: Run, mine: P
     assert ("nothing was gained" in done.err) is (after >= before)
 
     again = run(mine, "--init-from", model, "--alphabet", "extend")
-    assert again.code == 2 and "holds a run already" in again.err
+    assert again.code == 2 and "already contains a run" in again.err
 
 
 def test_all_lines_are_trained_on_when_asked(tmp_path: Path, run: Run, mine: Path, model: Path) -> None:

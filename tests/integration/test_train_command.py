@@ -96,7 +96,7 @@ def test_a_run_leaves_its_files_and_goes_on(tmp_path: Path, run: Run) -> None:
     kept = load_recipe(folder / RECIPE)
     assert (kept.spec, kept.lines, kept.precision, kept.train[0].path) == (SPEC, 160, "fp32", str(SAMPLES))
 
-    assert "holds a run already" in one_line_error(run(SAMPLES, "-o", folder, *TINY))
+    assert "already contains a run" in one_line_error(run(SAMPLES, "-o", folder, *TINY))
     longer = run("-o", folder, "--resume", "--lines", 400)
     assert longer.code == 0, longer.err
     assert "resuming from the trunk" in longer.err
@@ -283,7 +283,7 @@ def test_characters_outside_a_kept_alphabet_are_named_at_the_start(tmp_path: Pat
     data = store_with_texts(tmp_path / "own", ["abba", "Abba", "ab Ab", "cab", "dad", "bad ß ß", "#dab"])
     options = ("-o", tmp_path / "run", "--init-from", model, "--threads", 1, "--lines", 4)
     error = one_line_error(run(data, *options, "--exclude", "#"))
-    assert "lacks characters of 3 training lines: ' ' 3, 'A' 2, 'ß' 2;" in error
+    assert "3 training lines have characters outside its alphabet: ' ' 3, 'A' 2, 'ß' 2;" in error
     assert "--exclude '# Aß'" in error
     assert not (tmp_path / "run").exists()
 

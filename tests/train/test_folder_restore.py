@@ -171,7 +171,7 @@ def test_finished_run_resumed_with_the_same_length_stays_as_it_is(tmp_path: Path
 def test_folder_that_holds_a_run_is_refused_without_resume(tmp_path: Path, data: Path) -> None:
     run(recipe(data, lines=30), tmp_path / "run")
     before = (tmp_path / "run" / RESUME).read_bytes()
-    with pytest.raises(OutputError, match=r"holds a run already.*--resume"):
+    with pytest.raises(OutputError, match=r"already contains a run.*--resume"):
         run(recipe(data, lines=60), tmp_path / "run")
     assert (tmp_path / "run" / RESUME).read_bytes() == before
     assert load_recipe(tmp_path / "run" / RECIPE).lines == 30

@@ -121,7 +121,12 @@ def test_the_height_of_the_model_is_asked_for(tmp_path: Path, model: Path) -> No
 @pytest.mark.parametrize(
     ("changes", "texts", "error", "message"),
     [
-        ({"alphabet": "keep"}, ["ab", "xß", "x"], UsageError, "lacks characters of 2 training lines: 'x' 2, 'ß' 1; "),
+        (
+            {"alphabet": "keep"},
+            ["ab", "xß", "x"],
+            UsageError,
+            "2 training lines have characters outside its alphabet: 'x' 2, 'ß' 1; ",
+        ),
         ({"alphabet": "keep"}, ["x"], UsageError, "add them with --alphabet extend, or leave .* --exclude .#x"),
         ({"alphabet": "extend"}, ["", "#"], DataError, "the training data contain no text"),
         ({"alphabet": "replace"}, [], DataError, "the training data contain no text"),

@@ -1,7 +1,7 @@
 """Augmentation of text lines for training: one implementation, batched, on CPU and CUDA.
 
-Each line's result depends on its seed, its ink and its widths only, not on the batch it comes in. Geometry is one
-`grid_sample`; the kinds that few lines draw are computed for those lines only.
+Each line's result depends only on its seed, its ink and its widths, not on its batch. Geometry is one `grid_sample`;
+the kinds that few lines draw are computed for those lines only.
 """
 
 from collections.abc import Callable, Iterator
@@ -126,7 +126,7 @@ def add_paper(batch: Batch) -> None:
     upright = (draws.uniform("ruled vertical")[rules] < options.ruled_vertical_share).astype(np.float64)
     batch.apply(rules, lambda lines: effects.ruled(lines, first, pitch, slope, darkness, upright))
 
-    # A threshold over stained paper gives black blots that nobody could read.
+    # A threshold over stained paper gives illegible black blots.
     textured = batch.chosen("texture", unless=("binarise",))
     tops = draws.integer("texture top", PAPER_HEIGHT)[textured]
     lefts = draws.integer("texture left", PAPER_WIDTH)[textured]
@@ -176,10 +176,10 @@ def add_cut(batch: Batch) -> None:
 
 @contextmanager
 def one_thread(device: torch.device) -> Iterator[None]:
-    """On the CPU, work in the calling thread alone.
+    """On the CPU, use only the calling thread.
 
-    The operations are many and small: two threads save a quarter of the time on free cores, but where other work
-    holds a core, every operation waits for the slower thread, and a batch takes many times as long.
+    There are many small operations. On free cores two threads save a quarter of the time, but if other work occupies a
+    core, every operation waits for the slower thread, and a batch takes many times as long.
     """
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:

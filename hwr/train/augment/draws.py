@@ -1,4 +1,4 @@
-"""Random numbers for augmentation that depend on a line's seed and a name, and on nothing else.
+"""Random numbers for augmentation that depend only on a line's seed and a name.
 
 A counter-based hash (splitmix64) replaces a generator with a state: line 7 draws the same numbers alone, in any
 batch, on any device and with any number of threads. The numbers are drawn on the CPU in float64, so that the last
@@ -44,13 +44,13 @@ def bell(bits: NDArray[np.uint64]) -> NDArray[np.float64]:
 
 
 class LineDraws:
-    """Draws for each line of a batch; they depend on the line's seed and the name of the draw only."""
+    """Draws for each line of a batch; they depend only on the line's seed and the name of the draw."""
 
     def __init__(self, seeds: Tensor) -> None:
         self.keys = splitmix64(seeds.detach().cpu().numpy().astype(np.int64).view(np.uint64))
 
     def bits(self, name: str, count: int) -> NDArray[np.uint64]:
-        """64 random bits, (lines, count); a longer draw of the same name begins with the shorter one."""
+        """Return 64 random bits, (lines, count); a longer draw of the same name begins with the shorter one."""
         counters = np.arange(count, dtype=np.uint64) + (np.uint64(crc32(name.encode())) << np.uint64(32))
         return splitmix64(self.keys[:, None] ^ splitmix64(counters)[None, :])
 

@@ -1,4 +1,4 @@
-"""Augmentation of the ink, the picture and the paper: everything but geometry.
+"""Augmentation of the ink, the picture and the paper: everything except geometry.
 
 Functions take the lines that drew a kind, (lines, 1, H, W) in 0..1, and the numbers drawn for them, one a line; they
 return lines of the same shape. Pixels outside the picture count as paper (0).
@@ -105,7 +105,7 @@ def column(values: Numbers | Integers, device: torch.device) -> Tensor:
 
 
 def lay_under(lines: Tensor, ground: Tensor) -> Tensor:
-    """Lay a ground that is not white under the ink: both darken, ink hides the ground."""
+    """Put a ground that is not white under the ink: both darken, and ink hides the ground."""
     return lines + ground * (1.0 - lines)
 
 
@@ -135,9 +135,10 @@ def bleed_through(lines: Tensor, target_widths: Integers, offsets: Integers, dow
 
 
 def intrusion(lines: Tensor, target_widths: Integers, offsets: Integers, reach: Integers, above: Integers) -> Tensor:
-    """Add strokes of a neighbouring line: the line's own lower rows reach in from above, or its upper rows from below.
+    """Add strokes of a neighbouring line: the line's own lower rows extend into it from above, or its upper rows from
+    below.
 
-    `reach` is the number of rows that reach in, `above` 1 for a neighbour above and 0 for one below.
+    `reach` is the number of rows of the neighbour, and `above` is 1 for a neighbour above and 0 for one below.
     """
     height, width = lines.shape[2:]
     rows = np.arange(height)[None, :] + np.where(above == 1, height - reach, reach - height)[:, None]
@@ -146,7 +147,7 @@ def intrusion(lines: Tensor, target_widths: Integers, offsets: Integers, reach: 
 
 
 def ruled(lines: Tensor, first: Numbers, pitch: Numbers, slope: Numbers, gain: Numbers, vertical: Numbers) -> Tensor:
-    """Print rules `pitch` rows apart; where `vertical` is above 0, also upright ones (squared paper)."""
+    """Print rules `pitch` rows apart; where `vertical` is above 0, also vertical ones (squared paper)."""
     device = lines.device
     height, width = lines.shape[2:]
     across = torch.arange(height, dtype=torch.float32, device=device)[:, None]

@@ -71,7 +71,7 @@ def base_curves(
     nothing = torch.zeros_like(along)
 
     shear = draws.signed("shear", options.shear * strength)
-    # Half of what shear pushes out is made room for, so that the ends of tall end letters stay inside.
+    # The scale makes room for half of the shear, so that the ends of tall letters stay inside.
     margin = np.minimum(0.5 * np.abs(shear) * half, 0.06 * target)
     stretch = 1.0 + 2.0 * margin / target
     squeeze = widths / target  # source columns for one target column

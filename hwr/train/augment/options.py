@@ -64,7 +64,7 @@ class AugmentOptions(Settings):
     fade_depth: Sizes = (0.2, 0.7)
     fade_spacing: Spacing = 40.0
 
-    # The paper and what lies on it.
+    # The paper.
     intrusion_probability: Share = 0.15
     intrusion_rows: Sizes = (7.0, 16.0)
     bleed_probability: Share = 0.08

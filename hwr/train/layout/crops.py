@@ -43,7 +43,7 @@ class Placement:
     phase: NDArray[np.float64]
 
     def waves(self, places: Points) -> Points:
-        """Return how far the paper is bent away at places (n, 2) of the crop, in pixels of the page."""
+        """Return the displacement of bent paper at places (n, 2) of the crop, in pixels of the page."""
         angles = places @ self.frequency.T + self.phase
         bent: Points = np.sin(angles) @ self.amplitude
         return bent
@@ -122,7 +122,7 @@ def _place(page: TruePage, size: int, random: Generator) -> Placement:
 def draw_maps(lines: list[TrueLine], size: int) -> NDArray[np.float32]:
     """Draw the maps of lines in pixels of a crop, shape (5, size / 2, size / 2).
 
-    They are those of `MAPS`, then the band on which the last two count.
+    They are those of `MAPS`, followed by the band on which the last two count.
     """
     side = size // STRIDE
     maps = np.zeros((5, side, side), np.float32)

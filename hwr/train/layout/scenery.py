@@ -1,4 +1,4 @@
-"""Pictures without writing, drawn from clouds of noise, edges and shapes: what surrounds and covers pages."""
+"""Pictures without writing, drawn from noise, edges and shapes, like the surroundings of pages."""
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ def draw_scenery(size: int, random: np.random.Generator) -> GreyImage:
 
 
 def _clouds(size: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """Draw noise of all sizes, often stretched to one side; its strength falls with a power of its fineness."""
+    """Draw noise of all scales, often stretched in one direction; its strength is a power of its scale."""
     image = np.zeros((size, size), np.float32)
     power, stretch = random.uniform(0.3, 1.6), np.exp(random.normal(0, 0.8))
     cells = 2.0
