@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hwr.model.layers import Hidden
 from hwr.model.network import Network
+from hwr.train.device import has_bf16_units
 from hwr.train.recipe import Optimisation
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
@@ -31,10 +32,14 @@ def hidden_weights(network: Network) -> list[Hidden]:
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """Bring the singular values of each matrix (N, rows, columns) near 1, in bf16; same shape, float32."""
+    """Bring the singular values of each matrix (N, rows, columns) near 1; same shape, float32.
+
+    Computed in bf16 where there are units for it. Elsewhere bf16 products are many times slower than those of float32.
+    """
+    precision = torch.bfloat16 if has_bf16_units(matrices.device) else torch.float32
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.transpose(1, 2) if tall else matrices
-    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(precision)
     a, b, c = NEWTON_SCHULZ
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = x @ x.transpose(1, 2)

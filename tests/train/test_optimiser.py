@@ -31,6 +31,20 @@ def test_singular_values_come_near_one() -> None:
         assert values.median() > 0.6
 
 
+@pytest.mark.parametrize("units", [True, False])
+def test_only_a_processor_with_units_for_it_iterates_in_bf16(monkeypatch: pytest.MonkeyPatch, units: bool) -> None:
+    monkeypatch.setattr("hwr.train.optimiser.has_bf16_units", lambda device: units)
+    torch.manual_seed(3)
+    matrices = torch.randn(2, 12, 20)
+    x = matrices.double()
+    x = x / x.norm(dim=(1, 2), keepdim=True)
+    for _ in range(5):
+        gram = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    error = (orthogonalise(matrices).double() - x).abs().max()
+    assert 1e-3 < error < 0.05 if units else error < 1e-4
+
+
 def test_directions_are_those_of_the_polar_factor() -> None:
     torch.manual_seed(2)
     matrix = torch.randn(1, 24, 24)
@@ -78,7 +92,7 @@ def test_updates_equal_those_of_torch() -> None:
         optimiser.step(1e-2)
     for item, start, of_item in zip(hidden, before, gradients, strict=True):
         expected = torch_muon_of_blocks(start, of_item, item.blocks, 1e-2)
-        # Both iterate in bf16, with another order of sums.
+        # torch iterates in bf16; so does the optimiser if the processor has units for it, with another order of sums.
         assert (item.weight - expected).norm() < 0.03 * (expected - start).norm()
 
 
