@@ -8,7 +8,6 @@ import hashlib
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -30,6 +29,8 @@ def compile_search(target: Path) -> None:
     Raises:
         OSError: there is no compiler, it fails, or the folder cannot be written.
     """
+    import subprocess
+
     target = target.absolute()
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".search-") as folder:
         made = Path(folder, "search" + SUFFIX)

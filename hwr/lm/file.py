@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from hwr.errors import ModelError, UsageError
 from hwr.files.atomic import atomic_write
-from hwr.lm.arpa import read_arpa, write_arpa
 from hwr.lm.model import BITS, Model, Quantised, make_model, tables_of
 from hwr.lm.symbols import MAX_ORDER, Symbols
 from hwr.lm.tables import Tables
@@ -170,6 +169,8 @@ def write(tables: Tables, path: Path, bits: int, facts: dict[str, object]) -> No
         OutputError: the file cannot be written.
         UsageError: see `check_suffix`.
     """
+    from hwr.lm.arpa import write_arpa
+
     check_suffix(path)
     if is_arpa(path):
         write_arpa(tables, path)
@@ -185,7 +186,11 @@ def load(path: Path) -> Model:
         UsageError: see `check_suffix`.
     """
     check_suffix(path)
-    return make_model(read_arpa(path), ARPA_BITS) if is_arpa(path) else read_model(path)
+    if not is_arpa(path):
+        return read_model(path)
+    from hwr.lm.arpa import read_arpa
+
+    return make_model(read_arpa(path), ARPA_BITS)
 
 
 def read_tables(path: Path) -> tuple[Tables, dict[str, object]]:
@@ -194,6 +199,8 @@ def read_tables(path: Path) -> tuple[Tables, dict[str, object]]:
     Raises:
         ModelError, UsageError: see `load`.
     """
+    from hwr.lm.arpa import read_arpa
+
     check_suffix(path)
     if is_arpa(path):
         return read_arpa(path), {}

@@ -38,13 +38,6 @@ class NgramScorer:
     def __init__(self, model: Model, rules: TokenRules, *, weight: float, insertion_bonus: float = 0.0) -> None:
         """Prepare to score the characters of an alphabet; those that the model does not have count as unknown."""
         self.model, self.weight, self.insertion_bonus, self.rules = model, weight, insertion_bonus, rules
-        used = np.unique([END, UNKNOWN, *np.unique(rules.symbols)])
-        self._columns = len(used) + 1  # the last is for symbols that no label has
-        self._column_of_symbol = np.full(256, len(used))
-        self._column_of_symbol[used] = np.arange(len(used))
-        self._column_of_label = self._column_of_symbol[rules.symbols]
-        self._bonus_of_column = np.full(self._columns, insertion_bonus, np.float32)
-        self._bonus_of_column[self._column_of_symbol[END]] = 0.0
         self._row_of_state = np.zeros(0, np.int32)
         self.start = model.start * MODES
 
@@ -101,6 +94,15 @@ class NgramScorer:
             "ngrams": numbers | {name: np.require(array, requirements=("C", "A")) for name, array in arrays.items()}
         }
 
+    def _number_columns(self) -> None:
+        used = np.unique([END, UNKNOWN, *np.unique(self.rules.symbols)])
+        self._columns = len(used) + 1  # the last is for symbols that no label has
+        self._column_of_symbol = np.full(256, len(used))
+        self._column_of_symbol[used] = np.arange(len(used))
+        self._column_of_label = self._column_of_symbol[self.rules.symbols]
+        self._bonus_of_column = np.full(self._columns, self.insertion_bonus, np.float32)
+        self._bonus_of_column[self._column_of_symbol[END]] = 0.0
+
     def _clear(self) -> None:
         # Space for all: the system allocates memory for a part of an array when it is first written to.
         self._scores = np.empty((ROWS + SPARE_ROWS, self._columns), np.float32)
@@ -113,7 +115,8 @@ class NgramScorer:
         self._write(_Continuations(self, np.array([ROOT]), np.zeros(1, np.int64)), 0, 1)
 
     def _rows(self, states: Integers) -> NDArray[np.int32]:
-        if not len(self._row_of_state):
+        if not len(self._row_of_state):  # the compiled search never comes here
+            self._number_columns()
             self._clear()
         rows = self._row_of_state.take(states)
         if rows.min(initial=0) < 0:

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.lm.estimate import Estimate, Level
 from hwr.lm.symbols import START, UNKNOWN, Keys, Symbols, context, pack
+
+if TYPE_CHECKING:
+    from hwr.lm.estimate import Estimate, Level
 
 Numbers = NDArray[np.float64]
 IMPOSSIBLE = -99 * np.log(10.0)
@@ -74,7 +77,7 @@ def unknown_log_probability(tables: Tables) -> float:
     return float(predicted.min())
 
 
-def make_tables(symbols: Symbols, levels: Sequence[Level], estimates: Sequence[Estimate]) -> Tables:
+def make_tables(symbols: Symbols, levels: "Sequence[Level]", estimates: "Sequence[Estimate]") -> Tables:
     """Return the kept n-grams."""
     orders = []
     for number, (level, found) in enumerate(zip(levels, estimates, strict=True)):
@@ -99,7 +102,7 @@ Size = Callable[[Sequence[int], int], int]
 _SEARCH_STEPS = 40
 
 
-def keep_frequent(levels: Sequence[Level], least: Sequence[int]) -> None:
+def keep_frequent(levels: "Sequence[Level]", least: Sequence[int]) -> None:
     """Keep n-grams of order n with a count of at least `least[n - 1]`, and their contexts.
 
     The last number applies to all higher orders.
@@ -110,12 +113,12 @@ def keep_frequent(levels: Sequence[Level], least: Sequence[int]) -> None:
     _keep_contexts(levels)
 
 
-def _keep_contexts(levels: Sequence[Level]) -> None:
+def _keep_contexts(levels: "Sequence[Level]") -> None:
     for upper, level in zip(reversed(levels[1:]), reversed(levels[:-1]), strict=True):
         level.kept[upper.contexts[upper.kept]] = True
 
 
-def losses(levels: Sequence[Level], estimates: Sequence[Estimate]) -> list[Numbers]:
+def losses(levels: "Sequence[Level]", estimates: "Sequence[Estimate]") -> list[Numbers]:
     """Return the loss from removing each n-gram: the relative entropy of the model without it, in nats per symbol.
 
     Without h w its share m goes to the lower order, whose part g becomes g + m: w falls to p' = p - m (1 - p(w | h')),
@@ -157,7 +160,7 @@ def _group_maxima(contexts: NDArray[np.int32], values: Numbers) -> tuple[NDArray
     return contexts[first], np.maximum.reduceat(values, first)
 
 
-def keep_valuable(levels: Sequence[Level], lost: Sequence[Numbers], size: Size, max_bytes: int) -> None:
+def keep_valuable(levels: "Sequence[Level]", lost: Sequence[Numbers], size: Size, max_bytes: int) -> None:
     """Keep the n-grams with the highest losses, as many as fit into a model of `max_bytes`."""
     maxima = [_group_maxima(level.contexts, loss)[1] for level, loss in zip(levels[1:], lost[1:], strict=True)]
 

@@ -8,8 +8,6 @@ from hwr.errors import InputError, UsageError
 from hwr.files.documents import page_of
 from hwr.files.pixels import Source
 from hwr.files.tree import FileIndex, FolderTree, read_file
-from hwr.formats.read_file import read_page_file
-from hwr.formats.read_xml import MAX_BYTES
 from hwr.page.page import Page
 from hwr.page.shapes import FittedLines, fit_lines
 from hwr.recognize.recognizer import Recognizer
@@ -110,4 +108,7 @@ def read_lines_file(path: Path) -> Page:
     Raises:
         InputError: it cannot be read; and as `hwr.formats.read_file.read_page_file`.
     """
+    from hwr.formats.read_file import read_page_file
+    from hwr.formats.read_xml import MAX_BYTES
+
     return read_page_file(read_file(path, MAX_BYTES), str(path))

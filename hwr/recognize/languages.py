@@ -97,7 +97,8 @@ class Languages:
         candidates = [place for place in order if totals[place] >= totals.max() - gap][:MAX_CANDIDATES]
         if len(candidates) == 1:
             return self.languages[candidates[0]]
-        places = np.unique(np.linspace(0, len(document.lines) - 1, SEARCHED_LINES).round().astype(int)).tolist()
+        spread = np.linspace(0, len(document.lines) - 1, SEARCHED_LINES).round().astype(int)
+        places = sorted(set(spread.tolist()))
         scores = [
             sum(found[0].score for found in document.search(self.languages[candidate], places))
             for candidate in candidates
@@ -111,7 +112,7 @@ class Languages:
         main = self.languages.index(texts[0].language)
         rivals = fits.argmax(axis=0)
         differ = np.flatnonzero(fits[rivals, np.arange(len(texts))] > fits[main] + LINE_MARGIN)
-        for rival in np.unique(rivals[differ]):
+        for rival in sorted(set(rivals[differ].tolist())):
             places = differ[rivals[differ] == rival].tolist()
             for place, found in zip(places, document.search(self.languages[rival], places), strict=True):
                 if found[0].score > texts[place].hypotheses[0].score + LINE_MARGIN:

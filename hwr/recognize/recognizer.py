@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.alternatives import share_out, word_alternatives
 from hwr.decode.confidence import find_calibration, read_spans
 from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading, logical_words
@@ -210,6 +209,8 @@ class Recognizer:
         reading = replace(reading, language=line.language)
         if not self.alternatives:
             return reading
+        from hwr.decode.alternatives import share_out, word_alternatives
+
         texts = [normalise_text(self.alphabet.decode(text.labels)) for text in line.texts]
         lines = share_out(texts, [text.score for text in line.texts], reading.confidence)
         shown = "".join(span.character for span in reading.characters)
