@@ -13,10 +13,10 @@ from hwr.text import Alphabet
 def read_alphabet(path: Path) -> Alphabet:
     """Return the alphabet of a `.safetensors` model, of a store (its folder or `manifest.json`), or of a text file.
 
-    A text file holds the characters in any order, on one line or more; the space is always one of them.
+    A text file contains the characters in any order, on one or more lines; the space is always included.
 
     Raises:
-        InputError: the file cannot be read or holds no alphabet.
+        InputError: the file cannot be read or contains no alphabet.
     """
     if path.suffix == ".safetensors":
         return read_info(path).make_alphabet()
@@ -26,7 +26,7 @@ def read_alphabet(path: Path) -> Alphabet:
     if path.suffix == ".json":
         return _from_manifest(path, text)
     if not text.strip():
-        raise DataError(f"{path}: holds no character")
+        raise DataError(f"{path}: contains no character")
     characters = set(unicodedata.normalize("NFC", text)) - set("\r\n\t") | {" "}
     return Alphabet("".join(sorted(characters)))
 
@@ -35,8 +35,8 @@ def _from_manifest(path: Path, text: str) -> Alphabet:
     try:
         manifest = json.loads(text)
     except ValueError as error:
-        raise DataError(f"{path}: is not JSON: {error}") from error
+        raise DataError(f"{path}: not JSON: {error}") from error
     characters = manifest.get("alphabet") if isinstance(manifest, dict) else None
     if not isinstance(characters, str) or not characters:
-        raise DataError(f'{path}: holds no "alphabet"')
+        raise DataError(f'{path}: contains no "alphabet"')
     return Alphabet(characters)

@@ -1,6 +1,6 @@
-"""Build a store in a folder next to its files, compare it with the one that is there, and move it into place.
+"""Build a store in a temporary folder, compare it with an existing one, and move it into place.
 
-Nothing changes in the target before the new store is whole.
+Nothing changes in the target before the new store is complete.
 """
 
 import json
@@ -41,7 +41,7 @@ _OURS = re.compile(r"(train|val|test)(-\d{5})?\.parquet")
 
 @dataclass(frozen=True)
 class Prepared:
-    """The result of a run. `unchanged`: the same store was there already and was left as it was."""
+    """The result of a run. `unchanged`: the same store existed and was left as it was."""
 
     splits: dict[str, SplitFacts]
     skipped: tuple[Skipped, ...]
@@ -50,20 +50,22 @@ class Prepared:
 
     @property
     def outside_alphabet(self) -> Counter[str]:
-        """Characters that the alphabet lacks, as often as they occur in lines that were left out for it."""
+        """Characters outside the alphabet, with the number of times that they occur in lines that were left
+        out for them.
+        """
         return Counter(character for item in self.skipped for character in item.characters)
 
     @property
     def failed(self) -> int:
-        """Items that are missing because of the input, not by a rule."""
+        """Items that are missing because of the input, not because of a rule."""
         return sum(not item.reason.deliberate for item in self.skipped)
 
 
 Progress = Callable[[int, int], None]
-"""Called with the number of samples that are checked, and of all."""
+"""Called with the number of checked samples, and the total."""
 
 Fill = Callable[[Path], tuple[dict[str, SplitFacts], list[Skipped]]]
-"""Writes the files of the splits into a folder; returns their facts, and what was left out."""
+"""Writes the files of the splits into a folder; returns their facts and the items that were left out."""
 
 
 def build_store(
@@ -74,17 +76,17 @@ def build_store(
     fill: Fill,
     normalised: Normalised | None = None,
 ) -> Prepared:
-    """Write a store to the folder `output`, or leave the same store that is there as it is.
+    """Write a store to the folder `output`, or leave an equal store as it is.
 
     Args:
         described: the sources, for the manifest.
         options: the options, for the manifest, as plain values.
-        fill: writes the Parquet files into the folder that it is given; at least one split.
+        fill: writes the Parquet files into a given folder; at least one split.
         normalised: the normalisation of the images, for the manifest.
 
     Raises:
-        OutputError: `output` holds something else and `force` is not set, or cannot be written.
-        What `fill` raises; then nothing has changed.
+        OutputError: `output` contains something else and `force` is not set, or cannot be written.
+        Any error of `fill`; then nothing has changed.
     """
     before = _look_at(output, options, described, force)
     partial = output / PARTIAL
@@ -96,7 +98,7 @@ def build_store(
         if before is not None and without_versions(before) == without_versions(manifest) and not damage(output, before):
             return Prepared(splits, tuple(skipped), unchanged=True, notes=Counter())
         if before is not None and not force:
-            raise OutputError(f"{output}: holds another store, {_difference(output, before)}; --force replaces it")
+            raise OutputError(f"{output}: contains another store, {_difference(output, before)}; --force replaces it")
         _move(partial, output, splits, manifest, skipped)
         return Prepared(splits, tuple(skipped), unchanged=False, notes=Counter())
     finally:
@@ -108,9 +110,9 @@ def build_store(
 def _look_at(
     output: Path, options: dict[str, Any], sources: list[dict[str, str]], force: bool
 ) -> dict[str, Any] | None:
-    """Return the manifest of the store in `output`; refuse at once what cannot end well."""
+    """Return the manifest of the store in `output`; refuse a run that is bound to fail."""
     if output.exists() and not output.is_dir():
-        raise OutputError(f"{output}: is a file; a folder is needed")
+        raise OutputError(f"{output}: is a file; name a folder")
     if not output.is_dir():
         return None
     try:
@@ -126,12 +128,12 @@ def _look_at(
             raise OutputError(f"{output}: is not empty and not a line store; choose another folder, or --force")
         return None
     if before["options"] != _as_read(options) or before["sources"] != sources:
-        raise OutputError(f"{output}: holds a store of other sources or options; --force replaces it")
+        raise OutputError(f"{output}: contains a store of other sources or options; --force replaces it")
     return before
 
 
 def _as_read(values: dict[str, Any]) -> dict[str, Any]:
-    """Return values as they are after being written and read: lists, not tuples."""
+    """Return values as they are after writing and reading: lists, not tuples."""
     read: dict[str, Any] = json.loads(json.dumps(values))
     return read
 

@@ -16,20 +16,20 @@ from hwr.store.normalised import LOSSLESS, MAX_WEBP_WIDTH, check_normalised, che
 from hwr.text import Alphabet, has_surrogates, normalise_text, steps_needed
 
 KEPT_FORMATS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 92}, "WEBP": {"quality": 90, "method": 4}}
-"""Formats that an image keeps when it is made smaller; any other becomes PNG, without loss."""
+"""Formats that an image keeps when it is made smaller; any other becomes PNG, losslessly."""
 
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """What a line must fulfil, what is filled in, and what becomes of its image.
+    """Requirements of a line, values to fill in, and the treatment of its image.
 
     Attributes:
-        height, stride: line height and columns a time step of the models to be trained, for the check that CTC can
+        height, stride: line height, and columns per time step, of the models to be trained, for checking that CTC can
             align the text.
-        normalise: store the line normalised, at `height`, as WebP of `quality` (100 loses nothing).
-        max_height: images higher than that are made smaller; None: all stay as they are.
+        normalise: store the line normalised, at `height`, as WebP of `quality` (100 is lossless).
+        max_height: make higher images smaller; None: keep all.
         alphabet: the only characters that may occur; None: any.
-        lang, source, licence: for lines whose source does not say them.
+        lang, source, licence: for lines whose source does not state them.
     """
 
     height: int = 48
@@ -44,10 +44,10 @@ class CheckOptions:
 
 
 def check_sample(sample: Sample, options: CheckOptions) -> StoredLine | Skipped:
-    """Return the line for the store, or why there is none.
+    """Return the line for the store, or the reason why there is none.
 
     Raises:
-        DataError: the image is normalised already, and not as the store is to be.
+        DataError: the image is already normalised, and not in the way required for the store.
     """
     if sample.normalised:
         _check_same(sample, sample.normalised, options)
@@ -92,11 +92,11 @@ def check_sample(sample: Sample, options: CheckOptions) -> StoredLine | Skipped:
 
 
 def _check_text(sample: Sample, text: str, options: CheckOptions) -> Skipped | None:
-    """Return why a text cannot be used; None if it can."""
+    """Return the reason why a text cannot be used; None if it can."""
     if not text:
         return Skipped(sample.where, Reason.NO_TEXT, "the text is empty")
     if has_surrogates(text):
-        return Skipped(sample.where, Reason.BAD_ROW, f"the text holds what is not a character: {text!a}")
+        return Skipped(sample.where, Reason.BAD_ROW, f"the text contains invalid characters: {text!a}")
     missing = options.alphabet.missing([text]) if options.alphabet is not None else None
     if missing:
         characters = "".join(sorted(missing.elements()))
@@ -107,13 +107,13 @@ def _check_text(sample: Sample, text: str, options: CheckOptions) -> Skipped | N
 def _check_same(sample: Sample, stated: Normalised, options: CheckOptions) -> None:
     if not options.normalise:
         raise DataError(
-            f"{sample.where}: the source holds lines normalised by {stated}; --normalise {stated.height} keeps them so"
+            f"{sample.where}: the source contains lines normalised by {stated}; --normalise {stated.height} keeps them"
         )
     check_normalised(sample.where, stated, options.height)
 
 
 def valid_text(name: str) -> str:
-    """Return a name with the bytes that are not UTF-8 as escapes, since a store holds UTF-8 only."""
+    """Return a name with bytes that are not UTF-8 as escapes, since a store contains only UTF-8."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
@@ -128,7 +128,7 @@ def count_characters(characters: Counter[str]) -> str:
 
 
 def _too_long(text: str, width: int, options: CheckOptions) -> str:
-    """Return why CTC cannot align the text with a normalised line of `width` columns, or nothing."""
+    """Return the reason why CTC cannot align the text with a normalised line of `width` columns, or nothing."""
     needed = steps_needed(text)
     steps = time_steps(width, options.stride)
     if needed <= steps:
@@ -137,7 +137,7 @@ def _too_long(text: str, width: int, options: CheckOptions) -> str:
 
 
 def make_smaller(image: bytes, grey: GreyImage, max_height: int) -> tuple[bytes, str, int]:
-    """Return the image in grey at `max_height` rows, with its aspect.
+    """Return the image in grey at `max_height` rows, with its aspect ratio.
 
     Args:
         image: the file, whose format is kept if it is JPEG or WebP.
@@ -160,5 +160,5 @@ def make_smaller(image: bytes, grey: GreyImage, max_height: int) -> tuple[bytes,
 
 
 def _without(where: str, message: str) -> str:
-    """Return the message without the place, which is named next to it."""
+    """Return the message without the file name at its start, which is printed next to it."""
     return message.removeprefix(f"{where}: ")

@@ -43,9 +43,9 @@ class IamOptions:
 
     Attributes:
         words: word images instead of lines.
-        tokens: `natural` text, or tokens `spaced`, as many papers have it.
-        segmentation: `any`, or only those marked `ok`. None: `any` for lines, whose text and image are right all the
-            same, and `ok` for words, which were cut by the segmentation.
+        tokens: `natural` text, or tokens `spaced`, as in many papers.
+        segmentation: `any`, or only those marked `ok`. None: `ok` for words, which were cut by the segmentation, and
+            `any` for lines, whose text and image are right in any case.
         keep_crossed_out: keep lines with `#`.
     """
 
@@ -57,7 +57,7 @@ class IamOptions:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One entry of lines.txt or words.txt; `error` says why it cannot be used."""
+    """One entry of lines.txt or words.txt; `error` is the reason why it cannot be used."""
 
     id: str
     segmentation: str = ""
@@ -82,7 +82,7 @@ class IamTree:
     """An IAM tree as a source. `path` is the folder, or the lines.txt or words.txt in it.
 
     Raises:
-        DataError: the list of lines or words is missing or holds no entry.
+        DataError: the list of lines or words is missing or contains no entry.
     """
 
     kind = "iam"
@@ -103,7 +103,7 @@ class IamTree:
             raise DataError(f"{path}: no {self._list.name} in it or in ascii/" + (f"; {advice}" if there else ""))
         self._entries = _read_entries(self._list, options.words)
         if not any(not entry.error for entry in self._entries):
-            raise DataError(f"{self._list}: holds no {'word' if options.words else 'line'}")
+            raise DataError(f"{self._list}: contains no {'word' if options.words else 'line'}")
 
     @cached_property
     def _writers(self) -> dict[str, str]:
@@ -169,7 +169,9 @@ class IamTree:
 
     @cached_property
     def _images(self) -> dict[str, Path]:
-        """Id -> image file anywhere below `lines/` or `words/`; the first ending of IMAGE_SUFFIXES wins."""
+        """Map each id to its image file anywhere below `lines/` or `words/`; the first ending of IMAGE_SUFFIXES is
+        preferred.
+        """
         images: dict[str, Path] = {}
         for folder, folders, names in os.walk(self.root / ("words" if self.options.words else "lines")):
             folders.sort()
@@ -193,7 +195,7 @@ class IamTree:
 
 
 def _rank(path: Path) -> int | None:
-    """Return the place of the file's ending in IMAGE_SUFFIXES; None if it is not an image."""
+    """Return the position of the file's ending in IMAGE_SUFFIXES; None if it is not an image."""
     suffix = path.suffix.lower()
     return IMAGE_SUFFIXES.index(suffix) if suffix in IMAGE_SUFFIXES else None
 
@@ -231,6 +233,6 @@ def _tokens(text: str) -> tuple[str, ...]:
 
 
 def _is_png(path: Path) -> bool:
-    """Return whether the file is a whole PNG: it ends with the IEND chunk."""
+    """Return whether the file is a complete PNG: it ends with the IEND chunk."""
     data = path.read_bytes()
     return data.startswith(b"\x89PNG") and b"IEND" in data[-16:]

@@ -1,16 +1,16 @@
 """Natural text from the tokens of IAM.
 
-IAM writes a line as tokens, `He|said|,|"|No|.|"`, and does not say where the spaces are. The rules, in this order:
+IAM stores a line as tokens, `He|said|,|"|No|.|"`, without spaces. The rules for spaces, in this order:
 
-1.  A token is kept letter by letter, its inner spaces too (`M Ps`, `B B C`). Codes of the LOB corpus in a token stay
-    (`0M Ps`, `2ole`, `1tho'`, `Ko"then`, `neglige*?`): the forms that people copied showed them, and they wrote them.
+1.  A token does not change, and keeps its inner spaces (`M Ps`, `B B C`). Codes of the LOB corpus in a token stay
+    (`0M Ps`, `2ole`, `1tho'`, `Ko"then`, `neglige*?`): they were on the forms that people copied.
 2.  Between two tokens is a space, except as follows.
 3.  No space before `, . ; : ! ? ) ...` and before the ends of contractions `'s 'd 'll 'm 're 've`.
 4.  No space after `(`.
-5.  `"` and `'` on their own are quotation marks: no space after an opening one, none before a closing one. Which is
-    which is found for a whole form at once, by the cheapest sequence of opening and closing marks under the costs
-    below: marks mostly alternate, also across lines; a mark with which a sentence begins opens, one with which it ends
-    closes (`ascii/sentences.txt`, if it is there); a mark at the end of a line or before a comma closes.
+5.  `"` and `'` on their own are quotation marks: no space after an opening one, none before a closing one. Opening and
+    closing marks are distinguished for a whole form at once, by the sequence with the lowest cost (see below): marks
+    mostly alternate, also across lines; a mark that begins a sentence opens, and one that ends it closes
+    (`ascii/sentences.txt`, if it exists); a mark at the end of a line or before a comma closes.
 6.  `-`, `&`, `/`, `*` and `#` have spaces on both sides, as words do.
 
 The costs were chosen on the training and validation lines for which the text of the form is known.
@@ -25,9 +25,9 @@ CONTRACTIONS = frozenset({"'s", "'d", "'ll", "'m", "'re", "'ve"})
 NO_SPACE_AFTER = frozenset({"("})
 QUOTES = ('"', "'")
 CROSSED_OUT = "#"
-"""How IAM writes a word that is crossed out and cannot be read."""
+"""IAM's mark for a word that is crossed out and cannot be read."""
 
-# What speaks against a reading of a quotation mark, in arbitrary units.
+# Costs of a reading of a quotation mark, in arbitrary units.
 IMPOSSIBLE = 5  # an opening mark before a comma or at a line's or sentence's end; a closing one after a bracket
 UNLIKELY = 3  # a closing mark after a colon or at a line's beginning
 STARTS_INSIDE = 2  # the form begins within a quotation
@@ -37,18 +37,18 @@ DOUBTFUL = 1  # an opening mark after an exclamation or question mark
 
 @dataclass(frozen=True)
 class FormLine:
-    """Tokens of one line, and which of them begin a sentence; `len(tokens)` is among them if the next line does."""
+    """Tokens of one line, and those that begin a sentence; `len(tokens)` is one of them if the next line begins one."""
 
     tokens: tuple[str, ...]
     sentence_starts: frozenset[int] = frozenset()
 
 
 def mark_sentences(lines: Sequence[Sequence[str]], sentences: Sequence[Sequence[str]]) -> list[FormLine]:
-    """The lines of a form with the places where its sentences begin.
+    """Return the lines of a form with the positions where its sentences begin.
 
     Args:
         lines: tokens of each line.
-        sentences: tokens of each sentence; where they do not join to the same tokens as the lines, none is marked.
+        sentences: tokens of each sentence; if they do not join to the same tokens as the lines, none is marked.
     """
     flat = [token for line in lines for token in line]
     starts: set[int] = set()
@@ -77,7 +77,7 @@ def natural_text(lines: Sequence[FormLine]) -> list[str]:
 
 
 def _join(tokens: Sequence[str], opening: Sequence[bool | None]) -> str:
-    """Join tokens; `opening` is None for what is not a quotation mark."""
+    """Join tokens; `opening` is None for tokens that are not quotation marks."""
     text = tokens[0] if tokens else ""
     for (before, before_opens), (token, opens) in pairwise(zip(tokens, opening, strict=True)):
         glued = token in NO_SPACE_BEFORE or token in CONTRACTIONS or opens is False
@@ -87,9 +87,9 @@ def _join(tokens: Sequence[str], opening: Sequence[bool | None]) -> str:
 
 
 def _find_opening(lines: Sequence[FormLine], quote: str) -> dict[tuple[int, int], bool]:
-    """(line, token) of each `quote` of a form -> whether it opens: the cheapest sequence (Viterbi)."""
+    """Map (line, token) of each `quote` of a form to whether it opens: the sequence with the lowest cost (Viterbi)."""
     places = [(row, k) for row, line in enumerate(lines) for k, token in enumerate(line.tokens) if token == quote]
-    # Reading of the last mark (True: it opened) -> cost so far and readings so far. Before the first mark: closed.
+    # State of the last mark (True: it opened) -> cost and states so far. Before the first mark: closed.
     best: dict[bool, tuple[int, tuple[bool, ...]]] = {False: (0, ()), True: (STARTS_INSIDE, ())}
     for row, k in places:
         against = _against(lines[row], k)
@@ -104,7 +104,7 @@ def _find_opening(lines: Sequence[FormLine], quote: str) -> dict[tuple[int, int]
 
 
 def _against(line: FormLine, k: int) -> dict[bool, int]:
-    """Return what speaks against token `k` being an opening (True) or a closing (False) quotation mark."""
+    """Return the cost of token `k` as an opening (True) or a closing (False) quotation mark."""
     before = line.tokens[k - 1] if k else None
     after = line.tokens[k + 1] if k + 1 < len(line.tokens) else None
     opens = closes = 0

@@ -1,6 +1,6 @@
-"""The manifest of a store, and whether the files in a folder are the store that it describes.
+"""The manifest of a store, and the check that the files in a folder are the store that it describes.
 
-The manifest holds no dates and no names of machines: the same input with the same options gives the same bytes.
+The manifest contains no dates and no names of machines: the same input with the same options gives the same bytes.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ SKIPPED = "skipped.tsv"
 
 @dataclass
 class SplitFacts:
-    """Counts of one split, gathered while its lines pass by."""
+    """Counts of one split, collected while its lines are written."""
 
     lines: int = 0
     image_bytes: int = 0
@@ -41,7 +41,7 @@ class SplitFacts:
     files: dict[str, str] = field(default_factory=dict)
 
     def count(self, lines: Iterable[StoredLine]) -> Iterator[StoredLine]:
-        """Yield `lines`, counted."""
+        """Yield `lines` and count them."""
         for line in lines:
             self.lines += 1
             self.image_bytes += len(line.image)
@@ -140,19 +140,19 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def without_versions(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return what two stores of the same lines have in common, also if other library versions wrote them."""
+    """Return the entries that are equal for two stores of the same lines, also with other library versions."""
     splits = {split: {**facts, "files": sorted(facts["files"])} for split, facts in manifest["splits"].items()}
     return {key: value for key, value in manifest.items() if key != "versions"} | {"splits": splits}
 
 
 def damage(folder: Path, manifest: dict[str, Any]) -> str:
-    """Return what is wrong with the files of the store in `folder`, or nothing."""
+    """Return the first fault of the files of the store in `folder`, or nothing."""
     for facts in manifest["splits"].values():
         for name, digest in facts["files"].items():
             if not (folder / name).is_file():
                 return f"{name} is missing"
             if file_hash(folder / name) != digest:
-                return f"{name} is not what {MANIFEST} says"
+                return f"{name} differs from {MANIFEST}"
     return "" if (folder / SKIPPED).is_file() else f"{SKIPPED} is missing"
 
 

@@ -5,12 +5,12 @@
     export.zip                                      either of them, not unpacked to disk
     a.xml                                           a single page
 
-A line is cut along its polygon and laid level along its baseline, as `hwr recognize` does it, and stored as a grey PNG.
-Baselines or polygons that are missing are derived, polygons cut off at the image's borders, coordinates scaled to an
-image of the same aspect (`hwr.page.shapes`).
+A line is cut along its polygon and straightened along its baseline, as in `hwr recognize`, and stored as a grey PNG.
+Missing baselines or polygons are derived, polygons are cut off at the image's borders, and coordinates are scaled to an
+image with the same aspect ratio (`hwr.page.shapes`).
 
-The id of a line is `DOCUMENT/PAGE/LINE`, its page `DOCUMENT/PAGE`, its writer DOCUMENT: the folder of the page, below
-the source's own name. A folder `train`, `val` or `test` at the top names the split.
+The id of a line is `DOCUMENT/PAGE/LINE`, its page `DOCUMENT/PAGE`, its writer DOCUMENT: the source's name with the
+folder of the page. If the top folder is `train`, `val` or `test`, it is the split.
 """
 
 import re
@@ -40,7 +40,7 @@ from hwr.store.splits import SPLIT_NAMES
 
 KINDS = ("page", "alto")
 XML_FOLDERS = ("page", "alto")
-"""Folders in which Transkribus puts the XML of the images next to them."""
+"""Folders in which Transkribus puts the XML files of the images next to them."""
 PAGE_IMAGES = (*IMAGE_SUFFIXES, ".jp2")
 
 
@@ -49,9 +49,9 @@ class PageOptions:
     """Which lines to take.
 
     Attributes:
-        regions, line_types: types of regions and lines, in any case; `MainZone` takes `MainZone:column` and
-            `MainZone#1` too. Empty: all.
-        machine_texts: take texts that a program read, too.
+        regions, line_types: types of regions and lines, in any case; `MainZone` also takes `MainZone:column` and
+            `MainZone#1`. Empty: all.
+        machine_texts: also take texts that a program read.
     """
 
     regions: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ def find_kind(tree: FileTree, only: str | None = None) -> str | None:
 
 @dataclass(frozen=True)
 class _PageFile:
-    """An XML file: its path in the tree, its format, its page and document, and the split that its folder names."""
+    """An XML file: its path in the tree, its format, its page and document, and the split that its folder states."""
 
     name: str
     kind: str
@@ -86,7 +86,7 @@ class PageFiles:
 
     Args:
         path: a folder, a zip or an XML file; `tree`: its files, if they are known.
-        kind: `page` or `alto`: which of them counts for a page that has both.
+        kind: `page` or `alto`: the preferred one for a page that has both.
 
     Attributes:
         used: names of the images that belong to a page, after `items`.
@@ -113,13 +113,13 @@ class PageFiles:
         self._open_image: tuple[str, GreyImage | InputError] = ("", InputError(""))
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
-        """Yield the lines of all pages, in the order of the files' names and of reading, then images without XML."""
+        """Yield the lines of all pages, in the order of file names and of reading, then images without XML."""
         yield from self.lines()
         if self._whole:
             yield from unused_images(self.tree, self.used, Reason.UNUSED_IMAGE)
 
     def lines(self) -> Iterator[Sample | Skipped]:
-        """Yield what has XML."""
+        """Yield the lines of pages with XML."""
         for files in self._pages:
             file, page = self._choose(files)
             where = self.tree.where(file.name)
@@ -134,7 +134,7 @@ class PageFiles:
                 yield from self._page(file, page, image)
 
     def _choose(self, files: list[_PageFile]) -> tuple[_PageFile, Page | InputError]:
-        """Return the file that counts for a page: the first with a text that no program read, else the first."""
+        """Return the preferred file of a page: the first with a text that no program read, otherwise the first."""
         read: list[tuple[_PageFile, Page | InputError]] = []
         for file in files:
             where = self.tree.where(file.name)
@@ -197,7 +197,7 @@ class PageFiles:
         return cut
 
     def _pixels(self, name: str) -> GreyImage:
-        """Return the image of a page. The last one, or why it cannot be read, is held for the next line."""
+        """Return the image of a page. The last one, or the reason why it cannot be read, is kept for the next line."""
         if self._open_image[0] != name:
             where = self.tree.where(name)
             try:
@@ -215,12 +215,7 @@ def _is_truth(line: Line) -> bool:
 
 
 def _cut(grey: GreyImage, page: Page, line: Line, where: str) -> tuple[bytes, str]:
-    """Return the line as a PNG file, cut out of its page, and what is to be said about the page's size.
-
-    Raises:
-        Unusable: it is outside the image, or too large for a line.
-        InputError: the XML is for another image.
-    """
+    """Return the line as a PNG file, cut out of its page, and a note on the page's size."""
     import cv2
 
     height, width = grey.shape
@@ -289,9 +284,9 @@ class _ImageFinder:
         self._index = FileIndex(name for name in names if PurePosixPath(name).suffix.lower() in PAGE_IMAGES)
 
     def find(self, file: str, image: str) -> str | None:
-        """Return the image that the XML names, else one with the XML's own name.
+        """Return the image that the XML names, or else one with the XML's own name.
 
-        Both are looked for in the folder of the XML, in the folder above, and, if only one has the name, anywhere.
+        Both are searched for in the folder of the XML, in the folder above, and, if the name is unique, anywhere.
         """
         named = re.split(r"[/\\]", image)[-1]
         names = [named] if named else []

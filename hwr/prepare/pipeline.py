@@ -1,7 +1,7 @@
 """From sources to a store: plan the splits, check each sample, write.
 
-The sources are gone through once without images, to give each item its split, and then once for each split, so that
-memory does not grow with their size.
+The sources are read once without images, to assign each item to a split, and then once for each split, so that memory
+does not grow with their size.
 """
 
 from collections import Counter
@@ -52,8 +52,8 @@ def prepare(
     """Write the store of `sources` to the folder `output`; with `force`, replace what is there.
 
     Raises:
-        DataError: nothing usable is in the sources, or they are normalised in another way.
-        OutputError: `output` holds something else and `force` is not set, or cannot be written.
+        DataError: the sources contain nothing usable, or are normalised in another way.
+        OutputError: `output` contains something else and `force` is not set, or cannot be written.
         UsageError: options do not fit together.
     """
     options.splitting.check()

@@ -1,4 +1,4 @@
-"""The items of a source: samples, and what cannot be used with the reason."""
+"""The items of a source: samples, and items that cannot be used with the reason."""
 
 import codecs
 from collections import Counter
@@ -17,10 +17,10 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".p
 
 
 MAX_IMAGE_BYTES = 400 * 2**20
-"""An uncompressed colour image of 100 megapixels has 300 MB."""
+"""Maximum size of an image file: an uncompressed colour image of 100 megapixels has 300 MB."""
 
 MAX_TEXT_BYTES = 64 * 2**20
-"""Size of a text file of one line, an alphabet or a manifest."""
+"""Maximum size of a text file of one line, an alphabet or a manifest."""
 
 
 class Reason(StrEnum):
@@ -92,13 +92,13 @@ class Sample:
 
     Attributes:
         id: unique within a store.
-        text: as the source has it; the text rules are applied later.
+        text: as in the source; it is normalised later.
         path: name of the image file, kept in the store.
-        where: how messages name the sample.
-        load: gives the bytes of the image file; raises InputError.
-        split: the split that the source says, if it does.
-        listed_as: the id under which a split list has it; for a word that is its line.
-        normalised: the normalisation that the image has gone through, if any.
+        where: name of the sample in messages.
+        load: returns the bytes of the image file; raises InputError.
+        split: the split that the source states, if any.
+        listed_as: its id in a split list; for a word that of its line.
+        normalised: the normalisation of the image, if any.
     """
 
     id: str
@@ -117,9 +117,10 @@ class Sample:
 
 
 class Notes:
-    """What a reader decided about items that it took, such as which of two texts counts; each is said once, counted.
+    """Decisions of a reader about items that it took, such as which of two texts is used; each is printed once, with a
+    count.
 
-    A source is read several times, so that the same note about the same item counts once.
+    A source is read several times, so the same note about the same item counts once.
     """
 
     def __init__(self) -> None:
@@ -135,7 +136,7 @@ class Notes:
 
 
 class Source(Protocol):
-    """A source that can be read several times, each time with the same items in the same order."""
+    """A source that can be read several times, with the same items in the same order."""
 
     @property
     def path(self) -> Path:
@@ -143,14 +144,14 @@ class Source(Protocol):
 
     @property
     def kind(self) -> str:
-        """Name of its format, as `--from` has it."""
+        """Name of its format, as in `--from`."""
 
     @property
     def notes(self) -> Notes:
         """Decisions about the items so far."""
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
-        """Yield all samples and unusable items. Without `images` nobody calls `load`, which saves a reader work."""
+        """Yield all samples and unusable items. Without `images`, `load` is never called, which saves a reader work."""
 
 
 def read_image(path: Path) -> bytes:
@@ -163,7 +164,7 @@ def read_image(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """Return a text file in UTF-8 or, with a byte order mark, UTF-16; any line ends.
+    """Return a text file in UTF-8 or, with a byte order mark, UTF-16; with any line ends.
 
     Raises:
         InputError: it cannot be read, or has another encoding.
@@ -172,10 +173,10 @@ def read_text(path: Path) -> str:
 
 
 def decode_text(data: bytes, where: str, errors: str = "strict") -> str:
-    """Return the text in `data`: UTF-16 or UTF-32 with a byte order mark, else UTF-8. The mark is removed.
+    """Return the text in `data`: UTF-16 or UTF-32 with a byte order mark, otherwise UTF-8. The mark is removed.
 
     Raises:
-        InputError: it has another encoding, unless `errors` says what to do about it.
+        InputError: it has another encoding, unless `errors` says how to handle it.
     """
     marks = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
     encoding = next((name for mark, name in marks.items() if data.startswith(mark)), "utf-8-sig")

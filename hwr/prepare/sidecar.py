@@ -1,11 +1,11 @@
-"""Images of lines with their texts in files of the same name, as kraken, OCRopus and Tesseract have them.
+"""Images of lines with their texts in files of the same name, as used by kraken, OCRopus and Tesseract.
 
     FOLDER/NAME.png  FOLDER/NAME.gt.txt     the usual names, in a folder or a zip, with folders below it
     FOLDER/NAME.png  FOLDER/NAME.txt        if no text file is called .gt.txt and no page has XML (TrOCR, HTR-VT)
 
 If OCRopus left several images of a line (`NAME.bin.png`, `NAME.nrm.png`), the plain one is taken. The id is the path in
-the folder without endings, the page is the folder of the line. A first folder `train`, `val` or `test` (also `dev`,
-`validation`, ...) names the split.
+the folder without endings, the page is the folder of the line. If the first folder is `train`, `val` or `test` (also
+`dev`, `validation`, ...), it is the split.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ TEXT_SUFFIX = ".gt.txt"
 PLAIN_SUFFIX = ".txt"
 
 VARIANTS = ("", ".bin", ".nrm", ".dew", ".raw")
-"""What OCRopus and kraken put between a line's name and the ending of the image."""
+"""Parts that OCRopus and kraken put between a line's name and the ending of the image."""
 
 
 def open_tree(path: Path) -> FileTree:
@@ -38,12 +38,12 @@ def open_tree(path: Path) -> FileTree:
 
 
 def has_sidecars(tree: FileTree) -> bool:
-    """Return whether a `.gt.txt` file is somewhere in the tree."""
+    """Return whether the tree contains a `.gt.txt` file."""
     return any(name.lower().endswith(TEXT_SUFFIX) for name in tree.names)
 
 
 def has_plain_sidecars(tree: FileTree) -> bool:
-    """Return whether an image of the tree has a `.txt` file of its name."""
+    """Return whether an image of the tree has a `.txt` file of the same name."""
     index = FileIndex(tree.names)
     return any(_images(index, name[: -len(PLAIN_SUFFIX)]) for name in tree.names if name.lower().endswith(PLAIN_SUFFIX))
 
@@ -84,7 +84,7 @@ class SidecarFolder:
         yield from unused_images(self.tree, self.used, Reason.NO_TEXT)
 
     def lines(self) -> Iterator[Sample | Skipped]:
-        """Yield what has a text file."""
+        """Yield the lines with a text file."""
         for name in self._texts:
             found = _images(self._index, self._stem(name))
             self.used.update(found)
@@ -103,7 +103,7 @@ class SidecarFolder:
             return Skipped(where, Reason.BAD_ROW, str(error))
         rows = [row for row in text.splitlines() if row.strip()]
         if len(rows) > 1:
-            return Skipped(where, Reason.BAD_ROW, f"holds {len(rows)} lines of text, not one")
+            return Skipped(where, Reason.BAD_ROW, f"contains {len(rows)} lines of text, not one")
         if self._suffix == TEXT_SUFFIX and self._index.at(stem + PLAIN_SUFFIX):
             self.notes.add(f"lines with {TEXT_SUFFIX} and {PLAIN_SUFFIX}: {TEXT_SUFFIX} counts", where)
         if len({PurePosixPath(image).suffix.lower() for image in found}) > 1:
@@ -132,14 +132,14 @@ def _loader(tree: FileTree, name: str) -> Callable[[], bytes]:
 
 
 def unused_images(tree: FileTree, used: set[str], reason: Reason) -> Iterator[Skipped]:
-    """Yield the images of a tree that no text or XML belongs to."""
+    """Yield the images of a tree that have neither text nor XML."""
     index = FileIndex(tree.names)
     for name in tree.names:
         path = PurePosixPath(name)
         if path.suffix.lower() in IMAGE_SUFFIXES and name not in used:
             detail = f"no {path.stem}{TEXT_SUFFIX} with it"
             if index.at(str(path.with_suffix(PLAIN_SUFFIX))):
-                detail += f"; {path.stem}{PLAIN_SUFFIX} is there: rename it to {path.stem}{TEXT_SUFFIX}"
+                detail += f"; {path.stem}{PLAIN_SUFFIX} exists: rename it to {path.stem}{TEXT_SUFFIX}"
             elif index.at(str(path.with_suffix(".xml"))):
                 detail += f", and {path.stem}.xml is neither PAGE XML nor ALTO"
             yield Skipped(tree.where(name), reason, detail)

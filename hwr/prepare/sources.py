@@ -1,4 +1,4 @@
-"""Which formats a source has, and the readers for them."""
+"""The formats of sources, and the readers for them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
@@ -19,7 +19,7 @@ from hwr.store.splits import parquet_files
 KINDS = ("iam", "sidecar", "table", "parquet", *pages.KINDS)
 
 FOLDER_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.tsv")
-"""Tables by which Hugging Face image folders are known."""
+"""Tables that mark Hugging Face image folders."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class MixedFolder:
         self.notes = self._sidecars.notes = self._pages.notes = Notes()
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
-        """Yield the lines with text files, the lines of the pages, then images that have neither."""
+        """Yield the lines with text files, the lines of the pages, then images with neither."""
         yield from self._sidecars.lines()
         yield from self._pages.lines()
         yield from unused_images(self.tree, self._sidecars.used | self._pages.used, Reason.NO_TEXT)
 
 
 def open_source(path: Path, options: ReaderOptions = ReaderOptions(), kind: str | None = None) -> Source:
-    """Return the reader of a source. Its format is found out unless `kind` says it.
+    """Return the reader of a source. Its format is detected unless `kind` states it.
 
     Raises:
         DataError: the source cannot be used.
@@ -65,7 +65,7 @@ def open_source(path: Path, options: ReaderOptions = ReaderOptions(), kind: str 
             return MixedFolder(path, tree, kinds[1], options.pages)
         source = _open(path, options, kinds[0])
         for other in kinds[1:]:
-            source.notes.add(f"the folder also holds data of another kind, which --from {other} reads", str(path))
+            source.notes.add(f"the folder also contains data of another kind, which --from {other} reads", str(path))
         return source
     return _open(path, options, kind)
 
@@ -89,7 +89,7 @@ def _open(path: Path, options: ReaderOptions, kind: str) -> Source:
 
 
 def detect_kinds(path: Path) -> tuple[list[str], FileTree | None]:
-    """Return those of `KINDS` that a source holds, the one to read first; and its files, if it is a folder or a zip.
+    """Return the `KINDS` that a source contains, the one to read first; and its files, if it is a folder or a zip.
 
     Raises:
         DataError: the source is missing, or of no known format.
@@ -134,13 +134,13 @@ def _file_kind(path: Path) -> str:
         if kind:
             return kind
     known = ".parquet, .tsv, .csv, .jsonl, and .xml or .zip with PAGE XML or ALTO"
-    raise DataError(f"{path}: unknown kind of file; {known} are known, or give --from KIND")
+    raise DataError(f"{path}: unknown kind of file; known are {known}, or give --from KIND")
 
 
 def _known(columns: dict[str, str], kind: type[Columns | TableColumns], name: str) -> dict[str, str]:
     unknown = sorted(set(columns) - {item.name for item in fields(kind)})
     if unknown:
-        raise UsageError(f"--{unknown[0]}-column does not fit {name}")
+        raise UsageError(f"--{unknown[0]}-column does not apply to {name}")
     return columns
 
 

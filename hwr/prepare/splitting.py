@@ -1,4 +1,4 @@
-"""The split of each sample: one for all, by lists of ids, random with a seed, or as the source says."""
+"""The split of each sample: one for all, by lists of ids, random with a seed, or as the source states."""
 
 import random
 from collections import Counter
@@ -49,11 +49,11 @@ class SplitOptions:
     def check(self) -> None:
         """Raise UsageError if options do not fit together."""
         if not (0 <= self.val_share < 1 and 0 <= self.test_share < 1 and self.val_share + self.test_share < 1):
-            raise UsageError("--val-share and --test-share are between 0 and 1, together below 1")
+            raise UsageError("--val-share and --test-share must be between 0 and 1, together below 1")
         if self.is_random and self.split is not None:
-            raise UsageError("--split and --val-share or --test-share exclude each other")
+            raise UsageError("--split cannot be combined with --val-share or --test-share")
         if self.whole_pages and (self.split in SPLITS or self.is_random):
-            raise UsageError("--whole-pages fits only a split by lists of ids (--split aachen, lwitlrt or a folder)")
+            raise UsageError("--whole-pages needs a split by lists of ids (--split aachen, lwitlrt or a folder)")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class IdLists:
 
 @dataclass
 class Plan:
-    """The split of each item of all sources, by position, 0 if it is left out; and what is left out so far."""
+    """The split of each item of all sources, by position, 0 if it is left out; and the items left out so far."""
 
     codes: bytearray = field(default_factory=bytearray)
     skipped: list[tuple[int, Skipped]] = field(default_factory=list)
@@ -116,7 +116,7 @@ def read_lists(name: str) -> IdLists:
 
 
 def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
-    """Go through all sources without their images and give each item a split.
+    """Read all sources without their images and assign each item to a split.
 
     Raises:
         UsageError: options do not fit together, or there are too few groups to split.
@@ -168,12 +168,12 @@ def _listed_as(item: Sample | Skipped) -> str | None:
 
 
 def _split_or_skip(item: Sample | Skipped, lists: IdLists | None, options: SplitOptions) -> str | Skipped:
-    """Return the split of an item, or why it has none."""
+    """Return the split of an item, or the reason why it has none."""
     listed_as = _listed_as(item)
     if lists is not None and listed_as is not None:
         split = lists.split_of(listed_as, options.whole_pages)
         if split is None:
-            # Anything else that is wrong with it does not matter to this split.
+            # Other faults of the item do not matter to this split.
             return Skipped(item.id if isinstance(item, Sample) else item.where, Reason.NOT_IN_SPLIT, lists.name)
         return split if isinstance(item, Sample) else item
     if isinstance(item, Skipped):
@@ -205,7 +205,7 @@ def _group_keys(facts: list[tuple[str | None, str | None, str]], options: SplitO
 
 
 def _assign_at_random(plan: Plan, groups: list[str], options: SplitOptions) -> None:
-    """Put whole groups aside, in an order that only the seed and the groups' names decide."""
+    """Set whole groups aside, in an order that depends only on the seed and the groups' names."""
     sizes = Counter(groups)
     order = sorted(sizes)
     random.Random(options.seed).shuffle(order)
@@ -224,7 +224,7 @@ def _assign_at_random(plan: Plan, groups: list[str], options: SplitOptions) -> N
 
 
 def _fill(free: list[str], sizes: Counter[str], target: float) -> Iterator[str]:
-    """Groups of about `target` lines: the first ones, but for those that would go far beyond it; at least one."""
+    """Return groups of about `target` lines: the first ones, except those that would go far beyond it; at least one."""
     count = 0
     for group in free:
         if count < target and count + sizes[group] <= 1.5 * target:

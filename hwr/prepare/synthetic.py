@@ -1,4 +1,4 @@
-"""A store of synthetic lines: the lines of `hwr.synth`, written and described as `hwr prepare` does."""
+"""A store of synthetic lines: the lines of `hwr.synth`, written and described like those of `hwr prepare`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +13,14 @@ from hwr.synth.batches import BatchOptions, make_batches
 from hwr.synth.generator import PassedOver
 
 FIRST_VALIDATION_LINE = 1_000_000_000
-"""Number of the first line of the val split: far from those of train, also if these are many."""
+"""Number of the first line of the val split: far from those of train, even if these are many."""
 
 FAILURES = (Reason.BROKEN_FONT, Reason.NOT_MADE)
 """Reasons for which a run counts as partly failed."""
 
 
 class _Maker:
-    """Makes the splits, and counts what is left out."""
+    """Makes the splits, and counts the items that are left out."""
 
     def __init__(self, options: BatchOptions, workers: int, progress: Progress, total: int) -> None:
         self.options, self.workers, self.progress, self.total = options, workers, progress, total
@@ -44,7 +44,7 @@ class _Maker:
             self.done += len(batch.lines) + len(batch.not_made) + len(batch.too_long)
             self.progress(self.done, self.total)
             made = made or bool(batch.lines)
-            if not made:  # a whole batch, each line tried many times: nothing will come
+            if not made:  # a whole batch, each line tried many times: further tries are useless
                 raise DataError(f"no line can be made of the sources given: {self._why()}")
             yield from batch.lines
 

@@ -1,4 +1,4 @@
-"""A table of images and texts: TSV, CSV or JSON Lines, one line of handwriting a row.
+"""A table of images and texts: TSV, CSV or JSON Lines, with one line of handwriting per row.
 
 Image paths are relative to the folder of the table, or to one that the user names. Columns are found by their names, in
 any case and order:
@@ -7,9 +7,9 @@ any case and order:
     text       text, transcription, transcript, ground_truth, label, sentence
     optional   id, writer, page, split, lang, source, licence (and writer_id, language, license)
 
-or named by options. A TSV or CSV without a header has the image in its first column and the text in its second, or in
-the columns whose numbers (from 1) the options give. In TSV a quotation mark is a quotation mark; in CSV it quotes, and
-the separator is the comma, or the semicolon if the first row has no comma. `hwr.prepare.table_rows` reads the rows.
+or selected by options. Without a header, a TSV or CSV has the image in its first column and the text in its second, or
+in the columns whose numbers (from 1) the options give. TSV has no quoting. In CSV, quotation marks quote, and the
+separator is a comma, or a semicolon if the first row has no comma. `hwr.prepare.table_rows` reads the rows.
 """
 
 from collections.abc import Iterator
@@ -31,9 +31,9 @@ class TableOptions:
     """How to read a table.
 
     Attributes:
-        header: the first row names the columns; None: find out.
+        header: the first row names the columns; None: detect it.
         images: folder that image paths are relative to; None: the folder of the table.
-        allow_outside: take images from outside that folder, too.
+        allow_outside: also take images from outside that folder.
     """
 
     header: bool | None = None
@@ -64,7 +64,7 @@ class Table:
             self.notes.add(note, str(path))
         self._finder = _ImageFinder(options.images or path.parent, options.allow_outside)
         if not self._rows:
-            raise DataError(f"{path}: holds no row")
+            raise DataError(f"{path}: contains no row")
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
         """Yield the rows in order."""
@@ -123,10 +123,10 @@ class _ImageFinder:
         self._index: FileIndex | None = None
 
     def find(self, name: str) -> _Found | str:
-        """Return the image, or why there is none. A name may lack its ending.
+        """Return the image, or the reason why there is none. A name may lack its ending.
 
-        It is looked for as it is written, then by all spellings of its path, then by the longest end of its path that
-        only one file has.
+        It is searched for under the given path, then under all spellings of it, then by the longest end of the path
+        that is unique.
         """
         found = self._find(name)
         if isinstance(found, str) and not name.lower().endswith(IMAGE_SUFFIXES):

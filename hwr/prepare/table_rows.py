@@ -1,4 +1,4 @@
-"""Rows of tables: TSV, CSV and JSON Lines -> field and value. One broken row never takes the others with it."""
+"""Rows of tables: TSV, CSV and JSON Lines -> field and value. A broken row never affects the others."""
 
 import csv
 import io
@@ -15,13 +15,13 @@ from hwr.text import has_surrogates
 SUFFIXES = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 MAX_BYTES = 2 * 2**30
-"""Size of a table."""
+"""Maximum size of a table."""
 
 MAX_ROWS_OF_TEXT = 20
-"""Line breaks in one CSV field; more of them mean that a quotation mark was never closed."""
+"""Maximum line breaks in one CSV field; more of them mean that a quotation mark was never closed."""
 
 PYLAIA_SPACE = "<space>"
-"""How PyLaia writes a space in its lists: `line-1 T h e <space> r a i n`."""
+"""A space in PyLaia's lists: `line-1 T h e <space> r a i n`."""
 
 KNOWN_NAMES = {
     "image": ("image", "file", "filename", "file_name", "image_path", "path"),
@@ -38,7 +38,7 @@ KNOWN_NAMES = {
 
 @dataclass(frozen=True)
 class TableColumns:
-    """Names (or numbers, from 1) of columns that the known names do not find; None: look for the known names."""
+    """Names (or numbers, from 1) of columns without a known name; None: use the known names."""
 
     image: str | None = None
     text: str | None = None
@@ -56,7 +56,7 @@ KNOWN_COLUMNS = TableColumns()
 
 @dataclass(frozen=True)
 class Row:
-    """A row as field -> value, or why it cannot be used. `names`: keys of a JSON object."""
+    """A row as field -> value, or the reason why it cannot be used. `names`: keys of a JSON object."""
 
     number: int
     values: dict[str, str]
@@ -72,7 +72,7 @@ class Rows:
     names: tuple[str, ...] = ()
 
     def rivals(self, columns: TableColumns) -> list[str]:
-        """Return a note for each of image and text that several columns could hold, and none was named."""
+        """Return a note for each of image and text, if several columns match and none was named."""
         notes = []
         for field in ("image", "text"):
             found = [name for name in KNOWN_NAMES[field] if name in [own.strip().lower() for own in self.names]]
@@ -82,7 +82,7 @@ class Rows:
 
 
 def read_rows(path: Path, columns: TableColumns, header: bool | None) -> Rows:
-    """Return the rows of a table. `header`: the first row names the columns; None: find out.
+    """Return the rows of a table. `header`: the first row names the columns; None: detect it.
 
     Raises:
         DataError: it cannot be read, is empty, or has no column for the image or the text.
@@ -148,7 +148,7 @@ def _delimited_row(number: int, row: list[str], places: dict[str, int]) -> Row:
         return Row(number, {}, "not UTF-8")
     breaks = max(value.count("\n") for value in values.values())
     if breaks > MAX_ROWS_OF_TEXT:
-        return Row(number, {}, f"swallows {breaks} lines of the file: a quotation mark is not closed")
+        return Row(number, {}, f"extends over {breaks} lines of the file: a quotation mark is not closed")
     return Row(number, values)
 
 
@@ -165,7 +165,7 @@ def _is_header(names: list[str], columns: TableColumns) -> bool:
 
 
 def _find(names: list[str], field: str, wanted: str | None) -> int | None:
-    """Return the place of the column for `field`: the one that is wanted, or the first known name."""
+    """Return the index of the column for `field`: the wanted one, or the first with a known name."""
     if wanted is not None:
         return names.index(wanted) if wanted in names else None
     lower = [name.strip().lower() for name in names]
@@ -190,7 +190,7 @@ def _no_column(path: Path, field: str, wanted: str | None, names: list[str]) -> 
 
 
 def _places_by_number(path: Path, first: list[str], columns: TableColumns) -> dict[str, int]:
-    """Return the places in a table without a header: numbers from the options, else image, text."""
+    """Return the indices of columns in a table without a header: numbers from the options, otherwise image, text."""
     places = {"image": 0, "text": 1}
     for item in fields(TableColumns):
         wanted = getattr(columns, item.name)
@@ -203,7 +203,7 @@ def _places_by_number(path: Path, first: list[str], columns: TableColumns) -> di
             )
         places[item.name] = int(wanted) - 1
     if len(first) < 2 and columns.text is None:
-        raise DataError(f"{path}: the first row has one column; an image and a text are needed")
+        raise DataError(f"{path}: the first row has one column; it needs an image and a text")
     return places
 
 

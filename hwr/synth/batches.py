@@ -1,4 +1,4 @@
-"""Many lines as image files, made by several processes; the result does not depend on how many."""
+"""Make many lines as image files in several processes; the result does not depend on their number."""
 
 import multiprocessing
 import os
@@ -22,15 +22,16 @@ from hwr.text import steps_needed
 BATCH_LINES, MAX_WORKERS = 64, 8
 
 PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
-"""0.8 ms for a line, and smaller files than the default; lossless WebP is 4 % smaller and takes ten times as long."""
+"""PNG compression: 0.8 ms per line, and smaller files than the default; lossless WebP is 4 % smaller and takes ten
+times as long."""
 
 HEIGHT, STRIDE = 48, 4
-"""Line height and columns for one time step of the models to be trained: CTC must be able to align every line."""
+"""Line height, and columns per time step, of the models to be trained: CTC must be able to align every line."""
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """Options that all batches of a run have in common: those of `LineGenerator`, the seed and licence of the lines."""
+    """Options of all batches of a run: those of `LineGenerator`, and the seed and licence of the lines."""
 
     synth: SynthOptions
     alphabet: str | None = None
@@ -76,17 +77,17 @@ def make_batch(generator: LineGenerator, options: BatchOptions, indices: range) 
 def make_batches(
     options: BatchOptions, indices: range, workers: int = 1, report: Report = lambda message: None
 ) -> Iterator[Batch]:
-    """Yield the lines of `indices` in order, BATCH_LINES numbers a batch, made by `workers` processes.
+    """Yield the lines of `indices` in order, BATCH_LINES numbers per batch, made by `workers` processes.
 
     Args:
-        report: is given one line for each font that cannot be used.
+        report: called with one line for each font that cannot be used.
 
     Raises:
         InputError, DataError, UsageError: a source cannot be used; raised before any process is started.
         HwrError: a process died.
     """
     parts = [indices[start : start + BATCH_LINES] for start in range(0, len(indices), BATCH_LINES)]
-    generator = LineGenerator(options.synth, options.alphabet, report)  # names what is wrong with the sources once
+    generator = LineGenerator(options.synth, options.alphabet, report)  # reports faulty sources only once
     if min(workers, len(parts)) <= 1:
         yield from (make_batch(generator, options, part) for part in parts)
     else:
@@ -95,7 +96,7 @@ def make_batches(
 
 
 def _by_processes(options: BatchOptions, parts: list[range], workers: int) -> Iterator[Batch]:
-    """Yield batches in order; a few are made ahead, so that memory does not grow where writing is slower."""
+    """Yield batches in order; only a few are made ahead, so that memory does not grow if writing is slower."""
     # A fresh process, not a fork: OpenCV's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(options,))
@@ -114,12 +115,12 @@ def _by_processes(options: BatchOptions, parts: list[range], workers: int) -> It
 
 
 _state: tuple[LineGenerator, BatchOptions] | None = None
-"""Of a worker process: made once, when it starts."""
+"""Generator of a worker process, made once at its start."""
 
 
 def _start_worker(options: BatchOptions) -> None:
     global _state
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one handles Ctrl-C
     cv2.setNumThreads(1)
     _state = LineGenerator(options.synth, options.alphabet), options
 
@@ -136,7 +137,7 @@ def encode(grey: GreyImage) -> bytes:
 
 
 def _time_steps(grey: GreyImage, needed: int) -> int:
-    """Return the time steps of a line: estimated, and exact where the estimate is near those that are needed."""
+    """Return the time steps of a line: estimated, or exact if the estimate is close to the required number."""
     width = grey.shape[1] * HEIGHT // grey.shape[0]
     if width < 2 * STRIDE * needed:
         width = normalise_line(grey, HEIGHT).shape[1]

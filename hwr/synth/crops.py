@@ -1,4 +1,4 @@
-"""Ink of word images: taken off the paper, with baseline and x-height, brought to one size."""
+"""Ink of word images: separated from the paper, with baseline and x-height, scaled to one size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,28 +28,29 @@ LETTER_HEIGHT = 24.0
 """Rows of letters without ascender after scaling."""
 
 MAX_HEIGHT = 5.0
-"""A word taller than this many letter heights was measured wrongly or is more than one word."""
+"""A word taller than this many letter heights was measured wrongly, or is more than one word."""
 
 ASCENDING = frozenset("bdfhklßABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!?()&/%'\"äöüéèêàâçôîûÄÖÜÉÈÀ")
 HALF_ASCENDING = frozenset("tij")
 DESCENDING = frozenset("gjpqyçQ,;()")
 SOMETIMES_DESCENDING = frozenset("fzFGJTYß")
-"""Letters that reach under the baseline in some hands; the ink decides."""
+"""Letters that extend below the baseline in some hands; the ink decides."""
 
 ASCENDER, HALF_ASCENDER, DESCENDER = 0.85, 0.5, 0.65
-"""Reach of the letters of each kind over the x-height or under the baseline, in x-heights."""
+"""Extent of the letters of each kind above the x-height or below the baseline, in x-heights."""
 
 LONG_TAIL = 0.4
 """Ink this far below the zone of most strokes is a descender, in heights of that zone."""
 MAX_ODDITY = 1.85
-"""A word is left out when it is this many times wider or narrower than its letters should be; more in short words."""
+"""Limit on the ratio of a word's width to that of its letters; beyond it, a word is left out. Higher for short
+words."""
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word image as ink, cut to the ink; `baseline` and `height` (of small letters) in rows.
+    """A word image as ink, cropped to the ink; `baseline` and `height` (of small letters) in rows.
 
-    `whole` is False where the image was made smaller when it was stored, so that its scale is unknown.
+    `whole` is False if the image was reduced when it was stored, so that its scale is unknown.
     """
 
     text: str
@@ -76,7 +77,7 @@ class ScaledWord:
 
 
 def extract_ink(grey: GreyImage) -> Ink | None:
-    """Return the ink of a word on paper of any grey, cut to the ink; None where there is none."""
+    """Return the ink of a word on paper of any grey, cropped to the ink; None if there is none."""
     import cv2
 
     paper = float(np.percentile(grey, PAPER_PERCENTILE))
@@ -95,7 +96,7 @@ def extract_ink(grey: GreyImage) -> Ink | None:
 
 
 def measure_word(text: str, ink: Ink, whole: bool) -> Word:
-    """Estimate baseline and x-height from the letters of the text and from where the rows cross most strokes."""
+    """Estimate baseline and x-height from the letters of the text and from the rows that cross most strokes."""
     rows = len(ink)
     core_top, core_bottom = _core(ink)
     above, below = _reaches(text, (rows - core_bottom) / max(core_bottom - core_top, 1.0))
@@ -120,7 +121,7 @@ def writes_capitals(words: Sequence[Word]) -> bool:
 
 
 def scale_words(words: Sequence[Word]) -> list[ScaledWord]:
-    """Bring the words of one hand to one letter height; those that do not show their text are left out.
+    """Scale the words of one hand to one letter height; leave out those that do not show their text.
 
     Words that were stored at the scale of the page share almost one scale; those made smaller are scaled by their own
     height and by their width, compared with the hand's usual letter width.
@@ -157,7 +158,7 @@ def _resize(word: Word, scale: float) -> ScaledWord:
 
 
 def _reaches(text: str, tail: float) -> tuple[float, float]:
-    """Return how far the letters of `text` reach over the x-height and under the baseline, in x-heights.
+    """Return the extent of the letters of `text` above the x-height and below the baseline, in x-heights.
 
     tail: how far the ink reaches below the zone of most strokes, in heights of that zone.
     """

@@ -12,15 +12,15 @@ Field = NDArray[np.float32]
 Generator = np.random.Generator
 
 MAX_NOISE = 0.22
-"""Deviation of noise as a share of the contrast of the ink: beyond it people guess."""
+"""Maximum deviation of noise, as a share of the contrast of the ink; with more, people have to guess."""
 MAX_BINARISED_NOISE = 0.12
-"""The same before a threshold, which makes specks of it."""
+"""The same before a threshold, which turns noise into specks."""
 FAINT = 0.25
-"""Contrast below which an image does not lose resolution too."""
+"""Minimum contrast of an image that also loses resolution."""
 PAPER_CELL = 8
-"""Pixels: side of the cells on which the level of the paper is measured before binarising."""
+"""Side, in pixels, of the cells in which the level of the paper is measured before binarising."""
 MIN_DEPTH = 12
-"""Grey levels that ink is darker than paper at least: a threshold below would show the grain of the paper."""
+"""Minimum grey levels between paper and ink: a lower threshold would show the grain of the paper."""
 
 
 def chosen(generator: Generator, probability: float) -> bool:
@@ -29,21 +29,21 @@ def chosen(generator: Generator, probability: float) -> bool:
 
 
 def draw(generator: Generator, limits: tuple[float, float]) -> float:
-    """Return a number between two limits, all equally likely."""
+    """Return a uniform random number between two limits."""
     return float(limits[0] + (limits[1] - limits[0]) * generator.random())
 
 
 def degrade(
     light: Field, height: float, contrast: float, binarised: bool, generator: Generator, options: PaperOptions
 ) -> GreyImage:
-    """Return the image of the light from a sheet: of the same size, or smaller where the resolution is low.
+    """Return the image of the light from a sheet: of the same size, or smaller if the resolution is low.
 
     Args:
         light: (H, W), 0 black to 1 white; is changed.
         height: line height in rows.
-        contrast: share of the light that the strokes take away in the mean.
+        contrast: mean share of the light that the strokes absorb.
         binarised: whether the image is black and white.
-        generator: the only source of chance.
+        generator: the only source of randomness.
     """
     if chosen(generator, options.blur_probability):
         light = _blur(light, draw(generator, options.blur_sigma), generator)
@@ -60,7 +60,7 @@ def degrade(
 
 
 def _blur(light: Field, sigma: float, generator: Generator) -> Field:
-    """Out of focus (Gaussian), or moved along the line."""
+    """Blur the image: out of focus (Gaussian), or moved along the line."""
     if generator.random() < 0.8:
         return np.asarray(cv2.GaussianBlur(light, (0, 0), sigma), dtype=np.float32)
     length = 1 + 2 * round(1.2 * sigma)  # a box of length n has a deviation of n / sqrt(12)
@@ -68,7 +68,7 @@ def _blur(light: Field, sigma: float, generator: Generator) -> Field:
 
 
 def _lower_resolution(grey: GreyImage, scale: float, generator: Generator) -> GreyImage:
-    """Make the image small, and half of the time large again, as programs do."""
+    """Reduce the image, and half of the time enlarge it again, as programs do."""
     if scale >= 1:
         return grey
     size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
@@ -79,16 +79,16 @@ def _lower_resolution(grey: GreyImage, scale: float, generator: Generator) -> Gr
 
 
 def _jpeg(grey: GreyImage, quality: int) -> GreyImage:
-    """Through a JPEG file and back."""
+    """Compress the image as JPEG and decode it again."""
     _, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
 
 
 def _binarise(grey: GreyImage, threshold: float) -> GreyImage:
-    """Black where the ink is darker than `threshold` of the way from the paper around it to the ink.
+    """Make black what is darker than `threshold` of the way from the local paper to the ink.
 
-    The paper is followed as good scanning programs do, so that a shadow does not turn black; the depth of the ink is
-    twice the level that parts ink from paper best (Otsu).
+    The paper is followed locally, as good scanning programs do, so that a shadow does not turn black. The depth of the
+    ink is twice the level that separates ink from paper best (Otsu).
     """
     rows, columns = grey.shape
     cells = (-(-columns // PAPER_CELL), -(-rows // PAPER_CELL))

@@ -17,9 +17,9 @@ from hwr.errors import DataError, InputError
 SUFFIXES = (".ttf", ".otf", ".ttc")
 
 STYLE_TABLE = "coverage.tsv"
-"""A table next to the fonts with the columns `font` (file name without its end) and `style`; it may be missing."""
+"""Table next to the fonts with the columns `font` (file name without its ending) and `style`; it may be missing."""
 
-_PROBE_SIZE = 40  # pixels an em: large enough to tell glyphs apart
+_PROBE_SIZE = 40  # pixels per em: large enough to distinguish glyphs
 _PROBE_CANVAS = 128
 _PROBE_ORIGIN = (40, 84)
 _UNMAPPED = "\U0010fffe"  # a noncharacter: fonts show .notdef for it
@@ -37,7 +37,7 @@ class UncoveredText(DataError):
 
 @dataclass(frozen=True)
 class FontShape:
-    """Measures of a font, for one pixel of its em size.
+    """Measures of a font, per pixel of its em size.
 
     size: em size in pixels at which its lines are about 64 pixels high; stroke: mean width of strokes; x_height: height
     of small letters; joined: the letters of a word touch, so they must be drawn together.
@@ -86,7 +86,7 @@ class HandFont:
         return self._sizes[key]
 
     def advance(self, character: str) -> float:
-        """Return the pixels from one letter to the next at an em of one pixel, without kerning."""
+        """Return the distance in pixels from one letter to the next at an em of one pixel, without kerning."""
         if character not in self._advances:
             length = self.at(_MEASURE_SIZE, ImageFont.Layout.BASIC).getlength(character)
             self._advances[character] = length / _MEASURE_SIZE
@@ -98,9 +98,9 @@ class HandFont:
         return _measure(self)
 
     def _has(self, character: str) -> bool:
-        """Draw a character and compare: an empty picture, that of .notdef or that of its plain relative is a lack.
+        """Draw a character and compare: if it is empty or equal to .notdef or to its plain relative, the font lacks it.
 
-        Plain layout asks the font's own character map and nothing else; shaping would put accents together.
+        Plain layout asks only the font's own character map; shaping would compose accents.
         """
         if character not in self._covered:
             try:
@@ -123,7 +123,7 @@ def find_fonts(paths: Iterable[Path]) -> list[Path]:
     """Return the font files among `paths`, those in folders included, sorted within a folder.
 
     Raises:
-        InputError: a path is missing, or a folder holds no font.
+        InputError: a path is missing, or a folder contains no font.
     """
     found: list[Path] = []
     for path in paths:
@@ -140,7 +140,7 @@ def find_fonts(paths: Iterable[Path]) -> list[Path]:
 
 
 def load_fonts(paths: Sequence[Path], report: Callable[[str], None]) -> tuple[HandFont, ...]:
-    """Open the fonts in `paths` (files and folders); `report` is given one line for each that cannot be used.
+    """Open the fonts in `paths` (files and folders); `report` is called with one line for each that cannot be used.
 
     Raises:
         InputError: a path is missing, or no font is left.

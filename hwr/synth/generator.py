@@ -1,7 +1,7 @@
 """Synthetic lines: line `index` of a `seed` is always the same, in any order and in any process.
 
 Sources (fonts, pen strokes, words) make ink, `hwr.synth.papers` puts it on paper. This module chooses the source of
-each line and passes over what does not fit.
+each line and skips texts that do not fit.
 """
 
 from collections import Counter
@@ -69,7 +69,9 @@ class PassedOver:
 
 
 class Renderer(Protocol):
-    """Makes lines of ink that depend on the generator's state only; raises UncoveredText for one it cannot write."""
+    """Makes lines of ink that depend only on the generator's state; raises UncoveredText for a text that it
+    cannot write.
+    """
 
     def line(self, generator: Generator) -> InkLine: ...
 
@@ -80,7 +82,7 @@ class LineGenerator:
     Args:
         options: the sources and the papers.
         alphabet: the only characters that may occur; texts with others are drawn again. None: any.
-        report: is given one line for each font that cannot be used.
+        report: called with one line for each font that cannot be used.
 
     Attributes:
         passed_over: counts of texts that were drawn and not used, by this object.
@@ -122,7 +124,7 @@ class LineGenerator:
         return SynthLine(grey, ink.text, line_id(seed, index), ink.source, ink.language)
 
     def _make(self, generator: Generator) -> InkLine:
-        """Return a line of one of the sources; one that gives nothing usable is followed by the others."""
+        """Return a line of one of the sources; if it gives nothing usable, the others are tried."""
         names = list(self._shares)
         first = names[int(generator.choice(len(names), p=list(self._shares.values())))]
         for name in (first, *(name for name in names if name != first)):
@@ -140,11 +142,11 @@ class LineGenerator:
 
 
 class _OutsideAlphabet(Exception):
-    """A text with characters that the alphabet lacks."""
+    """A text with characters outside the alphabet."""
 
 
 def _check(text: str, alphabet: frozenset[str] | None) -> None:
-    """Raise _OutsideAlphabet where a text does not fit the alphabet."""
+    """Raise _OutsideAlphabet if a text does not fit the alphabet."""
     missing = [] if alphabet is None else [character for character in text if character not in alphabet]
     if missing:
         raise _OutsideAlphabet(missing)

@@ -1,4 +1,4 @@
-"""A line of ink without paper: every renderer makes it and every paper takes it."""
+"""A line of ink without paper: the output of every renderer, and the input of every paper."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ Ink = NDArray[np.uint8]
 class InkLine:
     """Ink of one line.
 
-    text: by the text rules; source: the font or the hand, for example "font:caveat" or "strokes:10023"; language: of
-    the text, a code, if it is known.
+    text: normalised; source: the font or the hand, for example "font:caveat" or "strokes:10023"; language: code of the
+    text's language, if known.
     """
 
     ink: Ink
@@ -24,7 +24,7 @@ class InkLine:
 
 
 def cut_to_ink(ink: Ink, margin: int) -> Ink:
-    """Return the box of the ink with `margin` empty pixels around it, even where the array had fewer."""
+    """Return the box of the ink with `margin` empty pixels around it, even if the array had fewer."""
     import cv2
 
     left, top, width, height = cv2.boundingRect(ink)

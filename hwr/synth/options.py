@@ -15,31 +15,31 @@ Span = Annotated[Pair, Range(0)]
 ShareSpan = Annotated[Pair, Range(0, 1)]
 Darkness = Annotated[Pair, Range(above=0, high=1)]
 Rows = Annotated[Pair, Range(16)]
-"""Nobody reads a line of fewer than 16 rows."""
+"""Minimum line height: nobody reads a line of fewer than 16 rows."""
 
 
 @dataclass(frozen=True)
 class PaperOptions(Settings):
-    """Probability and strength of everything that happens to ink on its way to the image of a line.
+    """Probability and strength of every change between the ink and the image of a line.
 
-    `*_probability` is the share of lines that get a kind, each drawn for itself. Lengths called `*_size` are shares of
-    the line height, which is taken from the spread of the ink over the rows; strengths are shares of the range from
-    black to white.
+    `*_probability` is the share of lines that get a kind; kinds are drawn independently. Lengths called `*_size` are
+    shares of the line height, which is derived from the spread of the ink over the rows; strengths are shares of the
+    range from black to white.
 
     Raises:
-        UsageError: a probability is outside 0..1, a range is upside down, something is below 0.
+        UsageError: a probability is outside 0..1, the ends of a range are reversed, a value is below 0.
     """
 
     # The image as it was cut: paper kept around the ink, shares of the height of the ink.
     margin_rows: Span = (0.02, 0.22)
     margin_columns: Span = (0.05, 0.5)
 
-    # The pen. Darkness: how much light the ink takes away.
+    # The pen. Darkness: share of the light that the ink absorbs.
     darkness: Darkness = (0.55, 0.97)
     faint_probability: Share = 0.15
     faint_darkness: Darkness = (0.3, 0.52)
 
-    # The paper. White paper is what has none of these.
+    # The paper. White paper has none of these.
     ruled_probability: Share = 0.2
     squared_probability: Share = 0.1
     tabular_probability: Share = 0.07  # rows and columns of tables and forms
@@ -88,7 +88,7 @@ class PaperOptions(Settings):
 
 @dataclass(frozen=True)
 class Shares(Settings):
-    """Ratios of the lines of each source; a source that is not given gets none.
+    """Ratios of the lines of each source; a source that is not listed gets none.
 
     Raises:
         UsageError: below 0, or not a number.
@@ -132,13 +132,13 @@ class SynthOptions(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (self.fonts or self.texts or self.strokes or self.words):
-            raise UsageError("nothing to make lines of: give texts and fonts (--text, --fonts), --strokes or --words")
+            raise UsageError("no source of lines: give texts and fonts (--text, --fonts), --strokes or --words")
         if self.fonts and not (self.texts or self.languages):
             raise UsageError("fonts need something to write: give --text FILE, or --language CODE for phrases alone")
         if self.texts and not self.fonts:
             raise UsageError("texts need fonts to be written in: give --fonts FOLDER too (none ship with hwr)")
         if not any(self.source_shares().values()):
-            raise UsageError("the sources that are given all have share 0")
+            raise UsageError("all given sources have share 0")
 
     def source_shares(self) -> dict[str, float]:
         """Share of each source that is given; they add up to 1, or are all 0."""

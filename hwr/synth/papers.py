@@ -1,9 +1,9 @@
 """Put a line of ink on paper, as a scanner or a camera sees it: paper bright, ink dark.
 
-Everything is drawn line by line from `PaperOptions`: how the line was cut, the pen, the paper, the light; then
-`hwr.synth.degrade` does what scanning and storing do. Light is multiplied, as on real paper: ink takes away a share of
-the light that the paper under it sends back. Neighbouring lines, bleed-through, fading ink and paper fibres are left to
-the augmentation of training, which adds them to real and synthetic lines alike.
+Each line draws its own values from `PaperOptions`: how the line was cut, the pen, the paper, the light. Then
+`hwr.synth.degrade` imitates scanning and storing. Light is multiplied, as on real paper: ink absorbs a share of the
+light that the paper under it reflects. Neighbouring lines, bleed-through, fading ink and paper fibres are left to the
+augmentation of training, which adds them to real and synthetic lines.
 """
 
 import math
@@ -28,7 +28,7 @@ MIN_EXPOSURE = 0.5
 """Mean brightness below which a camera exposes longer."""
 
 RULES_BELOW_INK = 0.6
-"""Rules take away at most this share of the light that the ink takes."""
+"""Maximum share of the ink's darkness that rules have."""
 LIGHT_BELOW_INK = 0.35
 """The same for uneven light and shadows together."""
 
@@ -53,9 +53,9 @@ class Placed:
 
 
 def put_on_paper(ink: InkLine, generator: Generator, options: PaperOptions) -> GreyImage:
-    """Return the image of a line of ink on paper: a margin larger than the ink, or smaller where the resolution is low.
+    """Return the image of a line of ink on paper: a margin larger than the ink, or smaller if the resolution is low.
 
-    The generator is the only source of chance; the same state gives the same bytes.
+    The generator is the only source of randomness; the same state gives the same bytes.
     """
     placed = _place(ink.ink, generator, options)
     coverage = placed.coverage
@@ -66,7 +66,7 @@ def put_on_paper(ink: InkLine, generator: Generator, options: PaperOptions) -> G
     if not binarised:
         _light(light, darkness, generator, options)
     some = coverage[::2, ::2]
-    fullness = float(some[some > 0.1].mean()) if (some > 0.1).any() else 1.0  # thin strokes never cover a pixel wholly
+    fullness = float(some[some > 0.1].mean()) if (some > 0.1).any() else 1.0  # thin strokes never fill a pixel
     return degrade(light, placed.height, darkness * fullness, binarised, generator, options)
 
 
@@ -99,7 +99,7 @@ def _measure(ink: Ink) -> tuple[float, float]:
 
 
 def _place(ink: Ink, generator: Generator, options: PaperOptions) -> Placed:
-    """Put the ink on a sheet, perhaps slightly turned, with paper around it."""
+    """Put the ink on a sheet, sometimes slightly rotated, with paper around it."""
     rows, columns = ink.shape
     baseline, height = _measure(ink)
     top, bottom = (round(rows * draw(generator, options.margin_rows)) for _ in range(2))
@@ -111,7 +111,7 @@ def _place(ink: Ink, generator: Generator, options: PaperOptions) -> Placed:
         slope = min(max(slope, -limit), limit)
     shift = top + max(0.0, -slope * columns)
     size = (columns + left + right, rows + top + bottom + math.ceil(abs(slope) * columns))
-    # A turn by so little is a shear: each column moves up or down.
+    # A rotation by so small an angle is a shear: each column moves up or down.
     matrix = np.array([[1.0, 0.0, left], [slope, 1.0, shift]])
     sheet = cv2.warpAffine(ink, matrix, size, flags=cv2.INTER_LINEAR if slope else cv2.INTER_NEAREST)
     coverage = np.multiply(sheet, np.float32(1 / 255), dtype=np.float32)
@@ -119,7 +119,7 @@ def _place(ink: Ink, generator: Generator, options: PaperOptions) -> Placed:
 
 
 def _paper(placed: Placed, darkness: float, generator: Generator, options: PaperOptions) -> Field:
-    """Return the share of light that the empty paper sends back, (H, W). Rules are weaker than ink of `darkness`."""
+    """Return the share of light that the empty paper reflects, (H, W). Rules are weaker than ink of `darkness`."""
     yellowed = chosen(generator, options.yellowed_probability)
     # A scanner turns good paper into full white.
     level = draw(generator, options.yellowed_brightness if yellowed else (0.86, 1.06))
@@ -142,7 +142,7 @@ def _paper(placed: Placed, darkness: float, generator: Generator, options: Paper
 
 
 def _rule(rules: Ink, placed: Placed, generator: Generator) -> None:
-    """Draw rules at a natural distance, one of them where the writing is, and sometimes the line of the margin."""
+    """Draw rules at a natural distance, one of them at the writing, and sometimes the line of the margin."""
     _rows(rules, placed, placed.height * (0.75 + 0.65 * generator.random()), generator)
     if generator.random() < 0.12:
         _columns(rules, placed, [rules.shape[1] * generator.random()], 2)
@@ -169,7 +169,7 @@ def _table(rules: Ink, placed: Placed, generator: Generator) -> None:
 
 
 def _rows(rules: Ink, placed: Placed, pitch: float, generator: Generator) -> None:
-    """Draw level lines at a distance of `pitch`, one of them on the baseline or a little off."""
+    """Draw horizontal lines at a distance of `pitch`, one of them on the baseline or slightly off."""
     rows, columns = rules.shape
     row = placed.baseline + placed.height * float(np.clip(generator.normal(0.03, 0.05), -0.1, 0.2))
     fall = placed.slope * columns + generator.normal(0, 0.03) * placed.height
@@ -181,7 +181,7 @@ def _rows(rules: Ink, placed: Placed, pitch: float, generator: Generator) -> Non
 
 
 def _columns(rules: Ink, placed: Placed, columns: Iterable[float], thickness: int) -> None:
-    """Draw upright lines from these columns of the first row."""
+    """Draw vertical lines from these columns of the first row."""
     rows = len(rules)
     for column in columns:
         _draw_line(rules, (column, 0.0), (column - placed.slope * rows, float(rows)), thickness)

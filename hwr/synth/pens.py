@@ -13,12 +13,12 @@ from hwr.synth.warp import smooth_noise
 Field = NDArray[np.float32]
 
 REACH = 4
-"""Pixels that a pen may add around the ink it is given."""
+"""Maximum pixels that a pen adds around the ink."""
 
 _SHADES = (20.0, 20.0)  # pixels over which the darkness of ink changes
 _THINNEST = -1.0  # pixels that a stroke may lose: hairlines stay visible
-_THICKEST = 0.12  # what a stroke may gain, against the height of small letters: more, and narrow letters run together
-_WIDEST = 0.21  # width of a stroke against the height of small letters, above which loops would fill
+_THICKEST = 0.12  # maximum gain of a stroke, per height of small letters: with more, narrow letters run together
+_WIDEST = 0.21  # width of a stroke, relative to the height of small letters, above which loops would fill
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def ink_with(pen: Pen, ink: Ink, stroke: float, x_height: float, generator: np.r
 
 
 def _widened(ink: Ink, change: float, pen: Pen, generator: np.random.Generator) -> Ink:
-    """Return strokes wider or thinner by `change` pixels, more or less so along the line.
+    """Return strokes wider or thinner by `change` pixels, varying along the line.
 
     Two pictures, one too thin and one too thick, are mixed: an edge pixel that is half ink moves the edge by half a
     pixel.
@@ -105,7 +105,7 @@ def _dilated(ink: Ink, size: int, broad: bool) -> Ink:
 
 @cache
 def _nib(size: int, broad: bool) -> NDArray[np.uint8]:
-    """Return the kernel of a round nib, or of a broad one that is held at an angle."""
+    """Return the kernel of a round nib, or of a broad one held at an angle."""
     import cv2
 
     if not broad:

@@ -1,4 +1,4 @@
-"""Phrases that prose lacks: dates, sums, addresses, lists, labels, drawn from the rules in `languages/*.txt`.
+"""Phrases that do not occur in prose: dates, sums, addresses, lists, labels, drawn from the rules in `languages/*.txt`.
 
 A line of such a file is a rule, `name: template | template | ...` or `name = word word ...`; an indented line continues
 the one above, `#` begins a comment. In words, `~` is a space. A template is text with parts in braces:
@@ -33,7 +33,7 @@ _WEIGHT = re.compile(r"(\d+)\* ")
 _PART = re.compile(r"\{(?P<capitals>\^{0,2})(?:(?P<low>\d+)-(?P<high>\d+)|(?P<rule>\w+))\}")
 
 MIN_FREQUENT = 0.1
-"""Share of a text's words that the frequent words of its language make up at least."""
+"""Minimum share of a text's words that are frequent words of its language."""
 
 
 def read_rules(text: str) -> dict[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Recorded pen strokes of a line: its baseline, slant and letter height, and its words where they can be cut safely.
+"""Recorded pen strokes of a line: its baseline, slant and letter height, and its words if they can be cut safely.
 
 Words are found by the gaps between strokes. A line is cut only where two independent things agree: the largest gaps, as
 many as the text has spaces, stand out from all others; and the pieces between them are as wide as their words should
@@ -31,13 +31,13 @@ Rounded from a least-squares fit of line widths to the counts of their character
 CHARACTER_WIDTHS = {character: width for group, width in WIDTHS.items() for character in group.split()}
 
 MIN_GAP, MIN_CLEARANCE = 0.35, 1.25
-"""Smallest gap between words: in mean character widths, and in units of the largest gap inside a word."""
+"""Minimum gap between words: in mean character widths, and as a multiple of the largest gap inside a word."""
 
 TOLERANCE = (0.25, 0.4)
-"""Largest difference between the widths of a piece and its word: share of the width, plus mean character widths."""
+"""Maximum difference between the widths of a piece and its word: share of the width, plus mean character widths."""
 
 MARK_SIZE, MARK_RISE = 0.4, 0.5
-"""Size of a full stop or comma, and how high it may begin over the baseline, in letter heights."""
+"""Size of a full stop or comma, and its maximum height above the baseline, in letter heights."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def find_frame(strokes: Sequence[Points]) -> Frame:
 
 
 def cut(strokes: Sequence[Points], text: str) -> list[list[int]] | None:
-    """Return the numbers of the strokes of each word of a line, or None where the cut is not certain.
+    """Return the numbers of the strokes of each word of a line, or None if the cut is not certain.
 
     Args:
         strokes: upright, see `Frame.upright`.

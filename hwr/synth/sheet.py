@@ -1,4 +1,4 @@
-"""A contact sheet: many lines in one picture, to look at."""
+"""A contact sheet: many lines in one picture."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from hwr.files.images import GreyImage
 from hwr.synth.generator import SynthLine
 
 CELL, LINE_ROWS, COLUMN_WIDTH = 84, 64, 900
-"""Rows of a line with its caption, rows of the line, columns of the picture for one line."""
+"""Rows of a line with its caption, rows of the line, columns of the picture per line."""
 BACKGROUND = 150
 
 

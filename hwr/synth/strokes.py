@@ -1,8 +1,8 @@
-"""Lines from recorded pen strokes: the same hands with other pens, other slant and size, and words in new lines.
+"""Lines from recorded pen strokes: the same hands with other pens, slants and sizes, and words in new lines.
 
-The file is a NumPy archive: `deltas` int16 (points, 2), the pen's way from point to point; `pen_up` uint8 (points,),
-1 at the last point of a stroke; `offsets` int64 (lines + 1,), line k is `deltas[offsets[k]:offsets[k + 1]]`; `text`
-and `writer` strings (lines,). y goes down, the points are evenly spaced in time.
+The file is a NumPy archive: `deltas` int16 (points, 2), the steps of the pen from point to point; `pen_up` uint8
+(points,), 1 at the last point of a stroke; `offsets` int64 (lines + 1,), line k is `deltas[offsets[k]:offsets[k + 1]]`;
+`text` and `writer` strings (lines,). y points down, and the points are evenly spaced in time.
 """
 
 import re
@@ -28,12 +28,12 @@ CONTRACTION = re.compile(r"(?<=\w) '(?=(?:s|ll|ve|d|re|m|t)\b)")
 """Some texts of IAM-OnDB have a space in "It 's" or "they 'll" that nobody wrote."""
 
 LETTER_HEIGHT = 14.5
-"""Pixels of letters without ascender; ascender to descender is about four times as high."""
+"""Height in pixels of letters without ascender; ascender to descender is about four times as high."""
 
 MAX_SIZE = (6000.0, 75.0)
-"""Columns and rows of a drawn line; what is larger is reduced."""
+"""Maximum columns and rows of a drawn line; a larger line is reduced."""
 MAX_WORDS, MAX_CHARACTERS = 10, 60
-"""Words of a composed line, and characters after which no words are added."""
+"""Maximum words of a composed line, and characters after which no words are added."""
 
 COMPOSED = 0.6
 """Share of the lines that are new lines of a hand's words; the others are whole recorded lines."""
@@ -58,7 +58,7 @@ class _Word:
 
 @dataclass(frozen=True)
 class _Hand:
-    """All that was cut out of one writer's lines: runs of words in their order, gaps between words, usual slant."""
+    """The pieces cut out of one writer's lines: runs of words in order, gaps between words, usual slant."""
 
     runs: list[list[_Word]]
     gaps: list[float]
@@ -66,11 +66,11 @@ class _Hand:
 
 
 class StrokeRenderer:
-    """Draws recorded lines in other ways, and new lines from the words of one hand.
+    """Draws recorded lines with variations, and new lines from the words of one hand.
 
     Raises:
         InputError: the file is missing or not a NumPy archive.
-        DataError: it lacks an array, one has a wrong shape, or no line can be used.
+        DataError: an array is missing or has a wrong shape, or no line can be used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -107,7 +107,7 @@ class StrokeRenderer:
         return [part for part in np.split(points, np.flatnonzero(self._pen_up[start:stop]) + 1) if len(part)]
 
     def _hand(self, writer: str) -> _Hand:
-        """Return the words of a writer, cut out of the lines when they are first asked for."""
+        """Return the words of a writer, which are cut out of the lines on first request."""
         if writer not in self._hands:
             lines = [(self._texts[number], self._strokes(number)) for number in self._lines[writer]]
             self._hands[writer] = _cut_lines(lines)
@@ -174,7 +174,7 @@ def _draw(strokes: list[Points], shear: float, generator: Generator) -> Ink:
 
 
 def _sway(x: NDArray[np.float64], generator: Generator) -> NDArray[np.float64]:
-    """Return rows by which the baseline is off at each x: it climbs or sinks, and sways."""
+    """Return the rows by which the baseline deviates at each x: it climbs or falls, and waves."""
     phase = x / generator.uniform(120, 500) + generator.random()
     return np.asarray(generator.normal(0, 0.008) * x + generator.normal(0, 1.2) * np.sin(2 * np.pi * phase))
 
@@ -211,7 +211,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as archive:
             missing = sorted(set(SHAPES) - set(archive.files))
             if missing:
-                raise DataError(f"{path}: lacks {', '.join(missing)}; needed are {', '.join(SHAPES)}")
+                raise DataError(f"{path}: {', '.join(missing)} missing; required are {', '.join(SHAPES)}")
             arrays = {name: archive[name] for name in SHAPES}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

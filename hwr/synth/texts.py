@@ -15,11 +15,11 @@ from hwr.text import normalise_text
 Generator = np.random.Generator
 
 MAX_CHARACTERS = 80
-"""A text ends with the word before this length: longer lines are not written by hand."""
+"""Maximum length of a text, at the end of a word: longer lines are not written by hand."""
 
 _BEGINNING = 1 << 20
 _AHEAD = 640
-"""Bytes read from a start: more than the longest piece has."""
+"""Bytes to read from a start: more than the longest piece has."""
 
 _WORDS = np.array([1, 2, 2, 3, 4, 5, 5, 6, 6, 6, 7, 7, 7, 7, 8, 8, 8, 8, 9, 9, 9, 10, 10, 11, 12, 13, 14])
 """Number of words of a piece, each entry equally likely: lines of IAM have 5 to 10."""
@@ -31,12 +31,12 @@ _VOWELS = frozenset("aeiouyàâäáãåéèêëíîïóôöõúùûüœæø")
 _MIN_PART, _MIN_BROKEN = 2, 6  # letters of a half and of a word that is broken
 
 _UNWRITTEN = str.maketrans({"_": None, "|": None, "\u00ad": None, "\ufeff": None, "\u200b": None, "ﬁ": "fi", "ﬂ": "fl"})
-"""Marks of electronic texts (emphasis, soft hyphens, ligatures of type) that nobody writes."""
+"""Marks of electronic texts (emphasis, soft hyphens, ligatures of type) that nobody writes by hand."""
 
 _CLOSING = frozenset(("!", "?", ";", ":", "»", ",", ".", ")", "!»", "?»"))
 _SPACED_SIGN = re.compile(r"(?<=\w) ([;:!?])(?!\S)")
 _CLOSE_SIGNS = 0.4  # share of texts without the space that French prints before ; : ! ?
-_PLAIN = 0.85  # share of texts with the quotes and dashes of the keyboard, as transcripts have them
+_PLAIN = 0.85  # share of texts with plain quotes and dashes, as in transcripts
 
 _INSIDE_PROSE = 0.3  # share of phrases that are part of a line of prose
 _SECOND_PHRASE = 0.25  # share of phrases that another one follows on the line
@@ -47,10 +47,10 @@ _MARKS = ("({})", '"{}"', "“{}”", "« {} »", "[{}]", "- {}", "* {}", "{} ..
 
 
 class TextCorpus:
-    """A text file with a paragraph a line, plain or packed (`.xz`, `.gz`).
+    """A text file with one paragraph per line, plain or compressed (`.xz`, `.gz`).
 
-    Only its bytes are kept: a start is found by looking for the next space after a random place, so that long
-    paragraphs are met as often as they have words.
+    Only its bytes are kept. A start is found at the next space after a random position, so that paragraphs are drawn in
+    proportion to their length.
 
     Raises:
         InputError: missing, a folder, empty, broken, not UTF-8 text, or too large.
@@ -83,7 +83,7 @@ class TextCorpus:
         return self._words_from(space + 1, count)
 
     def _words_from(self, start: int, count: int) -> list[str]:
-        """Return `count` words from byte `start`, fewer at a paragraph's end or when they grow too long."""
+        """Return `count` words from byte `start`, or fewer at a paragraph's end or if they grow too long."""
         raw = self._bytes[start : start + _AHEAD]
         paragraph = raw.decode("utf-8", errors="ignore").lstrip().split("\n", 1)[0]
         written = paragraph.translate(_UNWRITTEN).replace("\t", " ")
@@ -169,7 +169,7 @@ class TextSampler:
 
 
 def _in_a_special_way(text: str, generator: Generator) -> str:
-    """Return prose as it is, sometimes in capitals, cut to one word, or between marks."""
+    """Return prose as it is, or sometimes in capitals, cut to one word, or between marks."""
     kind = float(generator.random())
     if kind < _CAPITALS:
         return text.upper()

@@ -14,7 +14,7 @@ Field = NDArray[np.float32]
 
 TILE_ROWS, TILE_COLUMNS = 256, 2048
 TILE_SEED = 20_061
-"""Tiles are the same in every process and for every seed: what differs is where they are cut."""
+"""Tiles are the same in every process and for every seed; only the position of the crop differs."""
 
 
 @cache
@@ -31,7 +31,7 @@ def paper_grain() -> Field:
 
 
 def cut(tile: Field, shape: tuple[int, int], generator: np.random.Generator) -> Field:
-    """Return a piece of a tile at a random place, (H, W); larger than the tile, it repeats."""
+    """Return a crop of a tile at a random position, (H, W); a larger crop repeats the tile."""
     rows, columns = shape
     if rows > tile.shape[0] or columns > tile.shape[1]:
         tile = np.tile(tile, (-(-rows // tile.shape[0]), -(-columns // tile.shape[1])))

@@ -20,12 +20,12 @@ MARGIN = 3
 """Empty pixels around the ink of a line."""
 
 MAX_CHARACTERS = 250
-"""Characters of the longest text: what is wider than 32,767 pixels cannot be bent."""
+"""Maximum length of a text: OpenCV cannot bend an image wider than 32,767 pixels."""
 
 _MIN_ROWS = 34  # rows that a line has at least: a lone dash is not a picture of its own size
 
 STYLE_WEIGHTS: Mapping[str, float] = {"print": 1.0, "cursive": 1.0, "school": 0.8, "formal": 0.55, "historic": 0.0}
-"""Weights of the styles of fonts: copperplate is rare today, and a secretary hand has other letters."""
+"""Weights of the styles of fonts: copperplate is rare today, and a secretary hand has different letters."""
 
 _SIZES = (0.86, 1.0, 1.14)  # of the font's usual size
 _CAPITALS = re.compile(r"[A-ZÀ-ÖØ-Þ]{2}")
@@ -48,7 +48,7 @@ class FontRenderer:
 
     Args:
         fonts: font files and folders. A table `coverage.tsv` in a folder gives the style of its fonts.
-        report: is given one line for each font that cannot be used.
+        report: called with one line for each font that cannot be used.
 
     Raises:
         InputError: a path is missing, or no font is left.
@@ -139,7 +139,7 @@ def _set_letters(
     drawn = generator.standard_normal((3, len(word))) * [[0.035 * letter], [0.04 * letter], [0.04 * size]]
     moves: list[list[float]] = np.clip(drawn, -2, 2).tolist()
     for character, aside, up, grown in zip(word, *moves, strict=True):
-        own = size + 2 * round(grown / 2)  # few sizes: each is a font object that stays
+        own = size + 2 * round(grown / 2)  # few sizes: each font object stays in memory
         pieces.append(Piece(character, x + aside, up, own))
         x += font.advance(character) * own + tracking
     return x - tracking

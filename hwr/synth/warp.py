@@ -1,4 +1,4 @@
-"""Bending drawn type into a hand: slant, baseline, sizes of words, and the small unevenness of every stroke.
+"""Bend drawn type into a hand: slant, baseline, sizes of words, and the small unevenness of every stroke.
 
 All of it is one sampling of the line (`cv2.remap`): the displacements are made on a coarse grid and enlarged.
 """
@@ -68,7 +68,7 @@ def bend(
     import cv2
 
     rows, columns = ink.shape
-    wobble = 2.5 * hand.wobble  # further than it goes; see `_wobble`
+    wobble = 2.5 * hand.wobble  # more than it moves; see `_wobble`
     scale, shift, shear = _along(columns, words, hand, generator)
     top = float((shift - scale * (baseline + wobble)).min())
     bottom = float((shift + scale * (rows - baseline + wobble)).max())

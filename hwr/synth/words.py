@@ -1,4 +1,4 @@
-"""Lines put together from word images of one hand, with one baseline, one letter size and natural spaces."""
+"""Lines composed of word images of one hand, with one baseline, one letter size and natural spaces."""
 
 import logging
 from itertools import pairwise
@@ -18,13 +18,13 @@ UNUSABLE = frozenset("#* \"'()-")
 """Marks of crossed-out and unreadable writing in IAM, and characters that are images of their own."""
 
 STORED_HEIGHT = 72
-"""Rows of the tallest images of the set: an image of this height was made smaller, its scale is unknown."""
+"""Rows of the tallest images of the set: an image of this height was reduced, so its scale is unknown."""
 
 MIN_WORDS = 5
-"""Different words that a hand must have, or all its lines would be alike."""
+"""Minimum number of different words of a hand; with fewer, all its lines would be similar."""
 
 TRIES = 100
-"""Hands that are tried for one line."""
+"""Maximum number of hands to try for one line."""
 
 MAX_CHARACTERS = 60
 """Characters after which no words are added."""
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class WordComposer:
-    """Puts lines together from a Parquet file in the line layout whose rows are single words with their writer.
+    """Composes lines from a Parquet file in the line layout whose rows are single words with their writer.
 
     Raises:
         DataError: the file is missing, broken or lacks columns, or no hand has enough words.
@@ -72,14 +72,14 @@ class WordComposer:
         raise DataError(f"{self._path}: no usable word image found; are they grey images of single words?")
 
     def _hand(self, writer: str) -> list[ScaledWord]:
-        """Return the words of a writer, taken off their paper when they are first asked for."""
+        """Return the words of a writer, which are separated from their paper on first request."""
         if writer not in self._hands:
             self._hands[writer] = _prepare(self._rows[writer])
         return self._hands[writer]
 
 
 def _prepare(rows: list[StoredLine]) -> list[ScaledWord]:
-    """Take the words of a writer off their paper and bring them to one size; none of a hand that writes capitals."""
+    """Separate the words of a writer from their paper and scale them to one size; drop hands in capitals."""
     words = [
         measure_word(normalise_text(row.text), ink, row.height < STORED_HEIGHT)
         for row in rows

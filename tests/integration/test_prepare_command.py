@@ -72,7 +72,7 @@ def test_a_table_and_a_second_run(run: Run, table: Path, tmp_path: Path) -> None
     assert "unchanged" in again.err
     other = run(table, "-o", out)
     assert other.code == 2
-    assert other.err == f"hwr: error: {out}: holds a store of other sources or options; --force replaces it\n"
+    assert other.err == f"hwr: error: {out}: contains a store of other sources or options; --force replaces it\n"
     assert run(table, "-o", out, "--force").code == 0
 
 

@@ -70,7 +70,7 @@ def test_a_second_run_and_another_seed(run: Run, sources: list[object], tmp_path
     assert "unchanged" in again.err
     before = (tmp_path / "out" / "train.parquet").read_bytes()
     other = run(*arguments, "--seed", 1)
-    assert other.code == 2 and "holds a store of other sources or options; --force replaces it" in other.err
+    assert other.code == 2 and "contains a store of other sources or options; --force replaces it" in other.err
     assert (tmp_path / "out" / "train.parquet").read_bytes() == before
     assert run(*arguments, "--seed", 1, "--force").code == 0
     assert (tmp_path / "out" / "train.parquet").read_bytes() != before
@@ -148,7 +148,7 @@ def _in_this_process(options, parts, workers):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "out"], "nothing to make lines of: give texts and fonts (--text, --fonts), --strokes or --words"),
+        (["-o", "out"], "no source of lines: give texts and fonts (--text, --fonts), --strokes or --words"),
         (["--lines", "3"], "one of -o DIR (a line store) and --sheet FILE.png (a picture) is needed"),
         (["-o", "out", "--fonts", "fonts"], "give --text FILE, or --language CODE"),
         (["-o", "out", "--text", "prose.txt"], "give --fonts FOLDER too"),
@@ -169,7 +169,7 @@ def _in_this_process(options, parts, workers):  # type: ignore[no-untyped-def]
             ["-o", "out", "--fonts", "fonts", "--language", "nl", "--phrases", "poem"],
             "no phrases of the kind 'poem'",
         ),
-        (["-o", "prose.txt", "--text", "prose.txt", "--fonts", "fonts"], "is a file; a folder is needed"),
+        (["-o", "prose.txt", "--text", "prose.txt", "--fonts", "fonts"], "is a file; name a folder"),
         (["-o", "fonts", "--text", "prose.txt", "--fonts", "fonts"], "is not empty and not a line store"),
         (["-o", "prose.txt/out", "--text", "prose.txt", "--fonts", "fonts"], "cannot be written"),
         (["--sheet", "prose.txt/a.png", "--text", "prose.txt", "--fonts", "fonts"], "cannot be written"),

@@ -139,7 +139,7 @@ def test_what_is_no_tree(tmp_path: Path, tree: Path) -> None:
     with pytest.raises(DataError, match=r"no lines\.txt"):
         IamTree(tmp_path)
     (tree / "ascii" / "words.txt").write_text("# nothing\n")
-    with pytest.raises(DataError, match="holds no word"):
+    with pytest.raises(DataError, match="contains no word"):
         IamTree(tree, IamOptions(words=True))
 
 

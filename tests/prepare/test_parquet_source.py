@@ -100,7 +100,7 @@ def test_the_format_can_be_forced(tmp_path: Path) -> None:
     (sources["parquet"][0] / "a.gt.txt").write_text("a")
     assert detect_kinds(sources["parquet"][0])[0] == ["parquet", "sidecar"]
     assert list(open_source(sources["parquet"][0]).notes.counts()) == [
-        "the folder also holds data of another kind, which --from sidecar reads"
+        "the folder also contains data of another kind, which --from sidecar reads"
     ]
     assert isinstance(open_source(sources["parquet"][0], kind="sidecar"), SidecarFolder)
     plain = tmp_path / "list.txt"
@@ -121,5 +121,5 @@ def test_sources_that_are_none(tmp_path: Path) -> None:
 
 def test_columns_that_a_format_cannot_have(tmp_path: Path) -> None:
     sources = make_sources(tmp_path)
-    with pytest.raises(UsageError, match="--split-column does not fit Parquet"):
+    with pytest.raises(UsageError, match="--split-column does not apply to Parquet"):
         open_source(sources["parquet"][0], ReaderOptions(columns=(("split", "x"),)))

@@ -189,7 +189,7 @@ def test_every_split_that_is_asked_for_gets_a_group() -> None:
         ({"val_share": 1.0}, "between 0 and 1"),
         ({"val_share": -0.1}, "between 0 and 1"),
         ({"val_share": 0.6, "test_share": 0.6}, "together below 1"),
-        ({"val_share": 0.1, "split": "train"}, "exclude each other"),
+        ({"val_share": 0.1, "split": "train"}, "cannot be combined"),
         ({"split": "train", "whole_pages": True}, "--whole-pages"),
         ({"split": "rwth"}, "unknown split 'rwth'; known: train, val, test, aachen, lwitlrt, aachen-part"),
     ],

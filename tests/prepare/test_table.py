@@ -206,8 +206,8 @@ def test_bad_json_rows(folder: Path) -> None:
     ("name", "content", "columns", "message"),
     [
         ("empty.tsv", b"", {}, "is empty"),
-        ("empty.jsonl", b"\n", {}, "holds no row"),
-        ("head.tsv", b"image\ttext\n", {}, "holds no row"),
+        ("empty.jsonl", b"\n", {}, "contains no row"),
+        ("head.tsv", b"image\ttext\n", {}, "contains no row"),
         ("one.tsv", b"a.png\n", {}, "has one column"),
         ("no-text.csv", b"image,foo\na.png,x\n", {"text": "gt"}, "no column 'gt' for the text"),
         ("number.tsv", b"a.png\thello\n", {"text": "9"}, "no column '9' for the text.*1 to 2"),

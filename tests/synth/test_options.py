@@ -34,10 +34,10 @@ def test_shares_count_where_a_source_is_given() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "nothing to make lines of"),
+        ({}, "no source of lines"),
         ({"fonts": ["f"]}, "fonts need something to write: give --text"),
         ({"texts": ["t"]}, "texts need fonts"),
-        ({"strokes": "s", "shares": {"strokes": 0}}, "all have share 0"),
+        ({"strokes": "s", "shares": {"strokes": 0}}, "have share 0"),
         (
             {"strokes": "s", "shares": {"strokes": -1}},
             "synthesis: shares: strokes = -1: a number, at least 0",

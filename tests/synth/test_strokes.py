@@ -215,7 +215,7 @@ def test_a_truncated_archive_is_named(archive: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"pen_up": None}, "lacks pen_up"),
+        ({"pen_up": None}, "pen_up missing"),
         ({"text": None, "writer": None}, "lacks text, writer"),
         ({"deltas": np.zeros((5, 3), np.int16)}, "expected \\(points, 2\\)"),
         ({"deltas": np.zeros((5, 2), np.float32)}, "deltas is float32"),
