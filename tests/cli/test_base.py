@@ -25,8 +25,8 @@ def commands(group: click.Group = cli, path: tuple[str, ...] = ("hwr",)) -> Iter
 ALL = dict(commands())
 
 
-def invoke(command: click.Command, *arguments: str) -> None:
-    command.main(list(arguments), standalone_mode=False)
+def invoke(command: click.Command, *arguments: str) -> object:
+    return command.main(list(arguments), standalone_mode=False)
 
 
 @click.command(
@@ -44,8 +44,9 @@ def invoke(command: click.Command, *arguments: str) -> None:
 @click.option("--name", multiple=True)
 @click.option("--skip", is_flag=True)
 @click.option("-o", "--output")
-def sample(**values: object) -> None:
+def sample(**values: object) -> dict[str, object]:
     """Do something."""
+    return values
 
 
 @pytest.mark.parametrize(
@@ -64,9 +65,18 @@ def test_options_that_do_not_go_together(arguments: list[str], message: str) -> 
     assert raised.value.format_message() == message
 
 
-@pytest.mark.parametrize("arguments", [["--name", "a", "--name", "b"], ["--width", "2"], ["--skip", "-o", "x"], []])
-def test_options_that_go_together(arguments: list[str]) -> None:
-    invoke(sample, *arguments)
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        (["--name", "a", "--name", "b"], {"name": ("a", "b")}),
+        (["--width", "2"], {"width": 2}),
+        (["--skip", "-o", "x"], {"skip": True, "output": "x"}),
+        ([], {}),
+    ],
+)
+def test_options_that_go_together(arguments: list[str], given: dict[str, object]) -> None:
+    defaults = {"width": 1, "fast": False, "name": (), "skip": False, "output": None}
+    assert invoke(sample, *arguments) == defaults | given
 
 
 def test_verbose_may_be_given_at_the_end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.child_processes import child_environment
 from hwr.cli.terminal import printable
 
 CLEAR = "\x1b]0;owned\x07"
@@ -71,7 +72,7 @@ def test_a_file_gets_the_bytes_as_they_are() -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-16"])
 def test_results_are_utf8_whatever_the_encoding_of_the_environment(encoding: str) -> None:
-    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    environment = child_environment(PYTHONIOENCODING=encoding)
     code = "from hwr.cli.terminal import *\nwith standard_streams(): show('Père 你')"
     done = subprocess.run(python(code), capture_output=True, check=True, env=environment)
     assert done.stdout == "Père 你\n".encode()

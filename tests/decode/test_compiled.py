@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from helpers.child_processes import child_environment
 from helpers.lm_texts import sentences
 from hwr.decode import compiled, numpy_search
 from hwr.decode.beam import BeamSettings, Scorer, beam_search
@@ -184,7 +185,7 @@ def test_hostile_models_are_harmless(tmp_path: Path, model: Model, seed: int) ->
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", HOSTILE, str(root / "tests"), str(Path(__file__).parent), library, file, str(seed)],
-        env={"LD_PRELOAD": runtime.stdout.strip(), "ASAN_OPTIONS": "detect_leaks=0", "PYTHONPATH": str(root)},
+        env=child_environment(LD_PRELOAD=runtime.stdout.strip(), ASAN_OPTIONS="detect_leaks=0", PYTHONPATH=root),
         capture_output=True,
         text=True,
     )

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from helpers.child_processes import child_environment
 from hwr.evaluate.intervals import (
     MAX_DRAWN,
     LineTallies,
@@ -143,7 +144,11 @@ def test_the_same_counts_give_the_same_interval_in_every_process() -> None:
     )
     outputs = {
         subprocess.run(
-            [sys.executable, "-c", program], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", program],
+            env=child_environment(PYTHONHASHSEED=seed),
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for seed in ("1", "2", "3")
     }

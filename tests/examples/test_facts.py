@@ -40,12 +40,18 @@ def test_quick_files_print_their_fact(name: str, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_files_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if path.stem == "pictures":
-        pytest.importorskip("matplotlib")
-    monkeypatch.setattr("sys.argv", [str(path), str(tmp_path)] if path.stem == "pictures" else [str(path)])
-    runpy.run_path(str(path), run_name="__main__")
+@pytest.mark.parametrize("name", sorted({path.stem for path in FILES} - {*QUICK, "common", "planes", "pictures"}))
+def test_other_files_print_their_fact(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+    assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.slow
+def test_pictures_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr("sys.argv", ["pictures.py", str(tmp_path)])
+    runpy.run_path(str(FOLDER / "pictures.py"), run_name="__main__")
+    assert len(list(tmp_path.iterdir())) == 6 and all(path.stat().st_size > 5000 for path in tmp_path.iterdir())
 
 
 def test_vowels_are_foreseen_and_consonants_are_not() -> None:

@@ -2,26 +2,21 @@
 
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import cv2
 import pytest
 
-from helpers.commands import run_command
+from helpers.commands import Run
 from helpers.line_images import image_file, stored_line
 from hwr.files.images import load_image
 from hwr.recognize.alignment import Aligner
 from hwr.store.writing import write_lines
 
+COMMAND = ("align",)
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
 LINE = SAMPLES / "line-2.png"
 TEXT = "Le château fut vendu à l'automne 1874."
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> partial[tuple[int, str, str]]:
-    return partial(run_command, monkeypatch, capsys, "align")
 
 
 def store(folder: Path, *bad: tuple[str, bytes]) -> Path:
@@ -36,7 +31,7 @@ def store(folder: Path, *bad: tuple[str, bytes]) -> Path:
     return folder
 
 
-def test_an_image(run: partial[tuple[int, str, str]]) -> None:
+def test_an_image(run: Run) -> None:
     code, out, err = run(LINE, "--text", TEXT)
     assert (code, err, out.count("\n")) == (0, "", 1)
     line = json.loads(out)
@@ -51,7 +46,7 @@ def test_an_image(run: partial[tuple[int, str, str]]) -> None:
     assert edges == sorted(edges) and edges[0] >= 0 and edges[-1] <= line["width"]
 
 
-def test_a_text_file_and_another_model(run: partial[tuple[int, str, str]], tmp_path: Path) -> None:
+def test_a_text_file_and_another_model(run: Run, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(f"\ufeff\n{TEXT}\n\n")
     code, out, _ = run(LINE, "--text-file", tmp_path / "text.txt", "-m", "base", "-o", tmp_path / "out.json")
     assert (code, out) == (0, "")
@@ -59,7 +54,7 @@ def test_a_text_file_and_another_model(run: partial[tuple[int, str, str]], tmp_p
     assert (line["text"], line["model"]) == (TEXT, "base")
 
 
-def test_an_overlay(run: partial[tuple[int, str, str]], tmp_path: Path) -> None:
+def test_an_overlay(run: Run, tmp_path: Path) -> None:
     code, out, _ = run(LINE, "--text", TEXT, "--overlay", tmp_path / "boxes.png")
     assert code == 0
     drawn = cv2.imread(str(tmp_path / "boxes.png"))
@@ -72,7 +67,7 @@ def test_an_overlay(run: partial[tuple[int, str, str]], tmp_path: Path) -> None:
     assert not changed[:, : max(0, x0 - 3)].any()
 
 
-def test_a_set(run: partial[tuple[int, str, str]], tmp_path: Path) -> None:
+def test_a_set(run: Run, tmp_path: Path) -> None:
     store(tmp_path / "set")
     code, out, err = run(tmp_path / "set", "-o", tmp_path / "out.jsonl")
     assert (code, out, err) == (0, "", "")
@@ -84,7 +79,7 @@ def test_a_set(run: partial[tuple[int, str, str]], tmp_path: Path) -> None:
     assert code == 0 and [json.loads(line) for line in out.splitlines()] == lines[:2]
 
 
-def test_torch_finds_the_same(run: partial[tuple[int, str, str]], tmp_path: Path) -> None:
+def test_torch_finds_the_same(run: Run, tmp_path: Path) -> None:
     store(tmp_path / "set")
     _, expected, _ = run(tmp_path / "set", "--backend", "onnx")
     code, out, _ = run(tmp_path / "set", "--backend", "torch")
@@ -94,7 +89,7 @@ def test_torch_finds_the_same(run: partial[tuple[int, str, str]], tmp_path: Path
         assert boxes == other_boxes
 
 
-def test_bad_lines_are_named_and_the_others_aligned(run: partial[tuple[int, str, str]], tmp_path: Path) -> None:
+def test_bad_lines_are_named_and_the_others_aligned(run: Run, tmp_path: Path) -> None:
     bad = [("no image", b"this is none"), ("ж", image_file()), ("too long " * 60, image_file()), (" ", image_file())]
     store(tmp_path / "set", *bad)
     code, out, err = run(tmp_path / "set")
@@ -107,7 +102,7 @@ def test_bad_lines_are_named_and_the_others_aligned(run: partial[tuple[int, str,
         assert errors[number].startswith(f"hwr: error: {path}: line-{10 + number}: {reason}"), errors[number]
 
 
-def test_a_set_without_a_good_line(run: partial[tuple[int, str, str]], tmp_path: Path) -> None:
+def test_a_set_without_a_good_line(run: Run, tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     write_lines(tmp_path / "set" / "val.parquet", [stored_line(1, "text", b"none")])
     code, out, err = run(tmp_path / "set", "-o", tmp_path / "out.jsonl")
@@ -115,7 +110,7 @@ def test_a_set_without_a_good_line(run: partial[tuple[int, str, str]], tmp_path:
     assert not (tmp_path / "out.jsonl").exists()
 
 
-def test_nothing_is_overwritten_without_force(run: partial[tuple[int, str, str]], tmp_path: Path) -> None:
+def test_nothing_is_overwritten_without_force(run: Run, tmp_path: Path) -> None:
     for option in ("-o", "--overlay"):
         target = tmp_path / f"mine{option}.png"
         target.write_text("mine")
@@ -125,7 +120,7 @@ def test_nothing_is_overwritten_without_force(run: partial[tuple[int, str, str]]
         assert target.read_bytes() != b"mine"
 
 
-def test_wrong_use(run: partial[tuple[int, str, str]], tmp_path: Path) -> None:
+def test_wrong_use(run: Run, tmp_path: Path) -> None:
     store(tmp_path / "set")
     (tmp_path / "two.txt").write_text("one\ntwo\n")
     (tmp_path / "empty.txt").write_text("\n")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers import tiny_model
-from helpers.commands import Outcome, Run, run_command
+from helpers.commands import Run
+from helpers.tiny_model import INFO, write_tiny_model
 from hwr.model.files import read_info
 from hwr.recognize.models import load_model
 from hwr.recognize.recognizer import Recognizer
@@ -17,16 +17,8 @@ from hwr.store.writing import write_lines
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: object) -> Outcome:
-        return Outcome(*run_command(monkeypatch, capsys, *arguments))
-
-    return run
-
-
-@pytest.fixture
 def model(tmp_path: Path) -> Path:
-    return tiny_model.write_tiny_model(tmp_path / "model")
+    return write_tiny_model(tmp_path / "model")
 
 
 @pytest.fixture
@@ -82,7 +74,7 @@ def test_other_settings_are_kept(run: Run, tmp_path: Path, store: Path) -> None:
 
     kept = {"temperature": 2.0, "word": [1.0, 1.0, 0.0], "line": [1.0, 1.0, 0.0]}
     settings = {"beam": {"width": 4}, "calibration": {"beam": kept}}
-    model = tiny_model.write_tiny_model(tmp_path / "other", info=replace(tiny_model.INFO, decoder=settings))
+    model = write_tiny_model(tmp_path / "other", info=replace(INFO, decoder=settings))
     assert run("calibrate", store, "-m", model, "--decoder", "greedy", "--write").code == 0
     decoder = read_info(model).decoder
     assert decoder["beam"] == {"width": 4} and decoder["calibration"]["beam"] == kept

@@ -13,7 +13,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from helpers import tiny_model
+from helpers.child_processes import child_environment
+from helpers.tiny_model import painted_line, write_tiny_model
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -30,17 +31,17 @@ COMMANDS = [step["run"] for step in GITHUB["jobs"]["accuracy"]["steps"] if "run"
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """A repository of a user: two line images, their texts, and a model that reads one of them right."""
-    tiny_model.write_tiny_model(tmp_path / "models", "forms")
+    write_tiny_model(tmp_path / "models", "forms")
     (tmp_path / "forms").mkdir()
     for name, text in (("one", "abc"), ("two", "cab")):
-        ink = tiny_model.painted_line("abc", steps=8)
+        ink = painted_line("abc", steps=8)
         Image.fromarray(255 - ink).resize((ink.shape[1] * 2, 32)).save(tmp_path / "forms" / f"{name}.png")
         (tmp_path / "forms" / f"{name}.gt.txt").write_text(text)
     return tmp_path
 
 
 def run(command: str, folder: Path, path: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}"}
+    environment = child_environment(PATH=f"{path}{os.pathsep}{os.environ['PATH']}")
     return subprocess.run(
         ["bash", "-ec", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

@@ -8,22 +8,23 @@ import pypdfium2 as pdfium
 import pytest
 from PIL import Image
 
-from helpers.commands import Outcome, Run, run_command
+from helpers.commands import Run
 from hwr.formats import FORMATS, find_format, to_bytes
 from hwr.formats.read_file import read_page_file
 from hwr.formats.read_json import read_pages_json
 from hwr.page.page import Line, Page, Region, Word
 
+COMMAND = ("convert",)
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
 BOX = ((100.0, 100.0), (900.0, 100.0), (900.0, 200.0), (100.0, 200.0))
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+@pytest.fixture(autouse=True)
+def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that loads a model."""
     monkeypatch.setattr(
         "hwr.recognize.recognizer.Recognizer.__init__", lambda *_, **__: pytest.fail("a model was loaded")
     )
-    return lambda *arguments: Outcome(*run_command(monkeypatch, capsys, "convert", *arguments))
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,10 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import jiwer
@@ -19,35 +18,18 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from helpers import tiny_model
-from helpers.commands import run_command
+from helpers.commands import Run
 from helpers.line_sets import NumberReader
+from helpers.tiny_model import write_tiny_model
 from hwr.files.images import decode_image
 from hwr.model.files import weights_hash
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.writing import write_lines
 from hwr.text import normalise_text
 
+COMMAND = ("eval",)
 GOOD = [("ten letters", "ten letters"), ("nine more", "nine mare")]  # CER 1/20, WER 1/4
 BAD = [("ten letters", "one letter!")]
-
-
-@dataclass
-class Outcome:
-    """What a run of the program left."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def report(self) -> dict[str, Any]:
-        """The JSON on stdout."""
-        result: dict[str, Any] = json.loads(self.out)
-        return result
-
-
-Run = Callable[..., Outcome]
 
 
 @pytest.fixture
@@ -56,16 +38,6 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> NumberReader:
     reader = NumberReader()
     monkeypatch.setattr("hwr.recognize.recognizer.Recognizer", lambda *_, **__: reader)
     return reader
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `hwr eval` with arguments in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        return Outcome(*run_command(monkeypatch, capsys, "eval", *arguments))
-
-    return run
 
 
 @pytest.fixture
@@ -247,7 +219,7 @@ def drawn_lines() -> Iterator[StoredLine]:
 def test_the_figures_of_a_network_are_those_of_the_recogniser_and_jiwer(run: Run, tmp_path: Path) -> None:
     from hwr.recognize.recognizer import Recognizer
 
-    model = tiny_model.write_tiny_model(tmp_path / "model")
+    model = write_tiny_model(tmp_path / "model")
     write_lines(tmp_path / "set.parquet", drawn_lines())
     outcome = run(tmp_path / "set.parquet", "-m", model, "--json", "-")
     assert outcome.code == 0, outcome.err
@@ -284,7 +256,7 @@ def test_an_interrupted_run_leaves_no_half_file(run: Run, reader: NumberReader, 
 
 @pytest.mark.parametrize("option", ["--json", "--per-line"])
 def test_a_full_disk_is_one_line_that_names_the_file(tmp_path: Path, option: str) -> None:
-    model = tiny_model.write_tiny_model(tmp_path / "model")
+    model = write_tiny_model(tmp_path / "model")
     write_lines(tmp_path / "set.parquet", drawn_lines())
     # A limit of 512 bytes a file stands for the disk: the JSON is larger than that, one line of the table is not.
     outputs = f'--json "{tmp_path}/out.txt" --per-line "{tmp_path}/lines.tsv" --limit 1'
@@ -298,7 +270,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(tmp_path: Path, option: str
 
 
 def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
-    model = tiny_model.write_tiny_model(tmp_path / "model")
+    model = write_tiny_model(tmp_path / "model")
     write_lines(tmp_path / "set.parquet", drawn_lines())
     command = f'"{sys.executable}" -m hwr eval "{tmp_path}/set.parquet" -m "{model}" --worst 15 | head -n 1'
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
@@ -331,7 +303,7 @@ def test_reject_options_that_cannot_be(run: Run, good: Path, arguments: list[str
 
 
 def test_a_report_states_hashes_of_model_decoder_and_data(run: Run, tmp_path: Path) -> None:
-    model = tiny_model.write_tiny_model(tmp_path / "model")
+    model = write_tiny_model(tmp_path / "model")
     path = tmp_path / "set.parquet"
     write_lines(path, drawn_lines())
     report = run(path, "-m", model, "--json", "-").report

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.commands import Outcome, Run, run_command
+from helpers.commands import Run
 from helpers.training_runs import drawn_line, drawn_lines, plain, recipe
 from hwr.model.files import read_info, weights_hash
 from hwr.model.graph import WEIGHTS_KEY
@@ -20,16 +20,6 @@ from hwr.train.folder import BEST
 from hwr.train.recipe import Optimisation
 from hwr.train.reporters import PlainReporter
 from hwr.train.run import train
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `hwr` with arguments in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        return Outcome(*run_command(monkeypatch, capsys, *arguments))
-
-    return run
 
 
 def drawn_image(text: str, identity: str) -> StoredLine:

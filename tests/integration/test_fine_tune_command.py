@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.commands import Outcome, Run, run_command
+from helpers.commands import Run
 from helpers.training_runs import SPEC, drawn_store
 from hwr.model.files import read_info
 from hwr.store.lines import LineStore
@@ -15,18 +15,14 @@ from hwr.train import fine_tuning
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE
 from hwr.train.recipe import Optimisation, load_recipe
 
+COMMAND = ("train",)
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples" / "lines"
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run `hwr train` with arguments in this process and in an empty folder."""
+@pytest.fixture(autouse=True)
+def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Train in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Outcome:
-        return Outcome(*run_command(monkeypatch, capsys, "train", *arguments))
-
-    return run
 
 
 @pytest.fixture(scope="module")

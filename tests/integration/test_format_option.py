@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from helpers.commands import run_command
-from helpers.tiny_model import write_tiny_model
+from helpers.commands import Run
+from helpers.line_images import sample_page
 from hwr import cli
 from hwr.formats import FORMATS
 from hwr.formats.read_file import read_page_file
@@ -21,18 +21,15 @@ SAMPLE = Path(__file__).parent.parent.parent / "data" / "samples" / "page.png"
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The upper part of the sample page, in half its size."""
     path = tmp_path_factory.mktemp("image") / "page.png"
-    with Image.open(SAMPLE) as page:
-        page.crop((0, 0, 1650, 1000)).resize((825, 500), Image.Resampling.LANCZOS).save(path)
+    sample_page().save(path)
     return path
 
 
 @pytest.fixture(scope="module")
-def written(image: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def written(image: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What the tiny model reads on the page, in each format."""
     folder = tmp_path_factory.mktemp("written")
-    model = write_tiny_model(folder)
     contents = {}
     with pytest.MonkeyPatch.context() as patch:
         for name, form in FORMATS.items():
@@ -93,8 +90,8 @@ def test_the_overlay_is_as_large_as_the_page(written: dict[str, bytes]) -> None:
         assert drawn.size == (825, 500)
 
 
-def test_pictures_have_no_marks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = run_command(monkeypatch, capsys, "recognize", "--format", "pdf", "--min-confidence", 0.5, SAMPLE)
+def test_pictures_have_no_marks(run: Run) -> None:
+    code, out, err = run("recognize", "--format", "pdf", "--min-confidence", 0.5, SAMPLE)
     assert (code, out) == (2, "")
     assert err == (
         "hwr: error: --min-confidence: pdf cannot mark uncertain words; "

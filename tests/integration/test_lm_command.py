@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers import tiny_model
-from helpers.commands import Outcome, Run, run_command
+from helpers.commands import Outcome, Run
 from helpers.line_images import stored_line
 from helpers.lm_texts import sentences
+from helpers.tiny_model import write_tiny_model
 from hwr.decode.beam import BeamSettings
 from hwr.lm.file import load
 from hwr.lm.scorer import score_lines, text_log_probabilities
@@ -22,14 +22,6 @@ from hwr.recognize.recognizer import Recognizer
 from hwr.settings import to_dict
 from hwr.store.lines import StoredLine
 from hwr.store.writing import write_lines
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: object) -> Outcome:
-        return Outcome(*run_command(monkeypatch, capsys, *arguments))
-
-    return run
 
 
 def write_text(path: Path, lines: list[str]) -> Path:
@@ -48,12 +40,6 @@ def lm(run: Run, prose: Path, tmp_path: Path) -> Path:
     path = tmp_path / "prose.lm"
     assert run("lm", "build", prose, "-o", path, "--order", "4", "--max-size", "0", "--bits", "16").code == 0
     return path
-
-
-def refused(outcome: Outcome, says: str) -> None:
-    """Exit code 2, one line that says so, nothing on stdout."""
-    assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith("hwr: error: ") and outcome.err.count("\n") == 1 and says in outcome.err
 
 
 # ---- build
@@ -114,10 +100,10 @@ def test_size_and_counts_are_kept_to(run: Run, tmp_path: Path) -> None:
 def test_what_exists_is_not_overwritten(run: Run, prose: Path, tmp_path: Path) -> None:
     target = tmp_path / "mine.lm"
     target.write_text("mine")
-    refused(run("lm", "build", prose, "-o", target), "--force overwrites it")
+    assert "--force overwrites it" in run("lm", "build", prose, "-o", target).error
     assert target.read_text() == "mine"
     assert run("lm", "build", prose, "-o", target, "--force").code == 0
-    refused(run("lm", "convert", target, target), "--force overwrites it")
+    assert "--force overwrites it" in run("lm", "convert", target, target).error
 
 
 @pytest.mark.parametrize(
@@ -150,12 +136,12 @@ def test_wrong_values(
     Path("folder").mkdir()
     before = sorted(tmp_path.iterdir())
     output = [] if "-o" in arguments else ["-o", "new.lm"]
-    refused(run("lm", "build", prose, *output, *arguments), says)
+    assert says in run("lm", "build", prose, *output, *arguments).error
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_no_text_is_named(run: Run, tmp_path: Path) -> None:
-    refused(run("lm", "build", "-o", tmp_path / "a.lm"), "there is no text")
+    assert "there is no text" in run("lm", "build", "-o", tmp_path / "a.lm").error
     assert not list(tmp_path.iterdir())
 
 
@@ -217,12 +203,12 @@ def test_broken_models(run: Run, lm: Path, prose: Path, tmp_path: Path) -> None:
         path = tmp_path / name
         path.write_bytes(content)
         for arguments in (["score", path, prose], ["convert", path, tmp_path / "new.lm"]):
-            refused(run("lm", *arguments), str(path))
+            assert str(path) in run("lm", *arguments).error
     assert not (tmp_path / "new.lm").exists()
-    refused(run("lm", "convert", tmp_path / "none.arpa", tmp_path / "new.lm"), "none.arpa")
-    refused(run("lm", "convert", lm, tmp_path / "new.bin"), "NAME.arpa")
-    refused(run("lm", "score", "nobody", prose), "no language model named 'nobody'")
-    refused(run("lm", "score", lm, prose, tmp_path / "none.txt"), "none.txt: no such text file")
+    assert "none.arpa" in run("lm", "convert", tmp_path / "none.arpa", tmp_path / "new.lm").error
+    assert "NAME.arpa" in run("lm", "convert", lm, tmp_path / "new.bin").error
+    assert "no language model named 'nobody'" in run("lm", "score", "nobody", prose).error
+    assert "none.txt: no such text file" in run("lm", "score", lm, prose, tmp_path / "none.txt").error
 
 
 # ---- tune, and what recognize and eval make of it
@@ -232,7 +218,7 @@ TRUE = BeamSettings(weight=0.65, insertion_bonus=1.5)
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    return tiny_model.write_tiny_model(tmp_path / "model")
+    return write_tiny_model(tmp_path / "model")
 
 
 @pytest.fixture
@@ -320,8 +306,8 @@ def test_wrong_use_of_tune(run: Run, model: Path, letters: Path, store: Path, tm
         (["--lm", tmp_path / "none.lm"], "none.lm: no such language model"),
     ):
         named = [] if "-m" in arguments else ["-m", model]
-        refused(run("lm", "tune", store, *named, "--lm", letters, *arguments), says)
-    refused(run("lm", "tune", tmp_path / "nothing", "-m", model, "--lm", letters), "nothing")
+        assert says in run("lm", "tune", store, *named, "--lm", letters, *arguments).error
+    assert "nothing" in run("lm", "tune", tmp_path / "nothing", "-m", model, "--lm", letters).error
     partial = run("lm", "tune", store, tmp_path / "nothing", "-m", model, "--lm", letters, "--limit", 2)
     assert partial.code == 3 and "nothing" in partial.err
 
@@ -375,4 +361,4 @@ def test_wrong_use_of_the_decoder(
         (["--lm", russian], "same script"),
     ):
         for command in (["recognize", "--line", image], ["eval", store]):
-            refused(run(*command, "-m", model, *arguments), says)
+            assert says in run(*command, "-m", model, *arguments).error

@@ -4,45 +4,17 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from helpers.commands import run_command
+from helpers.commands import Run
 from helpers.line_images import image_file, stored_line, write_image
 from hwr.store.lines import LineStore
 from hwr.store.normalised import NormalisedLines
 from hwr.store.writing import write_lines
 
-
-@dataclass
-class Outcome:
-    """What a run of the program left."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """The first number of each row of the tables on stdout."""
-        rows = (re.fullmatch(r"(\S.*?)  +([\d,]+)(?:  .*)?", row) for row in self.out.splitlines())
-        return {row[1]: int(row[2].replace(",", "")) for row in rows if row}
-
-
-Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `hwr prepare` with arguments in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        return Outcome(*run_command(monkeypatch, capsys, "prepare", *arguments))
-
-    return run
+COMMAND = ("prepare",)
 
 
 def texts(folder: Path, split: str = "train") -> list[str]:

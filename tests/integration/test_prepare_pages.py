@@ -6,23 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from helpers.commands import Outcome, Run, run_command
+from helpers.commands import Run
 from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from hwr.files.images import decode_image
 from hwr.recognize.given_lines import read_lines_file
 from hwr.recognize.recognizer import Recognizer
 from hwr.store.lines import LineStore
 
+COMMAND = ("prepare",)
 PAGE = Path(__file__).parent.parent.parent / "data" / "samples" / "page.png"
 SIZE = (1650, 2300)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: object) -> Outcome:
-        return Outcome(*run_command(monkeypatch, capsys, "prepare", *arguments))
-
-    return run
 
 
 @pytest.fixture(scope="module")

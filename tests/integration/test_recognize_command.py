@@ -7,58 +7,19 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.commands import without_doubts
-from helpers.tiny_model import write_tiny_model
-from hwr import cli
+from helpers.commands import Run
+from helpers.line_images import sample_page
 from hwr.formats import FORMATS
 from hwr.recognize.recognizer import Recognizer
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left: exit code, standard output, lines on stderr, and those of them that doubt a reading."""
-
-    code: int
-    out: str
-    err: list[str]
-    doubts: list[str]
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture
-def run(model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `hwr recognize` in this process, with the tiny model unless another is named."""
-
-    def call(*arguments: object) -> Done:
-        words = [str(argument) for argument in arguments]
-        named = [] if "-m" in words else ["-m", str(model)]
-        monkeypatch.setattr(sys, "argv", ["hwr", "recognize", *words, *named])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = capsys.readouterr()
-        lines = without_doubts(err).splitlines()
-        doubts = [line for line in err.splitlines() if line not in lines]
-        return Done(int(left.value.code or 0), out, lines, doubts)
-
-    return call
 
 
 @pytest.fixture
@@ -79,55 +40,64 @@ def texts(model: Path) -> dict[str, str]:
     return {name: recognizer.read_line(SAMPLES / name).text for name in ("line-1.png", "line-2.png", "line-3.png")}
 
 
-def test_a_page_prints_its_lines(run: Run, model: Path) -> None:
-    done = run(SAMPLES / "page.png")
-    page = Recognizer(model).read(SAMPLES / "page.png")
-    warnings = [f"hwr: {SAMPLES / 'page.png'}: {warning}" for warning in page.warnings]
-    assert (done.code, done.out, done.err, done.doubts) == (0, page.text + "\n", [], warnings)
-    assert "mean confidence" in warnings[0], "the tiny model reads badly"
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scan") / "scan.png"
+    sample_page().save(path)
+    return path
 
 
-def test_a_line_prints_its_text(run: Run, texts: dict[str, str]) -> None:
-    done = run("--line", SAMPLES / "line-1.png")
-    assert (done.code, done.out, done.err) == (0, texts["line-1.png"] + "\n", [])
+def test_a_page_prints_its_lines(run: Run, model: Path, scan: Path) -> None:
+    done = run("recognize", scan, "-m", model)
+    page = Recognizer(model).read(scan)
+    assert (done.code, done.out) == (0, page.text + "\n")
+    assert done.messages == [f"hwr: {scan}: {warning}" for warning in page.warnings]
+    assert "mean confidence" in page.warnings[0], "the tiny model reads badly"
 
 
-def test_several_have_headers(run: Run, texts: dict[str, str]) -> None:
+def test_a_line_prints_its_text(recognize: Run, texts: dict[str, str]) -> None:
+    done = recognize("--line", SAMPLES / "line-1.png")
+    assert (done.code, done.out, done.messages) == (0, texts["line-1.png"] + "\n", [])
+
+
+def test_several_have_headers(recognize: Run, texts: dict[str, str]) -> None:
     names = ["line-3.png", "line-1.png"]
-    done = run("--line", *(SAMPLES / name for name in names))
+    done = recognize("--line", *(SAMPLES / name for name in names))
     assert done.out == "".join(f"==> {SAMPLES / name} <==\n{texts[name]}\n" for name in names)
 
 
-def test_json_of_several_is_one_object_a_line(run: Run, texts: dict[str, str]) -> None:
-    done = run("--line", "--format", "json", *(SAMPLES / name for name in texts))
+def test_json_of_several_is_one_object_a_line(recognize: Run, texts: dict[str, str]) -> None:
+    done = recognize("--line", "--format", "json", *(SAMPLES / name for name in texts))
     pages = [json.loads(line) for line in done.out.splitlines()]
     assert [page["image"] for page in pages] == [str(SAMPLES / name) for name in texts]
     assert [page["lines"][0]["text"] for page in pages] == list(texts.values())
 
 
-def test_a_folder_goes_to_a_folder(run: Run, scans: Path, tmp_path: Path, texts: dict[str, str]) -> None:
+def test_a_folder_goes_to_a_folder(recognize: Run, scans: Path, tmp_path: Path, texts: dict[str, str]) -> None:
     out = tmp_path / "out"
-    done = run("--line", scans, "-o", out)
+    done = recognize("--line", scans, "-o", out)
     assert (done.code, done.out) == (0, "")
     assert (
-        len(done.err) == 1 and done.err[0].startswith("hwr: 2 pages, 2 lines") and f"results in {out}; " in done.err[0]
+        len(done.messages) == 1
+        and done.messages[0].startswith("hwr: 2 pages, 2 lines")
+        and f"results in {out}; " in done.messages[0]
     )
     written = {str(path.relative_to(out)): path.read_text() for path in out.rglob("*") if path.is_file()}
     assert written == {"b.txt": texts["line-1.png"] + "\n", "sub/a.txt": texts["line-2.png"] + "\n"}
 
 
-def test_nothing_is_overwritten_without_force(run: Run, scans: Path, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_without_force(recognize: Run, scans: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "b.txt").write_text("mine")
-    done = run("--line", scans, "-o", out)
+    done = recognize("--line", scans, "-o", out)
     assert done.code == 3 and (out / "b.txt").read_text() == "mine" and (out / "sub" / "a.txt").exists()
-    assert done.err[0] == f"hwr: error: {out}/b.txt: already exists; --force overwrites it"
-    assert done.err[1].startswith("hwr: 2 pages, 1 line, 1 failed, ")
-    assert run("--line", scans, "-o", out, "--force").code == 0
+    assert done.messages[0] == f"hwr: error: {out}/b.txt: already exists; --force overwrites it"
+    assert done.messages[1].startswith("hwr: 2 pages, 1 line, 1 failed, ")
+    assert recognize("--line", scans, "-o", out, "--force").code == 0
     assert (out / "b.txt").read_text() != "mine"
-    single = run("--line", scans / "b.png", "-o", out / "b.txt")
-    assert single.code == 2 and "--force" in single.err[0]
+    single = recognize("--line", scans / "b.png", "-o", out / "b.txt")
+    assert single.code == 2 and "--force" in single.messages[0]
 
 
 def bad_files(folder: Path) -> dict[str, bytes]:
@@ -147,47 +117,49 @@ def bad_files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_bad_files_are_named_and_the_rest_is_read(run: Run, tmp_path: Path, texts: dict[str, str]) -> None:
+def test_bad_files_are_named_and_the_rest_is_read(recognize: Run, tmp_path: Path, texts: dict[str, str]) -> None:
     files = bad_files(tmp_path)
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "empty folder").mkdir()
     bad = [*(tmp_path / name for name in files), tmp_path / "gone.png", tmp_path / "empty folder"]
     for as_line in (["--line"], []):
-        done = run(*as_line, *bad[:3], SAMPLES / "line-1.png", *bad[3:])
+        done = recognize(*as_line, *bad[:3], SAMPLES / "line-1.png", *bad[3:])
         assert done.code == 3
         for path in bad:
-            assert sum(line.startswith(f"hwr: error: {path}: ") for line in done.err) == 1, (path, done.err)
-        assert done.err[-1].startswith(f"hwr: {len(bad) + 1} pages, ") and f", {len(bad)} failed" in done.err[-1]
-        assert sum("mean confidence" not in line for line in done.err) == len(bad) + 1
-    assert texts["line-1.png"] in run("--line", *bad, SAMPLES / "line-1.png").out
+            assert sum(line.startswith(f"hwr: error: {path}: ") for line in done.messages) == 1, (path, done.messages)
+        assert (
+            done.messages[-1].startswith(f"hwr: {len(bad) + 1} pages, ") and f", {len(bad)} failed" in done.messages[-1]
+        )
+        assert sum("mean confidence" not in line for line in done.messages) == len(bad) + 1
+    assert texts["line-1.png"] in recognize("--line", *bad, SAMPLES / "line-1.png").out
 
 
-def test_nothing_could_be_done(run: Run, tmp_path: Path) -> None:
+def test_nothing_could_be_done(recognize: Run, tmp_path: Path) -> None:
     for name, content in bad_files(tmp_path).items():
         (tmp_path / name).write_bytes(content)
-        done = run(tmp_path / name)
-        assert (done.code, done.out, len(done.err)) == (2, "", 1)
-        assert done.err[0].startswith(f"hwr: error: {tmp_path / name}: ")
-    both = run(tmp_path / "empty.png", tmp_path / "text.png")
-    assert both.code == 2 and both.err[-1].startswith("hwr: 2 pages, 0 lines, 2 failed; ")
+        done = recognize(tmp_path / name)
+        assert (done.code, done.out, len(done.messages)) == (2, "", 1)
+        assert done.messages[0].startswith(f"hwr: error: {tmp_path / name}: ")
+    both = recognize(tmp_path / "empty.png", tmp_path / "text.png")
+    assert both.code == 2 and both.messages[-1].startswith("hwr: 2 pages, 0 lines, 2 failed; ")
     (tmp_path / "nothing").mkdir()
-    done = run(tmp_path / "nothing")
-    assert done.code == 2 and done.err[0] == f"hwr: error: {tmp_path}/nothing: no images or PDFs in this folder"
-    assert run(tmp_path / "gone.png").code == 2
+    done = recognize(tmp_path / "nothing")
+    assert done.code == 2 and done.messages[0] == f"hwr: error: {tmp_path}/nothing: no images or PDFs in this folder"
+    assert recognize(tmp_path / "gone.png").code == 2
 
 
-def test_a_blank_page_prints_nothing(run: Run, tmp_path: Path) -> None:
+def test_a_blank_page_prints_nothing(recognize: Run, tmp_path: Path) -> None:
     path = tmp_path / "blank.png"
     Image.fromarray(np.full((800, 600), 245, np.uint8)).save(path)
     for as_line in ([], ["--line"]):
-        done = run(path, *as_line)
-        assert (done.code, done.out, done.err) == (0, "", [f"hwr: {path}: no writing found"])
-    page = json.loads(run(path, "--format", "json").out)
+        done = recognize(path, *as_line)
+        assert (done.code, done.out, done.messages) == (0, "", [f"hwr: {path}: no writing found"])
+    page = json.loads(recognize(scan, "--format", "json").out)
     assert (page["width"], page["height"], page["lines"]) == (600, 800, [])
 
 
-def test_wrong_use(run: Run, tmp_path: Path) -> None:
+def test_wrong_use(recognize: Run, tmp_path: Path) -> None:
     line = SAMPLES / "line-1.png"
     for arguments in (
         ["--format", "docx", line],
@@ -198,28 +170,28 @@ def test_wrong_use(run: Run, tmp_path: Path) -> None:
         ["--format", "alto", line, SAMPLES / "line-2.png", "-o", SAMPLES / "page.txt"],
         [],
     ):
-        done = run(*arguments)
-        assert (done.code, done.out, len(done.err)) == (2, "", 1), done
-        assert done.err[0].startswith("hwr: error: ")
+        done = recognize(*arguments)
+        assert (done.code, done.out, len(done.messages)) == (2, "", 1), done
+        assert done.messages[0].startswith("hwr: error: ")
 
 
-def test_a_target_that_cannot_be_made(run: Run, tmp_path: Path) -> None:
+def test_a_target_that_cannot_be_made(recognize: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    done = run("--line", SAMPLES / "line-1.png", "-o", tmp_path / "file" / "below.txt")
-    assert done.code == 2 and len(done.err) == 1 and "cannot be written" in done.err[0]
+    done = recognize("--line", SAMPLES / "line-1.png", "-o", tmp_path / "file" / "below.txt")
+    assert done.code == 2 and len(done.messages) == 1 and "cannot be written" in done.messages[0]
 
 
-def test_interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted(recognize: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Recognizer, "read", interrupt)
-    assert run(SAMPLES / "page.png").code == 130
+    assert recognize(SAMPLES / "page.png").code == 130
 
 
-def test_control_c_ends_a_running_command(model: Path, tmp_path: Path) -> None:
+def test_control_c_ends_a_running_command(model: Path, scan: Path, tmp_path: Path) -> None:
     for number in range(200):
-        (tmp_path / f"{number:03}.png").symlink_to(SAMPLES / "page.png")
+        (tmp_path / f"{number:03}.png").symlink_to(scan)
     command = [sys.executable, "-m", "hwr", "recognize", "-m", str(model), str(tmp_path)]
     # A shell lets what it starts in the background ignore Ctrl-C, and the tests may run there.
     listening = (
@@ -244,40 +216,41 @@ def test_a_closed_pipe_is_no_error_message(model: Path) -> None:
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_uncertain_words_are_marked_as_the_format_can(run: Run, model: Path) -> None:
-    path = SAMPLES / "page.png"
-    lines = Recognizer(model).read(path).lines
+def test_uncertain_words_are_marked_as_the_format_can(recognize: Run, model: Path, scan: Path) -> None:
+    lines = Recognizer(model).read(scan).lines
     words = [word for line in lines for word in line.words]
     limit = sorted(word.confidence for word in words)[len(words) // 2]
     marked = [
         " ".join(f"[{word.text}?]" if word.confidence < limit else word.text for word in line.words) for line in lines
     ]
-    assert run(path, "--min-confidence", limit).out == "".join(f"{text}\n" for text in marked)
-    data = json.loads(run(path, "--format", "json", "--min-confidence", limit).out)
+    assert recognize(scan, "--min-confidence", limit).out == "".join(f"{text}\n" for text in marked)
+    data = json.loads(recognize(scan, "--format", "json", "--min-confidence", limit).out)
     uncertain = [word.get("uncertain", False) for line in data["lines"] for word in line["words"]]
     assert uncertain == [word.confidence < limit for word in words] and 0 < sum(uncertain) < len(uncertain)
-    assert run(path, "--min-confidence", 0).out == run(path).out
+    assert recognize(scan, "--min-confidence", 0).out == recognize(scan).out
 
 
-def test_a_format_without_marks_refuses_them(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_format_without_marks_refuses_them(recognize: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FORMATS, "text", replace(FORMATS["text"], marks=False))
-    done = run(SAMPLES / "line-1.png", "--min-confidence", 0.5)
-    assert done.code == 2 and done.err == [
+    done = recognize(SAMPLES / "line-1.png", "--min-confidence", 0.5)
+    assert done.code == 2 and done.messages == [
         "hwr: error: --min-confidence: text cannot mark uncertain words; "
         f"these formats can: {', '.join(name for name, entry in FORMATS.items() if entry.marks)}"
     ]
-    assert run("--line", SAMPLES / "line-1.png").code == 0
+    assert recognize("--line", SAMPLES / "line-1.png").code == 0
 
 
-def test_the_standard_output_takes_one_document_of_a_format_that_does_not_stream(run: Run, tmp_path: Path) -> None:
+def test_the_standard_output_takes_one_document_of_a_format_that_does_not_stream(
+    recognize: Run, tmp_path: Path
+) -> None:
     lines = (SAMPLES / "line-1.png", SAMPLES / "line-2.png")
-    done = run("--line", "--format", "tsv", *lines)
-    assert (done.code, done.out, done.err) == (
+    done = recognize("--line", "--format", "tsv", *lines)
+    assert (done.code, done.out, done.messages) == (
         2,
         "",
         ["hwr: error: several inputs do not fit on stdout as tsv; name a file or folder with -o"],
     )
-    done = run("--line", "--format", "overlay", *lines, "-o", tmp_path / "out")
+    done = recognize("--line", "--format", "overlay", *lines, "-o", tmp_path / "out")
     assert (done.code, sorted(path.name for path in (tmp_path / "out").iterdir())) == (
         0,
         ["line-1.overlay.png", "line-2.overlay.png"],
@@ -286,10 +259,10 @@ def test_the_standard_output_takes_one_document_of_a_format_that_does_not_stream
         assert drawn.size == line.size and drawn.mode == "RGB"
 
 
-def test_a_picture_is_not_for_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_not_for_a_terminal(recognize: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hwr.cli.recognize.sys.stdout.isatty", lambda: True)
-    done = run("--format", "overlay", SAMPLES / "line-1.png")
-    assert (done.code, done.out, done.err) == (
+    done = recognize("--format", "overlay", SAMPLES / "line-1.png")
+    assert (done.code, done.out, done.messages) == (
         2,
         "",
         ["hwr: error: overlay is binary and not for a terminal; name a file with -o"],
@@ -297,6 +270,6 @@ def test_a_picture_is_not_for_a_terminal(run: Run, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("value", ["1.1", "-0.1", "nan", "often"])
-def test_a_confidence_that_is_none(run: Run, value: str) -> None:
-    done = run(SAMPLES / "line-1.png", "--min-confidence", value)
-    assert done.code == 2 and len(done.err) == 1 and "--min-confidence" in done.err[0]
+def test_a_confidence_that_is_none(recognize: Run, value: str) -> None:
+    done = recognize(SAMPLES / "line-1.png", "--min-confidence", value)
+    assert done.code == 2 and len(done.messages) == 1 and "--min-confidence" in done.messages[0]

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,36 +13,24 @@ import pypdfium2 as pdfium
 import pytest
 from PIL import Image
 
-from helpers.commands import Outcome, Run, run_command, without_doubts
+from helpers.commands import Run
+from helpers.line_images import sample_page
 from helpers.pdf_files import scan_pdf, text_pdf, without_page
-from helpers.tiny_model import write_tiny_model
 from hwr.recognize.recognizer import Recognizer
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = ROOT / "data" / "samples"
-SCAN = Image.open(SAMPLES / "page.png").convert("L")
+SCAN = sample_page()
 SIZE = (SCAN.width * 72 / 200, SCAN.height * 72 / 200)
 BLANK = Image.new("L", SCAN.size, 240)
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture
-def run(model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: object) -> Outcome:
-        named = () if "-m" in arguments else ("-m", model)
-        code, out, err = run_command(monkeypatch, capsys, "recognize", *named, *arguments)
-        return Outcome(code, out, without_doubts(err))
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def text(model: Path) -> str:
-    return Recognizer(model).read(SAMPLES / "page.png").text
+def text(model: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the model reads on the scan."""
+    path = tmp_path_factory.mktemp("scan") / "scan.png"
+    SCAN.save(path)
+    return Recognizer(model).read(path).text
 
 
 @pytest.fixture
@@ -59,47 +46,47 @@ def below(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_pages_on_the_standard_output_have_headers(run: Run, book: Path, text: str) -> None:
-    done = run(book)
+def test_pages_on_the_standard_output_have_headers(recognize: Run, book: Path, text: str) -> None:
+    done = recognize(book)
     assert done.out == f"==> {book}#1 <==\n{text}\n==> {book}#2 <==\n==> {book}#3 <==\n{text}\n"
     assert done.code == 0 and done.err.splitlines()[0] == f"hwr: {book}#2: no writing found"
     lines = 2 * len(text.splitlines())
     assert re.fullmatch(rf"hwr: 3 pages, {lines} lines, 2 with low confidence; [\d.]+ s", done.err.splitlines()[1])
-    pages = [json.loads(line) for line in run(book, "--format", "json", "--pages", "2-").out.splitlines()]
+    pages = [json.loads(line) for line in recognize(book, "--format", "json", "--pages", "2-").out.splitlines()]
     assert [(page["image"], len(page["lines"]) > 0) for page in pages] == [(f"{book}#2", False), (f"{book}#3", True)]
 
 
-def test_a_document_becomes_one_file(run: Run, book: Path, tmp_path: Path, text: str) -> None:
-    done = run(book, "-o", tmp_path / "book.txt")
+def test_a_document_becomes_one_file(recognize: Run, book: Path, tmp_path: Path, text: str) -> None:
+    done = recognize(book, "-o", tmp_path / "book.txt")
     assert (done.code, done.out) == (0, "")
     assert (tmp_path / "book.txt").read_text() == f"{text}\n\f\f{text}\n"
-    run(book.parent, "-o", tmp_path / "out", "--format", "json")
+    recognize(book.parent, "-o", tmp_path / "out", "--format", "json")
     assert [json.loads(line)["image"] for line in below(tmp_path / "out")["book.json"].splitlines()] == [
         f"{book}#{number}" for number in (1, 2, 3)
     ]
 
 
-def test_a_document_becomes_a_file_a_page_in_formats_that_have_one(run: Run, book: Path, tmp_path: Path) -> None:
+def test_a_document_becomes_a_file_a_page_in_formats_that_have_one(recognize: Run, book: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    assert run(book, "--format", "overlay", "-o", tmp_path / "out").code == 0
+    assert recognize(book, "--format", "overlay", "-o", tmp_path / "out").code == 0
     names = [f"book-000{number}.overlay.png" for number in (1, 2, 3)]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
     with Image.open(tmp_path / "out" / names[0]) as drawn:
         assert drawn.size == SCAN.size
-    done = run(book, "--format", "overlay", "-o", tmp_path / "out", "--skip-existing")
+    done = recognize(book, "--format", "overlay", "-o", tmp_path / "out", "--skip-existing")
     assert done.code == 0 and done.err.startswith(
         "hwr: 3 pages, 0 lines, 3 skipped because their results exist; results in"
     )
     (tmp_path / "out" / names[1]).unlink()
-    done = run(book, "--format", "overlay", "-o", tmp_path / "out", "--skip-existing")
+    done = recognize(book, "--format", "overlay", "-o", tmp_path / "out", "--skip-existing")
     assert done.err.startswith(f"hwr: {book}#2: no writing found\nhwr: 3 pages, 0 lines, 2 skipped because")
     assert (tmp_path / "out" / names[1]).is_file()
 
 
-def test_a_pdf_reads_as_its_scans(run: Run, tmp_path: Path, text: str) -> None:
+def test_a_pdf_reads_as_its_scans(recognize: Run, tmp_path: Path, text: str) -> None:
     pdf = tmp_path / "book.pdf"
     pdf.write_bytes(scan_pdf([SCAN, SCAN], SIZE))
-    pages = [json.loads(line) for line in run(pdf, "--format", "json").out.splitlines()]
+    pages = [json.loads(line) for line in recognize(pdf, "--format", "json").out.splitlines()]
     assert [(page["image"], page["width"], page["height"]) for page in pages] == [
         (f"{pdf}#{number}", *SCAN.size) for number in (1, 2)
     ]
@@ -107,10 +94,10 @@ def test_a_pdf_reads_as_its_scans(run: Run, tmp_path: Path, text: str) -> None:
     assert len(pages[0]["lines"]) == len(text.splitlines())
 
 
-def test_a_broken_page_is_named_and_the_others_are_read(run: Run, tmp_path: Path) -> None:
+def test_a_broken_page_is_named_and_the_others_are_read(recognize: Run, tmp_path: Path) -> None:
     pdf = tmp_path / "book.pdf"
     pdf.write_bytes(without_page(scan_pdf([SCAN, SCAN, SCAN], SIZE), 2))
-    done = run(pdf, "-o", tmp_path / "book.json", "--format", "json")
+    done = recognize(pdf, "-o", tmp_path / "book.json", "--format", "json")
     assert done.code == 3
     broken, closing = done.err.splitlines()
     assert broken == f"hwr: error: {pdf}#2: the page is broken (Failed to load page.)"
@@ -119,14 +106,14 @@ def test_a_broken_page_is_named_and_the_others_are_read(run: Run, tmp_path: Path
     assert written == [f"{pdf}#1", f"{pdf}#3"]
 
 
-def test_encrypted_and_broken_pdfs_beside_good_ones(run: Run, tmp_path: Path, text: str) -> None:
+def test_encrypted_and_broken_pdfs_beside_good_ones(recognize: Run, tmp_path: Path, text: str) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "a.pdf").write_bytes(text_pdf(["secret"], password="sesame"))
     (folder / "b.pdf").write_bytes(b"%PDF-1.7 but no more")
     (folder / "c.pdf").write_bytes(b"")
     SCAN.save(folder / "d.png")
-    done = run(folder, "-o", tmp_path / "out")
+    done = recognize(folder, "-o", tmp_path / "out")
     assert done.code == 3 and below(tmp_path / "out") == {"d.txt": text + "\n"}
     assert done.err.splitlines()[:-1] == [
         f"hwr: error: {folder}/a.pdf: the PDF is encrypted; --password gives its password",
@@ -134,31 +121,31 @@ def test_encrypted_and_broken_pdfs_beside_good_ones(run: Run, tmp_path: Path, te
         f"hwr: error: {folder}/c.pdf: the file is empty",
     ]
     assert done.err.splitlines()[-1].startswith("hwr: 4 pages, ") and " lines, 3 failed, " in done.err
-    assert run(folder / "a.pdf", "--password", "sesame").code == 0
+    assert recognize(folder / "a.pdf", "--password", "sesame").code == 0
 
 
-def test_what_was_read_is_not_read_again(run: Run, tmp_path: Path, text: str, book: Path) -> None:
+def test_what_was_read_is_not_read_again(recognize: Run, tmp_path: Path, text: str, book: Path) -> None:
     SCAN.save(book.parent / "a.png")
     SCAN.save(book.parent / "b.png")
     out = tmp_path / "out"
     out.mkdir()
     (out / "a.txt").write_text("mine")
-    done = run(book.parent, "-o", out, "--skip-existing")
+    done = recognize(book.parent, "-o", out, "--skip-existing")
     assert done.code == 0
     assert below(out) == {"a.txt": "mine", "b.txt": text + "\n", "book.txt": f"{text}\n\f\f{text}\n"}
     assert ", 1 skipped because their results exist, " in done.err.splitlines()[-1]
-    again = run(book.parent, "-o", out, "--skip-existing")
+    again = recognize(book.parent, "-o", out, "--skip-existing")
     assert again.code == 0 and again.err.startswith("hwr: 3 pages, 0 lines, 3 skipped because their results exist; ")
 
 
-def test_where_nothing_is_left_to_read_no_model_is_loaded(run: Run, tmp_path: Path) -> None:
+def test_where_nothing_is_left_to_read_no_model_is_loaded(recognize: Run, tmp_path: Path) -> None:
     SCAN.save(tmp_path / "a.png")
     (tmp_path / "a.txt").write_text("mine")
-    assert run(tmp_path / "a.png", "-o", tmp_path / "a.txt", "--skip-existing", "-m", "no-such-model").code == 0
+    assert recognize(tmp_path / "a.png", "-o", tmp_path / "a.txt", "--skip-existing", "-m", "no-such-model").code == 0
 
 
 def test_an_interrupted_document_loses_no_page_that_was_read(
-    run: Run, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recognize: Run, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, calls = Recognizer.read, []
     SCAN.save(book.parent / "more.png")
@@ -171,45 +158,45 @@ def test_an_interrupted_document_loses_no_page_that_was_read(
 
     monkeypatch.setattr(Recognizer, "read", interrupted)
     whole, target = tmp_path / "whole.json", tmp_path / "book.json"
-    stopped = run(book.parent, "-o", target)
+    stopped = recognize(book.parent, "-o", target)
     assert stopped.code == 130 and not target.exists()
     assert stopped.err == "hwr: interrupted; the same command continues after the page that was read\n\n"
     calls.extend([None])
-    done = run(book.parent, "-o", target)
+    done = recognize(book.parent, "-o", target)
     assert done.code == 0 and len(calls) == 3 + 3 and ", 1 read before the interruption" in done.err
-    assert run(book.parent, "-o", whole).code == 0
+    assert recognize(book.parent, "-o", whole).code == 0
     assert target.read_bytes() == whole.read_bytes() and target.read_bytes().count(b"\n") == 4
     assert not list(tmp_path.glob(".*"))
 
 
-def test_patterns_in_quotes(run: Run, tmp_path: Path, text: str) -> None:
+def test_patterns_in_quotes(recognize: Run, tmp_path: Path, text: str) -> None:
     for name in ("b.png", "a.png", "c.gif"):
         SCAN.save(tmp_path / name)
-    done = run(tmp_path / "*.png")
+    done = recognize(tmp_path / "*.png")
     assert done.out == "".join(f"==> {tmp_path / name} <==\n{text}\n" for name in ("a.png", "b.png"))
-    done = run(tmp_path / "*.jpg")
+    done = recognize(tmp_path / "*.jpg")
     assert (done.code, done.err) == (2, f"hwr: error: {tmp_path}/*.jpg: no file matches this pattern\n")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "PDF"])
-def test_the_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch, text: str, kind: str) -> None:
+def test_the_standard_input(recognize: Run, monkeypatch: pytest.MonkeyPatch, text: str, kind: str) -> None:
     buffer = io.BytesIO()
     SCAN.save(buffer, "PNG")
     data = buffer.getvalue() if kind == "PNG" else scan_pdf([SCAN], SIZE)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data), isatty=lambda: False))
-    done = run("-", "--format", "json")
+    done = recognize("-", "--format", "json")
     page = json.loads(done.out)
     assert (done.code, page["image"], page["width"]) == (0, "stdin", SCAN.width)
     assert len(page["lines"]) == len(text.splitlines())
 
 
-def test_lines_in_a_document(run: Run, tmp_path: Path) -> None:
+def test_lines_in_a_document(recognize: Run, tmp_path: Path) -> None:
     lines = [Image.open(SAMPLES / f"line-{number}.png").convert("L") for number in (1, 2, 3)]
     lines[0].save(tmp_path / "lines.tif", save_all=True, append_images=lines[1:])
-    alone = [run("--line", SAMPLES / f"line-{number}.png").out for number in (1, 2, 3)]
-    assert run("--line", tmp_path / "lines.tif", "-o", tmp_path / "lines.txt").code == 0
+    alone = [recognize("--line", SAMPLES / f"line-{number}.png").out for number in (1, 2, 3)]
+    assert recognize("--line", tmp_path / "lines.tif", "-o", tmp_path / "lines.txt").code == 0
     assert (tmp_path / "lines.txt").read_text() == "\f".join(alone)
-    several = run("--line", tmp_path / "lines.tif", SAMPLES / "line-1.png")
+    several = recognize("--line", tmp_path / "lines.tif", SAMPLES / "line-1.png")
     assert [line for line in several.out.splitlines() if not line.startswith("==>")] == [
         text.strip() for text in (*alone, alone[0])
     ]
@@ -230,14 +217,14 @@ def odd_images() -> dict[str, Image.Image]:
 
 
 @pytest.mark.parametrize("name", list(odd_images()))
-def test_images_without_writing_print_nothing(run: Run, tmp_path: Path, name: str) -> None:
+def test_images_without_writing_print_nothing(recognize: Run, tmp_path: Path, name: str) -> None:
     path = tmp_path / f"{name}.png"
     odd_images()[name].save(path)
-    done = run(path)
+    done = recognize(path)
     assert (done.code, done.out, done.err) == (0, "", f"hwr: {path}: no writing found\n")
 
 
-def test_wrong_use(run: Run, book: Path, tmp_path: Path) -> None:
+def test_wrong_use(recognize: Run, book: Path, tmp_path: Path) -> None:
     for arguments, reason in (
         ((book, "--skip-existing"), "--skip-existing needs --output"),
         ((book, "--skip-existing", "--force", "-o", tmp_path / "x"), "--skip-existing does not go with --force"),
@@ -246,7 +233,7 @@ def test_wrong_use(run: Run, book: Path, tmp_path: Path) -> None:
         ((book, "--format", "overlay"), "its 3 pages do not fit on stdout as overlay"),
         ((book, "--lines", SAMPLES / "page.txt"), "3 pages, but --lines names one file"),
     ):
-        done = run(*arguments)
+        done = recognize(*arguments)
         assert (done.code, done.out) == (2, ""), arguments
         assert done.err.startswith("hwr: error: ") and reason in done.err and done.err.count("\n") == 1, done.err
 
@@ -267,14 +254,14 @@ def peak_megabytes(*arguments: object) -> float:
     if not Path("/proc/self/status").exists():
         pytest.skip("the most memory of a process is read from /proc")
     command = [sys.executable, "-c", PEAK, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300, env=dict(os.environ))
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     return int(done.stderr.split()[-1]) / 1024
 
 
 def test_memory_does_not_grow_with_the_number_of_pages(model: Path, tmp_path: Path) -> None:
     """Twenty-two pages more, of a megapixel each, need no more room than a few pages."""
     page = Image.new("L", (1000, 1000), 235)
-    page.paste(SCAN.crop((100, 200, 700, 300)), (100, 100))
+    page.paste(SCAN.crop((50, 100, 350, 150)), (100, 100))
     peaks = {}
     for count in (2, 24):
         path = tmp_path / f"{count}.tif"
@@ -292,7 +279,8 @@ def test_a_scan_of_400_megapixels_is_read_in_bounded_memory(
 ) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     large = Image.new(mode, (20_000, 20_000), "white")
-    large.paste(SCAN.resize((13_000, 18_000)).convert(mode), (2_000, 1_000))
+    page = Image.open(SAMPLES / "page.png").convert("L")
+    large.paste(page.resize((13_000, 18_000)).convert(mode), (2_000, 1_000))
     path = tmp_path / "large"
     options = {"compression": "tiff_lzw"} if kind == "TIFF" else {"compress_level": 1} if kind == "PNG" else {}
     large.save(path, kind, **options)
@@ -302,20 +290,21 @@ def test_a_scan_of_400_megapixels_is_read_in_bounded_memory(
 
 
 def test_the_bar_names_pages_and_counts_them(
-    run: Run, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recognize: Run, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terminal = io.StringIO()
     terminal.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "160")
-    assert run(book, SAMPLES / "page.png", "-o", tmp_path / "out").code == 0
+    SCAN.save(tmp_path / "page.png")
+    assert recognize(book, tmp_path / "page.png", "-o", tmp_path / "out").code == 0
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())
     assert "0/2 pages" in shown and "4/4 pages" in shown
     assert "book.tif#1" in shown and "page.png" in shown and f"{book}#2: no writing found" in shown.replace("\n", "")
 
 
-def test_a_file_that_may_not_be_read(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_may_not_be_read(recognize: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
     SCAN.save(path)
     opened = Path.open
@@ -326,29 +315,31 @@ def test_a_file_that_may_not_be_read(run: Run, tmp_path: Path, monkeypatch: pyte
         return opened(self, *arguments)  # type: ignore[call-overload]
 
     monkeypatch.setattr(Path, "open", refuse)
-    done = run(path)
+    done = recognize(path)
     assert (done.code, done.err) == (2, f"hwr: error: {path}: cannot be read: Permission denied\n")
 
 
-def test_what_only_leaves_nothing_of_is_named(run: Run, tmp_path: Path) -> None:
+def test_what_only_leaves_nothing_of_is_named(recognize: Run, tmp_path: Path) -> None:
     path = tmp_path / "blank.png"
     Image.new("L", (400, 300), 255).save(path)
-    done = run(path, "--only", "printed")
+    done = recognize(path, "--only", "printed")
     assert (done.code, done.out, done.err) == (0, "", f"hwr: {path}: no printed writing found\n")
 
 
-def test_several_inputs_become_one_file(run: Run, book: Path, tmp_path: Path, text: str) -> None:
+def test_several_inputs_become_one_file(recognize: Run, book: Path, tmp_path: Path, text: str) -> None:
     SCAN.save(book.parent / "more.png")
-    assert run(book.parent, "-o", tmp_path / "all.txt").code == 0
+    assert recognize(book.parent, "-o", tmp_path / "all.txt").code == 0
     assert (tmp_path / "all.txt").read_text() == f"{text}\n\f\f{text}\n\f{text}\n"
-    assert run(book, book.parent / "more.png", "-o", tmp_path / "all.pdf", "--pages", "1").code == 0
+    assert recognize(book, book.parent / "more.png", "-o", tmp_path / "all.pdf", "--pages", "1").code == 0
     with pdfium.PdfDocument(tmp_path / "all.pdf") as pdf:
         assert len(pdf) == 2
-    done = run(book.parent, "-o", tmp_path / "all.page.xml")
+    done = recognize(book.parent, "-o", tmp_path / "all.page.xml")
     assert done.code == 2 and f"such as {tmp_path}/all/" in done.err and not (tmp_path / "all.page.xml").exists()
 
 
-def test_several_formats_cost_one_reading(run: Run, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_formats_cost_one_reading(
+    recognize: Run, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     SCAN.save(tmp_path / "a.png")
     read, calls = Recognizer.read, []
 
@@ -357,34 +348,36 @@ def test_several_formats_cost_one_reading(run: Run, tmp_path: Path, text: str, m
         return read(self, source, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Recognizer, "read", counted)
-    done = run(tmp_path / "a.png", "--format", "text,alto", "--format", "json", "-o", tmp_path / "out")
+    done = recognize(tmp_path / "a.png", "--format", "text,alto", "--format", "json", "-o", tmp_path / "out")
     assert (done.code, done.err, len(calls)) == (0, "", 1)
     written = below(tmp_path / "out")
     assert sorted(written) == ["a.alto.xml", "a.json", "a.txt"] and written["a.txt"] == text + "\n"
-    again = run(tmp_path / "a.png", "--format", "text,alto,json", "-o", tmp_path / "out", "--skip-existing")
+    again = recognize(tmp_path / "a.png", "--format", "text,alto,json", "-o", tmp_path / "out", "--skip-existing")
     assert (again.code, len(calls)) == (0, 1)
     for arguments, reason in (
         (("--format", "text,docx"), "'docx' is not one of"),
         (("--format", "text,alto"), "text and alto need a folder"),
         (("--format", "text,alto", "-o", tmp_path / "x.txt"), "several formats need a folder"),
     ):
-        done = run(tmp_path / "a.png", *arguments)
+        done = recognize(tmp_path / "a.png", *arguments)
         assert done.code == 2 and reason in done.err
 
 
-def test_a_full_disk_is_code_2_for_one_input_in_every_format(run: Run, tmp_path: Path) -> None:
+def test_a_full_disk_is_code_2_for_one_input_in_every_format(recognize: Run, tmp_path: Path) -> None:
     path = tmp_path / "line.png"
     Image.open(SAMPLES / "line-1.png").save(path)
     for form in ("text", "markdown", "json", "tsv", "hocr", "alto"):
-        done = run("--line", path, "--format", form, "-o", "/dev/full/x")
+        done = recognize("--line", path, "--format", form, "-o", "/dev/full/x")
         assert (done.code, done.err.count("\n")) == (2, 1), done.err
 
 
-def test_a_password_comes_from_a_file_or_a_prompt(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_comes_from_a_file_or_a_prompt(
+    recognize: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pdf = tmp_path / "a.pdf"
     pdf.write_bytes(text_pdf(["secret"], password="sesame"))
     (tmp_path / "password").write_text("sesame\r\nnot this\n")
-    assert run(pdf, "--password-file", tmp_path / "password").code == 0
+    assert recognize(pdf, "--password-file", tmp_path / "password").code == 0
     monkeypatch.setattr("click.termui.hidden_prompt_func", lambda prompt: "sesame")
-    assert run(pdf, "--password", "-").code == 0
-    assert run(pdf, "--password", "wrong").code == 2
+    assert recognize(pdf, "--password", "-").code == 0
+    assert recognize(pdf, "--password", "wrong").code == 2

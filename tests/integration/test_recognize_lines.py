@@ -6,25 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from helpers.commands import Outcome, Run, run_command
+from helpers.commands import Run
 from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
-from helpers.tiny_model import write_tiny_model
 
 PAGE = Path(__file__).parent.parent.parent / "data" / "samples" / "page.png"
 SIZE = (1650, 2300)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture
-def run(model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: object) -> Outcome:
-        return Outcome(*run_command(monkeypatch, capsys, "recognize", "-m", model, *arguments))
-
-    return run
 
 
 @pytest.fixture
@@ -39,8 +25,8 @@ def scans(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_one_image_and_its_file(run: Run, scans: Path) -> None:
-    done = run(scans / "a.png", "--lines", scans / "a.xml", "--format", "json")
+def test_one_image_and_its_file(recognize: Run, scans: Path) -> None:
+    done = recognize(scans / "a.png", "--lines", scans / "a.xml", "--format", "json")
     assert (done.code, done.err) == (0, "")
     page = json.loads(done.out)
     assert [(line["id"], line["region"]) for line in page["lines"]] == [("first", "r"), ("second", "r")]
@@ -48,16 +34,16 @@ def test_one_image_and_its_file(run: Run, scans: Path) -> None:
     assert all(line["text"] != "old" for line in page["lines"])
 
 
-def test_a_folder_of_images_and_a_folder_of_files(run: Run, scans: Path, tmp_path: Path) -> None:
+def test_a_folder_of_images_and_a_folder_of_files(recognize: Run, scans: Path, tmp_path: Path) -> None:
     shutil.copy(PAGE, scans / "c.png")
-    done = run(scans, "--lines", scans, "-o", tmp_path / "out", "--format", "json")
+    done = recognize(scans, "--lines", scans, "-o", tmp_path / "out", "--format", "json")
     assert done.code == 3
     assert f"hwr: error: c.png: no c.xml for it in {scans}" in done.err
     ids = [[line["id"] for line in json.loads((tmp_path / "out" / f"{n}.json").read_text())["lines"]] for n in "ab"]
     assert ids == [["first", "second"], ["only"]]
 
 
-def test_options_and_files_that_do_not_fit(run: Run, scans: Path, tmp_path: Path) -> None:
+def test_options_and_files_that_do_not_fit(recognize: Run, scans: Path, tmp_path: Path) -> None:
     for arguments, reason in (
         (("--line", scans / "a.png", "--lines", scans / "a.xml"), "--line does not go with --lines"),
         (("--order", "rows", "--line", scans / "a.png"), "--order does not go with --line"),
@@ -66,12 +52,12 @@ def test_options_and_files_that_do_not_fit(run: Run, scans: Path, tmp_path: Path
         ((scans / "a.png", "--lines", scans / "none.xml"), "no such file or folder"),
         ((scans / "a.png", "--lines", scans / "a.png"), "a.png, line 1, column 1: broken XML"),
     ):
-        done = run(*arguments)
+        done = recognize(*arguments)
         assert done.code == 2 and done.out == ""
         assert done.err.startswith("hwr: error: ") and reason in done.err and done.err.count("\n") == 1
 
 
-def test_a_file_for_another_image(run: Run, scans: Path) -> None:
+def test_a_file_for_another_image(recognize: Run, scans: Path) -> None:
     (scans / "a.xml").write_bytes(page_xml(page_region("r", page_line("l", 0, "x")), size=(2300, 1650)))
-    done = run(scans / "a.png", "--lines", scans / "a.xml")
+    done = recognize(scans / "a.png", "--lines", scans / "a.xml")
     assert done.code == 2 and "made for a page of 2300 x 1650, the image is 1650 x 2300" in done.err

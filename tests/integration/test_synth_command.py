@@ -7,20 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from helpers.commands import Outcome, Run, run_command
+from helpers.commands import Run
 from helpers.synth_sources import PROSE, write_broken_font, write_font, write_text
 from hwr.files.images import load_image
 from hwr.store.lines import LineStore
 
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `hwr synth` with arguments in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        return Outcome(*run_command(monkeypatch, capsys, "synth", *arguments))
-
-    return run
+COMMAND = ("synth",)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from helpers.commands import Outcome, Run, run_command
+from helpers.commands import Outcome, Run
 from helpers.training_runs import SPEC, drawn_store, recipe
 from hwr.model.files import read_info
 from hwr.store.lines import LineStore, StoredLine
@@ -21,6 +21,7 @@ from hwr.store.writing import write_lines
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet, load_recipe, recipe_to_toml
 
+COMMAND = ("train",)
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = ROOT / "data" / "samples" / "lines"
 TINY = ("--spec", SPEC, "--threads", "1", "--precision", "fp32")
@@ -35,23 +36,6 @@ sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 """A program that runs a module as if some libraries were not installed."""
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `hwr train` with arguments in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        return Outcome(*run_command(monkeypatch, capsys, "train", *arguments))
-
-    return run
-
-
-def one_line_error(outcome: Outcome) -> str:
-    """The message of a run that ended with exit code 2 and one line on stderr."""
-    assert outcome.code == 2, outcome.err
-    assert outcome.out == "" and outcome.err.startswith("hwr: error: ") and outcome.err.count("\n") == 1
-    return outcome.err.removeprefix("hwr: error: ").rstrip("\n")
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
@@ -96,7 +80,7 @@ def test_a_run_leaves_its_files_and_goes_on(tmp_path: Path, run: Run) -> None:
     kept = load_recipe(folder / RECIPE)
     assert (kept.spec, kept.lines, kept.precision, kept.train[0].path) == (SPEC, 160, "fp32", str(SAMPLES))
 
-    assert "already contains a run" in one_line_error(run(SAMPLES, "-o", folder, *TINY))
+    assert "already contains a run" in run(SAMPLES, "-o", folder, *TINY).error
     longer = run("-o", folder, "--resume", "--lines", 400)
     assert longer.code == 0, longer.err
     assert "resuming from the trunk" in longer.err
@@ -173,7 +157,7 @@ def test_data_that_moved_is_named_anew(tmp_path: Path, run: Run) -> None:
     folder = tmp_path / "run"
     assert run("--recipe", file, "-o", folder).code == 0
     moved = (tmp_path / "here").rename(tmp_path / "there") / "store"
-    assert "store: does not exist" in one_line_error(run("-o", folder, "--resume", "--lines", 40))
+    assert "store: does not exist" in run("-o", folder, "--resume", "--lines", 40).error
     done = run(moved, "--val", tmp_path / "validation", "-o", folder, "--resume", "--lines", 40)
     assert done.code == 0, done.err
     kept = load_recipe(folder / RECIPE)
@@ -192,12 +176,12 @@ def test_a_dry_run_prints_what_a_run_costs_and_writes_nothing(
     assert "160 " in done.out and "the run" in done.out and " 320 lines" in done.out
     assert "epochs       2.00" in done.out
     assert list(tmp_path.iterdir()) == []
-    assert "there is no run to resume" in one_line_error(run("--dry-run", "--resume", "-o", tmp_path / "run"))
+    assert "there is no run to resume" in run("--dry-run", "--resume", "-o", tmp_path / "run").error
 
 
 @pytest.mark.skipif(find_spec("tensorboard") is not None, reason="the extra hwr[tensorboard] is installed")
 def test_without_tensorboard_one_line_says_what_to_install(tmp_path: Path, run: Run) -> None:
-    error = one_line_error(run(SAMPLES, "-o", tmp_path / "run", *TINY, "--tensorboard"))
+    error = run(SAMPLES, "-o", tmp_path / "run", *TINY, "--tensorboard").error
     assert error.endswith("run: pip install tensorboard")
     assert not (tmp_path / "run").exists()
 
@@ -255,7 +239,7 @@ def test_wrong_use_is_one_line(tmp_path: Path, run: Run, arguments: tuple[str, .
     }
     for mark, path in places.items():
         arguments = tuple(argument.replace(mark, str(path)) for argument in arguments)
-    assert message in one_line_error(run(*arguments))
+    assert message in run(*arguments).error
     assert not (tmp_path / "run").exists()
 
 
@@ -271,7 +255,7 @@ def test_wrong_use_is_one_line(tmp_path: Path, run: Run, arguments: tuple[str, .
 def test_a_wrong_recipe_is_one_line(tmp_path: Path, run: Run, text: str, message: str) -> None:
     file = tmp_path / "recipe.toml"
     file.write_text(text)
-    error = one_line_error(run("--recipe", file, SAMPLES, "-o", tmp_path / "run"))
+    error = run("--recipe", file, SAMPLES, "-o", tmp_path / "run").error
     assert message in error and error.startswith(str(file))
 
 
@@ -282,7 +266,7 @@ def test_characters_outside_a_kept_alphabet_are_named_at_the_start(tmp_path: Pat
     model = tmp_path / "first" / BEST
     data = store_with_texts(tmp_path / "own", ["abba", "Abba", "ab Ab", "cab", "dad", "bad ß ß", "#dab"])
     options = ("-o", tmp_path / "run", "--init-from", model, "--threads", 1, "--lines", 4)
-    error = one_line_error(run(data, *options, "--exclude", "#"))
+    error = run(data, *options, "--exclude", "#").error
     assert "3 training lines have characters outside its alphabet: ' ' 3, 'A' 2, 'ß' 2;" in error
     assert "--exclude '# Aß'" in error
     assert not (tmp_path / "run").exists()
@@ -310,7 +294,7 @@ def test_an_alphabet_grows(tmp_path: Path, run: Run) -> None:
         assert f"alphabet of 7 characters, {told}\n" in done.err
         info = read_info(tmp_path / alphabet / LAST)
         assert (info.alphabet, info.spec) == (characters, SPEC.replace("{classes}", "8"))
-    error = one_line_error(run(store, "-o", tmp_path / "run", *TINY, "--alphabet", "extend"))
+    error = run(store, "-o", tmp_path / "run", *TINY, "--alphabet", "extend").error
     assert "alphabet 'extend' needs a model to start from (--init-from)" in error
 
 
@@ -331,6 +315,6 @@ def one_line_error_after_progress(outcome: Outcome) -> str:
 @pytest.mark.parametrize("missing", ["torch", "torchaudio"])
 def test_without_torch_one_line_says_what_to_install(tmp_path: Path, missing: str) -> None:
     done = python_without({missing}, "hwr", "train", SAMPLES, "-o", tmp_path / "run")
-    error = one_line_error(done)
+    error = done.error
     assert f"training needs {missing}" in error
     assert "run: pip install torch==2.11.0 torchaudio==2.11.0" in error

@@ -5,16 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from helpers.training_runs import SPEC, Recorder, drawn_store, recipe, run
+from helpers.training_runs import SPEC, Recorder, recipe, run
 from hwr.errors import TrainingError
 from hwr.model.network import build
 from hwr.train.cost import TIMED_STEPS, estimate_cost
 from hwr.train.recipe import Recipe, TrainingSet
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_store(tmp_path_factory.mktemp("store") / "drawn")
 
 
 def estimated(settings: Recipe, folder: Path, resume: bool = False) -> dict[str, str]:

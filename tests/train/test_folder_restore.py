@@ -1,7 +1,6 @@
 """A run that was killed, stopped or lengthened goes on as if nothing had happened."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from helpers.child_processes import child_environment
 from helpers.training_runs import SPEC, Recorded, drawn_store, recipe, run
 from hwr.errors import InputError, OutputError, UsageError
 from hwr.model.files import read_info
@@ -21,8 +21,7 @@ from hwr.train.loop import Trainer
 from hwr.train.recipe import Optimisation, Recipe, load_recipe, recipe_to_toml
 from hwr.train.run import train
 
-TESTS = Path(__file__).parent.parent
-SAMPLES = TESTS.parent / "data" / "samples" / "lines"
+SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples" / "lines"
 CHILD = """
 import sys
 from pathlib import Path
@@ -44,8 +43,7 @@ def run_killed(settings: Recipe, folder: Path) -> dict[int, float]:
     file.write_text(recipe_to_toml(settings), encoding="utf-8")
     command = [sys.executable, "-c", CHILD, str(file), str(folder)]
     losses = {}
-    environment = os.environ | {"PYTHONPATH": str(TESTS)}  # found also where PYTHONSAFEPATH is set
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(command, env=child_environment(), stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         for line in child.stdout:
             if line == "waiting\n":
@@ -87,11 +85,6 @@ def test_losses_of_the_comparison_depend_on_random_numbers(tmp_path: Path, monke
     monkeypatch.setattr("hwr.train.loop._step_seed", lambda seed, step, rank: 99 + step)
     other = run(settings, tmp_path / "other", resume=True, stop_after=12).losses
     assert all(other[step] != whole[step] for step in (9, 10, 11, 12))
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_store(tmp_path_factory.mktemp("store") / "drawn")
 
 
 def test_stop_saves_and_ends_cleanly(tmp_path: Path, data: Path) -> None:
@@ -306,17 +299,14 @@ def test_a_run_in_its_decay_goes_on_without_its_trunk(tmp_path: Path, data: Path
     assert after.losses == {step: loss for step, loss in whole.losses.items() if step > trunk + 1}
 
 
-def test_a_run_on_many_machines(tmp_path: Path, data: Path) -> None:
+def test_a_run_on_many_machines(tmp_path: Path) -> None:
     """Other precision, other threads, data that moved: minutes add up, and the log is that of one run."""
+    data = drawn_store(tmp_path / "here")
     settings = recipe(data, lines=120)
     first = run(settings, tmp_path / "run", stop_after=4)
-    moved = data.rename(data.parent / "elsewhere") if data.parent.is_dir() else data
-    try:
-        changed = recipe(moved, lines=120, precision="bf16", threads=1)
-        second = run(changed, tmp_path / "run", resume=True, stop_after=8)
-        third = run(replace(changed, precision="fp32"), tmp_path / "run", resume=True)
-    finally:
-        moved.rename(data)
+    changed = recipe(data.rename(tmp_path / "elsewhere"), lines=120, precision="bf16", threads=1)
+    second = run(changed, tmp_path / "run", resume=True, stop_after=8)
+    third = run(replace(changed, precision="fp32"), tmp_path / "run", resume=True)
     seconds = [recorded.run.trainer.progress.seconds for recorded in (first, second, third)]
     parts = [sum(report.seconds for report in recorded.reports) for recorded in (first, second, third)]
     assert seconds == pytest.approx([sum(parts[: number + 1]) for number in range(3)])

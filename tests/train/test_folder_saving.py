@@ -11,15 +11,14 @@ from typing import Any
 
 import pytest
 
-from helpers.training_runs import Recorder, drawn_store, recipe, run
+from helpers.child_processes import child_environment
+from helpers.training_runs import Recorder, recipe, run
 from hwr.errors import OutputError
 from hwr.model.checkpoint import load_weights
 from hwr.train.folder import BEST, LAST, METRICS, RESUME, TRUNK, TRUNK_RESUME, RunFolder, Saver
 from hwr.train.loop import StepReport
 from hwr.train.recipe import recipe_to_toml
 from hwr.train.run import Run
-
-TESTS = Path(__file__).parent.parent
 
 KILLED = """
 import os, signal, sys
@@ -38,11 +37,6 @@ def write_bytes(path, data):
 Path.write_bytes = write_bytes
 run(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]))
 """
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_store(tmp_path_factory.mktemp("store") / "drawn")
 
 
 class Disk:
@@ -140,9 +134,8 @@ def test_a_process_killed_in_a_save_leaves_the_save_before(tmp_path: Path, data:
     whole = run(settings, tmp_path / "whole")
     file = tmp_path / "recipe.toml"
     file.write_text(recipe_to_toml(settings), encoding="utf-8")
-    environment = os.environ | {"PYTHONPATH": str(TESTS)}
     command = [sys.executable, "-c", KILLED, str(file), str(tmp_path / "run")]
-    assert subprocess.run(command, env=environment, timeout=120, check=False).returncode == -signal.SIGKILL
+    assert subprocess.run(command, env=child_environment(), timeout=120, check=False).returncode == -signal.SIGKILL
     assert len(list((tmp_path / "run").glob(".resume.pt.*.tmp"))) == 1
     assert step_of(tmp_path / "run") == 3
     again = run(settings, tmp_path / "run", resume=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from helpers.child_processes import child_environment
 from helpers.drawn_letters import CHARACTERS
 from helpers.fake_synthesis import synthesis, use_drawn_lines
 from helpers.training_runs import Recorder, drawn_lines, drawn_store, opened, plain, recipe, run, write_drawn
@@ -163,7 +164,7 @@ def test_no_code_of_the_working_folder_runs(tmp_path: Path, data: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(program), str(data), str(tmp_path / "run")],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+        env=child_environment(),
         capture_output=True,
         text=True,
         timeout=300,

@@ -31,11 +31,6 @@ from hwr.train.loop import MAX_NON_FINITE, StepReport, Trainer
 from hwr.train.recipe import Optimisation, Recipe
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_store(tmp_path_factory.mktemp("store") / "drawn")
-
-
 class Training(Trainer):
     """A trainer with the batches of one set of drawn lines."""
 

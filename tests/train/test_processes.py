@@ -1,7 +1,6 @@
 """Several processes train as one does. They are two children of the test, joined over gloo."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from helpers.child_processes import child_environment
 from helpers.training_runs import drawn_store, opened, plain, recipe, run
 from hwr.errors import UsageError
 from hwr.model.checkpoint import load_model, load_weights
@@ -19,7 +19,6 @@ from hwr.train.processes import ALONE, join_processes
 from hwr.train.recipe import Optimisation, Recipe, recipe_to_toml
 from hwr.train.validate import validate
 
-TESTS = Path(__file__).parent.parent
 SPEC = "[1,48,0,1 Ci3,3,8,2,2 Mp2,2 S1(1x0)1,3 Lbx16 O1c{classes}]"
 
 RUN = """
@@ -96,16 +95,15 @@ def processes(program: str, *arguments: object, count: int = 2) -> list[tuple[in
         port = probe.getsockname()[1]
     children = []
     for rank in range(count):
-        environment = os.environ | {
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-            "WORLD_SIZE": str(count),
-            "LOCAL_WORLD_SIZE": str(count),
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(TESTS),
-        }
+        environment = child_environment(
+            RANK=rank,
+            LOCAL_RANK=rank,
+            WORLD_SIZE=count,
+            LOCAL_WORLD_SIZE=count,
+            MASTER_ADDR="127.0.0.1",
+            MASTER_PORT=port,
+            OMP_NUM_THREADS=1,
+        )
         command = [sys.executable, "-c", program, *map(str, arguments)]
         children.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -35,11 +35,6 @@ from hwr.train.run import Run, train
 from hwr.train.validate import SetResult
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_store(tmp_path_factory.mktemp("store") / "drawn")
-
-
 def events(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
 

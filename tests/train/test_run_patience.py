@@ -8,18 +8,13 @@ from typing import Any
 
 import pytest
 
-from helpers.training_runs import Recorded, drawn_store, recipe, run
+from helpers.training_runs import Recorded, recipe, run
 from hwr.errors import UsageError
 from hwr.metrics import ErrorCounts
 from hwr.train.folder import METRICS, TRUNK_RESUME, RunFolder
 from hwr.train.recipe import Optimisation, Recipe
 from hwr.train.schedule import Progress
 from hwr.train.validate import SetResult
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_store(tmp_path_factory.mktemp("store") / "drawn")
 
 
 def rates(monkeypatch: pytest.MonkeyPatch, values: Iterable[float], blank: int = 0) -> None:

@@ -83,11 +83,6 @@ def test_characters_that_synthesis_adds() -> None:
     assert list(synthetic_characters(synthesis(), True, 1)) == list(CHARACTERS)
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_store(tmp_path_factory.mktemp("store") / "drawn")
-
-
 def mixed(data: Path, **changes: object) -> Recipe:
     return recipe(data, **{"lines": 150, "synthesis": synthesis(share_start=0.8, share_end=0.2)} | changes)
 
