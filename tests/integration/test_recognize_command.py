@@ -155,7 +155,7 @@ def test_a_blank_page_prints_nothing(recognize: Run, tmp_path: Path) -> None:
     for as_line in ([], ["--line"]):
         done = recognize(path, *as_line)
         assert (done.code, done.out, done.messages) == (0, "", [f"hwr: {path}: no writing found"])
-    page = json.loads(recognize(scan, "--format", "json").out)
+    page = json.loads(recognize(path, "--format", "json").out)
     assert (page["width"], page["height"], page["lines"]) == (600, 800, [])
 
 
