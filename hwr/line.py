@@ -22,19 +22,19 @@ class Normalisation:
 
 NORMALISATION = Normalisation("ink-moments", 1)
 
-# All lengths below are fractions of the line height, so that they hold at every height.
-WORKING_HEIGHT = 1.7  # taller images are made this high before anything is measured: finer detail is lost later
+# All lengths below are fractions of the line height, so that they are valid for every height.
+WORKING_HEIGHT = 1.7  # taller images are reduced to this height before anything is measured: finer detail is lost later
 PAPER_CELL = 8  # pixels: side of the cells on which the paper level is measured
 NOISE_FLOOR = 0.12  # share of the ink's contrast below which paper grain, not ink, is assumed
-INK_LEVEL = 0.8  # where the mean of the ink lands between 0 and 1: leaves room for strokes darker than the mean
-SPREAD = 0.15  # standard deviation of the rows of ink that fills the line but for flourishes
+INK_LEVEL = 0.8  # mean of the ink after scaling, between 0 and 1: leaves room for strokes darker than the mean
+SPREAD = 0.15  # standard deviation of the rows of ink that fills the line, except for flourishes
 CROP_HEIGHT = 1.0  # height of an image cut along the line, as a share of the result
 LOOSE_CROP = 1.5  # an image higher than this many ink boxes was not cut along the line: its height says nothing
 CENTRE = 0.5  # mean row of ink
 SIDE_MARGIN = 0.06  # paper kept left and right of the ink
-MAX_SHEAR = 1.0  # tangent of the strongest slant that is undone
+MAX_SHEAR = 1.0  # tangent of the strongest slant that is removed
 SHEARS = np.linspace(-MAX_SHEAR, MAX_SHEAR, 17)
-FLAT_INK = 0.55  # ink flatter than this share of what fills the line (a dash, a row of dots) is not blown up
+FLAT_INK = 0.55  # ink flatter than this share of a full line (a dash, a row of dots) is not enlarged
 
 INKED = 40
 """Ink of a normalised line, 0 to 255, above which a pixel counts as writing."""
@@ -44,7 +44,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NormalisedLine:
-    """A normalised line, and where its pixels lie on the image that it was made of.
+    """A normalised line, and the map from its pixels to the image that it was made from.
 
     Attributes:
         ink: shape (height, width), 0 paper to 255 ink, width at least 1.
@@ -57,25 +57,26 @@ class NormalisedLine:
     to_image: Matrix
 
     def image_points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Points (x, y) of the normalised line, shape (n, 2), on the image; they may lie a little outside of it."""
+        """Map points (x, y) of the normalised line, shape (n, 2), to the image; they may be slightly outside it."""
         return np.asarray(points @ self.to_image[:, :2].T + self.to_image[:, 2], dtype=np.float64)
 
 
 def time_steps(width: int, stride: int) -> int:
-    """Time steps of a normalised line of `width` columns: ceil(width / stride)."""
+    """Return the time steps of a normalised line of `width` columns: ceil(width / stride)."""
     return -(-width // stride)
 
 
 def normalise_line(grey: GreyImage, height: int) -> GreyImage:
     """Turn the image of one line into ink on empty paper at the model's height.
 
-    Polarity is found, the paper evened out, the contrast stretched, slant undone. The scale comes from the spread of
-    the ink over the rows (its standard deviation) and the height of the image, not from the highest and lowest ink: so
-    a long tail or a stroke of a neighbouring line does not make the letters small (after Kozielski et al. 2013,
-    "Moment-based image normalization for handwriting text recognition"). The aspect is kept.
+    The polarity is detected, the paper evened out, the contrast stretched and the slant removed. The scale is derived
+    from the spread of the ink over the rows (its standard deviation) and from the height of the image, not from the
+    highest and lowest ink. So a long tail or a stroke of a neighbouring line does not make the letters small (after
+    Kozielski et al. 2013, "Moment-based image normalization for handwriting text recognition"). The aspect ratio is
+    kept.
 
     Args:
-        grey: shape (H, W), 0 black to 255 white, dark ink on light paper or the other way round.
+        grey: shape (H, W), 0 black to 255 white, dark ink on light paper or the reverse.
         height: rows of the result.
 
     Returns:
@@ -85,7 +86,7 @@ def normalise_line(grey: GreyImage, height: int) -> GreyImage:
 
 
 def normalise_with_places(grey: GreyImage, height: int) -> NormalisedLine:
-    """As `normalise_line`, and with the way back from the normalised pixels to those of the image."""
+    """Normalise a line as `normalise_line` does, and also return the map from its pixels back to those of the image."""
     small = _working_size(grey, height)
     fitted = _fit(_even_out(small), height)
     sizes = np.array([grey.shape[1] / small.shape[1], grey.shape[0] / small.shape[0]])
@@ -93,7 +94,7 @@ def normalise_with_places(grey: GreyImage, height: int) -> NormalisedLine:
 
 
 def _working_size(grey: GreyImage, height: int) -> GreyImage:
-    """Make tall images smaller first: what is lost would be lost later anyway, and the rest runs faster."""
+    """Reduce tall images first: the detail would be lost later anyway, and the rest runs faster."""
     import cv2
 
     limit = round(WORKING_HEIGHT * height)
@@ -105,7 +106,7 @@ def _working_size(grey: GreyImage, height: int) -> GreyImage:
 
 
 def _even_out(grey: GreyImage) -> NDArray[np.float32]:
-    """Ink between 0 and 1 on paper at 0: polarity, uneven light and contrast removed."""
+    """Return ink between 0 and 1 on paper at 0, with polarity, uneven light and contrast removed."""
     import cv2
 
     rows, columns = grey.shape
@@ -141,7 +142,7 @@ def _quantiles(grey: GreyImage, *shares: float) -> list[float]:
 
 
 def _fit(ink: NDArray[np.float32], height: int) -> NormalisedLine:
-    """Undo the slant, centre the ink on the rows, scale it to the height and cut the empty sides."""
+    """Remove the slant, centre the ink on the rows, scale it to the height, and remove the empty sides."""
     import cv2
 
     shape = ink.shape
@@ -178,16 +179,17 @@ def _fit(ink: NDArray[np.float32], height: int) -> NormalisedLine:
 
 
 def _inverse(matrix: Matrix) -> Matrix:
-    """The affine map, shape (2, 3), that undoes another."""
+    """Return the affine map, shape (2, 3), that inverts another."""
     square = np.linalg.inv(matrix[:, :2])
     return np.column_stack([square, -square @ matrix[:, 2]])
 
 
 def _scale(profile: NDArray[np.float64], deviation: float, height: int) -> float:
-    """Rows of the result for one row of the image: the geometric mean of two estimates.
+    """Return the rows of the result per row of the image: the geometric mean of two estimates.
 
-    The spread of the ink is one; the height of the image itself, where it was cut along the line, is the other: the
-    first fails on lines with few ascenders, the second on images that were not cut alike (docs/normalisation.md).
+    One is derived from the spread of the ink, the other from the height of the image, if it was cut along the line. The
+    first fails for lines with few ascenders, the second for images that were cut in different ways
+    (docs/normalisation.md).
 
     Args:
         profile: share of the ink in each row; deviation: its standard deviation in rows.
@@ -195,17 +197,17 @@ def _scale(profile: NDArray[np.float64], deviation: float, height: int) -> float
     top, bottom = np.searchsorted(np.cumsum(profile), [0.003, 0.997])
     extent = float(bottom - top + 1)
     crop = min(float(len(profile)), LOOSE_CROP * extent)
-    # A dash has hardly any spread; without this limit it would fill the line.
+    # A dash has almost no spread; without this limit it would fill the line.
     deviation = max(deviation, SPREAD * FLAT_INK * crop)
     return height * float(np.sqrt(SPREAD / deviation * CROP_HEIGHT / crop))
 
 
 def _slant(ink: NDArray[np.float32]) -> float:
-    """Shear (columns a row, to be added going down) that makes the strokes upright.
+    """Return the shear (columns per row, to be added going down) that makes the strokes upright.
 
-    The upright position is the one in which the columns' ink is most uneven: the sum of squares of the column
+    In the upright position, the ink is distributed over the columns most unevenly: the sum of squares of the column
     profile, its energy, is greatest (projection profile method). Every fourth shear is tried first, then those between
-    two of which one comes near the greatest energy so far, and so on.
+    two of which one is close to the greatest energy so far, and so on.
     """
     import cv2
 
@@ -246,7 +248,7 @@ def _energy(ink: NDArray[np.float32], shear: float) -> float:
 
 
 def _cut_sides(ink: GreyImage) -> tuple[GreyImage, int]:
-    """Cut empty columns left and right but for a small margin; also how many were cut at the left."""
+    """Remove empty columns left and right except for a small margin; also return how many were removed on the left."""
     height = ink.shape[0]
     inked = np.flatnonzero(ink.max(axis=0) > INKED)
     if inked.size == 0:

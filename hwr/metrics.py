@@ -17,7 +17,7 @@ except ImportError:
 
 
 def edit_distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
-    """Return the Levenshtein distance: the fewest insertions, deletions and substitutions that turn `a` into `b`.
+    """Return the Levenshtein distance: the minimum number of insertions, deletions and substitutions from `a` to `b`.
 
     Works on strings (code points) and on any sequences of hashable items, such as lists of words or labels.
     """
@@ -36,9 +36,9 @@ class ErrorCounts:
 
     @property
     def rate(self) -> float:
-        """Edits over reference length; it exceeds 1 when more was read than was written.
+        """Edits over reference length; above 1 if there are more edits than items in the reference.
 
-        An empty reference: 0 when there is no edit either, infinity when something was read.
+        For an empty reference it is 0 without edits, and infinity otherwise.
         """
         if self.reference_length == 0:
             return 0.0 if self.edits == 0 else float("inf")
@@ -49,27 +49,27 @@ class ErrorCounts:
 
 
 def character_errors(reference: str, hypothesis: str) -> ErrorCounts:
-    """Edits between the code points of two texts, after the text rules (`normalise_text`) on both sides."""
+    """Count the edits between the code points of two texts, both normalised (`normalise_text`)."""
     reference, hypothesis = normalise_text(reference), normalise_text(hypothesis)
     return ErrorCounts(edit_distance(reference, hypothesis), len(reference))
 
 
 def word_errors(reference: str, hypothesis: str) -> ErrorCounts:
-    """Edits between the whitespace-separated words of two texts, after the text rules on both sides."""
+    """Count the edits between the whitespace-separated words of two texts, both normalised."""
     words, read = normalise_text(reference).split(), normalise_text(hypothesis).split()
     return ErrorCounts(edit_distance(words, read), len(words))
 
 
 def right_words(reference: str, hypothesis: str) -> tuple[bool, ...]:
-    """For each word of `hypothesis` whether it is right: whether it meets its equal in the reference.
+    """Return, for each word of `hypothesis`, whether it is right: whether it is aligned with an equal word.
 
-    Words meet as in the word errors, by an alignment with the fewest edits; of these, by one with the most right
-    words. The text rules hold for both sides.
+    The alignment is one with the fewest edits, as for word errors; of these, one with the most right words. Both texts
+    are normalised.
     """
     words, read = normalise_text(reference).split(), normalise_text(hypothesis).split()
     if words == read:
         return (True,) * len(read)
-    # One number a cell holds both: edits count more than all words together can be right.
+    # One number per cell holds both: edits count more than all right words together.
     edit = len(words) + len(read) + 1
     costs = [[edit * column for column in range(len(read) + 1)]]
     for row, word in enumerate(words, start=1):

@@ -89,7 +89,7 @@ def load_toml(cls: type[T], path: Path) -> T:
         InputError: the file is missing, unreadable, or not TOML.
         UsageError: see `from_dict`.
     """
-    import tomllib  # reading models has no use for it
+    import tomllib  # not needed for reading models
 
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -132,7 +132,7 @@ def _rules(cls: type[Any]) -> dict[str, Any]:
 
 def _table(cls: Any, values: object) -> Any:
     if not isinstance(values, Mapping):
-        raise UsageError(f"a table of settings is needed, not {_shown(values)}")
+        raise UsageError(f"expected a table of settings, not {_shown(values)}")
     rules = _rules(cls)
     for name in values:
         if name not in rules:
@@ -140,13 +140,13 @@ def _table(cls: Any, values: object) -> Any:
     for item in fields(cls):
         if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
             raise UsageError(f"the key {item.name!r} is missing")
-    if issubclass(cls, Settings):  # which converts its values itself
+    if issubclass(cls, Settings):  # which converts its own values
         return cls(**values)
     return cls(**{name: _convert(value, rules[name], name) for name, value in values.items()})
 
 
 def _convert(value: Any, rule: Any, name: str, marks: tuple[Any, ...] = ()) -> Any:
-    """Return `value` as the annotation `rule` wants it, or raise a UsageError that names the field."""
+    """Convert `value` to the annotation `rule`, or raise a UsageError that names the field."""
     kind, parts = get_origin(rule), get_args(rule)
     if kind is Annotated:
         return _convert(value, parts[0], name, (*rule.__metadata__, *marks))

@@ -12,7 +12,7 @@ from typing import Literal
 from hwr.errors import DataError
 
 BLANK = 0
-"""The label of the CTC blank; characters have the labels from 1 on."""
+"""The label of the CTC blank; the labels of characters start at 1."""
 
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -26,12 +26,14 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-
 
 
 def normalise_text(text: str) -> str:
-    """Return text in Unicode NFC without byte order marks, its runs of whitespace one space, its ends stripped."""
+    """Return text in Unicode NFC, without byte order marks, with one space for each run of whitespace, ends
+    stripped.
+    """
     return " ".join(unicodedata.normalize("NFC", text.replace(BYTE_ORDER_MARK, "")).split())
 
 
 def invisible_characters(characters: Iterable[str]) -> list[str]:
-    """Return the characters that leave no mark on paper: formats such as U+200B, and controls (Unicode Cf, Cc)."""
+    """Return the characters without a visible glyph: formats such as U+200B, and controls (Unicode Cf, Cc)."""
     return [character for character in characters if unicodedata.category(character) in ("Cf", "Cc")]
 
 
@@ -49,8 +51,8 @@ def has_right_to_left(text: str) -> bool:
 class Alphabet:
     """The characters that a model can write, in the order of their labels 1, 2, 3, ...
 
-    Labels are in the order of the image, from left to right; texts are in the order in which they are read.
-    `direction` says where lines with right-to-left letters begin.
+    Labels are in the order of the image, from left to right; texts are in logical order. `direction` is the side at
+    which lines with right-to-left letters begin.
     """
 
     characters: str
@@ -62,7 +64,7 @@ class Alphabet:
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Alphabet":
-        """Return the sorted code points of `texts` after the text rules; the direction is that of most letters."""
+        """Return the sorted code points of the normalised `texts`; the direction is that of most letters."""
         characters: set[str] = set()
         balance = 0
         for text in map(normalise_text, texts):
@@ -84,7 +86,7 @@ class Alphabet:
         return {character: label for label, character in enumerate(self.characters, start=1)}
 
     def encode(self, text: str) -> list[int]:
-        """Return the labels of `text` after the text rules, in the order of the image.
+        """Return the labels of the normalised `text`, in the order of the image.
 
         Raises:
             DataError: a character is not in the alphabet.
@@ -96,11 +98,11 @@ class Alphabet:
             raise DataError(f"not in the alphabet: {unknown} in {text!r}") from None
 
     def decode(self, labels: Sequence[int]) -> str:
-        """Return the text of `labels`; the blank and repetitions must be gone already."""
+        """Return the text of `labels`, which must not contain the blank or repetitions."""
         return to_logical("".join(self.characters[label - 1] for label in labels), self.direction)
 
     def missing(self, texts: Iterable[str]) -> Counter[str]:
-        """Return the characters of `texts` that the alphabet lacks, with their counts."""
+        """Return the characters of `texts` that are not in the alphabet, with their counts."""
         shown = (to_display(normalise_text(text), self.direction) for text in texts)
         return Counter(character for text in shown for character in text if character not in self._labels)
 
@@ -109,17 +111,17 @@ class Alphabet:
 
 
 def to_display(text: str, direction: Direction) -> str:
-    """Return text in the order in which its characters are on paper, from left to right, brackets mirrored.
+    """Return text in display order, from left to right on paper, with brackets mirrored.
 
-    After the Unicode Bidirectional Algorithm (UAX 9), without its rule N0 of paired brackets. Combining marks stay
-    behind their letters. Text without letters of a right-to-left script is returned as it is; other lines begin at the
-    right if `direction` is `rtl`.
+    This is the Unicode Bidirectional Algorithm (UAX 9), without its rule N0 of paired brackets. Combining marks stay
+    after their letters. Text without right-to-left letters does not change; other lines begin at the right if
+    `direction` is `rtl`.
     """
     return text if not has_right_to_left(text) else "".join(sign for _, sign in _arrange(text, direction))
 
 
 def to_logical(text: str, direction: Direction) -> str:
-    """Return text in the order in which it is read, from that on paper: the inverse of `to_display`.
+    """Return text in logical order from text in display order: the inverse of `to_display`.
 
     Several texts can look the same on paper; one of them is returned.
     """
@@ -127,11 +129,11 @@ def to_logical(text: str, direction: Direction) -> str:
 
 
 def logical_order(text: str, direction: Direction) -> list[tuple[int, str]]:
-    """Return the characters of `to_logical` with their places in `text`."""
+    """Return the characters of `to_logical` with their positions in `text`."""
     if not has_right_to_left(text):
         return list(enumerate(text))
-    # The algorithm undoes itself but for digits, whose class depends on the letters before them (rule W2): in Arabic
-    # they are like Arabic digits, except in front of the first letter, which is at the right end of the line.
+    # The algorithm is its own inverse except for digits, whose class depends on the letters before them (rule W2): in
+    # Arabic they are like Arabic digits, except before the first letter, which is at the right end of the line.
     last = max(place for place, sign in enumerate(text) if has_right_to_left(sign))
     arranged = [_arrange(text, direction, arabic_digits) for arabic_digits in (0, len(text), last)]
     same = (one for one in arranged if to_display("".join(sign for _, sign in one), direction) == text)
@@ -139,9 +141,9 @@ def logical_order(text: str, direction: Direction) -> list[tuple[int, str]]:
 
 
 def _arrange(text: str, direction: Direction, arabic_digits: int | None = None) -> list[tuple[int, str]]:
-    """Return the characters of a text in display order, brackets mirrored, with their places in it.
+    """Return the characters of a text in display order, brackets mirrored, with their positions in it.
 
-    Digits become Arabic digits as the algorithm says, or, if it is given, at places before `arabic_digits`.
+    Digits become Arabic digits by the algorithm's rule or, if given, at positions before `arabic_digits`.
     """
     from bidi import algorithm
 
@@ -181,7 +183,7 @@ def _balance(text: str) -> int:
 
 
 def steps_needed(text: Sequence[object]) -> int:
-    """Return the fewest time steps on which CTC can align `text` (characters or labels): length + equal neighbours.
+    """Return the minimum time steps on which CTC can align `text` (characters or labels): length + equal neighbours.
 
     Between two equal neighbours CTC needs a blank (Graves et al. 2006).
     """

@@ -79,11 +79,11 @@ def test_values_are_converted_to_their_types() -> None:
         ({"words": "ab"}, "here: words = 'ab': a list is needed"),
         ({"words": [1]}, "here: words = 1: a text in quotes is needed"),
         ({"facts": []}, "here: facts = []: a table is needed"),
-        ({"inner": 3}, "here: inner: a table of settings is needed, not 3"),
+        ({"inner": 3}, "here: inner: expected a table of settings, not 3"),
         ({"inner": {}}, "here: inner: the key 'path' is missing"),
         ({"inner": {"path": ""}}, "here: inner: path = '': "),
         ({"sets": [{"path": "a", "weight": 0}]}, "here: sets: weight = 0: a number, above 0, is needed"),
-        ([], "here: a table of settings is needed, not []"),
+        ([], "here: expected a table of settings, not []"),
     ],
 )
 def test_a_mistake_is_one_line_with_place_key_value_and_what_is_allowed(values: Any, message: str) -> None:

@@ -1,8 +1,8 @@
 """Fit a model's calibration to lines whose truth is known.
 
-The temperature maximises the likelihood of which words are right and which are wrong (Guo et al. 2017, section 4.2).
-Where the calibration error is then still above `GOOD_ENOUGH`, a curve follows (Kull et al. 2017; with the targets of
-Platt 1999, by Newton's method), for words and for lines.
+The temperature maximises the likelihood of the right and wrong words (Guo et al. 2017, section 4.2). If the calibration
+error is then still above `GOOD_ENOUGH`, a curve is fitted for words and for lines (Kull et al. 2017; with the targets
+of Platt 1999, by Newton's method).
 
 Scores are computed on a grid of temperatures while the lines are read, and interpolated between its points, so that the
 lines need not be kept in memory.
@@ -40,13 +40,13 @@ Numbers = NDArray[np.float64]
 
 TEMPERATURES: Numbers = np.geomspace(0.5, 3.0, 25)
 GOOD_ENOUGH = 0.03
-"""Highest calibration error at which no curve is fitted."""
+"""Maximum calibration error at which no curve is fitted."""
 MIN_LOG_PROBABILITY = -1e6
-"""Lower limit on log-probabilities, so that they can be interpolated."""
+"""Lower bound of log-probabilities, so that they can be interpolated."""
 NEWTON_STEPS = 50
 RATIO = (5**0.5 - 1) / 2
 DIGITS = 5
-"""Decimal places of the numbers that are stored."""
+"""Decimal places of stored numbers."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ReadScores:
     """A line that was read, with log-probabilities at the temperatures of the grid.
 
     Attributes:
-        set, id, writer, page: where it is from.
+        set, id, writer, page: its origin.
         line: log-probabilities of the whole line, shape (temperatures,).
         line_right: the line was read without an edit.
         words: shape (words, temperatures).
@@ -232,7 +232,7 @@ def fit(lines: Sequence[ReadScores]) -> Calibration:
     """
     right = np.concatenate([line.words_right for line in lines]) if lines else np.zeros(0, bool)
     if right.all() or not right.any():
-        raise DataError("to calibrate, both right and wrong words are needed")
+        raise DataError("calibration needs both right and wrong words")
     grid = np.log(TEMPERATURES)
     best = _golden_section(
         lambda value: negative_log_likelihood(_at(lines, np.exp(value))[0], right), grid[0], grid[-1]
@@ -244,7 +244,7 @@ def fit(lines: Sequence[ReadScores]) -> Calibration:
 
 
 def negative_log_likelihood(log_probabilities: Numbers, right: NDArray[np.bool_]) -> float:
-    """Return the mean of -log p over what is right and -log(1 - p) over what is wrong."""
+    """Return the mean of -log p over right items and -log(1 - p) over wrong ones."""
     logits = logit(np.minimum(log_probabilities, 0.0))
     return float(np.logaddexp(0.0, np.where(right, -logits, logits)).mean())
 

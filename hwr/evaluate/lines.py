@@ -66,10 +66,10 @@ class LineDecoder(Protocol):
 
 @dataclass(frozen=True)
 class ScoredLine:
-    """One line of a set with its reading; both texts follow the text rules.
+    """One line of a set with its reading; both texts are normalised.
 
-    `word_confidences`, the same before calibration, and `right_words` (`hwr.metrics.right_words`) go with the words of
-    the reading.
+    `word_confidences`, the same before calibration, and `right_words` (`hwr.metrics.right_words`) belong to the words
+    of the reading.
     """
 
     set: str
@@ -126,7 +126,7 @@ def read_set(
         if remaining <= 0:
             return
         try:
-            # Behind a corrupt place a row group cannot be read on, and each try would begin at its first line.
+            # After a corrupt place a row group cannot be read further, and each attempt would begin at its first line.
             if group.row_group == corrupt:
                 raise DataError(f"row group {corrupt} is corrupt")
             lines = file.read_group(group.index)[:remaining]

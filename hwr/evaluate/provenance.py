@@ -1,4 +1,4 @@
-"""Hashes of what an evaluation used, so that a figure can be traced and repeated."""
+"""Hashes of everything that an evaluation used, so that a figure can be traced and repeated."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Provenance:
-    """What was measured, with what, and when. All hashes are SHA-256, in hexadecimal.
+    """Everything that was measured and used, and the date. All hashes are SHA-256, in hexadecimal.
 
     Attributes:
         date: of the evaluation, in UTC (ISO 8601).
@@ -60,7 +60,7 @@ def find_provenance(model: str, decoder: Decoder, options: DecoderOptions, sets:
 
 
 def _hash(head: bytes, files: Sequence[Path]) -> str:
-    """Return the hash of some bytes and of the contents of files, in their order; of one file alone, its own hash."""
+    """Return the hash of some bytes and of the contents of files, in order; for a single file, its own hash."""
     digest = hashlib.sha256(head)
     for path in files:
         with path.open("rb") as file:

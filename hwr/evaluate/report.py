@@ -277,7 +277,7 @@ def _format_error(error: CalibrationError | None) -> str:
 
 
 def notes(evaluation: Evaluation, setting: Setting) -> Iterator[str]:
-    """Yield what a reader of the tables should know: what was measured, characters outside the alphabet."""
+    """Yield the notes below the tables: the objects measured, and characters outside the alphabet."""
     facts, shown = setting.provenance, SHOWN_DIGITS
     data = ", ".join(f"{name} {facts.data[name][:shown]}" for name in (item.source.name for item in evaluation.sets))
     yield f"hwr {__version__}, {facts.date}; model {facts.model[:shown]}, decoder {facts.decoder[:shown]}, data: {data}"

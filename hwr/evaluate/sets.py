@@ -1,4 +1,4 @@
-"""The sets that are evaluated, and the two halves of a set: what is fitted on one is measured on the other."""
+"""The sets that are evaluated, and the two halves of a set, for fitting on one and measuring on the other."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ class EvaluationSet:
 
 @dataclass(frozen=True)
 class FailedSet:
-    """A set that could not be measured, and why (one line that names it)."""
+    """A set that could not be measured, and the reason in one line that names it."""
 
     path: Path
     error: str
@@ -81,12 +81,12 @@ class WriterLine(Protocol):
 
     @property
     def writer(self) -> str | None:
-        """Return who wrote it, where known."""
+        """Return its writer, if known."""
         ...
 
     @property
     def page(self) -> str | None:
-        """Return its page, where known."""
+        """Return its page, if known."""
         ...
 
 

@@ -30,9 +30,9 @@ WEIGHTS = (0.35, 0.5, 0.65, 0.8)
 BONUSES = (0.5, 1.0, 1.5, 2.0)
 WIDTHS = (8, 16, 32)
 BLANK_SCALES = (1.0, 0.9, 1.1, 0.8)
-"""Both in order of preference: a wide beam costs time, and scaled blanks are unusual."""
+"""Beam widths and blank scales in order of preference: a wide beam costs time, and scaled blanks are unusual."""
 MAX_RELATIVE_LOSS = 0.005
-"""An earlier value is taken if its CER is higher by at most this share."""
+"""An earlier value is kept if its CER is higher by at most this share."""
 LINES_AT_ONCE = 64
 
 MakeDecoder = Callable[[BeamSettings], Decoder]
@@ -147,7 +147,9 @@ def by_set(lines: Sequence[NetworkLine]) -> dict[str, NDArray[np.int64]]:
 
 
 def half_places(lines: Sequence[NetworkLine]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places of the lines in two halves without a common writer (`hwr.evaluate.sets.halves`), set by set."""
+    """Return the indices of the lines in two halves without a common writer (`hwr.evaluate.sets.halves`), set
+    by set.
+    """
     first: set[tuple[str, str]] = set()
     for places in by_set(lines).values():
         one, _ = split_lines([lines[place] for place in places])

@@ -19,27 +19,28 @@ AUXILIARY_PREFIX = "auxiliary."
 def save_model(
     path: Path, weights: dict[str, Tensor], info: ModelInfo, half: bool = False, with_auxiliary: bool = False
 ) -> None:
-    """Write a model file; the old one at `path` stays whole until the new one is.
+    """Write a model file; the old one at `path` stays until the new one is complete.
 
     Args:
         weights, half, with_auxiliary: see `model_bytes`.
 
     Raises:
-        OutputError: the folder cannot be written, the disk is full.
+        OutputError: the folder cannot be written, or the disk is full.
     """
     data = model_bytes(weights, info, half, with_auxiliary)
     with atomic_write(path) as temporary:
-        # Not by the library's save_file: that gives the file to its owner alone, and has other errors for a full disk.
+        # Not with the library's save_file: its files are readable by their owner only, and it has other errors for a
+        # full disk.
         temporary.write_bytes(data)
 
 
 def model_bytes(weights: dict[str, Tensor], info: ModelInfo, half: bool = False, with_auxiliary: bool = False) -> bytes:
-    """The content of a model file.
+    """Return the content of a model file.
 
     Args:
         weights: a network's state dict.
         half: store kernels and matrices in fp16 (releases); they are read back as fp32.
-        with_auxiliary: keep the auxiliary head, so that training can go on with it.
+        with_auxiliary: keep the auxiliary head, so that training can continue with it.
     """
     kept = {}
     for name, tensor in weights.items():
@@ -53,10 +54,10 @@ def model_bytes(weights: dict[str, Tensor], info: ModelInfo, half: bool = False,
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a model file, floating-point ones in fp32.
+    """Return the tensors of a model file, floating-point ones in fp32.
 
     Raises:
-        InputError, ModelError: missing, truncated, not a model of hwr.
+        InputError, ModelError: missing, truncated, or not a model of hwr.
     """
     read_info(path)
     try:
@@ -67,14 +68,14 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 
 def load_model(path: Path, auxiliary: bool = False) -> tuple[Network, ModelInfo]:
-    """Build the network that a model file describes and fill in its weights.
+    """Build the network that a model file describes and load its weights.
 
     Args:
-        auxiliary: with the auxiliary head; it starts fresh where the file lacks it.
+        auxiliary: with the auxiliary head; it is initialised if the file does not have it.
 
     Raises:
-        InputError, ModelError: missing, truncated, not a model, a specification that does not build, weights of other
-            shapes than the specification says.
+        InputError, ModelError: missing, truncated, not a model, a specification that cannot be built, weights of other
+            shapes than in the specification.
     """
     info = read_info(path)
     try:

@@ -1,7 +1,7 @@
 """Network -> ONNX: the graph alone, which hwr reads with the weights of the model file, or one self-contained file.
 
 The graph takes grey ink as bytes and true widths, pads the batch to a multiple of the stride and masks everything to
-the right of each line, so that it keeps the contract of true lengths by itself:
+the right of each line, so that the graph itself keeps the contract of true lengths:
 
     ink      uint8 (B, height, W)          0 paper to 255 ink
     widths   int64 (B,)                    true widths, 1 to W
@@ -155,7 +155,7 @@ def _trace(reader: Reader, path: Path) -> None:
             (ink, widths),
             str(path),
             dynamo=False,
-            # Each weight stays as it is in the model file: neither merged into a kernel nor brought into ONNX's order.
+            # Each weight stays as it is in the model file: not merged into a kernel, and not reordered for ONNX.
             training=torch.onnx.TrainingMode.PRESERVE,
             do_constant_folding=False,
             opset_version=OPSET,

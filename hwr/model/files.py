@@ -1,4 +1,4 @@
-"""Model files without torch: `NAME.safetensors` holds the weights, once, and the facts about them.
+"""Model files without torch: `NAME.safetensors` contains the weights, once, and the facts about them.
 
 The format is that of the safetensors library: 8 bytes with the length of the header (little endian), the header in
 JSON, the tensors. Nothing in it is pickled.
@@ -64,7 +64,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def _tensor_end(tensor: object) -> int | None:
-    """Return where a tensor of a header ends in the data, or None when the entry does not describe a tensor."""
+    """Return the end of a tensor in the data, or None if the header's entry does not describe a tensor."""
     offsets = tensor.get("data_offsets") if isinstance(tensor, dict) else None
     if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(offset) is int for offset in offsets):
         return None

@@ -1,8 +1,8 @@
-"""ONNX graphs, opened in ONNX Runtime without torch. The weights are passed in; no file that a graph names is read.
+"""ONNX graphs, opened in ONNX Runtime without torch, with the weights passed in.
 
-`NAME.onnx` holds the graph of a network. It declares the name and the shape of each weight and leaves the numbers out;
-ONNX Runtime gets them as arrays, from `NAME.safetensors`. A graph that refers to a file is refused: in ONNX, such a
-reference can name any file on the disk.
+`NAME.onnx` contains the graph of a network. It declares the name and the shape of each weight, but not its numbers;
+ONNX Runtime gets them as arrays, from `NAME.safetensors`. No file that a graph names is read: a graph that refers to a
+file is refused, because in ONNX such a reference can name any file on the disk.
 """
 
 import struct
@@ -75,8 +75,8 @@ def open_graph(content: bytes, tensors: Tensors, where: object) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # warnings about the graph are of no use to a reader
-    options.enable_mem_pattern = False  # plans are kept for each input shape, and each batch has another width
+    options.log_severity_level = 3  # warnings about the graph are useless to a reader
+    options.enable_mem_pattern = False  # memory plans are kept for each input shape, and each batch has another width
     options.add_session_config_entry("session.load_model_format", "ONNX")
     content, names = _declare_external(content, tensors, where)
     options.add_external_initializers(
@@ -94,7 +94,7 @@ def open_graph(content: bytes, tensors: Tensors, where: object) -> Any:
 
 
 def _declare_external(content: bytes, tensors: Tensors, where: object) -> tuple[bytes, list[str]]:
-    """Return a graph whose weights are external, as ONNX Runtime wants those that it is passed, and their names.
+    """Return a graph with external weights, as ONNX Runtime requires for weights that are passed in, and their names.
 
     Raises:
         ModelError: a weight that is not in `tensors` or has another shape there; a reference to a file.

@@ -10,7 +10,7 @@ from hwr.text import Alphabet, Direction
 
 FORMAT_VERSION = 1
 MAX_HEIGHT, MAX_STRIDE = 1024, 256
-"""Far beyond any network that reads a line."""
+"""Maximum number of classes, far more than any network for lines has."""
 
 
 @dataclass(frozen=True)

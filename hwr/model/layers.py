@@ -204,7 +204,7 @@ class MaxPool(Layer):
         if rows == 0 and columns == stride[1] == 1:
             return x.amax(2, keepdim=True), frame
         rows = rows or x.shape[2]
-        # A window wider than its stride reaches to the right: beyond the true width it covers zeros, in any batch.
+        # A window wider than its stride extends to the right: beyond the true width it covers zeros, in any batch.
         x = functional.pad(x, (0, max(0, columns - stride[1])))
         x = functional.max_pool2d(x, (rows, columns), (stride[0] or rows, stride[1]))
         frame = frame.strided(stride[1])

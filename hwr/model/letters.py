@@ -1,4 +1,4 @@
-"""The letters of VGSL: each layer as its pattern, its effect on the maps, and its counts, without torch.
+"""The letters of VGSL: each layer with its pattern, its effect on the maps, and its counts, without torch.
 
 `hwr.model.vgsl` has the table of their meanings; the module of each is one entry of `hwr.model.network.MODULES`.
 """

@@ -2,7 +2,7 @@
 
 Convolutions are static: their inputs are scaled by ranges that are measured on training lines (QDQ, one scale for each
 output channel). LSTMs are dynamic: their inputs are scaled at each call. Weights have seven bits, since without
-dot-product instructions the sum of two products of eight bits can saturate; so one file is right on every CPU.
+dot-product instructions the sum of two products of eight bits can saturate. So one file is correct on every CPU.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Layers that read in order: LSTM, GRU, Elman RNN, Jordan RNN, minGRU; forwards, backwards or both, along x or y."""
+"""Layers that read in sequence: LSTM, GRU, Elman RNN, Jordan RNN, minGRU; forwards, backwards or both, along x or y."""
 
 from abc import ABC, abstractmethod
 

@@ -118,8 +118,8 @@ def test_settings_go_through_the_model_file_unchanged() -> None:
         ({"blank_scale": 0}, "blank_scale = 0: "),
         ({"language_models": "en"}, "language_models = 'en': a list is needed"),
         ({"language_models": [1]}, "language_models = 1: a text in quotes is needed"),
-        ([], "a table of settings is needed, not []"),
-        (7, "a table of settings is needed, not 7"),
+        ([], "expected a table of settings, not []"),
+        (7, "expected a table of settings, not 7"),
     ],
 )
 def test_settings_that_cannot_be_used_name_the_model(entry: object, says: str) -> None:

@@ -216,7 +216,7 @@ def test_a_truncated_archive_is_named(archive: Path, tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"pen_up": None}, "pen_up missing"),
-        ({"text": None, "writer": None}, "lacks text, writer"),
+        ({"text": None, "writer": None}, "text, writer missing"),
         ({"deltas": np.zeros((5, 3), np.int16)}, "expected \\(points, 2\\)"),
         ({"deltas": np.zeros((5, 2), np.float32)}, "deltas is float32"),
         ({"pen_up": np.zeros(4, np.uint8)}, "pen_up has 4 points"),
