@@ -22,6 +22,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hwr.errors import HwrError, InputError, UsageError
+from hwr.files.texts import decode_text
+from hwr.files.tree import read_file
+
+MAX_TOML_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,7 @@ def load_toml(cls: type[T], path: Path) -> T:
     import tomllib  # not needed for reading models
 
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        values = tomllib.loads(decode_text(read_file(path, MAX_TOML_BYTES), str(path)))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a TOML file ({error})") from None
     return from_dict(cls, values, path)

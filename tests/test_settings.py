@@ -102,7 +102,10 @@ def test_values_built_in_code_are_checked() -> None:
 def test_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"missing\.toml: cannot be read"):
         load_toml(Outer, tmp_path / "missing.toml")
-    for content in (b"steps = ", b"\xff\xfe", b"x = " + b"[" * 100_000, b"steps = " + b"1" * 5000):
+    (tmp_path / "broken.toml").write_bytes(b"steps = 1 # \xff")
+    with pytest.raises(InputError, match=r"broken\.toml: not UTF-8 text"):
+        load_toml(Outer, tmp_path / "broken.toml")
+    for content in (b"steps = ", b"x = " + b"[" * 100_000, b"steps = " + b"1" * 5000):
         (tmp_path / "broken.toml").write_bytes(content)
         with pytest.raises(InputError, match=r"broken\.toml: not a TOML file"):
             load_toml(Outer, tmp_path / "broken.toml")

@@ -136,7 +136,7 @@ def known_text(text: str | None, text_file: Path | None) -> str:
         return text
     if text_file is None:
         raise UsageError("the text of the line is missing: give --text or --text-file")
-    lines = [line for line in read_text(text_file).decode("utf-8-sig").splitlines() if line.strip()]
+    lines = [line for line in read_text(text_file).decode("utf-8").splitlines() if line.strip()]
     if len(lines) != 1:
         raise InputError(f"{text_file}: {len(lines)} lines of text; the image of a line has one")
     return lines[0]

@@ -204,7 +204,7 @@ def find_password(password: str | None, file: Path | None) -> str | None:
     from hwr.files.texts import read_text
 
     if file is not None:
-        return read_text(file).decode("utf-8-sig").partition("\n")[0].rstrip("\r")
+        return read_text(file).decode("utf-8").partition("\n")[0].rstrip("\r")
     if password == "-":
         return str(click.prompt("Password", hide_input=True, err=True))
     return password

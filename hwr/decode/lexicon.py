@@ -250,7 +250,7 @@ def load_lexicon(path: Path, alphabet: Alphabet) -> Lexicon:
     Raises:
         InputError: missing, not text, empty, or no word that the model can write.
     """
-    text = read_text(path).decode("utf-8").removeprefix("\ufeff")
+    text = read_text(path).decode("utf-8")
     try:
         return make_lexicon(text.splitlines(), alphabet)
     except InputError as error:

@@ -14,6 +14,9 @@ from hwr.files.tree import check_regular
 MAX_BYTES = 512 * 1024 * 1024
 """Maximum unpacked size: texts are held in memory, and a packed file may unpack to any size."""
 
+UTF_8 = "utf-8-sig"
+_MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+"""Byte order marks, and the encodings that they stand for."""
 _CHUNK = 1 << 20
 
 _PLAIN = str.maketrans(
@@ -71,35 +74,50 @@ def read_text(path: Path) -> bytes:
     return data
 
 
+def decode_text(data: bytes, where: str, errors: str = "strict") -> str:
+    """Return the text in `data`: UTF-16 or UTF-32 with a byte order mark, otherwise UTF-8. The mark is removed.
+
+    Raises:
+        InputError: it has another encoding, unless `errors` says how to handle it.
+    """
+    encoding = _encoding(data)
+    try:
+        return data.decode(encoding, errors if encoding == UTF_8 else "strict")
+    except UnicodeDecodeError as error:
+        named = "UTF-8" if encoding == UTF_8 else encoding.upper()
+        raise InputError(f"{where}: not {named} text (byte {error.start}); convert it first") from None
+
+
+def _encoding(data: bytes) -> str:
+    return next((name for mark, name in _MARKS.items() if data.startswith(mark)), UTF_8)
+
+
 def _open(path: Path) -> IO[bytes]:
-    if path.suffix == ".xz":
+    suffix = path.suffix.lower()
+    if suffix == ".xz":
         return lzma.open(path, "rb")
-    if path.suffix == ".gz":
+    if suffix == ".gz":
         return io.BufferedReader(gzip.open(path, "rb"))
     return path.open("rb")
 
 
 def _checked(file: IO[bytes], path: Path) -> bytes:
-    """Read to the end; raise an error unless it is UTF-8 text of an acceptable size."""
+    """Read to the end; raise an error unless it is text of an acceptable size."""
+    data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{path}: unpacks to more than {MAX_BYTES >> 20} MB; give a smaller part of it")
+    if _encoding(data) != UTF_8:
+        data = decode_text(data, str(path)).encode()
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if b"\0" in data:
+        raise InputError(f"{path}: not a text file (it contains zero bytes)")
     decoder = codecs.getincrementaldecoder("utf-8")()
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := file.read(_CHUNK):
+    for start in range(0, len(data) + 1, _CHUNK):  # as one string, it would take up to four times the memory
         try:
-            decoder.decode(chunk)
-        except UnicodeDecodeError:
-            raise InputError(f"{path}: not UTF-8 text (near byte {size}); convert it first") from None
-        if b"\0" in chunk:
-            raise InputError(f"{path}: not a text file (it contains zero bytes)")
-        size += len(chunk)
-        if size > MAX_BYTES:
-            raise InputError(f"{path}: unpacks to more than {MAX_BYTES >> 20} MB; give a smaller part of it")
-        chunks.append(chunk)
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text (cut off in a character); convert it first") from None
-    return b"".join(chunks)
+            decoder.decode(data[start : start + _CHUNK], final=start + _CHUNK > len(data))
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: not UTF-8 text (near byte {start + error.start}); convert it first") from None
+    return data
 
 
 def spreadsheet_cell(text: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hwr.errors import InputError
+from hwr.files.texts import decode_text
 from hwr.page.page import Page
 from hwr.settings import from_dict
 
@@ -19,15 +20,12 @@ def read_pages_json(data: bytes, where: str) -> list[Page]:
     Raises:
         InputError: not UTF-8, not JSON, or not a page as `page.schema.json` describes it; names the line.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{where}: not UTF-8 text") from None
+    text = decode_text(data, where)
     whole = _parse(text)
     if isinstance(whole, Mapping):
         return [page_from_object(whole, where)]
     pages = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             value = _parse(line)
             if value is None:

@@ -34,8 +34,8 @@ def read_alphabet(path: Path) -> Alphabet:
 def _from_manifest(path: Path, text: str) -> Alphabet:
     try:
         manifest = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON: {error}") from None
     characters = manifest.get("alphabet") if isinstance(manifest, dict) else None
     if not isinstance(characters, str) or not characters:
         raise DataError(f'{path}: contains no "alphabet"')

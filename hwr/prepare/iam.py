@@ -22,6 +22,7 @@ from itertools import groupby
 from pathlib import Path
 
 from hwr.errors import DataError
+from hwr.files.texts import decode_text
 from hwr.prepare.iam_text import CROSSED_OUT, mark_sentences, natural_text
 from hwr.prepare.samples import IMAGE_SUFFIXES, Notes, Reason, Sample, Skipped, read_image
 
@@ -208,7 +209,7 @@ def _rows(path: Path) -> Iterator[str]:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    for row in data.decode("utf-8", errors="surrogateescape").splitlines():
+    for row in decode_text(data, str(path), errors="surrogateescape").splitlines():
         if row and not row.startswith("#"):
             yield row
 

@@ -1,6 +1,5 @@
 """The items of a source: samples, and items that cannot be used with the reason."""
 
-import codecs
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hwr.errors import InputError
+from hwr.files.texts import decode_text
 from hwr.files.tree import read_file
 from hwr.store.columns import Normalised
 
@@ -170,18 +170,3 @@ def read_text(path: Path) -> str:
         InputError: it cannot be read, or has another encoding.
     """
     return decode_text(read_file(path, MAX_TEXT_BYTES), str(path))
-
-
-def decode_text(data: bytes, where: str, errors: str = "strict") -> str:
-    """Return the text in `data`: UTF-16 or UTF-32 with a byte order mark, otherwise UTF-8. The mark is removed.
-
-    Raises:
-        InputError: it has another encoding, unless `errors` says how to handle it.
-    """
-    marks = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-    encoding = next((name for mark, name in marks.items() if data.startswith(mark)), "utf-8-sig")
-    try:
-        return data.decode(encoding, errors if encoding == "utf-8-sig" else "strict")
-    except UnicodeDecodeError as error:
-        named = "UTF-8" if encoding == "utf-8-sig" else encoding.upper()
-        raise InputError(f"{where}: is not {named} text (byte {error.start})") from error

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from hwr.errors import DataError, InputError
+from hwr.files.texts import decode_text
 from hwr.files.tree import FileIndex, FileTree, FolderTree, ZipTree
 from hwr.prepare.samples import (
     IMAGE_SUFFIXES,
@@ -21,7 +22,6 @@ from hwr.prepare.samples import (
     Reason,
     Sample,
     Skipped,
-    decode_text,
 )
 from hwr.store.splits import SPLIT_NAMES
 

@@ -9,6 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from hwr.errors import DataError, UsageError
+from hwr.files.texts import decode_text
 from hwr.prepare.iam import form_of
 from hwr.prepare.samples import Reason, Sample, Skipped, Source
 from hwr.store.splits import SPLITS
@@ -107,7 +108,7 @@ def read_lists(name: str) -> IdLists:
     ids: dict[str, str] = {}
     for split in SPLITS:
         file = folder / f"{split}.txt"
-        for identity in file.read_text(encoding="utf-8").split() if file.is_file() else ():
+        for identity in decode_text(file.read_bytes(), str(file)).split() if file.is_file() else ():
             if ids.setdefault(identity, split) != split:
                 raise DataError(f"{name}: {identity} is in {ids[identity]}.txt and in {split}.txt")
     if not ids:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError, InputError
+from hwr.files.texts import decode_text
 from hwr.files.tree import read_file
-from hwr.prepare.samples import decode_text
 from hwr.text import has_surrogates
 
 SUFFIXES = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}

@@ -174,7 +174,7 @@ def test_a_list_from_a_file(tmp_path: Path) -> None:
         (None, "no such text file"),
         (b"", "no text"),
         (b"\n \n", "no text"),
-        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"\xffa", "not UTF-8"),
         (b"zebra\nyak\n", "none of its words.*'zebra'"),
     ],
 )

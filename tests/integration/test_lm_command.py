@@ -132,7 +132,7 @@ def test_wrong_values(
     monkeypatch.chdir(tmp_path)
     Path("blank.txt").write_text(" \n\n")
     Path("empty.txt").write_text("")
-    Path("binary.txt").write_bytes(b"\xff\xfe\x00")
+    Path("binary.txt").write_bytes(b"\xffa")
     Path("folder").mkdir()
     before = sorted(tmp_path.iterdir())
     output = [] if "-o" in arguments else ["-o", "new.lm"]

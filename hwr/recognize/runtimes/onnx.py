@@ -60,7 +60,11 @@ class OnnxRuntime:
         ink = np.zeros((len(lines), self.info.height, int(widths.max())), np.uint8)
         for row, line in zip(ink, lines, strict=True):
             row[:, : line.shape[1]] = line
-        log_probs, steps = self.session.run(list(OUTPUTS), dict(zip(INPUTS, (ink, widths), strict=True)))
+        try:
+            log_probs, steps = self.session.run(list(OUTPUTS), dict(zip(INPUTS, (ink, widths), strict=True)))
+        except Exception as error:  # the classes that ONNX Runtime raises have no public common base
+            reason = " ".join(str(error).split())[:160]
+            raise ModelError(f"{self.info.name or 'model'}: the network cannot be computed ({reason})") from None
         if list(steps) != [time_steps(int(width), self.info.stride) for width in widths]:
             raise ModelError(f"{self.info.name or 'model'}: the network's time steps do not fit its stated stride")
         return [np.ascontiguousarray(rows[:count]) for rows, count in zip(log_probs, steps, strict=True)]
