@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _run(verbose: bool) -> int:
-    """Run the command and report what ended it; return the exit code."""
+    """Run the command, report the error that ended it, and return the exit code."""
     try:
         result = cli.main(standalone_mode=False)
         return result.exit_code if isinstance(result, Outcome) else int(result or 0)
@@ -81,7 +81,7 @@ def _as_line(error: HwrError | OSError) -> str:
 
 
 def _report_fault(error: Exception, verbose: bool) -> None:
-    """Name a fault of the program in one line, which says where its traceback is."""
+    """Report a fault of the program in one line, with the place of its traceback."""
     trace = "".join(traceback.format_exception(error))
     if verbose:
         sys.stderr.write(trace)
@@ -97,9 +97,9 @@ def _report_fault(error: Exception, verbose: bool) -> None:
 
 
 def _exit_code_of(error: StreamError) -> int:
-    """Say that results could not be written; a reader that went away (`| head`) needs no message."""
+    """Report that results could not be written; if the reader went away (`| head`), say nothing."""
     if error.broken_pipe:
         return EXIT_BROKEN_PIPE
-    with suppress(OSError, AttributeError, ValueError):  # stderr may be closed or full too
+    with suppress(OSError, AttributeError, ValueError):  # stderr may be closed or full as well
         sys.stderr.write(f"hwr: error: {error}\n")
     return EXIT_PARTIAL if error.written else EXIT_ERROR

@@ -38,7 +38,7 @@ OF_DATA = {"split": "--split", "limit": "--limit", "backend": "--backend"}
 
 @dataclass(frozen=True)
 class SetOptions:
-    """How the lines of a data set are aligned."""
+    """Options for aligning the lines of a data set."""
 
     split: str
     columns: "Columns"
@@ -62,8 +62,8 @@ class SetOptions:
     rules=[Rule("text", excludes=("text_file",), reason="a line has one text")],
 )
 @click.argument("source", metavar="IMAGE|DATA", type=FILE)
-@click.option("--text", help="Text of the line on IMAGE.")
-@click.option("--text-file", type=FILE, metavar="FILE", help="File with that one line of text.")
+@click.option("--text", help="Text of the line in IMAGE.")
+@click.option("--text-file", type=FILE, metavar="FILE", help="File with that line of text.")
 @model_option
 @click.option("--format", "form", type=click.Choice(["json"]), default="json", show_default=True)
 @click.option("--overlay", type=FILE, metavar="FILE.png", help="Draw the boxes on IMAGE.")
@@ -75,7 +75,7 @@ class SetOptions:
     type=click.Choice(["auto", "onnx", "torch"]),
     default="auto",
     show_default=True,
-    help="What runs the network on DATA; auto takes torch where there is a CUDA GPU.",
+    help="Run the network on DATA with this library; auto uses torch if there is a CUDA GPU.",
 )
 @column_options(*COLUMNS)
 @click.pass_context
@@ -102,7 +102,7 @@ def command(
             check_free(target, force)
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if source.is_dir() or source.suffix == PARQUET:
-        refuse(given, OF_IMAGES, f"applies to a single image; the lines of {source} have texts of their own")
+        refuse(given, OF_IMAGES, f"applies to a single image; the lines of {source} have their own texts")
         options = SetOptions(values["split"], make_columns(values), values["limit"], values["backend"])
         return align_data(source, model, options, output)
     refuse(given, OF_DATA, f"applies to a data set; {source} is a single image")
@@ -124,7 +124,7 @@ def refuse(given: set[str], options: dict[str, str], reason: str) -> None:
 
 
 def known_text(text: str | None, text_file: Path | None) -> str:
-    """Return the text that was given.
+    """Return the given text.
 
     Raises:
         UsageError: there is none.
@@ -143,7 +143,7 @@ def known_text(text: str | None, text_file: Path | None) -> str:
 
 
 def align_image(source: Path, text: str, model: str | None, output: Path | None, overlay: Path | None) -> None:
-    """Align one image, and write the words and the drawing that was asked for."""
+    """Align one image, and write the words and the requested drawing."""
     from hwr.files.atomic import atomic_write
     from hwr.files.documents import to_grey
     from hwr.formats.aligned import draw_alignment, write_alignment
@@ -193,7 +193,9 @@ def align_data(source: Path, model: str | None, options: SetOptions, output: Pat
 
 @contextmanager
 def line_writer(path: Path | None) -> Iterator[Callable[[str], None]]:
-    """Yield what writes a line, with its newline, to the file or to stdout; a file is kept if the block ends well."""
+    """Yield a function that writes a line, with its newline, to the file or to stdout; a file is kept if the block
+    succeeds.
+    """
     if path is None:
         yield lambda text: show(text.removesuffix("\n"))
         return

@@ -1,8 +1,8 @@
-"""Commands and groups of commands as `hwr` has them, on top of click.
+"""Commands and groups of `hwr`, on top of click.
 
-A command may sort its options into sections and show examples. An option that takes one value may be given once: with
-click alone, the last one would win in silence. The modules of a group are imported only when they run, so that `--help`
-stays fast.
+A command may sort its options into sections and show examples. An option that takes one value may be given only once;
+click alone would silently use the last one. The modules of a group are imported only when they run, so that `--help` is
+fast.
 """
 
 import difflib
@@ -27,7 +27,7 @@ class Rule:
         option: the option that the rule is about.
         excludes: options that must not be given with it.
         needs: one of these must be given with it.
-        reason: why, for the message.
+        reason: explanation for the message.
     """
 
     option: str
@@ -44,7 +44,7 @@ def _be_verbose(context: click.Context, option: click.Parameter, value: bool) ->
 VERBOSE = click.Option(
     ["--verbose"], is_flag=True, expose_value=False, callback=_be_verbose, help="Show the traceback of an error."
 )
-"""An option of every command, so that it may be given at the end too."""
+"""An option of every command, so that it may also be given at the end."""
 
 
 class Command(click.Command):
@@ -62,7 +62,7 @@ class Command(click.Command):
 
         Args:
             sections: title -> names of parameters (`as_lines`, not `--line`). Options in no section come last.
-            examples: pairs of a command line and what it does.
+            examples: pairs of a command line and a description.
             rules: checked against the options that the user gave; defaults do not count.
         """
         super().__init__(*args, **kwargs)
@@ -89,7 +89,7 @@ class Command(click.Command):
             reason = f": {rule.reason}" if rule.reason else ""
             wrong = next((other for other in rule.excludes if other in given), None)
             if wrong is not None:
-                raise click.UsageError(f"{names[rule.option]} does not go with {names[wrong]}{reason}", context)
+                raise click.UsageError(f"{names[rule.option]} cannot be combined with {names[wrong]}{reason}", context)
             if rule.needs and given.isdisjoint(rule.needs):
                 needed = " or ".join(names[other] for other in rule.needs)
                 raise click.UsageError(f"{names[rule.option]} needs {needed}{reason}", context)

@@ -63,8 +63,8 @@ def command(
     """Calibrate confidences on DATA that the model was not trained on: folders with SPLIT.parquet, or .parquet files.
 
     Prints the calibration error (ECE) of words and lines before and after. "After" is measured on lines that the
-    calibration was not fitted to: each set is split in two by writer (by page, where there is one writer), and each
-    half is measured with the calibration of the other. The calibration that is stored is fitted to all lines.
+    calibration was not fitted to: each set is split in two by writer (by page, if there is one writer), and each half
+    is measured with the calibration of the other. The stored calibration is fitted to all lines.
     """
     from hwr.evaluate.calibration import fit, read_scores
     from hwr.evaluate.evaluation import EvaluationOptions

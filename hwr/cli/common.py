@@ -65,7 +65,7 @@ def precision_option(command: Function) -> Function:
 
 
 def set_options(verb: str = "Read") -> Callable[[Function], Function]:
-    """Return what adds the options of commands that read line stores: `split` and `limit`."""
+    """Return a decorator that adds the options of commands that read line stores: `split` and `limit`."""
 
     def add(command: Function) -> Function:
         help = f"{verb} only the first N lines of each set."
@@ -77,7 +77,7 @@ def set_options(verb: str = "Read") -> Callable[[Function], Function]:
 
 
 def column_options(*names: str) -> Callable[[Function], Function]:
-    """Return what adds an option for each Parquet column that another program may have named otherwise."""
+    """Return a decorator that adds an option for each Parquet column that may have another name."""
 
     def add(command: Function) -> Function:
         for name in reversed(names):
@@ -97,7 +97,7 @@ def make_columns(values: dict[str, Any]) -> "Columns":
 
 
 def decoder_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of the decoder; the command gets them together as `decoding`, for `make_decoder_options`."""
+    """Add the options of the decoder; the command receives them as `decoding`, for `make_decoder_options`."""
 
     @wraps(command)
     def collected(*args: Any, **kwargs: Any) -> Any:
@@ -119,7 +119,7 @@ _DECODER_OPTIONS = (
         default="auto",
         show_default=True,
         metavar="CODE|auto",
-        help="Language of the text, such as de: the language model to use. auto: found for each document, if any fits.",
+        help="Use the language model of this language, such as de; auto detects the language of each document.",
     ),
     click.option(
         "--lm",
@@ -159,9 +159,10 @@ def make_decoder_options(decoding: dict[str, Any]) -> "DecoderOptions":
 
 @contextmanager
 def text_file(path: Path | None) -> Iterator[Callable[[str], None]]:
-    """Yield what writes to a text file, which is put in its place when the block ends; nothing without a path.
+    """Yield a function that writes to a text file, or does nothing without a path.
 
-    The file is opened at once, so that a folder that cannot be written is found before the reading, which takes long.
+    The file is put in place when the block ends. It is opened at once, so that a folder that cannot be
+    written is noticed before the reading, which takes long.
 
     Raises:
         OutputError: it cannot be written; also when the function is called.
@@ -179,14 +180,14 @@ def text_file(path: Path | None) -> Iterator[Callable[[str], None]]:
             try:
                 file.write(text)
                 file.flush()
-            except OSError as error:  # here it is known which of several files it is
+            except OSError as error:  # only here is it known which of several files failed
                 raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
         yield write
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
-    """Return names of output formats that are separated by commas.
+    """Parse names of output formats that are separated by commas.
 
     Raises:
         BadParameter: there is no such format.
@@ -211,7 +212,7 @@ def format_option(command: Function) -> Function:
 
 
 def choose_formats(formats: Iterable[tuple[str, ...]], output: str | None) -> "list[Format]":
-    """Return the formats that were named; otherwise the one that the ending of the output stands for, or text."""
+    """Return the named formats, or the one for the ending of the output, or text."""
     from hwr.formats import FORMATS, format_of_name
 
     if names := [name for names in formats for name in names]:
@@ -233,9 +234,9 @@ def find_output(forms: "Sequence[Format]", inputs: "Inputs", output: str | None,
         raise UsageError(f"{' and '.join(form.name for form in forms)} need a folder: name one with -o")
     (form,) = forms
     if inputs.several and not (form.headed or form.streams):
-        raise UsageError(f"several inputs do not fit on stdout as {form.name}; name a file or folder with -o")
+        raise UsageError(f"several inputs cannot be written to stdout as {form.name}; name a file or folder with -o")
     if form.binary and sys.stdout.isatty():
-        raise UsageError(f"{form.name} is binary and not for a terminal; name a file with -o")
+        raise UsageError(f"{form.name} is binary and is never written to a terminal; name a file with -o")
     return StreamOutput(form, sys.stdout.buffer, inputs.several)
 
 
@@ -257,9 +258,9 @@ def check_free(target: Path, force: bool) -> None:
 
 def text_options(command: Function) -> Function:
     """Add the options of commands that read texts for language models, `wrap` and `plain`."""
-    help = "Use the quotes and dashes of a keyboard, or keep those of print.  [default: plain]"
+    help = "Replace typographic quotes and dashes by plain ones, or keep them.  [default: plain]"
     command = click.option("--plain/--as-printed", default=True, help=help)(command)
-    help = "Break paragraphs into lines of this many characters, as writers do; 0 keeps them whole."
+    help = "Break paragraphs into lines of this many characters, as writers do; 0 keeps them as they are."
     return click.option("--wrap", type=click.IntRange(0), default=60, show_default=True, metavar="N", help=help)(
         command
     )
@@ -286,7 +287,7 @@ def check_settings_target(model: str, write: bool, output: Path | None) -> Path:
 
     source = find_model(model).safetensors
     if write and output is not None:
-        raise UsageError("--write changes the model's own files and -o makes new ones: give one of them")
+        raise UsageError("--write changes the model's own files and -o makes new ones: give only one")
     if output is not None and output.suffix != MODEL_SUFFIX:
         raise UsageError(f"{output}: name a model file, {MODEL_SUFFIX}")
     return source

@@ -1,4 +1,4 @@
-"""`hwr convert`: pages that were read before -> other formats."""
+"""`hwr convert`: earlier results -> other formats."""
 
 import time
 from pathlib import Path
@@ -40,8 +40,8 @@ def command(
 ) -> Outcome:
     """Write pages in other formats, without reading them again.
 
-    INPUT is JSON of `hwr recognize`, PAGE XML or ALTO, or a folder of such files. The options for the output are those
-    of `hwr recognize`.
+    INPUT is JSON of `hwr recognize`, PAGE XML or ALTO, or a folder of such files. The output options are those of `hwr
+    recognize`.
     """
     from hwr.cli.job_display import Display, say_summary
     from hwr.recognize.convert import ConvertOptions, convert, without_format_names

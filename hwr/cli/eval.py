@@ -46,7 +46,7 @@ STDOUT = "-"
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What is printed and written besides the table.
+    """Reports to print and write in addition to the table.
 
     Raises:
         UsageError: a file of the wrong kind.
@@ -68,7 +68,7 @@ class ReportOptions:
 
     @property
     def prints_json(self) -> bool:
-        """Whether the JSON goes to stdout, in place of the table."""
+        """Whether the JSON goes to stdout, instead of the table."""
         return str(self.json_file) == STDOUT
 
 
@@ -214,9 +214,9 @@ def draw(evaluation: "Evaluation", title: str) -> str:
 
 
 def judge(evaluation: "Evaluation", gate: "Sequence[GateResult]") -> Outcome:
-    """Return the outcome; what led to it is printed on stderr."""
+    """Return the outcome, after printing the reasons on stderr."""
     if count := evaluation.total.unreadable:
-        say(f"{count} line{'s' if count != 1 else ''} could not be opened and count in no figure")
+        say(f"{count} line{'s' if count != 1 else ''} could not be opened and are in no figure")
     for check in gate:
         say(f"{'bound kept' if check.passed else 'gate failed'}: {check}")
     failed = len(evaluation.failed) + len(evaluation.unreadable)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hwr.files.images import GreyImage
 
 CALIBRATION_LINES, CALIBRATION_GROUPS = 32, 4
-"""Lines of each store that calibrate the int8 file, and groups of the store that they are taken from."""
+"""Number of lines of each store that calibrate the int8 file, and of the groups from which they are taken."""
 
 
 @click.command(
@@ -84,7 +84,7 @@ def command(
 
 def require_torch() -> None:
     """Raise a MissingDependency if a library that export needs is not installed."""
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # the exporter warns of shapes; parity is measured instead
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # the exporter warns about shapes; parity is measured instead
     try:
         import onnx  # noqa: F401
         import safetensors  # noqa: F401
@@ -139,7 +139,7 @@ def _some_lines(store: Path, height: int) -> list["GreyImage"]:
 
 
 def _check_target(target: Path, force: bool) -> None:
-    """Refuse to replace a folder, or without `force` a file from elsewhere."""
+    """Refuse to replace a folder or, without `force`, a file that `hwr export` did not write."""
     if target.is_dir():
         raise OutputError(f"{target}: a folder; name the ONNX file")
     if target.exists() and not force and not _is_ours(target):
@@ -147,7 +147,7 @@ def _check_target(target: Path, force: bool) -> None:
 
 
 def _is_ours(path: Path) -> bool:
-    """Return whether `hwr export` wrote a file: then nothing is lost when it is written again."""
+    """Return whether `hwr export` wrote a file: then nothing is lost by writing it again."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 

@@ -1,4 +1,4 @@
-"""`hwr help`: the help of a command, for those who do not think of `--help`."""
+"""`hwr help`: the help of a command, for people who do not know `--help`."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""What commands print while they work on many pages: failures, notes, a bar on a terminal, and a closing line."""
+"""Output of commands that work on many pages: failures, notes, a progress bar on a terminal, and a closing line."""
 
 import sys
 import traceback
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from hwr.recognize.job import Counts
 
 NAME_WIDTH = 40
-"""Characters of a page's name next to the bar."""
+"""Maximum characters of a page's name next to the bar."""
 
 
 class Display:
-    """Prints what happens; see `hwr.recognize.job.Progress`. As a context manager it shows a bar of pages."""
+    """Prints the events of a job; see `hwr.recognize.job.Progress`. As a context manager it shows a bar of pages."""
 
     def __init__(self, documents: int, bar: bool, verbose: bool = False) -> None:
         """Make a display.

@@ -19,7 +19,7 @@ UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
 def size(text: str | int) -> int:
-    """Return the bytes of 8000000, 8M or 8MB; 0 means no bound.
+    """Parse a size such as 8000000, 8M or 8MB into bytes; 0 means no limit.
 
     Raises:
         UsageError: it is none of these.
@@ -34,7 +34,7 @@ def size(text: str | int) -> int:
 
 
 def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
-    """Return whole numbers that are separated by commas.
+    """Parse whole numbers that are separated by commas.
 
     Raises:
         UsageError: it is not such a list.
@@ -48,7 +48,7 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class TextOptions:
-    """How the texts are read, and the licence that the model states; `hold_out` is a share."""
+    """Options for reading the texts, and the licence that the model states; `hold_out` is a share."""
 
     wrap: int
     plain: bool
@@ -87,14 +87,14 @@ class TextOptions:
     default="1",
     show_default=True,
     metavar="N,N,...",
-    help="Leave out rarer n-grams of order 1, 2, ...; the last number applies to all higher orders.",
+    help="Leave out n-grams of order 1, 2, ... with lower counts; the last number applies to all higher orders.",
 )
 @click.option(
     "--max-size",
     type=size,
     default="8MB",
     show_default=True,
-    help="Remove the n-grams that matter least until the .lm file is this small; 0 keeps all.",
+    help="Remove the least important n-grams until the .lm file is this small; 0 keeps all.",
 )
 @click.option(
     "--bits",

@@ -1,4 +1,4 @@
-"""`hwr lm score`: how well a language model predicts a text."""
+"""`hwr lm score`: measure how well a language model predicts a text."""
 
 import math
 from pathlib import Path
@@ -29,7 +29,7 @@ def command(model: str, texts: tuple[Path, ...], wrap: int, plain: bool, per_lin
     from hwr.recognize.models import find_language_model
 
     loaded = find_language_model(model)
-    # All are opened before the first figure is printed: an error leaves no half of an output.
+    # All are opened before the first figure is printed, so that an error leaves no partial output.
     for path, text in [(path, load_text(path, wrap=wrap, plain=plain)) for path in texts]:
         if per_line:
             values = text_log_probabilities(loaded, text.lines)

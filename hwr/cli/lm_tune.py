@@ -1,4 +1,4 @@
-"""`hwr lm tune`: the best decoder settings for a model."""
+"""`hwr lm tune`: find the best decoder settings for a model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,9 +83,9 @@ def command(
 ) -> Outcome:
     """Find language-model weight, insertion bonus, beam width and blank scale on DATA that the model never saw.
 
-    Prints the CER for each weight and bonus, and what the search gains on lines that it was not tuned on: each set is
-    split in two by writer (by page, where there is one writer), and each half is read with the best settings of the
-    other. The settings that are stored are tuned on all lines; `hwr recognize` and `hwr eval` then use them by default.
+    Prints the CER for each weight and bonus, and the gain of the search on lines that it was not tuned on: each set is
+    split in two by writer (by page, if there is one writer), and each half is read with the best settings of the other.
+    The stored settings are tuned on all lines; `hwr recognize` and `hwr eval` then use them by default.
     """
     from hwr.model.files import update_decoder
     from hwr.recognize.decoder import BEAM
@@ -115,7 +115,7 @@ def search(
     names: Sequence[str],
     language: str,
 ) -> "tuple[Tuning, Outcome]":
-    """Read the sets with the network once, and try the settings on what it said."""
+    """Read the sets with the network once, and try the settings on its output."""
     from hwr.decode.beam import BeamSettings
     from hwr.evaluate.evaluation import EvaluationOptions
     from hwr.evaluate.tuning import read_network_lines, tune
@@ -130,7 +130,7 @@ def search(
             DecoderOptions(BEAM, language=language), {BEAM: to_dict(settings)}, recognizer.alphabet, model
         )
 
-    # A file is stored with its whole path: the model is used from other folders too.
+    # A file is stored with its absolute path: the model is used from other folders too.
     files = tuple(str(Path(name).resolve()) if Path(name).is_file() else name for name in names)
     start = BeamSettings(language_models=files or (SHIPPED,))
     make(start)  # fails now, not after the reading, if a language model cannot be used
@@ -144,7 +144,7 @@ def search(
 
 
 def describe(settings: "BeamSettings") -> str:
-    """Return the settings that were tuned, on one line."""
+    """Return the tuned settings, on one line."""
     return (
         f"weight {settings.weight:g}, insertion bonus {settings.insertion_bonus:g}, "
         f"width {settings.width}, blank scale {settings.blank_scale:g}"
@@ -191,7 +191,7 @@ def print_halves(tuning: "Tuning") -> None:
     from hwr.evaluate.tuning import judge_in_halves
 
     judged, chosen = judge_in_halves(tuning)
-    table = Table(title="Tuned on one half, measured on the other, both ways", title_justify="left")
+    table = Table(title="Tuned on one half and measured on the other, in both directions", title_justify="left")
     table.add_column("set", overflow="fold")
     for name in ("lines", "greedy CER", "beam CER", "change", "greedy WER", "beam WER", "change"):
         table.add_column(name, justify="right", no_wrap=True)

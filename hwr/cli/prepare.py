@@ -21,7 +21,7 @@ COLUMNS = ("image", "text", "id", "writer", "page", "split", "lang", "source", "
 IAM_OPTIONS = {"words", "tokens", "segmentation", "keep_crossed_out"}
 PAGE_OPTIONS = {"regions", "line_types", "machine_texts"}
 TABLE_OPTIONS = {"header", "split_column", "images", "allow_outside"}
-NO_COLUMNS = "fits tables and Parquet only"
+NO_COLUMNS = "applies to tables and Parquet only"
 
 UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -29,7 +29,7 @@ FILE = click.Path(path_type=Path)
 
 
 def size(text: str) -> int:
-    """Return the bytes of a size such as 30MiB."""
+    """Parse a size such as 30MiB into bytes."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
     if not found or found[2].upper() not in UNITS or float(found[1]) <= 0:
         raise click.BadParameter(f"{text!r} is not a size; write 30MiB or 500KiB")
@@ -37,7 +37,7 @@ def size(text: str) -> int:
 
 
 def column_options(command: Callable[..., Outcome]) -> Callable[..., Outcome]:
-    """Add one option for each column that a table or Parquet file may name otherwise."""
+    """Add an option for each column that may have another name in a table or Parquet file."""
     for name in reversed(COLUMNS):
         text = f"Column of the {name} in a table or Parquet file."
         command = click.option(f"--{name}-column", metavar="NAME", help=text)(command)
@@ -54,7 +54,7 @@ SECTIONS = {
 }
 
 RULES = (
-    Rule("normalise", excludes=("height", "max_height"), reason="the lines get the height of --normalise"),
+    Rule("normalise", excludes=("height", "max_height"), reason="lines already get the height of --normalise"),
     Rule("quality", needs=("normalise",)),
     Rule("whole_pages", excludes=("val_share", "test_share")),
 )
@@ -72,19 +72,19 @@ EXAMPLES = (
     "--from",
     "kind",
     type=click.Choice(["iam", "sidecar", "table", "parquet", "page", "alto"]),
-    help="Format of the sources.  [default: found out]",
+    help="Format of the sources.  [default: detected]",
 )
 @click.option("--regions", multiple=True, metavar="TYPE,...", help="Pages: only lines in regions of these types.")
 @click.option("--line-types", multiple=True, metavar="TYPE,...", help="Pages: only lines of these types.")
-@click.option("--machine-texts", is_flag=True, help="Pages: take texts that a program read, too.")
+@click.option("--machine-texts", is_flag=True, help="Pages: also take texts that a program read.")
 @click.option(
     "--split",
     metavar="NAME|DIR",
     help="train, val, test; for IAM aachen, aachen-part, lwitlrt; or a folder with lists of ids.",
 )
 @click.option("--whole-pages", is_flag=True, help="Take all lines of the pages of an IAM split, not only those listed.")
-@click.option("--val-share", type=float, default=0.0, metavar="SHARE", help="Put this share aside for validation.")
-@click.option("--test-share", type=float, default=0.0, metavar="SHARE", help="Put this share aside for testing.")
+@click.option("--val-share", type=float, default=0.0, metavar="SHARE", help="Set this share aside for validation.")
+@click.option("--test-share", type=float, default=0.0, metavar="SHARE", help="Set this share aside for testing.")
 @click.option("--split-by", type=click.Choice(["auto", "writer", "page", "line"]), default="auto", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the shares.")
 @click.option("--words", is_flag=True, help="IAM: word images (words.txt) instead of lines.")
@@ -93,26 +93,28 @@ EXAMPLES = (
 )
 @click.option("--segmentation", type=click.Choice(["any", "ok"]), help="IAM.  [default: any for lines, ok for words]")
 @click.option("--keep-crossed-out", is_flag=True, help="IAM: keep lines with #, a crossed-out word.")
-@click.option(
-    "--header/--no-header", default=None, help="Table: the first row names the columns.  [default: found out]"
-)
+@click.option("--header/--no-header", default=None, help="Table: the first row names the columns.  [default: detected]")
 @click.option("--images", type=FILE, metavar="DIR", help="Table: folder of the images.  [default: that of the table]")
-@click.option("--allow-outside", is_flag=True, help="Table: take images from outside that folder, too.")
+@click.option("--allow-outside", is_flag=True, help="Table: also take images from outside that folder.")
 @click.option("--alphabet", metavar="FILE|MODEL", help="Leave out lines with other characters, and count these.")
 @click.option("--height", type=click.IntRange(8, 1024), default=48, show_default=True, help="Line height of the model.")
 @click.option(
     "--stride", type=click.IntRange(1), default=4, show_default=True, help="Columns per time step of the model."
 )
-@click.option("--max-height", type=click.IntRange(8), metavar="PIXELS", help="Make higher images smaller, in grey.")
+@click.option("--max-height", type=click.IntRange(8), metavar="PIXELS", help="Reduce higher images, in grey.")
 @click.option(
     "--normalise", type=click.IntRange(8, 1024), metavar="HEIGHT", help="Store lines normalised at this line height."
 )
 @click.option(
-    "--quality", type=click.IntRange(1, 100), default=100, show_default=True, help="Of normalised lines; 100: lossless."
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=100,
+    show_default=True,
+    help="WebP quality of normalised lines; 100 is lossless.",
 )
 @click.option("--shard-size", type=size, metavar="SIZE", help="Write files of about this size, such as 30MiB.")
 @click.option("--language", metavar="TAG", help="Language, such as en or fr, if the source does not state it.")
-@click.option("--source", metavar="NAME", help="Where the lines come from, if the source does not state it.")
+@click.option("--source", metavar="NAME", help="Origin of the lines, if the source does not state it.")
 @click.option("--licence", metavar="NAME", help="Licence, if the source does not state it.")
 @click.option("--force", is_flag=True, help="Replace the store in the folder.")
 @column_options
@@ -122,7 +124,7 @@ def command(context: click.Context, /, **values: Any) -> Outcome:
 
     A source is a raw IAM tree, a folder of images with .gt.txt files, a TSV, CSV or JSONL table, Parquet with images
     and texts, or pages with PAGE XML or ALTO, in a folder or in a zip from eScriptorium or Transkribus. The format is
-    found out; docs/data.md describes them. Right-to-left text is stored in logical order. Counts go to stdout; every
+    detected; docs/data.md describes them. Right-to-left text is stored in logical order. Counts go to stdout; every
     item that is left out is named on stderr and in DIR/skipped.tsv. Exit codes: 0 all done; 2 nothing usable; 3 done,
     but items are missing or broken.
     """
@@ -133,7 +135,7 @@ def command(context: click.Context, /, **values: Any) -> Outcome:
 
 
 def refuse(options: set[str], reason: str) -> None:
-    """Refuse options that would do nothing."""
+    """Refuse options that would have no effect."""
     for option in sorted(options):
         name = {"kind": "from"}.get(option, option).replace("_", "-")
         raise UsageError(f"--{name} {reason}")
@@ -149,9 +151,9 @@ def make_store(values: dict[str, Any], given: set[str]) -> Outcome:
     sources = [open_source(path, options.reading, values["kind"]) for path in values["sources"]]
     kinds = {kind for source in sources for kind in source.kind.split("+")}
     columns = {option for option in given if option.endswith("_column")}
-    refuse(given & IAM_OPTIONS if "iam" not in kinds else set(), "fits IAM only")
-    refuse(given & PAGE_OPTIONS if kinds.isdisjoint({"page", "alto"}) else set(), "fits PAGE XML and ALTO only")
-    refuse(given & TABLE_OPTIONS if "table" not in kinds else set(), "fits tables only")
+    refuse(given & IAM_OPTIONS if "iam" not in kinds else set(), "applies to IAM only")
+    refuse(given & PAGE_OPTIONS if kinds.isdisjoint({"page", "alto"}) else set(), "applies to PAGE XML and ALTO only")
+    refuse(given & TABLE_OPTIONS if "table" not in kinds else set(), "applies to tables only")
     refuse(columns if kinds.isdisjoint({"table", "parquet"}) else set(), NO_COLUMNS)
     with progress_counter("lines") as progress:
         prepared = prepare(sources, values["output"], options, values["force"], progress)

@@ -68,7 +68,7 @@ FOUND = "it applies to lines that are found on a page"
     "lines_path",
     type=FILE,
     metavar="FILE.xml|DIR",
-    help="Read only the lines in this ALTO or PAGE XML file; in DIR, the file named after each image.",
+    help="Read only the lines in this ALTO or PAGE XML file, or in the file of DIR named after each image.",
 )
 @click.option(
     "--order",
@@ -180,7 +180,7 @@ def page_options(values: dict[str, Any]) -> "PageOptions":
         "rotate": "auto" if rotate in (None, "auto") else int(rotate),
         "min_line_confidence": values["min_line_confidence"] or 0.0,
     }
-    return from_dict(PageOptions, chosen, "options of pages", UsageError)
+    return from_dict(PageOptions, chosen, "page options", UsageError)
 
 
 def check_formats(forms: Sequence[Format], option: str, ability: str, does: str) -> None:
@@ -262,7 +262,7 @@ def read(
 
 
 def describe_model(name: str) -> tuple[object, ...]:
-    """Return what tells one version of a model from another, without reading it."""
+    """Return an identifier of the version of a model, without reading the model."""
     from hwr.recognize.models import find_model
 
     path = find_model(name).safetensors

@@ -1,4 +1,4 @@
-"""Walking over line stores, for the commands that read whole sets; what cannot be read is named on stderr."""
+"""Walk over line stores, for the commands that read whole sets; unreadable items are named on stderr."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ def find_sets(data: Sequence[Path], split: str) -> "tuple[list[EvaluationSet], l
 
 @contextmanager
 def watch_lines(sets: "Sequence[EvaluationSet]", options: "EvaluationOptions") -> "Iterator[OnLine]":
-    """Yield what is called with each line: it names unreadable lines and moves a bar, where stderr is a terminal."""
+    """Yield a function to call with each line: it names unreadable lines and moves a bar, if stderr is a terminal."""
     from hwr.evaluate.lines import UnreadableLines
     from hwr.evaluate.sets import count_lines
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 NOT_IN_SOURCE = "listed in the split, not in the source"
 
 LISTED = 10
-"""Skipped items of one reason that are named on stderr; `skipped.tsv` has them all."""
+"""Maximum skipped items per reason that are named on stderr; `skipped.tsv` has them all."""
 
 
 def name_skipped(skipped: "Sequence[Skipped]", table: Path) -> None:
-    """Name the items that were left out, by reason; `table` has those that are not named."""
+    """Name the items that were left out, by reason; `table` is the file with all of them."""
     by_reason: dict[str, list[Skipped]] = defaultdict(list)
     for item in skipped:
         by_reason[str(item.reason)].append(item)
@@ -38,7 +38,7 @@ def name_skipped(skipped: "Sequence[Skipped]", table: Path) -> None:
 
 
 def name_findings(prepared: "Prepared") -> None:
-    """Name what was decided, and what is in the texts and may surprise."""
+    """Print the decisions of readers, and surprising properties of the texts."""
     from hwr.prepare.checks import count_characters
     from hwr.text import invisible_characters
 
@@ -52,14 +52,14 @@ def name_findings(prepared: "Prepared") -> None:
         named = ", ".join(
             f"U+{ord(mark):04X} {unicodedata.name(mark, '').lower()} {characters[mark]:,}" for mark in sorted(invisible)
         )
-        say(f"invisible characters, which a model would have to learn: {named}")
+        say(f"the texts have invisible characters, which a model would have to learn: {named}")
     lines = sum(facts.right_to_left for facts in prepared.splits.values())
     if lines:
         say(f"right-to-left text, stored in logical order and trained in display order: {lines:,} lines")
 
 
 def print_table(prepared: "Prepared") -> None:
-    """Print the counts of each split, and of what was left out."""
+    """Print the counts of each split, and of the items that were left out."""
     rows: list[tuple[str, ...]] = [("split", "lines", "characters", "writers", "pages", "MiB")]
     for split, facts in prepared.splits.items():
         counts = (facts.lines, facts.characters.total(), len(facts.writers), len(facts.pages))

@@ -33,19 +33,31 @@ EXAMPLES = (
 @click.command("synth", cls=Command, sections=SECTIONS, examples=EXAMPLES)
 @click.option("--text", "texts", type=FILE, multiple=True, metavar="FILE", help="Text (.txt, .txt.xz, .txt.gz).")
 @click.option("--fonts", type=FILE, multiple=True, metavar="FOLDER|FILE", help="Handwriting fonts (.ttf, .otf).")
-@click.option("--language", "languages", multiple=True, metavar="CODE", help="Of phrases, as de.  [default: by text]")
-@click.option("--phrases", multiple=True, metavar="KIND", help="Kinds, such as date or figures.  [default: all]")
+@click.option(
+    "--language",
+    "languages",
+    multiple=True,
+    metavar="CODE",
+    help="Language of phrases, such as de.  [default: that of the text]",
+)
+@click.option(
+    "--phrases", multiple=True, metavar="KIND", help="Kinds of phrases, such as date or figures.  [default: all]"
+)
 @click.option("--phrase-share", type=SHARE, default=0.25, show_default=True, help="Share of texts with a phrase.")
 @click.option("--strokes", type=FILE, metavar="NPZ", help="Recorded pen strokes.")
 @click.option("--words", type=FILE, metavar="PARQUET", help="Images of single words with their writers.")
-@click.option("--share", "shares", multiple=True, metavar="SOURCE=NUMBER", help="Ratio of the lines of a source.")
-@click.option("--paper-share", type=SHARE, default=0.9, show_default=True, help="Share on paper; others are clean ink.")
-@click.option("--paper", "papers", multiple=True, metavar="KIND=SHARE", help="Share of lines with a paper or damage.")
+@click.option("--share", "shares", multiple=True, metavar="SOURCE=NUMBER", help="Share of the lines from a source.")
+@click.option(
+    "--paper-share", type=SHARE, default=0.9, show_default=True, help="Share of lines on paper; others are clean ink."
+)
+@click.option(
+    "--paper", "papers", multiple=True, metavar="KIND=SHARE", help="Share of lines with a kind of paper or damage."
+)
 @click.option("--lines", type=click.IntRange(0), default=10_000, show_default=True, help="Training lines.")
 @click.option("--val", "validation", type=click.IntRange(0), default=0, show_default=True, help="Validation lines.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the lines.")
-@click.option("--alphabet", metavar="FILE|MODEL", help="Write no other characters.")
-@click.option("--licence", metavar="NAME", help="Licence that the lines state.")
+@click.option("--alphabet", metavar="FILE|MODEL", help="Use only these characters.")
+@click.option("--licence", metavar="NAME", help="Licence to state with the lines.")
 @click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder of the line store.")
 @click.option("--sheet", type=FILE, metavar="FILE.png", help=f"Draw the first {SHEET_LINES} lines as one picture.")
 @click.option("--force", is_flag=True, help="Replace the store in the folder.")
@@ -58,14 +70,14 @@ def command(**values: Any) -> Outcome:
     workers. Exit codes: 0 all done; 2 nothing could be made; 3 done, but a font is broken or lines are missing.
     """
     if values["output"] is None and values["sheet"] is None:
-        raise UsageError("one of -o DIR (a line store) and --sheet FILE.png (a picture) is needed")
+        raise UsageError("give -o DIR (a line store) or --sheet FILE.png (a picture)")
     if values["output"] is not None and values["lines"] == values["validation"] == 0:
         raise UsageError("--lines and --val are both 0: there is nothing to write")
     return _synthesise(values)
 
 
 def _synthesise(values: dict[str, Any]) -> Outcome:
-    """Draw the picture and write the store, as far as they are asked for."""
+    """Draw the picture and write the store, if requested."""
     from hwr.cli.common import find_alphabet
     from hwr.synth.batches import BatchOptions
 
@@ -107,7 +119,7 @@ def _synth_options(values: dict[str, Any]) -> "SynthOptions":
 
 
 def _numbers(settings: tuple[str, ...], option: str) -> dict[str, float]:
-    """Return `name=number` of each setting."""
+    """Parse each setting `name=number`."""
     found: dict[str, float] = {}
     for setting in settings:
         name, _, number = setting.partition("=")
@@ -150,7 +162,7 @@ def _write(options: "BatchOptions", values: dict[str, Any]) -> bool:
         )
     name_skipped(prepared.skipped, output / "skipped.tsv")
     for reason in passed_over.reasons():
-        say(f"passed over: {reason}")
+        say(f"skipped: {reason}")
     print_table(prepared)
     say(f"{output}: unchanged, the same store is there already" if prepared.unchanged else f"{output}: written")
     return any(item.reason in FAILURES for item in prepared.skipped)

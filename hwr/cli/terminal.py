@@ -1,4 +1,4 @@
-"""Everything that `hwr` prints: results on stdout, messages and progress on stderr.
+"""All output of `hwr`: results on stdout, messages and progress on stderr.
 
 Names of files and texts come from elsewhere. On a terminal their control characters would act (move the cursor, set the
 window title), so both streams replace them there; `say` also keeps each message on one line.
@@ -71,7 +71,7 @@ def progress_console() -> "Console":
 
 @contextmanager
 def progress_bar(description: str, total: int, *, on: bool = True) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr where that is a terminal; yield what moves it forward."""
+    """Show a bar on stderr if that is a terminal; yield a function that advances it."""
     if not (on and sys.stderr.isatty()):
         yield lambda count: None
         return
@@ -82,7 +82,7 @@ def progress_bar(description: str, total: int, *, on: bool = True) -> Iterator[C
 
 @contextmanager
 def progress_counter(description: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr if that is a terminal; yield what sets it: called with what is done, and with the total."""
+    """Show a bar on stderr if that is a terminal; yield a function that sets it to a number done and a total."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
@@ -139,7 +139,7 @@ class _Guard(io.RawIOBase):
         return self.original.fileno()
 
     def give_up(self) -> None:
-        """Drop what is still in the buffers above, so that the end of the interpreter does not fail on it."""
+        """Drop the contents of the buffers above, so that the end of the interpreter does not fail on them."""
         self._dead = True
 
     def write(self, data: "ReadableBuffer", /) -> int:

@@ -89,12 +89,12 @@ EXAMPLES = (
 @click.option(
     "--precision",
     type=click.Choice(["auto", "bf16", "fp32"]),
-    help="auto uses bf16 where the processor or GPU has units for it.  [default: auto]",
+    help="auto uses bf16 if the processor or GPU has units for it.  [default: auto]",
 )
-@click.option("--threads", type=click.IntRange(0), help="CPU threads; 0: torch decides.")
+@click.option("--threads", type=click.IntRange(0), help="CPU threads; 0 lets torch decide.")
 @click.option("--name", help="Name to state in the model.")
 @click.option("--licence", help="Licence to state in the model.")
-@click.option("--tensorboard", is_flag=True, help="Write scalars to the folder tensorboard of the run as well.")
+@click.option("--tensorboard", is_flag=True, help="Also write scalars to the folder tensorboard of the run.")
 @click.option("--dry-run", is_flag=True, help="Time a few steps, print what the run costs, and write nothing.")
 def command(
     data: tuple[Path, ...],
@@ -110,7 +110,7 @@ def command(
     The run folder gets best.safetensors and best.onnx (lowest validation CER), last.safetensors, trunk.safetensors
     (before the learning rate fell), metrics.jsonl and recipe.toml. Ctrl-C saves and ends; --resume continues.
     """
-    # The exporter at the end of a run would print warnings of its own about shapes.
+    # The exporter at the end of a run would print its own warnings about shapes.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         import hwr.train.run  # noqa: F401

@@ -1,4 +1,4 @@
-"""Text files, plain or packed, checked; and typographic signs replaced by those of a keyboard."""
+"""Text files, plain or packed, checked; and typographic signs replaced by plain ones."""
 
 import codecs
 import gzip
@@ -45,7 +45,7 @@ _PLAIN = str.maketrans(
 
 
 def plain_text(text: str) -> str:
-    """Typographic quotes, dashes and dots -> the keyboard's signs, which most transcripts use."""
+    """Typographic quotes, dashes and dots -> plain ones, which most transcripts use."""
     if "«" in text or "»" in text:
         text = text.replace("« ", "«").replace(" »", "»")
     return text.translate(_PLAIN)

@@ -77,18 +77,18 @@ FORMATS = {
 
 
 def find_format(name: str) -> Format:
-    """The format of this name.
+    """Return the format with this name.
 
     Raises:
         UsageError: there is none.
     """
     if name not in FORMATS:
-        raise UsageError(f"no format named {name!r}; there are {', '.join(FORMATS)}")
+        raise UsageError(f"no format named {name!r}; known are {', '.join(FORMATS)}")
     return FORMATS[name]
 
 
 def format_of_name(name: str) -> Format | None:
-    """Return the format that the ending of a file's name stands for, in small or capital letters; None if none does.
+    """Return the format for the ending of a file's name, in lower or upper case; None if there is none.
 
     `.xml` alone is PAGE, which Transkribus and eScriptorium read.
     """

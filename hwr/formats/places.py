@@ -73,14 +73,16 @@ def ascent(line: Line) -> float:
 
 
 def font_size(line: Line) -> float:
-    """Pixels from the tops of the tall letters to the feet of the long ones, if a quarter of it lies below."""
+    """Return the distance in pixels from the tops of tall letters to the feet of long ones, if a quarter of it
+    is below.
+    """
     return ascent(line) / ASCENT
 
 
 def on_baseline(line: Line, box: Box) -> tuple[Point, Point]:
-    """Where a word with this box begins and ends on the line's baseline, in reading direction.
+    """Return where a word with this box begins and ends on the line's baseline, in reading direction.
 
-    A baseline that leads nowhere is a level one; without any, it is the box's lower edge.
+    A baseline without a direction is treated as horizontal; without a baseline, it is the box's lower edge.
     """
     baseline = line.baseline
     if not _leads_on(baseline):
@@ -90,8 +92,10 @@ def on_baseline(line: Line, box: Box) -> tuple[Point, Point]:
 
 
 def slope_and_offset(line: Line) -> tuple[float, float]:
-    """The straight line through the baseline as hOCR has it: slope, and offset from the lower left corner of the
-    line's box (negative is up), both by least squares."""
+    """Return the straight line through the baseline for hOCR, both values by least squares.
+
+    They are the slope, and the offset from the lower left corner of the line's box (negative is up).
+    """
     x0, _, x1, y1 = line_box(line)
     points = as_points(resample(line.baseline, max(1.0, (x1 - x0) / 100))) if line.baseline else np.array([[x0, y1]])
     x, y = points[:, 0] - x0, points[:, 1] - y1
@@ -102,7 +106,7 @@ def slope_and_offset(line: Line) -> tuple[float, float]:
 
 
 def _leads_on(baseline: tuple[Point, ...]) -> bool:
-    """Whether a baseline has a direction: its ends are two points."""
+    """Return whether a baseline has a direction: its ends are two different points."""
     return len(baseline) > 1 and baseline[0] != baseline[-1]
 
 
@@ -120,13 +124,13 @@ class _Course:
         self.slope = direction[1 - self.axis] / direction[self.axis]
 
     def at(self, along: Points) -> Points:
-        """The other coordinate at these places; past its ends the baseline goes on straight."""
+        """Return the other coordinate at these positions; beyond its ends the baseline continues straight."""
         inside = np.clip(along, self.along[0], self.along[-1])
         course: Points = np.interp(inside, self.along, self.across) + (along - inside) * self.slope
         return course
 
     def heights(self, points: Points) -> Points:
-        """Distances of points (n, 2) above the baseline; above is left of the reading direction."""
+        """Return the distances of points (n, 2) above the baseline; above is left of the reading direction."""
         drop = (points[:, 1 - self.axis] - self.at(points[:, self.axis])) * self.cosine
         above: Points = drop if self.forward == bool(self.axis) else -drop
         return above

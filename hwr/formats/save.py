@@ -22,11 +22,11 @@ def save_page(
 
     Args:
         path: the file.
-        format: as `hwr recognize --format` calls it; by the ending of the file if not given. `.xml` is PAGE XML.
-        image: of the page, for PDF and overlay: a path, bytes, an array or a PIL image. `page.image` if not given.
+        format: name as in `hwr recognize --format`; by default from the ending of the file. `.xml` is PAGE XML.
+        image: of the page, for PDF and overlay: a path, bytes, an array or a PIL image; by default `page.image`.
 
     Raises:
-        UsageError: there is no such format, or the ending does not say which.
+        UsageError: there is no such format, or the ending does not determine it.
         InputError: the image is needed and cannot be used.
         OutputError: the file cannot be written.
     """

@@ -90,8 +90,8 @@ def probability(value: float) -> str:
 def whole_points(points: Iterable[Point], page: Page) -> list[tuple[int, int]]:
     """Return points as whole pixels on the page; repeated points are merged, as long as two are left."""
     whole = [(min(max(round(x), 0), page.width), min(max(round(y), 0), page.height)) for x, y in points]
-    parted = [point for point, _ in groupby(whole)]
-    return parted if len(parted) > 1 else whole
+    merged = [point for point, _ in groupby(whole)]
+    return merged if len(merged) > 1 else whole
 
 
 def whole_box(box: Box) -> tuple[int, int, int, int]:

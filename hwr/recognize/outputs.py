@@ -259,7 +259,7 @@ class StreamOutput:
     def check(self, file: InputFile, count: int, chosen: int) -> None:
         if chosen > 1 and not self._form.joins:
             raise UsageError(
-                f"{file.path}: its {chosen} pages do not fit on stdout as {self._form.name}; "
+                f"{file.path}: its {chosen} pages cannot be written to stdout as {self._form.name}; "
                 "name a folder with -o, or choose one page with --pages"
             )
 

@@ -88,9 +88,9 @@ def find_words(
     height, width = inked.shape
     core = inked[round(CORE[0] * height) : round(CORE[1] * height)]
     marks = np.array([_mark(span, stride, width) for span in characters])
-    parted = [_part_words(inked, core, marks, last, first) for (_, last), (first, _) in pairwise(runs)]
+    cuts = [_part_words(inked, core, marks, last, first) for (_, last), (first, _) in pairwise(runs)]
     words = []
-    for (first, last), (start, stop) in zip(runs, pairwise([0, *parted, width]), strict=True):
+    for (first, last), (start, stop) in zip(runs, pairwise([0, *cuts, width]), strict=True):
         spans = characters[first : last + 1]
         placed: tuple[PlacedCharacter, ...] = ()
         if with_characters:

@@ -105,7 +105,7 @@ class CachedLines:
 
 
 def cache_lines(
-    name: str, lines: NormalisedLines, folder: Path, tell: Callable[[str], None], writes: bool = True
+    name: str, lines: NormalisedLines, folder: Path, log: Callable[[str], None], writes: bool = True
 ) -> CachedLines:
     """Return the cached lines of a store; write the cache unless it is complete already.
 
@@ -120,9 +120,9 @@ def cache_lines(
     if writes and not file.with_suffix(".npz").exists():
         _check_room(name, lines, folder)
         if lines.count > MANY_LINES:
-            tell(f"{name}: normalising {lines.count:,} lines once")
+            log(f"{name}: normalising {lines.count:,} lines once")
         count, size = _write(lines, file)
-        tell(f"{name}: {count:,} lines normalised and cached, {size / 2**20:,.1f} MiB")
+        log(f"{name}: {count:,} lines normalised and cached, {size / 2**20:,.1f} MiB")
     return CachedLines(name, file, lines.height, [group.row_group for group in lines.groups])
 
 

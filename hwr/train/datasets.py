@@ -15,7 +15,7 @@ from hwr.train.cache import TrainingLine, cache_lines
 from hwr.train.recipe import Recipe, TrainingSet
 from hwr.train.synthetic import SyntheticLines, synthetic_characters
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 MAX_HELD_OUT = 500
 """Maximum number of held-out lines: more would hardly make the CER more precise, and each is one less to learn from."""
@@ -46,8 +46,8 @@ class StoreLines:
         DataError: the store cannot be used, or holds lines normalised in another way or at another height.
     """
 
-    def __init__(self, path: Path, height: int, split: str, tell: Tell = lambda text: None) -> None:
-        self.path, self.height, self.split, self._tell = path, height, split, tell
+    def __init__(self, path: Path, height: int, split: str, log: Log = lambda text: None) -> None:
+        self.path, self.height, self.split, self._log = path, height, split, log
         self.name = path.name if path.is_dir() else (path.parent.name if path.stem == split else path.stem)
         self.chains = [group.row_group for group in self.lines.groups]
 
@@ -74,7 +74,7 @@ class StoreLines:
         return {line.licence for line in rows if not isinstance(line, str) and line.licence}
 
     def _report(self, row: int, reason: str) -> None:
-        self._tell(f"{self.path}: row {row} left out: {reason}")
+        self._log(f"{self.path}: row {row} left out: {reason}")
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name != "lines"}
@@ -193,20 +193,20 @@ def training_texts(recipe: Recipe, height: int) -> Iterator[str]:
         yield from synthetic_characters(recipe.synthesis, not (recipe.train or keeps_alphabet), recipe.seed)
 
 
-def open_run_data(recipe: Recipe, height: int, alphabet: Alphabet, tell: Tell) -> RunData:
+def open_run_data(recipe: Recipe, height: int, alphabet: Alphabet, log: Log) -> RunData:
     """Open all data of a run; synthetic lines use the characters of `alphabet`.
 
     Raises:
         HwrError: data cannot be used.
     """
-    stores = [StoreLines(Path(entry.path), height, "train", tell) for entry in recipe.train]
+    stores = [StoreLines(Path(entry.path), height, "train", log) for entry in recipe.train]
     training = [_weighted(entry, store) for entry, store in zip(recipe.train, stores, strict=True)]
-    validation: list[LineSource] = [StoreLines(Path(entry.path), height, "val", tell) for entry in recipe.validation]
+    validation: list[LineSource] = [StoreLines(Path(entry.path), height, "val", log) for entry in recipe.validation]
     synthetic = None
     if recipe.synthesis is not None:
         wanted = "".join(character for character in alphabet.characters if character not in recipe.exclude)
         synthetic = SyntheticLines(recipe.synthesis, wanted, height, recipe.seed)
-        synthetic.open(tell)
+        synthetic.open(log)
     return RunData(training, validation, synthetic)
 
 
@@ -216,7 +216,7 @@ def _weighted(entry: TrainingSet, store: StoreLines) -> WeightedSource:
     return WeightedSource(store, entry.weight, facts | ({"licence": licence} if licence else {}))
 
 
-def with_cache(data: RunData, folder: Path, tell: Tell, writes: bool = True) -> RunData:
+def with_cache(data: RunData, folder: Path, log: Log, writes: bool = True) -> RunData:
     """Return the data with all lines normalised once, in files of `folder`.
 
     Args:
@@ -228,7 +228,7 @@ def with_cache(data: RunData, folder: Path, tell: Tell, writes: bool = True) -> 
 
     def source(lines: LineSource) -> LineSource:
         assert isinstance(lines, StoreLines)
-        return cache_lines(lines.name, lines.open(os.cpu_count() or 1), folder, tell, writes)
+        return cache_lines(lines.name, lines.open(os.cpu_count() or 1), folder, log, writes)
 
     training = [replace(item, source=source(item.source)) for item in data.training]
     return replace(data, training=training, validation=[source(lines) for lines in data.validation])

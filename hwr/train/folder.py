@@ -161,12 +161,12 @@ class Saver:
     """Writes the files of a run. If a file cannot be written, it is kept in memory and written with the next save.
 
     Args:
-        tell: receives a message about a failed save, once for each series of failures.
+        report: receives a message about a failed save, once for each series of failures.
         writes: False in the processes that write nothing.
     """
 
-    def __init__(self, run: RunFolder, tell: Callable[[str], None], writes: bool = True) -> None:
-        self.run, self.tell, self.writes = run, tell, writes
+    def __init__(self, run: RunFolder, report: Callable[[str], None], writes: bool = True) -> None:
+        self.run, self.report, self.writes = run, report, writes
         self._waiting: dict[str, bytes] = {}
         self._unlogged = ""
         self._failing = False
@@ -204,7 +204,7 @@ class Saver:
             self._failing = self._failing and log_only
         elif not self._failing:
             self._failing = True
-            self.tell(f"{error}; training continues, the previous save stays, and every save tries again: make room")
+            self.report(f"{error}; training continues, the previous save stays, and every save tries again: make room")
 
     def _write_waiting(self) -> OutputError | None:
         """Write everything that is waiting; return the first failure."""

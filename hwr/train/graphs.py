@@ -32,7 +32,7 @@ class GraphedPass:
     Args:
         plain: the pass without graphs.
         autocast: makes the context in which passes run, without its cache of weights.
-        tell: receives the reason if graphs are given up; training continues without.
+        log: receives the reason if graphs are given up; training continues without.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class GraphedPass:
         network: Network,
         plain: Pass,
         autocast: Callable[[], torch.autocast],
-        tell: Callable[[str], None] = lambda text: None,
+        log: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._network, self._plain, self._autocast, self._tell = network, plain, autocast, tell
+        self._network, self._plain, self._autocast, self._log = network, plain, autocast, log
         self._graphs: dict[torch.Size, nn.Module] = {}
         self._seen: Counter[torch.Size] = Counter()
         self._pool = torch.cuda.graph_pool_handle()
@@ -73,7 +73,7 @@ class GraphedPass:
         except RuntimeError as error:
             self._given_up = True
             self._graphs.clear()
-            self._tell(f"CUDA graphs cannot be recorded, training continues without: {str(error).splitlines()[0]}")
+            self._log(f"CUDA graphs cannot be recorded, training continues without: {str(error).splitlines()[0]}")
             return None
         self._graphs[ink.shape] = module
         return module

@@ -68,7 +68,7 @@ class Trainer:
         recipe: Recipe,
         device: Device,
         processes: Processes = ALONE,
-        tell: Callable[[str], None] = lambda text: None,
+        log: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.network = network.to(device.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's types
@@ -78,7 +78,7 @@ class Trainer:
         self.deadline: float | None = None
         self.forward: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]] = processes.parallel(self.network)
         if recipe.graphs and device.device.type == "cuda" and processes.count == 1:
-            self.forward = GraphedPass(self.network, self.forward, lambda: device.autocast(cache=False), tell)
+            self.forward = GraphedPass(self.network, self.forward, lambda: device.autocast(cache=False), log)
         self.optimiser = Optimiser(self.network, recipe.optimisation)
         self.progress = Progress()
         self._loss_scale = LOSS_SCALE if device.device.type == "cuda" and device.precision == "bf16" else 1.0

@@ -72,17 +72,17 @@ def short(number: float) -> str:
 
 
 @contextmanager
-def stop_on_signal(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+def stop_on_signal(log: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
     """Yield a function that is true once Ctrl-C, SIGTERM or SIGHUP has come; a second Ctrl-C ends at once."""
-    stopped, told = False, False
+    stopped, logged = False, False
 
     def say_so() -> None:
-        nonlocal told
+        nonlocal logged
         # A signal may arrive during a write to the same stream; then the message comes after the step. A lost terminal
         # is not a reason to fail.
         with suppress(RuntimeError, OSError):
-            tell("stopping after this step; everything is saved (Ctrl-C again: at once, back to the last save)")
-            told = True
+            log("stopping after this step; everything is saved (Ctrl-C again: at once, back to the last save)")
+            logged = True
 
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal stopped
@@ -94,7 +94,7 @@ def stop_on_signal(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
         say_so()
 
     def stop() -> bool:
-        if stopped and not told:
+        if stopped and not logged:
             say_so()
         return stopped
 

@@ -151,9 +151,9 @@ class Run:
     def open_data(self, cache: bool = True) -> None:
         """Cache the lines if the recipe says so, and hold some out to validate on."""
         if cache and self.recipe.cache:
-            folder, tell = self.folder.path / CACHE, self.reporter.message
-            self.processes.first_alone(lambda: with_cache(self.data, folder, tell))
-            self.data = with_cache(self.data, folder, tell, writes=False)
+            folder, log = self.folder.path / CACHE, self.reporter.message
+            self.processes.first_alone(lambda: with_cache(self.data, folder, log))
+            self.data = with_cache(self.data, folder, log, writes=False)
         self.data = with_held_out(self.data, self.recipe)
 
     def _log_start(self, messages: Sequence[str]) -> None:

@@ -59,8 +59,8 @@ class SyntheticLines:
         self._factory = FACTORY
         self._generator: Generator | None = None
 
-    def open(self, tell: Callable[[str], None] = lambda text: None) -> Generator:
-        """Open all files, unless they are open; `tell` is called for each font that cannot be used.
+    def open(self, log: Callable[[str], None] = lambda text: None) -> Generator:
+        """Open all files, unless they are open; `log` is called for each font that cannot be used.
 
         Raises:
             HwrError: a file is missing or broken, a library is missing.
@@ -69,7 +69,7 @@ class SyntheticLines:
             with _clear_errors("synthesis cannot begin"):
                 module, _, name = self._factory.partition(":")
                 factory = getattr(importlib.import_module(module), name)
-                self._generator = factory(self.options, self._alphabet, tell)
+                self._generator = factory(self.options, self._alphabet, log)
         assert self._generator is not None
         return self._generator
 

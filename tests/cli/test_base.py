@@ -55,7 +55,7 @@ def sample(**values: object) -> dict[str, object]:
         (["--width", "1", "--width", "2"], "--width was given 2 times; it takes one value"),
         (["--fast", "--slow"], "--fast/--slow was given 2 times; it takes one value"),
         (["-o", "a", "--output=b"], "-o/--output was given 2 times; it takes one value"),
-        (["--fast", "--width", "1"], "--width does not go with --fast: it takes time"),
+        (["--fast", "--width", "1"], "--width cannot be combined with --fast: it takes time"),
         (["--skip"], "--skip needs --output"),
     ],
 )

@@ -83,7 +83,7 @@ def test_other_settings_are_kept(run: Run, tmp_path: Path, store: Path) -> None:
 
 def test_wrong_use_is_found_before_the_reading(run: Run, model: Path, store: Path, tmp_path: Path) -> None:
     for arguments, says in (
-        (["--write", "-o", tmp_path / "a.safetensors"], "give one of them"),
+        (["--write", "-o", tmp_path / "a.safetensors"], "give only one"),
         (["-o", tmp_path / "a.txt"], "name a model file"),
         (["-m", tmp_path / "none.onnx"], "no such model file"),
     ):

@@ -142,13 +142,13 @@ def test_a_file_that_differs_from_torch_is_not_kept(
         (("{model}", "--release", "{folder}/out"), "--release needs --val"),
         (
             ("{model}", "--release", "{folder}/out", "--val", "{store}", "-o", "{folder}/x.onnx"),
-            "does not go with --output",
+            "cannot be combined with --output",
         ),
         (("{model}", "--release", "{folder}/out", "--val", "{folder}/missing"), "missing: does not exist"),
         (("{model}", "--int8"), "--int8 needs --calibrate"),
         (("{model}", "--calibrate", "{store}"), "--calibrate needs --int8"),
         (("{model}", "--int8", "--calibrate", "{folder}/missing"), "missing: does not exist"),
-        (("{model}", "--int8", "--calibrate", "{store}", "-o", "{folder}/x.onnx"), "does not go with"),
+        (("{model}", "--int8", "--calibrate", "{store}", "-o", "{folder}/x.onnx"), "cannot be combined with"),
     ],
 )
 def test_wrong_use_is_one_line(

@@ -112,7 +112,7 @@ def test_lines_are_held_out_of_any_training(tmp_path: Path, run: Run, mine: Path
         (("--fine-tune", "data.parquet"), "--fine-tune needs --init-from"),
         (
             ("--recipe", "recipe.toml", "--init-from", "small", "--fine-tune", "data.parquet"),
-            "does not go with --recipe",
+            "cannot be combined with --recipe",
         ),
         (("--init-from", "small"), "name the run folder: -o FOLDER"),
         (("--init-from", "small", "missing.parquet"), "missing.parquet: does not exist"),

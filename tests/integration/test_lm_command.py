@@ -299,7 +299,7 @@ def test_nothing_is_stored_unless_asked_for(run: Run, model: Path, letters: Path
 
 def test_wrong_use_of_tune(run: Run, model: Path, letters: Path, store: Path, tmp_path: Path) -> None:
     for arguments, says in (
-        (["--write", "-o", tmp_path / "a.safetensors"], "give one of them"),
+        (["--write", "-o", tmp_path / "a.safetensors"], "give only one"),
         (["-o", tmp_path / "a.txt"], "name a model file"),
         (["-m", tmp_path / "none.onnx"], "no such model file"),
         (["--lm", "nobody"], "no language model named 'nobody'"),

@@ -70,9 +70,9 @@ def test_options_that_do_not_fit(run: Run, export: Path, tmp_path: Path) -> None
     shutil.copy(PAGE.with_name("line-1.png"), sidecar / "a.png")
     (sidecar / "a.gt.txt").write_text("text")
     for source, option, reason in (
-        (sidecar, ("--regions", "x"), "--regions fits PAGE XML and ALTO only"),
-        (sidecar, ("--line-types", "x"), "--line-types fits PAGE XML and ALTO only"),
-        (export, ("--text-column", "x"), "--text-column fits tables and Parquet only"),
+        (sidecar, ("--regions", "x"), "--regions applies to PAGE XML and ALTO only"),
+        (sidecar, ("--line-types", "x"), "--line-types applies to PAGE XML and ALTO only"),
+        (export, ("--text-column", "x"), "--text-column applies to tables and Parquet only"),
     ):
         done = run(source, "-o", tmp_path / "out", *option)
         assert (done.code, done.err) == (2, f"hwr: error: {reason}\n")

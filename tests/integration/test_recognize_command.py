@@ -248,7 +248,7 @@ def test_the_standard_output_takes_one_document_of_a_format_that_does_not_stream
     assert (done.code, done.out, done.messages) == (
         2,
         "",
-        ["hwr: error: several inputs do not fit on stdout as tsv; name a file or folder with -o"],
+        ["hwr: error: several inputs cannot be written to stdout as tsv; name a file or folder with -o"],
     )
     done = recognize("--line", "--format", "overlay", *lines, "-o", tmp_path / "out")
     assert (done.code, sorted(path.name for path in (tmp_path / "out").iterdir())) == (
@@ -265,7 +265,7 @@ def test_a_picture_is_not_for_a_terminal(recognize: Run, monkeypatch: pytest.Mon
     assert (done.code, done.out, done.messages) == (
         2,
         "",
-        ["hwr: error: overlay is binary and not for a terminal; name a file with -o"],
+        ["hwr: error: overlay is binary and is never written to a terminal; name a file with -o"],
     )
 
 

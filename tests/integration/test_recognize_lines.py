@@ -45,9 +45,9 @@ def test_a_folder_of_images_and_a_folder_of_files(recognize: Run, scans: Path, t
 
 def test_options_and_files_that_do_not_fit(recognize: Run, scans: Path, tmp_path: Path) -> None:
     for arguments, reason in (
-        (("--line", scans / "a.png", "--lines", scans / "a.xml"), "--line does not go with --lines"),
-        (("--order", "rows", "--line", scans / "a.png"), "--order does not go with --line"),
-        (("--only", "printed", scans / "a.png", "--lines", scans / "a.xml"), "--only does not go with --lines"),
+        (("--line", scans / "a.png", "--lines", scans / "a.xml"), "--line cannot be combined with --lines"),
+        (("--order", "rows", "--line", scans / "a.png"), "--order cannot be combined with --line"),
+        (("--only", "printed", scans / "a.png", "--lines", scans / "a.xml"), "--only cannot be combined with --lines"),
         ((scans, "--lines", scans / "a.xml"), "one file for several images"),
         ((scans / "a.png", "--lines", scans / "none.xml"), "no such file or folder"),
         ((scans / "a.png", "--lines", scans / "a.png"), "a.png, line 1, column 1: broken XML"),

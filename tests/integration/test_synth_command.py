@@ -141,7 +141,7 @@ def _in_this_process(options, parts, workers):  # type: ignore[no-untyped-def]
     ("arguments", "message"),
     [
         (["-o", "out"], "no source of lines: give texts and fonts (--text, --fonts), --strokes or --words"),
-        (["--lines", "3"], "one of -o DIR (a line store) and --sheet FILE.png (a picture) is needed"),
+        (["--lines", "3"], "give -o DIR (a line store) or --sheet FILE.png (a picture)"),
         (["-o", "out", "--fonts", "fonts"], "give --text FILE, or --language CODE"),
         (["-o", "out", "--text", "prose.txt"], "give --fonts FOLDER too"),
         (["-o", "out", "--strokes", "missing.npz"], "missing.npz"),

@@ -238,7 +238,7 @@ def test_a_stream_takes_one_document_of_a_format_that_joins() -> None:
         output.add(BOOK, *page(number, 2))
     output.end_document()
     assert stream.getvalue() == b"book.pdf#1book.pdf#2."
-    with pytest.raises(UsageError, match=r"2 pages do not fit on stdout as paged; .* --pages"):
+    with pytest.raises(UsageError, match=r"2 pages cannot be written to stdout as paged; .* --pages"):
         StreamOutput(PAGED, stream, several=False).check(BOOK, 7, 2)
     StreamOutput(PAGED, stream, several=False).check(BOOK, 7, 1)
 
