@@ -23,7 +23,17 @@ NONE = "none"
 """The name for --lm that switches the language model off."""
 
 COLUMNS = ("image", "text", "id", "writer", "page")
-DECODER = ("decoder", "language", "language_models", "weight", "insertion_bonus", "width", "lexicon", "unknown_cost")
+DECODER = (
+    "decoder",
+    "careful",
+    "language",
+    "language_models",
+    "weight",
+    "insertion_bonus",
+    "width",
+    "lexicon",
+    "unknown_cost",
+)
 """Parameters of `decoder_options`, for the sections of a command's help."""
 COLUMN_NAMES = tuple(f"{name}_column" for name in COLUMNS)
 """Parameters of `column_options`."""
@@ -113,6 +123,9 @@ _DECODER_OPTIONS = (
         "--decoder",
         type=click.Choice(["greedy", "beam"]),
         help="Take the network's best path, or search with a language model.  [default: what the model was tuned for]",
+    ),
+    click.option(
+        "--careful", is_flag=True, help="Read each line in three views: fewer errors, three times the computing time."
     ),
     click.option(
         "--language",

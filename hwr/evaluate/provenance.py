@@ -46,6 +46,8 @@ def find_provenance(model: str, decoder: Decoder, options: DecoderOptions, sets:
         settings |= to_dict(decoder.settings) | {"language": options.language}
         for name in chosen_language_models(decoder.settings.language_models, options.language).values():
             files.append(Path(name) if Path(name).is_file() else models_folder() / f"{name}{LM_SUFFIX}")
+    if options.careful:
+        settings |= {"careful": True}
     if options.lexicon is not None:
         settings |= {"lexicon": str(options.lexicon), "unknown_cost": options.unknown_cost}
         files.append(options.lexicon)

@@ -64,6 +64,7 @@ class DecoderOptions(Settings):
         unknown_cost: of a word that is not in the lexicon, as a natural logarithm; needs a lexicon.
         weight, insertion_bonus, width: see `BeamSettings`.
         language: code of the text's language, whose language model is used; "auto": the best for each document, if any.
+        careful: read each line in three views; see `hwr.recognize.views`.
 
     Raises:
         UsageError: an unknown decoder, a number outside its range, or a setting of the beam search for the greedy
@@ -78,6 +79,7 @@ class DecoderOptions(Settings):
     insertion_bonus: float | None = None
     width: Count | None = None
     language: str = AUTO
+    careful: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

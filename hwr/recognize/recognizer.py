@@ -37,6 +37,7 @@ from hwr.recognize.found_lines import (
     page_read_as_line,
 )
 from hwr.recognize.models import DEFAULT_MODEL, Precision, load_model
+from hwr.recognize.views import decode_views
 from hwr.recognize.words import find_words
 from hwr.segment import Layout
 from hwr.text import normalise_text
@@ -62,6 +63,7 @@ class Recognizer:
         weights: hash of its weights.
         label: name and start of the hash, as in the results.
         decoder: chooses the labels.
+        careful: whether each line is read in three views.
         calibration: of the decoder's confidences.
     """
 
@@ -95,6 +97,7 @@ class Recognizer:
         self.name = self.info.name or Path(model).stem
         self.weights = self._runtime.weights
         self.label = f"{self.name}@{self.weights[:HASH_DIGITS]}"
+        self.careful = decoder.careful
         self.decoder = make_decoder(decoder, self.info.decoder, self.alphabet, self.name)
         self.calibration = find_calibration(self.info.decoder, self.decoder.name, model)
 
@@ -199,8 +202,7 @@ class Recognizer:
 
     def read_normalised(self, lines: Sequence[GreyImage], /) -> list[Reading]:
         """Read normalised lines, ink of shape (`height`, W); the results are in their order."""
-        log_probs = self._runtime.log_probs(lines)
-        decoded = self.decoder.decode(log_probs, self.alternatives + 1)
+        log_probs, decoded = self._decode(lines, self.alternatives + 1)
         readings = read_spans(log_probs, [line.spans for line in decoded], self.alphabet, self.calibration)
         return list(map(self._completed, readings, decoded, log_probs))
 
@@ -292,8 +294,17 @@ class Recognizer:
 
     def decode_normalised(self, lines: Sequence[GreyImage], /) -> Decoded:
         """Decode normalised lines; see `decode_lines`."""
+        log_probs, decoded = self._decode(lines)
+        return log_probs, [line.spans for line in decoded]
+
+    def _decode(
+        self, lines: Sequence[GreyImage], results: int = 1
+    ) -> tuple[list[NDArray[np.float32]], list[DecodedLine]]:
+        """Return the log-probabilities of normalised lines, and the labels that the decoder chose."""
+        if self.careful:
+            return decode_views(self._runtime.log_probs, self.decoder, lines, results)
         log_probs = self._runtime.log_probs(lines)
-        return log_probs, [line.spans for line in self.decoder.decode(log_probs)]
+        return log_probs, self.decoder.decode(log_probs, results)
 
 
 def main_language(lines: Sequence[Line]) -> str:
