@@ -17,6 +17,7 @@ from PIL import Image
 from helpers.commands import Run
 from helpers.line_images import sample_page
 from hwr.formats import FORMATS
+from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
@@ -58,6 +59,13 @@ def test_a_page_prints_its_lines(run: Run, model: Path, scan: Path) -> None:
 def test_a_line_prints_its_text(recognize: Run, texts: dict[str, str]) -> None:
     done = recognize("--line", SAMPLES / "line-1.png")
     assert (done.code, done.out, done.messages) == (0, texts["line-1.png"] + "\n", [])
+
+
+def test_careful_reading(recognize: Run, model: Path) -> None:
+    careful = Recognizer(model, decoder=DecoderOptions(careful=True))
+    expected = careful.read_line(SAMPLES / "line-2.png").text
+    done = recognize("--line", SAMPLES / "line-2.png", "--careful")
+    assert (done.code, done.out) == (0, expected + "\n")
 
 
 def test_several_have_headers(recognize: Run, texts: dict[str, str]) -> None:
