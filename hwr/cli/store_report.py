@@ -50,7 +50,8 @@ def name_findings(prepared: "Prepared") -> None:
     invisible = invisible_characters(characters)
     if invisible:
         named = ", ".join(
-            f"U+{ord(mark):04X} {unicodedata.name(mark, '').lower()} {characters[mark]:,}" for mark in sorted(invisible)
+            f"U+{ord(mark):04X} {unicodedata.name(mark, 'control character').lower()} {characters[mark]:,}"
+            for mark in sorted(invisible)
         )
         say(f"the texts have invisible characters, which a model would have to learn: {named}")
     lines = sum(facts.right_to_left for facts in prepared.splits.values())

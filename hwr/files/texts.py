@@ -89,7 +89,13 @@ def decode_text(data: bytes, where: str, errors: str = "strict") -> str:
 
 
 def _encoding(data: bytes) -> str:
-    return next((name for mark, name in _MARKS.items() if data.startswith(mark)), UTF_8)
+    """Return the encoding that a byte order mark names. Without a mark, zeros in its first row tell UTF-16."""
+    found = next((name for mark, name in _MARKS.items() if data.startswith(mark)), UTF_8)
+    row = data[:200].partition(b"\n")[0]
+    if found != UTF_8 or len(row) < 4 or b"\0" not in row:
+        return found
+    shares = (row[0::2].count(0) / len(row[0::2]), row[1::2].count(0) / len(row[1::2]))
+    return "utf-16-be" if shares[0] > 0.4 > shares[1] else "utf-16-le" if shares[1] > 0.4 > shares[0] else UTF_8
 
 
 def _open(path: Path) -> IO[bytes]:

@@ -74,6 +74,14 @@ def check_regular(path: Path, where: str = "") -> None:
         raise InputError(f"{where or path}: not a regular file (a pipe or a device)")
 
 
+def is_file(path: Path) -> bool:
+    """Return whether there is such a file; also for names that no file can have (too long, with a zero byte)."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _checked(data: bytes, limit: int, where: str) -> bytes:
     if len(data) > limit:
         raise InputError(f"{where}: more than {limit // 2**20} MiB")

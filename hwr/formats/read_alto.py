@@ -30,7 +30,7 @@ from hwr.formats.read_xml import (
     place,
     points,
     probability,
-    size,
+    whole,
 )
 from hwr.page.page import Box, Line, Page, Point, Region, Word
 from hwr.page.shapes import complete_lines, complete_regions, rectangle
@@ -61,7 +61,7 @@ def read_alto(root: Element, where: str) -> Page:
     pages = list(children(layout, "Page")) if layout is not None else []
     if len(pages) != 1:
         raise InputError(f"{where}: ALTO with {len(pages)} pages; one is expected")
-    width, height = (size(pages[0], name, where) for name in ("WIDTH", "HEIGHT"))
+    width, height = (whole(pages[0], name, where) for name in ("WIDTH", "HEIGHT"))
     _check_unit(root, width * height > 0, where)
     labels = _labels(root)
     confidences = _noted_confidences(root, where)

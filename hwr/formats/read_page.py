@@ -29,7 +29,7 @@ from hwr.formats.read_xml import (
     place,
     points,
     probability,
-    size,
+    whole,
 )
 from hwr.page.geometry import bounding_box
 from hwr.page.page import CELL_REGION, Line, Page, Point, Region, Word
@@ -38,6 +38,8 @@ from hwr.page.shapes import complete_lines, complete_regions
 REGION_TYPE, LINE_TYPE = "text", "default"
 """Types if the file states none."""
 
+MAX_DIGITS = 9
+"""Digits of an index: Python refuses to read numbers of several thousand."""
 SEVERAL_TEXTS = "lines with several texts: the one with the lowest index counts"
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
@@ -76,7 +78,7 @@ def read_page_xml(root: Element, where: str) -> Page:
             if len({text for _, text in _readings(element)}) > 1:
                 notes.append((id, SEVERAL_TEXTS))
     complete = complete_lines(lines)
-    width, height = (size(page, name, where) for name in ("imageWidth", "imageHeight"))
+    width, height = (whole(page, name, where) for name in ("imageWidth", "imageHeight"))
     image = page.get("imageFilename", "")
     outlined = complete_regions(regions, complete)
     return Page(image, width, height, model, outlined, complete, left_out=tuple(left_out), notes=tuple(notes))
@@ -143,11 +145,11 @@ def _region(element: Element, where: str, in_table: bool, number: str) -> Region
 def _by_cell(cells: list[Element], where: str) -> list[Element]:
     """Return the cells of a table row by row: by `row`, `col` of TableCell (Transkribus), or TableCellRole (2019)."""
 
-    def key(cell: Element) -> tuple[float, float]:
+    def key(cell: Element) -> tuple[int, int]:
         role = child(cell, "Roles", "TableCellRole")
         if role is not None:
-            return number(role, "rowIndex", where) or 0, number(role, "columnIndex", where) or 0
-        return number(cell, "row", where) or 0, number(cell, "col", where) or 0
+            return whole(role, "rowIndex", where), whole(role, "columnIndex", where)
+        return whole(cell, "row", where), whole(cell, "col", where)
 
     return sorted(cells, key=key)
 
@@ -155,9 +157,13 @@ def _by_cell(cells: list[Element], where: str) -> list[Element]:
 def _by_custom_index(elements: list[Element]) -> list[Element]:
     """Return elements by `readingOrder {index:...}` if each has one, else as they are."""
     indices = [custom(element, "readingOrder", "index") for element in elements]
-    if not all(index.isdecimal() for index in indices):
+    if not all(map(_is_index, indices)):
         return elements
     return [element for _, element in sorted(zip(indices, elements, strict=True), key=lambda pair: int(pair[0]))]
+
+
+def _is_index(text: str) -> bool:
+    return text.isdecimal() and len(text) <= MAX_DIGITS
 
 
 def _reading_order(element: Element | None) -> Iterator[str]:
@@ -165,7 +171,7 @@ def _reading_order(element: Element | None) -> Iterator[str]:
     if element is None:
         return
     entries = list(children(element))
-    if all((entry.get("index") or "").isdecimal() for entry in entries):
+    if all(_is_index(entry.get("index", "")) for entry in entries):
         entries.sort(key=lambda entry: int(entry.get("index", "")))
     for entry in entries:
         if entry.get("regionRef"):

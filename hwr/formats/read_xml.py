@@ -130,8 +130,8 @@ def number(element: Element, name: str, where: str) -> float | None:
     return _number(text, f"{place(element, where)}: {name}") if text else None
 
 
-def size(element: Element, name: str, where: str) -> int:
-    """Return the width or height of a page in an attribute; 0 if it is missing or broken."""
+def whole(element: Element, name: str, where: str) -> int:
+    """Return a whole number, such as the width of a page or the row of a cell; 0 if it is missing or broken."""
     try:
         return max(0, round(number(element, name, where) or 0))
     except InputError:

@@ -100,7 +100,7 @@ class SidecarFolder:
         try:
             text = decode_text(self.tree.read(name, MAX_TEXT_BYTES), where)
         except InputError as error:
-            return Skipped(where, Reason.BAD_ROW, str(error))
+            return Skipped(where, Reason.BAD_ROW, str(error).removeprefix(f"{where}: "))
         rows = [row for row in text.splitlines() if row.strip()]
         if len(rows) > 1:
             return Skipped(where, Reason.BAD_ROW, f"contains {len(rows)} lines of text, not one")
@@ -108,6 +108,10 @@ class SidecarFolder:
             self.notes.add(f"lines with {TEXT_SUFFIX} and {PLAIN_SUFFIX}: {TEXT_SUFFIX} counts", where)
         if len({PurePosixPath(image).suffix.lower() for image in found}) > 1:
             self.notes.add("several images of a line; one is taken, in the order .png, .jpg, ...", where)
+        if self._suffix == PLAIN_SUFFIX:
+            self.notes.add(
+                f"texts of NAME{PLAIN_SUFFIX}, as `hwr recognize` writes them: check that they are right", where
+            )
         folder = PurePosixPath(stem).parent
         parts = folder.parts
         return Sample(

@@ -62,10 +62,14 @@ def open_source(path: Path, options: ReaderOptions = ReaderOptions(), kind: str 
     if kind is None:
         kinds, tree = detect_kinds(path)
         if kinds[0] == "sidecar" and len(kinds) > 1 and tree is not None:
-            return MixedFolder(path, tree, kinds[1], options.pages)
-        source = _open(path, options, kinds[0])
+            source: Source = MixedFolder(path, tree, kinds[1], options.pages)
+            kinds = kinds[1:]
+        else:
+            source = _open(path, options, kinds[0])
         for other in kinds[1:]:
             source.notes.add(f"the folder also contains data of another kind, which --from {other} reads", str(path))
+        for name in _not_read(tree, kinds) if tree is not None else ():
+            source.notes.add("tables and zips in the folder that are not read; name one to read it", name)
         return source
     return _open(path, options, kind)
 
@@ -113,11 +117,20 @@ def detect_kinds(path: Path) -> tuple[list[str], FileTree | None]:
     return kinds, tree
 
 
+def _not_read(tree: FileTree, kinds: list[str]) -> list[str]:
+    """Return tables and zips, which are read only if they are named."""
+    endings = (".zip",) if "table" in kinds else (".zip", *table.SUFFIXES)
+    return [name for name in tree.names if name.lower().endswith(endings)]
+
+
 def _nothing_found(path: Path, tree: FileTree) -> str:
     looked_for = "ascii/lines.txt (IAM), *.parquet, metadata.csv or .jsonl, NAME.gt.txt, PAGE XML or ALTO"
     lists = [name for name in tree.names if name.lower().endswith((".txt", ".tsv", ".csv", ".jsonl"))]
     if lists:
         looked_for += f"; if {lists[0]} is a list of images and texts: hwr prepare {path / lists[0]} --from table"
+    archive = next((name for name in tree.names if name.lower().endswith(".zip")), None)
+    if archive:
+        looked_for += f"; it contains a zip: hwr prepare {path / archive}"
     return f"{path}: no data set found; looked for {looked_for}"
 
 

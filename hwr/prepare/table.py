@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from hwr.errors import DataError
-from hwr.files.tree import FileIndex, FolderTree, check_regular
+from hwr.files.tree import FileIndex, FolderTree, check_regular, is_file
 from hwr.prepare.samples import IMAGE_SUFFIXES, Notes, Reason, Sample, Skipped, read_image
 from hwr.prepare.table_rows import KNOWN_COLUMNS, Row, TableColumns, read_rows
 from hwr.prepare.table_rows import SUFFIXES as SUFFIXES
@@ -138,7 +138,7 @@ class _ImageFinder:
         outside = False
         for spelling in dict.fromkeys((name, name.replace("\\", "/"))):
             path = self._folder / spelling
-            if _is_file(path):
+            if is_file(path):
                 if self._allow_outside or path.resolve().is_relative_to(self._root):
                     return _Found(path)
                 outside = True
@@ -171,11 +171,3 @@ class _ImageFinder:
 
 def _is_upward(name: str) -> bool:
     return ".." in PureWindowsPath(name).parts
-
-
-def _is_file(path: Path) -> bool:
-    """Return whether there is such a file; also for names that no file can have (too long, with a zero byte)."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False

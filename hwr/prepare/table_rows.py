@@ -196,7 +196,7 @@ def _places_by_number(path: Path, first: list[str], columns: TableColumns) -> di
         wanted = getattr(columns, item.name)
         if wanted is None:
             continue
-        if not wanted.isdecimal() or not 1 <= int(wanted) <= len(first):
+        if not wanted.isdecimal() or len(wanted) > 9 or not 1 <= int(wanted) <= len(first):
             raise DataError(
                 f"{path}: no column {wanted!r} for the {item.name}: the first row, {', '.join(first)!r}, is not a "
                 f"header with it; give the number of the column (1 to {len(first)}) or --header"

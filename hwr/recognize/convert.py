@@ -12,6 +12,7 @@ from hwr.errors import HwrError, InputError
 from hwr.files.documents import open_document
 from hwr.files.images import Pixels
 from hwr.files.pixels import PageImage
+from hwr.files.tree import FileIndex, FolderTree, is_file, read_file
 from hwr.formats.read_file import HEAD, page_kind, read_page_file
 from hwr.formats.read_json import read_pages_json
 from hwr.formats.read_xml import MAX_BYTES
@@ -98,39 +99,40 @@ def read_results(path: Path) -> list[Page]:
     Raises:
         InputError: it cannot be read, or contains something else.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    data = read_file(path, MAX_BYTES)
     if page_kind(data[:HEAD]):
         return [read_page_file(data, str(path))]
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+    if data[:HEAD].lstrip(b"\xff\xfe\xef\xbb\xbf\0 \t\r\n")[:1] == b"{":
         return read_pages_json(data, str(path))
     raise InputError(f"{path}: not JSON of hwr, PAGE XML or ALTO")
 
 
 def find_image(name: str, source: Path, images: Path | None) -> PageImage:
-    """Return the image of a page.
+    """Return the image of a page: below the working folder, next to `source`, or in the folder above it.
 
     Args:
         name: name of the image in the file; with `#3` for page 3 of a document.
         source: the file that names it.
-        images: folder to search; next to `source` and in the folder above if None.
+        images: folder to search instead.
 
     Raises:
         InputError: it does not exist, or cannot be used.
     """
     stem, _, number = name.rpartition("#")
-    plain, page = (stem, int(number)) if stem and number.isdecimal() else (name, 1)
-    base = plain.replace("\\", "/").rpartition("/")[2]
-    folders = [images] if images is not None else [source.parent, source.parent.parent]
-    own = source.name.partition(".")[0]
-    candidates = [Path(plain)] if images is None else []
-    candidates += [folder / base for folder in folders if base]
-    candidates += [folder / f"{own}{suffix}" for folder in folders for suffix in sorted(IMAGE_SUFFIXES)]
-    path = next((path for path in candidates if path.is_file()), None)
+    plain, page = (stem, int(number)) if stem and number.isdecimal() and len(number) < 9 else (name, 1)
+    plain = plain.replace("\\", "/")
+    base, own = plain.rpartition("/")[2], source.name.partition(".")[0]
+    names = [base, *(f"{own}{suffix}" for suffix in sorted(IMAGE_SUFFIXES))]
+    folders = [source.parent, source.parent.parent] if images is None else [images]
+    below = images is None and not plain.startswith("/") and ".." not in plain.split("/")
+    path = Path(plain) if below and is_file(Path(plain)) else _find_in(folders, names)
     if path is None:
         raise InputError(f"{source}: its image {base or own!r} is not in {folders[0]}; name its folder with --images")
     with open_document(path) as document:
         return document.page(min(page, document.count), colour=True)
+
+
+def _find_in(folders: Sequence[Path], names: Sequence[str]) -> Path | None:
+    """Return the first of the files directly in a folder; names are compared as in `hwr.files.tree`."""
+    found = [(folder, FileIndex(FolderTree(folder, (".",)).names)) for folder in folders if folder.is_dir()]
+    return next((folder / hit for name in names for folder, index in found if (hit := index.at(name))), None)

@@ -21,6 +21,12 @@ def test_a_byte_order_mark_names_the_encoding(tmp_path: Path, encoding: str, nam
     assert decode_text(TEXT.encode(encoding), "x") == TEXT
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_known_by_its_zeros(encoding: str) -> None:
+    assert decode_text("image,text\n1.png,é\n".encode(encoding), "x") == "image,text\n1.png,é\n"
+    assert decode_text(b"ab\0cd\0\0 text", "x") == "ab\0cd\0\0 text"
+
+
 def test_big_endian() -> None:
     assert decode_text(b"\xfe\xff" + TEXT.encode("utf-16-be"), "x") == TEXT
 

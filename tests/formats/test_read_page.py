@@ -192,3 +192,15 @@ def test_broken_coordinates_name_file_line_and_element(points: str, reason: str)
 def test_a_file_without_a_page() -> None:
     with pytest.raises(InputError, match=r"^a\.xml: PAGE XML without a Page$"):
         read_page_file(b"<PcGts/>", "a.xml")
+
+
+def test_numbers_that_only_give_an_order_never_cost_a_line() -> None:
+    huge = page_line("a", 0, "one", more=f'custom="readingOrder {{index:{"9" * 5000};}}"')
+    cells = "".join(
+        f'<TableCell id="c{row}" row="{row}" col="0">{page_line("b" + row, 60, "cell")}</TableCell>' for row in "x1"
+    )
+    entry = f'<RegionRefIndexed index="{"9" * 5000}" regionRef="r"/>'
+    order = f'<ReadingOrder><OrderedGroup id="g">{entry}</OrderedGroup></ReadingOrder>'
+    table = f'<TableRegion id="t"><Coords points="0,60 390,60 390,290 0,290"/>{cells}</TableRegion>'
+    page = read(order + page_region("r", huge) + table)
+    assert [line.text for line in page.lines] == ["one", "cell", "cell"] and not page.left_out

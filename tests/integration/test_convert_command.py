@@ -130,3 +130,27 @@ def test_a_result_is_never_overwritten_by_its_conversion(run: Run, results: Path
     done = run(results / "page.json", "-o", results / "page.json", "--force")
     assert done.code == 2 and "overwrite an input" in done.err
     assert (results / "page.json").read_bytes() == before
+
+
+def test_images_are_found_by_every_spelling_and_never_by_a_path_from_elsewhere(
+    run: Run, results: Path, tmp_path: Path
+) -> None:
+    whole = json.loads((results / "page.json").read_text())
+    secret = tmp_path / "elsewhere" / "secret.png"
+    secret.parent.mkdir()
+    (tmp_path / "page.png").rename(secret)
+    for name in (str(secret), "../elsewhere/secret.png", "x" * 5000, "a\0b"):
+        (results / "page.json").write_text(json.dumps({**whole, "image": name}))
+        assert run(results / "page.json", "-o", tmp_path / "a.pdf").code == 2
+    secret.rename(results / "PÄGE.PNG")
+    for name in ("scans\\päge.png", "/home/someone/pa\u0308ge.png#1"):
+        (results / "page.json").write_text(json.dumps({**whole, "image": name}))
+        assert run(results / "page.json", "-o", tmp_path / "a.pdf", "--force").code == 0
+
+
+def test_a_separator_in_a_text_is_not_the_end_of_a_page(run: Run, results: Path, tmp_path: Path) -> None:
+    whole = json.loads((results / "page.json").read_text())
+    whole["lines"][0]["text"] = "one\u2028two\x85three"
+    two = json.dumps(whole, ensure_ascii=False) + "\n"
+    (tmp_path / "two.json").write_text(two * 2, encoding="utf-16")
+    assert run(tmp_path / "two.json", "--format", "text").code == 0

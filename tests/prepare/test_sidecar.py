@@ -142,3 +142,12 @@ def test_a_folder_without_sidecars(tmp_path: Path) -> None:
     write_image(tmp_path / "alone.png")
     with pytest.raises(DataError, match=r"no \*\.gt\.txt file, and no image with a .txt"):
         SidecarFolder(tmp_path)
+
+
+def test_texts_that_a_program_may_have_written_are_counted(tmp_path: Path) -> None:
+    write_line(tmp_path, "a", "text")
+    (tmp_path / "a.gt.txt").rename(tmp_path / "a.txt")
+    source = SidecarFolder(tmp_path)
+    list(source.items())
+    (note,) = source.notes.counts()
+    assert "`hwr recognize` writes them" in note
