@@ -18,7 +18,7 @@ from hwr.segment.maps import MULTIPLE, mark_lines
 from hwr.segment.order import group_regions, reading_order, rows_of
 from hwr.segment.outline import Outline, assign_ink, outline_lines, without_cut_off, written
 from hwr.segment.sideways import find_sideways, missed_share
-from hwr.segment.trace import Trace, trace_lines
+from hwr.segment.trace import Trace, is_writing, trace_lines
 
 WORKING_PIXELS = 2_300_000
 """Pixels of the copy on which lines are searched for: a page of about 1300 x 1750."""
@@ -154,7 +154,7 @@ def _trace(grey: NDArray[np.uint8], threads: int) -> tuple[list[Trace], NDArray[
             factor = min(max(factor * BEST_HEIGHT / height, least), most, longest)
             copy = scaled(grey, factor)
             traces = trace_lines(mark_lines(copy, threads))
-    return traces, copy, factor
+    return traces if is_writing(traces) else [], copy, factor
 
 
 def _on_page(points: Points, factor: float, width: int, height: int) -> tuple[Point, ...]:

@@ -35,6 +35,9 @@ MIN_DEPTH = 0.45
 MIN_INK = 0.006
 """Minimum ink of a line, as a share of the square of its height; with less, nothing is written there."""
 
+FLAT, MIN_FLAT_LENGTH = 0.25, 5.0
+"""A line that is at least this long, and whose ink has a smaller spread, is a dotted rule of a form."""
+
 AT_BORDER, RIM = 0.006, 0.12
 """Shares of the image width: lines closer than this to its border are cut off by it; the rim of a facing page."""
 CUT_OFF, CUT_OFF_SHARE = 3, 0.75
@@ -51,12 +54,14 @@ class Outline:
         baseline, polygon: points (n, 2) and (m, 2), in pixels.
         depth: median grey levels by which its ink is darker than the paper; 0 if it has none.
         ink: number of pixels of ink.
+        spread: height of the strip along the baseline that holds nine tenths of the ink.
     """
 
     baseline: Points
     polygon: Points
     depth: float
     ink: int
+    spread: float
 
 
 @dataclass(frozen=True)
@@ -100,15 +105,22 @@ def outline_lines(traces: Sequence[Trace], ink: Ink, depth: GreyImage) -> list[O
 
 
 def written(outlines: Sequence[Outline], traces: Sequence[Trace]) -> list[int]:
-    """Return the indices of the lines that have ink, except ink that has shone through from the other side."""
+    """Return the indices of the lines that have ink, except dotted rules and ink from the other side of the sheet."""
     usual = float(
         np.average([outline.depth for outline in outlines], weights=[outline.ink + 1 for outline in outlines])
     )
     return [
         number
         for number, (outline, trace) in enumerate(zip(outlines, traces, strict=True))
-        if outline.ink > MIN_INK * trace.height**2 and outline.depth > MIN_DEPTH * usual
+        if outline.ink > MIN_INK * trace.height**2
+        and outline.depth > MIN_DEPTH * usual
+        and not _is_dotted_rule(outline, trace)
     ]
+
+
+def _is_dotted_rule(outline: Outline, trace: Trace) -> bool:
+    length = float(np.ptp(outline.baseline[:, 0]))
+    return length >= MIN_FLAT_LENGTH * trace.height and outline.spread < FLAT * trace.height
 
 
 def without_cut_off(lines: Sequence[int], outlines: Sequence[Outline], width: int) -> list[int]:
@@ -197,7 +209,8 @@ def _outline(trace: Trace, rows: Indices, columns: Indices, depth: GreyImage) ->
     upper = np.stack([edges, _between(top, np.minimum) - pad], axis=1)
     lower = np.stack([edges, _between(bottom, np.maximum) + pad], axis=1)
     darkness = float(np.median(depth[rows, columns])) if rows.size else 0.0
-    return Outline(trace.baseline, np.concatenate([upper, lower[::-1]]), darkness, int(rows.size))
+    spread = float(np.subtract(*np.percentile(rows - base[near], (95, 5)))) if rows.size else 0.0
+    return Outline(trace.baseline, np.concatenate([upper, lower[::-1]]), darkness, int(rows.size), spread)
 
 
 def _between(edge: NDArray[np.float64], outer: np.ufunc) -> NDArray[np.float64]:

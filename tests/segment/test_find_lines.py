@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.baselines import BaselineMatch, match_baselines
+from benchmarks.no_writing import photographs
 from hwr.files.images import GreyImage, load_image
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Point
@@ -227,6 +228,27 @@ def test_pages_without_writing_have_no_lines() -> None:
         cv2.line(ruled, (30, y), (770, y), 130, 2)
     for page in [*empty, ruled]:
         assert find_lines(page) == Layout((), ())
+
+
+def test_photographs_have_no_lines() -> None:
+    pytest.importorskip("skimage", reason="its package has the photographs")
+    images = {name: grey for name, grey in photographs() if "rocket" in name or "hubble" in name}
+    assert len(images) == 2
+    for name, grey in images.items():
+        assert find_lines(grey).lines == (), name
+
+
+def test_dotted_rules_of_a_form_are_lines_only_if_something_is_written_on_them() -> None:
+    page = np.full((1000, 1000), 235, np.uint8)
+    rows = range(100, 950, 70)
+    for y in rows:
+        for x in range(60, 940, 12):
+            cv2.circle(page, (x, y), 2, 90, -1)
+    form = cv2.GaussianBlur(page, (0, 0), 0.7)
+    assert find_lines(np.asarray(form, np.uint8)).lines == ()
+    starts = [write(page, 80, y - 4, 3, y)[0] for y in rows[::3]]
+    for line, start in zip(find_lines(page).lines, starts, strict=True):
+        assert line.baseline[0][1] == pytest.approx(start[1], abs=20)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 60), (60, 1), (3, 3), (20, 20), (7, 2000), (2000, 7)])

@@ -83,7 +83,7 @@ def test_faint_lines_and_lines_without_ink_are_not_written() -> None:
 def test_rims_of_cut_off_lines_are_left_out_unless_a_long_line_begins_there() -> None:
     def outline(x0: float, x1: float) -> Outline:
         line = np.array([[x0, 50.0], [x1, 50.0]])
-        return Outline(line, line, 100.0, 500)
+        return Outline(line, line, 100.0, 500, 20.0)
 
     rims = [outline(1, 60), outline(0, 40), outline(2, 70), outline(100, 900), outline(120, 996)]
     assert without_cut_off([0, 1, 2, 3, 4], rims, 1000) == [3, 4]
