@@ -1,26 +1,24 @@
-"""What beam search and language models are worth on lines that they were not tuned on.
+"""Measure beam search and language models on lines that they were not tuned on.
 
     python -m benchmarks.decoding DATA... [-m MODEL]... [--limit N]
 
-For each model: weights and bonuses are tried on all lines, each set is cut in two by writer (by page where there is one
-writer), and each half is read with the settings that were best on the other. CER and WER, greedy and beam, and beam
-without a language model. It takes as long as `hwr lm tune`, which stores what it finds; this stores nothing.
+For each model, weights and bonuses are tried on all lines. Each set is split in two by writer (by page, if there is one
+writer), and each half is read with the best settings of the other. Prints CER and WER, greedy and beam, and of a beam
+without a language model. It takes as long as `hwr lm tune`, but stores nothing.
 
     python -m benchmarks.decoding --leaks TEXT... --validation DATA...
 
-How many validation lines of 25 characters or more occur, as a whole, in the texts of a language model.
+Counts the validation lines of 25 characters or more that occur as a whole in the texts of a language model.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from hwr.cli.lm_tune import change, print_halves
-from hwr.cli.sets import read_sets
 from hwr.decode.beam import BeamSettings
-from hwr.evaluate.evaluation import EvaluationOptions
+from hwr.evaluate.lines import ReadLine, UnreadableLines
 from hwr.evaluate.sets import find_sets
-from hwr.evaluate.tuning import by_set, measure, read_network_lines, tune
+from hwr.evaluate.tuning import by_set, judge_in_halves, measure, read_network_lines, tune
 from hwr.lm.corpus import clean, load_text
 from hwr.recognize.decoder import BEAM, DecoderOptions, make_decoder
 from hwr.recognize.models import language_model_names
@@ -30,18 +28,25 @@ from hwr.store.columns import open_parquet
 from hwr.store.splits import find_split
 
 LONG = 25
-"""Characters of a line that is looked for: shorter ones occur by chance."""
+"""Minimum characters of a line: shorter ones occur in any long text."""
+
+
+def name_unreadable(line: ReadLine) -> None:
+    """Print a line that could not be opened."""
+    if isinstance(line, UnreadableLines):
+        print(f"{line.set}: {line.id}: {line.error}")
+
+
+def change(before: float, after: float) -> str:
+    """Return the relative change in per cent."""
+    return f"{after / before - 1:+.1%}" if before > 0 else "-"
 
 
 def measure_model(data: Sequence[Path], model: str, limit: int | None) -> None:
-    """Print what tuning on one half brings on the other."""
+    """Print the gain of tuning on one half for the other."""
     recognizer = Recognizer(model, decoder=DecoderOptions("greedy"))
     sets, _ = find_sets(data, "val")
-    lines, _ = read_sets(
-        lambda one, on_line: read_network_lines(one, recognizer, limit=limit, on_line=on_line),
-        sets,
-        EvaluationOptions(limit),
-    )
+    lines = [line for one in sets for line in read_network_lines(one, recognizer, limit=limit, on_line=name_unreadable)]
     start = BeamSettings(language_models=tuple(language_model_names()))
 
     def make(settings: BeamSettings):  # type: ignore[no-untyped-def]
@@ -49,7 +54,12 @@ def measure_model(data: Sequence[Path], model: str, limit: int | None) -> None:
 
     tuning = tune(lines, start, make, recognizer.alphabet)
     print(f"\n{model}, language models {', '.join(start.language_models)}")
-    print_halves(tuning)
+    for item in judge_in_halves(tuning)[0]:
+        rates = [("CER", item.greedy.cer, item.beam.cer), ("WER", item.greedy.wer, item.beam.wer)]
+        shown = [
+            f"{name} greedy {before:.4f}, beam {after:.4f} ({change(before, after)})" for name, before, after in rates
+        ]
+        print(f"{item.name}, {item.lines} lines: {'; '.join(shown)}")
     alone = measure(lines, make(BeamSettings(weight=0.0, insertion_bonus=0.0)), recognizer.alphabet)
     for name, members in by_set(lines).items():
         greedy, beam = tuning.greedy[members].cer, alone[members].cer

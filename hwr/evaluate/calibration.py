@@ -45,6 +45,8 @@ MIN_LOG_PROBABILITY = -1e6
 """Lower bound of log-probabilities, so that they can be interpolated."""
 NEWTON_STEPS = 50
 RATIO = (5**0.5 - 1) / 2
+TOLERANCE = 1e-4
+"""Width of the interval at which the search for a minimum ends."""
 DIGITS = 5
 """Decimal places of stored numbers."""
 
@@ -249,11 +251,11 @@ def negative_log_likelihood(log_probabilities: Numbers, right: NDArray[np.bool_]
     return float(np.logaddexp(0.0, np.where(right, -logits, logits)).mean())
 
 
-def _golden_section(function: Callable[[float], float], low: float, high: float, tolerance: float = 1e-4) -> float:
+def _golden_section(function: Callable[[float], float], low: float, high: float) -> float:
     """Return the minimum of a function that has only one (Kiefer 1953)."""
     left, right = high - RATIO * (high - low), low + RATIO * (high - low)
     at_left, at_right = function(left), function(right)
-    while high - low > tolerance:
+    while high - low > TOLERANCE:
         if at_left <= at_right:
             high, right, at_right = right, left, at_left
             left = high - RATIO * (high - low)

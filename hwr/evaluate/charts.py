@@ -55,7 +55,6 @@ def draw_heatmap(
     rows: tuple[str, Sequence[float]],
     columns: tuple[str, Sequence[float]],
     values: Sequence[Sequence[float]],
-    digits: int = 3,
 ) -> str:
     """Return a chart with a cell for each row and column, darker where the number is lower; the lowest has a frame.
 
@@ -76,7 +75,7 @@ def draw_heatmap(
             size = f'width="{CELL_WIDTH}" height="{CELL_HEIGHT}"'
             parts.append(f'<rect x="{x}" y="{y}" {size} fill="{_colour(share)}"{frame}/>')
             ink = "white" if share < 0.5 else "black"
-            parts.append(_text(x + CELL_WIDTH // 2, y + 25, f"{value:.{digits}f}", "middle", ink))
+            parts.append(_text(x + CELL_WIDTH // 2, y + 25, f"{value:.3f}", "middle", ink))
     below = MAP_TOP + CELL_HEIGHT * len(rows[1])
     for index, place in enumerate(columns[1]):
         parts.append(_text(MAP_LEFT + index * CELL_WIDTH + CELL_WIDTH // 2, below + 18, f"{place:g}", "middle"))

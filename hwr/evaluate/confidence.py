@@ -105,12 +105,12 @@ class ConfidenceTallies:
         )
 
 
-def calibration_error(confidence: Numbers, right: NDArray[np.bool_], bins: int = BINS) -> CalibrationError:
+def calibration_error(confidence: Numbers, right: NDArray[np.bool_]) -> CalibrationError:
     """Return the expected calibration error of confidences (n,), n > 0, given which are right (n,)."""
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(place, weights=confidence - right, minlength=bins)
+    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(place, weights=confidence - right, minlength=BINS)
     order = np.argsort(confidence, kind="stable")
-    parts = np.array_split((confidence - right)[order], bins)
+    parts = np.array_split((confidence - right)[order], BINS)
     total = len(confidence)
     return CalibrationError(float(np.abs(gaps).sum() / total), float(sum(abs(part.sum()) for part in parts) / total))
 

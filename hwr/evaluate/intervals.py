@@ -134,12 +134,12 @@ def _fold(totals: Totals) -> Totals:
     return blocks
 
 
-def rate_intervals(replicates: Totals, effective_clusters: float, level: float = LEVEL) -> tuple[Interval, Interval]:
+def rate_intervals(replicates: Totals, effective_clusters: float) -> tuple[Interval, Interval]:
     """Return the intervals of CER and WER from bootstrapped totals; see the top of this module.
 
     `effective_clusters` must be above 1.
     """
-    low = expanded_tail(effective_clusters, level)
+    low = expanded_tail(effective_clusters)
     intervals = []
     for column in (0, 2):
         edits, lengths = replicates[:, column], replicates[:, column + 1]
@@ -149,9 +149,9 @@ def rate_intervals(replicates: Totals, effective_clusters: float, level: float =
     return intervals[0], intervals[1]
 
 
-def expanded_tail(clusters: float, level: float) -> float:
+def expanded_tail(clusters: float) -> float:
     """Return the probability of each tail of the expanded percentile interval: Phi(-sqrt(n / (n - 1)) t(n - 1))."""
-    quantile = student_quantile((1 + level) / 2, clusters - 1)
+    quantile = student_quantile((1 + LEVEL) / 2, clusters - 1)
     return NormalDist().cdf(-sqrt(clusters / (clusters - 1)) * quantile)
 
 

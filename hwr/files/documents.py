@@ -88,7 +88,7 @@ def open_document(source: Source, name: str | None = None, password: str | None 
             yield _InMemory(source, name)
 
 
-def open_pages(source: Source, *, colour: bool = False, password: str | None = None) -> Iterator[PageImage | HwrError]:
+def open_pages(source: Source, *, password: str | None = None) -> Iterator[PageImage | HwrError]:
     """Yield the pages of a document one at a time; for a broken page, the error that describes it.
 
     Raises:
@@ -97,7 +97,7 @@ def open_pages(source: Source, *, colour: bool = False, password: str | None = N
     with open_document(source, password=password) as document:
         for number in range(1, document.count + 1):
             try:
-                yield document.page(number, colour)
+                yield document.page(number, colour=False)
             except HwrError as error:
                 yield error
 

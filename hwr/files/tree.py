@@ -43,24 +43,23 @@ _UNREADABLE = (
 """Exceptions that `zipfile` raises for damaged, encrypted or hostile zips."""
 
 
-def read_file(path: Path, limit: int, where: str = "") -> bytes:
+def read_file(path: Path, limit: int) -> bytes:
     """Return the bytes of a regular file.
 
     Raises:
         InputError: missing, unreadable, not a regular file (a pipe would wait for ever), larger than `limit` bytes, or
-            a pointer of Git LFS. `where` names it, if not its path.
+            a pointer of Git LFS.
     """
-    where = where or str(path)
-    check_regular(path, where)
+    check_regular(path)
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
-        raise InputError(f"{where}: cannot be read: {error.strerror or error}") from None
-    return _checked(data, limit, where)
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return _checked(data, limit, str(path))
 
 
-def check_regular(path: Path, where: str = "") -> None:
+def check_regular(path: Path) -> None:
     """Check that a path that exists is a file or a folder: opening a pipe or a device may never return.
 
     Raises:
@@ -71,7 +70,7 @@ def check_regular(path: Path, where: str = "") -> None:
     except (OSError, ValueError):
         return
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise InputError(f"{where or path}: not a regular file (a pipe or a device)")
+        raise InputError(f"{path}: not a regular file (a pipe or a device)")
 
 
 def is_file(path: Path) -> bool:

@@ -10,13 +10,14 @@ from hwr.synth.generator import SynthLine
 
 CELL, LINE_ROWS, COLUMN_WIDTH = 84, 64, 900
 """Rows of a line with its caption, rows of the line, columns of the picture per line."""
+COLUMNS = 2
 BACKGROUND = 150
 
 
-def draw_sheet(lines: Sequence[SynthLine], columns: int = 2) -> GreyImage:
+def draw_sheet(lines: Sequence[SynthLine]) -> GreyImage:
     """Return the lines below each other in columns, (H, W), each under its id and source; large ones are reduced."""
-    rows = -(-len(lines) // columns)
-    sheet = np.full((rows * CELL + 6, columns * COLUMN_WIDTH), BACKGROUND, np.uint8)
+    rows = -(-len(lines) // COLUMNS)
+    sheet = np.full((rows * CELL + 6, COLUMNS * COLUMN_WIDTH), BACKGROUND, np.uint8)
     for number, line in enumerate(lines):
         left, top = number // rows * COLUMN_WIDTH + 6, number % rows * CELL
         caption = f"{line.id}  {line.source}"
