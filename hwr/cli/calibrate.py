@@ -121,6 +121,8 @@ def describe(calibration: "Calibration") -> str:
         if curve != IDENTITY:
             low, high, shift = curve
             parts.append(f"{name}: {low:.4f} log p - {high:.4f} log(1 - p) {shift:+.4f}")
+    if calibration.clarity:
+        parts.append(f"clarity of the line {calibration.clarity:+.4f}")
     return "; ".join(parts)
 
 

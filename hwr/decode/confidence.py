@@ -11,8 +11,9 @@ log-probabilities are divided by a temperature before the sum, and normalised ag
 correct words and lines further: logit p' = a log p - b log(1 - p) + c (Kull, Silva Filho and Flach 2017, "Beta
 calibration"); with a = b it is Platt's sigmoid. Language models need it: words that they chose against the ink are
 right far more often than the ink suggests, and a curve that lifts these with a single slope would make certain words
-uncertain. Everything is fitted on validation data for each decoder (`hwr.evaluate.calibration`) and stored in the model
-file.
+uncertain. How often they are right depends on the writing, too: the curve of words has a fourth term, d times the
+clarity of the line, which is the mean log-probability of its words. Everything is fitted on validation data for each
+decoder (`hwr.evaluate.calibration`) and stored in the model file.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,6 +36,8 @@ Curve = tuple[float, float, float]
 SETTINGS_KEY = "calibration"
 """The key of `ModelInfo.decoder` for calibrations, by decoder."""
 IDENTITY: Curve = (1.0, 1.0, 0.0)
+MIN_CLARITY = -5.0
+"""Lower limit on a word's log-probability in the clarity of its line, so that one hopeless word does not decide."""
 CERTAIN = -1e-12
 """Maximum log-probability, so that every probability has a logit."""
 
@@ -46,6 +49,7 @@ class Calibration:
     Attributes:
         temperature: divides the log-probabilities; above 1 it makes a network less certain.
         word, line: further corrections of the sums.
+        clarity: weight of the line's clarity in the correction of words (`find_clarity`).
 
     Raises:
         ValueError: not finite, or the temperature or a slope is not above 0.
@@ -54,9 +58,10 @@ class Calibration:
     temperature: float = 1.0
     word: Curve = IDENTITY
     line: Curve = IDENTITY
+    clarity: float = 0.0
 
     def __post_init__(self) -> None:
-        numbers = (self.temperature, *self.word, *self.line)
+        numbers = (self.temperature, *self.word, *self.line, self.clarity)
         if not all(isfinite(number) for number in numbers):
             raise ValueError(f"not a finite number in {numbers}")
         if min(self.temperature, *self.word[:2], *self.line[:2]) <= 0:
@@ -64,7 +69,13 @@ class Calibration:
 
     def settings(self) -> dict[str, Any]:
         """Return the calibration as it is stored in the model file."""
-        return {"temperature": self.temperature, "word": list(self.word), "line": list(self.line)}
+        curves = {"word": list(self.word), "line": list(self.line)}
+        return {"temperature": self.temperature, **curves, "clarity": self.clarity}
+
+    def correct_words(self, log_probabilities: Numbers) -> Numbers:
+        """Return the confidences of the words of one line, shape (words,)."""
+        low, high, shift = self.word
+        return correct(log_probabilities, (low, high, shift + self.clarity * find_clarity(log_probabilities)))
 
 
 UNCALIBRATED = Calibration()
@@ -82,7 +93,7 @@ def find_calibration(settings: Mapping[str, Any], decoder: str, where: object) -
         return UNCALIBRATED
     try:
         word, line = (_curve(entry[name]) for name in ("word", "line"))
-        return Calibration(float(entry["temperature"]), word, line)
+        return Calibration(float(entry["temperature"]), word, line, float(entry.get("clarity", 0.0)))
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{where}: the calibration of decoder {decoder!r} cannot be used ({error}); `hwr calibrate` makes a new one"
@@ -126,7 +137,7 @@ def read_spans(
                 text=text,
                 confidence=float(lines[index]),
                 characters=tuple(characters),
-                words=tuple(correct(words[index], calibration.word)[order].tolist()),
+                words=tuple(calibration.correct_words(words[index])[order].tolist()),
                 raw_words=tuple(correct(raw[index], IDENTITY)[order].tolist()),
             )
         )
@@ -180,6 +191,11 @@ def find_windows(spans: Sequence[LabelSpan], spaces: frozenset[int], steps: int)
             stop = spans[end].stop if spans[end].label in spaces else steps
             yield begin, end, slice(start, stop)
             first = None
+
+
+def find_clarity(log_probabilities: Numbers) -> float:
+    """Return the mean log-probability of a line's words, each at least `MIN_CLARITY` and at most 0."""
+    return float(np.clip(log_probabilities, MIN_CLARITY, 0.0).mean()) if len(log_probabilities) else MIN_CLARITY
 
 
 def correct(log_probabilities: Numbers, curve: Curve) -> Numbers:

@@ -2,7 +2,7 @@
 
 The temperature maximises the likelihood of the right and wrong words (Guo et al. 2017, section 4.2). If the calibration
 error is then still above `GOOD_ENOUGH`, a curve is fitted for words and for lines (Kull et al. 2017; with the targets
-of Platt 1999, by Newton's method).
+of Platt 1999, by Newton's method); the curve of words has the clarity of the line as a further term.
 
 Scores are computed on a grid of temperatures while the lines are read, and interpolated between its points, so that the
 lines need not be kept in memory.
@@ -22,6 +22,7 @@ from hwr.decode.confidence import (
     Curve,
     both,
     correct,
+    find_clarity,
     logit,
     read_spans,
     score_lines,
@@ -153,7 +154,7 @@ def confidences(lines: Sequence[ReadScores], calibration: Calibration) -> Confid
     """Return the confidences of lines under a calibration; its temperature must be within the grid."""
     words, lines_scores = _at(lines, calibration.temperature)
     return Confidences(
-        correct(words, calibration.word),
+        np.concatenate([calibration.correct_words(of_line) for of_line in _by_line(words, lines)]),
         np.concatenate([line.words_right for line in lines]),
         correct(lines_scores, calibration.line),
         np.array([line.line_right for line in lines]),
@@ -226,6 +227,10 @@ def _at(lines: Sequence[ReadScores], temperature: float) -> tuple[Numbers, Numbe
     return words, whole
 
 
+def _by_line(words: Numbers, lines: Sequence[ReadScores]) -> list[Numbers]:
+    return np.split(words, np.cumsum([len(line.words) for line in lines])[:-1])
+
+
 def fit(lines: Sequence[ReadScores]) -> Calibration:
     """Return the calibration that makes the observed right and wrong words most likely.
 
@@ -242,7 +247,9 @@ def fit(lines: Sequence[ReadScores]) -> Calibration:
     temperature = round(float(np.exp(best)), DIGITS)
     words, whole = _at(lines, temperature)
     lines_right = np.array([line.line_right for line in lines])
-    return Calibration(temperature, _curve_if_needed(words, right), _curve_if_needed(whole, lines_right))
+    clarity = np.concatenate([np.full(len(part), find_clarity(part)) for part in _by_line(words, lines)])
+    word, weight = _curve_of_words(words, right, clarity)
+    return Calibration(temperature, word, _curve_if_needed(whole, lines_right), weight)
 
 
 def negative_log_likelihood(log_probabilities: Numbers, right: NDArray[np.bool_]) -> float:
@@ -265,6 +272,17 @@ def _golden_section(function: Callable[[float], float], low: float, high: float)
             right = low + RATIO * (high - low)
             at_right = function(right)
     return (low + high) / 2
+
+
+def _curve_of_words(words: Numbers, right: NDArray[np.bool_], clarity: Numbers) -> tuple[Curve, float]:
+    """Return the curve and the weight of the clarity; without the clarity if a slope would be below 0."""
+    plain = _curve_if_needed(words, right)
+    if plain == IDENTITY:
+        return plain, 0.0
+    of_right, of_wrong = both(words)
+    fitted = logistic_regression(np.stack([of_right, -of_wrong, clarity], axis=1), right)
+    low, high, weight, shift = (round(number, DIGITS) for number in fitted)
+    return ((low, high, shift), weight) if min(low, high) > 0 else (plain, 0.0)
 
 
 def _curve_if_needed(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Curve:

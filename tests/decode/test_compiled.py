@@ -195,8 +195,18 @@ def test_hostile_models_are_harmless(tmp_path: Path, model: Model, seed: int) ->
 
 @needs_compiler
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["iam-lines", "french-archives", "italian-15-16", "hooker", "copiste-fr"])
-def test_validation_lines_read_the_same_in_both(shared: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        ("iam-lines", "en"),
+        ("iam-ondb", "en"),
+        ("hooker", "en"),
+        ("copiste-fr", "fr"),
+        ("french-archives", "fr"),
+        ("italian-15-16", "it"),
+    ],
+)
+def test_validation_lines_read_the_same_in_both(shared: Path, name: str, language: str) -> None:
     from hwr.evaluate.sets import find_sets
     from hwr.evaluate.tuning import read_network_lines
     from hwr.recognize.decoder import DecoderOptions
@@ -204,7 +214,7 @@ def test_validation_lines_read_the_same_in_both(shared: Path, name: str) -> None
 
     recognizer = Recognizer("small", decoder=DecoderOptions("greedy"))
     (source,), _ = find_sets([shared / name], "val")
-    model, settings = find_language_model("en"), SETTINGS | {"width": 32, "results": 3}
+    model, settings = find_language_model(language), SETTINGS | {"width": 32, "results": 3}
     rules = token_rules(model.symbols, recognizer.alphabet)
     scorer = NgramScorer(model, rules, weight=0.65, insertion_bonus=1.5)
     fast = compiled.compiled_scorer(scorer)

@@ -97,7 +97,7 @@ def test_no_text_and_no_time_steps() -> None:
 def test_many_lines_equal_one_by_one() -> None:
     alphabet = Alphabet(" abcdefgh")
     lines = [random_log_probs(steps, 10, seed=steps) for steps in (40, 3, 77, 0, 20, 20)]
-    calibration = Calibration(1.3, (0.8, 0.6, 0.1), (1.2, 1.1, -0.3))
+    calibration = Calibration(1.3, (0.8, 0.6, 0.1), (1.2, 1.1, -0.3), clarity=0.7)
     together = read_spans(lines, [best_path(line) for line in lines], alphabet, calibration)
     for line, reading in zip(lines, together, strict=True):
         alone = decode_greedy(line, alphabet, calibration)
@@ -167,8 +167,16 @@ class TestCalibration:
             found = correct(values, curve)
             assert np.isfinite(found).all() and (np.diff(found) >= 0).all() and found.min() == 0 <= found.max() <= 1
 
+    def test_the_clarity_of_the_line_by_its_formula(self) -> None:
+        words = np.array([-0.2, -1.0, -80.0])
+        found = Calibration(word=(0.7, 0.9, -0.4), clarity=0.5).correct_words(words)
+        mean = (-0.2 - 1.0 - 5.0) / 3
+        odds = np.exp(-0.4 + 0.5 * mean + 0.7 * words) / (1 - np.exp(words)) ** 0.9
+        np.testing.assert_allclose(found, odds / (1 + odds), rtol=1e-6)
+        assert Calibration(clarity=0.5).correct_words(np.zeros(0)).shape == (0,)
+
     def test_settings_and_back(self) -> None:
-        calibration = Calibration(1.25, (0.9, 0.5, 0.1), (1.1, 1.0, -0.2))
+        calibration = Calibration(1.25, (0.9, 0.5, 0.1), (1.1, 1.0, -0.2), clarity=-0.3)
         settings = {"calibration": {"greedy": calibration.settings()}, "beam": {"width": 3}}
         assert find_calibration(settings, "greedy", "m") == calibration
         assert find_calibration(settings, "beam", "m") == find_calibration({}, "greedy", "m") == UNCALIBRATED

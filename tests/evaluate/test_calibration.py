@@ -121,6 +121,24 @@ def test_the_true_curve_is_found() -> None:
     assert fit_curve(values, right) == pytest.approx((0.2, 0.9, 0.8), abs=0.05)
 
 
+def test_the_true_weight_of_the_clarity_is_found() -> None:
+    random = np.random.default_rng(6)
+    clear = random.uniform(0.2, 3.0, 4_000)  # some lines are clearer than others
+    words = -random.exponential(np.repeat(clear, 10))
+    parts = np.split(words, len(clear))
+    clarity = np.repeat([np.maximum(part, -5.0).mean() for part in parts], 10)
+    p = np.exp(words)
+    right = random.random(len(p)) < 1 / (1 + np.exp(-1.4 - 1.1 * clarity) * p**-0.4 * (1 - p) ** 0.8)
+    flags = np.split(right, len(clear))
+    same = np.ones(len(TEMPERATURES))
+    lines = [
+        ReadScores("set", str(number), None, None, part.sum() * same, bool(flag.all()), part[:, None] * same, flag)
+        for number, (part, flag) in enumerate(zip(parts, flags, strict=True))
+    ]
+    found = fit(lines)
+    assert (*found.word, found.clarity) == pytest.approx((0.4, 0.8, 1.4, 1.1), abs=0.1)
+
+
 def test_a_curve_never_turns_the_order_round() -> None:
     values = np.array([-4.0, -3.0, -2.0, -0.5, -0.1, -0.01] * 20)
     right = np.array([True, False, False, True, True, True] * 20)  # the least likely are right
@@ -187,7 +205,7 @@ def test_scores_between_temperatures_are_those_of_readings(tmp_path: Path) -> No
     (source,) = find_sets([store], "val")[0]
     lines = list(read_scores(source, decoder))
     assert [line.id for line in lines] == [f"line-{number}" for number in range(12)]
-    for calibration in (Calibration(), Calibration(1.23, (0.9, 0.7, 0.2), (1.1, 1.2, -0.1)), Calibration(2.9)):
+    for calibration in (Calibration(), Calibration(1.23, (0.9, 0.7, 0.2), (1.1, 1.2, -0.1), 0.4), Calibration(2.9)):
         for number, line in enumerate(lines):
             log_probs = decoder.log_probs(number)
             (reading,) = read_spans([log_probs], [best_path(log_probs)], decoder.alphabet, calibration)
