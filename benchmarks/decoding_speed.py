@@ -1,6 +1,7 @@
 """Speed of the beam search next to fast-ctc-decode and flashlight-text, and the effect of its pruning.
 
     python -m benchmarks.decoding_speed DATA... [-m MODEL] [--lines 64] [--steps 200] [--runs 5]
+    python -m benchmarks.decoding_speed DATA... --languages CODE
     python -m benchmarks.decoding_speed DATA... --pruning
 
 DATA are line stores (their `val` split) or Parquet files; missing ones are skipped. The model reads them once. The
@@ -35,12 +36,13 @@ from hwr.lm.model import Model
 from hwr.lm.scorer import NgramScorer
 from hwr.lm.tokens import token_rules
 from hwr.metrics import ErrorCounts, character_errors
+from hwr.recognize.decoder import AUTO, SHIPPED, Decoder, DecoderOptions, make_decoder
 from hwr.recognize.models import DEFAULT_MODEL, find_language_model, load_model
 from hwr.store.lines import LineStore
 from hwr.text import Alphabet
 
 Line = NDArray[np.float32]
-Decoder = Callable[[list[Line]], object]
+Decode = Callable[[list[Line]], object]
 
 WIDTH = 16
 TOGETHER = 16
@@ -90,6 +92,34 @@ def language_model() -> Model:
     return find_language_model("en")
 
 
+def document(lines: list[Line], alphabet: Alphabet, language: str) -> object:
+    """All lines as one document, in a language or in the best of all, alignment included."""
+    return document_decoder(alphabet, language).decode(lines)
+
+
+@cache
+def document_decoder(alphabet: Alphabet, language: str) -> Decoder:
+    """As `hwr recognize` makes it."""
+    options = DecoderOptions(language_models=(SHIPPED,), width=32, weight=0.65, insertion_bonus=2.0, language=language)
+    return make_decoder(options, {}, alphabet, "the model")
+
+
+def print_languages(alphabet: Alphabet, lines: list[Line], language: str, runs: int) -> None:
+    """Print the time of a document in its language and with all languages competing, in turn."""
+    pairs = []
+    for _ in range(runs + 1):
+        taken = []
+        for code in (language, AUTO):
+            start = time.process_time()
+            document(lines, alphabet, code)
+            taken.append(1000 * (time.process_time() - start) / len(lines))
+        pairs.append(taken)
+    one, every = (statistics.median(values) for values in zip(*pairs[1:], strict=True))
+    ratio = statistics.median(second / first for first, second in pairs[1:])
+    print(f"document of {len(lines)} lines, beam 32: {language} {one:.2f} ms a line, all languages {every:.2f} ms")
+    print(f"all languages over one: {ratio:.2f} (median of {runs} pairs)")
+
+
 def fast_ctc_decode(lines: list[Line]) -> object:
     """fast-ctc-decode; it takes probabilities."""
     from fast_ctc_decode import beam_search as search
@@ -116,7 +146,7 @@ def flashlight(labels: int | None, lines: list[Line]) -> object:
     return [search.decode(line.ctypes.data, *line.shape)[0].tokens for line in map(np.ascontiguousarray, lines)]
 
 
-def decoders(alphabet: Alphabet) -> dict[str, Decoder]:
+def decoders(alphabet: Alphabet) -> dict[str, Decode]:
     """Return all that are timed; the first is the one that others are compared with."""
     return {
         "ours": ours,
@@ -221,6 +251,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=64)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--languages", metavar="CODE", help="time documents in this language and in all instead")
     parser.add_argument("--pruning", action="store_true")
     arguments = parser.parse_args()
     if load_library() is None:
@@ -233,6 +264,9 @@ def main() -> None:
         print(f"\n{path.name}, model {arguments.model}")
         if arguments.pruning:
             print_pruning(alphabet, texts, outputs)
+            continue
+        if arguments.languages:
+            print_languages(alphabet, outputs, arguments.languages, arguments.runs)
             continue
         nearest = sorted(outputs, key=lambda line: abs(len(line) - arguments.steps))[: arguments.lines]
         print_speed(alphabet, nearest, arguments.runs)

@@ -25,6 +25,8 @@ from hwr.files.atomic import atomic_write
 from hwr.settings import to_dict
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from hwr.decode.beam import BeamSettings
     from hwr.evaluate.tuning import Trial, Tuning
     from hwr.store.columns import Columns
@@ -96,6 +98,8 @@ def command(
     tuning, outcome = search(data, split, limit, make_columns(columns), model, names, language)
     print_surface(tuning)
     print_halves(tuning)
+    for name, counts in tuning.languages.items():
+        show(f"{name}: {describe_languages(counts)}")
     chosen = tuning.chosen.settings
     show(f"best on all lines: {describe(chosen)}")
     if plot is not None:
@@ -149,6 +153,12 @@ def describe(settings: "BeamSettings") -> str:
         f"weight {settings.weight:g}, insertion bonus {settings.insertion_bonus:g}, "
         f"width {settings.width}, blank scale {settings.blank_scale:g}"
     )
+
+
+def describe_languages(counts: "Counter[str]") -> str:
+    """Return the languages in which the lines were read, each with its share, the most frequent first."""
+    total = counts.total()
+    return ", ".join(f"{code or 'no language'} {count / total:.0%}" for code, count in counts.most_common())
 
 
 def report(trial: "Trial", value: float) -> None:

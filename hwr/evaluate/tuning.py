@@ -4,9 +4,9 @@ The network reads every line once, and all searches run on its output. The edits
 so that a choice on one half of the lines can be judged on the other.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -20,7 +20,7 @@ from hwr.evaluate.lines import Decoded, LineDecoder, ReadLine, UnreadableLines, 
 from hwr.evaluate.sets import EvaluationSet, split_lines
 from hwr.files.images import GreyImage
 from hwr.metrics import character_errors, word_errors
-from hwr.recognize.decoder import Decoder, GreedyDecoder
+from hwr.recognize.decoder import DecodedLine, Decoder, GreedyDecoder
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.text import Alphabet, normalise_text
 
@@ -127,17 +127,27 @@ class _Keeper:
 def measure(lines: Sequence[NetworkLine], decoder: Decoder, alphabet: Alphabet) -> Edits:
     """Decode all lines and count the edits of each."""
     rows = np.zeros((len(lines), 4), np.int64)
-    chunks = [
-        places[start : start + LINES_AT_ONCE].tolist()
-        for places in by_set(lines).values()
-        for start in range(0, len(places), LINES_AT_ONCE)
-    ]
-    for chunk in chunks:
-        for index, line in zip(chunk, decoder.decode([lines[index].log_probs for index in chunk]), strict=True):
-            text = normalise_text(alphabet.decode([span.label for span in line.spans]))
-            characters, words = character_errors(lines[index].truth, text), word_errors(lines[index].truth, text)
-            rows[index] = (characters.edits, characters.reference_length, words.edits, words.reference_length)
+    for index, line in _decode(lines, decoder):
+        text = normalise_text(alphabet.decode([span.label for span in line.spans]))
+        characters, words = character_errors(lines[index].truth, text), word_errors(lines[index].truth, text)
+        rows[index] = (characters.edits, characters.reference_length, words.edits, words.reference_length)
     return Edits(*rows.T)
+
+
+def count_languages(lines: Sequence[NetworkLine], decoder: Decoder) -> dict[str, Counter[str]]:
+    """Return the number of lines in each language, by set; "" is the code for no language."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in by_set(lines)}
+    for index, line in _decode(lines, decoder):
+        counts[lines[index].set][line.language] += 1
+    return counts
+
+
+def _decode(lines: Sequence[NetworkLine], decoder: Decoder) -> Iterator[tuple[int, DecodedLine]]:
+    """Yield the index of each line and what was decoded, set by set in documents of `LINES_AT_ONCE` lines."""
+    for places in by_set(lines).values():
+        for start in range(0, len(places), LINES_AT_ONCE):
+            chunk = places[start : start + LINES_AT_ONCE].tolist()
+            yield from zip(chunk, decoder.decode([lines[index].log_probs for index in chunk]), strict=True)
 
 
 def by_set(lines: Sequence[NetworkLine]) -> dict[str, NDArray[np.int64]]:
@@ -192,6 +202,7 @@ class Tuning:
         surface: trials of language-model weights and insertion bonuses.
         others: trials of beam widths and blank scales at the best of these.
         chosen: the best settings on all lines.
+        languages: number of lines in each language with these settings, by set.
     """
 
     lines: tuple[NetworkLine, ...]
@@ -199,6 +210,7 @@ class Tuning:
     surface: tuple[Trial, ...]
     others: tuple[Trial, ...]
     chosen: Trial
+    languages: Mapping[str, Counter[str]] = field(default_factory=dict)
 
 
 def tune(
@@ -235,7 +247,8 @@ def tune(
         others.extend(trial for trial in tried if trial is not chosen)
         bound = min(objective(trial.edits, greedy, sets) for trial in tried) * (1 + MAX_RELATIVE_LOSS)
         chosen = next(trial for trial in tried if objective(trial.edits, greedy, sets) <= bound)
-    return Tuning(tuple(lines), greedy, tuple(surface), tuple(others), chosen)
+    languages = count_languages(lines, make(chosen.settings))
+    return Tuning(tuple(lines), greedy, tuple(surface), tuple(others), chosen, languages)
 
 
 def _changed(settings: BeamSettings, name: str, value: float) -> BeamSettings:

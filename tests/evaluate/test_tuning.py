@@ -25,6 +25,7 @@ from hwr.evaluate.tuning import (
     Tuning,
     best,
     by_set,
+    count_languages,
     half_places,
     judge_in_halves,
     measure,
@@ -118,6 +119,18 @@ def test_sets_are_decoded_apart_and_in_chunks() -> None:
         for places in by_set(lines).values()
         for start in range(0, len(places), LINES_AT_ONCE)
     ]
+
+
+def test_languages_are_counted_by_set() -> None:
+    class Bilingual(GreedyDecoder):
+        def decode(self, log_probs: Sequence[NDArray[np.floating]], results: int = 1, /) -> list[DecodedLine]:
+            return [
+                replace(found, language="de" if len(found.spans) > 1 else "") for found in super().decode(log_probs)
+            ]
+
+    lines = [line(0, "ab"), line(1, "a"), line(2, "abc")]
+    lines.append(replace(line(3, "b"), set="other"))
+    assert count_languages(lines, Bilingual()) == {lines[0].set: {"de": 2, "": 1}, "other": {"": 1}}
 
 
 # ---- halves
