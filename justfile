@@ -16,7 +16,11 @@ test *arguments:
 
 # The slow tests
 slow *arguments:
-    pytest -m slow {{arguments}}
+    pytest -n auto -m slow {{arguments}}
+
+# The fast tests, with the lines of hwr that none of them runs
+coverage *arguments:
+    pytest -n auto --cov {{arguments}}
 
 # The wording of help texts and documentation
 docs:

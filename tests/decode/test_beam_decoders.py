@@ -92,6 +92,7 @@ def test_flashlight_gives_every_text_the_same_probability(seed: int) -> None:
     assert found == pytest.approx(dict(expected), abs=ROUNDING)
 
 
+@pytest.mark.slow
 def test_flashlight_reads_sample_lines_alike(sample_lines: list[Line]) -> None:
     for line in sample_lines:
         expected, found = flashlight(line, 400), ours(line, 200)

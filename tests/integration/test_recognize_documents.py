@@ -258,6 +258,7 @@ def peak_megabytes(*arguments: object) -> float:
     return int(done.stderr.split()[-1]) / 1024
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_pages(model: Path, tmp_path: Path) -> None:
     """Twenty-two pages more, of a megapixel each, need no more room than a few pages."""
     page = Image.new("L", (1000, 1000), 235)

@@ -88,7 +88,14 @@ def test_a_run_leaves_its_files_and_goes_on(tmp_path: Path, run: Run) -> None:
     assert load_recipe(folder / RECIPE).lines == 400
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGHUP,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_saves_and_ends_and_resume_goes_on(tmp_path: Path, run: Run, number: signal.Signals) -> None:
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "hwr", "train", str(SAMPLES), "-o", str(folder), *TINY]

@@ -36,8 +36,9 @@ def test_eight_bits_are_enough(model: Model) -> None:
     assert score_lines(model, lines).bits == pytest.approx(exact.bits, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_large_model_opens_quickly(tmp_path: Path) -> None:
-    """A model of 8 MB, as those that ship; what is in it does not matter here."""
+    """A model of 8 MB, as large as those that ship; its content does not matter here."""
     states, grams = 1_000_000, 2_800_000
     continuations = np.full(states, 2, np.uint8)
     continuations[0] = 150
