@@ -208,6 +208,20 @@ def test_minutes_end_a_run(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert listener.trunks == [20]  # 96 seconds are four fifths
 
 
+def test_a_deadline_ends_a_longer_run(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour is asked for, two minutes are given: the learning rate falls from the first step on."""
+    trainer = trainer_of(data, recipe(data, minutes=60.0, lines=0))
+    trainer.deadline = 120.0
+    monkeypatch.setattr(trainer, "_update", lambda batch, rate, strength: 1.0)
+    seconds = iter(range(0, 10**9, 5))
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(seconds)))
+    monkeypatch.setattr(loop.time, "monotonic", lambda: 5.0 * trainer.progress.step)
+    listener = Listener()
+    assert trainer.go(listener, lambda: trainer.progress.step > 100)
+    assert (trainer.progress.seconds, trainer.progress.step) == (3600.0, 24)
+    assert listener.trunks == [1]
+
+
 @pytest.mark.parametrize("weight", [0.0, 1.0])
 def test_no_usable_line(tmp_path: Path, weight: float) -> None:
     text = "" if weight else "ab"
