@@ -38,8 +38,8 @@ from hwr.evaluate.lines import ScoredLine, read_set
 from hwr.evaluate.sets import EvaluationSet, find_sets
 from hwr.files.atomic import atomic_write
 from hwr.recognize.recognizer import Recognizer
-from hwr.settings import from_dict, to_dict
-from hwr.train.recipe import Recipe, load_recipe
+from hwr.settings import from_dict, load_toml, to_dict
+from hwr.train.recipe import Recipe
 from hwr.train.reporters import PlainReporter
 from hwr.train.run import train
 
@@ -85,7 +85,7 @@ def load_variants(path: Path) -> list[Variant]:
         raise UsageError(f"{path}: unknown key {unknown[0]!r}; known are: recipe, variant, {', '.join(COMMON)}")
     if not data.get("variant"):
         raise UsageError(f"{path}: there is no [[variant]]")
-    base = to_dict(load_recipe(Path(data["recipe"])))
+    base = to_dict(load_toml(Recipe, Path(data["recipe"])))
     limits: dict[str, Any] = {key: data[key] for key in COMMON if key in data}
     variants = []
     for entry in data["variant"]:

@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwr.files.atomic import atomic_write
-from hwr.train.recipe import load_recipe, recipe_to_toml
+from hwr.settings import load_toml, to_toml
+from hwr.train.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--cores", type=int, default=2)
     options = parser.parse_args()
-    recipe = replace(load_recipe(options.recipe), lines=options.lines, minutes=1000.0, validation=(), threads=0)
+    recipe = replace(load_toml(Recipe, options.recipe), lines=options.lines, minutes=1000.0, validation=(), threads=0)
     found: dict[int, list[Speed]] = {1: [], options.cores: []}
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "recipe.toml"
         with atomic_write(path) as temporary:
-            temporary.write_text(recipe_to_toml(recipe), encoding="utf-8")
+            temporary.write_text(to_toml(recipe), encoding="utf-8")
         for number in range(options.rounds):
             for processes in found:
                 speed = train(path, Path(scratch) / f"{processes}-{number}", processes, options.cores)

@@ -172,10 +172,11 @@ def _settings(
     **changes: Any,
 ) -> "tuple[Recipe, str]":
     """Return the recipe of the file, or of the run to resume, with the options applied; and a message about it."""
-    from hwr.train.recipe import Recipe, load_recipe, override
+    from hwr.settings import load_toml
+    from hwr.train.recipe import Recipe, override
 
     start = _recipe_of_run(folder) if resume and not recipe else Recipe()
-    settings = load_recipe(recipe) if recipe else start
+    settings = load_toml(Recipe, recipe) if recipe else start
     if init_from:
         settings = override(settings, init_from=_weights(init_from))
     settings = _with_data(settings, data, validation, resume)
@@ -186,13 +187,14 @@ def _settings(
 
 
 def _recipe_of_run(folder: Path) -> "Recipe":
+    from hwr.settings import load_toml
     from hwr.train.folder import LAST, RECIPE
-    from hwr.train.recipe import load_recipe
+    from hwr.train.recipe import Recipe
 
     if not (folder / RECIPE).exists():
         raise InputError(f"{folder}: there is no run to resume; start one without --resume")
     try:
-        return load_recipe(folder / RECIPE)
+        return load_toml(Recipe, folder / RECIPE)
     except UsageError as error:
         raise InputError(
             f"{error} (if another version of hwr made this run, start a new one with --init-from {folder / LAST})"

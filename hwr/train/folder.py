@@ -19,8 +19,9 @@ from hwr.errors import InputError, OutputError
 from hwr.files.atomic import atomic_write
 from hwr.model.checkpoint import model_bytes
 from hwr.model.info import ModelInfo
+from hwr.settings import to_toml
 from hwr.train.loop import Trainer
-from hwr.train.recipe import Recipe, recipe_to_toml
+from hwr.train.recipe import Recipe
 from hwr.train.schedule import Progress, in_decay
 
 BEST, LAST, TRUNK = "best.safetensors", "last.safetensors", "trunk.safetensors"
@@ -51,7 +52,7 @@ class RunFolder:
             OutputError: it cannot be written.
         """
         with atomic_write(self.path / RECIPE) as temporary:
-            temporary.write_text(recipe_to_toml(recipe), encoding="utf-8")
+            temporary.write_text(to_toml(recipe), encoding="utf-8")
         for name in (BEST, LAST, TRUNK, RESUME, TRUNK_RESUME, RECIPE, METRICS):
             for leftover in self.path.glob(f".{name}.*.tmp"):
                 with suppress(OSError):

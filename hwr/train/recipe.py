@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from hwr.errors import UsageError
-from hwr.settings import Pair, Range, Settings, Share, load_toml, to_toml
+from hwr.settings import Pair, Range, Settings, Share
 from hwr.synth.options import SynthOptions
 from hwr.train.augment.augment import AugmentOptions
 
@@ -107,7 +107,8 @@ class Recipe(Settings):
     """Everything that decides what a run learns.
 
     Attributes:
-        train, validation: data sets; of a store to validate on, the split `val` is read.
+        train, validation: data sets; of a store to validate on, the split `val` is read. Relative paths are taken from
+            the working directory.
         hold_out: without validation sets, this share of the training lines is held out to validate on.
         preset, spec: the network; `spec` wins and may contain `{classes}`.
         init_from: a model file whose weights are the start.
@@ -159,16 +160,6 @@ class Recipe(Settings):
             )
 
 
-def load_recipe(path: Path) -> Recipe:
-    """Read a recipe from TOML. Relative data paths are taken from the working directory.
-
-    Raises:
-        InputError: missing or unreadable, not TOML.
-        UsageError: an unknown key, a value of another type.
-    """
-    return load_toml(Recipe, path)
-
-
 def moved(sets: Sequence[TrainingSet], paths: Sequence[Path]) -> tuple[TrainingSet, ...]:
     """Return the data sets at `paths`; one with the name of one of `sets` keeps its weight and licence."""
     known: dict[str, list[TrainingSet]] = {}
@@ -185,8 +176,3 @@ def override(recipe: Recipe, **changes: Any) -> Recipe:
     if "learning_rate" in given:
         given["optimisation"] = replace(recipe.optimisation, learning_rate=given.pop("learning_rate"))
     return replace(recipe, **given)
-
-
-def recipe_to_toml(recipe: Recipe) -> str:
-    """Return the recipe as TOML that `load_recipe` reads back to equal values."""
-    return to_toml(recipe)

@@ -193,9 +193,10 @@ def arpa(generator: random.Random, folder: Path) -> list[str]:
 
 def recipe(generator: random.Random, folder: Path) -> Callable[[], object]:
     """Read a hostile recipe, write it and read it again."""
-    from hwr.train.recipe import Recipe, load_recipe, recipe_to_toml
+    from hwr.settings import load_toml, to_toml
+    from hwr.train.recipe import Recipe
 
-    lines = recipe_to_toml(Recipe()).split("\n")
+    lines = to_toml(Recipe()).split("\n")
     values = ("nan", "inf", "-1", "0", "1e400", "9" * 20, '"x"', "true", "[]", "[nan,nan]", "{}", "1979-05-27", "[[1]]")
     places = [place for place, line in enumerate(lines) if " = " in line]
     for _ in range(generator.choice((0, 1, 1, 3))):
@@ -209,8 +210,8 @@ def recipe(generator: random.Random, folder: Path) -> Callable[[], object]:
     path.write_bytes(damaged(data, generator) if generator.random() < 0.4 else data)
 
     def read_twice() -> None:
-        path.write_text(recipe_to_toml(load_recipe(path)), encoding="utf-8")
-        load_recipe(path)
+        path.write_text(to_toml(load_toml(Recipe, path)), encoding="utf-8")
+        load_toml(Recipe, path)
 
     return read_twice
 

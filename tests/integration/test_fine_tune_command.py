@@ -9,11 +9,12 @@ import pytest
 from helpers.commands import Run
 from helpers.training_runs import SPEC, drawn_store
 from hwr.model.files import read_info
+from hwr.settings import load_toml
 from hwr.store.lines import LineStore
 from hwr.store.writing import write_lines
 from hwr.train import fine_tuning
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE
-from hwr.train.recipe import Optimisation, load_recipe
+from hwr.train.recipe import Optimisation, Recipe
 
 COMMAND = ("train",)
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples" / "lines"
@@ -47,7 +48,7 @@ def test_few_lines_are_fine_tuned_and_measured(tmp_path: Path, run: Run, mine: P
     folder = tmp_path / "runs" / "mine"  # as the file is called
     assert done.out.strip() == str(Path("runs") / "mine" / BEST)
     assert "fine-tuning on 30 lines" in done.err and "until 40 lines seen" in done.err
-    recipe = load_recipe(folder / RECIPE)
+    recipe = load_toml(Recipe, folder / RECIPE)
     assert recipe == dataclasses.replace(fine_tuning.fine_tuning(recipe, 30), lines=40) and recipe.hold_out == 0.1
     assert recipe.optimisation.learning_rate == fine_tuning.GROWTH_RATE
 
@@ -77,7 +78,7 @@ def test_all_lines_are_trained_on_when_asked(tmp_path: Path, run: Run, mine: Pat
 
     done = run(*options, "-o", "val", "--val", SAMPLES)
     assert done.code == 0, done.err
-    assert load_recipe(tmp_path / "val" / RECIPE).hold_out == 0
+    assert load_toml(Recipe, tmp_path / "val" / RECIPE).hold_out == 0
     assert read_info(tmp_path / "val" / LAST).trained_on["mine"]["lines"] == 30
 
 
@@ -92,12 +93,12 @@ def test_the_number_of_lines_decides(
     ):
         done = run(*options, "-o", folder, *more)
         assert done.code == 0, done.err
-        found = load_recipe(tmp_path / folder / RECIPE).optimisation
+        found = load_toml(Recipe, tmp_path / folder / RECIPE).optimisation
         assert found.ema == optimisation.ema
         assert found.learning_rate == (0.25 if more else optimisation.learning_rate)
     monkeypatch.setattr(fine_tuning, "FEW_LINES", 31)
     assert run(*options, "-o", "not", "--no-fine-tune").code == 0
-    assert load_recipe(tmp_path / "not" / RECIPE).optimisation == Optimisation()
+    assert load_toml(Recipe, tmp_path / "not" / RECIPE).optimisation == Optimisation()
 
 
 def test_lines_are_held_out_of_any_training(tmp_path: Path, run: Run, mine: Path) -> None:

@@ -16,10 +16,11 @@ import pytest
 from helpers.commands import Outcome, Run
 from helpers.training_runs import SPEC, drawn_store, recipe
 from hwr.model.files import read_info
+from hwr.settings import load_toml, to_toml
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.writing import write_lines
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME
-from hwr.train.recipe import Optimisation, Recipe, TrainingSet, load_recipe, recipe_to_toml
+from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 
 COMMAND = ("train",)
 ROOT = Path(__file__).parent.parent.parent
@@ -77,7 +78,7 @@ def test_a_run_leaves_its_files_and_goes_on(tmp_path: Path, run: Run) -> None:
     assert info.training["lines_seen"] >= 160 and info.validation["lines"]["lines"] == 40
     assert info.training["command"].startswith("hwr train ")
     assert [event["event"] for event in events(folder)] == ["session", "step", "validation", "end"]
-    kept = load_recipe(folder / RECIPE)
+    kept = load_toml(Recipe, folder / RECIPE)
     assert (kept.spec, kept.lines, kept.precision, kept.train[0].path) == (SPEC, 160, "fp32", str(SAMPLES))
 
     assert "already contains a run" in run(SAMPLES, "-o", folder, *TINY).error
@@ -85,7 +86,7 @@ def test_a_run_leaves_its_files_and_goes_on(tmp_path: Path, run: Run) -> None:
     assert longer.code == 0, longer.err
     assert "resuming from the trunk" in longer.err
     assert read_info(folder / BEST).training["lines_seen"] >= 400
-    assert load_recipe(folder / RECIPE).lines == 400
+    assert load_toml(Recipe, folder / RECIPE).lines == 400
 
 
 @pytest.mark.parametrize(
@@ -127,10 +128,10 @@ def test_a_signal_saves_and_ends_and_resume_goes_on(tmp_path: Path, run: Run, nu
 def test_a_recipe_file_with_options_over_it(tmp_path: Path, run: Run) -> None:
     store = drawn_store(tmp_path / "store", train=40, validation=5)
     file = tmp_path / "recipe.toml"
-    file.write_text(recipe_to_toml(recipe(store, lines=1_000_000, name="drawn", seed=3)), encoding="utf-8")
+    file.write_text(to_toml(recipe(store, lines=1_000_000, name="drawn", seed=3)), encoding="utf-8")
     done = run("--recipe", file, "-o", tmp_path / "run", "--lines", 30, "--learning-rate", 0.001)
     assert done.code == 0, done.err
-    kept = load_recipe(tmp_path / "run" / RECIPE)
+    kept = load_toml(Recipe, tmp_path / "run" / RECIPE)
     assert (kept.lines, kept.optimisation.learning_rate, kept.name, kept.seed) == (30, 0.001, "drawn", 3)
     assert kept.optimisation.columns_per_batch == 1500
     assert read_info(tmp_path / "run" / BEST).alphabet == "abcd"
@@ -160,14 +161,14 @@ def test_data_that_moved_is_named_anew(tmp_path: Path, run: Run) -> None:
     sets = (TrainingSet(str(store), 2.5, "CC0"),)
     settings = recipe(store, train=sets, validation=(TrainingSet(str(tmp_path / "validation")),), lines=20)
     file = tmp_path / "recipe.toml"
-    file.write_text(recipe_to_toml(settings), encoding="utf-8")
+    file.write_text(to_toml(settings), encoding="utf-8")
     folder = tmp_path / "run"
     assert run("--recipe", file, "-o", folder).code == 0
     moved = (tmp_path / "here").rename(tmp_path / "there") / "store"
     assert "store: does not exist" in run("-o", folder, "--resume", "--lines", 40).error
     done = run(moved, "--val", tmp_path / "validation", "-o", folder, "--resume", "--lines", 40)
     assert done.code == 0, done.err
-    kept = load_recipe(folder / RECIPE)
+    kept = load_toml(Recipe, folder / RECIPE)
     assert kept.train == (replace(sets[0], path=str(moved)),)
     assert kept.validation == settings.validation
     facts = read_info(folder / LAST).trained_on["store"]

@@ -12,8 +12,9 @@ from hwr.line import NORMALISATION
 from hwr.model.checkpoint import save_model
 from hwr.model.info import ModelInfo
 from hwr.model.network import build
+from hwr.settings import load_toml
 from hwr.train.fine_tuning import EPOCHS, GROWTH_RATE, MINUTES, OPTIMISATION, count_lines, describe, fine_tuning
-from hwr.train.recipe import Optimisation, Recipe, TrainingSet, load_recipe
+from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 
 ROOT = Path(__file__).parent.parent.parent
 BEGUN = Recipe(train=(TrainingSet("mine.parquet"),), init_from="small.safetensors", name="mine", seed=4, exclude="#")
@@ -65,6 +66,6 @@ def test_lines_are_counted(tmp_path: Path) -> None:
 
 
 def test_the_recipe_file_says_the_same() -> None:
-    recipe = load_recipe(ROOT / "recipes" / "fine-tune.toml")
+    recipe = load_toml(Recipe, ROOT / "recipes" / "fine-tune.toml")
     expected = fine_tuning(Recipe(), 200)
     assert recipe == replace(expected, name=recipe.name)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from hwr.errors import InputError, OutputError
+from hwr.settings import load_toml
 from hwr.train.folder import METRICS, RECIPE, RESUME, RunFolder, state_bytes
-from hwr.train.recipe import Recipe, load_recipe
+from hwr.train.recipe import Recipe
 
 FULL_DISK = """
 import resource, sys, torch
@@ -81,7 +82,7 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
 def test_recipe_is_kept(tmp_path: Path) -> None:
     recipe = Recipe(minutes=3.0, seed=9)
     RunFolder(tmp_path / "new" / "run").start(recipe)
-    assert load_recipe(tmp_path / "new" / "run" / RECIPE) == recipe
+    assert load_toml(Recipe, tmp_path / "new" / "run" / RECIPE) == recipe
 
 
 def test_code_in_a_state_is_not_run(tmp_path: Path) -> None:

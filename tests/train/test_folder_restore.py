@@ -15,10 +15,11 @@ from helpers.child_processes import child_environment
 from helpers.training_runs import SPEC, Recorded, drawn_store, recipe, run
 from hwr.errors import InputError, OutputError, UsageError
 from hwr.model.files import read_info
+from hwr.settings import load_toml, to_toml
 from hwr.train.device import has_bf16_units
 from hwr.train.folder import BEST, CACHE, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME, RunFolder
 from hwr.train.loop import Trainer
-from hwr.train.recipe import Optimisation, Recipe, load_recipe, recipe_to_toml
+from hwr.train.recipe import Optimisation, Recipe
 from hwr.train.run import train
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples" / "lines"
@@ -26,8 +27,9 @@ CHILD = """
 import sys
 from pathlib import Path
 from helpers.training_runs import run_and_wait_for_the_end
-from hwr.train.recipe import load_recipe
-run_and_wait_for_the_end(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]), save_at=14, wait_at=17)
+from hwr.settings import load_toml
+from hwr.train.recipe import Recipe
+run_and_wait_for_the_end(load_toml(Recipe, Path(sys.argv[1])), Path(sys.argv[2]), save_at=14, wait_at=17)
 """
 
 
@@ -40,7 +42,7 @@ def samples(precision: str) -> Recipe:
 def run_killed(settings: Recipe, folder: Path) -> dict[int, float]:
     """Run in a child process, kill it in the middle of the epoch after it has saved; the losses it had printed."""
     file = folder.with_suffix(".toml")
-    file.write_text(recipe_to_toml(settings), encoding="utf-8")
+    file.write_text(to_toml(settings), encoding="utf-8")
     command = [sys.executable, "-c", CHILD, str(file), str(folder)]
     losses = {}
     with subprocess.Popen(command, env=child_environment(), stdout=subprocess.PIPE, text=True) as child:
@@ -167,7 +169,7 @@ def test_folder_that_holds_a_run_is_refused_without_resume(tmp_path: Path, data:
     with pytest.raises(OutputError, match=r"already contains a run.*--resume"):
         run(recipe(data, lines=60), tmp_path / "run")
     assert (tmp_path / "run" / RESUME).read_bytes() == before
-    assert load_recipe(tmp_path / "run" / RECIPE).lines == 30
+    assert load_toml(Recipe, tmp_path / "run" / RECIPE).lines == 30
 
 
 def test_nothing_to_resume(tmp_path: Path, data: Path) -> None:
@@ -215,7 +217,7 @@ def test_damaged_state_is_one_clear_error(tmp_path: Path, data: Path, content: b
     told = str(error.value)
     assert "\n" not in told and str(tmp_path / "run") in told
     assert f"copy {TRUNK_RESUME} to {RESUME}" in told and f"--init-from {tmp_path / 'run' / LAST}" in told
-    assert load_recipe(tmp_path / "run" / RECIPE).name == "model", "the recipe of the run was replaced"
+    assert load_toml(Recipe, tmp_path / "run" / RECIPE).name == "model", "the recipe of the run was replaced"
     if message == "damaged":
         path.write_bytes((tmp_path / "run" / TRUNK_RESUME).read_bytes())
         assert run(recipe(data, lines=30), tmp_path / "run", resume=True).finished
@@ -225,7 +227,7 @@ def test_state_of_another_network_is_refused(tmp_path: Path, data: Path) -> None
     run(recipe(data, lines=30), tmp_path / "run")
     with pytest.raises(InputError, match="does not fit this recipe"):
         run(recipe(data, lines=30, spec=SPEC.replace("Lbx16", "Lbx12")), tmp_path / "run", resume=True)
-    assert load_recipe(tmp_path / "run" / RECIPE).spec == SPEC
+    assert load_toml(Recipe, tmp_path / "run" / RECIPE).spec == SPEC
 
 
 def test_a_recipe_of_a_later_hwr_is_one_clear_error(tmp_path: Path, data: Path) -> None:
@@ -233,7 +235,7 @@ def test_a_recipe_of_a_later_hwr_is_one_clear_error(tmp_path: Path, data: Path) 
     file = tmp_path / "run" / RECIPE
     file.write_text("telepathy = true\n" + file.read_text())
     with pytest.raises(UsageError, match=r"recipe\.toml: unknown key 'telepathy'"):
-        load_recipe(file)
+        load_toml(Recipe, file)
 
 
 def test_a_run_of_another_version_is_refused_in_one_line(tmp_path: Path, data: Path) -> None:

@@ -15,16 +15,17 @@ from helpers.child_processes import child_environment
 from helpers.training_runs import Recorder, recipe, run
 from hwr.errors import OutputError
 from hwr.model.checkpoint import load_weights
+from hwr.settings import to_toml
 from hwr.train.folder import BEST, LAST, METRICS, RESUME, TRUNK, TRUNK_RESUME, RunFolder, Saver
 from hwr.train.loop import StepReport
-from hwr.train.recipe import recipe_to_toml
 from hwr.train.run import Run
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 from helpers.training_runs import run
-from hwr.train.recipe import load_recipe
+from hwr.settings import load_toml
+from hwr.train.recipe import Recipe
 
 original, saves = Path.write_bytes, iter(range(10**9))
 
@@ -35,7 +36,7 @@ def write_bytes(path, data):
     return original(path, data)
 
 Path.write_bytes = write_bytes
-run(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]))
+run(load_toml(Recipe, Path(sys.argv[1])), Path(sys.argv[2]))
 """
 
 
@@ -112,7 +113,7 @@ def test_a_disk_that_stays_full_ends_the_run_with_one_line(
 def test_files_that_may_not_grow(tmp_path: Path, data: Path) -> None:
     """The system refuses the checkpoints of a child process, but not the short log."""
     file = tmp_path / "recipe.toml"
-    file.write_text(recipe_to_toml(recipe(data, lines=20, save_minutes=1e-9)), encoding="utf-8")
+    file.write_text(to_toml(recipe(data, lines=20, save_minutes=1e-9)), encoding="utf-8")
     command = ["import resource, runpy, sys", "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"]
     command += ["sys.argv = ['hwr', 'train', *sys.argv[1:]]", "runpy.run_module('hwr', run_name='__main__')"]
     done = subprocess.run(
@@ -133,7 +134,7 @@ def test_a_process_killed_in_a_save_leaves_the_save_before(tmp_path: Path, data:
     settings = recipe(data, lines=60, save_minutes=1e-9)
     whole = run(settings, tmp_path / "whole")
     file = tmp_path / "recipe.toml"
-    file.write_text(recipe_to_toml(settings), encoding="utf-8")
+    file.write_text(to_toml(settings), encoding="utf-8")
     command = [sys.executable, "-c", KILLED, str(file), str(tmp_path / "run")]
     assert subprocess.run(command, env=child_environment(), timeout=120, check=False).returncode == -signal.SIGKILL
     assert len(list((tmp_path / "run").glob(".resume.pt.*.tmp"))) == 1

@@ -14,9 +14,10 @@ from helpers.child_processes import child_environment
 from helpers.training_runs import drawn_store, opened, plain, recipe, run
 from hwr.errors import UsageError
 from hwr.model.checkpoint import load_model, load_weights
+from hwr.settings import to_toml
 from hwr.train.folder import BEST, LAST, METRICS, RESUME, RunFolder
 from hwr.train.processes import ALONE, join_processes
-from hwr.train.recipe import Optimisation, Recipe, recipe_to_toml
+from hwr.train.recipe import Optimisation, Recipe
 from hwr.train.validate import validate
 
 SPEC = "[1,48,0,1 Ci3,3,8,2,2 Mp2,2 S1(1x0)1,3 Lbx16 O1c{classes}]"
@@ -27,12 +28,13 @@ from pathlib import Path
 import torch
 from helpers.training_runs import run
 from hwr.train.processes import join_processes
-from hwr.train.recipe import load_recipe
+from hwr.settings import load_toml
+from hwr.train.recipe import Recipe
 
 with join_processes() as processes:
     for first in range(1, len(sys.argv), 4):
         file, folder, mode, stop_after = sys.argv[first : first + 4]
-        done = run(load_recipe(Path(file)), Path(folder), mode == "resume", int(stop_after), processes=processes)
+        done = run(load_toml(Recipe, Path(file)), Path(folder), mode == "resume", int(stop_after), processes=processes)
         for report in done.reports:
             print(report.step, report.lines, report.loss)
         trainer = done.run.trainer
@@ -51,10 +53,11 @@ from helpers.training_runs import Recorder
 
 from hwr.train import loop
 from hwr.train.processes import join_processes
-from hwr.train.recipe import load_recipe
+from hwr.settings import load_toml
+from hwr.train.recipe import Recipe
 from hwr.train.run import train
 
-settings, folder = load_recipe(Path(sys.argv[1])), Path(sys.argv[2])
+settings, folder = load_toml(Recipe, Path(sys.argv[1])), Path(sys.argv[2])
 with join_processes() as processes:
     second = processes.rank == 1
     print(processes.sum([processes.rank + 1.0, 0.5]), processes.any(second), processes.any(False))
@@ -121,7 +124,7 @@ def run_in_two(*jobs: Job) -> list[list[list[str]]]:
     arguments: list[object] = []
     for settings, folder, mode, stop_after in jobs:
         file = folder.with_suffix(".toml")
-        file.write_text(recipe_to_toml(settings), encoding="utf-8")
+        file.write_text(to_toml(settings), encoding="utf-8")
         arguments += [file, folder, mode, stop_after]
     results = processes(RUN, *arguments)
     assert [code for code, _, _ in results] == [0, 0], results[0][2] + results[1][2]
@@ -200,7 +203,7 @@ def test_two_processes_learn_what_one_does(
 def test_what_is_agreed_on(tmp_path: Path, data: Path) -> None:
     """A loss that is not finite and a request to stop in one process reach the other."""
     file = tmp_path / "recipe.toml"
-    file.write_text(recipe_to_toml(recipe(data)), encoding="utf-8")
+    file.write_text(to_toml(recipe(data)), encoding="utf-8")
     results = processes(AGREEMENT, file, tmp_path / "run")
     assert [code for code, _, _ in results] == [0, 0], results[0][2] + results[1][2]
     first, second = (out.splitlines() for _, out, _ in results)
@@ -287,7 +290,7 @@ def test_more_processes_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_torchrun(tmp_path: Path, data: Path) -> None:
     file = tmp_path / "recipe.toml"
-    file.write_text(recipe_to_toml(recipe(data, lines=40)), encoding="utf-8")
+    file.write_text(to_toml(recipe(data, lines=40)), encoding="utf-8")
     command = [
         sys.executable,
         "-m",

@@ -7,17 +7,10 @@ from typing import Any
 import pytest
 
 from hwr.errors import InputError, UsageError
+from hwr.settings import load_toml, to_toml
 from hwr.synth.options import PaperOptions, Shares
 from hwr.train.augment.augment import AugmentOptions
-from hwr.train.recipe import (
-    Optimisation,
-    Recipe,
-    Synthesis,
-    TrainingSet,
-    load_recipe,
-    override,
-    recipe_to_toml,
-)
+from hwr.train.recipe import Optimisation, Recipe, Synthesis, TrainingSet, override
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 CHANGED = Recipe(
@@ -50,19 +43,19 @@ CHANGED = Recipe(
 @pytest.mark.parametrize("recipe", [Recipe(), CHANGED], ids=["default", "changed"])
 def test_round_trip(tmp_path: Path, recipe: Recipe) -> None:
     path = tmp_path / "recipe.toml"
-    path.write_text(recipe_to_toml(recipe), encoding="utf-8")
-    assert load_recipe(path) == recipe
+    path.write_text(to_toml(recipe), encoding="utf-8")
+    assert load_toml(Recipe, path) == recipe
 
 
 def test_written_recipe_is_complete() -> None:
-    text = recipe_to_toml(Recipe(train=(TrainingSet("x"),)))
+    text = to_toml(Recipe(train=(TrainingSet("x"),)))
     for name in (*Optimisation.__dataclass_fields__, *AugmentOptions.__dataclass_fields__, "seed", "validation"):
         assert f"\n{name} = " in f"\n{text}"
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
 def test_recipes_that_ship(path: Path) -> None:
-    recipe = load_recipe(path)
+    recipe = load_toml(Recipe, path)
     assert recipe.name and recipe.minutes > 0
     if recipe.train:
         assert recipe.validation
@@ -71,7 +64,9 @@ def test_recipes_that_ship(path: Path) -> None:
 
 
 def test_only_the_fine_tuning_names_no_data() -> None:
-    assert [path.name for path in sorted(RECIPES.glob("*.toml")) if not load_recipe(path).train] == ["fine-tune.toml"]
+    assert [path.name for path in sorted(RECIPES.glob("*.toml")) if not load_toml(Recipe, path).train] == [
+        "fine-tune.toml"
+    ]
 
 
 def test_there_are_recipes() -> None:
@@ -141,26 +136,26 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=message) as error:
-        load_recipe(path)
+        load_toml(Recipe, path)
     assert "\n" not in str(error.value)
     assert "recipe.toml" in str(error.value)
 
 
 def test_files_that_are_no_recipe(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"missing\.toml: cannot be read"):
-        load_recipe(tmp_path / "missing.toml")
+        load_toml(Recipe, tmp_path / "missing.toml")
     with pytest.raises(InputError, match="cannot be read"):
-        load_recipe(tmp_path)
+        load_toml(Recipe, tmp_path)
     for content in (b"minutes = = 3", b"\xff\xfe\x00"):
         (tmp_path / "broken.toml").write_bytes(content)
         with pytest.raises(InputError, match="not a TOML file"):
-            load_recipe(tmp_path / "broken.toml")
+            load_toml(Recipe, tmp_path / "broken.toml")
 
 
 def test_whole_numbers_pass_as_floats(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text("minutes = 30\n[optimisation]\nbetas = [0, 0.5]\n", encoding="utf-8")
-    recipe = load_recipe(path)
+    recipe = load_toml(Recipe, path)
     assert recipe.minutes == 30.0 and recipe.optimisation.betas == (0.0, 0.5)
 
 

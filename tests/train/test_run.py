@@ -27,10 +27,11 @@ from hwr.line import NORMALISATION
 from hwr.metrics import ErrorCounts
 from hwr.model.checkpoint import load_model, load_weights
 from hwr.model.files import read_info
+from hwr.settings import load_toml
 from hwr.store.writing import write_lines
 from hwr.text import Alphabet
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME
-from hwr.train.recipe import Optimisation, Recipe, TrainingSet, load_recipe
+from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 from hwr.train.run import Run, train
 from hwr.train.validate import SetResult
 
@@ -47,7 +48,7 @@ def test_folder_of_a_finished_run(tmp_path: Path, data: Path) -> None:
     there = {path.name for path in tmp_path.iterdir()}
     assert {BEST, LAST, TRUNK, RESUME, TRUNK_RESUME, METRICS, RECIPE} <= there
     assert not [name for name in there if name.endswith(".tmp")]
-    assert load_recipe(tmp_path / RECIPE) == settings
+    assert load_toml(Recipe, tmp_path / RECIPE) == settings
 
     for name in (BEST, LAST, TRUNK):
         network, info = load_model(tmp_path / name)
