@@ -255,7 +255,9 @@ def main() -> None:
     parser.add_argument("--pruning", action="store_true")
     arguments = parser.parse_args()
     if load_library() is None:
-        parser.error("the compiled search is not there (hwr models says which runs); times of NumPy would not be those of hwr")
+        parser.error(
+            "the compiled search is not there (hwr models says which runs); times of NumPy would not be those of hwr"
+        )
     for path in arguments.data:
         if not path.exists():
             print(f"{path}: not there, left out")

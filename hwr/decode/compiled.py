@@ -74,9 +74,9 @@ class CompiledScorer:
         self.ngrams = _filled(_Ngrams, tables.get("ngrams"))
         self.lexicon = _filled(_Lexicon, tables.get("lexicon"))
 
-    def score(self, labels: Sequence[int]) -> float:
+    def score(self, labels: Sequence[int] | NDArray[np.int32]) -> float:
         """Return the scorer's score of a whole line of labels, including its end."""
-        codes = np.array(labels, np.int32)
+        codes = np.asarray(labels, np.int32)
         return float(_checked_library().hwr_score_text(self.ngrams, self.lexicon, codes.ctypes.data, len(codes)))
 
 

@@ -125,13 +125,9 @@ static float value(const Ngrams *m, const void *codes, const float *values, int3
     return values[m->code_bytes == 1 ? ((const uint8_t *)codes)[index] : ((const uint16_t *)codes)[index]];
 }
 
-static float score_symbol(const Ngrams *m, const int32_t *nodes, int symbol)
+/* The score of a symbol whose longest known n-gram is `gram`, found at nodes[k]; -1: not even the symbol is known. */
+static float score_gram(const Ngrams *m, const int32_t *nodes, int symbol, int32_t gram, int k)
 {
-    int k = m->order - 1;
-    int32_t gram = -1;
-    for (; k >= 0; k--)
-        if (nodes[k] != NO_STATE && (gram = find_gram(m, nodes[k], symbol)) >= 0)
-            break;
     float score = m->unknown;
     if (gram >= 0)
         score = value(m, m->log_probs, m->log_prob_values, gram) + (symbol == m->end_symbol ? 0.0f : m->bonus);
@@ -141,6 +137,16 @@ static float score_symbol(const Ngrams *m, const int32_t *nodes, int symbol)
         if (nodes[k] != NO_STATE)
             score += value(m, m->backoffs, m->backoff_values, nodes[k]);
     return score;
+}
+
+static float score_symbol(const Ngrams *m, const int32_t *nodes, int symbol)
+{
+    int k = m->order - 1;
+    int32_t gram = -1;
+    for (; k >= 0; k--)
+        if (nodes[k] != NO_STATE && (gram = find_gram(m, nodes[k], symbol)) >= 0)
+            break;
+    return score_gram(m, nodes, symbol, gram, k);
 }
 
 static float score_ngram(const Ngrams *m, const Place *place, int label)
@@ -165,6 +171,28 @@ static void advance_ngram(const Ngrams *m, Place *place, int label)
 }
 
 /* ---- lexicon ---- */
+
+/* score_ngram and advance_ngram with one look-up of each n-gram. */
+static float follow_ngram(const Ngrams *m, Place *place, int label)
+{
+    int32_t rule = place->mode * m->classes + label, grams[MAX_ORDER], longest = -1;
+    int symbol = m->symbols[rule];
+    for (int k = 0; k < m->order; k++) {
+        grams[k] = place->nodes[k] == NO_STATE ? -1 : find_gram(m, place->nodes[k], symbol);
+        if (grams[k] >= 0)
+            longest = k;
+    }
+    float score = m->least[rule];
+    if (m->added[rule] != -INFINITY) {
+        int32_t gram = longest < 0 ? -1 : grams[longest];
+        float seen = score_gram(m, place->nodes, symbol, gram, longest) + m->added[rule];
+        score = seen > score ? seen : score;
+    }
+    for (int k = m->order - 1; k > 0; k--)
+        place->nodes[k] = grams[k - 1] < 0 ? NO_STATE : state_of_gram(m, grams[k - 1]);
+    place->mode = m->following[rule];
+    return score;
+}
 
 static int64_t find_edge(const Lexicon *x, int32_t node, int64_t label)
 {
@@ -249,8 +277,12 @@ EXPORT double hwr_score_text(const Ngrams *m, const Lexicon *x, const int32_t *l
     Place place = begin(m);
     double sum = 0;
     for (int64_t i = 0; i < count; i++) {
-        sum += score(m, x, &place, labels[i]);
-        advance(m, x, &place, labels[i]);
+        if (x) {
+            sum += score(NULL, x, &place, labels[i]);
+            advance(NULL, x, &place, labels[i]);
+        }
+        if (m)
+            sum += follow_ngram(m, &place, labels[i]);
     }
     return sum + score_end(m, x, &place);
 }

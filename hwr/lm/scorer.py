@@ -212,7 +212,7 @@ class Score:
         return -self.log_probability / self.characters / float(np.log(2.0))
 
 
-def line_log_probabilities(scorer: Scorer, lines: Sequence[Sequence[int]]) -> list[float]:
+def line_log_probabilities(scorer: Scorer, lines: Sequence[Sequence[int] | NDArray[np.int32]]) -> list[float]:
     """Return the scorer's scores of whole lines of labels, including their ends: ln p if its weight is 1 and
     its bonus 0.
     """

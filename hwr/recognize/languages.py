@@ -37,6 +37,7 @@ TOGETHER = 16
 
 LogProbs = NDArray[np.floating]
 Numbers = NDArray[np.float64]
+Labels = Sequence[int] | NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Languages:
             texts[place] = FoundText(found, self.none)
 
 
-def score_texts(language: Language, texts: Sequence[Sequence[int]]) -> list[float]:
+def score_texts(language: Language, texts: Sequence[Labels]) -> list[float]:
     """Return the score of a language for each line of labels."""
     if language.scorer is None:
         return [0.0] * len(texts)
@@ -143,7 +144,8 @@ class _Document:
 
     def __init__(self, settings: BeamSettings, lines: Sequence[LogProbs], results: int) -> None:
         self.settings, self.lines, self.results = settings, lines, results
-        self.paths = [[span.label for span in best_path(line)] for line in lines]
+        # Arrays, which are converted once and not for every language.
+        self.paths = [np.array([span.label for span in best_path(line)], np.int32) for line in lines]
         self.lengths = np.array([len(path) + 1 for path in self.paths])
         self._found: dict[tuple[str, int], tuple[Hypothesis, ...]] = {}
 
