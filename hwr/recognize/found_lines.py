@@ -18,8 +18,9 @@ LINE_TYPE = "default"
 REGION_TYPE = "text"
 TRIED_LINES = 8
 """Number of lines to read to find out whether a page is on its side: the longest ones."""
-TURNED_LINES = 2
-"""Number of lines to read upside down to find out whether a page is upside down; this takes little time."""
+TURNED_LINES = (2, 8)
+"""Numbers of lines to read upside down to find out whether a page is upside down. Two lines take little time; if they
+read better, more lines must confirm it, since a language model finds words in anything."""
 DOUBTFUL = 0.7
 """A page may be upside down if its words have a lower mean confidence. Familiar hands have 0.6 to 0.9, unknown scripts
 0.35 to 0.5, pages that are upside down 0.1 to 0.65."""
@@ -85,7 +86,7 @@ class PageReader:
         rotate: int = 0 if self.options.rotate == "auto" else self.options.rotate
         upright, layout, lines = self._read_turned(grey, rotate)
         if self.options.rotate == "auto":
-            rotate = self._best_turn(grey, layout, lines)
+            rotate = self.best_turn(grey, layout, lines)
             if rotate:
                 upright, layout, lines = self._read_turned(grey, rotate)
         lines, left_out = self._read_sideways(upright, layout, lines)
@@ -111,7 +112,7 @@ class PageReader:
         lines = _blank_lines(layout)
         return [line for line in lines if self.options.only in (None, _kind(line))]
 
-    def _best_turn(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> int:
+    def best_turn(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> int:
         """Return the quarter turn, in degrees clockwise, that reads best on a few lines; 0 unless another is better."""
         if layout.missed > MISSED:
             read = {0: BETTER * right_characters(longest(lines, TRIED_LINES))}
@@ -123,11 +124,15 @@ class PageReader:
         words = words_of(lines)
         if not lines or mean_confidence(words) >= (FEW_DOUBTFUL if len(words) < FEW_WORDS else DOUBTFUL):
             return 0
-        few = longest(lines, TURNED_LINES)
+        upside_down = all(self._reads_better_over(grey, longest(lines, count)) for count in TURNED_LINES)
+        return 180 if upside_down else 0
+
+    def _reads_better_over(self, grey: GreyImage, lines: Sequence[Line]) -> bool:
+        """Return whether lines read better upside down."""
         height, width = grey.shape
-        over = [turn_line(replace(line, baseline=line.baseline[::-1]), 180, width, height) for line in few]
+        over = [turn_line(replace(line, baseline=line.baseline[::-1]), 180, width, height) for line in lines]
         over = self.read_along(turned(grey, 180), over)
-        return 180 if right_characters(over) > BETTER * right_characters(few) else 0
+        return right_characters(over) > BETTER * right_characters(lines)
 
     def _read_sideways(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> tuple[list[Line], list[str]]:
         """Read the writing that runs up or down the page, and add it to the lines in place of their scraps there.
