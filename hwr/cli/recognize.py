@@ -274,7 +274,8 @@ def how_to_continue(job: "ReadingJob", output: str | None) -> str:
     """Return what the user can do after an interruption."""
     if output is None:
         return "interrupted"
-    if job.output.joins and job.unfinished:
-        pages = "page that was" if job.unfinished == 1 else f"{job.unfinished} pages that were"
-        return f"interrupted; the same command continues after the {pages} read"
-    return "interrupted; the same command with --skip-existing continues"
+    if not job.resumes:
+        return "interrupted; the same command with --skip-existing continues"
+    pages = "page that was" if job.unfinished == 1 else f"{job.unfinished} pages that were"
+    command = "the same command with --skip-existing" if job.counts.read else "the same command"
+    return f"interrupted; {command} continues after the {pages} read"

@@ -133,6 +133,11 @@ class ReadingJob:
         """Everything on which the reading of a page depends."""
         return self.make_settings()
 
+    @property
+    def resumes(self) -> bool:
+        """Whether the same command would continue after the pages of the document that is not written yet."""
+        return self.unfinished > 0 and self._journal is not None
+
     def read(self, files: Sequence[InputFile]) -> Counts:
         """Read all files and write the results; return how many pages were read, failed and were skipped.
 
@@ -175,6 +180,8 @@ class ReadingJob:
                         else:
                             name = page_name(document.name, number, document.count)
                             yield Task(file, name, partial(document.page, number, options.colour))
+                if self._document is file and not options.as_lines:  # an interruption must not lose a whole document
+                    self._end_document()
             except HwrError as error:
                 self._fail(error)
 

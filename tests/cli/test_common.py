@@ -48,14 +48,23 @@ def test_names_of_formats_are_split_and_checked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("joins", "unfinished", "output", "advice"),
+    ("resumes", "read", "unfinished", "output", "advice"),
     [
-        (True, 0, None, "interrupted"),
-        (False, 0, "out/", "interrupted; the same command with --skip-existing continues"),
-        (True, 1, "a.pdf", "interrupted; the same command continues after the page that was read"),
-        (True, 12, "a.pdf", "interrupted; the same command continues after the 12 pages that were read"),
+        (True, 0, 1, None, "interrupted"),
+        (False, 3, 0, "out/", "interrupted; the same command with --skip-existing continues"),
+        (True, 0, 1, "a.pdf", "interrupted; the same command continues after the page that was read"),
+        (True, 0, 12, "a.pdf", "interrupted; the same command continues after the 12 pages that were read"),
+        (
+            True,
+            3,
+            2,
+            "out/",
+            "interrupted; the same command with --skip-existing continues after the 2 pages that were read",
+        ),
     ],
 )
-def test_advice_after_an_interruption(joins: bool, unfinished: int, output: str | None, advice: str) -> None:
-    job: Any = SimpleNamespace(output=SimpleNamespace(joins=joins), unfinished=unfinished)
+def test_advice_after_an_interruption(
+    resumes: bool, read: int, unfinished: int, output: str | None, advice: str
+) -> None:
+    job: Any = SimpleNamespace(resumes=resumes, counts=SimpleNamespace(read=read), unfinished=unfinished)
     assert how_to_continue(job, output) == advice

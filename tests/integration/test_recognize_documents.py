@@ -16,6 +16,7 @@ from PIL import Image
 from helpers.commands import Run
 from helpers.line_images import sample_page
 from helpers.pdf_files import scan_pdf, text_pdf, without_page
+from hwr.files.pixels import PageImage
 from hwr.recognize.recognizer import Recognizer
 
 ROOT = Path(__file__).parent.parent.parent
@@ -167,6 +168,31 @@ def test_an_interrupted_document_loses_no_page_that_was_read(
     assert recognize(book.parent, "-o", whole).code == 0
     assert target.read_bytes() == whole.read_bytes() and target.read_bytes().count(b"\n") == 4
     assert not list(tmp_path.glob(".*"))
+
+
+def test_an_interruption_keeps_the_documents_that_were_read(
+    recognize: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for name in "abc":
+        SCAN.save(scans / f"{name}.png")
+    read = Recognizer.read
+
+    def interrupted(self: Recognizer, source: PageImage, **options: object) -> object:
+        if source.name.endswith("b.png"):
+            raise KeyboardInterrupt
+        return read(self, source, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recognizer, "read", interrupted)
+        stopped = recognize(scans, "-o", tmp_path / "out")
+    assert stopped.code == 130
+    assert stopped.err == "hwr: interrupted; the same command with --skip-existing continues\n\n"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.txt"]
+    done = recognize(scans, "-o", tmp_path / "out", "--skip-existing")
+    assert done.code == 0 and "1 skipped because their results exist" in done.err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.txt", "b.txt", "c.txt"]
 
 
 def test_patterns_in_quotes(recognize: Run, tmp_path: Path, text: str) -> None:
