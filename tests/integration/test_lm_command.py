@@ -114,7 +114,7 @@ def test_what_exists_is_not_overwritten(run: Run, prose: Path, tmp_path: Path) -
         (["--max-size", "1KB"], "at least 10,000"),
         (["--min-counts", "1,a"], "write numbers like 1,1,2"),
         (["--min-counts", "0"], "minimum counts"),
-        (["--min-counts", "2,1"], "do not fall"),
+        (["--min-counts", "2,1"], "not decrease"),
         (["--order", "9"], "--order"),
         (["--bits", "4"], "--bits"),
         (["--often", "prose.txt", "0"], "--often"),

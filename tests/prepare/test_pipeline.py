@@ -230,7 +230,7 @@ def test_lines_can_be_stored_normalised_and_in_shards(table: Path, tmp_path: Pat
             assert [line.text for line in found] == [line.text for line in raw]
             assert all(np.array_equal(a.ink, b.ink) for a, b in zip(found, raw, strict=True))
     for checks, message in (
-        (CheckOptions(), "normalised by ink-moments 1 at height 40; --normalise 40 keeps them so"),
+        (CheckOptions(), "normalised by ink-moments 1 at height 40; --normalise 40 keeps them"),
         (CheckOptions(height=48, normalise=True), "ink-moments 1 at height 48 is needed"),
     ):
         with pytest.raises(DataError, match=message):

@@ -118,7 +118,7 @@ def test_there_are_recipes() -> None:
         ('[synthesis]\nstrokes = "x"\nchange_start = 0.8', "change_start = 0.8 is after change_end = 0.5"),
         ("workers = -2", "workers = -2: a whole number, at least -1 and at most 64"),
         ("workers = 1.0", "workers = 1.0: a whole number"),
-        ("[synthesis]\nshare_start = 1", "synthesis: nothing to make lines of"),
+        ("[synthesis]\nshare_start = 1", "synthesis: no source of lines"),
         ("graphs = true\n[optimisation]\nrelax_share = 0.1", "graphs and relax_share do not go together"),
         ("[optimisation]\ntime_steps_per_span = 0", "time_steps_per_span = 0: a whole number, at least 1"),
         ("[optimisation]\nmomentum = -1e300", "momentum = -1e\\+300: a number, at least 0 and below 1"),
