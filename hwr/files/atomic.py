@@ -18,13 +18,16 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; when the block ends, sync it and rename it to `path`.
 
     If the block raises, the temporary file is removed and the previous file at `path` stays. Temporary files that
-    killed processes left in the folder are removed.
+    killed processes left in the folder are removed. A device or a pipe, such as /dev/null, is written to directly.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        if is_device(path):
+            yield path
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(path.parent.absolute())
         yield temporary
@@ -37,6 +40,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # removed by the rename, or never created
             temporary.unlink()
+
+
+def is_device(path: Path) -> bool:
+    """Return whether a path is a device or a pipe, which a rename would replace by a file."""
+    return path.exists() and not (path.is_file() or path.is_dir())
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hwr.errors import DataError
-from hwr.prepare.samples import Skipped
+from hwr.errors import DataError, InputError
+from hwr.files.tree import read_file
+from hwr.prepare.samples import MAX_TEXT_BYTES, Skipped
 from hwr.store.columns import Normalised
 from hwr.store.lines import StoredLine
 from hwr.store.splits import SPLITS
@@ -128,12 +129,14 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         DataError: it is not a manifest of this format and version.
     """
     path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
+    try:
+        manifest = json.loads(read_file(path, MAX_TEXT_BYTES))
+    except InputError as error:
+        raise DataError(str(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
         raise DataError(f"{path}: is not the manifest of a line store, or of another version of hwr")
     return manifest

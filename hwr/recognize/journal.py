@@ -67,7 +67,7 @@ class Journal:
                 for line in file:
                     entry = json.loads(line)
                     known[entry["key"]] = page_from_object(entry["page"], str(self.path))
-        except (OSError, ValueError, KeyError, TypeError, HwrError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, HwrError):
             pass  # missing, or its last line is cut off: everything before it is good
         return known
 

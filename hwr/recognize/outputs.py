@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
 from hwr.errors import HwrError, OutputError, UsageError
-from hwr.files.atomic import atomic_write
+from hwr.files.atomic import atomic_write, is_device
 from hwr.files.pixels import PageImage
 from hwr.formats import DocumentWriter, Format, to_bytes
 from hwr.page.page import Page
@@ -388,5 +388,5 @@ def check_free(target: Path, force: bool) -> None:
     """
     if target.is_dir():
         raise OutputError(f"{target}: is a folder; name a file")
-    if target.exists() and not force:
+    if target.exists() and not force and not is_device(target):
         raise OutputError(f"{target}: already exists; --force overwrites it")

@@ -104,3 +104,24 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     with atomic_write(tmp_path / "a.txt") as temporary:
         temporary.write_text("new")
     assert sorted(os.listdir(tmp_path)) == sorted([".a.txt.x.tmp", ".tmp", "a.txt", "a.txt.1.tmp", mine])
+
+
+def test_a_device_is_never_replaced(tmp_path: Path) -> None:
+    """Whoever may write to /dev would otherwise lose /dev/null to `-o /dev/null`."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        with atomic_write(pipe) as target:
+            target.write_bytes(b"whole")
+        assert reader.communicate(timeout=20)[0] == b"whole"
+    assert pipe.is_fifo() and os.listdir(tmp_path) == ["pipe"]
+    with atomic_write(Path("/dev/null")) as target:
+        target.write_bytes(b"lost")
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+def test_a_full_device_is_an_error() -> None:
+    says = "/dev/full: cannot be written: No space left"
+    with pytest.raises(OutputError, match=says), atomic_write(Path("/dev/full")) as target:
+        target.write_bytes(b"x" * 100)
