@@ -1,4 +1,4 @@
-"""Which of several recipes learns more: each trained on as many lines, then compared on the same validation lines.
+"""Compare recipes: train each on the same number of lines, then read the same validation lines.
 
     python -m benchmarks.ablations VARIANTS.toml -o FOLDER --val DATA... [--only NAME...]
 
@@ -62,7 +62,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a variant reached: errors by set, and what it took."""
+    """Results of a variant: errors by set, and its cost."""
 
     errors: dict[str, Errors]
     lines: int
@@ -75,11 +75,7 @@ class Figures:
 
 
 def load_variants(path: Path) -> list[Variant]:
-    """The variants of a file, each the base recipe with its changes; tables are merged key by key.
-
-    Raises:
-        UsageError: unknown keys, no variant.
-    """
+    """Return the variants of a file, each the base recipe with its changes; tables are merged key by key."""
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     if unknown := sorted(set(data) - {"recipe", "variant", *COMMON}):
         raise UsageError(f"{path}: unknown key {unknown[0]!r}; known are: recipe, variant, {', '.join(COMMON)}")
@@ -96,7 +92,7 @@ def load_variants(path: Path) -> list[Variant]:
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `changes`; tables inside are merged, all else is replaced."""
+    """Return `base` with `changes`; nested tables are merged, all other values replaced."""
     result = dict(base)
     for key, value in changes.items():
         old = result.get(key)
@@ -105,7 +101,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def measure(variant: Variant, folder: Path, sets: Sequence[EvaluationSet]) -> Figures:
-    """Train the variant, or take what an earlier call left, and read the sets."""
+    """Train the variant, or load what an earlier call left, and read the sets."""
     done = folder / FIGURES
     if not done.exists():
         resume = (folder / "resume.pt").exists()
@@ -118,7 +114,7 @@ def measure(variant: Variant, folder: Path, sets: Sequence[EvaluationSet]) -> Fi
 
 
 def read_errors(model: Path, sets: Sequence[EvaluationSet]) -> dict[str, Errors]:
-    """Errors of each line of each set."""
+    """Return the errors of each line of each set."""
     from hwr.model.export import export_onnx
 
     onnx = model.with_suffix(".onnx")
@@ -128,7 +124,7 @@ def read_errors(model: Path, sets: Sequence[EvaluationSet]) -> dict[str, Errors]
 
 
 def errors_of(lines: Sequence[Any]) -> Errors:
-    """Edits and characters of each line, drawn with its writer; with its page where the writers are too few."""
+    """Return edits and characters of each line, by its writer, or by its page if there are too few writers."""
     scored = [line for line in lines if isinstance(line, ScoredLine)]
     sizes: dict[str, int] = {}
     for line in scored:
@@ -145,9 +141,8 @@ def errors_of(lines: Sequence[Any]) -> Errors:
 
 
 def paired_interval(first: Errors, second: Errors, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of CER(second) - CER(first) over the lines of both; clusters are drawn with replacement.
-
-    Percentiles are expanded for few clusters (Hesterberg 2015), as in `hwr eval`.
+    """Return the 95 % interval of CER(second) - CER(first) over the lines of both; clusters are drawn with
+    replacement.
     """
     clusters = sorted({first[line][2] for line in first if line in second})
     index = {cluster: number for number, cluster in enumerate(clusters)}
@@ -164,7 +159,7 @@ def paired_interval(first: Errors, second: Errors, seed: int = 0) -> tuple[float
 
 
 def print_table(names: Sequence[str], results: Sequence[Figures]) -> None:
-    """A Markdown table: CER, and the difference from the first variant with its interval."""
+    """Print a Markdown table: CER, and the difference from the first variant with its interval."""
     sets = list(results[0].errors)
     print("| variant | lines | minutes | lines/s |" + "".join(f" {name} |" for name in sets))
     print("|---|---|---|---|" + "---|" * len(sets))

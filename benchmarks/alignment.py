@@ -1,4 +1,4 @@
-"""How near the edges of word boxes come to the true ones, and what aligning a line costs.
+"""Measure how close the edges of word boxes are to the true ones, and the cost of aligning a line.
 
     python -m benchmarks.alignment [../shared/data/iam-words/train.parquet] [-m small -m base] [--lines 300] [--gaps 1]
 
@@ -48,7 +48,7 @@ VISIBLE = 60
 """Ink of a composed line, 0 to 255, that counts for the true box."""
 
 FAR = 8
-"""Pixels from which on an edge is far off."""
+"""An edge that is off by more pixels than this is far off."""
 TIMED = 100
 """Lines that are timed."""
 Edges = list[tuple[float, float]]
@@ -64,7 +64,7 @@ class ComposedLine:
 
 
 def compose(composer: composing.WordComposer, generator: Generator, gaps: float) -> ComposedLine:
-    """A line in a hand chosen at random, and where its words are; gaps between words are made `gaps` times as wide."""
+    """Compose a line in a random hand, with the boxes of its words; gaps between words are `gaps` times as wide."""
     while True:
         hand = composer._hand(composer.writers[int(generator.integers(len(composer.writers)))])
         if len(hand.words) >= composing.FEWEST_WORDS:
@@ -104,19 +104,21 @@ def _without_ink(part: composing._Part) -> composing._Part:
 
 
 def ink_box(ink: GreyImage) -> Box:
-    """Extent of the visible ink."""
+    """Return the extent of the visible ink."""
     columns, rows = (np.flatnonzero((ink > VISIBLE).any(axis=axis)) for axis in (0, 1))
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
 def placed(characters: Sequence[CharacterSpan], line: NormalisedLine, stride: int) -> Edges:
-    """Left and right edge of each word on the image."""
+    """Return the left and right edge of each word on the image."""
     boxes = [bounding_box(word.outline) for word in find_words(characters, line, stride)]
     return [(box[0], box[2]) for box in boxes]
 
 
 def spread(characters: Sequence[CharacterSpan], steps: int, width: int) -> Edges:
-    """The same by the time steps alone: a word reaches half a character's usual distance beyond its outer marks."""
+    """Return the same from the time steps alone: a word extends half a character's usual distance beyond its
+    outer marks.
+    """
     usual = (characters[-1].stop - characters[0].start) / len(characters)
     middles = [(span.start + span.stop) / 2 for span in characters]
     edges, first = [], 0
@@ -131,7 +133,7 @@ def spread(characters: Sequence[CharacterSpan], steps: int, width: int) -> Edges
 
 
 def errors(edges: Edges, line: ComposedLine) -> list[tuple[float, float]]:
-    """Signed errors of left and right edges in pixels at height 64."""
+    """Return the signed errors of left and right edges in pixels at height 64."""
     scale = HEIGHT / line.image.shape[0]
     return [
         (scale * (left - box[0]), scale * (right - box[2]))
@@ -140,7 +142,7 @@ def errors(edges: Edges, line: ComposedLine) -> list[tuple[float, float]]:
 
 
 def print_errors(name: str, found: list[tuple[float, float]]) -> None:
-    """One row: count, then median and 90th percentile of left and right edges."""
+    """Print one row: count, then median and 90th percentile of left and right edges."""
     away = np.array(found)
     figures = []
     for column in (0, 1):
@@ -150,7 +152,7 @@ def print_errors(name: str, found: list[tuple[float, float]]) -> None:
 
 
 def print_time(aligner: Aligner, lines: Sequence[ComposedLine]) -> None:
-    """Median milliseconds of processor time of aligning a line, one at a time, and of its parts."""
+    """Print the median milliseconds of processor time for aligning a line, one at a time, and for its parts."""
     known = [KnownLine("line", line.image, line.text, "line") for line in lines]
     info = aligner.info
     runtime = load_model(info.name, threads=1)

@@ -1,4 +1,4 @@
-"""What line augmentation costs, and how it looks.
+"""Measure the cost of line augmentation, and draw its results.
 
     python -m benchmarks.augmentation                            time of a batch, and of each kind
     python -m benchmarks.augmentation --step                     and its share of a training step of `small`

@@ -1,4 +1,4 @@
-"""How well found baselines agree with true ones: the measure of the cBAD competitions.
+"""Measure how well found baselines agree with true ones, by the measure of the cBAD competitions.
 
 Grüning, Labahn, Diem, Kleber, Fiel: READ-BAD: A New Dataset and Evaluation Scheme for Baseline Detection in Archival
 Documents (2018, arXiv 1705.03311), as in the authors' own tool. Two things differ from `match_baselines`, which counts
@@ -27,7 +27,7 @@ MIN_POINTS = 20
 TOLERANCE = 0.25
 """Tolerance of a true line as a share of its distance to the nearest other line."""
 MAX_DISTANCE = 250.0
-"""Lines farther from each other than this, in pixels, are no neighbours."""
+"""Lines farther from each other than this, in pixels, are not neighbours."""
 FALL = 3.0
 """A point counts in full up to the tolerance, then less and less, and nothing from this many tolerances on."""
 
@@ -80,7 +80,7 @@ def score_baselines(true: Sequence[Polyline], found: Sequence[Polyline]) -> Base
 
 
 def coverage(true: Sequence[Polyline], found: Sequence[Polyline]) -> Values:
-    """Share of each found line's points that lie on each true line, shape (found, true)."""
+    """Return the share of each found line's points that are on each true line, shape (found, true)."""
     return _compare(true, found)[0]
 
 
@@ -106,7 +106,9 @@ def _compare(true: Sequence[Polyline], found: Sequence[Polyline]) -> tuple[Value
 
 
 def _counts(distances: Values, limit: float) -> Values:
-    """What points at these distances count: 1 up to the limit, 0 from three times the limit on, between them linear."""
+    """Return the weight of points at these distances: 1 up to the limit, 0 from three times the limit, linear
+    between.
+    """
     counts: Values = np.clip((FALL * limit - distances) / ((FALL - 1) * limit), 0.0, 1.0)
     return counts
 
@@ -192,10 +194,7 @@ QUARTER = 0.25
 
 @dataclass(frozen=True)
 class BaselineMatch:
-    """How well found baselines agree with the reference.
-
-    A found line counts when it and one reference line cover each other to at least the asked share.
-    """
+    """Agreement of found baselines with the reference."""
 
     matched: int
     found: int

@@ -1,4 +1,4 @@
-"""Which number says best whether a word or a line, read greedily, is right?
+"""Compare numbers that predict whether a greedily read word or line is right.
 
     python benchmarks/confidence.py DATA... [-m MODEL] [--every N] [--beam W]
 
@@ -71,7 +71,7 @@ def read(path: Path, recognizer: Recognizer, every: int, beam: int) -> list[Read
 
 
 def geometric_means(reading: Reading) -> Numbers:
-    """Of each word the geometric mean of its characters' clearest time steps."""
+    """Return, for each word, the geometric mean of its characters' clearest time steps."""
     words: list[list[float]] = [[]]
     for span in reading.characters:
         if span.character == " ":
@@ -82,7 +82,7 @@ def geometric_means(reading: Reading) -> Numbers:
 
 
 def alone(log_probs: NDArray[np.float32], spans: Sequence[LabelSpan], characters: str) -> Numbers:
-    """Log-probability of each word's labels between the blanks beside it."""
+    """Return the log-probability of each word's labels between the spaces around it."""
     steps, texts, start = [], [], 0
     labels: list[int] = []
     for span in [*spans, None]:
@@ -97,7 +97,7 @@ def alone(log_probs: NDArray[np.float32], spans: Sequence[LabelSpan], characters
 
 
 def posterior(log_probs: NDArray[np.float32], reading: Reading, recognizer: Recognizer, width: int) -> Numbers:
-    """Of each word the probability of the likeliest texts that have it too."""
+    """Return, for each word, the probability of the most probable texts that contain it too."""
     options = BeamSettings(width=width, certain_blank=0.999, min_probability=1e-3)
     (found,) = beam_search([log_probs], options, results=width)
     scores = np.array([item.log_probability for item in found])
@@ -109,7 +109,9 @@ def posterior(log_probs: NDArray[np.float32], reading: Reading, recognizer: Reco
 
 
 def auc(values: Numbers, right: NDArray[np.bool_]) -> float:
-    """Share of pairs of a right and a wrong one in which the right one has the higher value (Mann and Whitney)."""
+    """Return the share of pairs of a right and a wrong item in which the right one has the higher value (Mann and
+    Whitney).
+    """
     order = np.argsort(values, kind="stable")
     ranks = np.empty(len(values))
     ranks[order] = np.arange(1, len(values) + 1)
@@ -118,7 +120,7 @@ def auc(values: Numbers, right: NDArray[np.bool_]) -> float:
 
 
 def area_by_characters(values: Numbers, edits: NDArray[np.int64], lengths: NDArray[np.int64]) -> float:
-    """Mean CER over the shares of characters kept."""
+    """Return the mean CER over the shares of characters kept."""
     order = np.argsort(-values, kind="stable")
     kept = np.cumsum(lengths[order])
     rates = np.cumsum(edits[order]) / np.maximum(1, kept)
@@ -126,7 +128,7 @@ def area_by_characters(values: Numbers, edits: NDArray[np.int64], lengths: NDArr
 
 
 def line_candidates(lines: Sequence[Read]) -> dict[str, Numbers]:
-    """Numbers for each line, the higher the surer."""
+    """Return numbers for each line; higher means more certain."""
     forward = np.array([line.forward for line in lines])
     words = [line.words["forward, with its blanks"] for line in lines]
     sizes = np.array([max(1, len(line.reading.text)) for line in lines])

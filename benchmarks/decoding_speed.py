@@ -129,7 +129,9 @@ def fast_ctc_decode(lines: list[Line]) -> object:
 
 
 def flashlight(labels: int | None, lines: list[Line]) -> object:
-    """flashlight-text without a lexicon, with so many of the likeliest labels at each time step; None: all."""
+    """Return flashlight-text without a lexicon, with this many of the most probable labels at each time step;
+    None: all.
+    """
     from flashlight.lib.text import decoder
 
     classes = lines[0].shape[1]
@@ -176,7 +178,7 @@ def memory_of(name: str, alphabet: Alphabet, lines: list[Line]) -> float:
 def _growth(name: str, alphabet: Alphabet, lines: list[Line]) -> float:
     decode = decoders(alphabet)[name]
     decode(lines[:1])  # imports and first use are not counted
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     before = _peak()
     decode(lines)
     return (_peak() - before) / 1024
@@ -210,7 +212,9 @@ def print_speed(alphabet: Alphabet, lines: list[Line], runs: int) -> None:
 
 
 def decode_all(lines: list[Line], options: BeamSettings, scorer: Scorer | None) -> tuple[list[tuple[int, ...]], float]:
-    """The best text of each line as labels, and milliseconds a line; lines of like length are searched together."""
+    """Return the best text of each line as labels, and milliseconds per line; lines of similar length are searched
+    together.
+    """
     order = sorted(range(len(lines)), key=lambda index: len(lines[index]))
     texts: list[tuple[int, ...]] = [()] * len(lines)
     start = time.process_time()
@@ -227,7 +231,7 @@ def cer(texts: list[str], found: list[str]) -> float:
 
 
 def print_pruning(alphabet: Alphabet, texts: list[str], lines: list[Line]) -> None:
-    """Lines that read otherwise than without pruning, CER and time, without and with the language model."""
+    """Print lines that read differently without pruning, CER and time, without and with the language model."""
     settings = [(2.0, 0.0, lines[0].shape[1]), (0.999, 1e-3, 16), (0.99, 1e-2, 16)]
     print(f"{'model':8} {'blank':>6} {'least':>6} {'labels':>6} {'changed':>8} {'CER':>7} {'ms':>10}")
     for scorer in (None, language_scorer(alphabet)):

@@ -1,4 +1,4 @@
-"""How much a model gains from a few lines of one hand: CER before and after fine-tuning, by the number of lines.
+"""Measure the gain from a few lines of one hand: CER before and after fine-tuning, by the number of lines.
 
     python -m benchmarks.fine_tuning DATA/iam-ondb DATA/hooker
     python -m benchmarks.fine_tuning DATA/iam-ondb --writer 10212 --sizes 50
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 LEAST_TEST_LINES = 50
 MOST_TEST_SHARE = 0.4
-"""Test lines of a hand that has too few for the largest size and for a test."""
+"""Number of test lines of a hand that has too few for the largest size and for a test."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Quiet:
 
 
 def split(name: str, lines: Sequence[StoredLine], most_tuning: int, seed: int, by_line: bool) -> Hand:
-    """Whole pages, or lines, to test on, until there are enough lines of them; the rest to tune with."""
+    """Choose whole pages, or lines, to test on, until there are enough lines; return them and the rest."""
 
     def unit(line: StoredLine) -> str:
         return line.id if by_line else line.page or line.id
@@ -81,7 +81,7 @@ def split(name: str, lines: Sequence[StoredLine], most_tuning: int, seed: int, b
 
 
 def hands(options: argparse.Namespace) -> Iterator[Hand]:
-    """The named writers, or those of each store with most lines."""
+    """Yield the named writers, or the writers of each store with the most lines."""
     for store in options.stores:
         [file] = find_split(store, "val")
         found = Counter(line.writer or "" for line in LineStore(file))
@@ -93,7 +93,7 @@ def hands(options: argparse.Namespace) -> Iterator[Hand]:
 
 
 def measure(model: str | Path, lines: Sequence[StoredLine], folder: Path) -> ErrorCounts:
-    """Character errors of a model, as `hwr eval --decoder greedy` counts them."""
+    """Count the character errors of a model, like `hwr eval --decoder greedy`."""
     write_lines(folder / "test.parquet", lines)
     # Only shipped models carry settings of a beam search: all are read in the same way.
     reader = Recognizer(str(model), decoder=DecoderOptions("greedy"))
@@ -102,7 +102,7 @@ def measure(model: str | Path, lines: Sequence[StoredLine], folder: Path) -> Err
 
 
 def tune(model: str, lines: Sequence[StoredLine], folder: Path, options: argparse.Namespace) -> tuple[Path, float]:
-    """Fine-tune on `lines`; the new model, and the minutes of processor time."""
+    """Fine-tune on `lines`; return the new model, and the minutes of processor time."""
     # The exporter would print warnings of its own; torch takes this when it is imported.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from hwr.train.fine_tuning import fine_tuning

@@ -1,4 +1,4 @@
-"""How well lines from ALTO and PAGE files read, and how good baselines and polygons are where the files lack them.
+"""Measure reading along lines from ALTO and PAGE files, and the quality of derived baselines and polygons.
 
     python -m benchmarks.foreign_lines ../shared/data/pages ../shared/data/page-geometry/train.parquet
 
@@ -36,13 +36,13 @@ PLACES = 32
 
 
 def without(page: Page, polygons: bool) -> Page:
-    """The page with its polygons, or its baselines, derived from the others."""
+    """Return the page with its polygons, or its baselines, derived from the others."""
     bare = [replace(line, polygon=()) if polygons else replace(line, baseline=()) for line in page.lines]
     return replace(page, lines=complete_lines(replace(line, words=()) for line in bare))
 
 
 def errors(recognizer: Recognizer, image: Path, page: Page, texts: dict[str, str]) -> ErrorCounts:
-    """Errors of the lines of a page; a line that was left out counts as not read."""
+    """Return the errors of the lines of a page; a line that was left out counts as not read."""
     read = {line.id: line.text for line in recognizer.read(image, lines=page).lines}
     return sum((character_errors(text, read.get(id, "")) for id, text in texts.items()), ErrorCounts())
 
@@ -99,12 +99,12 @@ def measure_shapes(parquet: Path) -> None:
 
 
 def has_both(line: dict[str, list[list[float]]]) -> bool:
-    """Whether a line has a baseline and a polygon."""
+    """Return whether a line has a baseline and a polygon."""
     return len(line["baseline"] or ()) > 1 and len(line["polygon"] or ()) > 3
 
 
 def measure_line(line: dict[str, list[list[float]]], distance: float) -> tuple[float, float, float, float] | None:
-    """Figures of one line; None for those that are steep, short, or have a polygon beside them."""
+    """Return the figures of one line; None for lines that are steep, short, or have a polygon next to them."""
     base, polygon = as_points(line["baseline"]), as_points(line["polygon"])
     across, drop = base[-1] - base[0]
     left, _, right, _ = bounding_box(polygon)

@@ -1,4 +1,4 @@
-"""What int8 costs: CER and calibration error in fp32 and in int8, side by side.
+"""Measure the cost of int8: CER and calibration error in fp32 and in int8, side by side.
 
     python -m benchmarks.int8 DATA... [-m MODEL]... [--decoder greedy] [--limit N]
 
@@ -20,7 +20,7 @@ from hwr.recognize.recognizer import Recognizer
 from hwr.recognize.runtimes.cpu import has_dot_product
 
 MAX_RISE = 0.001
-"""CER that int8 may cost on a set."""
+"""Maximum increase of a set's CER with int8."""
 
 
 def measure(

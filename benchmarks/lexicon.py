@@ -1,4 +1,4 @@
-"""What a list of words changes: CER and WER by the cost of an unknown word; time and memory of the list.
+"""Measure the effect of a list of words: CER and WER by the cost of an unknown word; time and memory of the list.
 
     python -m benchmarks.lexicon DATA... --text TEXT... [--words 50000] [-m MODEL] [--costs 1 3 5 7]
 
@@ -51,7 +51,7 @@ def memory() -> float:
 
 
 def unknown_share(lexicon: Lexicon, alphabet: Alphabet, texts: Sequence[str]) -> float:
-    """Share of words that are charged."""
+    """Return the share of words that are charged."""
     scorer = LexiconScorer(lexicon, alphabet, unknown_cost=1.0)
     words = [word for text in texts for word in WORD.findall(text) if not alphabet.missing([word])]
     charged = 0.0
@@ -67,7 +67,7 @@ def unknown_share(lexicon: Lexicon, alphabet: Alphabet, texts: Sequence[str]) ->
 def read_all(
     lines: Sequence[NDArray[np.float32]], alphabet: Alphabet, scorer: Scorer | None
 ) -> tuple[list[str], float]:
-    """Texts, and milliseconds a line; lines of like length are searched together."""
+    """Return texts, and milliseconds per line; lines of similar length are searched together."""
     order = sorted(range(len(lines)), key=lambda index: len(lines[index]))
     texts = [""] * len(lines)
     start = time.perf_counter()
@@ -79,7 +79,7 @@ def read_all(
 
 
 def print_row(name: str, references: Sequence[str], found: Sequence[str], taken: float) -> None:
-    """CER and WER over all lines."""
+    """Print CER and WER over all lines."""
     pairs = list(zip(references, found, strict=True))
     characters = sum((character_errors(*pair) for pair in pairs), ErrorCounts())
     words = sum((word_errors(*pair) for pair in pairs), ErrorCounts())

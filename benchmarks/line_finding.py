@@ -1,4 +1,4 @@
-"""How well the line finder finds the lines of real pages, and how long it takes.
+"""Measure how well the line finder finds the lines of real pages, and how long it takes.
 
     python -m benchmarks.line_finding ../shared/data/page-geometry/val.parquet
     python -m benchmarks.line_finding ../shared/data/page-geometry/val.parquet --draw FOLDER
@@ -51,7 +51,7 @@ HEAD = f"{'F1':>6} {'prec.':>6} {'recall':>6} {'all':>6} {'whole':>6} {'found':>
 
 @dataclass(frozen=True)
 class PageResult:
-    """How well the lines of one page were found.
+    """Figures for the lines of one page.
 
     Attributes:
         scores: without the lines apart.
@@ -87,7 +87,7 @@ def compare(
 
 
 def find(row: dict[str, Any], draw: Path | None) -> tuple[list[Polyline], tuple[float, float]]:
-    """The baselines found on one page, processor time and time passed."""
+    """Return the baselines found on one page, processor time and elapsed time."""
     page = decode_image(row["image"]["bytes"], row["id"])
     start, used = time.perf_counter(), time.process_time()
     layout = find_lines(page)
@@ -98,7 +98,7 @@ def find(row: dict[str, Any], draw: Path | None) -> tuple[list[Polyline], tuple[
 
 
 def picture(page: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
-    """The page with baselines in red, polygons in changing colours, and the numbers of the reading order."""
+    """Draw the page with baselines in red, polygons in changing colours, and the numbers of the reading order."""
     colours = [(255, 0, 0), (0, 160, 0), (200, 0, 200), (0, 140, 255)]
     drawn = cv2.cvtColor(page, cv2.COLOR_GRAY2BGR)
     for number, line in enumerate(layout.lines):
@@ -114,7 +114,7 @@ def picture(page: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
 
 
 def run_kraken(venv: Path, rows: Sequence[dict[str, Any]], keep: Path | None) -> list[dict[str, Any]]:
-    """What `benchmarks/kraken_lines.py` says of each page, after what it says of loading the model."""
+    """Return the output of `benchmarks/kraken_lines.py` for each page, after that for loading the model."""
     with tempfile.TemporaryDirectory() as folder:
         files = []
         for number, row in enumerate(rows):
@@ -131,7 +131,7 @@ def run_kraken(venv: Path, rows: Sequence[dict[str, Any]], keep: Path | None) ->
 def kraken_lines(
     arguments: argparse.Namespace, rows: Sequence[dict[str, Any]]
 ) -> list[tuple[list[Polyline], tuple[float, float]]]:
-    """Baselines and times of each page; none if kraken was not asked for."""
+    """Return baselines and times of each page; none if kraken was not requested."""
     if arguments.kraken is not None:
         load, *pages = run_kraken(arguments.kraken, rows, arguments.kraken_lines)
     elif arguments.kraken_lines is not None:
@@ -146,7 +146,7 @@ def kraken_lines(
 
 
 def cells(result: PageResult) -> str:
-    """The figures of a page, or of all."""
+    """Return the figures of a page, or of all."""
     scores = result.scores
     rates = (scores.f1, scores.precision, scores.recall, result.every.f1, result.whole.f1)
     counts = f"{result.whole.found + result.apart:5} {result.apart:5}"
@@ -157,7 +157,7 @@ def cells(result: PageResult) -> str:
 
 
 def pooled(results: Sequence[PageResult]) -> PageResult:
-    """All lines of all pages, with the median of the times."""
+    """Return all lines of all pages, with the median of the times."""
     return PageResult(
         sum((result.scores for result in results), BaselineScores((), ())),
         sum((result.every for result in results), BaselineScores((), ())),
@@ -169,7 +169,7 @@ def pooled(results: Sequence[PageResult]) -> PageResult:
 
 
 def mean_cells(results: Sequence[PageResult]) -> str:
-    """F1, precision, recall, F1 of every line and F1 of whole lines from means of the pages."""
+    """Return F1, precision, recall, F1 of every line and F1 of whole lines, from means of the pages."""
     precision, recall, every_precision, every_recall, whole = np.mean(
         [(r.scores.precision, r.scores.recall, r.every.precision, r.every.recall, r.whole.f1) for r in results],
         axis=0,
@@ -179,7 +179,7 @@ def mean_cells(results: Sequence[PageResult]) -> str:
 
 
 def print_totals(columns: Sequence[Sequence[PageResult]]) -> None:
-    """All lines pooled, means and worst of the pages; times are medians."""
+    """Print all lines pooled, means and worst of the pages; times are medians."""
     print(f"{'all lines pooled, median times':51}" + " | ".join(cells(pooled(results)) for results in columns))
     print(f"{'mean of the pages':51}" + " | ".join(mean_cells(results) for results in columns))
     worst = [f"{min(result.scores.f1 for result in results):6.3f}" + 54 * " " for results in columns]

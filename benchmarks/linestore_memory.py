@@ -34,12 +34,12 @@ HEIGHT, WIDTH = 24, 240
 
 
 def read_lines(path: Path) -> int:
-    """Every line with its image."""
+    """Read every line with its image."""
     return sum(1 for _ in LineStore(path))
 
 
 def read_shuffled(path: Path) -> int:
-    """Every group once, in an order in which training may ask for them: windows of groups, shuffled."""
+    """Read every group once, in an order in which training may request them: windows of groups, shuffled."""
     file = LineStore(path)
     order = list(range(len(file.groups)))
     window = 64
@@ -54,7 +54,7 @@ def read_shuffled(path: Path) -> int:
 
 
 def read_texts(path: Path) -> int:
-    """The texts alone."""
+    """Read only the texts."""
     return sum(1 for _ in LineStore(path).texts())
 
 
@@ -77,7 +77,7 @@ def read_for_training(path: Path) -> int:
 
 
 def read_for_eval(path: Path) -> int:
-    """What `hwr eval` does with a store, the network replaced by a reader of nothing."""
+    """Do what `hwr eval` does with a store, with the network replaced by a reader of nothing."""
     from hwr.decode.reading import Reading
     from hwr.evaluate.evaluation import EvaluationOptions, evaluate
     from hwr.evaluate.sets import find_sets
@@ -148,7 +148,7 @@ def write_store(path: Path, layout: str, count: int) -> None:
 
 
 def peak_mib() -> float:
-    """The most memory that this process ever held, MiB."""
+    """Return the peak memory of this process in MiB."""
     status = Path("/proc/self/status")
     if status.is_file():
         # Unlike ru_maxrss this does not count what the parent held before the process was its own.

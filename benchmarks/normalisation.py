@@ -1,4 +1,4 @@
-"""What the line normalisation costs, and the measurement that its choice of scale rests on.
+"""Measure the time of line normalisation, and compare ways to choose its scale.
 
     python benchmarks/normalisation.py [../shared/data] [--height 48] [--sets iam-lines hooker ...] [--lines 600]
 
@@ -66,7 +66,7 @@ def moment_scale(ink: Ink, height: int) -> float:
 
 
 def combined_scale(ink: Ink, height: int) -> float:
-    """What ships."""
+    """Return the scale that ships."""
     return image._scale(*profile_of(ink), height)
 
 
@@ -79,7 +79,7 @@ SCALES: dict[str, Scale] = {
 
 
 def inked_columns(ink: Ink, shear: float) -> int:
-    """Columns from the first to the last ink after a shear."""
+    """Return the columns from the first to the last ink after a shear."""
     rows, columns = ink.shape
     margin = math.ceil(abs(shear) * rows / 2)
     matrix = np.array([[1, shear, margin - shear * rows / 2], [0, 1, 0]])
@@ -108,7 +108,7 @@ def measure_line(line: StoredLine, height: int) -> dict[tuple[str, bool], float]
 
 
 def within(groups: Iterable[list[float]]) -> float:
-    """Pooled standard deviation around the mean of each group; groups of one say nothing and are left out."""
+    """Return the pooled standard deviation around the mean of each group; groups of one are left out."""
     kept = [group for group in groups if len(group) > 1]
     squares = sum(sum((value - statistics.fmean(group)) ** 2 for value in group) for group in kept)
     freedom = sum(len(group) - 1 for group in kept)
@@ -136,7 +136,7 @@ def compare(data: Path, name: str, height: int, limit: int) -> None:
 
 
 def time_one(height: int) -> float:
-    """Median milliseconds of `normalise_line` on 130 x 1700 pixels of slanted strokes on grainy paper."""
+    """Return the median milliseconds of `normalise_line` on 130 x 1700 pixels of slanted strokes on grainy paper."""
     generator = np.random.default_rng(0)
     grey = generator.normal(225, 4, (130, 1700)).clip(0, 255).astype(np.uint8)
     for start in range(20, 1680, 14):

@@ -1,4 +1,4 @@
-"""How well whole pages are read, and at what cost: finding the lines, reading them, putting them in order.
+"""Measure reading of whole pages and its cost: finding the lines, reading them, putting them in order.
 
     python -m benchmarks.page_reading ../shared/data/page-geometry/val.parquet
     python -m benchmarks.page_reading ../shared/data/page-geometry/val.parquet -m small --size 2500 3500 --threads 2
@@ -68,14 +68,14 @@ class PageResult:
 
 @dataclass(frozen=True)
 class Seconds:
-    """Time that passed, and processor time."""
+    """Elapsed time, and processor time."""
 
     passed: float
     cores: float
 
 
 def timed(work: Callable[[], Result]) -> tuple[Result, Seconds]:
-    """What a call returns, and how long it took."""
+    """Return the result of a call, and the time that it took."""
     start, used = time.perf_counter(), time.process_time()
     result = work()
     return result, Seconds(time.perf_counter() - start, time.process_time() - used)
@@ -114,7 +114,7 @@ def measure(recognizer: Recognizer, page: TruePage, grey: GreyImage) -> PageResu
 
 
 def print_row(name: str, errors: Sequence[ErrorCounts], tail: str) -> None:
-    """One line of the table, from the errors in the order of `KINDS`."""
+    """Print one line of the table, from the errors in the order of `KINDS`."""
     page, _, true, *_ = errors
     ratio = page.rate / true.rate if true.rate else float("nan")
     rates = " ".join(f"{error.rate:7.4f}" for error in errors)

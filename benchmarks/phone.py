@@ -1,4 +1,4 @@
-"""Turns a scanned page into a photograph as a phone would take it, and moves points of the page along.
+"""Turn a scanned page into a photograph as a phone would take it, and map points of the page to it.
 
 Modelled are, in this order: a page that curls towards its spine and waves, a camera held at an angle (perspective and
 rotation), a table around the page, light that falls off, the soft shadow of a hand, blur of focus and of movement,
@@ -57,7 +57,7 @@ class Photograph:
     warp: "Warp"
 
     def move(self, points: Points) -> Points:
-        """Where points of the page, (x, y), shape (n, 2), lie on the photograph."""
+        """Map points of the page, (x, y), shape (n, 2), to the photograph."""
         bent = self.warp.forward(np.asarray(points, np.float64))
         moved = np.column_stack([bent, np.ones(len(bent))]) @ self.homography.T
         return np.asarray(moved[:, :2] / moved[:, 2:])
@@ -87,7 +87,7 @@ class Warp:
         return np.column_stack([across * self.width, down * self.height])
 
     def forward(self, points: Points) -> Points:
-        """Where points of the flat page are seen."""
+        """Map points of the flat page to the bent one."""
         seen = points.copy()
         for _ in range(ROUNDS):
             seen = points - self.shift(seen)
@@ -168,7 +168,7 @@ def _light(size: tuple[int, int], phone: Phone, random: np.random.Generator) -> 
 
 
 def _sensor(lit: NDArray[np.float32], scale: float, phone: Phone, random: np.random.Generator) -> Image:
-    """What the lens and the sensor make of it: blur, movement, white balance, noise."""
+    """Imitate the lens and the sensor: blur, movement, white balance, noise."""
     image = cv2.GaussianBlur(lit, (0, 0), max(0.3, scale * random.uniform(0.4, 1) * phone.blur))
     length = max(1, round(scale * random.uniform(0, phone.movement)))
     angle = random.uniform(0, np.pi)

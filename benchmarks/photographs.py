@@ -1,4 +1,4 @@
-"""How much worse pages are read from a phone's photograph than from their scan.
+"""Measure how much worse pages are read from a phone's photograph than from their scan.
 
     python -m benchmarks.photographs ../shared/data/page-geometry/val.parquet
     python -m benchmarks.photographs ../shared/data/page-geometry/val.parquet --seeds 3 --write FOLDER
@@ -42,7 +42,7 @@ POINTS_APART = 20.0
 
 @dataclass(frozen=True)
 class Result:
-    """How one image of a page was read: the whole page, its lines by the true geometry, and its baselines."""
+    """Results for one image of a page: the whole page, its lines by the true geometry, and its baselines."""
 
     page: ErrorCounts
     true: ErrorCounts

@@ -1,4 +1,4 @@
-"""One process with all threads against one process a core: what a training sees in a second.
+"""Compare training with one process and all threads to training with one process per core, in lines a second.
 
     python -m benchmarks.processes RECIPE [--lines 1500] [--rounds 2] [--cores 2]
 

@@ -1,4 +1,4 @@
-"""What memory and time `hwr recognize` needs for large images and long documents.
+"""Measure memory and time of `hwr recognize` for large images and long documents.
 
     python -m benchmarks.reading_memory
     python -m benchmarks.reading_memory --pages 300 -m base

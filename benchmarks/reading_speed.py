@@ -1,4 +1,4 @@
-"""How fast `hwr recognize` is, and the network behind it.
+"""Measure the speed of `hwr recognize`, and of its network.
 
     python -m benchmarks.reading_speed                        the default model, on the sample page and line
     python -m benchmarks.reading_speed -m FILE --runs 9
@@ -35,7 +35,9 @@ MEAN_WIDTH = 580
 
 
 def time_command(arguments: Sequence[object], runs: int) -> tuple[float, float]:
-    """Median and greatest seconds of a command in a child process; the first run, with cold caches, does not count."""
+    """Return median and greatest seconds of a command in a child process; the first run, with cold caches, is
+    ignored.
+    """
     command = [sys.executable, "-m", "hwr", "recognize", *map(str, arguments)]
     seconds = []
     for _ in range(runs + 1):
@@ -46,7 +48,7 @@ def time_command(arguments: Sequence[object], runs: int) -> tuple[float, float]:
 
 
 def time_call(work: Callable[[], object], runs: int) -> float:
-    """Median seconds of a call after one that does not count."""
+    """Return the median seconds of a call, after one that is ignored."""
     work()
     seconds = []
     for _ in range(runs):
@@ -64,7 +66,7 @@ def random_lines(height: int, count: int) -> list[NDArray[np.uint8]]:
 
 
 def print_network(model: str, runs: int) -> None:
-    """Lines a second of the network by lines a batch, on one core and on all."""
+    """Print lines a second of the network by lines per batch, on one core and on all."""
     print(f"\nnetwork alone, lines of {MEAN_WIDTH} columns: lines a second")
     print(f"{'cores':>6} " + " ".join(f"{f'batch {size}':>10}" for size in (1, 2, 4, 8, 16, 32)))
     usual = onnx.MAX_LINES

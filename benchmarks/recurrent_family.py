@@ -157,7 +157,7 @@ def fit(member: Member, scale: Scale) -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """What one run of a member reached.
+    """Results of one run of a member.
 
     Attributes:
         errors: edits, characters and cluster of each validation line.

@@ -55,7 +55,7 @@ class Read:
 def split_lines(
     store: Path, labelled: int, unlabelled: int, weights: Path
 ) -> tuple[list[StoredLine], list[StoredLine]]:
-    """The first lines of the train split that the model can write, and the ones after them."""
+    """Return the first lines of the train split that the model can write, and the ones after them."""
     alphabet = read_info(weights).make_alphabet()
     usable = (line for line in LineStore(store, "train") if not alphabet.missing([line.text]))
     lines = list(islice(usable, labelled + unlabelled))
@@ -63,7 +63,7 @@ def split_lines(
 
 
 def read_unlabelled(model: Path, lines: Sequence[StoredLine], decoder: DecoderOptions) -> list[Read]:
-    """Read all lines; the readings long enough to keep, the surest first."""
+    """Read all lines; return the readings long enough to keep, the most confident first."""
     reader = Recognizer(str(model.with_suffix(".onnx")), threads=1, decoder=decoder)
     found = []
     for start in range(0, len(lines), READ_TOGETHER):
@@ -83,7 +83,7 @@ def error_rate(found: Sequence[Read]) -> float:
 
 
 def tune(start: Path, sets: Sequence[tuple[Path, float]], folder: Path, lines: int, seed: int) -> Path:
-    """Train from `start` on the Parquet files, each with its weight, until so many lines are seen; the new weights."""
+    """Train from `start` on the Parquet files, each with its weight, for this many lines; return the new weights."""
     # The exporter would print warnings of its own; torch takes this when it is imported.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from hwr.train.fine_tuning import fine_tuning

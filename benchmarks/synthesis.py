@@ -1,4 +1,4 @@
-"""What synthetic lines cost, and how well the shipped model reads each kind of paper.
+"""Measure the cost of synthetic lines, and how well the shipped model reads each kind of paper.
 
     python benchmarks/synthesis.py [../shared/data] [--lines 1000] [--workers 2] [--sources mix]
     python benchmarks/synthesis.py --read [--lines 200] [-m small]

@@ -1,4 +1,4 @@
-"""What a training step costs, against the matrix rate of the machine.
+"""Measure the cost of a training step, compared with the matrix rate of the machine.
 
     python -m benchmarks.training_throughput DATA... [--preset small] [--optimiser muon] [--steps 40]
 

@@ -35,7 +35,7 @@ from hwr.text import normalise_text
 
 HERE = Path(__file__).parent
 INSIDE = 0.7
-"""Least share of a line in what the truth leaves out."""
+"""Minimum share of a line within the outlines of writing that the truth leaves out."""
 CLEAN = str.maketrans({"’": "'", "¬": "-", "ᗅ": "A", "ᑕ": "C", "ᗞ": "D"} | dict.fromkeys("^<>[]#¥⟦⟧"))
 
 
@@ -77,12 +77,12 @@ class TruePage:
 
     @property
     def text(self) -> str:
-        """The texts of the lines, one after the other."""
+        """Return the texts of the lines, concatenated."""
         return " ".join(line.text for line in self.lines)
 
     @property
     def file_text(self) -> str:
-        """The same in the order of the file."""
+        """Return the same in the order of the file."""
         return " ".join(self.lines[index].text for index in self.file_order)
 
 
@@ -128,7 +128,7 @@ def clean_text(text: str) -> str:
 
 
 def read_true_lines(recognizer: Recognizer, grey: GreyImage, lines: Sequence[TrueLine]) -> list[str]:
-    """What a model reads in lines that are cut along their true outlines; nothing in outlines that are none."""
+    """Return the reading of lines that are cut along their true outlines; empty for outlines without area."""
     cuts = {}
     for number, line in enumerate(lines):
         try:
@@ -140,7 +140,7 @@ def read_true_lines(recognizer: Recognizer, grey: GreyImage, lines: Sequence[Tru
 
 
 def is_inside(line: Sequence[Point], outlines: Sequence[Sequence[Point]]) -> bool:
-    """Whether most of the line lies in one of the outlines."""
+    """Return whether most of the line is within one of the outlines."""
     points = even_points(line)
     for outline in outlines:
         polygon = np.array(outline, np.float32)

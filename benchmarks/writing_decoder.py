@@ -185,7 +185,7 @@ def paper(seed: int = 0) -> list[GreyImage]:
 
 @dataclass(frozen=True)
 class Result:
-    """What a network reached: words seen, errors of the validation words, and what it reads on blank paper."""
+    """Results of a network: words seen, errors of the validation words, and its readings of blank paper."""
 
     seen: int
     errors: Errors

@@ -243,7 +243,7 @@ def _run_folder(data: Sequence[Path]) -> Path:
 
 
 def _has_validation(path: Path) -> bool:
-    """True for a store that has a val split next to its training lines."""
+    """Return whether a store has a val split next to its training lines."""
     from hwr.store.splits import parquet_files, split_of
 
     return path.is_dir() and any(split_of(file) == "val" for file in parquet_files(path))

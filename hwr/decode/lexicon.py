@@ -184,7 +184,7 @@ def _shared(letters: Integers, starts: Integers, lengths: Integers) -> Integers:
 
 
 def _add_readings(tree: WordTree, parents: Integers, labels: Integers, levels: list[slice], known: Flags) -> None:
-    """Return the other readings of all nodes after a sign or digit; shorter texts first, since longer ones
+    """Add the other readings of all nodes after a sign or digit; shorter texts first, since longer ones
     depend on them.
     """
     after_sign = np.zeros(len(known), np.bool_)

@@ -210,7 +210,7 @@ class _ImageFile:
 
 @contextmanager
 def _opened(file: BinaryIO, source: bytes | Path, name: str, password: str | None) -> Iterator[Document]:
-    """Return a document in an open file, whose bytes or path are `source`."""
+    """Yield a document in an open file, whose bytes or path are `source`."""
     head = file.read(PDF_HEAD)
     file.seek(0)
     if b"%PDF-" in head:

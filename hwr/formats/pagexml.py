@@ -145,7 +145,7 @@ def _add_texts(parent: Element, item: Line | Word) -> None:
 
 
 def _add_coords(parent: Element, polygon: Sequence[Point], box: Box, page: Page) -> None:
-    """Return the polygon, or the box if there is none."""
+    """Add the polygon, or the box if there is none."""
     x0, y0, x1, y1 = whole_box(box)
     corners = polygon if len(polygon) > 2 else ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
     add(parent, "Coords", [("points", _joined(whole_points(corners, page)))])

@@ -100,7 +100,7 @@ class PdfWriter:
             sink.check()
 
     def _start(self, page: Page | None) -> None:
-        """Return a document without pages, named after the first page."""
+        """Make the document, named after the first page."""
         if self._document is None:
             title = re.sub(r"#\d+$", "", base_name(page.image)) if page else ""
             self._document = new_document(title, page.model if page else "", page.language if page else "")

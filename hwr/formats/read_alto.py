@@ -178,7 +178,7 @@ def _blocks(parent: Element, around: tuple[Element, ...]) -> Iterator[_Block]:
 
 
 def _reading_order(element: Element | None) -> Iterator[str]:
-    """Yield ids in the order of the element ReadingOrder."""
+    """Return ids in the order of the element ReadingOrder."""
     return (ref for entry in (element.iter() if element is not None else ()) if (ref := entry.get("REF")))
 
 

@@ -76,7 +76,9 @@ class Network(nn.Module):
     def forward_with_auxiliary(
         self, ink: Tensor, widths: Tensor | None = None, time_mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """As `forward`, with the auxiliary head's log-probabilities (B, T, classes) if there is one and in training.
+        """Run `forward`, and also return the log-probabilities of the auxiliary head, (B, T, classes).
+
+        They are None without the head, and outside training.
 
         Args:
             time_mask: (B, T), 0 on time steps whose columns are hidden from the recurrent layers.

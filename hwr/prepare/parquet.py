@@ -33,7 +33,7 @@ class ParquetLines:
             LineStore(file, columns=columns, normalised=True)
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
-        """The rows of all files in order. Without `images` the image columns are not read."""
+        """Yield the rows of all files in order. Without `images` the image columns are not read."""
         for file in self.files:
             split = split_of(file)
             store = LineStore(file, columns=self.columns, normalised=True)

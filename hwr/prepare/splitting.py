@@ -225,7 +225,7 @@ def _assign_at_random(plan: Plan, groups: list[str], options: SplitOptions) -> N
 
 
 def _fill(free: list[str], sizes: Counter[str], target: float) -> Iterator[str]:
-    """Return groups of about `target` lines: the first ones, except those that would go far beyond it; at least one."""
+    """Yield groups of about `target` lines: the first ones, except those that would go far beyond it; at least one."""
     count = 0
     for group in free:
         if count < target and count + sizes[group] <= 1.5 * target:

@@ -283,7 +283,7 @@ class Cutter:
         return int(odd and lines[stop].width <= MAX_SPREAD * lines[start].width)
 
     def _joins(self, lines: Sequence[PlannedLine], start: int, stop: int) -> bool:
-        """True when line `stop` may join the batch of the lines from `start` on."""
+        """Return whether line `stop` may join the batch of the lines from `start` on."""
         limit = max(MAX_LINES, self.columns // FEW_COLUMNS)
         if stop == len(lines) or stop - start >= limit:
             return False

@@ -18,7 +18,7 @@ class Device:
     precision: str
 
     def autocast(self, cache: bool = True) -> torch.autocast:
-        """A context in which convolutions and matrix products run in bf16, or in fp32 as they are.
+        """Return a context in which convolutions and matrix products run in bf16, or in fp32 as they are.
 
         With `cache`, weights are converted once in it.
         """
@@ -43,7 +43,7 @@ def choose_device(precision: str, threads: int = 0, processes: Processes = ALONE
 
 
 def has_bf16_units(device: torch.device) -> bool:
-    """True if bf16 products are faster than fp32: AVX-512 BF16, AMX, or a GPU that says so."""
+    """Return whether bf16 products are faster than fp32: AVX-512 BF16, AMX, or a GPU that says so."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.backends.cpu.get_cpu_capability().startswith("AVX512") and _cpu_flag("avx512_bf16", "amx_bf16"))

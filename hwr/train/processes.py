@@ -55,7 +55,7 @@ class Processes:
         return [float(value) for value in sums]
 
     def any(self, flag: bool) -> bool:
-        """True in every process if `flag` is true in one."""
+        """Return whether `flag` is true in any process."""
         return self.sum([float(flag)])[0] > 0
 
     def of_first(self, value: float) -> float:

@@ -14,7 +14,7 @@ Position = tuple[int, int, int]
 
 
 def in_decay(progress: float, options: Optimisation) -> bool:
-    """True once the decay has begun; `progress` runs from 0 to 1 over the run."""
+    """Return whether the decay has begun; `progress` runs from 0 to 1 over the run."""
     return options.decay_share > 0 and progress >= 1 - options.decay_share
 
 
