@@ -153,7 +153,7 @@ def paired_interval(first: Errors, second: Errors, seed: int = 0) -> tuple[float
     drawn = np.random.default_rng(seed).integers(len(clusters), size=(REPLICATES, len(clusters)))
     sums = totals[drawn].sum(axis=1)
     differences = (sums[:, 1] - sums[:, 0]) / sums[:, 2]
-    tail = expanded_tail(max(2.0, effective_number(totals[:, 2].astype(np.int64))), 0.95)
+    tail = expanded_tail(max(2.0, effective_number(totals[:, 2].astype(np.int64))))
     low, high = np.quantile(differences, (tail, 1 - tail))
     return float(low), float(high)
 
