@@ -276,22 +276,19 @@ def table(found: dict[str, list[Result]], specs: dict[str, str], scale: Scale) -
     return "\n".join(rows)
 
 
-def plot(found: dict[str, list[Result]], specs: dict[str, str], scale: Scale, path: Path) -> None:
-    """Draw the CER of each member with its interval over the multiplications of a line."""
+def plot(found: dict[str, list[Result]], path: Path) -> None:
+    """Draw the CER of each member with its interval."""
     import matplotlib
 
     matplotlib.use("agg")
     from matplotlib import pyplot as plt
 
     plt.rcParams.update({"svg.hashsalt": "hwr", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
-    plt.figure(figsize=(7, 3.6))
-    for name, results in found.items():
+    plt.figure(figsize=(6, 0.6 + 0.25 * len(found)))
+    for name, results in reversed(found.items()):
         rate, low, high = cer(pooled([result.errors for result in results]))
-        cost = vgsl.parse(specs[name].format(classes=CLASSES)).multiplications(scale.width) / 1e6
-        plt.errorbar(cost, rate, [[rate - low], [high - rate]], fmt="o", ms=4, capsize=2, label=name)
-    plt.xlabel("million multiplications a line")
-    plt.ylabel("CER with 95 % interval")
-    plt.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+        plt.errorbar([rate], [name], xerr=[[rate - low], [high - rate]], fmt="o", ms=4, capsize=2, color="C0")
+    plt.xlabel("CER with 95 % interval")
     plt.savefig(path, metadata={"Date": None}, bbox_inches="tight")
     plt.close()
 
@@ -320,7 +317,7 @@ def main() -> None:
             found.setdefault(name, []).append(result)
             print(f"{table(found, specs, scale)}\n", flush=True)
     if options.plot:
-        plot(found, specs, scale, options.plot)
+        plot(found, options.plot)
 
 
 if __name__ == "__main__":

@@ -54,9 +54,7 @@ def test_table_compares_with_blstm() -> None:
 
 def test_plot_names_each_member(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    scale = SCALES["small"]
-    specs = {name: fit(MEMBERS[name], scale) for name in ("BLSTM", "GRU")}
-    plot({name: [Result(ERRORS, 100, 0.3)] for name in specs}, specs, scale, tmp_path / "family.svg")
+    plot({name: [Result(ERRORS, 100, 0.3)] for name in ("BLSTM", "GRU")}, tmp_path / "family.svg")
     drawn = (tmp_path / "family.svg").read_text(encoding="utf-8")
     assert drawn.count("LineCollection") >= 2  # an interval each
 
