@@ -1,17 +1,21 @@
 """Share of words that readers find whole in a searchable PDF, and in their order.
 
     python -m benchmarks.searchable_pdf ../shared/data/page-geometry/val.parquet
+    python -m benchmarks.searchable_pdf ../shared/data/page-geometry/val.parquet --pdfjs FOLDER
 
-Each page is read and written as PDF. `pdftotext` (poppler) and PDFium, the reader of Chrome, extract its text. A word
+Each page is read and written as PDF. `pdftotext` (poppler) and PDFium, the reader of Chrome, extract its text; so does
+pdf.js, the reader of Firefox, if FOLDER is one in which `npm install pdfjs-dist` was run. A word
 counts as found if the extracted text has it between spaces, in an alignment with the words that were read; `touch` is
 the share of neighbouring words whose boxes touch.
 """
 
+import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
+from functools import partial
 from pathlib import Path
 
 import pypdfium2
@@ -45,6 +49,17 @@ def read_with_pdfium(data: bytes) -> list[str]:
     return text.split()
 
 
+def read_with_pdfjs(folder: Path, data: bytes) -> list[str]:
+    """Return the words that pdf.js extracts."""
+    with tempfile.NamedTemporaryFile(suffix=".pdf") as file:
+        file.write(data)
+        file.flush()
+        command = ["node", str(Path(__file__).with_name("pdfjs_words.mjs")), str(folder.resolve()), file.name]
+        done = subprocess.run(command, capture_output=True, check=True, text=True)
+    words: list[str] = json.loads(done.stdout)
+    return words
+
+
 def touching(page: Page) -> tuple[int, int]:
     """Return the number of neighbouring words whose boxes touch, and the number of neighbours."""
     pairs = [pair for line in page.lines for pair in zip(line.words, line.words[1:], strict=False)]
@@ -53,10 +68,14 @@ def touching(page: Page) -> tuple[int, int]:
 
 def main() -> None:
     """Print the table."""
-    arguments = page_arguments(__doc__).parse_args()
-    readers = {"PDFium": read_with_pdfium}
+    parser = page_arguments(__doc__)
+    parser.add_argument("--pdfjs", type=Path, metavar="FOLDER", help="with node_modules/pdfjs-dist")
+    arguments = parser.parse_args()
+    readers: dict[str, Callable[[bytes], list[str]]] = {"PDFium": read_with_pdfium}
     if shutil.which("pdftotext"):
         readers["poppler"] = read_with_poppler
+    if arguments.pdfjs is not None:
+        readers["pdf.js"] = partial(read_with_pdfjs, arguments.pdfjs)
     options = DecoderOptions(decoder=arguments.decoder)
     recognizer = Recognizer(arguments.model, threads=arguments.threads, decoder=options)
     total, whole, pairs, touch = 0, dict.fromkeys(readers, 0), 0, 0
