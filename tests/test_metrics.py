@@ -189,7 +189,7 @@ class TestRightWords:
             assert len(found) == len(read) and sum(found) == right
             assert edits == word_errors(" ".join(words), " ".join(read)).edits
 
-    def test_right_words_stand_in_the_reference_in_this_order(self) -> None:
+    def test_right_words_are_in_the_reference_in_this_order(self) -> None:
         generator = random.Random(6)
         for _ in range(200):
             words = generator.choices("abcd", k=8)

@@ -71,7 +71,7 @@ def test_a_file_gets_the_bytes_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-16"])
-def test_results_are_utf8_whatever_the_encoding_of_the_environment(encoding: str) -> None:
+def test_results_are_utf8_in_every_environment(encoding: str) -> None:
     environment = child_environment(PYTHONIOENCODING=encoding)
     code = "from hwr.cli.terminal import *\nwith standard_streams(): show('Père 你')"
     done = subprocess.run(python(code), capture_output=True, check=True, env=environment)

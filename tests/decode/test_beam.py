@@ -136,7 +136,7 @@ def test_unlikely_labels_are_not_tried(least: float) -> None:
 
 
 @pytest.mark.parametrize("most", [1, 3, 8, 20])
-def test_only_the_likeliest_labels_are_tried(most: int) -> None:
+def test_only_the_most_likely_labels_are_tried(most: int) -> None:
     """Equal to the twin that leaves out what is less likely than the last of them."""
     for seed in range(4):
         line, scorer = random_log_probs(20, 9, seed), Bigrams(9, seed)
@@ -176,7 +176,7 @@ def with_blanks(log_probs: Array, certain: float, seed: int) -> Array:
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("blank_scale", [1.0, 0.7])
 def test_certain_blanks_are_steps_without_labels(seed: int, blank_scale: float) -> None:
-    """Leaving a step out equals a search in which only its blank is possible; alone and beside longer lines."""
+    """Leaving a step out equals a search in which only its blank is possible; alone and with longer lines."""
     scorer = Bigrams(7, seed)
     lines = [with_blanks(random_log_probs(steps, 7, seed + steps), 0.9, seed) for steps in (22, 40, 1, 9)]
     forced = []
@@ -254,7 +254,7 @@ def test_lines_are_read_together_as_alone() -> None:
 
 
 def test_doubled_letters_stay_double() -> None:
-    """`happy`: the two p are parted by a blank of middling probability, and a run of p is one p."""
+    """`happy`: a blank of middling probability separates the two p, and a run of p is one p."""
     alphabet = Alphabet("ahpy")
     labels = [2, 2, 0, 1, 3, 3, 0, 3, 0, 4]  # h h _ a p p _ p _ y
     log_probs = np.full((len(labels), 5), np.log(0.05))

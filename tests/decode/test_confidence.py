@@ -196,7 +196,7 @@ class TestCalibration:
             {"temperature": 1, "word": [1, None], "line": [1, 0]},
         ],
     )
-    def test_what_is_no_calibration_is_one_line(self, entry: object) -> None:
+    def test_what_is_not_a_calibration_is_one_line(self, entry: object) -> None:
         with pytest.raises(ModelError, match=r"^tiny: the calibration of decoder 'greedy'"):
             find_calibration({"calibration": {"greedy": entry}}, "greedy", "tiny")
         with pytest.raises(ModelError, match=r"^tiny: "):

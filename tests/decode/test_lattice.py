@@ -111,7 +111,7 @@ def test_labels_outside_the_classes_are_refused(labels: list[int]) -> None:
 
 
 class TestSideBySide:
-    """Many texts at once against one after the other and against torch."""
+    """Compare many texts at once with each text alone and with torch."""
 
     @staticmethod
     def mixed(count: int, seed: int = 0, classes: int = 12) -> tuple[list[Array], list[list[int]]]:

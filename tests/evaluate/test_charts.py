@@ -56,7 +56,7 @@ def inside(text: ElementTree.Element, cell: ElementTree.Element) -> bool:
     return x < float(text.attrib["x"]) < x + width and y < float(text.attrib["y"]) < y + height
 
 
-def test_each_number_stands_in_its_cell() -> None:
+def test_each_number_is_in_its_cell() -> None:
     svg = drawn(VALUES)
     found = cells(svg)
     flat = [value for row in VALUES for value in row]
@@ -69,7 +69,7 @@ def test_each_number_stands_in_its_cell() -> None:
         assert len({cell.attrib[name] for cell in found}) == (3 if name == "x" else 2)
 
 
-def test_everything_lies_in_the_drawing() -> None:
+def test_everything_is_in_the_drawing() -> None:
     svg = drawn(VALUES)
     _, _, width, height = map(float, svg.attrib["viewBox"].split())
     for cell in cells(svg):

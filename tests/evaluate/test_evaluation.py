@@ -186,7 +186,7 @@ def test_behind_a_corrupt_place_a_giant_row_group_is_given_up(tmp_path: Path) ->
     assert "row group 0" in broken[0].error and len({line.error for line in broken[1:]}) == 1
 
 
-def test_a_set_that_cannot_be_measured_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_set_that_cannot_be_measured_is_named_and_the_others_are_measured(tmp_path: Path) -> None:
     reader = NumberReader()
     good = reader.store(tmp_path / "good", PAIRS)
     pq.write_table(pa.table({"picture": [b"x"], "text": ["a"]}), tmp_path / "columns.parquet")

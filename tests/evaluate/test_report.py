@@ -148,7 +148,7 @@ def test_confidences_in_json_and_table(tmp_path: Path) -> None:
     assert ["100%", "0.2", "0.2500"] in rows and ["65%", "0.6", "0.1429"] in rows and len(rows) == 21
 
 
-def test_without_word_confidences_there_is_no_calibration_error(evaluation: Evaluation) -> None:
+def test_without_word_confidences_a_report_has_no_calibration_error(evaluation: Evaluation) -> None:
     figures = as_json(evaluation, SETTING, [], [])["total"]["confidence"]
     assert (figures["words_read"], figures["word_ece"], figures["word_ece_uncalibrated"]) == (0, None, None)
     assert figures["line_ece"]["equal_width"] == pytest.approx(abs(0.5 - 1 / 3))

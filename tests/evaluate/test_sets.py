@@ -15,7 +15,7 @@ class Known:
 
 
 def lines(*counts: int, page: bool = False) -> list[Known]:
-    """So many lines of each writer (or of each page of one writer)."""
+    """Make this number of lines for each writer, or for each page of one writer."""
     return [
         Known(f"{group}-{number}", "w" if page else f"w{group}", f"p{group}" if page else "p")
         for group, count in enumerate(counts)

@@ -141,7 +141,7 @@ def test_page_numbers(text: str, chosen: list[int]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "a", "3-1", "1,,2", "-3", "1-2-3", "1.5", "²", "0-4"])
-def test_what_are_no_page_numbers(text: str) -> None:
+def test_what_are_not_page_numbers(text: str) -> None:
     with pytest.raises(UsageError, match="--pages"):
         parse_pages(text)
 

@@ -322,7 +322,7 @@ class TestFrames:
                 go_to_frame(image, frame, "x")
                 assert (decode_frame(image, b"", "x") == 50 * frame).all() and image.width == 20 + frame
 
-    def test_smaller_copies_are_no_pages(self) -> None:
+    def test_smaller_copies_are_not_pages(self) -> None:
         copy = Image.new("L", (5, 5))
         copy.encoderinfo = {"tiffinfo": TiffImagePlugin.ImageFileDirectory_v2()}
         copy.encoderinfo["tiffinfo"][imagefiles.REDUCED] = 1
@@ -374,6 +374,6 @@ def test_a_program_of_postscript_is_not_run() -> None:
         decode_image(data, "x")
 
 
-def test_what_is_no_regular_file(tmp_path: Path) -> None:
+def test_what_is_not_a_regular_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a regular file"):
         load_image(Path("/dev/zero"))

@@ -35,7 +35,7 @@ def test_a_rotated_page_is_upright() -> None:
     assert np.abs(page.pixels.astype(int) - np.asarray(SCAN)).mean() < 1
 
 
-def test_what_is_no_scan_is_drawn_at_300_dpi() -> None:
+def test_what_is_not_a_scan_is_drawn_at_300_dpi() -> None:
     for stamp in (None, SCAN):
         page = first(text_pdf(["letters"], stamp=stamp))
         assert page.dpi == pytest.approx(300) and page.name == "x.pdf"

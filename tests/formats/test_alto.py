@@ -21,7 +21,7 @@ def root_of(page: Page):  # type: ignore[no-untyped-def]
 
 
 def pairs(text: str) -> list[tuple[float, float]]:
-    """As eScriptorium reads points: numbers parted by single blanks."""
+    """Read points as eScriptorium does: numbers between single spaces."""
     values = [float(value) for value in text.split(" ")]
     return list(zip(values[::2], values[1::2], strict=True))
 
@@ -82,7 +82,7 @@ def test_types_are_the_first_tag() -> None:
     assert marked == ["<friends>", "&", "—"] and kinds("String").count("uncertain") == 3
 
 
-def test_confidences_of_lines_stand_in_a_tag() -> None:
+def test_confidences_of_lines_are_in_a_tag() -> None:
     root = root_of(RICH)
     found = {line.get("id"): float(line.get("confidence")) for line in root.iter("{urn:hwr:confidences}line")}
     assert found == {"l1": 0.8125, "l2": 1.234e-5, "note": 0.5}

@@ -94,7 +94,7 @@ def test_the_schema_refuses_what_is_wrong(schema: Draft202012Validator) -> None:
     assert len(list(schema.iter_errors(data))) == 4
 
 
-def test_a_confidence_that_is_no_number_is_never_written() -> None:
+def test_a_confidence_that_is_not_a_number_is_never_written() -> None:
     line = Line("l1", "r1", "default", "a", float("nan"), BOX[:2], BOX)
     with pytest.raises(ValueError, match="JSON"):
         write_json(Page("a", 1, 1, "m", (), (line,)))
@@ -136,7 +136,7 @@ def test_every_format_takes_every_page(name: str) -> None:
             assert data == b"" or data.decode().endswith("\n")
 
 
-def test_a_file_name_that_is_no_text() -> None:
+def test_a_file_name_that_is_not_text() -> None:
     page = replace(PAGE, image=os.fsdecode(b"\xff.png"))
     assert json.loads(to_bytes(find_format("json"), page).decode())["image"] == page.image
 

@@ -13,7 +13,7 @@ UNITS, ASCENT, DESCENT = 1000, 750, -250
 
 
 def make_font() -> bytes:
-    """The font file: `python tests/formats/test_glyphless.py` writes it anew."""
+    """The font file: `python tests/formats/test_glyphless.py` writes it again."""
     builder = pytest.importorskip("fontTools.fontBuilder").FontBuilder
     from fontTools.pens.ttGlyphPen import TTGlyphPen
 

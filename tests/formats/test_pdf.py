@@ -63,7 +63,7 @@ def test_poppler_finds_them_in_their_places(tmp_path: Path) -> None:
         assert y0 == pytest.approx(50, abs=1) and y1 > 100, "from the top of the line to below the baseline"
 
 
-def test_a_dash_is_no_smaller_writing(tmp_path: Path) -> None:
+def test_a_dash_is_not_smaller_writing(tmp_path: Path) -> None:
     words = (
         Word("one", 1.0, (100.0, 60.0, 190.0, 100.0)),
         Word("—", 1.0, (210.0, 80.0, 260.0, 82.0)),
@@ -340,7 +340,7 @@ def test_without_pages() -> None:
     assert file.getvalue().startswith(b"%PDF-1.7")
 
 
-def test_whatever_is_odd_makes_a_good_file(tmp_path: Path) -> None:
+def test_every_odd_page_makes_a_good_file(tmp_path: Path) -> None:
     text = poppler(to_bytes(PDF, ODD, np.zeros((50, 100), np.uint8)), tmp_path, "-raw")
     assert "]]>" in text and "z" in text
     assert poppler(to_bytes(PDF, EMPTY, PIXELS[:20, :30]), tmp_path).strip() == ""

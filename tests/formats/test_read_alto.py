@@ -123,7 +123,7 @@ def test_reading_order_of_blocks_and_of_lines() -> None:
     assert texts(read(body, after_tags=order)) == ["three", "two", "one", "zero"]
 
 
-def test_units_that_are_no_pixels_keep_their_numbers_and_need_the_size_of_the_page() -> None:
+def test_units_other_than_pixels_keep_their_numbers_and_need_the_size_of_the_page() -> None:
     page = read(alto_block("b", alto_line("l", 0, "x")), unit="mm10", size=(2100, 2970))
     assert (page.width, page.height) == (2100, 2970) and page.lines[0].baseline == ((20, 30), (380, 30))
     with pytest.raises(InputError, match=r"^a\.xml: in inch1200, and the page has no WIDTH and HEIGHT"):
@@ -132,7 +132,7 @@ def test_units_that_are_no_pixels_keep_their_numbers_and_need_the_size_of_the_pa
         read("", unit="cubit")
 
 
-def test_no_size_is_no_error_in_pixels() -> None:
+def test_a_missing_size_is_not_an_error_in_pixels() -> None:
     page = read(alto_block("b", alto_line("l", 0, "x")), size=None)
     assert (page.width, page.height, texts(page)) == (0, 0, ["x"])
 

@@ -75,7 +75,7 @@ def test_reading_order_of_nested_groups_then_the_rest() -> None:
     assert texts(read(order + regions)) == ["b", "d", "c", "a", "e"]
 
 
-def test_order_by_custom_where_there_is_no_other() -> None:
+def test_order_by_custom_without_another_order() -> None:
     regions = "".join(
         page_region(id, page_line(f"l{id}", 0, id), f'custom="readingOrder {{index:{rank};}}"')
         for id, rank in (("a", 10), ("b", 9), ("c", 1))
@@ -121,7 +121,7 @@ def test_tables_of_both_kinds_are_read_row_by_row() -> None:
     assert texts(read(f'<TableRegion id="t">{regions}</TableRegion>')) == ["00", "01", "10", "11"]
 
 
-def test_images_hold_no_lines_and_are_no_regions() -> None:
+def test_images_have_no_lines_and_are_not_regions() -> None:
     picture = '<ImageRegion id="i"><Coords points="0,0 9,0 9,9"/></ImageRegion>'
     page = read(picture + page_region("empty", "") + page_region("r", page_line("l", 0, "x")))
     assert [region.id for region in page.regions] == ["empty", "r"]

@@ -48,7 +48,7 @@ BOMB = f'<!DOCTYPE b [<!ENTITY a0 "dear">{ENTITIES}]><PcGts><Page>&a9;</Page></P
         b'<!DOCTYPE a [<!ENTITY % x SYSTEM "http://127.0.0.1/">%x;]><PcGts/>',
     ],
 )
-def test_entities_are_refused_whatever_they_are(data: bytes) -> None:
+def test_entities_of_every_kind_are_refused(data: bytes) -> None:
     assert refusal(data) == "a.xml, line 1: defines its own entities; such files are refused"
 
 
@@ -96,7 +96,7 @@ def test_the_kind_is_known_from_the_head() -> None:
     assert page_kind(b"<mets:mets>") is None and page_kind(b"") is None and page_kind(b"<?xml <!-- ") is None
 
 
-def test_real_files_have_the_texts_that_stand_in_them(shared: Path) -> None:
+def test_real_files_have_the_texts_in_them(shared: Path) -> None:
     """An obvious twin: the texts by regular expressions, in the order of the files."""
     import html
     import re

@@ -22,7 +22,7 @@ def rounded(value: float) -> float:
 
 
 def digits(page: Page, places: int | None) -> Page:
-    """The page with coordinates rounded to so many places, and of equal points in a row one."""
+    """Round the coordinates to this number of places, and keep one of equal points in a row."""
 
     def points(polyline: tuple[Point, ...]) -> tuple[Point, ...]:
         pairs = [(round(x, places), round(y, places)) for x, y in polyline]

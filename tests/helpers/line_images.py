@@ -13,7 +13,7 @@ SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 
 
 def strokes(width: int = 300, height: int = 40, seed: int = 0) -> NDArray[np.uint8]:
-    """Grey image of dark upright strokes on white paper; ink from the first to the last column but for a margin."""
+    """Return a grey image of dark upright strokes on white paper, with a small margin on the left and the right."""
     generator = np.random.default_rng(seed)
     grey = np.full((height, width), 255, np.uint8)
     for column in range(4, width - 6, 6):
@@ -23,14 +23,14 @@ def strokes(width: int = 300, height: int = 40, seed: int = 0) -> NDArray[np.uin
 
 
 def image_file(width: int = 300, height: int = 40, seed: int = 0, kind: str = "PNG") -> bytes:
-    """The same as an image file."""
+    """Return `strokes` as an image file."""
     buffer = io.BytesIO()
     Image.fromarray(strokes(width, height, seed)).save(buffer, kind)
     return buffer.getvalue()
 
 
 def write_image(path: Path, width: int = 300, height: int = 40, seed: int = 0) -> Path:
-    """The same on disk, in the format of the path's ending; folders are made."""
+    """Write `strokes` in the format that the ending of the path names; make its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(strokes(width, height, seed)).save(path)
     return path
@@ -44,7 +44,7 @@ def sample_page() -> Image.Image:
 
 
 def stored_line(number: int, text: str = "", image: bytes | None = None) -> StoredLine:
-    """A line of a store; its image is bytes that are no image unless given."""
+    """Return a line of a store; unless an image is given, its bytes are not an image."""
     return StoredLine(
         image=b"image %d" % number if image is None else image,
         path=f"{number}.png",

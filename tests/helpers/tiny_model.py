@@ -1,8 +1,8 @@
 """A model without training: a hand-made network whose answer follows from its input.
 
 Each time step looks at its `STRIDE` columns and takes the darkest pixel v. The class whose level (0, 40, 80, ...) is
-nearest to v gets the greatest score: paper is the blank, `level(c)` is the character c. So a line can be painted that
-spells a text, and every other line has a text that a few lines of NumPy can tell.
+nearest to v gets the highest score: paper is the blank, `level(c)` is the character c. So a line can be painted that
+spells a text, and every other line has a text that a few lines of NumPy can compute.
 """
 
 from dataclasses import replace

@@ -92,7 +92,7 @@ def plain() -> AugmentOptions:
 
 @dataclass
 class Recorder:
-    """A reporter that keeps all it is told."""
+    """A reporter that keeps all it receives."""
 
     messages: list[str] = field(default_factory=list)
     figures: list[dict[str, Any]] = field(default_factory=list)

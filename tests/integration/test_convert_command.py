@@ -103,7 +103,7 @@ def test_a_folder_and_several_pages(run: Run, results: Path, tmp_path: Path, pag
         ("a.xml", b"<alto><Layout>", "broken XML"),
     ],
 )
-def test_a_file_that_is_no_result(run: Run, tmp_path: Path, name: str, content: bytes, reason: str) -> None:
+def test_a_file_that_is_not_a_result(run: Run, tmp_path: Path, name: str, content: bytes, reason: str) -> None:
     (tmp_path / name).write_bytes(content)
     done = run(tmp_path / name)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1) and reason in done.err

@@ -269,7 +269,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(tmp_path: Path, option: str
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "set.parquet"]
 
 
-def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
+def test_a_closed_pipe_gives_no_traceback(tmp_path: Path) -> None:
     model = write_tiny_model(tmp_path / "model")
     write_lines(tmp_path / "set.parquet", drawn_lines())
     command = f'"{sys.executable}" -m hwr eval "{tmp_path}/set.parquet" -m "{model}" --worst 15 | head -n 1'

@@ -172,7 +172,7 @@ def test_a_release_is_read_by_eval_and_recognize(run: Run, trained: Path, store:
     assert names == kinds | {"trunks/letters.safetensors"}
     *sets, last = done.out.splitlines()
     assert "ONNX differs from torch by at most" in last
-    # Two files of one name are told apart by their paths.
+    # Paths distinguish two files of one name.
     assert len(sets) == 2 and all(
         re.search(r"CER 0\.\d{4}, WER \d\.\d{4} on \d+ lines; fp16 [+-]0\.0", s) for s in sets
     )

@@ -179,7 +179,7 @@ def test_scores_are_bits_and_logarithms_of_lines(run: Run, lm: Path, tmp_path: P
 
 
 def twice(data: bytes) -> bytes:
-    """A .lm file, of the same length, in whose list of characters one stands in the place of another."""
+    """Return a .lm file of the same length whose list of characters has one of them twice."""
     place = data.index(b"abcdefghi")
     return data[:place] + b"aacdefghi" + data[place + 9 :]
 

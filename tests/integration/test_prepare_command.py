@@ -70,7 +70,7 @@ def test_long_lists_are_cut_on_the_terminal_only(run: Run, table: Path, tmp_path
     assert (tmp_path / "out" / "skipped.tsv").read_text().count("missing-") == 30
 
 
-def test_shares_by_chance(run: Run, table: Path, tmp_path: Path) -> None:
+def test_random_shares(run: Run, table: Path, tmp_path: Path) -> None:
     outcome = run(table, "-o", tmp_path / "out", "--val-share", "0.2", "--test-share", "0.1", "--seed", "5")
     assert (outcome.code, outcome.counts) == (0, {"train": 7, "val": 2, "test": 1})
     assert sorted(texts(tmp_path / "out") + texts(tmp_path / "out", "val") + texts(tmp_path / "out", "test")) == [

@@ -25,7 +25,7 @@ SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
 
 @pytest.fixture
 def scans(tmp_path: Path) -> Path:
-    """A folder with two line images, one in a subfolder, and a file that is no image."""
+    """A folder with two line images, one in a subfolder, and a file that is not an image."""
     folder = tmp_path / "scans"
     (folder / "sub").mkdir(parents=True)
     (folder / "b.png").write_bytes((SAMPLES / "line-1.png").read_bytes())
@@ -216,7 +216,7 @@ def test_control_c_ends_a_running_command(model: Path, scan: Path, tmp_path: Pat
     assert "Traceback" not in err
 
 
-def test_a_closed_pipe_is_no_error_message(model: Path) -> None:
+def test_a_closed_pipe_gives_no_error_message(model: Path) -> None:
     command = (
         f"{sys.executable} -m hwr recognize -m {model} --line {SAMPLES}/line-*.png | true"  # closed from the start
     )

@@ -91,7 +91,7 @@ def test_a_pdf_reads_as_its_scans(recognize: Run, tmp_path: Path, text: str) -> 
     assert [(page["image"], page["width"], page["height"]) for page in pages] == [
         (f"{pdf}#{number}", *SCAN.size) for number in (1, 2)
     ]
-    # PDFium samples the scan anew, which a hand-made network may notice
+    # PDFium resamples the scan, which changes what a hand-made network reads
     assert len(pages[0]["lines"]) == len(text.splitlines())
 
 
@@ -107,7 +107,7 @@ def test_a_broken_page_is_named_and_the_others_are_read(recognize: Run, tmp_path
     assert written == [f"{pdf}#1", f"{pdf}#3"]
 
 
-def test_encrypted_and_broken_pdfs_beside_good_ones(recognize: Run, tmp_path: Path, text: str) -> None:
+def test_encrypted_and_broken_pdfs_among_good_ones(recognize: Run, tmp_path: Path, text: str) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "a.pdf").write_bytes(text_pdf(["secret"], password="sesame"))
@@ -276,7 +276,7 @@ finally:
 
 
 def peak_megabytes(*arguments: object) -> float:
-    """The most memory that a run of `hwr recognize` had; `getrusage` would tell of the tests' own process, too."""
+    """Return the peak memory of `hwr recognize`; `getrusage` would include the process of the tests."""
     if not Path("/proc/self/status").exists():
         pytest.skip("the most memory of a process is read from /proc")
     command = [sys.executable, "-c", PEAK, *map(str, arguments)]

@@ -62,7 +62,7 @@ def store_with_texts(folder: Path, texts: list[str]) -> Path:
     return folder
 
 
-def test_a_run_leaves_its_files_and_goes_on(tmp_path: Path, run: Run) -> None:
+def test_a_run_leaves_its_files_and_continues(tmp_path: Path, run: Run) -> None:
     folder = tmp_path / "run"
     done = run(SAMPLES, "-o", folder, *TINY, "--lines", 160, "--name", "mine", "--licence", "CC0", "--seed", 5)
     assert done.code == 0, done.err
@@ -97,7 +97,7 @@ def test_a_run_leaves_its_files_and_goes_on(tmp_path: Path, run: Run) -> None:
         pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
     ],
 )
-def test_a_signal_saves_and_ends_and_resume_goes_on(tmp_path: Path, run: Run, number: signal.Signals) -> None:
+def test_a_signal_saves_and_ends_and_resume_continues(tmp_path: Path, run: Run, number: signal.Signals) -> None:
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "hwr", "train", str(SAMPLES), "-o", str(folder), *TINY]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
@@ -154,7 +154,7 @@ def test_the_guide_lists_every_setting_with_its_default(kind: type[Any]) -> None
             assert rows[setting.name] == json.dumps(default), setting.name
 
 
-def test_data_that_moved_is_named_anew(tmp_path: Path, run: Run) -> None:
+def test_moved_data_is_named_again(tmp_path: Path, run: Run) -> None:
     """Weights and licences of the sets stay, and so does validation data that is not named."""
     store = drawn_store(tmp_path / "here" / "store", train=60, validation=5)
     shutil.copytree(store, tmp_path / "validation")

@@ -97,7 +97,7 @@ def test_a_broken_file_is_one_clear_line(name: str, tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_files_that_are_no_text_are_one_clear_line(tmp_path: Path) -> None:
+def test_files_that_are_not_text_are_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "a.arpa").write_bytes(b"\xff\xfe\x00\x01" * 20)
     (tmp_path / "a.arpa.gz").write_bytes(gzip.compress(SMALL.encode())[:-20])
     (tmp_path / "b.arpa.gz").write_bytes(b"plain")

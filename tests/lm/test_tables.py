@@ -15,7 +15,7 @@ from hwr.lm.tables import losses
 
 
 @pytest.mark.parametrize("max_bytes", [10_000, 12_000, 14_000])
-def test_a_file_is_no_larger_than_asked_and_uses_the_room(max_bytes, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_is_at_most_as_large_as_asked_and_uses_the_room(max_bytes, tmp_path) -> None:  # type: ignore[no-untyped-def]
     tables = build([text(3000)], BuildOptions(order=8, max_bytes=max_bytes))
     write_model(make_model(tables), tmp_path / "a.lm")
     size = (tmp_path / "a.lm").stat().st_size

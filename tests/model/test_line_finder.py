@@ -1,4 +1,4 @@
-"""The network that marks lines: sizes, and ONNX Runtime beside torch."""
+"""The network that marks lines: sizes, and ONNX Runtime against torch."""
 
 from pathlib import Path
 

@@ -77,7 +77,7 @@ def batch(lines: list[Tensor], padding: float = 0.0) -> tuple[Tensor, Tensor]:
     return ink, torch.tensor(widths)
 
 
-def alone_and_beside(made: Network, width: int) -> list[tuple[Tensor, Tensor]]:
+def alone_and_next_to(made: Network, width: int) -> list[tuple[Tensor, Tensor]]:
     """Log-probabilities of a line alone, with and without `widths`; each with those next to a line 8 times as long."""
     short, long = line(made.height, width), line(made.height, 8 * width, seed=1)
     steps = time_steps(width, made.stride)
@@ -93,7 +93,7 @@ class TestTrueLengths:
         made = network(name)
         with torch.no_grad():
             for width in range(1, 2 * made.stride + 2):
-                for alone, beside in alone_and_beside(made, width):
+                for alone, beside in alone_and_next_to(made, width):
                     torch.testing.assert_close(alone, beside, atol=1e-4, rtol=0, msg=lambda m, w=width: f"{w}: {m}")
 
     def test_gradient(self, name: str) -> None:
@@ -150,7 +150,7 @@ def test_true_lengths_in_training_without_batch_statistics(name: str) -> None:
     made = network(name).train()
     with torch.no_grad():
         for width in range(1, 2 * made.stride + 2):
-            for alone, beside in alone_and_beside(made, width):
+            for alone, beside in alone_and_next_to(made, width):
                 torch.testing.assert_close(alone, beside, atol=1e-4, rtol=0)
 
 

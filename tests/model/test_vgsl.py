@@ -17,7 +17,7 @@ from hwr.model.vgsl import parse
 
 
 def layer_of(token: str) -> object:
-    """The one layer of a network in which it may stand before the end of the height."""
+    """Return the only layer of a network before the height ends."""
     return parse(f"[1,48,0,1 {token} Mp0,1 O1c5]").layers[0]
 
 

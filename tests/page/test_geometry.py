@@ -57,7 +57,7 @@ def test_a_level_line_is_cut_without_change() -> None:
 @pytest.mark.parametrize("angle", [-30, -5, 3, 12, 90])
 def test_every_pixel_shows_the_page_where_the_cut_says(angle: float) -> None:
     rows, columns = np.mgrid[0:400, 0:400]
-    page = ((rows + columns) / 4).astype(np.uint8)  # the value tells the place
+    page = ((rows + columns) / 4).astype(np.uint8)  # the value gives the place
     along = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
     down = np.array([-along[1], along[0]])
     bend = [200 - 120 * along, np.array([200, 200]) + 6 * down, 200 + 120 * along]
@@ -73,7 +73,7 @@ def test_every_pixel_shows_the_page_where_the_cut_says(angle: float) -> None:
             assert cut.page_points(np.array([(float(u), float(v))]))[0].tolist() == pytest.approx([x, y])
 
 
-def test_points_beside_a_cut_have_the_drop_of_its_ends() -> None:
+def test_points_next_to_a_cut_have_the_drop_of_its_ends() -> None:
     page = np.zeros((100, 200), np.uint8)
     cut = cut_line(page, [(20, 50), (180, 60)], [(20, 30), (180, 40), (180, 70), (20, 60)])
     across, down = np.array(cut.along), np.array(cut.down)
@@ -128,7 +128,7 @@ def test_strips_longer_than_opencv_samples_are_cut(upright: bool) -> None:
     assert np.array_equal(cut.image, strip[5:55, 10:69_991])
 
 
-def test_a_cut_beside_a_long_strip_shows_its_border() -> None:
+def test_a_cut_next_to_a_long_strip_shows_its_border() -> None:
     strip = np.full((40, 40_000), 90, np.uint8)
     cut = cut_line(strip, [(-300, 20), (-200, 20)], [(-300, 5), (-200, 5), (-200, 30), (-300, 30)])
     assert (cut.image == 90).all()

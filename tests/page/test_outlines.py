@@ -43,7 +43,7 @@ def test_a_level_line_has_four_corners() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_words_lie_in_the_outline_and_the_ring_does_not_cross_itself(seed: int) -> None:
+def test_words_are_in_the_outline_and_the_ring_does_not_cross_itself(seed: int) -> None:
     random = np.random.default_rng(seed)
     boxes: list[Box] = []
     x = 40.0

@@ -58,7 +58,7 @@ def test_rules(tokens: str, text: str) -> None:
     assert natural(tokens) == [text]
 
 
-def test_a_quotation_goes_on_over_lines() -> None:
+def test_a_quotation_continues_over_lines() -> None:
     assert natural('he|said|:|"|Our|rules', 'say|that|.|"|He|left|"|early|"|.') == [
         'he said: "Our rules',
         'say that." He left "early".',

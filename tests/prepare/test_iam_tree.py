@@ -133,7 +133,7 @@ def test_items_are_the_same_every_time(tree: Path) -> None:
     assert names[0] == names[1] and len(names[0]) == 5
 
 
-def test_what_is_no_tree(tmp_path: Path, tree: Path) -> None:
+def test_what_is_not_a_tree(tmp_path: Path, tree: Path) -> None:
     assert is_tree(tree) and is_tree(tree / "ascii" / "lines.txt")
     assert not is_tree(tmp_path) and not is_tree(tmp_path / "missing")
     with pytest.raises(DataError, match=r"no lines\.txt"):
@@ -143,7 +143,7 @@ def test_what_is_no_tree(tmp_path: Path, tree: Path) -> None:
         IamTree(tree, IamOptions(words=True))
 
 
-def test_bytes_that_are_no_text_spoil_their_row_only(tree: Path) -> None:
+def test_bytes_that_are_not_text_spoil_their_row_only(tree: Path) -> None:
     with (tree / "ascii" / "lines.txt").open("ab") as file:
         file.write(b"a01-000u-04 ok 157 16 408 1106 1986 105 caf\xe9\r\n")
     items = read(tree)

@@ -145,7 +145,7 @@ def test_the_image_is_found_by_the_name_in_the_xml_or_by_that_of_the_xml(
     assert sample.load()
 
 
-def test_results_of_recognize_beside_the_image(tmp_path: Path) -> None:
+def test_results_of_recognize_next_to_the_image(tmp_path: Path) -> None:
     folder = write(
         tmp_path / "d",
         {
@@ -368,7 +368,7 @@ def test_a_page_is_decoded_once_for_all_its_lines(tmp_path: Path, monkeypatch: p
     assert failed == 2 and [Path(where).name for where in decoded] == ["a.png", "b.png", "bad.png"]
 
 
-def test_real_pages_give_the_texts_that_stand_in_them(shared: Path) -> None:
+def test_real_pages_give_the_texts_in_them(shared: Path) -> None:
     from hwr.formats.read_file import read_page_file
 
     samples, skipped = read(shared / "pages")

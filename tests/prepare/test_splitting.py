@@ -1,4 +1,4 @@
-"""Splits: fixed, by lists, by chance, as the source says."""
+"""Splits: fixed, by lists, at random, as the source says."""
 
 from collections import Counter
 from collections.abc import Iterator

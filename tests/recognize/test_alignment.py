@@ -57,7 +57,7 @@ def test_boxes_hold_the_ink_and_part_in_paper(aligned: dict[Path, AlignedLine]) 
         assert dark.mean() < 0.001, path  # all ink is in a box
 
 
-def test_boxes_of_characters_lie_in_their_words_in_order(aligned: dict[Path, AlignedLine]) -> None:
+def test_boxes_of_characters_are_in_their_words_in_order(aligned: dict[Path, AlignedLine]) -> None:
     for line in aligned.values():
         for word in line.words:
             boxes = np.array([item.box for item in word.characters])

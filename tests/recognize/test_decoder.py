@@ -210,7 +210,7 @@ def test_the_language_model_reads_what_the_network_doubts(english: Path) -> None
     assert decoder.name == "beam"
 
 
-def test_the_model_files_settings_are_used_by_themselves(english: Path) -> None:
+def test_the_model_files_settings_are_used_by_default(english: Path) -> None:
     settings = {"beam": to_dict(BeamSettings((str(english),), 0.8, 0.5, 4))}
     decoder = make_decoder(DecoderOptions(), settings, ALPHABET, "tiny")
     assert isinstance(decoder, BeamDecoder) and decoder.settings == BeamSettings((str(english),), 0.8, 0.5, 4)
@@ -352,7 +352,7 @@ def test_a_lexicon_reads_its_words(tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert texts_of(spans(beam_with(lexicon=path, unknown_cost=0.0), [line])) == ["a rxver"]
 
 
-def test_a_lexicon_beside_language_models(
+def test_a_lexicon_with_language_models(
     tmp_path: Path, english: Path, backwards: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A word that the language model does not know and the lexicon does."""

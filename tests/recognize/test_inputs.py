@@ -36,7 +36,7 @@ def test_folders_are_searched_in_order_for_images(tmp_path: Path) -> None:
     assert inputs.several and not inputs.failed
 
 
-def test_named_files_are_taken_whatever_their_ending_and_once(tmp_path: Path) -> None:
+def test_named_files_are_taken_with_any_ending_and_once(tmp_path: Path) -> None:
     touch(tmp_path, "scan", "a.png")
     inputs = find_inputs([tmp_path / "scan", tmp_path / "a.png", tmp_path, tmp_path / "scan"])
     assert [file.path.name for file in inputs.files] == ["scan", "a.png"]
@@ -65,7 +65,7 @@ def test_patterns_are_expanded_in_order(tmp_path: Path) -> None:
     assert names("*/x/e.*", tmp_path) == ["s/x/e.jpg"]
     assert names("s/x*", tmp_path) == ["x/e.jpg"]  # a folder is searched for images
     assert names("s/?.jpg", tmp_path) == ["a.jpg", "b.jpg"]
-    named = find_inputs([tmp_path / "s" / "a[1].jpg"])  # a file of that name is no pattern
+    named = find_inputs([tmp_path / "s" / "a[1].jpg"])  # the name of an existing file is not a pattern
     assert [file.path.name for file in named.files] == ["a[1].jpg"] and not named.several
     nothing = find_inputs([tmp_path / "*.gif"])
     assert [str(error) for error in nothing.failed] == [f"{tmp_path}/*.gif: no file matches this pattern"]

@@ -183,5 +183,5 @@ def test_installed_models_and_their_parameters(shipped: Path) -> None:
     assert tiny.bytes == (shipped / "tiny.safetensors").stat().st_size
 
 
-def test_shipped_folder_is_beside_the_package_or_in_it() -> None:
+def test_shipped_folder_is_next_to_the_package_or_in_it() -> None:
     assert models.models_folder().name == "checkpoints"

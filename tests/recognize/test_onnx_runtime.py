@@ -41,7 +41,7 @@ def test_reads_what_is_painted_in_the_order_of_the_lines(tiny: Path) -> None:
     assert [decode_greedy(result, Alphabet(ALPHABET)).text for result in results] == texts
 
 
-def test_any_width_alone_and_beside_a_long_line(tiny: Path) -> None:
+def test_any_width_alone_and_next_to_a_long_line(tiny: Path) -> None:
     runtime = load(tiny, threads=1)
     random = np.random.default_rng(4)
     lines = [random.integers(0, 256, (HEIGHT, width), dtype=np.uint8) for width in range(1, 2 * STRIDE + 2)]

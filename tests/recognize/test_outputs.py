@@ -89,7 +89,7 @@ def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
         find_targets(find_inputs([tmp_path / "a.png"]), str(tmp_path / "a.png"), TEXT)
 
 
-def test_what_stands_there_is_kept_without_force(tmp_path: Path) -> None:
+def test_what_is_there_is_kept_without_force(tmp_path: Path) -> None:
     touch(tmp_path, "a.txt")
     check_free(tmp_path / "new.txt", force=False)
     check_free(tmp_path / "a.txt", force=True)

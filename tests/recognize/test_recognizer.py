@@ -59,7 +59,7 @@ def test_a_page_has_text_and_places(page: Page) -> None:
     assert len({line.id for line in page.lines}) == len(page.lines)
 
 
-def test_word_boxes_lie_in_their_lines_and_on_the_page(page: Page) -> None:
+def test_word_boxes_are_in_their_lines_and_on_the_page(page: Page) -> None:
     for line in page.lines:
         x0, y0, x1, y1 = bounding_box(line.polygon)
         for word in line.words:

@@ -1,4 +1,4 @@
-"""Batches of lines of like width."""
+"""Batches of lines of similar width."""
 
 import numpy as np
 

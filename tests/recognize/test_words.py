@@ -68,7 +68,7 @@ def test_without_a_gap_the_lightest_column_parts() -> None:
     assert [bounding_box(character.outline)[::2] for character in characters] == [(4, 43), (43, 80)]
 
 
-def test_solid_ink_is_parted_in_the_middle() -> None:
+def test_solid_ink_is_separated_in_the_middle() -> None:
     words = find_words(spans("a b", [3, 10, 17]), plain([(4, 80)], 90), STRIDE)
     assert edges(words) == [(4, 42), (42, 80)]
 

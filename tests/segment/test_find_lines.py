@@ -143,7 +143,7 @@ def test_a_long_strip_is_not_made_too_small() -> None:
     assert found(find_lines(strip), lines).f1 > 0.9
 
 
-def test_ruled_paper_margin_and_frame_are_no_lines() -> None:
+def test_ruled_paper_margin_and_frame_are_not_lines() -> None:
     page, lines = drawn_page(range(120, 1000, 60))
     for y in range(123, 1390, 60):
         cv2.line(page, (40, y), (960, y + 3), 150, 2)
@@ -155,7 +155,7 @@ def test_ruled_paper_margin_and_frame_are_no_lines() -> None:
     assert len(layout.lines) <= len(lines) + 1
 
 
-def test_touching_lines_are_parted() -> None:
+def test_touching_lines_are_separated() -> None:
     page, lines = drawn_page(range(120, 1350, 60))
     for y in range(120, 1200, 120):  # long tails down into the next line
         cv2.line(page, (300, y), (292, y + 45), 40, 2)
@@ -163,7 +163,7 @@ def test_touching_lines_are_parted() -> None:
     assert found(find_lines(page), lines).f1 == 1
 
 
-def test_specks_and_a_stain_are_no_lines() -> None:
+def test_specks_and_a_stain_are_not_lines() -> None:
     page, lines = drawn_page(range(120, 700, 60))
     random = np.random.default_rng(7)
     for x, y in random.integers((0, 800), (1000, 1400), (60, 2)):
@@ -171,7 +171,7 @@ def test_specks_and_a_stain_are_no_lines() -> None:
     assert found(find_lines(page), lines).f1 == 1
 
 
-def test_the_edge_of_the_page_beside_is_left_out() -> None:
+def test_the_edge_of_the_next_page_is_left_out() -> None:
     page, lines = drawn_page(range(120, 1350, 60))
     beside = page[:, 300:340]
     spread = np.concatenate([beside, page], axis=1)
@@ -180,7 +180,7 @@ def test_the_edge_of_the_page_beside_is_left_out() -> None:
     assert (match.matched, match.found) == (len(lines), len(lines))
 
 
-def test_two_columns_are_read_one_after_the_other() -> None:
+def test_two_columns_are_read_in_sequence() -> None:
     page = np.full((1400, 1700), 235, np.uint8)
     rows = range(150, 1300, 60)
     left = [write(page, 80, y, 4, y, 1.1) for y in rows]

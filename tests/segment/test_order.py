@@ -36,7 +36,7 @@ def test_a_circle_of_contradictions_still_gives_every_line_once() -> None:
     assert sorted(order(*boxes)) == [0, 1, 2, 3]
 
 
-def test_regions_end_beside_above_and_far_below() -> None:
+def test_regions_end_next_to_above_and_far_below() -> None:
     left, right = column(0, 180, range(60, 240, 30)), column(220, 400, range(55, 235, 30))
     far = [(0.0, 600.0, 180.0, 620.0)]
     assert group_regions([*left, *right, *far], unit=15) == [0] * 6 + [1] * 6 + [2]
@@ -56,7 +56,7 @@ def test_a_printed_head_over_columns_is_read_first_and_row_by_row() -> None:
     assert without.index(second[0]) < without.index(head[1])
 
 
-def test_a_few_printed_lines_are_no_head() -> None:
+def test_a_few_printed_lines_are_not_a_head() -> None:
     boxes = [*column(0, 180, range(60, 240, 30)), *column(220, 400, range(60, 240, 30))]
     printed = [index in (0, 6) for index in range(12)]
     assert reading_order(boxes, [box[3] for box in boxes], printed) == list(range(12))

@@ -31,7 +31,7 @@ def outlined(traces: list[Trace], writing: Mask, depth: NDArray[np.uint8]) -> li
     return outline_lines(traces, assign_ink(traces, writing), depth)
 
 
-def test_ink_of_a_line_with_its_tails_lies_in_its_polygon_and_other_ink_does_not() -> None:
+def test_ink_of_a_line_with_its_tails_is_in_its_polygon_and_other_ink_does_not() -> None:
     page = np.zeros((300, 600), np.uint8)
     letters(page, 50, 500, 100)
     letters(page, 50, 500, 150)
@@ -56,7 +56,7 @@ def test_a_tail_into_the_next_line_is_cut_between_the_lines() -> None:
     assert not covered(upper, page.shape)[145, 301] and not covered(lower, page.shape)[100, 301]
 
 
-def test_a_polygon_stays_on_the_page_in_width_and_takes_in_ink_beside_the_baseline() -> None:
+def test_a_polygon_stays_on_the_page_in_width_and_takes_in_ink_next_to_the_baseline() -> None:
     page = np.zeros((200, 300), np.uint8)
     letters(page, 0, 300, 100)
     outline = outlined([trace(15, 280, 100)], page, 255 * page)[0]

@@ -63,7 +63,7 @@ def test_close_lines_are_not_mixed() -> None:
         find(traces, line)
 
 
-def test_cells_of_a_row_are_parted_at_their_ends() -> None:
+def test_cells_of_a_row_are_separated_at_their_ends() -> None:
     lines = [level(50, 300, 200), level(312, 600, 200), level(606, 640, 200), level(660, 900, 202)]
     traces = trace_lines(draw(lines))
     assert len(traces) == 4
@@ -71,7 +71,7 @@ def test_cells_of_a_row_are_parted_at_their_ends() -> None:
         find(traces, line)
 
 
-def test_cells_that_the_baseline_runs_through_are_parted_too() -> None:
+def test_cells_that_the_baseline_runs_through_are_separated_too() -> None:
     maps = draw([level(50, 900, 200)])
     maps.ends[90:111, 238:244] = 0.9
     traces = trace_lines(maps)
@@ -91,7 +91,7 @@ def test_a_gap_between_marks_or_a_wide_one_is_not() -> None:
     assert len(trace_lines(draw([level(50, 900, 300)], gaps=((400, 560),)))) == 2
 
 
-def test_specks_and_faint_crests_are_no_lines() -> None:
+def test_specks_and_faint_crests_are_not_lines() -> None:
     maps = draw([level(100, 112, 300)])
     assert trace_lines(maps) == []
     faint = draw([level(100, 800, 300)])

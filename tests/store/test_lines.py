@@ -296,7 +296,7 @@ def test_a_damaged_group_is_an_error_and_the_others_are_read(tmp_path: Path, lin
     assert file.read_group(2) == lines[512:]
 
 
-def test_rows_go_on_behind_a_damaged_group(tmp_path: Path, lines: list[StoredLine]) -> None:
+def test_rows_continue_after_a_damaged_group(tmp_path: Path, lines: list[StoredLine]) -> None:
     corrupt(tmp_path / "a.parquet", lines)
     rows = dict(LineStore(tmp_path / "a.parquet").rows())
     assert list(rows) == list(range(700))

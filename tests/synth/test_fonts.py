@@ -27,7 +27,7 @@ def test_a_glyph_that_is_empty_or_that_of_another_letter_is_a_lack(remapped: Rem
     assert not any(font.covers(character) for character in "qwéz")
     assert font.covers("abcZ EW")
     assert not font.covers("a quay")
-    assert font.covers("ô")  # nobody can tell that this glyph is the wrong one
+    assert font.covers("ô")  # nothing in the font shows that this glyph is the wrong one
 
 
 def test_coverage_agrees_with_the_table_of_the_fonts(shared: Path) -> None:
@@ -94,6 +94,6 @@ def test_styles_come_from_the_table(font_folder: Path, aileron: bytes) -> None:
     ]
 
 
-def test_joined_faces_are_told_from_print(shared: Path) -> None:
+def test_joined_faces_are_distinguished_from_print(shared: Path) -> None:
     joined = {name: HandFont(shared / "fonts" / f"{name}.ttf").shape.joined for name in ("borel", "allura", "caveat")}
     assert joined == {"borel": True, "allura": True, "caveat": False}

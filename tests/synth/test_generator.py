@@ -132,7 +132,7 @@ def test_the_ink_does_not_depend_on_papers(drawn: dict[str, Drawn]) -> None:
         assert first.line(1, index).text == one.text
 
 
-def test_texts_outside_the_alphabet_are_drawn_anew_and_counted(drawn: dict[str, Drawn]) -> None:
+def test_texts_outside_the_alphabet_are_drawn_again_and_counted(drawn: dict[str, Drawn]) -> None:
     drawn["strokes"].texts = ("good", "café", "naïf")
     generator = LineGenerator(SynthOptions(strokes=Path("s")), alphabet="acdfgnio é")
     texts = Counter(generator.ink(1, index).text for index in range(200))

@@ -125,7 +125,7 @@ def test_two_colours_are_two() -> None:
         assert 0.5 < np.mean(grey == 255) < 0.99
 
 
-def test_rules_lie_at_equal_distances() -> None:
+def test_rules_have_equal_distances() -> None:
     blank = InkLine(LINE.ink // 255 * 0 + (np.arange(64)[:, None] == 40).astype(np.uint8), "-", "font:test")
     options = only(replace(TIGHT, margin_rows=(1.5, 1.5), rule_darkness=(0.3, 0.3)), "ruled")
     for seed in range(10):

@@ -80,7 +80,7 @@ def test_packed_files_hold_the_same_text(prose: Path, tmp_path: Path) -> None:
         ("binary.txt", b"\0\1\2\3", "not a text file"),
     ],
 )
-def test_files_that_are_no_text_are_named_in_one_line(tmp_path: Path, name: str, data: bytes, says: str) -> None:
+def test_files_that_are_not_text_are_named_in_one_line(tmp_path: Path, name: str, data: bytes, says: str) -> None:
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(InputError, match=says) as error:

@@ -110,7 +110,7 @@ def test_weights_are_copies(weight: float, counts: set[int], mean: float) -> Non
     shown = Counter(block.group for block in blocks if block.source == 0)
     assert {shown[group] for group in range(400)} == counts
     assert sum(shown.values()) / 400 == pytest.approx(mean, abs=0.1)
-    # Copies of one group are told apart, so that each is augmented in its own way.
+    # Copies of one group are distinct, so that each is augmented in its own way.
     assert len({(block.source, block.group, block.copy) for block in blocks}) == len(blocks)
 
 

@@ -32,7 +32,7 @@ def test_free_memory_goes_back_to_the_system() -> None:
     assert len(kept) == 50 and before - resident_mib() > 60
 
 
-def test_another_c_library_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_c_library_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     assert return_free_memory() is None
 

@@ -36,7 +36,7 @@ def test_new_characters_need_a_higher_rate() -> None:
     assert OPTIMISATION.learning_rate < GROWTH_RATE
 
 
-def test_nothing_is_held_out_beside_validation_data() -> None:
+def test_nothing_is_held_out_with_validation_data() -> None:
     settings = fine_tuning(replace(BEGUN, validation=(TrainingSet("val.parquet"),)), 200, hold_out=0.3)
     assert settings.hold_out == 0 and settings.lines == EPOCHS * 200
     assert fine_tuning(BEGUN, 200, hold_out=0.0).hold_out == 0

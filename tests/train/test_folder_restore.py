@@ -1,4 +1,4 @@
-"""A run that was killed, stopped or lengthened goes on as if nothing had happened."""
+"""A run that was killed, stopped or lengthened continues as if nothing had happened."""
 
 import json
 import signal
@@ -58,7 +58,7 @@ def run_killed(settings: Recipe, folder: Path) -> dict[int, float]:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_killed_run_goes_on_exactly(tmp_path: Path, precision: str) -> None:
+def test_killed_run_continues_exactly(tmp_path: Path, precision: str) -> None:
     if precision == "bf16" and not has_bf16_units(torch.device("cpu")):
         pytest.skip("this processor has no bf16 units")
     tolerance = 0.0 if precision == "fp32" else 1e-3
@@ -120,7 +120,7 @@ def start_of(recorded: Recorded) -> Trainer:
 
 
 @pytest.mark.parametrize("lines", [330, 900])
-def test_lengthened_run_goes_on_from_the_trunk(tmp_path: Path, data: Path, lines: int) -> None:
+def test_lengthened_run_continues_from_the_trunk(tmp_path: Path, data: Path, lines: int) -> None:
     settings = recipe(data, lines=300)
     short = run(settings, tmp_path / "run")
     rate = settings.optimisation.learning_rate
@@ -138,7 +138,7 @@ def test_lengthened_run_goes_on_from_the_trunk(tmp_path: Path, data: Path, lines
     assert logged == sorted(logged), "events of the decay that was left behind are still in the log"
 
 
-def test_run_killed_in_the_decay_goes_on_in_the_decay(tmp_path: Path, data: Path) -> None:
+def test_run_killed_in_the_decay_continues_in_the_decay(tmp_path: Path, data: Path) -> None:
     settings = recipe(data, lines=300)
     whole = run(settings, tmp_path / "whole")
     trunk = RunFolder(tmp_path / "whole").load_state(TRUNK_RESUME)["progress"]["step"]
@@ -289,7 +289,7 @@ def test_options_of_the_optimiser_that_changed_hold(tmp_path: Path, data: Path) 
 
 
 @pytest.mark.parametrize("damage", ["missing", "damaged"])
-def test_a_run_in_its_decay_goes_on_without_its_trunk(tmp_path: Path, data: Path, damage: str) -> None:
+def test_a_run_in_its_decay_continues_without_its_trunk(tmp_path: Path, data: Path, damage: str) -> None:
     settings = recipe(data, lines=200)
     whole = run(settings, tmp_path / "whole")
     trunk = RunFolder(tmp_path / "whole").load_state(TRUNK_RESUME)["progress"]["step"]

@@ -19,7 +19,7 @@ from hwr.train.run import train
 
 
 class Recordings:
-    """Stands in for torch's recorder."""
+    """Takes the place of torch's recorder."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, error: str = "") -> None:
         self.shapes: list[torch.Size] = []
@@ -81,7 +81,7 @@ def test_there_is_an_end_to_the_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(recordings.shapes) == 3 < MAX_GRAPHS
 
 
-def test_where_recording_fails_training_goes_on_and_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_recording_fails_training_continues_and_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
     recordings, told = Recordings(monkeypatch, error="operation not permitted"), []
     graphed, plain = passes(told)
     for _ in range(3):

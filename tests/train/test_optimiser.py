@@ -119,7 +119,7 @@ def test_adamw_alone_is_a_plain_adamw_without_decay_of_vectors() -> None:
 
 
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
-def test_a_saved_state_goes_on_exactly(kind: str) -> None:
+def test_a_saved_state_continues_exactly(kind: str) -> None:
     options = Optimisation(optimiser=kind)
     network = network_with_gradients()
     optimiser = Optimiser(network, options)

@@ -120,7 +120,7 @@ Job = tuple[Recipe, Path, str, int]
 
 
 def run_in_two(*jobs: Job) -> list[list[list[str]]]:
-    """What each of two processes printed, line by line, in each of the runs, which are done one after the other."""
+    """Run the jobs in sequence in two processes; return the lines that each process printed in each run."""
     arguments: list[object] = []
     for settings, folder, mode, stop_after in jobs:
         file = folder.with_suffix(".toml")
@@ -246,7 +246,7 @@ def test_a_run_changes_its_number_of_processes(tmp_path: Path, data: Path) -> No
 
 
 def test_batch_norm_dropout_and_augmentation(tmp_path: Path, data: Path) -> None:
-    """A run of two that was stopped goes on as if it had not been; validation is that of one process."""
+    """A stopped run of two processes continues as if it had not stopped; it validates as one process does."""
     settings = recipe(data, lines=60)
     (whole, _), (before, _) = run_in_two(
         (settings, tmp_path / "whole", "start", 0), (settings, tmp_path / "run", "start", 3)

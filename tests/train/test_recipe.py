@@ -141,7 +141,7 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
     assert "recipe.toml" in str(error.value)
 
 
-def test_files_that_are_no_recipe(tmp_path: Path) -> None:
+def test_files_that_are_not_recipes(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"missing\.toml: cannot be read"):
         load_toml(Recipe, tmp_path / "missing.toml")
     with pytest.raises(InputError, match="cannot be read"):

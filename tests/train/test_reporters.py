@@ -1,4 +1,4 @@
-"""What a run tells, and how signals stop it."""
+"""The messages of a run, and the signals that stop it."""
 
 import io
 import os
@@ -127,9 +127,9 @@ def test_a_second_interrupt_ends_at_once() -> None:
 
 
 def test_a_stream_in_use_does_not_keep_a_run_from_stopping() -> None:
-    def tell(text: str) -> None:
+    def report(text: str) -> None:
         raise RuntimeError("reentrant call inside <_io.BufferedWriter>")
 
-    with stop_on_signal(tell) as stopped:
+    with stop_on_signal(report) as stopped:
         os.kill(os.getpid(), signal.SIGTERM)
         assert stopped()

@@ -1,4 +1,4 @@
-"""A whole run: what lies in its folder, what it tells, and what it refuses."""
+"""A whole run: the files in its folder, its messages, and what it refuses."""
 
 import json
 from collections.abc import Callable

@@ -37,7 +37,14 @@ def told(recorded: Recorded) -> list[str]:
     return [message for message in recorded.reporter.messages if "without progress" in message]
 
 
-FALLS_FOR_FIVE = (0.9, 0.8, 0.7, 0.6, 0.5, 0.499)  # the last one is no progress: less than half a percent
+FALLS_FOR_FIVE = (
+    0.9,
+    0.8,
+    0.7,
+    0.6,
+    0.5,
+    0.499,
+)  # the last is less than half a percent better: not progress
 
 
 def test_the_decay_begins_and_keeps_its_share(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +92,9 @@ def test_no_early_end(
     assert not told(recorded) and recorded.run.trainer.progress.lines >= 150
 
 
-def test_the_early_end_is_kept_when_a_run_goes_on(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_early_end_is_kept_when_a_run_continues(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rates(monkeypatch, FALLS_FOR_FIVE)
     whole = run(settings(data), tmp_path / "whole")
     for stop in (6, 9):  # while patience is running out, and in the decay

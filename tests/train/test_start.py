@@ -67,7 +67,7 @@ def test_a_run_from_a_model_with_another_alphabet(
         assert network.classes == len(characters) + 1 and info.licence == "CC0"
     assert read_info(model) == INFO
 
-    # The same characters are found when the run goes on.
+    # The same characters are found when the run continues.
     longer = run(replace(settings, lines=60), tmp_path, resume=True)
     assert longer.finished and read_info(tmp_path / LAST).alphabet == characters
 

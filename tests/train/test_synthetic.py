@@ -87,13 +87,13 @@ def mixed(data: Path, **changes: object) -> Recipe:
     return recipe(data, **{"lines": 150, "synthesis": synthesis(share_start=0.8, share_end=0.2)} | changes)
 
 
-def test_a_stopped_run_goes_on_exactly(tmp_path: Path) -> None:
+def test_a_stopped_run_continues_exactly(tmp_path: Path) -> None:
     data = drawn_store(tmp_path / "store", train=60)
     settings = mixed(data, synthesis=synthesis(share_start=0.8, share_end=0.2, share_decay=0.1))
     whole = run(settings, tmp_path / "whole")
     count = len(whole.losses)
     assert whole.run.trainer.progress.epoch >= 2
-    # In the middle of pools, at shares that the position of a run that goes on would not give again.
+    # In the middle of pools, at shares that the position of a resumed run would not give again.
     losses: dict[int, float] = {}
     for stop in (count // 2, count // 2 + 1, 0):
         part = run(settings, tmp_path / "parts", resume=bool(losses), stop_after=stop)

@@ -53,7 +53,7 @@ def run(folder: Path, resume: bool = False, **changes: Any) -> Recorder:
 
 
 @pytest.mark.usefixtures("fake")
-def test_scalars_are_those_that_are_told(tmp_path: Path) -> None:
+def test_scalars_are_those_that_are_reported(tmp_path: Path) -> None:
     told = run(tmp_path / "run", lines=30)
     (writer,) = Writer.made
     assert writer.folder == str(tmp_path / "run" / "tensorboard") and writer.closed and writer.purge_step == 1
@@ -75,7 +75,7 @@ def test_scalars_are_those_that_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("fake")
-def test_a_full_disk_is_told_once_and_does_not_end_the_run(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_once_and_does_not_end_the_run(tmp_path: Path) -> None:
     Writer.full = True
     told = run(tmp_path / "run", lines=30)
     (message,) = [message for message in told.messages if "TensorBoard" in message]

@@ -1,4 +1,4 @@
-"""Validation: the same readings as line by line, whatever the batches."""
+"""Validation: the same readings as line by line, with any batches."""
 
 from dataclasses import replace
 

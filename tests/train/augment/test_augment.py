@@ -1,4 +1,4 @@
-"""Line augmentation: the same line whatever the batch, in range, and each kind does what its name says."""
+"""Line augmentation: the same line in every batch, in range, and each kind does what its name says."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -75,7 +75,7 @@ def test_training_lowers_the_loss_and_writes_a_network(pages: list[TruePage], tm
     assert json.loads((tmp_path / "run" / "metrics.jsonl").read_text())["step"] == 40
 
 
-def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(pages: list[TruePage], tmp_path: Path) -> None:
+def test_a_resumed_run_continues_as_if_it_had_not_stopped(pages: list[TruePage], tmp_path: Path) -> None:
     recipe = LayoutRecipe(minutes=100, size=64, batch=1)
     whole = LayoutTrainer(pages, recipe, tmp_path / "whole")
     for _ in range(4):
