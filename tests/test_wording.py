@@ -1,9 +1,13 @@
-"""Plain English in what users read: the help of every command, the README and the documentation.
+"""Plain English in the help of every command, in the documentation, and in the docstrings and comments of the code.
 
 Each pattern was once common here and reads as if translated word for word.
 """
 
+import ast
+import io
 import re
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -52,6 +56,19 @@ def faults(text: str) -> list[str]:
     ]
 
 
+def prose(path: Path) -> Iterator[str]:
+    """Yield the comments and docstrings of a module, and the names of its tests as sentences."""
+    source = path.read_text(encoding="utf-8")
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value.value
+        elif isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield node.name.replace("_", " ")
+
+
 def helps(group: click.Group, path: str = "hwr") -> dict[str, str]:
     """The help of a group and of all its commands."""
     context = click.Context(group, info_name=path, terminal_width=100)
@@ -82,6 +99,16 @@ def test_help_is_plain_english(name: str) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_documents_are_plain_english(path: Path) -> None:
     assert faults(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("folder", ["hwr", "tests", "examples"])
+def test_docstrings_and_comments_are_plain_english(folder: str) -> None:
+    modules = [path for path in (ROOT / folder).rglob("*.py") if path != Path(__file__)]
+    texts = [(path.relative_to(ROOT), text) for path in modules for text in prose(path)]
+    assert len(texts) > 10
+    # "There is no X" is good English; what the list means is "X is no Y".
+    found = [(path, faults(re.sub(r"(?i)\bthere (is|are) no\b", "", text))) for path, text in texts]
+    assert [(str(path), *phrases) for path, phrases in found if phrases] == []
 
 
 @pytest.mark.parametrize("name", [name for name in HELPS if name not in ("hwr", "hwr lm")])

@@ -89,7 +89,7 @@ def decode_text(data: bytes, where: str, errors: str = "strict") -> str:
 
 
 def _encoding(data: bytes) -> str:
-    """Return the encoding that a byte order mark names. Without a mark, zeros in its first row tell UTF-16."""
+    """Return the encoding that a byte order mark names. Without a mark, zeros in its first row mean UTF-16."""
     found = next((name for mark, name in _MARKS.items() if data.startswith(mark)), UTF_8)
     row = data[:200].partition(b"\n")[0]
     if found != UTF_8 or len(row) < 4 or b"\0" not in row:

@@ -52,7 +52,7 @@ def motion(lines: Tensor, length: Tensor) -> Tensor:
 
 
 def ink_level(lines: Tensor) -> Tensor:
-    """Return the darkness of the strokes, (lines, 1, 1, 1): the mean of the ink, weighted by itself."""
+    """Return the darkness of the strokes, (lines, 1, 1, 1): the mean of the ink, weighted by the ink."""
     total = lines.sum(dim=(1, 2, 3), keepdim=True)
     return ((lines * lines).sum(dim=(1, 2, 3), keepdim=True) / total.clamp(min=1e-6)).clamp(min=0.05)
 
