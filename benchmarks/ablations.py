@@ -18,7 +18,7 @@ VARIANTS.toml names a base recipe, and for each variant what is changed in it:
 Each variant is trained by the same code as `hwr train` (a finished one is not trained again), and read greedily through
 the path of `hwr eval`. The table gives the CER of each set and its difference from the first variant, with the 95 %
 interval of a paired bootstrap: whole writers (pages where writers are too few) are drawn, the same for both. A
-difference whose interval holds 0 says nothing. Trained lines, minutes spent in steps and lines a second stand beside.
+difference whose interval contains 0 is not significant. Trained lines, minutes in steps and lines a second follow.
 """
 
 import argparse

@@ -2,13 +2,13 @@
 
     python -m benchmarks.alignment [../shared/data/iam-words/train.parquet] [-m small -m base] [--lines 300] [--gaps 1]
 
-Lines are composed of single-word images of one hand (`hwr.synth.words`): words and marks on a baseline that sways, with
-random gaps, then sheared and scaled, on grey paper with grain. As each word is pasted by itself, its true box is known:
-the extent of its ink. Compared with it, in pixels on a line image that is 64 rows high:
+Lines are composed of single-word images of one hand (`hwr.synth.words`): words and marks on a wavy baseline, with
+random gaps, then sheared and scaled, on grey paper with grain. As each word is pasted separately, its true box, the
+extent of its ink, is known. It is compared, in pixels on a line image that is 64 rows high, with:
 
-    aligned   what `hwr align` gives with the true text
-    read      what `hwr recognize` gives, for words that are read right in lines with as many words as the truth
-    spread    those words by the time steps alone, spread evenly over the image
+    aligned   the boxes of `hwr align` with the true text
+    read      the boxes of `hwr recognize`, for words that are read right in lines with the right number of words
+    spread    the same words with time steps spread evenly over the image
 
 The models were trained on lines and words of these hands: that makes reading easier than it is on other hands, and
 says little of where a word is put. Printed are median and 90th percentile of the absolute error of left and right

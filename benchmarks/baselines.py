@@ -85,7 +85,7 @@ def coverage(true: Sequence[Polyline], found: Sequence[Polyline]) -> Values:
 
 
 def _compare(true: Sequence[Polyline], found: Sequence[Polyline]) -> tuple[Values, Values]:
-    """What `coverage` says, and the share of each true line's points that lie on any found line, shape (true,)."""
+    """Return `coverage`, and the share of each true line's points that are on any found line, shape (true,)."""
     covered, recalls = np.zeros((len(found), len(true))), np.zeros(len(true))
     if not true or not found:
         return covered, recalls
@@ -142,8 +142,9 @@ def even_points(polyline: Polyline) -> Points:
 
 
 def tolerances(lines: Sequence[Points]) -> list[float]:
-    """Tolerance of each true line in pixels: a quarter of its distance to the nearest line that runs beside it, and at
-    most a quarter of the mean of these distances; the mean also stands for lines without a neighbour.
+    """Return the tolerance of each true line in pixels: a quarter of its distance to the nearest line next to it.
+
+    It is at most a quarter of the mean of these distances, which is also used for lines without a neighbour.
 
     Args:
         lines: from `even_points`.

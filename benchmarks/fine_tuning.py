@@ -3,10 +3,10 @@
     python -m benchmarks.fine_tuning DATA/iam-ondb DATA/hooker
     python -m benchmarks.fine_tuning DATA/iam-ondb --writer 10212 --sizes 50
 
-Each argument is a line store whose val split (or a single Parquet file) names writers. Of the writers with most lines,
-or of those named, some whole pages are put aside as test lines; the other lines are drawn in random order, so that the
-20 lines are among the 50. Every training is what `hwr train TUNING.parquet --init-from MODEL` does without further
-options. The CER of the test lines is measured as `hwr eval` does, greedily. One row of the table is one training.
+Each argument is a line store whose val split (or a single Parquet file) names writers. For the writers with most lines,
+or for those named, some whole pages are set aside as test lines. The other lines are drawn in random order, so that the
+20 lines are among the 50. Every training is that of `hwr train TUNING.parquet --init-from MODEL` without further
+options. The CER of the test lines is measured as in `hwr eval`, greedily. Each row of the table is one training.
 
 A fair figure needs a hand that the model never saw, and a large one: a document is not always one hand.
 """
@@ -130,11 +130,11 @@ def main() -> None:
     parser.add_argument("stores", nargs="+", type=Path, help="line stores or Parquet files")
     parser.add_argument("-m", "--model", default="small", help="name or file of the model to start from")
     parser.add_argument("--writer", action="append", default=[], help="take these instead of the largest")
-    parser.add_argument("--writers", type=int, default=1, help="so many of the largest of each store")
+    parser.add_argument("--writers", type=int, default=1, help="number of the largest writers of each store")
     parser.add_argument("--sizes", nargs="+", type=int, default=[20, 50, 100, 200], help="tuning lines")
-    parser.add_argument("--by-line", action="store_true", help="put single lines aside to test on, not whole pages")
-    parser.add_argument("--limit", type=int, default=0, help="read at most so many test lines of a hand")
-    parser.add_argument("--minutes", type=float, help="end a training after so many minutes in steps")
+    parser.add_argument("--by-line", action="store_true", help="set single lines aside to test on, not whole pages")
+    parser.add_argument("--limit", type=int, default=0, help="maximum test lines of a hand")
+    parser.add_argument("--minutes", type=float, help="length of a training in minutes spent in steps")
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)

@@ -7,8 +7,8 @@ text, and the CER of `hwr recognize --lines` along baselines and polygons as the
 derived from the baselines, and with the baselines derived from the polygons. Most lines of these pages are training
 lines of the models that ship; the differences between the columns say more than the figures themselves.
 
-The second has a page a row, `lines` with `baseline` and `polygon` each. Printed: where true baselines lie in their
-polygons, how far polygons reach from them in distances between lines, and how far derived baselines are from true ones.
+The second has a page per row, `lines` with `baseline` and `polygon` each. Prints the positions of true baselines in
+their polygons, the extent of polygons around them, and how far derived baselines are from true ones.
 """
 
 import argparse

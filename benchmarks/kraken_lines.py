@@ -2,9 +2,9 @@
 
     VENV/bin/python benchmarks/kraken_lines.py IMAGE... > lines.jsonl
 
-One JSON object an image: `image`, `seconds` and `cpu` of the segmentation alone, on one core, and `lines`, each a
-baseline. The first object has `load`: the seconds that importing kraken and loading its model took. kraken stands in an
-environment of its own.
+Prints one JSON object per image: `image`, `seconds` and `cpu` of the segmentation alone, on one core, and `lines`, each
+a baseline. The first object has `load`: the seconds for importing kraken and loading its model. kraken needs its own
+environment.
 """
 
 import json

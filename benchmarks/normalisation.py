@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="?", help="folder of prepared sets; without it only the time")
     parser.add_argument("--height", type=int, default=48)
     parser.add_argument("--sets", nargs="+", default=SETS)
-    parser.add_argument("--lines", type=int, default=600, help="at most so many lines a set, evenly spread")
+    parser.add_argument("--lines", type=int, default=600, help="maximum lines of each set, evenly spread")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     for height in (48, 64):

@@ -1,10 +1,10 @@
-"""What it costs to find out that an upright page is upright.
+"""Measure the cost of finding out that an upright page is upright.
 
     python -m benchmarks.orientation ../shared/data/page-geometry/val.parquet
 
-`--rotate auto` reads a page as it is, and tries other directions if the reading is doubtful. Printed are, for each page
-and for all of them, the processor seconds of reading, those among them that went into other directions, and their
-share; and the degrees by which the page was turned, 0 if all is well.
+`--rotate auto` reads a page as it is, and tries other directions if the reading is doubtful. For each page and for all
+of them, prints the processor seconds of reading, the seconds spent on other directions, and their share; and the
+degrees by which the page was turned, which should be 0.
 """
 
 import time

@@ -65,7 +65,7 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Warp:
-    """A bent page seen from above: what is seen at (x, y) lies at (x, y) + shift(x, y) on the flat page."""
+    """A bent page seen from above: the point (x, y) of the view is (x, y) + shift(x, y) on the flat page."""
 
     width: float
     height: float

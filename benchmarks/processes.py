@@ -2,10 +2,10 @@
 
     python -m benchmarks.processes RECIPE [--lines 1500] [--rounds 2] [--cores 2]
 
-Trains the recipe from nothing, on so many lines, in turn with one process of `--cores` threads and, by torchrun, with
-`--cores` processes of one thread. Prints lines a second of each round, by the clock of the steps (which `--minutes`
-counts) and by the clock on the wall from the first step to the end, data feeding included, start and validation left
-out; and the ratio of the medians. Batches are the same: of every batch each process takes its share of the lines.
+Trains the recipe from scratch on `--lines` lines, in turn with one process of `--cores` threads and, by torchrun, with
+`--cores` processes of one thread. Prints lines a second of each round, by the time in steps (which `--minutes` counts)
+and by wall-clock time from the first step to the end, with data feeding but without start and validation; and the ratio
+of the medians. The batches are the same: each process takes its share of the lines of every batch.
 """
 
 import argparse

@@ -3,9 +3,9 @@
     python -m benchmarks.reading_speed                        the default model, on the sample page and line
     python -m benchmarks.reading_speed -m FILE --runs 9
 
-Commands are timed from outside, start-up included, as the median of several child processes: a line (`--line`) and a
-page. Then lines a second of the network alone, by lines a batch, on one core and on all; and the parts of reading the
-page, one after the other. Other work on the machine slows all of it: the load is printed with the figures.
+Times commands in child processes, start-up included, as medians: reading a line (`--line`) and a page. Then lines a
+second of the network alone, by lines per batch, on one core and on all; and each part of reading the page. Other work
+on the machine slows all of it: the load is printed with the figures.
 """
 
 import argparse

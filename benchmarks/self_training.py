@@ -3,9 +3,9 @@
     hwr lm build TEXT -o prose.lm --order 6
     python -m benchmarks.self_training MODEL.safetensors DATA/hooker --lm prose.lm -o runs/self-training
 
-Of the train split of the line store the first lines are labelled, and the next ones are taken as unlabelled. The model
-is fine-tuned on the labelled lines: the teacher. It reads the unlabelled lines by the best path, and by the beam search
-with the language model; of each, the surest readings are kept as texts. From the teacher, training then goes on
+The first lines of the train split of the line store are labelled, and the next ones are used as unlabelled. The teacher
+is the model fine-tuned on the labelled lines. It reads the unlabelled lines by the best path, and by the beam search
+with the language model; for each, the most confident readings are kept as texts. Training then continues from it
 
     labelled    on the labelled lines alone,
     greedy      on these and the lines read by the best path,
@@ -109,11 +109,11 @@ def pseudo_labels(
     print("| teacher | lines read | CER | lines kept | CER of these |\n|---|---|---|---|---|")
     for name, decoder in (("greedy", DecoderOptions("greedy")), ("lm", beam)):
         found = read_unlabelled(teacher, lines, decoder)
-        surest = found[: round(options.keep * len(found))]
-        rates = error_rate(found), error_rate(surest)
-        print(f"| {name} | {len(found)} | {rates[0]:.4f} | {len(surest)} | {rates[1]:.4f} |", flush=True)
-        kept[name] = [replace(read.line, text=read.text) for read in surest]
-        kept["truth"] = [read.line for read in surest]
+        best = found[: round(options.keep * len(found))]
+        rates = error_rate(found), error_rate(best)
+        print(f"| {name} | {len(found)} | {rates[0]:.4f} | {len(best)} | {rates[1]:.4f} |", flush=True)
+        kept[name] = [replace(read.line, text=read.text) for read in best]
+        kept["truth"] = [read.line for read in best]
     return kept
 
 

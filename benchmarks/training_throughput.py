@@ -5,7 +5,7 @@
 DATA are line stores. Prints the rate of a square matrix product (the ceiling), then for real batches, with
 augmentation: lines a second, the share of the ceiling that the multiplications of the network reach, and where the
 time of a step goes, by kind of operation, with the rate that the products of each kind reach (the roofline: what stays
-far below the ceiling is bound by memory, by small products, or is no product at all). Multiplications: those of the
+far below the ceiling is bound by memory or by small products, or is not a product). Multiplications: those of the
 forward pass, counted layer by layer, times three (the backward pass has two products for each one of the forward pass).
 Medians over the steps; the kinds are sums over the profiled steps.
 """

@@ -4,11 +4,11 @@ The Parquet file has a page a row: `image` (`bytes`), `id`, `lang`, and `lines` 
 
 Texts are cleaned as those of the line sets were: raised letters lose their `^`, `¬` becomes `-`, `’` becomes `'`. Lines
 with editors' marks (crossed out, inserted, unreadable), which the line sets leave out, cannot be left out of a page:
-the marks `< > [ ] # ¥ ⟦ ⟧` go, the words within them stay. Syllabics that stand for the small capitals A, C and D of a
-printed letterhead become these. Lines without text are no part of the reference.
+the marks `< > [ ] # ¥ ⟦ ⟧` are removed, the words inside them stay. Syllabics used for the small capitals A, C and D of
+a printed letterhead become these letters. Lines without text are not part of the reference.
 
-Stamps, seals and printed heads that the truth leaves out stand in `benchmarks/unmarked.toml`. Found lines that lie
-there, and on no true line, are counted apart.
+`benchmarks/unmarked.toml` lists stamps, seals and printed heads that the truth leaves out. Found lines in these places,
+and on no true line, are counted separately.
 
 The order of the lines is that of the file, except on the pages that `benchmarks/page_order.toml` puts in order by eye.
 """
@@ -46,7 +46,7 @@ def page_arguments(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("-m", "--model", default=DEFAULT_MODEL)
     parser.add_argument("--decoder", choices=(GREEDY, BEAM), help="as the model says if not given")
     parser.add_argument("--languages", nargs="+", default=["en", "fr"])
-    parser.add_argument("--pages", type=int, help="only so many")
+    parser.add_argument("--pages", type=int, help="maximum number of pages")
     parser.add_argument("--threads", type=int, default=1)
     return parser
 

@@ -101,7 +101,7 @@ def test_documents_are_plain_english(path: Path) -> None:
     assert faults(path.read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize("folder", ["hwr", "tests", "examples"])
+@pytest.mark.parametrize("folder", ["hwr", "tests", "examples", "benchmarks"])
 def test_docstrings_and_comments_are_plain_english(folder: str) -> None:
     modules = [path for path in (ROOT / folder).rglob("*.py") if path != Path(__file__)]
     texts = [(path.relative_to(ROOT), text) for path in modules for text in prose(path)]
@@ -115,3 +115,11 @@ def test_docstrings_and_comments_are_plain_english(folder: str) -> None:
 def test_help_has_two_examples(name: str) -> None:
     _, _, examples = HELPS[name].partition("Examples:\n")
     assert len(re.findall(r"^  hwr ", examples, re.MULTILINE)) >= 2
+
+
+@pytest.mark.parametrize("folder", ["hwr", "examples", "benchmarks"])
+def test_docstrings_do_not_begin_with_a_question(folder: str) -> None:
+    begins = re.compile(r'^\s*r?"""(What|Where|Which|Whether)\b.*', re.MULTILINE)
+    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / folder).rglob("*.py")}
+    assert len(texts) > 10
+    assert [(str(path), found[0]) for path, text in texts.items() for found in begins.finditer(text)] == []

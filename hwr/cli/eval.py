@@ -68,7 +68,7 @@ class ReportOptions:
 
     @property
     def prints_json(self) -> bool:
-        """Whether the JSON goes to stdout, instead of the table."""
+        """True if the JSON goes to stdout, instead of the table."""
         return str(self.json_file) == STDOUT
 
 

@@ -46,7 +46,7 @@ PAGE_IMAGES = (*IMAGE_SUFFIXES, ".jp2")
 
 @dataclass(frozen=True)
 class PageOptions:
-    """Which lines to take.
+    """The lines to take.
 
     Attributes:
         regions, line_types: types of regions and lines, in any case; `MainZone` also takes `MainZone:column` and

@@ -135,7 +135,7 @@ class ReadingJob:
 
     @property
     def resumes(self) -> bool:
-        """Whether the same command would continue after the pages of the document that is not written yet."""
+        """True if the same command would continue after the pages of the document that is not written yet."""
         return self.unfinished > 0 and self._journal is not None
 
     def read(self, files: Sequence[InputFile]) -> Counts:

@@ -16,7 +16,7 @@ SAMPLE_PIXELS = 1_000_000
 PAPER_CELL = 4
 """The paper is estimated on a copy reduced by this factor."""
 DARK_BED = 0.5
-"""Where the paper is darker than this share of the page's usual paper, it is the scanner bed or the table."""
+"""Paper darker than this share of the page's usual paper is the scanner bed or the table."""
 SAUVOLA_WINDOW = 41
 SAUVOLA_K = 0.2
 MIN_DEPTH = 12
