@@ -53,7 +53,7 @@ def trained(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         time_steps_per_span=20,
         ema=0.98,
     )
-    settings = recipe(store, lines=3000, augment=plain(), optimisation=optimisation, name="letters", licence="CC0")
+    settings = recipe(store, lines=4500, augment=plain(), optimisation=optimisation, name="letters", licence="CC0")
     folder = tmp_path_factory.mktemp("run")
     train(settings, folder, PlainReporter(io.StringIO()))
     return folder / BEST
