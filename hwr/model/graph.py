@@ -75,7 +75,7 @@ def open_graph(content: bytes, tensors: Tensors, where: object) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # warnings about the graph are useless to a reader
+    options.log_severity_level = 4  # warnings are of no use to a reader, and errors are raised
     options.enable_mem_pattern = False  # memory plans are kept for each input shape, and each batch has another width
     options.add_session_config_entry("session.load_model_format", "ONNX")
     content, names = _declare_external(content, tensors, where)

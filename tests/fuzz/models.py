@@ -225,6 +225,6 @@ def run_state(generator: random.Random, folder: Path) -> Callable[[], object]:
     state = {"version": 2, "step": 5, "random": [1, 2], "network": {"a": torch.zeros(3)}}
     data = state_bytes(state)
     if generator.random() < 0.3:
-        data = state_bytes(with_other_value(state, generator))
+        data = state_bytes({**state, "network": with_other_value({"a": [1, 2]}, generator)})
     (folder / "resume.pt").write_bytes(damaged(data, generator))
     return lambda: RunFolder(folder).load_state("resume.pt")
