@@ -65,7 +65,9 @@ class SetOptions:
 @click.option("--text", help="Text of the line in IMAGE.")
 @click.option("--text-file", type=FILE, metavar="FILE", help="File with that line of text.")
 @model_option
-@click.option("--format", "form", type=click.Choice(["json"]), default="json", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["json"]), default="json", show_default=True, help="Format of the result."
+)
 @click.option("--overlay", type=FILE, metavar="FILE.png", help="Draw the boxes on IMAGE.")
 @click.option("-o", "--output", type=FILE, metavar="FILE", help="Write to this file instead of stdout.")
 @force_option

@@ -67,6 +67,9 @@ class Command(click.Command):
         """
         super().__init__(*args, **kwargs)
         self.sections, self.examples, self.rules = sections or {}, examples, rules
+        for param in self.params:
+            if param.metavar is None and isinstance(param.type, click.types.IntParamType):
+                param.metavar = "N"  # click would print INTEGER RANGE
 
     def get_params(self, context: click.Context) -> list[click.Parameter]:
         return [*super().get_params(context), VERBOSE]

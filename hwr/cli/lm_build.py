@@ -70,7 +70,7 @@ class TextOptions:
     ],
 )
 @click.argument("texts", nargs=-1, metavar="TEXT...", type=FILE)
-@click.option("-o", "--output", required=True, type=FILE, help="NAME.lm, or NAME.arpa[.gz|.xz].")
+@click.option("-o", "--output", required=True, type=FILE, metavar="FILE", help="NAME.lm, or NAME.arpa[.gz|.xz].")
 @click.option(
     "--often",
     "heavy",
@@ -112,7 +112,7 @@ class TextOptions:
     metavar="PERCENT",
     help="Leave out the end of each text file, to test the model on.",
 )
-@click.option("--licence", default="", help="Licence to state in the .lm file.")
+@click.option("--licence", default="", metavar="NAME", help="Licence to state in the .lm file.")
 @force_option
 def command(
     texts: tuple[Path, ...], output: Path, heavy: tuple[tuple[Path, int], ...], force: bool, **values: Any

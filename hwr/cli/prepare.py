@@ -39,7 +39,7 @@ def size(text: str) -> int:
 def column_options(command: Callable[..., Outcome]) -> Callable[..., Outcome]:
     """Add an option for each column that may have another name in a table or Parquet file."""
     for name in reversed(COLUMNS):
-        text = f"Column of the {name} in a table or Parquet file."
+        text = f"Column of the {'language' if name == 'lang' else name} in a table or Parquet file."
         command = click.option(f"--{name}-column", metavar="NAME", help=text)(command)
     return command
 
@@ -60,8 +60,11 @@ RULES = (
 )
 
 EXAMPLES = (
-    ("hwr prepare export.zip -o store --val-share 0.1", "pages of eScriptorium or Transkribus, a tenth for validation"),
-    ("hwr prepare iam -o iam --normalise 48 --shard-size 30MiB", "IAM, normalised once, in files of 30 MiB"),
+    (
+        "hwr prepare export.zip -o store --val-share 0.1",
+        "Read exported pages; set a tenth aside for validation.",
+    ),
+    ("hwr prepare iam -o iam --normalise 48 --shard-size 30MiB", "Normalise IAM once, in files of 30 MiB."),
 )
 
 
@@ -85,13 +88,27 @@ EXAMPLES = (
 @click.option("--whole-pages", is_flag=True, help="Take all lines of the pages of an IAM split, not only those listed.")
 @click.option("--val-share", type=float, default=0.0, metavar="SHARE", help="Set this share aside for validation.")
 @click.option("--test-share", type=float, default=0.0, metavar="SHARE", help="Set this share aside for testing.")
-@click.option("--split-by", type=click.Choice(["auto", "writer", "page", "line"]), default="auto", show_default=True)
+@click.option(
+    "--split-by",
+    type=click.Choice(["auto", "writer", "page", "line"]),
+    default="auto",
+    show_default=True,
+    help="Keep all lines of a writer or page in one split.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the shares.")
 @click.option("--words", is_flag=True, help="IAM: word images (words.txt) instead of lines.")
 @click.option(
-    "--tokens", type=click.Choice(["natural", "spaced"]), default="natural", show_default=True, help="IAM text."
+    "--tokens",
+    type=click.Choice(["natural", "spaced"]),
+    default="natural",
+    show_default=True,
+    help="IAM: write spaces as people do, or between all tokens.",
 )
-@click.option("--segmentation", type=click.Choice(["any", "ok"]), help="IAM.  [default: any for lines, ok for words]")
+@click.option(
+    "--segmentation",
+    type=click.Choice(["any", "ok"]),
+    help="IAM: take lines with any segmentation, or only those marked ok.  [default: any; for --words, ok]",
+)
 @click.option("--keep-crossed-out", is_flag=True, help="IAM: keep lines with #, a crossed-out word.")
 @click.option("--header/--no-header", default=None, help="Table: the first row names the columns.  [default: detected]")
 @click.option("--images", type=FILE, metavar="DIR", help="Table: folder of the images.  [default: that of the table]")

@@ -25,8 +25,8 @@ SECTIONS = {
 }
 
 EXAMPLES = (
-    ("hwr synth --text prose.txt --fonts my-fonts/ --sheet look.png", "one picture of 48 lines"),
-    ("hwr synth -o made --lines 0 --val 400 --fonts my-fonts/ --language de", "phrases to validate on"),
+    ("hwr synth --text prose.txt --fonts my-fonts/ --sheet look.png", "Draw one picture of 48 lines."),
+    ("hwr synth -o made --lines 0 --val 400 --fonts my-fonts/ --language de", "Make phrases to validate on."),
 )
 
 
@@ -43,12 +43,19 @@ EXAMPLES = (
 @click.option(
     "--phrases", multiple=True, metavar="KIND", help="Kinds of phrases, such as date or figures.  [default: all]"
 )
-@click.option("--phrase-share", type=SHARE, default=0.25, show_default=True, help="Share of texts with a phrase.")
+@click.option(
+    "--phrase-share", type=SHARE, metavar="SHARE", default=0.25, show_default=True, help="Share of texts with a phrase."
+)
 @click.option("--strokes", type=FILE, metavar="NPZ", help="Recorded pen strokes.")
 @click.option("--words", type=FILE, metavar="PARQUET", help="Images of single words with their writers.")
 @click.option("--share", "shares", multiple=True, metavar="SOURCE=NUMBER", help="Share of the lines from a source.")
 @click.option(
-    "--paper-share", type=SHARE, default=0.9, show_default=True, help="Share of lines on paper; others are clean ink."
+    "--paper-share",
+    type=SHARE,
+    metavar="SHARE",
+    default=0.9,
+    show_default=True,
+    help="Share of lines on paper; others are clean ink.",
 )
 @click.option(
     "--paper", "papers", multiple=True, metavar="KIND=SHARE", help="Share of lines with a kind of paper or damage."

@@ -45,13 +45,28 @@ EXAMPLES = (
 @click.command(name="train", cls=Command, sections=SECTIONS, rules=RULES, examples=EXAMPLES)
 @click.argument("data", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME, named after DATA]"
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Run folder.  [default: runs/NAME, named after DATA]",
 )
-@click.option("--recipe", type=click.Path(path_type=Path), help="TOML file with all settings; options override it.")
-@click.option("--val", "validation", multiple=True, help="Data to validate on.  [default: the val splits of DATA]")
-@click.option("--preset", help="Network: small (2.4 M weights, for CPUs) or base (7 M, for GPUs).  [default: small]")
-@click.option("--spec", help="Network in VGSL; {classes} is replaced by the number of classes.")
-@click.option("--init-from", help="Start from this model, a name or a file, and keep its network.")
+@click.option(
+    "--recipe",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="TOML file with all settings; options override it.",
+)
+@click.option(
+    "--val", "validation", multiple=True, metavar="DATA", help="Data to validate on.  [default: the val splits of DATA]"
+)
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help="Network: small (2.4 M weights, for CPUs) or base (7 M, for GPUs).  [default: small]",
+)
+@click.option("--spec", metavar="VGSL", help="Network in VGSL; {classes} is replaced by the number of classes.")
+@click.option("--init-from", metavar="NAME|FILE", help="Start from this model and keep its network.")
 @click.option(
     "--alphabet",
     type=click.Choice(["keep", "extend", "replace"]),
@@ -69,7 +84,12 @@ EXAMPLES = (
     help="Without validation data, validate on this share of the lines.  [default: 0; when fine-tuning, 0.1]",
 )
 @click.option("--resume", is_flag=True, help="Continue the run in the folder; with more --minutes, from its trunk.")
-@click.option("--minutes", type=POSITIVE, help="Length in minutes spent in steps.  [default: 60; when fine-tuning, 15]")
+@click.option(
+    "--minutes",
+    type=POSITIVE,
+    metavar="MINUTES",
+    help="Length in minutes spent in steps.  [default: 60; when fine-tuning, 15]",
+)
 @click.option("--lines", type=click.IntRange(0), help="End after this many lines seen, if that comes first.")
 @click.option(
     "--deadline",
@@ -78,7 +98,9 @@ EXAMPLES = (
     help="Finish training within this many minutes of wall-clock time, including validation.",
 )
 @click.option("--patience", type=click.IntRange(0), help="End early after this many validations without progress.")
-@click.option("--learning-rate", type=POSITIVE, help="Highest rate.  [default: 0.002; when fine-tuning, 0.0005]")
+@click.option(
+    "--learning-rate", type=POSITIVE, metavar="RATE", help="Highest rate.  [default: 0.002; when fine-tuning, 0.0005]"
+)
 @click.option("--seed", type=int, help="Random seed for weights, order and augmentation.  [default: 1]")
 @click.option("--exclude", metavar="CHARACTERS", help="Leave out lines with one of these characters.")
 @click.option(
@@ -92,8 +114,8 @@ EXAMPLES = (
     help="auto uses bf16 if the processor or GPU has units for it.  [default: auto]",
 )
 @click.option("--threads", type=click.IntRange(0), help="CPU threads; 0 lets torch decide.")
-@click.option("--name", help="Name to state in the model.")
-@click.option("--licence", help="Licence to state in the model.")
+@click.option("--name", metavar="NAME", help="Name to state in the model.")
+@click.option("--licence", metavar="NAME", help="Licence to state in the model.")
 @click.option("--tensorboard", is_flag=True, help="Also write scalars to the folder tensorboard of the run.")
 @click.option("--dry-run", is_flag=True, help="Time a few steps, print what the run costs, and write nothing.")
 def command(

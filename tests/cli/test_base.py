@@ -93,7 +93,7 @@ def test_verbose_may_be_given_at_the_end(monkeypatch: pytest.MonkeyPatch, capsys
 
 def test_help_has_sections_and_examples() -> None:
     text = sample.get_help(click.Context(sample, info_name="hwr sample"))
-    assert "\nSize:\n  --width INTEGER" in text and "\nOther options:\n  --fast / --slow" in text
+    assert "\nSize:\n  --width N" in text and "\nOther options:\n  --fast / --slow" in text
     assert text.endswith("Examples:\n  hwr sample\n    Do it.\n  hwr sample --width 2\n    Do it twice.")
 
 
