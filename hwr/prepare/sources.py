@@ -128,9 +128,12 @@ def _nothing_found(path: Path, tree: FileTree) -> str:
     lists = [name for name in tree.names if name.lower().endswith((".txt", ".tsv", ".csv", ".jsonl"))]
     if lists:
         looked_for += f"; if {lists[0]} is a list of images and texts: hwr prepare {path / lists[0]} --from table"
-    archive = next((name for name in tree.names if name.lower().endswith(".zip")), None)
-    if archive:
-        looked_for += f"; it contains a zip: hwr prepare {path / archive}"
+    archives = [name for name in tree.names if name.lower().endswith(".zip")]
+    if archives:
+        looked_for += f"; it contains a zip: hwr prepare {path / archives[0]}"
+    foreign = [name for name in tree.names if name.lower().endswith(".xml")]
+    if foreign:
+        looked_for += f"; {foreign[0]} is neither PAGE XML nor ALTO"
     return f"{path}: no data set found; looked for {looked_for}"
 
 

@@ -252,7 +252,8 @@ class ReadingJob:
         return page
 
     def _write(self, file: InputFile, page: Page, image: PageImage) -> None:
-        if not page.lines and not (self.options.as_lines and page.warnings):
+        explained = self.options.given is not None or (self.options.as_lines and page.warnings)
+        if not page.lines and not explained:
             kind = f"{self.options.page.only} writing" if self.options.page.only else "writing"
             self.progress.note(f"{page.image}: no {kind} found")
         for warning in page.warnings:

@@ -61,3 +61,9 @@ def test_a_file_for_another_image(recognize: Run, scans: Path) -> None:
     (scans / "a.xml").write_bytes(page_xml(page_region("r", page_line("l", 0, "x")), size=(2300, 1650)))
     done = recognize(scans / "a.png", "--lines", scans / "a.xml")
     assert done.code == 2 and "made for a page of 2300 x 1650, the image is 1650 x 2300" in done.err
+
+
+def test_a_file_without_lines_is_named_and_not_the_image(recognize: Run, scans: Path) -> None:
+    (scans / "a.xml").write_bytes(page_xml("", size=SIZE))
+    done = recognize(scans / "a.png", "--lines", scans / "a.xml")
+    assert (done.code, done.err) == (0, f"hwr: {scans / 'a.xml'}: it contains no lines, so nothing is read\n")

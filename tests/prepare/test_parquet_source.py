@@ -119,6 +119,18 @@ def test_sources_that_are_none(tmp_path: Path) -> None:
         open_source(tmp_path / "missing", kind="parquet")
 
 
+def test_what_is_there_instead_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text("<TEI/>")
+    (tmp_path / "export.zip").write_bytes(b"")
+    with pytest.raises(DataError, match=r"hwr prepare .*export\.zip; a\.xml is neither PAGE XML nor ALTO"):
+        open_source(tmp_path)
+    write_image(tmp_path / "1.png")
+    (tmp_path / "1.gt.txt").write_text("a")
+    assert (
+        "tables and zips in the folder that are not read; name one to read it" in open_source(tmp_path).notes.counts()
+    )
+
+
 def test_columns_that_a_format_cannot_have(tmp_path: Path) -> None:
     sources = make_sources(tmp_path)
     with pytest.raises(UsageError, match="--split-column does not apply to Parquet"):
