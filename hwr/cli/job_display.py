@@ -57,9 +57,9 @@ class Display:
             shown = printable(name if len(name) <= NAME_WIDTH else "…" + name[1 - NAME_WIDTH :])
             self._progress.update(self._task, description=shown)
 
-    def done(self, pages: int = 1) -> None:
+    def done(self) -> None:
         if self._progress is not None and self._task is not None:
-            self._progress.advance(self._task, pages)
+            self._progress.advance(self._task, 1)
 
     def failed(self, error: HwrError) -> None:
         if self._verbose:

@@ -56,8 +56,8 @@ class Progress(Protocol):
     def begin(self, name: str) -> None:
         """The reading of a page begins."""
 
-    def done(self, pages: int = 1) -> None:
-        """Pages were read, failed or were skipped."""
+    def done(self) -> None:
+        """A page was read, failed or was skipped."""
 
     def failed(self, error: HwrError) -> None:
         """A page or a document could not be read or written."""
