@@ -89,10 +89,10 @@ def decode_text(data: bytes, where: str, errors: str = "strict") -> str:
 
 
 def _encoding(data: bytes) -> str:
-    """Return the encoding that a byte order mark names. Without a mark, zeros in its first row mean UTF-16."""
+    """Return the encoding that a byte order mark names; without one, zeros between the letters of a row mean UTF-16."""
     found = next((name for mark, name in _MARKS.items() if data.startswith(mark)), UTF_8)
     row = data[:200].partition(b"\n")[0]
-    if found != UTF_8 or len(row) < 4 or b"\0" not in row:
+    if found != UTF_8 or len(row) < 4 or b"\0" not in row or any(0 < byte < 32 and byte not in b"\t\r" for byte in row):
         return found
     shares = (row[0::2].count(0) / len(row[0::2]), row[1::2].count(0) / len(row[1::2]))
     return "utf-16-be" if shares[0] > 0.4 > shares[1] else "utf-16-le" if shares[1] > 0.4 > shares[0] else UTF_8

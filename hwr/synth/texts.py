@@ -30,8 +30,11 @@ _BREAK_MARKS = ("-", "-", "-", "-", "-", "-", "=", "")  # most write a hyphen, o
 _VOWELS = frozenset("aeiouyàâäáãåéèêëíîïóôöõúùûüœæø")
 _MIN_PART, _MIN_BROKEN = 2, 6  # letters of a half and of a word that is broken
 
-_UNWRITTEN = str.maketrans({"_": None, "|": None, "\u00ad": None, "\ufeff": None, "\u200b": None, "ﬁ": "fi", "ﬂ": "fl"})
-"""Marks of electronic texts (emphasis, soft hyphens, ligatures of type) that nobody writes by hand."""
+_UNWRITTEN = str.maketrans({"\u00ad": None, "\ufeff": None, "\u200b": None, "ﬁ": "fi", "ﬂ": "fl"})
+"""Characters of electronic texts (soft hyphens, ligatures of type) that nobody writes by hand."""
+
+_EMPHASIS = re.compile(r"(?<!\w)_+(?=[^\s_])|(?<=[^\s_])_+(?!\w)")
+"""Marks around _emphasised words_ in electronic texts. An underscore inside a word or alone is kept."""
 
 _CLOSING = frozenset(("!", "?", ";", ":", "»", ",", ".", ")", "!»", "?»"))
 _SPACED_SIGN = re.compile(r"(?<=\w) ([;:!?])(?!\S)")
@@ -86,7 +89,7 @@ class TextCorpus:
         """Return `count` words from byte `start`, or fewer at a paragraph's end or if they grow too long."""
         raw = self._bytes[start : start + _AHEAD]
         paragraph = raw.decode("utf-8", errors="ignore").lstrip().split("\n", 1)[0]
-        written = paragraph.translate(_UNWRITTEN).replace("\t", " ")
+        written = _EMPHASIS.sub("", paragraph.translate(_UNWRITTEN)).replace("\t", " ")
         words = normalise_text("".join(c for c in written if c.isprintable() or c.isspace())).split(" ")
         if words[0] in _CLOSING:  # the end of another sentence, set apart as in French
             words = words[1:]

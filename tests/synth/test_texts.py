@@ -127,6 +127,24 @@ def test_a_long_word_and_odd_marks_do_not_stop_it(tmp_path: Path) -> None:
     assert "emphatic soft" in pieces
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("an idea _brillant_, said", "an idea brillant, said"),
+        ("(_two words_) and more", "(two words) and more"),
+        ("file_name 9 _ 8", "file_name 9 _ 8"),
+        ("| sum | 12 |", "| sum | 12 |"),
+    ],
+)
+def test_marks_of_emphasis_go_and_other_underscores_stay(tmp_path: Path, text: str, written: str) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text(text, encoding="utf-8")
+    corpus = TextCorpus(path)
+    pieces = {corpus.sample(np.random.default_rng(seed), 5) for seed in range(200)}
+    assert max(pieces, key=len) == written
+    assert all(piece in written for piece in pieces)
+
+
 def test_samples_follow_the_text_rules_and_the_seed(prose: Path) -> None:
     sampler = TextSampler([prose])
     first, second = (
