@@ -34,7 +34,7 @@ FALL = 3.0
 
 @dataclass(frozen=True)
 class BaselineScores:
-    """How far each line is covered, from 0 to 1.
+    """Coverage of each line, from 0 to 1.
 
     Attributes:
         precisions: of each found line the share of its points that lie on the true line that it is aligned with.

@@ -20,7 +20,7 @@ ROUNDS = 30
 
 @dataclass(frozen=True)
 class Phone:
-    """How bad photographs may be; each photograph draws its own values up to these.
+    """Limits of the damage to photographs; each photograph draws its own values up to these.
 
     Attributes:
         rotation: degrees to either side.

@@ -119,7 +119,7 @@ def test_help_has_two_examples(name: str) -> None:
 
 @pytest.mark.parametrize("folder", ["hwr", "examples", "benchmarks"])
 def test_docstrings_do_not_begin_with_a_question(folder: str) -> None:
-    begins = re.compile(r'^\s*r?"""(What|Where|Which|Whether)\b.*', re.MULTILINE)
+    begins = re.compile(r'^\s*r?"""(What|How|Where|Which|Whether)\b.*', re.MULTILINE)
     texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / folder).rglob("*.py")}
     assert len(texts) > 10
     assert [(str(path), found[0]) for path, text in texts.items() for found in begins.finditer(text)] == []

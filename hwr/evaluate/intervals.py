@@ -44,7 +44,7 @@ Totals = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Clusters:
-    """How the lines of a set were grouped for its interval.
+    """The groups of lines that were drawn for the interval of a set.
 
     Attributes:
         by: "writer", "page" or "line".

@@ -179,7 +179,7 @@ def _sample(page: GreyImage, x: NDArray[np.float32], y: NDArray[np.float32]) -> 
         return _sample(part, x - np.float32(left), y - np.float32(top))
     half = x.shape[1] // 2
     if half == 0:
-        raise ValueError("a polygon that is so high cannot be a line")
+        raise ValueError("a polygon this high cannot be a line")
     return np.concatenate([_sample(page, x[:, :half], y[:, :half]), _sample(page, x[:, half:], y[:, half:])], axis=1)
 
 

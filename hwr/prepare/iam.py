@@ -40,7 +40,7 @@ SENTENCE_FIELDS = 10
 
 @dataclass(frozen=True)
 class IamOptions:
-    """How to read an IAM tree.
+    """Options for reading an IAM tree.
 
     Attributes:
         words: word images instead of lines.

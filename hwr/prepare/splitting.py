@@ -22,7 +22,7 @@ GROUPINGS = ("auto", "writer", "page", "line")
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """How to split.
+    """Options for splitting.
 
     Attributes:
         split: `train`, `val` or `test` for everything; the name of a list in `NAMED_LISTS`; a folder with `train.txt`,

@@ -28,7 +28,7 @@ __all__ = ["SUFFIXES", "Table", "TableColumns", "TableOptions"]
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How to read a table.
+    """Options for reading a table.
 
     Attributes:
         header: the first row names the columns; None: detect it.

@@ -29,7 +29,7 @@ NO_PIXELS: Pixels = np.zeros((0, 0), np.uint8)
 
 @dataclass(frozen=True)
 class ConvertOptions:
-    """How pages are converted.
+    """Options for converting pages.
 
     Attributes:
         pixels: the output needs the images of the pages.

@@ -44,7 +44,7 @@ ReadAlong = Callable[[GreyImage, Sequence[Line]], list[Line]]
 
 @dataclass(frozen=True)
 class PageOptions(Settings):
-    """How the lines of a page are found, chosen and ordered.
+    """Options for finding, choosing and ordering the lines of a page.
 
     Attributes:
         rows: read across the columns, as in a table, and make each row a region, instead of column by column.

@@ -24,7 +24,7 @@ MAX_PIXELS_AT_ONCE = 30_000_000
 
 @dataclass(frozen=True)
 class JobOptions:
-    """How documents are read.
+    """Options for reading documents.
 
     Attributes:
         as_lines: each image is one line, not a page.
