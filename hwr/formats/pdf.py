@@ -43,7 +43,7 @@ MIN_GAP = 0.25
 """Gap between words as a share of the font's size: PDFium, poppler and pdf.js ignore smaller gaps."""
 SAME_LINE, FAR = 1.0, 3.0
 """Shares of the font's size: heights within the first can be one line for PDFium, and within the second cannot."""
-MIN_WORD = 0.3
+MIN_WORD = 0.1
 """Share of its width that a word keeps if the next one begins before it ends."""
 
 
