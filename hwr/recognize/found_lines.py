@@ -18,9 +18,9 @@ LINE_TYPE = "default"
 REGION_TYPE = "text"
 TRIED_LINES = 8
 """Number of lines to read to find out whether a page is on its side: the longest ones."""
-TURNED_LINES = (2, 8)
-"""Numbers of lines to read upside down to find out whether a page is upside down. Two lines take little time; if they
-read better, more lines must confirm it, since a language model finds words in anything."""
+TURNED_LINES = ((2, 1.3), (8, 1.1))
+"""Numbers of lines to read upside down to find out whether a page is upside down, and the factors by which they must
+read better. Two lines take little time; more must confirm it, since a language model finds words in anything."""
 DOUBTFUL = 0.7
 """A page may be upside down if its words have a lower mean confidence. Familiar hands have 0.6 to 0.9, unknown scripts
 0.35 to 0.5, pages that are upside down 0.1 to 0.65."""
@@ -124,15 +124,17 @@ class PageReader:
         words = words_of(lines)
         if not lines or mean_confidence(words) >= (FEW_DOUBTFUL if len(words) < FEW_WORDS else DOUBTFUL):
             return 0
-        upside_down = all(self._reads_better_over(grey, longest(lines, count)) for count in TURNED_LINES)
+        upside_down = all(
+            self._reads_better_over(grey, longest(lines, count), factor) for count, factor in TURNED_LINES
+        )
         return 180 if upside_down else 0
 
-    def _reads_better_over(self, grey: GreyImage, lines: Sequence[Line]) -> bool:
-        """Return whether lines read better upside down."""
+    def _reads_better_over(self, grey: GreyImage, lines: Sequence[Line], factor: float) -> bool:
+        """Return whether lines have more right characters upside down, by a factor."""
         height, width = grey.shape
         over = [turn_line(replace(line, baseline=line.baseline[::-1]), 180, width, height) for line in lines]
         over = self.read_along(turned(grey, 180), over)
-        return right_characters(over) > BETTER * right_characters(lines)
+        return right_characters(over) > factor * right_characters(lines)
 
     def _read_sideways(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> tuple[list[Line], list[str]]:
         """Read the writing that runs up or down the page, and add it to the lines in place of their scraps there.
