@@ -132,6 +132,7 @@ def _check(model: Model, path: Path) -> None:
         and all(array.dtype == np.uint8 for array in (model.labels, model.followed, model.continuations))
         and len({array.codes.dtype for array in codes}) == 1
         and [len(array.codes) for array in codes] == [grams, states]
+        and int(model.labels.max(initial=0)) < len(model.symbols.characters) + 4
         and len(model.followed) == -(-grams // 8)
         and int(model.continuations.sum(dtype=np.int64)) == grams
         and int(BITS[model.followed].sum()) == states - 1
