@@ -17,6 +17,8 @@ MIN_SCORE = 0.7
 MIN_BEST = 0.9
 """Minimum score of the best line of a page with writing. On photographs without text the best line has at most 0.87; on
 pages with writing it has at least 0.94, even if they are pale, blurred, small or photographed."""
+MAX_DOUBTFUL = 5
+"""Maximum number of lines that `MIN_BEST` drops: photographs without text have fewer, and a full page is never dropped."""
 MIN_LENGTH = 0.5
 """Minimum length of a baseline, in line heights; a shorter one is a speck."""
 END = 0.6
@@ -86,7 +88,7 @@ def trace_lines(maps: Maps) -> list[Trace]:
 
 def is_writing(traces: Sequence[Trace]) -> bool:
     """Return whether a page with these lines has writing, and not only what the network takes for lines on pictures."""
-    return max((trace.score for trace in traces), default=0.0) >= MIN_BEST
+    return len(traces) > MAX_DOUBTFUL or any(trace.score >= MIN_BEST for trace in traces)
 
 
 def find_crests(baseline: NDArray[np.float32]) -> list[tuple[int, NDArray[np.float64]]]:

@@ -301,5 +301,5 @@ def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="same classes"):
+    with pytest.raises(ValueError, match="the same for all lines"):
         beam_search([random_log_probs(3, 4), random_log_probs(3, 5)], BeamSettings())

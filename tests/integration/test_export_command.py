@@ -178,7 +178,7 @@ def test_a_release_is_read_by_eval_and_recognize(run: Run, trained: Path, store:
     )
     measured = {figures["lines"]: figures for figures in read_info(out / "letters.safetensors").validation.values()}
     assert set(measured) == {20, 400}
-    assert abs(measured[400]["cer"] - measured[400]["fp32_cer"]) < 0.005
+    assert abs(measured[400]["cer"] - measured[400]["fp32_cer"]) < 0.01
 
     report = run("eval", store, "-m", out / "letters.safetensors", "--json", "-")
     assert report.code == 0, report.err

@@ -226,5 +226,5 @@ def test_resuming_on_other_characters_is_refused(tmp_path: Path) -> None:
     # As many characters, so the network would fit; but label 1 would stand for another letter.
     lines = [Drawn(line.ink, line.text.replace("a", "z"), line.id) for line in drawn_lines(200)]
     write_drawn(data / "train.parquet", lines)
-    with pytest.raises(InputError, match="characters of the training data"):
+    with pytest.raises(InputError, match="the training data have other characters"):
         train(recipe(data, lines=80), tmp_path / "run", Recorder(), resume=True)
