@@ -18,7 +18,7 @@ MIN_BEST = 0.9
 """Minimum score of the best line of a page with writing. On photographs without text the best line has at most 0.87; on
 pages with writing it has at least 0.94, even if they are pale, blurred, small or photographed."""
 MAX_DOUBTFUL = 5
-"""Maximum number of lines that `MIN_BEST` drops: photographs without text have fewer, and a full page is never dropped."""
+"""Maximum number of lines that `MIN_BEST` drops, so that a full page is never dropped."""
 MIN_LENGTH = 0.5
 """Minimum length of a baseline, in line heights; a shorter one is a speck."""
 END = 0.6

@@ -1,0 +1,57 @@
+"""Average the weights of two models of one trunk.
+
+    python -m benchmarks.average_models FIRST.safetensors SECOND.safetensors -o OUT.safetensors
+
+FIRST may have characters that SECOND lacks: their weights are those of FIRST. Two runs from one trunk end in the same
+valley of the loss, so their mean reads better than either (Wortsman et al. 2022, "Model soups", arXiv:2203.05482). OUT
+states what FIRST states; measure it with `hwr eval` before using it.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hwr.errors import ModelError
+from hwr.model.checkpoint import load_weights, save_model
+from hwr.model.files import read_info
+
+HEADS = ("output.", "auxiliary.")
+"""Layers with one row for each class."""
+
+
+def average(first: Path, second: Path) -> dict[str, Tensor]:
+    """Return the mean of the weights of two model files, by the characters of the first.
+
+    Raises:
+        ModelError: the networks differ in more than their characters.
+    """
+    characters, others = (read_info(path).alphabet for path in (first, second))
+    missing = set(others) - set(characters)
+    if missing:
+        raise ModelError(f"{second}: {first} lacks its characters {''.join(sorted(missing))!r}")
+    classes = torch.tensor([0, *(1 + characters.index(character) for character in others)])  # 0 is the blank
+    averaged, other = load_weights(first), load_weights(second)
+    if averaged.keys() != other.keys():
+        raise ModelError(f"{second}: its network differs from that of {first}")
+    for name, tensor in averaged.items():
+        if tensor.is_floating_point():
+            rows = classes if name.startswith(HEADS) else slice(None)
+            if tensor[rows].shape != other[name].shape:
+                raise ModelError(f"{second}: {name} has another shape than in {first}")
+            tensor[rows] = torch.lerp(tensor[rows], other[name], 0.5)
+    return averaged
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("first", type=Path)
+    parser.add_argument("second", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    save_model(arguments.output, average(arguments.first, arguments.second), read_info(arguments.first))
+
+
+if __name__ == "__main__":
+    main()
