@@ -8,6 +8,7 @@ from hwr.errors import DataError
 from hwr.evaluate.lines import ScoredLine, read_set
 from hwr.evaluate.sets import count_lines, find_sets
 from hwr.evaluate.tuning import read_network_lines
+from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 from hwr.store.lines import LineStore
 from hwr.store.normalised import line_ink, made_here, normalised_line
@@ -24,7 +25,8 @@ def make(folder: Path, height: int) -> Path:
 
 
 def test_readings_and_network_output_are_the_same(tmp_path: Path) -> None:
-    recognizer = Recognizer(threads=1)
+    # One language, since shards split documents, by whose lines the language is chosen.
+    recognizer = Recognizer(threads=1, decoder=DecoderOptions(language="fr"))
     [found, raw], failed = find_sets([make(tmp_path / "set", recognizer.height), SAMPLES], "val")
     assert (found.name, found.split, failed) == ("set", "val", [])
     assert count_lines([found]) == count_lines([raw]) == 40
