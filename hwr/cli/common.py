@@ -203,7 +203,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
     """Parse names of output formats that are separated by commas.
 
     Raises:
-        BadParameter: there is no such format.
+        BadParameter: the format is unknown.
     """
     from hwr.formats import FORMATS
 

@@ -27,7 +27,7 @@ def compile_search(target: Path) -> None:
     """Compile the library, first under another name, so that `target` is always complete.
 
     Raises:
-        OSError: there is no compiler, it fails, or the folder cannot be written.
+        OSError: no compiler is installed, it fails, or the folder cannot be written.
     """
     import subprocess
 
@@ -48,6 +48,6 @@ def _command(target: Path) -> list[str]:
         return ["cl", "/nologo", "/O2", "/fp:precise", "/LD", str(SOURCE), f"/Fe:{target}"]
     compiler = shlex.split(os.environ.get("CC", "cc"))
     if not shutil.which(compiler[0]):
-        raise OSError(f"there is no C compiler ({compiler[0]})")
+        raise OSError(f"no C compiler found ({compiler[0]})")
     options = ["-std=c99", "-O3", "-ffp-contract=off", "-fPIC", "-shared"]
     return [*compiler, *options, str(SOURCE), "-o", str(target), "-lm"]

@@ -178,7 +178,7 @@ def _find_library() -> Path:
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
-    error = OSError("there is no writable folder for it")
+    error = OSError("no writable folder for the compiled search")
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)

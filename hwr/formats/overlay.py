@@ -81,7 +81,7 @@ def _draw(canvas: Any, points: Sequence[Point], colour: tuple[int, int, int], pe
 
 
 def _write_number(canvas: NDArray[np.uint8], number: int, line: Line, pen: int) -> None:
-    """Draw the number left of the line's start, or above it if there is no room, with white around it."""
+    """Draw the number left of the line's start, or above it without room there, with white around it."""
     start = (line.baseline or line.polygon or ((0.0, 0.0),))[0]
     scale, text = 0.5 * pen + 0.2, str(number)
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, pen)

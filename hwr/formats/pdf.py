@@ -61,7 +61,7 @@ class PdfWriter:
 
         Raises:
             OutputError: the image cannot be stored.
-            OSError: there is no space for it among the temporary files.
+            OSError: the folder of temporary files is full.
         """
         assert pixels is not None, "a PDF needs the page's pixels"
         jpeg = to_jpeg(page, pixels)

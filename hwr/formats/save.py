@@ -26,7 +26,7 @@ def save_page(
         image: of the page, for PDF and overlay: a path, bytes, an array or a PIL image; by default `page.image`.
 
     Raises:
-        UsageError: there is no such format, or the ending does not determine it.
+        UsageError: the format is unknown, or the ending does not determine it.
         InputError: the image is needed and cannot be used.
         OutputError: the file cannot be written.
     """

@@ -132,7 +132,7 @@ def preset_spec(name: str, classes: int) -> str:
     """Return the VGSL specification of a preset with an output for `classes` classes, the blank included.
 
     Raises:
-        UsageError: there is no such preset.
+        UsageError: the preset is unknown.
     """
     if name not in PRESETS:
         raise UsageError(f"preset {name!r} is unknown; there are: {', '.join(PRESETS)}")

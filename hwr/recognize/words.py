@@ -202,7 +202,7 @@ def _lightest(inked: GreyImage, left: float, right: float) -> int:
 def _outline(inked: GreyImage, line: NormalisedLine, start: int, stop: int) -> Points:
     """Return the corners of the topmost and lowest ink in each column from `start` to `stop`, on the line's image.
 
-    If there is no ink except what looks like a rule, that is taken: a long dash. Without any ink, it is the whole
+    Ink that looks like a rule counts only if the word has no other, as a long dash. Without any ink, it is the whole
     strip, at least one column wide.
     """
     part = inked[:, start:stop] > 0

@@ -102,7 +102,7 @@ def test_without_a_compiler_numpy_searches_and_the_log_says_so(
     lines = list(doubtful_lines(3))
     with caplog.at_level(logging.INFO):
         found = beam_search(lines, BeamSettings())
-    assert "the beam search runs in NumPy, which is slower: there is no C compiler (no-such-compiler)" in caplog.text
+    assert "the beam search runs in NumPy, which is slower: no C compiler found (no-such-compiler)" in caplog.text
     settings = SETTINGS | {"width": 16, "results": 1, "blank_scale": 1.0}
     assert [line[0].labels for line in found] == [line[0][0] for line in numpy_search.search(lines, None, **settings)]
 
