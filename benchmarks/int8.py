@@ -17,7 +17,7 @@ from hwr.evaluate.sets import find_sets
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.models import DEFAULT_MODEL, Precision
 from hwr.recognize.recognizer import Recognizer
-from hwr.recognize.runtimes.cpu import has_dot_product
+from hwr.recognize.runtime import has_dot_product
 
 MAX_RISE = 0.001
 """Maximum increase of a set's CER with int8."""

@@ -23,7 +23,7 @@ MODULES_OF_LIBRARIES = {"cv2": "opencv-python-headless", "PIL": "pillow", "bidi"
 OPTIONAL = {"torch", "torchaudio", "onnx", "pillow_heif", "_typeshed"}
 """Libraries without which a message says what is missing, and the types of the standard library."""
 
-WITH_TORCH = ("model", "train", "recognize/runtimes/torch.py", "cli/train.py", "cli/export.py")
+WITH_TORCH = ("model", "train", "cli/train.py", "cli/export.py")
 """Files and folders of the package that may need torch ..."""
 WITHOUT_TORCH = tuple(f"model/{name}.py" for name in ("__init__", "files", "graph", "info", "letters", "vgsl"))
 """... but for these."""

@@ -172,9 +172,6 @@ def test_align_a_set(process: Process, model: Path, line_image: Path) -> None:
     done = process.hwr("align", folder, "-m", model)
     assert done.code == 0, done.err
     assert '"id": "line-1"' in done.out
-    refused = process.hwr("align", folder, "-m", model, "--backend", "torch")
-    assert refused.code == 2 and refused.err.count("\n") == 1
-    assert "torch" in refused.err and "leave out --backend torch" in refused.err
 
 
 def test_synth(process: Process) -> None:

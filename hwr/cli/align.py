@@ -4,7 +4,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,18 +31,8 @@ PARQUET = ".parquet"
 COLUMNS = ("image", "text", "id")
 OF_IMAGES = {"text": "--text", "text_file": "--text-file", "overlay": "--overlay"}
 """Options that apply only to a single image."""
-OF_DATA = {"split": "--split", "limit": "--limit", "backend": "--backend"}
+OF_DATA = {"split": "--split", "limit": "--limit"}
 """Options that apply only to data sets."""
-
-
-@dataclass(frozen=True)
-class SetOptions:
-    """Options for aligning the lines of a data set."""
-
-    split: str
-    columns: "Columns"
-    limit: int | None
-    backend: str
 
 
 @click.command(
@@ -51,7 +40,7 @@ class SetOptions:
     cls=Command,
     sections={
         "One image": ("text", "text_file", "overlay"),
-        "A data set": ("split", "limit", "backend", *(f"{name}_column" for name in COLUMNS)),
+        "A data set": ("split", "limit", *(f"{name}_column" for name in COLUMNS)),
         "Model": ("model",),
         "Result": ("form", "output", "force"),
     },
@@ -72,13 +61,6 @@ class SetOptions:
 @click.option("-o", "--output", type=FILE, metavar="FILE", help="Write to this file instead of stdout.")
 @force_option
 @set_options("Align")
-@click.option(
-    "--backend",
-    type=click.Choice(["auto", "onnx", "torch"]),
-    default="auto",
-    show_default=True,
-    help="Run the network on DATA with this library; auto uses torch if there is a CUDA GPU.",
-)
 @column_options(*COLUMNS)
 @click.pass_context
 def command(
@@ -105,8 +87,7 @@ def command(
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if source.is_dir() or source.suffix == PARQUET:
         refuse(given, OF_IMAGES, f"applies to a single image; the lines of {source} have their own texts")
-        options = SetOptions(values["split"], make_columns(values), values["limit"], values["backend"])
-        return align_data(source, model, options, output)
+        return align_data(source, model, values["split"], make_columns(values), values["limit"], output)
     refuse(given, OF_DATA, f"applies to a data set; {source} is a single image")
     if overlay is not None and overlay == output:
         raise UsageError(f"{overlay}: both -o and --overlay would write it")
@@ -160,7 +141,9 @@ def align_image(source: Path, text: str, model: str | None, output: Path | None,
         write(write_alignment(line))
 
 
-def align_data(source: Path, model: str | None, options: SetOptions, output: Path | None) -> Outcome:
+def align_data(
+    source: Path, model: str | None, split: str, columns: "Columns", limit: int | None, output: Path | None
+) -> Outcome:
     """Align all lines of a set; name each one that cannot be aligned.
 
     Raises:
@@ -171,15 +154,15 @@ def align_data(source: Path, model: str | None, options: SetOptions, output: Pat
     from hwr.recognize.models import DEFAULT_MODEL
     from hwr.store.lines import LineStore
 
-    count = LineStore(source, options.split, options.columns).count
-    count = min(count, options.limit or count)
-    aligner = Aligner(model or DEFAULT_MODEL, backend=options.backend)
+    count = LineStore(source, split, columns).count
+    count = min(count, limit or count)
+    aligner = Aligner(model or DEFAULT_MODEL)
     failed = 0
     with (
         line_writer(output) as write,
         progress_bar("aligning", count, on=output is not None or not sys.stdout.isatty()) as advance,
     ):
-        for result in align_set(source, aligner, options.columns, options.limit, options.split):
+        for result in align_set(source, aligner, columns, limit, split):
             if isinstance(result, FailedLine):
                 failed += 1
                 complain(result.error)

@@ -1,1 +1,1 @@
-"""Image -> page: the Python API and the runtimes of the network."""
+"""Image -> page: the Python API and the runtime of the network."""

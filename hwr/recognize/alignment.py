@@ -6,41 +6,33 @@ for word in Aligner().align_line("line.png", "what it says").words:
     print(word.text, word.box)
 """
 
-import importlib
 import unicodedata
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.confidence import score_lines, score_words
-from hwr.decode.lattice import LabelSpan, alignments
+from hwr.decode.lattice import alignments
 from hwr.decode.reading import find_characters, logical_words
-from hwr.errors import DataError, InputError, MissingDependency
+from hwr.errors import DataError, InputError
 from hwr.files.documents import to_grey
 from hwr.files.images import GreyImage, decode_image
 from hwr.files.pixels import Source, name_of
 from hwr.line import NormalisedLine, normalise_with_places, time_steps
-from hwr.model.info import ModelInfo
 from hwr.page.geometry import bounding_box, clip_box
 from hwr.page.page import AlignedLine, Box, Character, Word
 from hwr.recognize.models import DEFAULT_MODEL, load_model
-from hwr.recognize.runtimes.cpu import available_cores
-from hwr.recognize.runtimes.onnx import OnnxRuntime
+from hwr.recognize.runtime import available_cores
 from hwr.recognize.words import PlacedWord, find_words
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.store.lines import LineStore
 from hwr.text import normalise_text, steps_needed
 
-Aligned = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
-
-BACKENDS = ("auto", "onnx", "torch")
-TORCH_RUNTIME = "hwr.recognize.runtimes.torch"
 LINES_AT_ONCE = 256
 PIXELS_AT_ONCE = 64_000_000
 """Maximum lines, and pixels (bytes) of decoded images, of a data set in memory at once."""
@@ -67,36 +59,6 @@ class FailedLine:
     error: str
 
 
-class Engine(Protocol):
-    """A network that aligns."""
-
-    @property
-    def info(self) -> ModelInfo:
-        """The facts of the model file."""
-        ...
-
-    def align(self, lines: Sequence[GreyImage], labels: Sequence[Sequence[int]]) -> Aligned:
-        """Return, for each normalised line, the log-probabilities (T, classes) and the time steps of its labels."""
-        ...
-
-
-@dataclass(frozen=True)
-class OnnxEngine:
-    """The network in ONNX Runtime, the alignment in NumPy."""
-
-    runtime: OnnxRuntime
-
-    @property
-    def info(self) -> ModelInfo:
-        """The facts of the model file."""
-        return self.runtime.info
-
-    def align(self, lines: Sequence[GreyImage], labels: Sequence[Sequence[int]]) -> Aligned:
-        """See `Engine.align`."""
-        log_probs = self.runtime.log_probs(lines)
-        return log_probs, alignments(log_probs, labels)
-
-
 class Aligner:
     """A loaded model that finds a known text on the image of a line.
 
@@ -106,21 +68,19 @@ class Aligner:
         name: name of the model in results.
     """
 
-    def __init__(self, model: str | Path = DEFAULT_MODEL, *, threads: int | None = None, backend: str = "onnx") -> None:
+    def __init__(self, model: str | Path = DEFAULT_MODEL, *, threads: int | None = None) -> None:
         """Load a model.
 
         Args:
             model: the name of a shipped model, or a `.safetensors` or `.onnx` file.
             threads: lines to process at the same time; by default the number of available cores.
-            backend: `onnx`; `torch`, on a CUDA GPU if there is one; `auto`, torch if there is such a GPU.
 
         Raises:
-            InputError, ModelError, UsageError, MissingDependency: see `hwr.recognize.models.load_model`; torch was
-                requested and is not installed.
+            InputError, ModelError, UsageError, MissingDependency: see `hwr.recognize.models.load_model`.
         """
         self._threads = threads or available_cores()
-        self._engine = load_engine(model, self._threads, backend)
-        self.info = self._engine.info
+        self._runtime = load_model(model, self._threads)
+        self.info = self._runtime.info
         self.alphabet = self.info.make_alphabet()
         self.name = self.info.name or Path(model).stem
 
@@ -154,7 +114,8 @@ class Aligner:
         self, lines: Sequence[KnownLine], normalised: Sequence[NormalisedLine], pool: ThreadPoolExecutor
     ) -> Iterator[AlignedLine]:
         labels = [self.alphabet.encode(line.text) for line in lines]
-        log_probs, spans = self._engine.align([line.ink for line in normalised], labels)
+        log_probs = self._runtime.log_probs([line.ink for line in normalised])
+        spans = alignments(log_probs, labels)
         characters = map(partial(find_characters, alphabet=self.alphabet), log_probs, spans)
         words = pool.map(partial(find_words, stride=self.info.stride, with_characters=True), characters, normalised)
         line_scores = np.minimum(score_lines(log_probs, spans), 0.0).tolist()
@@ -195,7 +156,10 @@ class Aligner:
                 word,
                 min(confidences[place], 1.0),
                 _box(found[place].outline, line.image),
-                characters=_characters(found[place], line.image),
+                characters=tuple(
+                    Character(item.text, item.confidence, _box(item.outline, line.image))
+                    for item in found[place].characters
+                ),
             )
             for word, place in zip(shown.split(), order, strict=True)
         )
@@ -212,10 +176,6 @@ class Aligner:
         )
 
 
-def _characters(word: PlacedWord, image: GreyImage) -> tuple[Character, ...]:
-    return tuple(Character(item.text, item.confidence, _box(item.outline, image)) for item in word.characters)
-
-
 def _box(outline: NDArray[np.float64], image: GreyImage) -> Box:
     return clip_box(bounding_box(outline), (image.shape[1], image.shape[0]))
 
@@ -223,25 +183,6 @@ def _box(outline: NDArray[np.float64], image: GreyImage) -> Box:
 def describe(character: str) -> str:
     """Return a character with its code point and name."""
     return f"{character!r} (U+{ord(character):04X} {unicodedata.name(character, 'without name')})"
-
-
-def load_engine(model: str | Path, threads: int, backend: str) -> Engine:
-    """Return the network that aligns; arguments and errors as for `Aligner`."""
-    if backend not in BACKENDS:
-        raise ValueError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
-    if backend != "onnx":
-        try:
-            runtime = importlib.import_module(TORCH_RUNTIME)
-        except ImportError as error:
-            if backend == "torch":
-                raise MissingDependency(
-                    f"aligning in torch needs {error.name}, which is not installed; leave out --backend torch"
-                ) from None
-        else:
-            if backend == "torch" or runtime.has_gpu():
-                engine: Engine = runtime.load_torch(model)
-                return engine
-    return OnnxEngine(load_model(model, threads))
 
 
 def align_set(

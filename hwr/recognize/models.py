@@ -18,8 +18,7 @@ from hwr.lm.file import LM_SUFFIX, is_arpa, load
 from hwr.lm.model import Model
 from hwr.model.files import GRAPH_SUFFIX, INT8_SUFFIX, METADATA, WEIGHTS_SUFFIX, read_header, read_info
 from hwr.model.info import ModelInfo
-from hwr.recognize.runtimes.cpu import has_dot_product
-from hwr.recognize.runtimes.onnx import OnnxRuntime, check_normalisation, load_int8, load_onnx
+from hwr.recognize.runtime import OnnxRuntime, check_normalisation, has_dot_product, load_int8, load_onnx
 
 Precision = Literal["int8", "fp32"]
 

@@ -12,7 +12,7 @@ from hwr.decode.lattice import greedy_text
 from hwr.line import time_steps
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.model.network import Network
-from hwr.recognize.batches import plan_batches
+from hwr.recognize.runtime import plan_batches
 from hwr.text import Alphabet
 from hwr.train.cache import TrainingLine
 from hwr.train.datasets import LineSource

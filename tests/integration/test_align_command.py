@@ -75,18 +75,8 @@ def test_a_set(run: Run, tmp_path: Path) -> None:
     assert [line["id"] for line in lines] == ["line-1", "line-2", "line-3"]
     assert [line["image"] for line in lines] == ["line-1.png", "line-2.png", "line-3.png"]
     assert lines[1]["text"] == TEXT
-    code, out, _ = run(tmp_path / "set" / "val.parquet", "--backend", "onnx", "--limit", 2)
+    code, out, _ = run(tmp_path / "set" / "val.parquet", "--limit", 2)
     assert code == 0 and [json.loads(line) for line in out.splitlines()] == lines[:2]
-
-
-def test_torch_finds_the_same(run: Run, tmp_path: Path) -> None:
-    store(tmp_path / "set")
-    _, expected, _ = run(tmp_path / "set", "--backend", "onnx")
-    code, out, _ = run(tmp_path / "set", "--backend", "torch")
-    assert code == 0
-    for line, other in zip(out.splitlines(), expected.splitlines(), strict=True):
-        boxes, other_boxes = ([word["box"] for word in json.loads(text)["words"]] for text in (line, other))
-        assert boxes == other_boxes
 
 
 def test_bad_lines_are_named_and_the_others_aligned(run: Run, tmp_path: Path) -> None:

@@ -199,8 +199,3 @@ def test_arrays_and_pil_images(aligner: Aligner, aligned: dict[Path, AlignedLine
     path = SAMPLES / "line-3.png"
     for source in (load_image(path), path.read_bytes(), Image.open(io.BytesIO(path.read_bytes()))):
         assert aligner.align_line(source, LINES[path]).words == aligned[path].words
-
-
-def test_an_unknown_backend_is_a_mistake_of_the_programmer() -> None:
-    with pytest.raises(ValueError, match="backend 'gpu' is not one of auto, onnx, torch"):
-        Aligner(backend="gpu")

@@ -1,6 +1,7 @@
-"""The ONNX runtime on a hand-made network: order, batches, padding, and graphs that are refused."""
+"""The ONNX runtime on a hand-made network: order, batches, padding, refused graphs; and what is known of the CPU."""
 
 import gc
+import platform
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from helpers.tiny_model import (
     write_tiny_model,
 )
 from hwr.errors import ModelError
-from hwr.recognize.runtimes.cpu import available_cores
-from hwr.recognize.runtimes.onnx import OnnxRuntime, load_onnx
+from hwr.recognize import runtime as module
+from hwr.recognize.runtime import OnnxRuntime, available_cores, has_dot_product, load_onnx, plan_batches
 from hwr.text import Alphabet
 
 
@@ -95,3 +96,60 @@ def test_the_weights_stay_in_memory_while_the_session_lives(tiny: Path) -> None:
     rubbish = [np.full(6, -1e9, np.float32) for _ in range(10_000)]  # would overwrite memory that was freed
     line = painted_line("abc")
     assert np.allclose(runtime.log_probs([line])[0], expected_log_probs(line), atol=1e-4) and rubbish
+
+
+# --- batches ----------------------------------------------------------------------------------------------------
+
+
+def test_every_line_once_and_all_limits_held() -> None:
+    random = np.random.default_rng(3)
+    for count in (1, 2, 7, 100):
+        widths = random.integers(1, 3000, count).tolist()
+        batches = plan_batches(widths, 64, max_lines=8, max_pixels=500_000, max_waste=0.2)
+        assert sorted(index for batch in batches for index in batch) == list(range(count))
+        for batch in batches:
+            padded = len(batch) * max(widths[index] for index in batch)
+            assert len(batch) <= 8
+            assert len(batch) == 1 or padded * 64 <= 500_000
+            assert 1 - sum(widths[index] for index in batch) / padded <= 0.2
+
+
+def test_lines_of_one_width_fill_their_batches() -> None:
+    assert [len(b) for b in plan_batches([100] * 20, 10, max_lines=8, max_pixels=10**9)] == [8, 8, 4]
+    assert [len(b) for b in plan_batches([100] * 20, 10, max_lines=99, max_pixels=5000)] == [5, 5, 5, 5]
+
+
+def test_a_line_over_the_budget_goes_alone_and_nothing_gives_nothing() -> None:
+    assert plan_batches([10, 5000, 10], 10, max_lines=8, max_pixels=1000) == [[0, 2], [1]]
+    assert plan_batches([], 10, max_lines=8, max_pixels=1000) == []
+
+
+# --- the CPU ----------------------------------------------------------------------------------------------------
+
+ZEN4 = "flags\t\t: fpu sse2 avx2 avx512f avx512_vnni avx512_bf16"
+ALDER_LAKE = "flags\t\t: fpu sse2 avx2 avx_vnni"
+HASWELL = "flags\t\t: fpu sse2 fma avx avx2"
+NEOVERSE = "Features\t: fp asimd evtstrm aes atomics asimddp"
+CORTEX_A72 = "Features\t: fp asimd evtstrm aes"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(ZEN4, True), (ALDER_LAKE, True), (HASWELL, False), (NEOVERSE, True), (CORTEX_A72, False)]
+)
+def test_flags_of_linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{text}\nbugs\t\t: none\n")
+    monkeypatch.setattr(module, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    assert has_dot_product() is expected
+
+
+def test_other_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CPUINFO", tmp_path / "none")
+    for system, machine, expected in (
+        ("Darwin", "arm64", True),
+        ("Darwin", "x86_64", False),
+        ("Windows", "AMD64", False),
+    ):
+        monkeypatch.setattr(platform, "system", lambda name=system: name)
+        monkeypatch.setattr(platform, "machine", lambda name=machine: name)
+        assert has_dot_product() is expected

@@ -1,5 +1,7 @@
 """The network in ONNX Runtime, without torch: it starts in a few tenths of a second."""
 
+import os
+import platform
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,19 +16,22 @@ from hwr.line import NORMALISATION, time_steps
 from hwr.model.files import read_info, read_tensors, weights_hash
 from hwr.model.graph import INPUTS, OUTPUTS, SPEC_KEY, WEIGHTS_KEY, Tensors, open_graph, read_graph
 from hwr.model.info import ModelInfo
-from hwr.recognize.batches import plan_batches
-from hwr.recognize.runtimes import Runtime as Runtime
-from hwr.recognize.runtimes.cpu import available_cores
 
 MAX_LINES = 4
 """Lines in a batch. More are not faster on a CPU (`benchmarks/reading_speed.py`)."""
 MAX_PIXELS = 1_000_000
 """Pixels in a batch, including padding: limits the memory of the first layers to a few hundred megabytes."""
+MAX_WASTE = 0.15
+"""Maximum share of padding in a batch: padded columns cost as much time as ink."""
+
+DOT_PRODUCT = {"avx512_vnni", "avx_vnni", "asimddp"}
+"""Flags of Linux for instructions that sum products of eight-bit numbers: VNNI of x86, the dot product of ARM."""
+CPUINFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
 class OnnxRuntime:
-    """A network loaded in ONNX Runtime; see `hwr.recognize.runtimes.Runtime`."""
+    """A network loaded in ONNX Runtime."""
 
     info: ModelInfo
     weights: str
@@ -38,7 +43,15 @@ class OnnxRuntime:
     """The weights, whose memory the session uses."""
 
     def log_probs(self, lines: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """Run the network on normalised lines; see `hwr.recognize.runtimes.Runtime.log_probs`."""
+        """Run the network on normalised lines.
+
+        Args:
+            lines: ink, 0 paper to 255, each of shape (info.height, W_i) with W_i >= 1.
+
+        Returns:
+            Natural logarithms of probabilities in the order of the lines, each of shape
+            (ceil(W_i / info.stride), info.classes). Lines that are read together never affect each other's result.
+        """
         for line in lines:
             if line.ndim != 2 or line.shape[0] != self.info.height or line.shape[1] < 1:
                 raise ValueError(f"a line of shape ({self.info.height}, W >= 1) expected, {line.shape} found")
@@ -68,6 +81,34 @@ class OnnxRuntime:
         if list(steps) != [time_steps(int(width), self.info.stride) for width in widths]:
             raise ModelError(f"{self.info.name or 'model'}: the network's time steps do not fit its stated stride")
         return [np.ascontiguousarray(rows[:count]) for rows, count in zip(log_probs, steps, strict=True)]
+
+
+def plan_batches(
+    widths: Sequence[int], height: int, *, max_lines: int, max_pixels: int, max_waste: float = MAX_WASTE
+) -> list[list[int]]:
+    """Group lines of similar width: return batches of indices into `widths`, to be padded to the widest line of the
+    batch.
+
+    Each index occurs once. Lines are taken in the order of their widths. A batch ends before it has more than
+    `max_lines` lines, more than `max_pixels` pixels with its padding, or a share of padding over `max_waste`. A line
+    that is larger than `max_pixels` is a batch of its own.
+    """
+    batches: list[list[int]] = []
+    batch: list[int] = []
+    total = 0
+    for index in sorted(range(len(widths)), key=lambda i: widths[i]):
+        widest = widths[index]  # of the batch with this line: the order is ascending
+        padded = (len(batch) + 1) * widest
+        waste = 1 - (total + widest) / padded
+        full = len(batch) == max_lines or padded * height > max_pixels or waste > max_waste
+        if batch and full:
+            batches.append(batch)
+            batch, total = [], 0
+        batch.append(index)
+        total += widest
+    if batch:
+        batches.append(batch)
+    return batches
 
 
 def load_onnx(safetensors: Path, graph: Path | bytes, threads: int | None = None) -> OnnxRuntime:
@@ -142,3 +183,19 @@ def check_normalisation(info: ModelInfo, where: object) -> None:
             f"this hwr has {NORMALISATION.name} {NORMALISATION.version}: "
             "use the version of hwr that made the model, or train it again"
         )
+
+
+def available_cores() -> int:
+    """Return the number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def has_dot_product() -> bool:
+    """Return whether the CPU is known to multiply eight-bit numbers faster than floating-point ones."""
+    if platform.system() == "Darwin":
+        return platform.machine() == "arm64"  # every one of Apple's has them
+    try:
+        text = CPUINFO.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return not DOT_PRODUCT.isdisjoint(text.split())
