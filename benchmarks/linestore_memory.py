@@ -61,7 +61,7 @@ def read_texts(path: Path) -> int:
 def read_for_training(path: Path) -> int:
     """Do what a training run without a cache does: the alphabet of all texts, the order of the epoch, then batches."""
     from hwr.text import Alphabet
-    from hwr.train.batches import PoolBuilder, PoolRequest
+    from hwr.train.batches import PoolBuilder
     from hwr.train.datasets import StoreLines
     from hwr.train.recipe import Optimisation
 
@@ -69,7 +69,7 @@ def read_for_training(path: Path) -> int:
     builder = PoolBuilder([source], [1.0], Alphabet.of(source.texts()), 4, Optimisation(), seed=1)
     seen = 0
     for number in range(len(builder.pools(0))):
-        pool = builder.build(PoolRequest(0, number))
+        pool = builder.build(0, number)
         seen += sum(builder.cutter.collate(lines).lines for lines in pool.batches)
         if seen >= SAMPLED:
             break

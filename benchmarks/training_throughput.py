@@ -14,7 +14,6 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -101,7 +100,7 @@ def main() -> None:
     weights = [1.0] * len(sources)
     builder = PoolBuilder(sources, weights, alphabet, network.stride, recipe.optimisation, recipe.seed)
     started = time.perf_counter()
-    found = load_batches(builder, Progress(), replace(recipe, workers=0), device.device)
+    found = load_batches(builder, Progress(), recipe, device.device)
     batches = list(islice(found, options.steps + WARM_UP))
     reading = (time.perf_counter() - started) / len(batches)
     operations = [forward_operations(network, ready.batch) for ready in batches]

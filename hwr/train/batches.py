@@ -4,10 +4,6 @@ Every line draws its width jitter from (seed, epoch, line). The lines of a pool 
 into batches, and each line is stretched by the last percent to the width of its batch. So a batch has no padding: no
 zeros are multiplied, norms need no masks, and the recurrent layers run over full rectangles. The whole order follows
 from the seed, so that a run can be stopped anywhere and resumed from (epoch, pool, batch).
-
-Synthetic lines replace a share of the lines of every pool; which ones is drawn again in each epoch. So pools and epochs
-keep their lengths, and the sets their weights. The share depends on the progress of the run, and so on the clock: it is
-decided when a pool is requested, and saved with the run until the pool is done. Without data every pool is synthetic.
 """
 
 import hashlib
@@ -16,14 +12,13 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from hwr.store.normalised import LabelledLine
 from hwr.text import Alphabet, steps_needed
-from hwr.train.cache import TrainingLine
 from hwr.train.datasets import LineSource
 from hwr.train.recipe import Optimisation
 
@@ -33,12 +28,6 @@ LARGE_BATCH = 40_000
 POOL_GROUPS, GROUP_COLUMNS = 8, 1000
 """Groups (of at most 256 lines) in a pool: 8; with large batches one for every 1,000 columns of a batch. That is enough
 to fill batches with lines of similar width."""
-
-SYNTHETIC_POOL = 2048
-"""Lines in a pool of a run without data."""
-
-POOL_NUMBERS, EPOCH_POOLS = 1 << 16, 1 << 20
-"""Numbers of synthetic lines that belong to one pool, and pools that belong to one epoch."""
 
 MAX_SPREAD = 1.12
 """Widest line over narrowest line of a batch: the last stretch to the common width stays within half of this."""
@@ -69,34 +58,20 @@ class Block:
     copy: int
 
 
-@dataclass(frozen=True)
-class PoolRequest:
-    """Everything that a pool depends on: its place in the order, its share of synthetic lines, and the first
-    batch needed.
-    """
-
-    epoch: int
-    number: int
-    synthetic_share: float = 0.0
-    first_batch: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class PlannedLine:
     """A line, the width it gets in this epoch, and the seed of its augmentation."""
 
-    line: TrainingLine
+    line: LabelledLine
     labels: list[int]
     width: int
     seed: int
-    synthetic: bool = False
 
 
 @dataclass(frozen=True)
 class Pool:
     """The lines of each batch of a pool, in random order, and the number of skipped lines, by reason."""
 
-    request: PoolRequest
     batches: list[Sequence[PlannedLine]]
     passed_over: Counter[str] = field(default_factory=Counter)
 
@@ -107,7 +82,7 @@ class Batch:
 
     ink: uint8 (B, H, W); widths: int64 (B,), true widths in `ink`; target_width: columns after augmentation;
     seeds: int64 (B,); targets: int64 (sum of target_lengths,); target_lengths: int64 (B,).
-    lines, characters, synthetic: how many the whole batch has, over all processes.
+    lines, characters: how many the whole batch has, over all processes.
     """
 
     ink: Tensor
@@ -119,13 +94,6 @@ class Batch:
     texts: tuple[str, ...]
     lines: int
     characters: int
-    synthetic: int = 0
-
-
-class Synthetic(Protocol):
-    """Lines that are made for a run, by number."""
-
-    def take(self, first: int, count: int) -> Sequence[TrainingLine]: ...
 
 
 def epoch_pools(
@@ -166,7 +134,7 @@ def line_seed(seed: int, epoch: int, copy: int, source: str, line: str) -> int:
 
 
 class PoolBuilder:
-    """Reads the lines of pools and cuts them into batches; works in any process."""
+    """Reads the lines of pools and cuts them into batches."""
 
     def __init__(
         self,
@@ -177,48 +145,34 @@ class PoolBuilder:
         options: Optimisation,
         seed: int,
         exclude: str = "",
-        synthetic: Synthetic | None = None,
     ) -> None:
-        self.sources, self.weights, self.synthetic = sources, weights, synthetic
+        self.sources, self.weights = sources, weights
         self.alphabet, self.options, self.seed, self.exclude = alphabet, options, seed, exclude
         self.cutter = Cutter(options.columns_per_batch, stride)
 
     @property
-    def has_data(self) -> bool:
-        """True unless no epoch will ever show a line of the data."""
-        return any(weight > 0 and len(source.chains) for source, weight in zip(self.sources, self.weights, strict=True))
-
-    @property
     def has_lines(self) -> bool:
         """True unless no epoch will ever show a line."""
-        return self.synthetic is not None or self.has_data
+        return any(weight > 0 and len(source.chains) for source, weight in zip(self.sources, self.weights, strict=True))
 
     def pools(self, epoch: int) -> list[list[Block]]:
-        """Return the pools of an epoch; see `epoch_pools`. Without data an epoch is one pool."""
-        if self.synthetic is not None and not self.has_data:
-            return [[]]
+        """Return the pools of an epoch; see `epoch_pools`."""
         columns = self.options.columns_per_batch
         groups = columns // GROUP_COLUMNS if columns > LARGE_BATCH else POOL_GROUPS
         return epoch_pools(self.sources, self.weights, self.seed, epoch, groups)
 
-    def build(self, request: PoolRequest) -> Pool:
-        """Read the lines of a pool and divide them into batches.
+    def build(self, epoch: int, number: int, first_batch: int = 0) -> Pool:
+        """Read the lines of a pool of an epoch and divide them into batches; return those from `first_batch` on.
 
         Raises:
-            HwrError: a line cannot be read or made.
+            HwrError: a line cannot be read.
         """
-        epoch, number = request.epoch, request.number
         passed_over: Counter[str] = Counter()
         lines = list(self._lines(epoch, self.pools(epoch)[number], passed_over))
-        synthetic = round(request.synthetic_share * (len(lines) if self.has_data else SYNTHETIC_POOL))
-        if synthetic and self.synthetic is not None:
-            kept = random.Random(f"{self.seed}/{epoch}/{number}/kept").sample(lines, max(0, len(lines) - synthetic))
-            first = (epoch * EPOCH_POOLS + number) * POOL_NUMBERS
-            lines = kept + list(self._synthetic_lines(self.synthetic.take(first, synthetic), epoch))
         lines.sort(key=lambda planned: (planned.width, planned.seed))
         batches = list(self.cutter.cut(lines))
         random.Random(f"{self.seed}/{epoch}/{number}").shuffle(batches)
-        return Pool(request, batches[request.first_batch :], passed_over)
+        return Pool(batches[first_batch:], passed_over)
 
     def _lines(self, epoch: int, pool: Sequence[Block], passed_over: Counter[str]) -> Iterator[PlannedLine]:
         for block in pool:
@@ -230,13 +184,7 @@ class PoolBuilder:
                 else:
                     passed_over[planned] += 1
 
-    def _synthetic_lines(self, lines: Sequence[TrainingLine], epoch: int) -> Iterator[PlannedLine]:
-        for line in lines:
-            planned = self._plan(line, line_seed(self.seed, epoch, 0, "synthesis", line.id), synthetic=True)
-            if isinstance(planned, PlannedLine):
-                yield planned
-
-    def _plan(self, line: TrainingLine, seed: int, synthetic: bool = False) -> PlannedLine | str:
+    def _plan(self, line: LabelledLine, seed: int) -> PlannedLine | str:
         """Return the line with its width, or the reason why it is skipped."""
         if not line.text:
             return "without text"
@@ -247,11 +195,11 @@ class PoolBuilder:
         labels = self.alphabet.encode(line.text)
         low, high = self.options.width_jitter
         unit = (seed >> 20) / (1 << 43)
-        width = round(line.width * math.exp(low + (high - low) * unit))
+        width = round(line.ink.shape[1] * math.exp(low + (high - low) * unit))
         narrowest = math.ceil(steps_needed(labels) * STEP_RESERVE) * self.cutter.stride
-        if narrowest > MAX_WIDENING * line.width:
+        if narrowest > MAX_WIDENING * line.ink.shape[1]:
             return "too narrow for the text"
-        return PlannedLine(line, labels, max(width, narrowest, self.cutter.stride), seed, synthetic)
+        return PlannedLine(line, labels, max(width, narrowest, self.cutter.stride), seed)
 
 
 @dataclass(frozen=True)
@@ -309,12 +257,13 @@ class Cutter:
         A process without a row gets the first one; its caller gives that row no weight.
         """
         rows = lines[rank::processes] or lines[:1]
-        ink = np.zeros((len(rows), len(rows[0].line.pixels()), max(row.line.width for row in rows)), np.uint8)
-        for target, row in zip(ink, rows, strict=True):
-            target[:, : row.line.width] = row.line.pixels()
+        widths = [row.line.ink.shape[1] for row in rows]
+        ink = np.zeros((len(rows), len(rows[0].line.ink), max(widths)), np.uint8)
+        for target, row, width in zip(ink, rows, widths, strict=True):
+            target[:, :width] = row.line.ink
         return Batch(
             ink=torch.from_numpy(ink),
-            widths=torch.tensor([row.line.width for row in rows]),
+            widths=torch.tensor(widths),
             target_width=self.common_width(lines[-1].width),
             seeds=torch.tensor([row.seed for row in rows]),
             targets=torch.tensor([label for row in rows for label in row.labels]),
@@ -322,5 +271,4 @@ class Cutter:
             texts=tuple(row.line.text for row in rows),
             lines=len(lines),
             characters=sum(len(line.labels) for line in lines),
-            synthetic=sum(line.synthetic for line in lines),
         )

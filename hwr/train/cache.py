@@ -10,21 +10,18 @@ The second file is written last: a cache that has it is complete.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwr.errors import OutputError
 from hwr.files.atomic import atomic_write
-from hwr.files.images import GreyImage
-from hwr.store.normalised import NormalisedLines
+from hwr.store.lines import StoredLine
+from hwr.store.normalised import LabelledLine, NormalisedLines
 
 RESERVE = 1.25
 """Free space required in addition to the estimated size of the cache."""
@@ -36,45 +33,8 @@ UNKNOWN_WIDTH = 16
 """Estimated width, in heights, of a line whose size the store does not state."""
 
 
-class CachedInk(NamedTuple):
-    """The place of a line's ink in a cache: small enough to pass between processes."""
-
-    file: Path
-    start: int
-    height: int
-    width: int
-
-    def read(self) -> GreyImage:
-        """Return the ink, shape (height, width)."""
-        pixels = _mapped(self.file)[self.start : self.start + self.height * self.width]
-        return pixels.reshape(self.height, self.width)
-
-
-@lru_cache(maxsize=64)
-def _mapped(file: Path) -> NDArray[np.uint8]:
-    return np.memmap(file, np.uint8, mode="r")
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingLine:
-    """A normalised line: ink, uint8 (height, width), 0 paper to 255 ink, or its place in a cache; and its text."""
-
-    ink: GreyImage | CachedInk
-    text: str
-    id: str
-
-    @property
-    def width(self) -> int:
-        """Columns of the ink."""
-        return self.ink.width if isinstance(self.ink, CachedInk) else int(self.ink.shape[1])
-
-    def pixels(self) -> GreyImage:
-        """Return the ink itself."""
-        return self.ink.read() if isinstance(self.ink, CachedInk) else self.ink
-
-
 class CachedLines:
-    """The lines of a complete cache, in the groups of their store. A copy in another process opens the files again."""
+    """The lines of a complete cache, in the groups of their store."""
 
     def __init__(self, name: str, file: Path, height: int, chains: list[int]) -> None:
         self.name, self.file, self.height, self.chains = name, file, height, chains
@@ -86,22 +46,21 @@ class CachedLines:
             firsts = np.concatenate([[0], np.cumsum(index["groups"])])
             return index["starts"].tolist(), firsts.tolist(), json.loads(bytes(index["texts"]))
 
+    @cached_property
+    def _pixels(self) -> NDArray[np.uint8]:
+        return np.asarray(np.memmap(self.file, np.uint8, mode="r"))
+
     def texts(self) -> Iterator[str]:
         """Yield all texts, without the images."""
         return (text for text, _ in self._index[2])
 
-    def read(self, group: int) -> list[TrainingLine]:
+    def read(self, group: int) -> list[LabelledLine]:
         """Return the lines of a group."""
         starts, firsts, facts = self._index
-        lines = range(firsts[group], firsts[group + 1])
-        widths = ((starts[line + 1] - starts[line]) // self.height for line in lines)
         return [
-            TrainingLine(CachedInk(self.file, starts[line], self.height, width), *facts[line])
-            for line, width in zip(lines, widths, strict=True)
+            LabelledLine(self._pixels[starts[line] : starts[line + 1]].reshape(self.height, -1), *facts[line])
+            for line in range(firsts[group], firsts[group + 1])
         ]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_index"}
 
 
 def cache_lines(
@@ -149,8 +108,8 @@ def _write(lines: NormalisedLines, file: Path) -> tuple[int, int]:
 
 def _check_room(name: str, lines: NormalisedLines, folder: Path) -> None:
     needed = RESERVE * sum(_area(line, lines.height) for _, line in lines.store.rows(images=False))
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    free = shutil.disk_usage(there).free if os.path.isdir(there) else needed
+    there = next(place for place in (folder, *folder.parents) if place.is_dir())
+    free = shutil.disk_usage(there).free
     if free < needed:
         raise OutputError(
             f"{folder}: the cache of {name} needs about {needed / 2**20:,.1f} MiB, {free / 2**20:,.1f} MiB are free: "
@@ -158,7 +117,8 @@ def _check_room(name: str, lines: NormalisedLines, folder: Path) -> None:
         )
 
 
-def _area(line: Any, height: int) -> float:
+def _area(line: StoredLine | str, height: int) -> float:
     """Return about how many pixels a line of a store has at a height."""
-    width, rows = getattr(line, "width", 0), getattr(line, "height", 0)
-    return height * (height * width / rows if width and rows else UNKNOWN_WIDTH * height)
+    if isinstance(line, str) or not line.width * line.height:
+        return UNKNOWN_WIDTH * height**2
+    return height**2 * line.width / line.height

@@ -10,7 +10,7 @@ import torch
 from hwr.model.network import count_parameters
 from hwr.train.device import Device, hardware
 from hwr.train.folder import restore
-from hwr.train.loading import load_batches, worker_errors
+from hwr.train.loading import load_batches
 from hwr.train.processes import ALONE, Processes
 from hwr.train.recipe import Recipe
 from hwr.train.reporters import Reporter, short
@@ -36,8 +36,7 @@ def estimate_cost(
     seen, progress = run.progress.lines, run.progress
     minutes = max(0.0, recipe.minutes - progress.seconds / 60)
     batches = load_batches(run.builder(), progress, recipe, run.device.device, processes)
-    with worker_errors():
-        timed = [(batch.batch, run.trainer.step(batch)) for batch in islice(batches, WARM_UP_STEPS + TIMED_STEPS)]
+    timed = [(batch.batch, run.trainer.step(batch)) for batch in islice(batches, WARM_UP_STEPS + TIMED_STEPS)]
     timed = timed[min(WARM_UP_STEPS, len(timed) - 1) :]
     lines = sum(report.lines for _, report in timed)
     columns = sum(batch.target_width * batch.lines for batch, _ in timed) / lines

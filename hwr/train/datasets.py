@@ -1,4 +1,4 @@
-"""The lines of a run: training and validation sets, their cache, lines held out, and lines made for the run."""
+"""The lines of a run: training and validation sets, their cache, and lines held out."""
 
 import hashlib
 import os
@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hwr.errors import DataError
-from hwr.store.normalised import NormalisedLines
-from hwr.text import Alphabet
-from hwr.train.cache import TrainingLine, cache_lines
+from hwr.store.normalised import LabelledLine, NormalisedLines
+from hwr.train.cache import cache_lines
 from hwr.train.recipe import Recipe, TrainingSet
-from hwr.train.synthetic import SyntheticLines, synthetic_characters
 
 Log = Callable[[str], None]
 
@@ -34,13 +32,11 @@ class LineSource(Protocol):
         """Yield all texts, without the images."""
         ...
 
-    def read(self, group: int) -> Sequence[TrainingLine]: ...
+    def read(self, group: int) -> Sequence[LabelledLine]: ...
 
 
 class StoreLines:
     """One split of a line store; its lines are decoded and normalised each time they are read.
-
-    A copy in another process opens the store again.
 
     Raises:
         DataError: the store cannot be used, or holds lines normalised in another way or at another height.
@@ -64,9 +60,9 @@ class StoreLines:
         """Yield all texts, without the images."""
         return self.lines.texts()
 
-    def read(self, group: int) -> list[TrainingLine]:
+    def read(self, group: int) -> list[LabelledLine]:
         """Return the lines of a group; those whose image cannot be used are left out."""
-        return [TrainingLine(line.ink, line.text, line.id) for line in self.lines.read_group(group)]
+        return self.lines.read_group(group)
 
     def licences(self) -> set[str]:
         """Return all licences that the lines state."""
@@ -75,14 +71,6 @@ class StoreLines:
 
     def _report(self, row: int, reason: str) -> None:
         self._log(f"{self.path}: row {row} left out: {reason}")
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in vars(self).items() if name != "lines"}
-        return state | {"_tell": _tell_nobody}
-
-
-def _tell_nobody(text: str) -> None:
-    """Drop a message: a process that builds batches has no terminal."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +83,7 @@ class Part:
     source: LineSource
     drawn: frozenset[str]
     held_out: bool
-    _read: dict[int, list[TrainingLine]] = field(default_factory=dict)
+    _read: dict[int, list[LabelledLine]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -111,7 +99,7 @@ class Part:
         """Yield all texts of the part, without the images."""
         return (text for text in self.source.texts() if self._belongs(text))
 
-    def read(self, group: int) -> list[TrainingLine]:
+    def read(self, group: int) -> list[LabelledLine]:
         """Return the lines of a group that belong to the part; there may be none."""
         if group in self._read:
             return self._read[group]
@@ -175,7 +163,6 @@ class RunData:
 
     training: list[WeightedSource]
     validation: list[LineSource]
-    synthetic: SyntheticLines | None
 
 
 def training_texts(recipe: Recipe, height: int) -> Iterator[str]:
@@ -184,17 +171,14 @@ def training_texts(recipe: Recipe, height: int) -> Iterator[str]:
     Raises:
         HwrError: data cannot be used, or there are none.
     """
-    if not recipe.train and recipe.synthesis is None:
+    if not recipe.train:
         raise DataError("no training data: name at least one line store")
     for entry in recipe.train:
         yield from StoreLines(Path(entry.path), height, "train").texts()
-    if recipe.synthesis is not None:
-        keeps_alphabet = bool(recipe.init_from) and recipe.alphabet == "keep"
-        yield from synthetic_characters(recipe.synthesis, not (recipe.train or keeps_alphabet), recipe.seed)
 
 
-def open_run_data(recipe: Recipe, height: int, alphabet: Alphabet, log: Log) -> RunData:
-    """Open all data of a run; synthetic lines use the characters of `alphabet`.
+def open_run_data(recipe: Recipe, height: int, log: Log) -> RunData:
+    """Open all data of a run.
 
     Raises:
         HwrError: data cannot be used.
@@ -202,12 +186,7 @@ def open_run_data(recipe: Recipe, height: int, alphabet: Alphabet, log: Log) -> 
     stores = [StoreLines(Path(entry.path), height, "train", log) for entry in recipe.train]
     training = [_weighted(entry, store) for entry, store in zip(recipe.train, stores, strict=True)]
     validation: list[LineSource] = [StoreLines(Path(entry.path), height, "val", log) for entry in recipe.validation]
-    synthetic = None
-    if recipe.synthesis is not None:
-        wanted = "".join(character for character in alphabet.characters if character not in recipe.exclude)
-        synthetic = SyntheticLines(recipe.synthesis, wanted, height, recipe.seed)
-        synthetic.open(log)
-    return RunData(training, validation, synthetic)
+    return RunData(training, validation)
 
 
 def _weighted(entry: TrainingSet, store: StoreLines) -> WeightedSource:

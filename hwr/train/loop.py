@@ -17,7 +17,7 @@ from hwr.model.layers import Dropout
 from hwr.model.network import Network
 from hwr.train.device import Device, return_free_memory
 from hwr.train.graphs import GraphedPass
-from hwr.train.loading import ReadyBatch, worker_errors
+from hwr.train.loading import ReadyBatch
 from hwr.train.loss import ctc_loss, span_mask
 from hwr.train.optimiser import Optimiser
 from hwr.train.processes import ALONE, Processes
@@ -91,19 +91,18 @@ class Trainer:
         Raises:
             HwrError: a batch cannot be made, or the loss stays non-finite.
         """
-        with worker_errors():
-            for batch in batches:
-                share = self.progress.share(self.recipe)
-                if share >= 1:
-                    return True
-                if self.processes.any(stop()):
-                    return False
-                if not self.progress.trunk_saved and in_decay(share, self.recipe.optimisation):
-                    self.progress.trunk_saved = True
-                    observer.before_decay()
-                observer.after_step(self.step(batch))
-                if batch.after[2] == 0 and self.device.device.type == "cpu":
-                    return_free_memory()
+        for batch in batches:
+            share = self.progress.share(self.recipe)
+            if share >= 1:
+                return True
+            if self.processes.any(stop()):
+                return False
+            if not self.progress.trunk_saved and in_decay(share, self.recipe.optimisation):
+                self.progress.trunk_saved = True
+                observer.before_decay()
+            observer.after_step(self.step(batch))
+            if batch.after[2] == 0 and self.device.device.type == "cpu":
+                return_free_memory()
         raise AssertionError("batches have no end")
 
     def step(self, batch: ReadyBatch) -> StepReport:
@@ -123,12 +122,10 @@ class Trainer:
         progress.step += 1
         progress.lines += batch.batch.lines
         progress.characters += batch.batch.characters
-        progress.synthetic += batch.batch.synthetic
-        progress.synthetic_share = batch.request.synthetic_share
-        if batch.request.epoch == 0:
+        if batch.epoch == 0:
             for reason, count in batch.passed_over.items():
                 progress.passed_over[reason] = progress.passed_over.get(reason, 0) + count
-        progress.advance(batch.after)
+        progress.position = batch.after
         progress.seconds += duration
         if self.deadline is not None:
             # The clock jumps to where the time left before the deadline is all that is left of the run.

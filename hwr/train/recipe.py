@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from hwr.errors import UsageError
 from hwr.settings import Pair, Range, Settings, Share
-from hwr.synth.options import SynthOptions
 from hwr.train.augment.augment import AugmentOptions
 
 Count = Annotated[int, Range(0)]
@@ -65,44 +64,6 @@ class Optimisation(Settings):
 
 
 @dataclass(frozen=True)
-class Synthesis(SynthOptions):
-    """Synthetic lines made during a run, mixed into every pool.
-
-    Attributes:
-        share_start, share_end: share of synthetic lines among all lines seen, before and after it changes. Between
-            `change_start` and `change_end`, parts of the run from 0 to 1, it changes linearly.
-        share_decay: the share while the learning rate falls.
-        characters: characters that synthetic lines may have besides those of the training sets. Without training sets
-            and without this, all that the sources have.
-        licence: of texts, fonts, strokes and words; stated in the model.
-
-    Raises:
-        UsageError: a share or a part of the run outside 0..1, or the change ends before it starts.
-    """
-
-    share_start: Share = 0.5
-    share_end: Share = 0.25
-    change_start: Share = 0.0
-    change_end: Share = 0.5
-    share_decay: Share = 0.0
-    characters: str = ""
-    licence: str = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.change_start > self.change_end:
-            raise UsageError(f"change_start = {self.change_start} is after change_end = {self.change_end}")
-
-    def share(self, progress: float, decaying: bool) -> float:
-        """Return the share of synthetic lines at `progress` through the run, 0 to 1."""
-        if decaying:
-            return self.share_decay
-        length = self.change_end - self.change_start
-        over = (progress - self.change_start) / length if length else float(progress >= self.change_start)
-        return self.share_start + min(1.0, max(0.0, over)) * (self.share_end - self.share_start)
-
-
-@dataclass(frozen=True)
 class Recipe(Settings):
     """Everything that decides what a run learns.
 
@@ -121,9 +82,7 @@ class Recipe(Settings):
         validation_lines: lines of each set in a validation during the run; the last validation reads all.
         patience: this many validations without progress of the mean CER end the run early; 0: never.
         cache: normalise all lines once, in files of the run folder; otherwise each time they are needed.
-        workers: processes that build batches and make synthetic lines; 0: the main process; -1: chosen by the machine.
         graphs: on CUDA, record the passes of recurring shapes of large batches and replay them.
-        synthesis: lines made during the run; None: none.
     """
 
     train: tuple[TrainingSet, ...] = ()
@@ -146,11 +105,9 @@ class Recipe(Settings):
     validation_lines: Annotated[int, Range(1)] = 300
     patience: Count = 0
     cache: bool = True
-    workers: Annotated[int, Range(-1, 64)] = -1
     graphs: bool = False
     optimisation: Optimisation = field(default_factory=Optimisation)
     augment: AugmentOptions = field(default_factory=AugmentOptions)
-    synthesis: Synthesis | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -107,7 +107,7 @@ class Run:
         torch.manual_seed(recipe.seed)
         self.start = initial_model(self._start_recipe(), lambda height: training_texts(recipe, height))
         network, self.alphabet = self.start.network, self.start.alphabet
-        self.data = open_run_data(recipe, network.height, self.alphabet, reporter.message)
+        self.data = open_run_data(recipe, network.height, reporter.message)
         self.trainer = Trainer(network, recipe, self.device, processes, reporter.message)
         self.decoder, self._decoder_message = inherited_decoder(self.start.base, self.alphabet)
         self._losses: deque[float] = deque(maxlen=100)
@@ -190,7 +190,6 @@ class Run:
             recipe.optimisation,
             recipe.seed,
             recipe.exclude,
-            data.synthetic,
         )
 
     def train(self, stop: Callable[[], bool]) -> bool:
@@ -271,7 +270,6 @@ class Run:
             "epoch": progress.epoch,
             "minutes": round(progress.seconds / 60, 3),
             "share": round(share, 4),
-            **({"synthetic_share": round(progress.synthetic_share, 4)} if self.recipe.synthesis else {}),
             "loss": round(sum(finite) / len(finite), 4) if finite else None,
             "learning_rate": self._speed[-1].learning_rate if self._speed else 0.0,
             "lines_per_second": round(sum(report.lines for report in self._speed) / seconds, 1),
@@ -379,17 +377,10 @@ class Run:
             "torch": torch.__version__,
         }
 
-    def _trained_on(self) -> dict[str, Any]:
-        """Return what the model states about its training sets and synthetic lines."""
-        sets = {item.source.name: item.facts for item in self.data.training}
-        if self.recipe.synthesis is None:
-            return sets
-        facts = {"lines": self.progress.synthetic, "licence": self.recipe.synthesis.licence}
-        return sets | {"synthetic lines": {name: value for name, value in facts.items() if value != ""}}
-
     def info(self) -> ModelInfo:
         """Return the facts for a model file, as of now."""
         network, progress, recipe, base = self.trainer.network, self.progress, self.recipe, self.start.base
+        sets = {item.source.name: item.facts for item in self.data.training}
         return ModelInfo(
             spec=self.start.spec,
             alphabet=self.alphabet.characters,
@@ -401,7 +392,7 @@ class Run:
             name=recipe.name,
             # Facts and limits of what a model learned before stay in it.
             licence=recipe.licence or (base.licence if base else ""),
-            trained_on=(base.trained_on if base else {}) | self._trained_on(),
+            trained_on=(base.trained_on if base else {}) | sets,
             validation=progress.validation,
             decoder=self.decoder,
             training={

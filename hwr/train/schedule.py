@@ -44,8 +44,6 @@ class Progress:
     """The state of a run besides weights and optimiser.
 
     Attributes:
-        requested: shares of synthetic lines of the pools that were requested and are not done, by "epoch/pool".
-        synthetic_share: of the last batch; synthetic: synthetic lines seen.
         passed_over: lines skipped in the first epoch, by reason.
         warm_up_from: the step at which the optimiser started from scratch.
         stale: validations since the last one that brought progress; stale_above: the mean CER of that one.
@@ -57,9 +55,6 @@ class Progress:
     characters: int = 0
     seconds: float = 0.0
     position: Position = (0, 0, 0)
-    requested: dict[str, float] = field(default_factory=dict)
-    synthetic_share: float = 0.0
-    synthetic: int = 0
     passed_over: dict[str, int] = field(default_factory=dict)
     non_finite: int = 0
     non_finite_in_a_row: int = 0
@@ -77,12 +72,6 @@ class Progress:
     def epoch(self) -> int:
         """The epoch that the next batch belongs to, or the one before at its end."""
         return self.position[0]
-
-    def advance(self, after: Position) -> None:
-        """Move to the position after a batch."""
-        if after[:2] != self.position[:2]:
-            self.requested.pop(f"{self.position[0]}/{self.position[1]}", None)
-        self.position = after
 
     def share(self, recipe: Recipe) -> float:
         """Return how much of the run is over, 0 to 1 or more; a run that ends early is shorter."""

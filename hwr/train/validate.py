@@ -13,8 +13,8 @@ from hwr.line import time_steps
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.model.network import Network
 from hwr.recognize.runtime import plan_batches
+from hwr.store.normalised import LabelledLine
 from hwr.text import Alphabet
-from hwr.train.cache import TrainingLine
 from hwr.train.datasets import LineSource
 
 COLUMNS_PER_BATCH = 24_000
@@ -59,12 +59,12 @@ def validate(
 
 
 def line_log_probs(
-    network: Network, lines: Sequence[TrainingLine], autocast: torch.autocast
+    network: Network, lines: Sequence[LabelledLine], autocast: torch.autocast
 ) -> list[NDArray[np.float32]]:
     """Return log-probabilities (T, classes) of lines in order; lines of similar width are computed together."""
     network.eval()
     found: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(lines)
-    widths = [line.width for line in lines]
+    widths = [line.ink.shape[1] for line in lines]
     for batch in plan_batches(widths, 1, max_lines=len(lines), max_pixels=COLUMNS_PER_BATCH):
         log_probs = _log_probs(network, [lines[index] for index in batch], autocast)
         for row, index in enumerate(batch):
@@ -73,13 +73,13 @@ def line_log_probs(
 
 
 @torch.no_grad()
-def _log_probs(network: Network, lines: Sequence[TrainingLine], autocast: torch.autocast) -> Tensor:
+def _log_probs(network: Network, lines: Sequence[LabelledLine], autocast: torch.autocast) -> Tensor:
     """Return log-probabilities (B, T, classes) on the CPU, padded on the right."""
     device = next(network.parameters()).device
-    widths = torch.tensor([line.width for line in lines])
+    widths = torch.tensor([line.ink.shape[1] for line in lines])
     ink = np.zeros((len(lines), 1, network.height, int(widths.max())), np.uint8)
     for row, line in zip(ink, lines, strict=True):
-        row[0, :, : line.width] = line.pixels()
+        row[0, :, : line.ink.shape[1]] = line.ink
     with autocast:
         log_probs: Tensor = network(torch.from_numpy(ink).to(device).float().div_(255), widths.to(device))
     return log_probs.cpu()

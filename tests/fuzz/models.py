@@ -202,7 +202,7 @@ def recipe(generator: random.Random, folder: Path) -> Callable[[], object]:
     for _ in range(generator.choice((0, 1, 1, 3))):
         place = generator.choice(places)
         lines[place] = f"{lines[place].split(' = ')[0]} = {generator.choice(values)}"
-    more = ("[x]", "[[train]]", "a.b.c=1", "x=1", "[" * 3000, "a=" + "[" * 3000, '[synthesis]\nfonts=["/x"]')
+    more = ("[x]", "[[train]]", "a.b.c=1", "x=1", "[" * 3000, "a=" + "[" * 3000)
     if generator.random() < 0.2:
         lines.insert(generator.randrange(len(lines)), generator.choice(more))
     data = "\n".join(lines).encode()

@@ -75,7 +75,6 @@ def recipe(data: Path, **changes: Any) -> Recipe:
         "lines": 200,
         "precision": "fp32",
         "threads": 1,
-        "workers": 0,
         "save_minutes": FOREVER,
         "validate_minutes": FOREVER,
         "optimisation": Optimisation(

@@ -147,7 +147,7 @@ def test_the_guide_lists_every_setting_with_its_default(kind: type[Any]) -> None
             rows |= dict(zip(names.replace("`", "").split(","), defaults.replace("`", "").split(", "), strict=False))
             rows |= {names.replace("`", "").strip(): defaults.replace("`", "").strip()}
     rows = {name.strip(): default.strip() for name, default in rows.items()}
-    tables = {"train", "validation", "optimisation", "augment", "synthesis", "path"}
+    tables = {"train", "validation", "optimisation", "augment", "path"}
     for setting in dataclasses.fields(kind):
         if setting.name not in tables:
             default = list(setting.default) if isinstance(setting.default, tuple) else setting.default

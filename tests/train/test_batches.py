@@ -9,21 +9,18 @@ from itertools import groupby
 import numpy as np
 import pytest
 
+from hwr.store.normalised import LabelledLine
 from hwr.text import Alphabet
 from hwr.train.batches import (
     MAX_LINES,
     MAX_SPREAD,
     MAX_WIDENING,
     POOL_GROUPS,
-    SYNTHETIC_POOL,
     Batch,
-    Pool,
     PoolBuilder,
-    PoolRequest,
     epoch_pools,
     line_seed,
 )
-from hwr.train.cache import TrainingLine
 from hwr.train.recipe import Optimisation
 
 OPTIONS = Optimisation(columns_per_batch=4000)
@@ -34,7 +31,7 @@ class Lines:
     """A source in memory."""
 
     def __init__(
-        self, name: str, groups: Sequence[Sequence[TrainingLine]], chains: Sequence[int] | None = None
+        self, name: str, groups: Sequence[Sequence[LabelledLine]], chains: Sequence[int] | None = None
     ) -> None:
         self.name, self._groups = name, groups
         self.chains: Sequence[int] = list(range(len(groups))) if chains is None else chains
@@ -42,14 +39,14 @@ class Lines:
     def texts(self) -> Iterator[str]:
         yield from (line.text for group in self._groups for line in group)
 
-    def read(self, group: int) -> list[TrainingLine]:
+    def read(self, group: int) -> list[LabelledLine]:
         return list(self._groups[group])
 
 
-def line(number: int, text: str, width: int) -> TrainingLine:
+def line(number: int, text: str, width: int) -> LabelledLine:
     ink = np.zeros((8, width), np.uint8)
     ink[:, -1] = 1 + number % 200
-    return TrainingLine(ink, text, f"line-{number}")
+    return LabelledLine(ink, text, f"line-{number}")
 
 
 def random_source(name: str, groups: int, lines: int = 40, seed: int = 0) -> Lines:
@@ -82,12 +79,12 @@ def planner(
 
 
 def all_batches(plan: PoolBuilder, epoch: int = 0) -> list[Batch]:
-    pools = [plan.build(PoolRequest(epoch, number)) for number in range(len(plan.pools(epoch)))]
+    pools = [plan.build(epoch, number) for number in range(len(plan.pools(epoch)))]
     return [plan.cutter.collate(part) for pool in pools for part in pool.batches]
 
 
 def passed_over(plan: PoolBuilder) -> dict[str, int]:
-    return dict(plan.build(PoolRequest(0, 0)).passed_over)
+    return dict(plan.build(0, 0).passed_over)
 
 
 def test_pools_follow_from_the_seed() -> None:
@@ -271,81 +268,13 @@ def test_copies_and_epochs_get_widths_of_their_own() -> None:
     assert {batch.target_width for batch in all_batches(still)} == {400}
 
 
-class MadeLines:
-    """Synthetic lines whose text is their number; keeps what was asked for."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[int, int]] = []
-
-    def take(self, first: int, count: int) -> list[TrainingLine]:
-        self.asked.append((first, count))
-        return [line(number, f"ab {number}", 300) for number in range(first, first + count)]
-
-
-def mixing(sources: Sequence[Lines], made: MadeLines, weights: Sequence[float] | None = None) -> PoolBuilder:
-    alphabet = Alphabet(" 0123456789abc")
-    return PoolBuilder(sources, weights or [1.0] * len(sources), alphabet, STRIDE, OPTIONS, 1, "", made)
-
-
-def texts_of(pool: Pool, synthetic: bool | None = None) -> list[str]:
-    lines = [planned for part in pool.batches for planned in part]
-    return sorted(planned.line.text for planned in lines if synthetic in (None, planned.synthetic))
-
-
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
-def test_share_of_synthetic_lines_in_every_pool(share: float) -> None:
-    made = MadeLines()
-    plan = mixing([random_source("a", 12), random_source("b", 12, seed=1)], made)
-    numbers: list[str] = []
-    for epoch in (0, 1):
-        for number in range(len(plan.pools(epoch))):
-            pool = plan.build(PoolRequest(epoch, number, share))
-            assert len(texts_of(pool)) == 8 * 40, "a pool became longer or shorter"
-            synthetic = texts_of(pool, True)
-            assert len(synthetic) == round(share * 320)
-            batches = [plan.cutter.collate(part) for part in pool.batches]
-            assert sum(batch.synthetic for batch in batches) == len(synthetic)
-            numbers += synthetic
-    assert len(set(numbers)) == len(numbers), "a synthetic line came twice"
-    assert [count for _, count in made.asked] == [round(share * 320)] * (6 if share else 0)
-
-
-def test_other_lines_give_way_in_each_epoch_and_sets_keep_their_weights() -> None:
-    sources = [random_source("a", 8), random_source("b", 8, seed=1)]
-    plan = mixing(sources, MadeLines(), [2.0, 1.0])
-    seen: list[Counter[str]] = []
-    of_a = 0
-    for epoch in range(4):
-        pools = [plan.build(PoolRequest(epoch, number, 0.5)) for number in range(len(plan.pools(epoch)))]
-        real = [text for pool in pools for text in texts_of(pool, False)]
-        seen.append(Counter(real))
-        of_a += sum(text in set(sources[0].texts()) for text in real)
-    assert len({frozenset(counter.items()) for counter in seen}) == 4
-    assert of_a / sum(sum(counter.values()) for counter in seen) > 0.6
-
-
 def test_a_pool_from_a_later_batch_on_is_the_rest_of_the_pool() -> None:
-    plan = mixing([random_source("a", 9)], MadeLines())
-    whole = plan.build(PoolRequest(3, 0, 0.4))
-    rest = plan.build(PoolRequest(3, 0, 0.4, first_batch=5))
+    plan = planner([random_source("a", 9)])
+    whole = plan.build(3, 0)
+    rest = plan.build(3, 0, first_batch=5)
     assert [plan.cutter.collate(part).texts for part in rest.batches] == [
         plan.cutter.collate(part).texts for part in whole.batches[5:]
     ]
-
-
-@pytest.mark.parametrize("sources", [[], [random_source("a", 3)]])
-def test_without_data_all_lines_are_synthetic(sources: list[Lines]) -> None:
-    """No sets, or sets of weight 0."""
-    plan = mixing(sources, MadeLines(), [0.0] * len(sources))
-    assert plan.has_lines and not plan.has_data and plan.pools(0) == plan.pools(5) == [[]]
-    assert len(texts_of(plan.build(PoolRequest(5, 0, 1.0)), True)) == SYNTHETIC_POOL
-
-
-def test_synthetic_lines_follow_the_rules_too() -> None:
-    source = random_source("a", 2)
-    plan = PoolBuilder([source], [1.0], Alphabet(" 0123456789ab"), STRIDE, OPTIONS, 1, "7", MadeLines())
-    texts = texts_of(plan.build(PoolRequest(0, 0, 1.0)))
-    assert texts and all(text.startswith("ab ") and "7" not in text for text in texts)
 
 
 def test_large_batches_come_in_few_shapes() -> None:
@@ -368,7 +297,7 @@ def test_large_batches_come_in_few_shapes() -> None:
 def test_rows_of_several_processes_are_disjoint_and_complete(lines: int, count: int) -> None:
     plan = planner([Lines("a", [[line(number, "ab" * (1 + number % 3), 200) for number in range(lines)]])])
     plan.options = replace(OPTIONS, width_jitter=(0.0, 0.0))
-    (planned,) = plan.build(PoolRequest(0, 0)).batches
+    (planned,) = plan.build(0, 0).batches
     whole = plan.cutter.collate(planned)
     parts = [plan.cutter.collate(planned, rank, count) for rank in range(count)]
     assert max(len(part.texts) for part in parts) - min(len(part.texts) for part in parts) <= 1
@@ -381,6 +310,6 @@ def test_rows_of_several_processes_are_disjoint_and_complete(lines: int, count: 
 
 def test_a_process_without_a_row_gets_one_to_compute() -> None:
     plan = planner([Lines("a", [[line(0, "ab", 200)]])])
-    (planned,) = plan.build(PoolRequest(0, 0)).batches
+    (planned,) = plan.build(0, 0).batches
     part = plan.cutter.collate(planned, 1, 2)
     assert part.texts == ("ab",) and part.lines == 1 and part.characters == 2

@@ -125,7 +125,6 @@ def test_a_run_with_graphs_and_a_feeding_thread_learns(tmp_path: Path) -> None:
         minutes=FOREVER,
         precision="bf16",
         graphs=True,
-        workers=2,
         optimisation=Optimisation(columns_per_batch=1500, warm_up_steps=10, span_time_steps=2, time_steps_per_span=20),
     )
     reporter = Recorder()

@@ -8,9 +8,8 @@ import pytest
 
 from hwr.errors import InputError, UsageError
 from hwr.settings import load_toml, to_toml
-from hwr.synth.options import PaperOptions, Shares
 from hwr.train.augment.augment import AugmentOptions
-from hwr.train.recipe import Optimisation, Recipe, Synthesis, TrainingSet, override
+from hwr.train.recipe import Optimisation, Recipe, TrainingSet, override
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 CHANGED = Recipe(
@@ -26,17 +25,6 @@ CHANGED = Recipe(
     precision="fp32",
     optimisation=Optimisation(learning_rate=1e-05, betas=(0.5, 0.75), clip_norm=3.0),
     augment=AugmentOptions(strength=0.5, erode_mix=(0.0, 1.0)),
-    synthesis=Synthesis(
-        texts=(Path("a.txt"), Path("b.txt.xz")),
-        fonts=(Path("fonts"),),
-        words=Path("words.parquet"),
-        shares=Shares(fonts=3.0, words=1.0),
-        paper_share=0.75,
-        papers=PaperOptions(jpeg_probability=0.5, jpeg_quality=(30.0, 40.0)),
-        share_start=1.0,
-        change_end=0.25,
-        characters="\u0153 \"'",
-    ),
 )
 
 
@@ -60,7 +48,7 @@ def test_recipes_that_ship(path: Path) -> None:
     if recipe.train:
         assert recipe.validation
     else:  # the recipe of a fine-tuning, for which a user names data and model
-        assert recipe.hold_out > 0 and not (recipe.validation or recipe.synthesis or recipe.init_from)
+        assert recipe.hold_out > 0 and not (recipe.validation or recipe.init_from)
 
 
 def test_only_the_fine_tuning_names_no_data() -> None:
@@ -109,27 +97,9 @@ def test_there_are_recipes() -> None:
         ("[optimisation]\ntime_steps_per_span = 0", "time_steps_per_span = 0: a whole number, at least 1, is needed"),
         ("[optimisation]\nmomentum = -1e300", r"momentum = -1e\+300: a number, at least 0 and below 1, is needed"),
         ("[optimisation]\nwidth_jitter = [0.2, -0.2]", "width_jitter = .*the lowest value first"),
-        ("synthesis = 3", "synthesis: expected a table of settings"),
-        ('[synthesis]\nstroks = "x"', "synthesis: unknown key 'stroks'; known: texts.*share_start"),
-        ('[synthesis]\nstrokes = "x"\nlines = 3', "synthesis: unknown key 'lines'"),
-        ('[synthesis]\nstrokes = "x"\nshare_start = 1.5', "share_start = 1.5: a number, at least 0 and at most 1"),
-        ('[synthesis]\nstrokes = "x"\nshare_end = "half"', "share_end = 'half': a number"),
-        ('[synthesis]\nstrokes = "x"\nshare_decay = nan', "share_decay = nan"),
-        ('[synthesis]\nstrokes = "x"\nchange_start = 0.8', "change_start = 0.8 is after change_end = 0.5"),
-        ("workers = -2", "workers = -2: a whole number, at least -1 and at most 64"),
-        ("workers = 1.0", "workers = 1.0: a whole number"),
-        ("[synthesis]\nshare_start = 1", "synthesis: no source of lines"),
         ("graphs = true\n[optimisation]\nrelax_share = 0.1", "graphs and relax_share do not go together"),
         ("[optimisation]\ntime_steps_per_span = 0", "time_steps_per_span = 0: a whole number, at least 1"),
         ("[optimisation]\nmomentum = -1e300", "momentum = -1e\\+300: a number, at least 0 and below 1"),
-        ("[synthesis]\nstrokes = 3", "synthesis: "),
-        ('[synthesis]\nstrokes = ["a"]', "synthesis: "),
-        ("[synthesis]\nfonts = 3", "synthesis: "),
-        ('[synthesis]\ntexts = ["a"]\nfonts = [3]', "synthesis: "),
-        ('[synthesis]\nstrokes = "x"\n[synthesis.shares]\nfont = 1.0', "synthesis: .*font"),
-        ('[synthesis]\nstrokes = "x"\n[synthesis.shares]\nstrokes = "all"', "synthesis: "),
-        ('[synthesis]\nstrokes = "x"\n[synthesis.papers]\njpeg_probability = [0.1]', "synthesis: "),
-        ('[synthesis]\nstrokes = "x"\npapers = 3', "synthesis: "),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:

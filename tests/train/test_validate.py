@@ -54,7 +54,7 @@ def test_equals_reading_line_by_line(source: StoreLines, monkeypatch: pytest.Mon
     edits = length = blank = 0
     first = []
     for line in source.read(0) + source.read(1):
-        ink = torch.from_numpy(line.pixels())[None, None].float() / 255
+        ink = torch.from_numpy(line.ink)[None, None].float() / 255
         with torch.no_grad():
             reading = decode_greedy(network(ink)[0].numpy(), ALPHABET).text
         errors = character_errors(line.text, reading)
