@@ -7,11 +7,9 @@ refers.
 """
 
 from collections.abc import Sequence
-from typing import BinaryIO
 from xml.etree.ElementTree import Element
 
 import hwr
-from hwr.files.images import Pixels
 from hwr.formats.places import block_box, line_box
 from hwr.formats.xml import (
     LINE_TYPE,
@@ -37,21 +35,8 @@ UNCERTAIN = "uncertain"
 """Label of the tag of uncertain words."""
 
 
-class AltoWriter:
-    """Writes one page."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
-        self._file.write(document(alto_element(page)))
-
-    def close(self) -> None:
-        pass
-
-
-def alto_element(page: Page) -> Element:
-    """Return the element alto of a page."""
+def write_alto(page: Page) -> str:
+    """Return the page as an ALTO file."""
     root = Element("alto", {"xmlns": NAMESPACE, "xmlns:xsi": SCHEMA_INSTANCE})
     root.set("xsi:schemaLocation", f"{NAMESPACE} {SCHEMA}")
     root.set("SCHEMAVERSION", VERSION)
@@ -76,7 +61,7 @@ def alto_element(page: Page) -> Element:
         element = _add_shaped(space, "TextBlock", id, box, region.polygon, tags.block(region), language)
         for line, name in zip(lines, names, strict=True):
             _add_line(element, line, name, tags, ids)
-    return root
+    return document(root)
 
 
 def _add_description(root: Element, page: Page, ids: Ids) -> None:

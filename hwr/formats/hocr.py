@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
 from hwr.files.images import Pixels
+from hwr.formats import DocumentWriter
 from hwr.formats.places import block_box, blocks, font_size, line_box, placed_words, slope_and_offset
 from hwr.formats.xml import LINE_TYPE, REGION_TYPE, SOFTWARE, Ids, add, clean, whole_box, whole_points
 from hwr.page.page import Box, Line, Page, Point, Region, Word
@@ -21,11 +22,11 @@ MIN_PROBABILITY = 1e-12
 CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_poly ocrp_wconf"
 
 
-class HocrWriter:
+class HocrWriter(DocumentWriter):
     """Writes the head with the first page, then page by page, and closes the document at the end."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+        super().__init__(file)
         self._pages = 0
         self._ids = Ids()
 

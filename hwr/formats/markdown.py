@@ -13,8 +13,6 @@ from hwr.formats.tables import Table, parts
 from hwr.formats.text import mark
 from hwr.page.page import PRINTED_TYPE, Line, Page
 
-PAGE_BREAK = "\n---\n\n"
-"""Between the pages of a document: a thematic break."""
 HEADING = "heading"
 """A region or line whose type contains this is a heading."""
 

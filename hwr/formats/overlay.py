@@ -1,7 +1,7 @@
 """The page with the result drawn on it, to look at."""
 
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hwr.errors import OutputError
 from hwr.files.images import Pixels
+from hwr.formats import DocumentWriter
 from hwr.page.page import Line, Page, Point
 from hwr.page.shapes import fit_lines
 
@@ -24,15 +25,12 @@ PAPER_SHARE = 0.35
 """Share of white mixed into the page, so that the colours are visible."""
 
 
-class OverlayWriter:
+class OverlayWriter(DocumentWriter):
     """Writes one page as PNG.
 
     Regions are green, polygons blue and baselines red. Each line has its number in reading order at its start, and
     uncertain words have orange boxes.
     """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
 
     def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
         """Write the page.
@@ -45,9 +43,6 @@ class OverlayWriter:
         if not stored:
             raise OutputError(f"{page.image}: cannot be stored as PNG")
         self._file.write(data.tobytes())
-
-    def close(self) -> None:
-        pass
 
 
 def draw_page(page: Page, pixels: Pixels) -> NDArray[np.uint8]:

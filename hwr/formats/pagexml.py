@@ -8,10 +8,10 @@ eScriptorium takes everything up to the last semicolon for the type.
 
 import re
 from collections.abc import Sequence
-from typing import BinaryIO
 from xml.etree.ElementTree import Element
 
 from hwr.files.images import Pixels
+from hwr.formats import DocumentWriter
 from hwr.formats.places import block_box, line_box
 from hwr.formats.xml import (
     LINE_TYPE,
@@ -48,17 +48,11 @@ _RESERVED = re.compile(r"[;{}\\]|[^\S ]|^ | $")
 require."""
 
 
-class PageXmlWriter:
+class PageXmlWriter(DocumentWriter):
     """Writes one page."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
     def add(self, page: Page, pixels: Pixels | None, dpi: float | None) -> None:
-        self._file.write(document(page_element(page, dpi)))
-
-    def close(self) -> None:
-        pass
+        self._file.write(document(page_element(page, dpi)).encode())
 
 
 def page_element(page: Page, dpi: float | None) -> Element:

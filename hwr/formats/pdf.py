@@ -21,6 +21,7 @@ import pypdfium2.raw as pdfium
 
 from hwr.errors import OutputError
 from hwr.files.images import Pixels
+from hwr.formats import DocumentWriter
 from hwr.formats.glyphless import GlyphlessFont
 from hwr.formats.places import font_size, on_baseline, placed_words
 from hwr.formats.xml import SOFTWARE, base_name, clean, now
@@ -47,11 +48,11 @@ MIN_WORD = 0.1
 """Share of its width that a word keeps if the next one begins before it ends."""
 
 
-class PdfWriter:
+class PdfWriter(DocumentWriter):
     """Sets each page immediately, and writes the file at the end. Until then the images are in a temporary file."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+        super().__init__(file)
         self._document: Any = None
         self._font: Any = None
         self._images = TemporaryFile()  # noqa: SIM115

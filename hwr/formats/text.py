@@ -4,9 +4,6 @@ from itertools import zip_longest
 
 from hwr.page.page import ROW_REGION, Line, Page
 
-PAGE_BREAK = "\f"
-"""Separator of the pages of a document: a form feed, as Tesseract and pdftotext write it."""
-
 
 def write_text(page: Page) -> str:
     """Return the lines' texts, each followed by a newline; nothing for a page without lines. Uncertain words are

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from hwr.files.images import Pixels
 from hwr.files.texts import spreadsheet_cell
+from hwr.formats import DocumentWriter
 from hwr.formats.places import block_box, blocks, line_box, placed_words
 from hwr.page.page import Box, Page
 
@@ -17,11 +18,11 @@ COLUMNS = ("level", "page_num", "block_num", "par_num", "line_num", "word_num",
 NO_CONFIDENCE = "-1"
 
 
-class TsvWriter:
+class TsvWriter(DocumentWriter):
     """Writes the head of the table and then the rows of each page."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+        super().__init__(file)
         self._pages = 0
         self._write("\t".join(COLUMNS))
 
@@ -36,10 +37,7 @@ class TsvWriter:
             for row, line in enumerate(lines, start=1):
                 self._row((4, number, block, 1, row, 0), line_box(line))
                 for place, word in enumerate(placed_words(line), start=1):
-                    self._row((5, number, block, 1, row, place), word.box, _per_cent(word.confidence), word.text)
-
-    def close(self) -> None:
-        pass
+                    self._row((5, number, block, 1, row, place), word.box, f"{100 * word.confidence:.2f}", word.text)
 
     def _row(self, numbers: tuple[int, ...], box: Box, conf: str = NO_CONFIDENCE, text: str = "") -> None:
         x0, y0, x1, y1 = (round(value) for value in box)
@@ -47,7 +45,3 @@ class TsvWriter:
 
     def _write(self, row: str) -> None:
         self._file.write(row.encode("utf-8", errors="backslashreplace") + b"\n")
-
-
-def _per_cent(confidence: float) -> str:
-    return f"{100 * confidence:.2f}"

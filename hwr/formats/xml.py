@@ -114,8 +114,7 @@ def add(parent: Element, name: str, attributes: Sequence[tuple[str, str]] = (), 
     return element
 
 
-def document(root: Element) -> bytes:
+def document(root: Element) -> str:
     """Return the file: declaration and indented elements; elements with text get no extra space."""
     ElementTree.indent(root)
-    data: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return data + b"\n"
+    return f"<?xml version='1.0' encoding='UTF-8'?>\n{ElementTree.tostring(root, encoding='unicode')}\n"
