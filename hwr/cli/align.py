@@ -13,7 +13,6 @@ from click.core import ParameterSource
 from hwr.cli.base import Command, Rule
 from hwr.cli.common import (
     FILE,
-    check_free,
     column_options,
     force_option,
     make_columns,
@@ -23,6 +22,7 @@ from hwr.cli.common import (
 )
 from hwr.cli.terminal import complain, progress_bar, say, show
 from hwr.errors import DataError, InputError, Outcome, UsageError
+from hwr.files.atomic import check_free
 
 if TYPE_CHECKING:
     from hwr.store.columns import Columns

@@ -258,17 +258,6 @@ def force_option(command: Function) -> Function:
     return click.option("--force", is_flag=True, help="Overwrite existing files.")(command)
 
 
-def check_free(target: Path, force: bool) -> None:
-    """Refuse to overwrite a file, before any work is done.
-
-    Raises:
-        OutputError: it exists and `force` is not set, or it is a folder.
-    """
-    from hwr.recognize.outputs import check_free
-
-    check_free(target, force)
-
-
 def text_options(command: Function) -> Function:
     """Add the options of commands that read texts for language models, `wrap` and `plain`."""
     help = "Replace typographic quotes and dashes by plain ones, or keep them.  [default: plain]"

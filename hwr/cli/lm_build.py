@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwr.cli.base import Command
-from hwr.cli.common import FILE, check_free, force_option, text_options
+from hwr.cli.common import FILE, force_option, text_options
 from hwr.cli.terminal import say
 from hwr.errors import UsageError
+from hwr.files.atomic import check_free
 
 if TYPE_CHECKING:
     from hwr.lm.build import BuildOptions

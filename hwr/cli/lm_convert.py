@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from hwr.cli.base import Command
-from hwr.cli.common import FILE, check_free, force_option
+from hwr.cli.common import FILE, force_option
 from hwr.cli.terminal import say
+from hwr.files.atomic import check_free
 
 
 @click.command(

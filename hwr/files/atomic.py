@@ -42,6 +42,18 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def check_free(target: Path, force: bool) -> None:
+    """Refuse to overwrite a file, before any work is done.
+
+    Raises:
+        OutputError: `target` exists and `force` is not set, or it is a folder.
+    """
+    if target.is_dir():
+        raise OutputError(f"{target}: is a folder; name a file")
+    if target.exists() and not force and not is_device(target):
+        raise OutputError(f"{target}: already exists; --force overwrites it")
+
+
 def is_device(path: Path) -> bool:
     """Return whether a path is a device or a pipe, which a rename would replace by a file."""
     return path.exists() and not (path.is_file() or path.is_dir())

@@ -12,19 +12,17 @@ from xml.etree.ElementTree import Element
 import hwr
 from hwr.formats.places import block_box, line_box
 from hwr.formats.xml import (
-    LINE_TYPE,
-    REGION_TYPE,
     SCHEMA_INSTANCE,
     Ids,
     add,
     base_name,
     decimal,
     document,
+    named_regions,
     now,
     probability,
-    regions_with_lines,
 )
-from hwr.page.page import Box, Line, Page, Point, Region, Word
+from hwr.page.page import LINE_TYPE, REGION_TYPE, Box, Line, Page, Point, Region, Word
 
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 SCHEMA = "http://www.loc.gov/standards/alto/v4/alto-4-2.xsd"
@@ -41,25 +39,18 @@ def write_alto(page: Page) -> str:
     root.set("xsi:schemaLocation", f"{NAMESPACE} {SCHEMA}")
     root.set("SCHEMAVERSION", VERSION)
     ids = Ids()
-    regions = [(region, ids.claim(region.id), lines) for region, lines in regions_with_lines(page)]
-    line_ids = [[ids.claim(line.id) for line in lines] for _, _, lines in regions]
+    regions = named_regions(page, ids)
     _add_description(root, page, ids)
     tags = _Tags(page, ids)
-    confidences = [
-        (name, line.confidence)
-        for (_, _, lines), names in zip(regions, line_ids, strict=True)
-        for line, name in zip(lines, names, strict=True)
-        if _spelled(line)
-    ]
-    tags.add_to(root, confidences)
+    tags.add_to(root, [(name, line.confidence) for _, _, lines in regions for line, name in lines if _spelled(line)])
     size = [("WIDTH", str(page.width)), ("HEIGHT", str(page.height))]
     body = add(add(root, "Layout"), "Page", [("ID", ids.claim("page")), *size, ("PHYSICAL_IMG_NR", "1")])
     space = add(body, "PrintSpace", [("HPOS", "0"), ("VPOS", "0"), *size])
-    for (region, id, lines), names in zip(regions, line_ids, strict=True):
+    for region, id, lines in regions:
         language = [("LANG", page.language)] if page.language else []
-        box = block_box(region, lines)
+        box = block_box(region, [line for line, _ in lines])
         element = _add_shaped(space, "TextBlock", id, box, region.polygon, tags.block(region), language)
-        for line, name in zip(lines, names, strict=True):
+        for line, name in lines:
             _add_line(element, line, name, tags, ids)
     return document(root)
 

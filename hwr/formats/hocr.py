@@ -14,8 +14,8 @@ from xml.sax.saxutils import escape, quoteattr
 from hwr.files.images import Pixels
 from hwr.formats import DocumentWriter
 from hwr.formats.places import block_box, blocks, font_size, line_box, placed_words, slope_and_offset
-from hwr.formats.xml import LINE_TYPE, REGION_TYPE, SOFTWARE, Ids, add, clean, whole_box, whole_points
-from hwr.page.page import Box, Line, Page, Point, Region, Word
+from hwr.formats.xml import SOFTWARE, Ids, add, clean, whole_box, whole_points
+from hwr.page.page import LINE_TYPE, REGION_TYPE, Box, Line, Page, Point, Region, Word
 
 MIN_PROBABILITY = 1e-12
 """Minimum probability when its logarithm is written."""

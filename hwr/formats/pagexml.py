@@ -14,8 +14,6 @@ from hwr.files.images import Pixels
 from hwr.formats import DocumentWriter
 from hwr.formats.places import block_box, line_box
 from hwr.formats.xml import (
-    LINE_TYPE,
-    REGION_TYPE,
     SCHEMA_INSTANCE,
     SOFTWARE,
     Ids,
@@ -23,13 +21,13 @@ from hwr.formats.xml import (
     base_name,
     clean,
     document,
+    named_regions,
     now,
     probability,
-    regions_with_lines,
     whole_box,
     whole_points,
 )
-from hwr.page.page import Box, Line, Page, Point, Region, Word
+from hwr.page.page import LINE_TYPE, REGION_TYPE, Box, Line, Page, Point, Region, Word
 
 NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 TYPES = frozenset(
@@ -71,15 +69,15 @@ def page_element(page: Page, dpi: float | None) -> Element:
         size.append(("primaryLanguage", LANGUAGES[page.language]))
     body = add(root, "Page", size)
     ids = Ids()
-    regions = [(region, ids.claim(region.id), lines) for region, lines in regions_with_lines(page)]
-    line_ids = [[ids.claim(line.id) for line in lines] for _, _, lines in regions]
+    regions = named_regions(page, ids)
     if regions:
         group = add(add(body, "ReadingOrder"), "OrderedGroup", [("id", ids.claim("reading_order"))])
         for index, (_, id, _) in enumerate(regions):
             add(group, "RegionRefIndexed", [("index", str(index)), ("regionRef", id)])
-    for (region, id, lines), names in zip(regions, line_ids, strict=True):
+    for region, id, named in regions:
+        lines = [line for line, _ in named]
         element = _add_region(body, region, id, lines, page)
-        for index, (line, name) in enumerate(zip(lines, names, strict=True)):
+        for index, (line, name) in enumerate(named):
             _add_line(element, line, name, index, page, ids)
         if any(line.text for line in lines):
             _add_text(element, "\n".join(line.text for line in lines), None)

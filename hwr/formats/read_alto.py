@@ -32,11 +32,8 @@ from hwr.formats.read_xml import (
     probability,
     whole,
 )
-from hwr.page.page import Box, Line, Page, Point, Region, Word
+from hwr.page.page import LINE_TYPE, REGION_TYPE, Box, Line, Page, Point, Region, Word
 from hwr.page.shapes import complete_lines, complete_regions, rectangle
-
-REGION_TYPE, LINE_TYPE = "text", "default"
-"""Types if the file states none."""
 
 SPACES = ("TopMargin", "LeftMargin", "RightMargin", "BottomMargin", "PrintSpace")
 

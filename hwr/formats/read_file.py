@@ -1,11 +1,13 @@
 """A file with the lines of a page -> Page, whether it is PAGE XML or ALTO."""
 
 import re
+from pathlib import Path
 
 from hwr.errors import InputError
+from hwr.files.tree import read_file
 from hwr.formats.read_alto import read_alto
 from hwr.formats.read_page import read_page_xml
-from hwr.formats.read_xml import local_name, parse_xml
+from hwr.formats.read_xml import MAX_BYTES, local_name, parse_xml
 from hwr.page.page import Page
 
 ROOTS = {"PcGts": "page", "alto": "alto"}
@@ -48,3 +50,12 @@ def read_page_file(data: bytes, where: str) -> Page:
     if kind is None:
         raise InputError(f"{where}: the root element is {local_name(root)!r}; expected PAGE XML (PcGts) or ALTO")
     return read_page_xml(root, where) if kind == "page" else read_alto(root, where)
+
+
+def load_page_file(path: Path) -> Page:
+    """Read the lines of a page from a file, as `read_page_file` does.
+
+    Raises:
+        InputError: the file cannot be read; see also `read_page_file`.
+    """
+    return read_page_file(read_file(path, MAX_BYTES), str(path))

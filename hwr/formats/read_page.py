@@ -32,11 +32,8 @@ from hwr.formats.read_xml import (
     whole,
 )
 from hwr.page.geometry import bounding_box
-from hwr.page.page import CELL_REGION, Line, Page, Point, Region, Word
+from hwr.page.page import CELL_REGION, LINE_TYPE, Line, Page, Point, Region, Word
 from hwr.page.shapes import complete_lines, complete_regions
-
-REGION_TYPE, LINE_TYPE = "text", "default"
-"""Types if the file states none."""
 
 MAX_DIGITS = 9
 """Digits of an index: Python refuses to read numbers of several thousand."""

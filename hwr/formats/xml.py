@@ -10,12 +10,10 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import hwr
-from hwr.page.page import Box, Line, Page, Point, Region
+from hwr.page.page import REGION_TYPE, Box, Line, Page, Point, Region
 
 SOFTWARE = f"hwr {hwr.__version__}"
 SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
-REGION_TYPE, LINE_TYPE = "text", "default"
-"""Default type of a region or a line: never written, and set by readers if none is stated."""
 CONFIDENCE_DIGITS = 4
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -52,8 +50,8 @@ class Ids:
         return free
 
 
-def regions_with_lines(page: Page) -> list[tuple[Region, list[Line]]]:
-    """Return the regions in the order of their first lines, each with its lines in reading order.
+def named_regions(page: Page, ids: Ids) -> list[tuple[Region, str, list[tuple[Line, str]]]]:
+    """Return the regions in the order of their first lines, each with its id and its lines, in order, with their ids.
 
     Regions without lines come last. A region that the page does not list has no polygon.
     """
@@ -62,7 +60,12 @@ def regions_with_lines(page: Page) -> list[tuple[Region, list[Line]]]:
         found[line.region].append(line)
     listed = {region.id: region for region in page.regions}
     regions = [(listed.get(id, Region(id, REGION_TYPE, ())), lines) for id, lines in found.items()]
-    return regions + [(region, []) for region in page.regions if region.id not in found]
+    regions += [(region, []) for region in page.regions if region.id not in found]
+    names = [ids.claim(region.id) for region, _ in regions]
+    return [
+        (region, name, [(line, ids.claim(line.id)) for line in lines])
+        for (region, lines), name in zip(regions, names, strict=True)
+    ]
 
 
 def base_name(image: str) -> str:

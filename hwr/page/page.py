@@ -11,6 +11,8 @@ Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 with x0 < x1 and y0 < y1; the right and lower edges are exclusive."""
 
+REGION_TYPE, LINE_TYPE = "text", "default"
+"""Types of regions and lines if nothing else is known; formats do not write them."""
 ROW_REGION = "table-row"
 """Type of a region that is a row of a table: its lines are next to each other."""
 CELL_REGION = "cell"

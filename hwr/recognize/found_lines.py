@@ -9,13 +9,11 @@ import numpy as np
 from hwr.files.images import GreyImage
 from hwr.page.geometry import bounding_box
 from hwr.page.outlines import enclose, thin_baseline
-from hwr.page.page import PRINTED_TYPE, ROW_REGION, Box, Line, Page, Region, Word
+from hwr.page.page import LINE_TYPE, PRINTED_TYPE, REGION_TYPE, ROW_REGION, Box, Line, Page, Region, Word
 from hwr.page.shapes import clip_polygon, rectangle, shift_line, turn_line
 from hwr.segment import Layout, find_lines
 from hwr.settings import Settings, Share
 
-LINE_TYPE = "default"
-REGION_TYPE = "text"
 TRIED_LINES = 8
 """Number of lines to read to find out whether a page is on its side: the longest ones."""
 TURNED_LINES = ((2, 1.3), (8, 1.1))

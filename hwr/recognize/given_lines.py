@@ -7,7 +7,8 @@ from pathlib import Path
 from hwr.errors import InputError, UsageError
 from hwr.files.documents import page_of
 from hwr.files.pixels import Source
-from hwr.files.tree import FileIndex, FolderTree, read_file
+from hwr.files.tree import FileIndex, FolderTree
+from hwr.formats.read_file import load_page_file
 from hwr.page.page import Page
 from hwr.page.shapes import FittedLines, fit_lines
 from hwr.recognize.recognizer import Recognizer
@@ -71,7 +72,7 @@ class GivenLines:
             InputError: there is no file for it, the file cannot be read, or it is for another image.
         """
         file = self.file_of(relative)
-        return fit_lines(read_lines_file(file), width, height, str(file)), file
+        return fit_lines(load_page_file(file), width, height, str(file)), file
 
 
 def read_given(recognizer: Recognizer, image: Source, relative: Path, given: GivenLines) -> tuple[Page, list[str]]:
@@ -100,15 +101,3 @@ def read_given(recognizer: Recognizer, image: Source, relative: Path, given: Giv
         count = len(fitted.page.lines) + len(fitted.left_out)
         notes.append(f"{file}: {count - len(page.lines)} of {count} lines left out")
     return page, notes
-
-
-def read_lines_file(path: Path) -> Page:
-    """Read ALTO or PAGE XML from a file.
-
-    Raises:
-        InputError: it cannot be read; and as `hwr.formats.read_file.read_page_file`.
-    """
-    from hwr.formats.read_file import read_page_file
-    from hwr.formats.read_xml import MAX_BYTES
-
-    return read_page_file(read_file(path, MAX_BYTES), str(path))

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Protocol
 
 from hwr.errors import HwrError, OutputError, UsageError
-from hwr.files.documents import choose_pages, open_document, page_name
+from hwr.files.documents import Document, choose_pages, open_document, page_name
 from hwr.files.pixels import PageImage, grey_of
 from hwr.page.page import Page, mark_uncertain
 from hwr.recognize.found_lines import COLUMN_BY_COLUMN, WORTHLESS, PageOptions, mean_confidence, words_of
@@ -90,15 +90,6 @@ class Counts:
         return self.read + self.failed + self.skipped
 
 
-@dataclass(frozen=True)
-class Task:
-    """A page to read; it can be loaded until the next one is requested."""
-
-    file: InputFile
-    name: str
-    load: Callable[[], PageImage]
-
-
 @dataclass
 class ReadingJob:
     """Reads documents with one recognizer and writes them to one output.
@@ -146,8 +137,8 @@ class ReadingJob:
         """
         at_once = LINES_AT_ONCE if self.options.as_lines else 1
         try:
-            for task in self._tasks(files):
-                self._load(task)
+            for file, image in self._images(files):
+                self._loaded.append((file, image))
                 if len(self._loaded) >= at_once or sum(i.pixels.size for _, i in self._loaded) > MAX_PIXELS_AT_ONCE:
                     self._handle()
             self._handle()
@@ -158,8 +149,8 @@ class ReadingJob:
                 self._journal.close()
         return self.counts
 
-    def _tasks(self, files: Sequence[InputFile]) -> Iterator[Task]:
-        """Yield the pages to read; a document is open while its pages are requested."""
+    def _images(self, files: Sequence[InputFile]) -> Iterator[tuple[InputFile, PageImage]]:
+        """Yield the images of the pages to read; a document is open while its pages are requested."""
         options = self.options
         for file in files:
             if options.skip_existing and self.output.exists(file, 0, 1):
@@ -178,8 +169,7 @@ class ReadingJob:
                             self.counts.failed += 1
                             self.progress.done()
                         else:
-                            name = page_name(document.name, number, document.count)
-                            yield Task(file, name, partial(document.page, number, options.colour))
+                            yield from self._load(file, document, number)
                 if self._document is file and not options.as_lines:  # an interruption must not lose a whole document
                     self._end_document()
             except HwrError as error:
@@ -196,12 +186,15 @@ class ReadingJob:
         if path is not None and self._journal is None:
             self._journal = Journal(path, settings)
 
-    def _load(self, task: Task) -> None:
-        self.progress.begin(task.name)
+    def _load(self, file: InputFile, document: Document, number: int) -> Iterator[tuple[InputFile, PageImage]]:
+        """Yield the image of a page, unless it is broken."""
+        self.progress.begin(page_name(document.name, number, document.count))
         try:
-            self._loaded.append((task.file, task.load()))
+            image = document.page(number, self.options.colour)
         except HwrError as error:
             self._fail(error)
+        else:
+            yield file, image
 
     def _handle(self) -> None:
         """Read and write the loaded pages, and forget them."""

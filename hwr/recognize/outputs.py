@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO, TypeVar
 
 from hwr.errors import HwrError, OutputError, UsageError
-from hwr.files.atomic import atomic_write, is_device
+from hwr.files.atomic import atomic_write, check_free
 from hwr.files.pixels import PageImage
 from hwr.formats import DocumentWriter, Format, to_bytes
 from hwr.page.page import Page
@@ -20,17 +20,18 @@ Targets = Mapping[InputFile, Path]
 T = TypeVar("T")
 
 
-class Output(Protocol):
+class Output:
     """Receives the pages of the documents, document by document.
 
     Attributes:
         joins: the pages of a document, or of all documents, are lost together if their file cannot be written.
     """
 
-    joins: bool
+    joins = False
 
     def exists(self, file: InputFile, number: int, count: int) -> bool:
         """Return whether the result of page `number` of `count` exists; `number` 0 asks for the whole document."""
+        return False
 
     def check(self, file: InputFile, count: int, chosen: int) -> None:
         """Check, before `chosen` of the `count` pages of a document are read, that their results can be written.
@@ -40,9 +41,8 @@ class Output(Protocol):
         """
 
     def partial(self, file: InputFile, chosen: int) -> Path | None:
-        """Return where `chosen` pages of a document are kept until their file is complete; None if that is not
-        needed.
-        """
+        """Return where `chosen` pages of a document are kept until their file is complete; None if nowhere."""
+        return None
 
     def add(self, file: InputFile, page: Page, image: PageImage) -> None:
         """Write a page.
@@ -50,6 +50,7 @@ class Output(Protocol):
         Raises:
             OutputError: it cannot be written.
         """
+        raise NotImplementedError
 
     def end_document(self) -> bool:
         """End the document, if one was begun; return whether the results of all pages so far are written.
@@ -57,18 +58,18 @@ class Output(Protocol):
         Raises:
             OutputError: they cannot be written.
         """
+        return True
 
     def finish(self) -> bool:
         """Finish the results of all documents, as `end_document` does for one."""
+        return self.end_document()
 
     def abandon(self) -> None:
         """Remove what is not finished."""
 
 
-class PageFiles:
-    """A file for each page. See `Output` for the methods."""
-
-    joins = False
+class PageFiles(Output):
+    """A file for each page."""
 
     def __init__(self, form: Format, targets: Targets, force: bool = False) -> None:
         """Make an output.
@@ -87,9 +88,6 @@ class PageFiles:
         if count == 1:
             self._guard.check(self._targets[file])
 
-    def partial(self, file: InputFile, chosen: int) -> Path | None:
-        return None
-
     def add(self, file: InputFile, page: Page, image: PageImage) -> None:
         target = self._target(file, image.number, image.count)
         self._guard.check(target)
@@ -97,21 +95,12 @@ class PageFiles:
             temporary.write_bytes(to_bytes(self._form, page, image.pixels, image.dpi))
         self._guard.written.add(target)
 
-    def end_document(self) -> bool:
-        return True
-
-    def finish(self) -> bool:
-        return True
-
-    def abandon(self) -> None:
-        pass
-
     def _target(self, file: InputFile, number: int, count: int) -> Path:
         return numbered(self._targets[file], self._form.suffix, number, count) if number else self._targets[file]
 
 
-class DocumentFiles:
-    """A file for each document, or one for all documents if they have the same target. See `Output`."""
+class DocumentFiles(Output):
+    """A file for each document, or one for all documents if they have the same target."""
 
     joins = True
 
@@ -202,8 +191,8 @@ class _Guard:
         check_free(target, self._force)
 
 
-class ManyOutputs:
-    """The same pages in several formats. See `Output`; if one format fails, the others are still written."""
+class ManyOutputs(Output):
+    """The same pages in several formats; if one format fails, the others are still written."""
 
     def __init__(self, outputs: Sequence[Output]) -> None:
         self._outputs = outputs
@@ -244,17 +233,12 @@ class ManyOutputs:
             output.abandon()
 
 
-class StreamOutput:
+class StreamOutput(Output):
     """Results on one stream, page by page, each with a header if there are several pages and the format has headers."""
-
-    joins = False
 
     def __init__(self, form: Format, stream: BinaryIO, several: bool) -> None:
         self._form, self._stream, self._several = form, stream, several
         self._writer: DocumentWriter | None = None
-
-    def exists(self, file: InputFile, number: int, count: int) -> bool:
-        return False
 
     def check(self, file: InputFile, count: int, chosen: int) -> None:
         if chosen > 1 and not self._form.joins:
@@ -262,9 +246,6 @@ class StreamOutput:
                 f"{file.path}: its {chosen} pages cannot be written to stdout as {self._form.name}; "
                 "name a folder with -o, or choose one page with --pages"
             )
-
-    def partial(self, file: InputFile, chosen: int) -> Path | None:
-        return None
 
     def add(self, file: InputFile, page: Page, image: PageImage) -> None:
         if self._form.headed or self._form.streams:
@@ -285,12 +266,6 @@ class StreamOutput:
             self._stream.flush()
             self._writer = None
         return True
-
-    def finish(self) -> bool:
-        return self.end_document()
-
-    def abandon(self) -> None:
-        """Do nothing: output cannot be taken back."""
 
 
 def make_file_output(forms: Sequence[Format], inputs: Inputs, output: str, force: bool = False) -> Output:
@@ -378,15 +353,3 @@ def numbered(path: Path, suffix: str, number: int, count: int) -> Path:
     stem = path.name.removesuffix(ending) if ending else path.name
     digits = max(NUMBER_DIGITS, len(str(count)))
     return path.with_name(f"{stem}-{number:0{digits}}{ending}")
-
-
-def check_free(target: Path, force: bool) -> None:
-    """Refuse to overwrite a file.
-
-    Raises:
-        OutputError: `target` exists and `force` is not set, or it is a folder.
-    """
-    if target.is_dir():
-        raise OutputError(f"{target}: is a folder; name a file")
-    if target.exists() and not force and not is_device(target):
-        raise OutputError(f"{target}: already exists; --force overwrites it")

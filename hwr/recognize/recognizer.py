@@ -25,13 +25,11 @@ from hwr.files.images import GreyImage
 from hwr.files.pixels import Source, grey_of
 from hwr.line import NormalisedLine, normalise_line, normalise_with_places
 from hwr.page.geometry import LineCut, bounding_box, clip_box, cut_line
-from hwr.page.page import Line, Page, Region, Word
+from hwr.page.page import LINE_TYPE, REGION_TYPE, Line, Page, Region, Word
 from hwr.page.shapes import fit_lines, rectangle
 from hwr.recognize.decoder import DecodedLine, DecoderOptions, make_decoder
 from hwr.recognize.found_lines import (
     COLUMN_BY_COLUMN,
-    LINE_TYPE,
-    REGION_TYPE,
     PageOptions,
     PageReader,
     page_read_as_line,

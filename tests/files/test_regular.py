@@ -10,15 +10,15 @@ import pytest
 from hwr.errors import HwrError, InputError
 from hwr.files.images import decode_image
 from hwr.files.texts import read_text
+from hwr.formats.read_file import load_page_file
 from hwr.lm.arpa import read_arpa
-from hwr.recognize.given_lines import read_lines_file
 from hwr.recognize.inputs import find_inputs
 from hwr.recognize.models import find_model
 
 
 @pytest.mark.parametrize(
     ("name", "read"),
-    [("a.txt", read_text), ("a.arpa", read_arpa), ("a.onnx", find_model), ("a.xml", read_lines_file)],
+    [("a.txt", read_text), ("a.arpa", read_arpa), ("a.onnx", find_model), ("a.xml", load_page_file)],
 )
 def test_a_pipe_is_refused_at_once(tmp_path: Path, name: str, read: Callable[[Path], object]) -> None:
     os.mkfifo(tmp_path / name)

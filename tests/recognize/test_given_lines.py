@@ -10,9 +10,10 @@ from helpers.page_files import page_line, page_region, page_xml
 from helpers.tiny_model import write_tiny_model
 from hwr.errors import InputError, UsageError
 from hwr.files.images import load_image
+from hwr.formats.read_file import load_page_file
 from hwr.page.page import Page, Region
 from hwr.page.shapes import rectangle
-from hwr.recognize.given_lines import GivenLines, read_given, read_lines_file
+from hwr.recognize.given_lines import GivenLines, read_given
 from hwr.recognize.recognizer import Recognizer
 from hwr.segment import find_lines
 
@@ -126,4 +127,4 @@ def test_what_is_left_out_and_scaled_is_said(recognizer: Recognizer, tmp_path: P
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
-        read_lines_file(tmp_path)
+        load_page_file(tmp_path)

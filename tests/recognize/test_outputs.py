@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hwr.errors import OutputError, UsageError
+from hwr.files.atomic import check_free
 from hwr.files.pixels import PageImage
 from hwr.formats import DocumentWriter, Format, find_format
 from hwr.page.page import Line, Page
@@ -17,7 +18,6 @@ from hwr.recognize.outputs import (
     ManyOutputs,
     PageFiles,
     StreamOutput,
-    check_free,
     find_targets,
     make_file_output,
     numbered,
