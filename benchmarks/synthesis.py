@@ -1,13 +1,12 @@
 """Measure the cost of synthetic lines, and how well the shipped model reads each kind of paper.
 
-    python benchmarks/synthesis.py [../shared/data] [--lines 1000] [--workers 2] [--sources mix]
+    python benchmarks/synthesis.py [../shared/data] [--lines 1000] [--workers 2]
     python benchmarks/synthesis.py --read [--lines 200] [-m small]
 
-First, for each source alone and for the mix, with papers and without: lines a second of `hwr synth` with its processes
-(what they make, encode and hand over, without their start), and milliseconds of one core a line. Times are processor
-times, so that other work on the machine does not count; lines a second are worked out from them and from the clock.
-Before a source is timed, lines are made until its caches (words of each hand, sizes of fonts) are warm, as they are
-after the first minute of a long run.
+First, with papers and without: lines a second of `hwr synth` with its processes (what they make, encode and hand over,
+without their start), and milliseconds of one core a line. Times are processor times, so that other work on the machine
+does not count; lines a second are worked out from them and from the clock. Before anything is timed, lines are made
+until the caches (sizes of fonts) are warm, as they are after the first minute of a long run.
 
 With `--read`: the CER of a model on font lines, clean, on papers as they come, and on each kind for itself. A kind that
 the model reads far worse than the others is either too harsh or worth training on: look at it with `hwr synth --sheet`.
@@ -33,20 +32,13 @@ WARM_LINES = 1500
 SEED = 1
 
 
-def sources(data: Path) -> dict[str, SynthOptions]:
-    """Each source alone, and all of them."""
-    texts, fonts = tuple(sorted((data / "text").glob("*.txt.xz"))), (data / "fonts",)
-    strokes, words = data / "iam-ondb" / "strokes.npz", data / "iam-words" / "train.parquet"
-    return {
-        "fonts": SynthOptions(texts, fonts),
-        "strokes": SynthOptions(strokes=strokes),
-        "words": SynthOptions(words=words),
-        "mix": SynthOptions(texts, fonts, strokes, words),
-    }
+def all_fonts(data: Path) -> SynthOptions:
+    """All texts in all fonts."""
+    return SynthOptions(tuple(sorted((data / "text").glob("*.txt.xz"))), (data / "fonts",))
 
 
 def milliseconds(options: SynthOptions, lines: int) -> tuple[float, float, float]:
-    """Seconds to open the sources; milliseconds of one core for a line in the mean, and for its encoding."""
+    """Seconds to open the files; milliseconds of one core for a line in the mean, and for its encoding."""
     start = time.process_time()
     generator = LineGenerator(options)
     opening = time.process_time() - start
@@ -75,19 +67,17 @@ def lines_a_second(options: SynthOptions, lines: int, workers: int) -> float:
     return (done - counted) / (time.perf_counter() - start)
 
 
-def speed(data: Path, lines: int, workers: int, names: list[str]) -> None:
+def speed(data: Path, lines: int, workers: int) -> None:
     """The table of costs."""
-    print(f"{'source':10} {'papers':7} {'open s':>7} {'ms a line':>10} {'ms PNG':>7} {'lines/s a core':>15}", end="")
+    print(f"{'papers':7} {'open s':>7} {'ms a line':>10} {'ms PNG':>7} {'lines/s a core':>15}", end="")
     print(f" {f'lines/s, {workers} processes':>22}")
-    for name in names:
-        options = sources(data)[name]
-        for share in (0.0, 1.0):
-            chosen = replace(options, paper_share=share)
-            opening, making, encoding = milliseconds(chosen, lines)
-            clock = lines_a_second(chosen, lines, workers) if workers else 0.0
-            row = f"{name:10} {'yes' if share else 'no':7} {opening:7.2f} {making:10.2f} {encoding:7.2f}"
-            print(f"{row} {1000 / (making + encoding):15.0f} {clock:22.0f}", flush=True)
-    generator = LineGenerator(sources(data)["fonts"])
+    for share in (0.0, 1.0):
+        options = replace(all_fonts(data), paper_share=share)
+        opening, making, encoding = milliseconds(options, lines)
+        clock = lines_a_second(options, lines, workers) if workers else 0.0
+        row = f"{'yes' if share else 'no':7} {opening:7.2f} {making:10.2f} {encoding:7.2f}"
+        print(f"{row} {1000 / (making + encoding):15.0f} {clock:22.0f}", flush=True)
+    generator = LineGenerator(all_fonts(data))
     inks = [generator.ink(SEED, index) for index in range(200)]
     print(f"papers alone: {paper_milliseconds(inks):.2f} ms a line (median)")
 
@@ -109,7 +99,7 @@ def reading(data: Path, lines: int, model: str) -> None:
     from hwr.recognize.recognizer import Recognizer
 
     recognizer = Recognizer(model, threads=1, decoder=DecoderOptions("greedy"))
-    english = replace(sources(data)["fonts"], texts=(data / "text" / "english.txt.xz",))
+    english = replace(all_fonts(data), texts=(data / "text" / "english.txt.xz",))
     generator = LineGenerator(english, recognizer.info.alphabet)
     inks = [generator.ink(SEED, index) for index in range(lines)]
 
@@ -135,7 +125,6 @@ def main() -> None:
     parser.add_argument("data", nargs="?", type=Path, default=Path("../shared/data"))
     parser.add_argument("--lines", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2, help="0: no measurement by the clock")
-    parser.add_argument("--sources", nargs="+", default=["fonts", "strokes", "words", "mix"])
     parser.add_argument("--read", action="store_true", help="CER of a model on each kind, not speed")
     parser.add_argument("-m", "--model", default="small")
     arguments = parser.parse_args()
@@ -143,7 +132,7 @@ def main() -> None:
     if arguments.read:
         reading(arguments.data, arguments.lines, arguments.model)
     else:
-        speed(arguments.data, arguments.lines, arguments.workers, arguments.sources)
+        speed(arguments.data, arguments.lines, arguments.workers)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`hwr synth`: make lines of handwriting from fonts, pen strokes and words, and write a line store."""
+"""`hwr synth`: make lines of handwriting from fonts, and write a line store."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ SHARE = click.FloatRange(0, 1)
 SHEET_LINES = 48
 
 SECTIONS = {
-    "Sources": ("texts", "fonts", "languages", "phrases", "phrase_share", "strokes", "words", "shares"),
+    "Sources": ("texts", "fonts", "languages", "phrases", "phrase_share"),
     "Papers": ("paper_share", "papers"),
     "Lines": ("lines", "validation", "seed", "alphabet", "licence"),
     "Output": ("output", "sheet", "force", "workers"),
@@ -46,9 +46,6 @@ EXAMPLES = (
 @click.option(
     "--phrase-share", type=SHARE, metavar="SHARE", default=0.25, show_default=True, help="Share of texts with a phrase."
 )
-@click.option("--strokes", type=FILE, metavar="NPZ", help="Recorded pen strokes.")
-@click.option("--words", type=FILE, metavar="PARQUET", help="Images of single words with their writers.")
-@click.option("--share", "shares", multiple=True, metavar="SOURCE=NUMBER", help="Share of the lines from a source.")
 @click.option(
     "--paper-share",
     type=SHARE,
@@ -72,9 +69,9 @@ EXAMPLES = (
 def command(**values: Any) -> Outcome:
     """Make lines of handwriting and write a line store (-o DIR) that `hwr train` reads, or a picture (--sheet).
 
-    Give fonts with texts or languages, recorded strokes, word images, or all of them. None of these ship with hwr;
-    docs/synthesis.md names sources and licences. The same options and data give the same bytes, with any number of
-    workers. Exit codes: 0 all done; 2 nothing could be made; 3 done, but a font is broken or lines are missing.
+    Give fonts with texts or languages. No fonts ship with hwr; docs/synthesis.md names sources and licences. The same
+    options and data give the same bytes, with any number of workers. Exit codes: 0 all done; 2 nothing could be made; 3
+    done, but a font is broken or lines are missing.
     """
     if values["output"] is None and values["sheet"] is None:
         raise UsageError("give -o DIR (a line store) or --sheet FILE.png (a picture)")
@@ -105,35 +102,28 @@ def _synthesise(values: dict[str, Any]) -> Outcome:
 
 def _synth_options(values: dict[str, Any]) -> "SynthOptions":
     """Return the options of synthesis from those of the command line."""
-    from hwr.synth.options import SOURCES, PaperOptions, Shares, SynthOptions
+    from hwr.synth.options import PaperOptions, SynthOptions
 
-    shares = _numbers(values["shares"], "--share")
-    unknown = sorted(shares.keys() - set(SOURCES))
-    if unknown:
-        raise UsageError(f"--share: unknown source {unknown[0]!r}; known: {', '.join(SOURCES)}")
     return SynthOptions(
         values["texts"],
         values["fonts"],
-        values["strokes"],
-        values["words"],
-        Shares(**shares),
         values["paper_share"],
-        PaperOptions().with_probabilities(_numbers(values["papers"], "--paper")),
+        PaperOptions().with_probabilities(_shares(values["papers"])),
         values["languages"],
         values["phrases"],
         values["phrase_share"],
     )
 
 
-def _numbers(settings: tuple[str, ...], option: str) -> dict[str, float]:
-    """Parse each setting `name=number`."""
+def _shares(settings: tuple[str, ...]) -> dict[str, float]:
+    """Parse each setting `KIND=SHARE`."""
     found: dict[str, float] = {}
     for setting in settings:
         name, _, number = setting.partition("=")
         try:
             found[name.strip().replace("-", "_")] = float(number)
         except ValueError:
-            raise UsageError(f"{option} {setting}: write NAME=NUMBER") from None
+            raise UsageError(f"--paper {setting}: write KIND=SHARE") from None
     return found
 
 

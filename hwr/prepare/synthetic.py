@@ -45,7 +45,7 @@ class _Maker:
             self.progress(self.done, self.total)
             made = made or bool(batch.lines)
             if not made:  # a whole batch, each line tried many times: further tries are useless
-                raise DataError(f"no line can be made of the sources given: {self._why()}")
+                raise DataError(f"no line can be made: {self._why()}")
             yield from batch.lines
 
     def _report(self, message: str) -> None:
@@ -92,5 +92,4 @@ def _sources(options: BatchOptions) -> list[dict[str, str]]:
     """Return the sources, for the manifest."""
     synth = options.synth
     sources = [("text", path) for path in synth.texts] + [("fonts", path) for path in synth.fonts]
-    sources += [(kind, path) for kind, path in (("strokes", synth.strokes), ("words", synth.words)) if path is not None]
     return [{"path": str(path), "kind": kind} for kind, path in sources]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -167,8 +168,6 @@ def _styles(table: Path) -> dict[str, str]:
 
 
 def _measure(font: HandFont) -> FontShape:
-    import cv2
-
     small = font.covers(string.ascii_lowercase)
     height = _drawn(font, "xnuo" if small else "XNUO").shape[0]
     extent = _drawn(font, "dbhkgpy" if small else "DBHKGPYJ").shape[0]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +14,7 @@ Ink = NDArray[np.uint8]
 class InkLine:
     """Ink of one line.
 
-    text: normalised; source: the font or the hand, for example "font:caveat" or "strokes:10023"; language: code of the
-    text's language, if known.
+    text: normalised; source: the font, for example "font:caveat"; language: code of the text's language, if known.
     """
 
     ink: Ink
@@ -25,8 +25,6 @@ class InkLine:
 
 def cut_to_ink(ink: Ink, margin: int) -> Ink:
     """Return the box of the ink with `margin` empty pixels around it, even if the array had fewer."""
-    import cv2
-
     left, top, width, height = cv2.boundingRect(ink)
     cut_out = np.zeros((height + 2 * margin, width + 2 * margin), np.uint8)
     cut_out[margin : margin + height, margin : margin + width] = ink[top : top + height, left : left + width]

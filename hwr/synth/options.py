@@ -1,4 +1,4 @@
-"""Options of synthesis: sources of the lines, kinds of paper and damage, and how often each occurs."""
+"""Options of synthesis: texts, fonts, kinds of paper and damage, and how often each occurs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -7,8 +7,6 @@ from typing import Annotated, Any
 
 from hwr.errors import UsageError
 from hwr.settings import Pair, Range, Settings, Share
-
-SOURCES = ("fonts", "strokes", "words")
 
 Positive = Annotated[float, Range(0)]
 Span = Annotated[Pair, Range(0)]
@@ -87,42 +85,24 @@ class PaperOptions(Settings):
 
 
 @dataclass(frozen=True)
-class Shares(Settings):
-    """Ratios of the lines of each source; a source that is not listed gets none.
-
-    Raises:
-        UsageError: below 0, or not a number.
-    """
-
-    fonts: Positive = 0.5
-    strokes: Positive = 0.3
-    words: Positive = 0.2
-
-
-@dataclass(frozen=True)
 class SynthOptions(Settings):
-    """Sources of lines, phrases and papers.
+    """Texts, fonts, phrases and papers.
 
     Attributes:
         texts: files of text for the fonts, a paragraph a line; `.txt`, `.txt.xz` or `.txt.gz`.
-        fonts: font files, or folders of them. Fonts need texts or languages.
+        fonts: font files, or folders of them.
         languages: of the phrases (`hwr.synth.phrases.LANGUAGES`); empty: that of each text.
         phrases: kinds of phrases, such as `date` or `figures`; empty: all.
         phrase_share: share of texts that are a phrase or have one in them; without texts, all are.
-        strokes: pen movements (.npz). words: word images (Parquet).
-        shares: how the lines divide over the sources that are given.
         paper_share: share of the lines that get paper and degradations; the others are clean ink on white.
         papers: the kinds of paper and degradation.
 
     Raises:
-        UsageError: no source is given, fonts without texts or texts without fonts, a share that does not fit.
+        UsageError: no fonts, neither texts nor languages, a share that does not fit.
     """
 
     texts: tuple[Path, ...] = ()
     fonts: tuple[Path, ...] = ()
-    strokes: Path | None = None
-    words: Path | None = None
-    shares: Shares = field(default_factory=Shares)
     paper_share: Share = 0.9
     papers: PaperOptions = field(default_factory=PaperOptions)
     languages: tuple[str, ...] = ()
@@ -131,18 +111,7 @@ class SynthOptions(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (self.fonts or self.texts or self.strokes or self.words):
-            raise UsageError("no source of lines: give texts and fonts (--text, --fonts), --strokes or --words")
-        if self.fonts and not (self.texts or self.languages):
+        if not self.fonts:
+            raise UsageError("lines need fonts to be written in: give --fonts FOLDER (none ship with hwr)")
+        if not (self.texts or self.languages):
             raise UsageError("fonts need something to write: give --text FILE, or --language CODE for phrases alone")
-        if self.texts and not self.fonts:
-            raise UsageError("texts need fonts to be written in: give --fonts FOLDER too (none ship with hwr)")
-        if not any(self.source_shares().values()):
-            raise UsageError("all given sources have share 0")
-
-    def source_shares(self) -> dict[str, float]:
-        """Share of each source that is given; they add up to 1, or are all 0."""
-        given = {"fonts": bool(self.fonts), "strokes": self.strokes is not None, "words": self.words is not None}
-        shares = {name: float(getattr(self.shares, name)) if given[name] else 0.0 for name in SOURCES}
-        total = sum(shares.values())
-        return {name: share / total for name, share in shares.items()} if total else shares

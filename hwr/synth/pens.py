@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,8 +63,6 @@ def ink_with(pen: Pen, ink: Ink, stroke: float, x_height: float, generator: np.r
     Returns:
         uint8 (H, W), 0 paper to 255 ink.
     """
-    import cv2
-
     target = min(pen.width, _WIDEST * x_height)
     drawn = _widened(ink, float(np.clip(target - stroke, _THINNEST, _THICKEST * x_height)), pen, generator)
     shape = (ink.shape[0], ink.shape[1])
@@ -81,8 +80,6 @@ def _widened(ink: Ink, change: float, pen: Pen, generator: np.random.Generator) 
     Two pictures, one too thin and one too thick, are mixed: an edge pixel that is half ink moves the edge by half a
     pixel.
     """
-    import cv2
-
     if change < 0:
         thin = np.asarray(cv2.erode(ink, _nib(3, False)), dtype=np.uint8)
         thick, part = ink, 1 + change / 2
@@ -98,16 +95,12 @@ def _widened(ink: Ink, change: float, pen: Pen, generator: np.random.Generator) 
 
 
 def _dilated(ink: Ink, size: int, broad: bool) -> Ink:
-    import cv2
-
     return ink if size == 1 else np.asarray(cv2.dilate(ink, _nib(size, broad)), dtype=np.uint8)
 
 
 @cache
 def _nib(size: int, broad: bool) -> NDArray[np.uint8]:
     """Return the kernel of a round nib, or of a broad one held at an angle."""
-    import cv2
-
     if not broad:
         shape = cv2.MORPH_CROSS if size == 3 else cv2.MORPH_ELLIPSE
         return np.asarray(cv2.getStructuringElement(shape, (size, size)), dtype=np.uint8)

@@ -6,6 +6,7 @@ All of it is one sampling of the line (`cv2.remap`): the displacements are made 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,8 +66,6 @@ def bend(
     Returns:
         The bent line, uint8, with all the ink that `ink` has and at least `margin` empty pixels around it.
     """
-    import cv2
-
     rows, columns = ink.shape
     wobble = 2.5 * hand.wobble  # more than it moves; see `_wobble`
     scale, shift, shear = _along(columns, words, hand, generator)
@@ -137,8 +136,6 @@ def _across(columns: int, reach: float, hand: Hand, generator: np.random.Generat
 
 def _wobble(grid: tuple[int, ...], hand: Hand, generator: np.random.Generator) -> Field:
     """Return a smooth displacement on the grid, at most 2.5 times `hand.wobble`."""
-    import cv2
-
     coarse = max(2, round(grid[0] * _STEP / hand.wobble_length)), max(2, round(grid[1] * _STEP / hand.wobble_length))
     noise = np.clip(generator.standard_normal(coarse, dtype=np.float32), -2.2, 2.2) * np.float32(hand.wobble)
     field = cv2.resize(noise, (grid[1], grid[0]), interpolation=cv2.INTER_CUBIC)

@@ -68,14 +68,12 @@ def test_a_second_run_and_another_seed(run: Run, sources: list[object], tmp_path
     assert (tmp_path / "out" / "train.parquet").read_bytes() != before
 
 
-def test_shares_papers_and_alphabet(run: Run, sources: list[object], tmp_path: Path) -> None:
+def test_papers_and_alphabet(run: Run, sources: list[object], tmp_path: Path) -> None:
     alphabet = tmp_path / "alphabet.txt"
     alphabet.write_text("".join(sorted(set("".join(PROSE)) - {"q", "T"})))
     out = tmp_path / "out"
     papers = ["--paper", "binarised=1", "--paper", "low-resolution=0", "--paper-share", 1]
-    done = run(
-        *sources, "-o", out, "--lines", 20, "--alphabet", alphabet, *papers, "--share", "fonts=1", "--workers", 1
-    )
+    done = run(*sources, "-o", out, "--lines", 20, "--alphabet", alphabet, *papers, "--workers", 1)
     assert done.code == 0
     assert "texts have characters outside the alphabet: " in done.err
     lines = list(LineStore(out / "train.parquet"))
@@ -123,7 +121,7 @@ def test_a_corpus_that_no_font_has(
         monkeypatch.setattr("hwr.synth.batches._by_processes", _in_this_process)
         done = run(*sources, "-o", tmp_path / "out", "--lines", 200, "--workers", workers)
         assert done.code == 2
-        assert "no line can be made of the sources given: " in done.err
+        assert "no line can be made: " in done.err
         assert "texts have characters that no font has" in done.err
         assert done.err.count("\n") == 1
         assert not (tmp_path / "out").exists()
@@ -140,16 +138,13 @@ def _in_this_process(options, parts, workers):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "out"], "no source of lines: give texts and fonts (--text, --fonts), --strokes or --words"),
+        (["-o", "out"], "lines need fonts to be written in: give --fonts FOLDER"),
         (["--lines", "3"], "give -o DIR (a line store) or --sheet FILE.png (a picture)"),
         (["-o", "out", "--fonts", "fonts"], "give --text FILE, or --language CODE"),
-        (["-o", "out", "--text", "prose.txt"], "give --fonts FOLDER too"),
-        (["-o", "out", "--strokes", "missing.npz"], "missing.npz"),
-        (["-o", "out", "--words", "missing.parquet"], "missing.parquet"),
+        (["-o", "out", "--text", "prose.txt"], "give --fonts FOLDER"),
         (["-o", "out", "--text", "missing.txt", "--fonts", "fonts"], "missing.txt"),
         (["-o", "out", "--text", "prose.txt", "--fonts", "missing"], "missing"),
-        (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--share", "fonts"], "write NAME=NUMBER"),
-        (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--share", "pens=1"], "unknown source 'pens'"),
+        (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--paper", "jpeg"], "write KIND=SHARE"),
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--paper", "snow=1"], "unknown kind of paper 'snow'"),
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--paper", "jpeg=2"], "at most 1"),
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--lines", "0"], "--lines and --val are both 0"),

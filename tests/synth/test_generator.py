@@ -1,10 +1,11 @@
-"""Lines by seed and number: always the same, from the sources by their shares; texts that do not fit are replaced."""
+"""Lines by seed and number: always the same; texts that do not fit are replaced."""
 
 import hashlib
 import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,8 @@ import pytest
 from helpers.synth_sources import PROSE, only, write_broken_font, write_font, write_text
 from hwr.errors import DataError, InputError, UsageError
 from hwr.settings import from_dict, to_dict
-from hwr.synth.fonts import UncoveredText
 from hwr.synth.generator import TRIES, LineGenerator, SynthLine
-from hwr.synth.ink import InkLine
-from hwr.synth.options import PaperOptions, Shares, SynthOptions
+from hwr.synth.options import PaperOptions, SynthOptions
 from hwr.synth.papers import clean
 
 CHINESE = "今天天气很好我们去公园散步吧 明天也许会下雨所以要带伞 后天再说"
@@ -25,34 +24,6 @@ CHINESE = "今天天气很好我们去公园散步吧 明天也许会下雨所�
 @pytest.fixture
 def fonts(tmp_path: Path) -> SynthOptions:
     return SynthOptions((write_text(tmp_path / "prose.txt"),), (write_font(tmp_path / "fonts"),))
-
-
-class Drawn:
-    """A renderer that needs no files: a bar for each character, the text drawn from a list."""
-
-    def __init__(self, name: str, *texts: str, uncovered: str = "") -> None:
-        self.name, self.texts, self.uncovered = name, texts, uncovered
-
-    def line(self, generator: np.random.Generator) -> InkLine:
-        text = self.texts[int(generator.integers(len(self.texts)))]
-        if text in self.uncovered.split(","):
-            raise UncoveredText(text)
-        ink = np.zeros((60, 12 * len(text) + 4), np.uint8)
-        for place in range(len(text)):
-            top = int(generator.integers(5, 30))
-            ink[top:50, 12 * place + 4 : 12 * place + 7] = 255
-        return InkLine(ink, text, f"{self.name}:hand")
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Drawn]:
-    """Renderers in place of those that open files."""
-    renderers = {name: Drawn(name, "one line", "another line") for name in ("fonts", "strokes", "words")}
-    monkeypatch.setattr("hwr.synth.generator._open_renderer", lambda name, *_: renderers[name])
-    return renderers
-
-
-ALL = SynthOptions((Path("t"),), (Path("f"),), Path("s"), Path("w"), Shares(0.5, 0.3, 0.2))
 
 
 def same(first: SynthLine, second: SynthLine) -> bool:
@@ -95,25 +66,8 @@ def test_a_line_says_what_it_is(fonts: SynthOptions) -> None:
     assert line.text
 
 
-def test_sources_get_their_shares(drawn: dict[str, Drawn]) -> None:
-    generator = LineGenerator(ALL)
-    counts = Counter(generator.ink(1, index).source for index in range(2000))
-    shares = [counts[f"{name}:hand"] / 2000 for name in ("fonts", "strokes", "words")]
-    assert np.allclose(shares, [0.5, 0.3, 0.2], atol=0.05)
-
-
-def test_a_source_of_share_0_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[str] = []
-    monkeypatch.setattr("hwr.synth.generator._open_renderer", lambda name, *_: opened.append(name) or Drawn(name, "a"))
-    options = SynthOptions((), (), Path("s"), Path("w"), Shares(1.0, 0.0, 1.0))
-    assert {LineGenerator(options).ink(0, index).source for index in range(20)} == {"words:hand"}
-    assert set(opened) == {"words"}
-
-
-def test_paper_share_0_is_clean_ink_and_1_is_paper(drawn: dict[str, Drawn]) -> None:
-    bare = LineGenerator(from_dict(SynthOptions, to_dict(ALL) | {"paper_share": 0}, "test"))
-    paper = LineGenerator(from_dict(SynthOptions, to_dict(ALL) | {"paper_share": 1}, "test"))
-    half = LineGenerator(from_dict(SynthOptions, to_dict(ALL) | {"paper_share": 0.5}, "test"))
+def test_paper_share_0_is_clean_ink_and_1_is_paper(fonts: SynthOptions) -> None:
+    bare, half, paper = (LineGenerator(replace(fonts, paper_share=share)) for share in (0.0, 0.5, 1.0))
     kinds: Counter[bool] = Counter()
     for index in range(100):
         expected = clean(bare.ink(2, index))
@@ -123,28 +77,29 @@ def test_paper_share_0_is_clean_ink_and_1_is_paper(drawn: dict[str, Drawn]) -> N
     assert 30 < kinds[True] < 70
 
 
-def test_the_ink_does_not_depend_on_papers(drawn: dict[str, Drawn]) -> None:
-    options = from_dict(SynthOptions, to_dict(ALL) | {"papers": only(PaperOptions(), "jpeg").__dict__}, "test")
-    first, second = LineGenerator(ALL), LineGenerator(options)
+def test_the_ink_does_not_depend_on_papers(fonts: SynthOptions) -> None:
+    first, second = LineGenerator(fonts), LineGenerator(replace(fonts, papers=only(PaperOptions(), "jpeg")))
     for index in range(20):
         one, two = first.ink(1, index), second.ink(1, index)
         assert np.array_equal(one.ink, two.ink) and one.text == two.text
         assert first.line(1, index).text == one.text
 
 
-def test_texts_outside_the_alphabet_are_drawn_again_and_counted(drawn: dict[str, Drawn]) -> None:
-    drawn["strokes"].texts = ("good", "café", "naïf")
-    generator = LineGenerator(SynthOptions(strokes=Path("s")), alphabet="acdfgnio é")
-    texts = Counter(generator.ink(1, index).text for index in range(200))
-    assert set(texts) == {"good", "café"}
-    assert generator.passed_over.characters == {"ï": generator.passed_over.outside}
-    assert 50 < generator.passed_over.outside < 150, "one text in three is replaced"
+def test_texts_outside_the_alphabet_are_drawn_again_and_counted(tmp_path: Path) -> None:
+    text = write_text(tmp_path / "short.txt", "good", "bad", "dog")
+    options = SynthOptions((text,), (write_font(tmp_path / "fonts"),), phrase_share=0.0)
+    generator = LineGenerator(options, alphabet="dgo")
+    assert {generator.ink(1, index).text for index in range(40)} == {"good", "dog"}
+    assert generator.passed_over.outside >= 5 and {"a", "b"} <= set(generator.passed_over.characters)
 
 
-def test_where_one_source_has_nothing_another_makes_the_line(drawn: dict[str, Drawn]) -> None:
-    drawn["fonts"].texts = ("ça",)
-    generator = LineGenerator(ALL, alphabet="one line another")
-    assert {generator.ink(1, index).source for index in range(30)} == {"strokes:hand", "words:hand"}
+def test_nothing_at_all_is_one_clear_line(tmp_path: Path) -> None:
+    options = SynthOptions((write_text(tmp_path / "chinese.txt", CHINESE),), (write_font(tmp_path / "fonts"),))
+    for alphabet, reason in ((None, "texts have characters that no font has"), ("x", "outside the alphabet: '")):
+        with pytest.raises(DataError) as caught:
+            LineGenerator(options, alphabet).line(1, 0)
+        assert f"{TRIES} texts have characters" in str(caught.value) and reason in str(caught.value)
+        assert "\n" not in str(caught.value)
 
 
 def test_texts_that_no_font_has_are_passed_over(tmp_path: Path) -> None:
@@ -155,19 +110,6 @@ def test_texts_that_no_font_has_are_passed_over(tmp_path: Path) -> None:
     assert generator.passed_over.uncovered > 0
 
 
-def test_nothing_at_all_is_one_clear_line(drawn: dict[str, Drawn]) -> None:
-    drawn["fonts"].texts, drawn["fonts"].uncovered = ("今天",), "今天"
-    drawn["strokes"].texts = ("ça",)
-    options = SynthOptions((Path("t"),), (Path("f"),), Path("s"))
-    generator = LineGenerator(options, alphabet="abc今天")
-    with pytest.raises(DataError) as caught:
-        generator.line(1, 0)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert f"{TRIES} texts have characters that no font has" in message
-    assert f"{TRIES} texts have characters outside the alphabet: 'ç'" in message
-
-
 def test_broken_fonts_are_reported_once_and_passed_over(fonts: SynthOptions) -> None:
     broken = write_broken_font(fonts.fonts[0])
     messages: list[str] = []
@@ -176,35 +118,28 @@ def test_broken_fonts_are_reported_once_and_passed_over(fonts: SynthOptions) -> 
     assert len(messages) == 1 and str(broken) in messages[0]
 
 
-@pytest.mark.parametrize("field", ["texts", "fonts", "strokes", "words"])
+@pytest.mark.parametrize("field", ["texts", "fonts"])
 def test_missing_files_are_named_at_once(fonts: SynthOptions, field: str, tmp_path: Path) -> None:
-    missing = str(tmp_path / "missing")
-    values = to_dict(fonts) | {field: [missing] if field in ("texts", "fonts") else missing}
+    values = to_dict(fonts) | {field: [str(tmp_path / "missing")]}
     with pytest.raises(InputError, match="missing"):
         LineGenerator(from_dict(SynthOptions, values, "test"))
 
 
 @pytest.mark.parametrize(("seed", "index"), [(-1, 0), (0, -1)])
-def test_negative_numbers_are_refused(drawn: dict[str, Drawn], seed: int, index: int) -> None:
+def test_negative_numbers_are_refused(fonts: SynthOptions, seed: int, index: int) -> None:
     with pytest.raises(UsageError, match="must be 0 or more"):
-        LineGenerator(ALL).ink(seed, index)
+        LineGenerator(fonts).ink(seed, index)
 
 
-def test_large_seeds_differ(drawn: dict[str, Drawn]) -> None:
-    generator = LineGenerator(ALL)
+def test_large_seeds_differ(fonts: SynthOptions) -> None:
+    generator = LineGenerator(fonts)
     seeds = (0, 1, 2**32, 2**32 + 1, 2**63 - 1)
     assert len({generator.line(seed, 10**9).grey.tobytes() for seed in seeds}) == len(seeds)
 
 
 def test_the_real_sources(shared: Path) -> None:
-    options = SynthOptions(
-        (shared / "text" / "english.txt.xz",),
-        (shared / "fonts",),
-        shared / "iam-ondb" / "strokes.npz",
-        shared / "iam-words" / "train.parquet",
-    )
-    generator = LineGenerator(options)
+    generator = LineGenerator(SynthOptions((shared / "text" / "english.txt.xz",), (shared / "fonts",)))
     lines = [generator.line(1, index) for index in range(24)]
-    assert {line.source.partition(":")[0] for line in lines} == {"font", "strokes", "words"}
+    assert len({line.source for line in lines}) > 12
     assert all(16 <= line.grey.shape[0] <= 260 for line in lines)
     assert all(line.grey.shape[1] >= 3 * len(line.text) for line in lines)

@@ -16,6 +16,7 @@ from hwr.synth.batches import Batch, BatchOptions, default_workers, encode, make
 from hwr.synth.generator import LineGenerator
 from hwr.synth.ink import InkLine
 from hwr.synth.options import SynthOptions
+from hwr.synth.typeset import FontRenderer
 from hwr.text import steps_needed
 
 
@@ -55,26 +56,25 @@ def test_encoding_loses_nothing() -> None:
         assert np.array_equal(decode_image(encode(grey), "test"), grey)
 
 
-class Narrow:
-    """Lines too narrow for their text."""
+def test_lines_on_which_ctc_cannot_align_the_text_are_left_out(
+    options: BatchOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines of random widths, some too narrow for their text."""
 
-    def line(self, generator: np.random.Generator) -> InkLine:
+    def line(renderer: FontRenderer, text: str, generator: np.random.Generator) -> InkLine:
         width = int(generator.integers(40, 400))
         ink = np.zeros((60, width), np.uint8)
         ink[10:50, 2::4] = 255
         return InkLine(ink, "a text of thirty-two characters!", "test:hand")
 
-
-def test_lines_on_which_ctc_cannot_align_the_text_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hwr.synth.generator._open_renderer", lambda *_: Narrow())
-    options = BatchOptions(SynthOptions(strokes=Path("s")))
+    monkeypatch.setattr(FontRenderer, "line", line)
     generator = LineGenerator(options.synth)
     batch = make_batch(generator, options, range(100))
     fits = {}
     for index in range(100):
-        line = generator.line(0, index)
-        steps = time_steps(normalise_line(line.grey, 48).shape[1], 4)
-        fits[line.id] = steps >= steps_needed(line.text)
+        made = generator.line(options.seed, index)
+        steps = time_steps(normalise_line(made.grey, 48).shape[1], 4)
+        fits[made.id] = steps >= steps_needed(made.text)
     assert [line.id for line in batch.lines] == [name for name, fitting in fits.items() if fitting]
     assert [name for name, _ in batch.too_long] == [name for name, fitting in fits.items() if not fitting]
     assert batch.lines and batch.too_long
