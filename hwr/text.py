@@ -20,6 +20,8 @@ BYTE_ORDER_MARK = "\ufeff"
 Direction = Literal["ltr", "rtl"]
 """Direction of the lines of a text: left to right, or right to left."""
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL_OR_BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 """Blocks of right-to-left scripts (Unicode 15, DerivedBidiClass)."""
@@ -35,6 +37,16 @@ def normalise_text(text: str) -> str:
 def invisible_characters(characters: Iterable[str]) -> list[str]:
     """Return the characters without a visible glyph: formats such as U+200B, and controls (Unicode Cf, Cc)."""
     return [character for character in characters if unicodedata.category(character) in ("Cf", "Cc")]
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""Return `text` with control characters written out, such as `\x1b` for Escape: on a terminal, they would act.
+
+    Args:
+        lines: keep newlines and tabs.
+    """
+    pattern = _CONTROL if lines else _CONTROL_OR_BREAK
+    return pattern.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def has_surrogates(text: str) -> bool:

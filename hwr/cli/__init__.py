@@ -12,6 +12,7 @@ from hwr import __version__
 from hwr.cli.base import LazyGroup
 from hwr.cli.terminal import StreamError, complain, standard_streams
 from hwr.errors import EXIT_BROKEN_PIPE, EXIT_ERROR, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_PARTIAL, HwrError, Outcome
+from hwr.files.atomic import files_written
 
 COMMANDS = {
     "recognize": "Read pages or lines of handwriting.",
@@ -44,23 +45,27 @@ def cli(context: click.Context, verbose: bool) -> None:
 def main() -> None:
     """Run the command line and exit with a code of `hwr.errors`."""
     os.environ["PYTHONSAFEPATH"] = "1"  # no child process imports from the working folder
+    before = files_written()
     try:
         with standard_streams():
             code = _run("--verbose" in sys.argv[1:])
     except StreamError as error:
-        code = _exit_code_of(error)
+        code = _exit_code_of(error, error.written or files_written() > before)
     sys.exit(code)
 
 
 def _run(verbose: bool) -> int:
     """Run the command, report the error that ended it, and return the exit code."""
     try:
-        result = cli.main(standalone_mode=False)
+        result = cli.main(prog_name="hwr", standalone_mode=False)
         return result.exit_code if isinstance(result, Outcome) else int(result or 0)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except StreamError:
         raise
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return EXIT_ERROR
     except click.ClickException as error:
         complain(error.format_message())
         return EXIT_ERROR
@@ -96,10 +101,14 @@ def _report_fault(error: Exception, verbose: bool) -> None:
     complain(f"fault in hwr {__version__}: {type(error).__name__}: {error} ({where})")
 
 
-def _exit_code_of(error: StreamError) -> int:
-    """Report that results could not be written; if the reader went away (`| head`), say nothing."""
+def _exit_code_of(error: StreamError, written: bool) -> int:
+    """Report that results could not be written; if the reader went away (`| head`), say nothing.
+
+    Args:
+        written: other results were written, to the stream or to files.
+    """
     if error.broken_pipe:
         return EXIT_BROKEN_PIPE
     with suppress(OSError, AttributeError, ValueError):  # stderr may be closed or full as well
         sys.stderr.write(f"hwr: error: {error}\n")
-    return EXIT_PARTIAL if error.written else EXIT_ERROR
+    return EXIT_PARTIAL if written else EXIT_ERROR

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,8 +41,35 @@ COLUMN_NAMES = tuple(f"{name}_column" for name in COLUMNS)
 
 MODEL_SUFFIX = ".safetensors"
 
-FILE = click.Path(path_type=Path)
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class FileName(click.Path):
+    """The name of a file or a folder. An empty one is refused: it would be the working folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the name is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = FileName(path_type=Path)
+TARGET = FileName()
+"""A file or a folder; a slash at the end makes it a folder, which a `Path` would not keep."""
+
+
+class Number(click.FloatRange):
+    """A number; "nan" is refused, and "inf" unless it is allowed."""
+
+    def __init__(self, min: float | None = None, *, infinite: bool = False) -> None:
+        super().__init__(min)
+        self.infinite = infinite
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number) or (math.isinf(number) and not self.infinite):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
 
 
 class Rate(click.FloatRange):
@@ -142,15 +170,15 @@ _DECODER_OPTIONS = (
         help="Language model for the search (.lm or ARPA). Repeat it to let several compete; shipped: all that ship; "
         "none: search without.",
     ),
-    click.option("--lm-weight", "weight", type=click.FloatRange(0), metavar="W", help="Weight of the language model."),
-    click.option("--insertion-bonus", type=float, metavar="B", help="Bonus for each character of a candidate text."),
+    click.option("--lm-weight", "weight", type=Number(0), metavar="W", help="Weight of the language model."),
+    click.option("--insertion-bonus", type=Number(), metavar="B", help="Bonus for each character of a candidate text."),
     click.option(
         "--beam-width", "width", type=click.IntRange(1), metavar="N", help="Number of candidate texts to keep."
     ),
     click.option("--lexicon", type=FILE, metavar="FILE", help="Prefer the words in this file, one per line."),
     click.option(
         "--unknown-cost",
-        type=click.FloatRange(0),
+        type=Number(0, infinite=True),
         metavar="C",
         help="Cost of each word that is not in the lexicon; inf allows no such word.",
     ),
@@ -166,6 +194,8 @@ def make_decoder_options(decoding: dict[str, Any]) -> "DecoderOptions":
     from hwr.recognize.decoder import DecoderOptions
 
     names = decoding["language_models"]
+    if NONE in names and len(names) > 1:
+        raise UsageError(f"--lm {NONE} cannot be combined with other language models")
     models = tuple(name for name in names if name != NONE) if names else None
     return DecoderOptions(**{**decoding, "language_models": models})
 
@@ -224,13 +254,25 @@ def format_option(command: Function) -> Function:
     )
 
 
-def choose_formats(formats: Iterable[tuple[str, ...]], output: str | None) -> "list[Format]":
-    """Return the named formats, or the one for the ending of the output, or text."""
+def choose_formats(formats: Iterable[tuple[str, ...]], output: str | None, several: bool = False) -> "list[Format]":
+    """Return the named formats, or the one for the ending of the output, or text.
+
+    Args:
+        several: there may be several inputs, so that an output with another ending is a folder.
+
+    Raises:
+        UsageError: the output is a file with an ending that no format has.
+    """
     from hwr.formats import FORMATS, format_of_name
 
     if names := [name for names in formats for name in names]:
         return [FORMATS[name] for name in dict.fromkeys(names)]
-    return [(format_of_name(output) if output else None) or FORMATS["text"]]
+    form = format_of_name(output) if output else None
+    if output is None or form is not None or several or output.endswith("/") or Path(output).is_dir():
+        return [form or FORMATS["text"]]
+    if ending := Path(output).suffix:
+        raise UsageError(f"-o {output}: no format has the ending {ending}; choose one with --format")
+    return [FORMATS["text"]]
 
 
 def find_output(forms: "Sequence[Format]", inputs: "Inputs", output: str | None, force: bool) -> "Output":

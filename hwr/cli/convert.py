@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from hwr.cli.base import Command
-from hwr.cli.common import FILE, choose_formats, find_output, force_option, format_option
+from hwr.cli.common import FILE, TARGET, FileName, choose_formats, find_output, force_option, format_option
 from hwr.errors import Outcome
 
 
@@ -20,10 +20,10 @@ from hwr.errors import Outcome
 )
 @click.argument("sources", metavar="INPUT...", nargs=-1, required=True, type=FILE)
 @format_option
-@click.option("-o", "--output", metavar="FILE|DIR", help="Write here instead of to stdout.")
+@click.option("-o", "--output", type=TARGET, metavar="FILE|DIR", help="Write here instead of to stdout.")
 @click.option(
     "--images",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=FileName(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
     help="Folder of the page images, for PDF and overlay.  [default: next to each INPUT, or one folder up]",
 )
@@ -40,17 +40,17 @@ def command(
 ) -> Outcome:
     """Write pages in other formats, without reading them again.
 
-    INPUT is JSON of `hwr recognize`, PAGE XML or ALTO, or a folder of such files. The output options are those of `hwr
-    recognize`.
+    INPUT is JSON of `hwr recognize`, PAGE XML or ALTO, a folder of such files, or - for stdin. The output options are
+    those of `hwr recognize`.
     """
     from hwr.cli.job_display import Display, say_summary
     from hwr.recognize.convert import ConvertOptions, convert, without_format_names
     from hwr.recognize.inputs import RESULTS, find_inputs
 
-    forms = choose_formats(formats, output)
     inputs = without_format_names(find_inputs(sources, RESULTS))
     if not inputs.several and inputs.failed:
         raise inputs.failed[0]
+    forms = choose_formats(formats, output, inputs.several)
     target = find_output(forms, inputs, output, force)
     options = ConvertOptions(any(form.needs_pixels for form in forms), images)
     started = time.monotonic()
@@ -60,4 +60,4 @@ def command(
         counts = convert(inputs.files, target, options, display)
     counts.failed += len(inputs.failed)
     say_summary(counts, output, time.monotonic() - started)
-    return Outcome(counts.read, counts.failed)
+    return counts.outcome

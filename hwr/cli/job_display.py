@@ -5,8 +5,9 @@ import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from hwr.cli.terminal import complain, make_progress, printable, say
+from hwr.cli.terminal import complain, make_progress, say
 from hwr.errors import HwrError
+from hwr.text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -80,6 +81,7 @@ def say_summary(counts: "Counts", output: str | None, seconds: float) -> None:
         (counts.skipped, "skipped because their results exist"),
         (counts.resumed, "read before the interruption"),
         (counts.doubtful, "with low confidence"),
+        (counts.lost_lines, f"line{'' if counts.lost_lines == 1 else 's'} left out"),
     ):
         if count:
             parts.append(f"{count:,} {text}")

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 @settings_options("settings")
 @click.option(
     "--plot",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     metavar="FILE.svg",
     help="Draw the CER for each weight and bonus.",
 )

@@ -3,14 +3,13 @@
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from hwr.cli.base import Command, Rule
-from hwr.cli.common import find_alphabet
+from hwr.cli.common import FILE, find_alphabet
 from hwr.cli.terminal import progress_counter, say
 from hwr.errors import Outcome, UsageError
 
@@ -24,8 +23,6 @@ TABLE_OPTIONS = {"header", "split_column", "images", "allow_outside"}
 NO_COLUMNS = "applies to tables and Parquet only"
 
 UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
-
-FILE = click.Path(path_type=Path)
 
 
 def size(text: str) -> int:

@@ -13,6 +13,7 @@ from hwr.cli.base import Command, Rule
 from hwr.cli.common import (
     DECODER,
     FILE,
+    TARGET,
     Rate,
     choose_formats,
     decoder_options,
@@ -93,7 +94,7 @@ FOUND = "it applies to lines that are found on a page"
 @model_option
 @precision_option
 @format_option
-@click.option("-o", "--output", metavar="FILE|DIR", help="Write here instead of to stdout.")
+@click.option("-o", "--output", type=TARGET, metavar="FILE|DIR", help="Write here instead of to stdout.")
 @force_option
 @click.option("--skip-existing", is_flag=True, help="Skip pages and documents whose result exists.")
 @click.option(
@@ -132,12 +133,12 @@ def command(
     from hwr.recognize.inputs import find_inputs
 
     warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow warns about odd tags in images that it reads well
-    forms = choose_formats(formats, output)
-    if alternatives is not None:
-        check_formats(forms, "--alternatives", "alternatives", "write other readings")
     inputs = find_inputs(sources)
     if not inputs.several and inputs.failed:
         raise inputs.failed[0]
+    forms = choose_formats(formats, output, inputs.several)
+    if alternatives is not None:
+        check_formats(forms, "--alternatives", "alternatives", "write other readings")
     options = job_options(forms, inputs.several, values)
     target = find_output(forms, inputs, output, force)
     reader = (model, decoding, precision, alternatives or 0)
@@ -258,7 +259,7 @@ def read(
             display.note(how_to_continue(job, output))
             raise
     say_summary(counts, output, time.monotonic() - started)
-    return Outcome(counts.read + counts.skipped, counts.failed)
+    return counts.outcome
 
 
 def describe_model(name: str) -> tuple[object, ...]:

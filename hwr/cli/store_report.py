@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hwr.cli.terminal import printable, say
+from hwr.cli.terminal import say
+from hwr.text import printable
 
 if TYPE_CHECKING:
     from hwr.prepare.build import Prepared

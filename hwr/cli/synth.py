@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwr.cli.base import Command
+from hwr.cli.common import FILE, find_alphabet
 from hwr.cli.terminal import progress_counter, say
 from hwr.errors import Outcome, UsageError
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from hwr.synth.batches import BatchOptions
     from hwr.synth.options import SynthOptions
 
-FILE = click.Path(path_type=Path)
 SHARE = click.FloatRange(0, 1)
 SHEET_LINES = 48
 
@@ -82,7 +82,6 @@ def command(**values: Any) -> Outcome:
 
 def _synthesise(values: dict[str, Any]) -> Outcome:
     """Draw the picture and write the store, if requested."""
-    from hwr.cli.common import find_alphabet
     from hwr.synth.batches import BatchOptions
 
     alphabet = find_alphabet(values["alphabet"])

@@ -7,12 +7,13 @@ window title), so both streams replace them there; `say` also keeps each message
 import codecs
 import io
 import logging
-import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
+
+from hwr.text import printable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -22,19 +23,6 @@ if TYPE_CHECKING:
 
 TABLE_WIDTH = 120
 """Columns of a table that does not go to a terminal, such as in the log of a build."""
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_CONTROL_OR_BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-def printable(text: str, *, lines: bool = False) -> str:
-    r"""Return `text` with control characters written out, such as `\x1b` for Escape.
-
-    Args:
-        lines: keep newlines and tabs.
-    """
-    pattern = _CONTROL if lines else _CONTROL_OR_BREAK
-    return pattern.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def say(text: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwr.cli.base import Command, Rule
+from hwr.cli.common import FILE
 from hwr.cli.terminal import show
 from hwr.errors import EXIT_INTERRUPTED, InputError, MissingDependency, UsageError
 
@@ -43,17 +44,17 @@ EXAMPLES = (
 
 
 @click.command(name="train", cls=Command, sections=SECTIONS, rules=RULES, examples=EXAMPLES)
-@click.argument("data", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("data", nargs=-1, type=FILE)
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="DIR",
     help="Run folder.  [default: runs/NAME, named after DATA]",
 )
 @click.option(
     "--recipe",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="TOML file with all settings; options override it.",
 )

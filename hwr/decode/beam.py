@@ -24,8 +24,11 @@ from hwr.decode import compiled, numpy_search
 from hwr.decode.numpy_search import Scorer as Scorer
 from hwr.settings import Range, Settings
 
+MAX_WIDTH = 4096
+"""More takes gigabytes for a long line, and does not change its text."""
+
 Weight = Annotated[float, Range(0)]
-Count = Annotated[int, Range(1)]
+Width = Annotated[int, Range(1, MAX_WIDTH)]
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,11 @@ class BeamSettings(Settings):
     language_models: tuple[str, ...] = ()
     weight: Weight = 0.5
     insertion_bonus: float = 1.0
-    width: Count = 16
+    width: Width = 16
     certain_blank: Annotated[float, Range(above=0.5)] = 0.999
     min_probability: Annotated[float, Range(0, below=1)] = 1e-3
     blank_scale: Annotated[float, Range(above=0)] = 1.0
-    max_labels: Count = 16
+    max_labels: Annotated[int, Range(1)] = 16
 
 
 @dataclass(frozen=True)

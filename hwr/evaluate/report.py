@@ -12,6 +12,7 @@ from hwr.evaluate.intervals import LEVEL, Clusters, Interval
 from hwr.evaluate.lines import ReadLine, ScoredLine
 from hwr.evaluate.provenance import Provenance
 from hwr.files.texts import spreadsheet_cell
+from hwr.text import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -305,7 +306,7 @@ def describe_reject_curve(figures: ConfidenceFigures) -> str:
 def describe_worst(lines: Sequence[ScoredLine]) -> str:
     """Return the worst lines, truth above reading."""
     return "\n".join(
-        f"\n{line.set} {line.id}: {line.characters.edits} edits in {line.characters.reference_length}\n"
-        f"  truth    {line.truth}\n  reading  {line.reading}"
+        f"\n{printable(line.set)} {printable(line.id)}: {line.characters.edits} edits in "
+        f"{line.characters.reference_length}\n  truth    {printable(line.truth)}\n  reading  {printable(line.reading)}"
         for line in lines
     )

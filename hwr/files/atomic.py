@@ -1,5 +1,6 @@
 """Write files such that a crash, a full disk or a kill never leaves half of one."""
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -9,6 +10,10 @@ from pathlib import Path
 
 from hwr.errors import OutputError
 
+MAX_NAME_BYTES = 230
+"""Names that are longer are shortened for temporary files."""
+
+_files_written = 0
 _TEMPORARY = re.compile(r"\..+\.(\d{1,10})\.tmp")
 """Names of temporary files; the number is that of the process."""
 
@@ -23,7 +28,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{_shortened(path.name)}.{os.getpid()}.tmp")
     try:
         if is_device(path):
             yield path
@@ -34,6 +39,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+        global _files_written
+        _files_written += 1
         sync_folder(path.parent)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
@@ -52,6 +59,18 @@ def check_free(target: Path, force: bool) -> None:
         raise OutputError(f"{target}: is a folder; name a file")
     if target.exists() and not force and not is_device(target):
         raise OutputError(f"{target}: already exists; --force overwrites it")
+
+
+def files_written() -> int:
+    """Return how many files this process has put in place."""
+    return _files_written
+
+
+def _shortened(name: str) -> str:
+    """Return a name that is short enough to be part of another: most systems allow 255 bytes."""
+    if len(os.fsencode(name)) <= MAX_NAME_BYTES:
+        return name
+    return hashlib.sha256(os.fsencode(name)).hexdigest()
 
 
 def is_device(path: Path) -> bool:

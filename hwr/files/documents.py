@@ -71,7 +71,7 @@ def open_document(source: Source, name: str | None = None, password: str | None 
         MissingDependency: HEIC, and pillow-heif is not installed.
     """
     if isinstance(source, str | Path) and str(source) == STDIN:
-        source, name = _read_stdin(), name or STDIN_NAME
+        source, name = read_stdin(), name or STDIN_NAME
     name = name or name_of(source)
     with ExitStack() as stack:
         if isinstance(source, str | Path):
@@ -222,9 +222,15 @@ def _opened(file: BinaryIO, source: bytes | Path, name: str, password: str | Non
     yield _ImageFile(file, source, name)
 
 
-def _read_stdin() -> bytes:
+def read_stdin() -> bytes:
+    """Return the bytes on standard input.
+
+    Raises:
+        UsageError: it is a terminal.
+        InputError: there are too many bytes to keep in memory.
+    """
     if sys.stdin.isatty():
-        raise UsageError("-: standard input is empty; pipe an image or a PDF into it")
+        raise UsageError("-: standard input is a terminal; pipe a file into it")
     return _limited(sys.stdin.buffer, STDIN_NAME)
 
 

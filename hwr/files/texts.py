@@ -10,6 +10,7 @@ from typing import IO
 
 from hwr.errors import InputError
 from hwr.files.tree import check_regular
+from hwr.text import printable
 
 MAX_BYTES = 512 * 1024 * 1024
 """Maximum unpacked size: texts are held in memory, and a packed file may unpack to any size."""
@@ -129,10 +130,11 @@ def _checked(file: IO[bytes], path: Path) -> bytes:
 def spreadsheet_cell(text: str) -> str:
     """Return `text` as a table cell that a spreadsheet will not run as a formula, without tabs and line breaks.
 
-    A spreadsheet takes text that begins with =, +, - or @ for a formula, which can start programs. A leading apostrophe
-    prevents this (OWASP, CSV Injection). Numbers stay numbers.
+    Other control characters are written out, since a terminal that shows the table would act on them. A spreadsheet
+    takes text that begins with =, +, - or @ for a formula, which can start programs. A leading apostrophe prevents this
+    (OWASP, CSV Injection). Numbers stay numbers.
     """
-    cell = " ".join(text.split())
+    cell = printable(" ".join(text.split()))
     if len(cell) < 2 or cell[0] not in "=+-@":
         return cell
     try:

@@ -10,30 +10,39 @@ from hwr.page.page import Page
 from hwr.settings import from_dict
 
 
-def read_pages_json(data: bytes, where: str) -> list[Page]:
-    """Return the pages of a file with one JSON object per line, or with a single object on several lines.
+def split_pages_json(data: bytes, where: str) -> list[tuple[str, str]]:
+    """Return the JSON of each page of a file with one object per line, or with a single object on several lines.
 
     Args:
         data: the content of the file.
         where: its name, for errors.
 
+    Returns:
+        The text of each page, and its name for errors.
+
     Raises:
-        InputError: not UTF-8, not JSON, or not a page as `page.schema.json` describes it; names the line.
+        InputError: not UTF-8, or without a page.
     """
     text = decode_text(data, where)
-    whole = _parse(text)
-    if isinstance(whole, Mapping):
-        return [page_from_object(whole, where)]
-    pages = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            value = _parse(line)
-            if value is None:
-                raise InputError(f"{where}: line {number} is not JSON")
-            pages.append(page_from_object(value, f"{where}: line {number}"))
+    if isinstance(_parse(text), Mapping):
+        return [(text, where)]
+    lines = ((line, f"{where}: line {number}") for number, line in enumerate(text.split("\n"), start=1))
+    pages = [(line, name) for line, name in lines if line.strip()]
     if not pages:
         raise InputError(f"{where}: has no page")
     return pages
+
+
+def read_page_json(text: str, where: str) -> Page:
+    """Return the page of a JSON object.
+
+    Raises:
+        InputError: not JSON, or not a page as `page.schema.json` describes it.
+    """
+    value = _parse(text)
+    if value is None:
+        raise InputError(f"{where}: not JSON, or cut off")
+    return page_from_object(value, where)
 
 
 def page_from_object(value: object, where: str) -> Page:
@@ -43,8 +52,20 @@ def page_from_object(value: object, where: str) -> Page:
         InputError: an unknown or missing key, a value of the wrong type, a coordinate that is not finite.
     """
     if isinstance(value, Mapping):
-        value = {key: entry for key, entry in value.items() if entry is not None}  # a language that is not known
+        value = _with_languages(value)
     return from_dict(Page, value, where, error=InputError)
+
+
+def _with_languages(page: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a page with the language of each line: null is unknown, and a line without a language has the page's."""
+    own = page.get("language") or ""
+    lines = page.get("lines")
+    if not isinstance(lines, list):
+        return {**page, "language": own}
+    full = [
+        {**line, "language": line.get("language", own) or ""} if isinstance(line, Mapping) else line for line in lines
+    ]
+    return {**page, "language": own, "lines": full}
 
 
 def _parse(text: str) -> Any:

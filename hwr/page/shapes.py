@@ -44,6 +44,13 @@ class FittedLines:
     left_out: tuple[tuple[str, str], ...]
     note: str = ""
 
+    def messages(self, where: str) -> list[str]:
+        """Return what a user should know about the fit; `where` names the file."""
+        scaled = [] if self.scale == 1 else [f"made for another size; coordinates times {self.scale:.4g}"]
+        cropped = [self.note] if self.note else []
+        lost = [f"line {id!r} left out: {reason}" for id, reason in self.left_out]
+        return [f"{where}: {message}" for message in (*scaled, *cropped, *lost)]
+
 
 def fit_lines(page: Page, width: int, height: int, where: str) -> FittedLines:
     """Place the lines of a file on an image of `width` x `height` pixels.

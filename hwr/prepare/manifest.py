@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError, InputError
+from hwr.files.texts import spreadsheet_cell
 from hwr.files.tree import read_file
 from hwr.prepare.samples import MAX_TEXT_BYTES, Skipped
 from hwr.store.columns import Normalised
@@ -118,7 +119,7 @@ def to_bytes(manifest: dict[str, Any]) -> bytes:
 def skipped_table(skipped: Iterable[Skipped]) -> bytes:
     """Return `skipped.tsv`: a header, and for each item a row with item, reason and detail."""
     rows = [("item", "reason", "detail"), *((item.where, str(item.reason), item.detail) for item in skipped)]
-    clean = ("\t".join(" ".join(value.split()) for value in row) + "\n" for row in rows)
+    clean = ("\t".join(map(spreadsheet_cell, row)) + "\n" for row in rows)
     return "".join(clean).encode("utf-8", errors="backslashreplace")
 
 

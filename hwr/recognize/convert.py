@@ -2,27 +2,29 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from hwr.errors import HwrError, InputError
-from hwr.files.documents import open_document
+from hwr.errors import HwrError, InputError, OutputError
+from hwr.files.documents import STDIN, STDIN_NAME, open_document, read_stdin
 from hwr.files.images import Pixels
 from hwr.files.pixels import PageImage
 from hwr.files.tree import FileIndex, FolderTree, is_file, read_file
 from hwr.formats.read_file import HEAD, page_kind, read_page_file
-from hwr.formats.read_json import read_pages_json
-from hwr.formats.read_xml import MAX_BYTES
+from hwr.formats.read_json import read_page_json, split_pages_json
 from hwr.page.page import Page
-from hwr.page.shapes import fit_lines
+from hwr.page.shapes import FittedLines, fit_lines
 from hwr.recognize.inputs import IMAGE_SUFFIXES, InputFile, Inputs
 from hwr.recognize.job import Counts, Progress
 from hwr.recognize.outputs import Output
 
 _FORMAT_NAME = re.compile(r"\.(alto|page)\.xml$", re.IGNORECASE)
+MAX_FILE_BYTES = 512 * 2**20
+"""Maximum size of a file; JSON of a thousand pages has 50 MB."""
 NO_PIXELS: Pixels = np.zeros((0, 0), np.uint8)
 """Placeholder for the image in formats that never use it."""
 
@@ -41,30 +43,47 @@ class ConvertOptions:
 
 
 def convert(files: Sequence[InputFile], output: Output, options: ConvertOptions, progress: Progress) -> Counts:
-    """Convert all files; failures are reported to `progress`, and the other files are converted."""
+    """Convert all files; failures are reported to `progress`, and the other pages are converted."""
     counts = Counts()
     try:
         for file in files:
             progress.begin(str(file.path))
-            before = counts.read
             try:
-                for number, (page, image) in enumerate(_load(file, options, progress), start=1):
-                    if number == 1:
-                        output.check(file, image.count, image.count)
-                    output.add(file, page, image)
-                    counts.read += 1
-                    counts.lines += len(page.lines)
-                output.end_document()
+                _convert_file(file, output, options, progress, counts)
             except HwrError as error:
                 progress.failed(error)
                 counts.failed += 1
-                if output.joins:
-                    counts.read = before
             progress.done()
         output.finish()
     finally:
         output.abandon()
     return counts
+
+
+def _convert_file(file: InputFile, output: Output, options: ConvertOptions, progress: Progress, counts: Counts) -> None:
+    pages = open_results(file.path)
+    output.check(file, len(pages), len(pages))
+    done = 0
+    for number, load in enumerate(pages, start=1):
+        try:
+            page, image = _placed(load(), file, options, progress, counts)
+            output.add(file, page, replace(image, number=number, count=len(pages)))
+            done += 1
+            counts.lines += len(page.lines)
+        except OutputError as error:
+            if output.joins:  # the pages that were added before are lost with it
+                counts.failed += len(pages) - 1
+                raise
+            _fail(error, progress, counts)
+        except HwrError as error:
+            _fail(error, progress, counts)
+    output.end_document()
+    counts.read += done
+
+
+def _fail(error: HwrError, progress: Progress, counts: Counts) -> None:
+    progress.failed(error)
+    counts.failed += 1
 
 
 def without_format_names(inputs: Inputs) -> Inputs:
@@ -78,33 +97,38 @@ def without_format_names(inputs: Inputs) -> Inputs:
     return replace(inputs, files=tuple(files))
 
 
-def _load(file: InputFile, options: ConvertOptions, progress: Progress) -> Iterator[tuple[Page, PageImage]]:
-    """Yield the pages of a file with their images."""
-    pages = read_results(file.path)
-    for number, page in enumerate(pages, start=1):
-        if not options.pixels and page.width and page.height:
-            yield page, PageImage(page.image, number, len(pages), NO_PIXELS)
-            continue
+def _placed(
+    page: Page, file: InputFile, options: ConvertOptions, progress: Progress, counts: Counts
+) -> tuple[Page, PageImage]:
+    """Return a page, placed on its image if that is needed, and the image; count the lines that cannot be used."""
+    for note, times in Counter(note for _, note in page.notes).items():
+        progress.note(f"{file.path}: {note} ({times})")
+    if options.pixels or not (page.width and page.height):
         image = find_image(page.image, file.path, options.images)
         height, width = image.pixels.shape[:2]
         fitted = fit_lines(page, width, height, str(file.path))
-        for line, reason in fitted.left_out:
-            progress.note(f"{file.path}: line {line!r} left out: {reason}")
-        yield replace(fitted.page, image=page.image), replace(image, number=number, count=len(pages))
+    else:
+        image = PageImage(page.image, 1, 1, NO_PIXELS)
+        fitted = FittedLines(page, 1.0, page.left_out)
+    for message in fitted.messages(str(file.path)):
+        progress.note(message)
+    counts.lost_lines += len(fitted.left_out)
+    return replace(fitted.page, image=page.image), image
 
 
-def read_results(path: Path) -> list[Page]:
-    """Return the pages of a file that contains JSON, PAGE XML or ALTO.
+def open_results(path: Path) -> list[Callable[[], Page]]:
+    """Return functions that read the pages of a file with JSON, PAGE XML or ALTO; `-` is standard input.
 
     Raises:
-        InputError: it cannot be read, or contains something else.
+        InputError: it cannot be read, or contains something else; also when a page is read.
     """
-    data = read_file(path, MAX_BYTES)
+    where = STDIN_NAME if str(path) == STDIN else str(path)
+    data = read_stdin() if str(path) == STDIN else read_file(path, MAX_FILE_BYTES)
     if page_kind(data[:HEAD]):
-        return [read_page_file(data, str(path))]
+        return [partial(read_page_file, data, where)]
     if data[:HEAD].lstrip(b"\xff\xfe\xef\xbb\xbf\0 \t\r\n")[:1] == b"{":
-        return read_pages_json(data, str(path))
-    raise InputError(f"{path}: not JSON of hwr, PAGE XML or ALTO")
+        return [partial(read_page_json, text, name) for text, name in split_pages_json(data, where)]
+    raise InputError(f"{where}: not JSON of hwr, PAGE XML or ALTO")
 
 
 def find_image(name: str, source: Path, images: Path | None) -> PageImage:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamSettings, Count, Hypothesis, Scorer, Weight
+from hwr.decode.beam import BeamSettings, Hypothesis, Scorer, Weight, Width
 from hwr.decode.lattice import LabelSpan, alignments, best_path
 from hwr.decode.lexicon import UNKNOWN_COST, Lexicon, LexiconScorer, load_lexicon
 from hwr.errors import ModelError, UsageError
@@ -77,7 +77,7 @@ class DecoderOptions(Settings):
     unknown_cost: Annotated[float, Range(0, infinite=True)] | None = None
     weight: Weight | None = None
     insertion_bonus: float | None = None
-    width: Count | None = None
+    width: Width | None = None
     language: str = AUTO
     careful: bool = False
 
@@ -225,10 +225,10 @@ def chosen_language_models(names: Sequence[str], language: str) -> dict[str, str
 
     Args:
         names: of shipped ones or files; "shipped" means all that ship.
-        language: the code of one of them; "auto": all of them.
+        language: the code of one of them, in upper or lower case; "auto": all of them.
 
     Raises:
-        UsageError: no language model has this code.
+        UsageError: no language model has this code, or there are none.
     """
     models: dict[str, str] = {}
     for name in names:
@@ -236,10 +236,13 @@ def chosen_language_models(names: Sequence[str], language: str) -> dict[str, str
             models[Path(one).name.split(".")[0]] = one
     if language == AUTO:
         return models
-    if language not in models:
-        there = ", ".join(sorted(models)) or "none"
+    code = next((code for code in models if code.casefold() == language.casefold()), None)
+    if code is None and not models:
+        raise UsageError(f"the language {language!r} needs a language model, and none is used")
+    if code is None:
+        there = ", ".join(sorted(models))
         raise UsageError(f"no language model for the language {language!r}; there are: {there}; or add --lm FILE.lm")
-    return {language: models[language]}
+    return {code: models[code]}
 
 
 def _checked(name: str, alphabet: Alphabet, model: str) -> Model:

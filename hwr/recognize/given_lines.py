@@ -75,8 +75,11 @@ class GivenLines:
         return fit_lines(load_page_file(file), width, height, str(file)), file
 
 
-def read_given(recognizer: Recognizer, image: Source, relative: Path, given: GivenLines) -> tuple[Page, list[str]]:
-    """Read the given lines of an image; also return messages about scaling and lines left out.
+def read_given(recognizer: Recognizer, image: Source, relative: Path, given: GivenLines) -> tuple[Page, list[str], int]:
+    """Read the given lines of an image.
+
+    Returns:
+        The page, messages about scaling and lines left out, and the number of lines left out.
 
     Args:
         image: see `hwr.files.pixels.Source`.
@@ -89,15 +92,13 @@ def read_given(recognizer: Recognizer, image: Source, relative: Path, given: Giv
     height, width = source.pixels.shape[:2]
     fitted, file = given.fit(relative, width, height)
     page = recognizer.read(source, lines=fitted.page)
-    notes = [] if fitted.scale == 1 else [f"{file}: made for another size; coordinates times {fitted.scale:.4g}"]
-    notes += [f"{file}: {fitted.note}"] if fitted.note else []
+    notes = fitted.messages(str(file))
     if not fitted.page.lines and not fitted.left_out:
         notes.append(f"{file}: it contains no lines, so nothing is read")
     read = {line.id for line in page.lines}
-    left_out = dict(fitted.left_out)
-    left_out |= {line.id: TOO_LARGE for line in fitted.page.lines if line.id not in read}
-    notes += [f"{file}: line {id!r} left out: {reason}" for id, reason in left_out.items()]
-    if left_out:
-        count = len(fitted.page.lines) + len(fitted.left_out)
-        notes.append(f"{file}: {count - len(page.lines)} of {count} lines left out")
-    return page, notes
+    notes += [f"{file}: line {line.id!r} left out: {TOO_LARGE}" for line in fitted.page.lines if line.id not in read]
+    count = len(fitted.page.lines) + len(fitted.left_out)
+    lost = count - len(page.lines)
+    if lost:
+        notes.append(f"{file}: {lost} of {count} lines left out")
+    return page, notes, lost

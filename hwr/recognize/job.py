@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
-from hwr.errors import HwrError, OutputError, UsageError
+from hwr.errors import HwrError, Outcome, OutputError, UsageError
 from hwr.files.documents import Document, choose_pages, open_document, page_name
 from hwr.files.pixels import PageImage, grey_of
 from hwr.page.page import Page, mark_uncertain
@@ -75,6 +75,7 @@ class Counts:
         resumed: of these, the pages that an interrupted job had read.
         doubtful: of these, the pages with a low confidence.
         lines: lines on the pages that were read.
+        lost_lines: lines of given files that could not be used.
     """
 
     read: int = 0
@@ -83,6 +84,12 @@ class Counts:
     resumed: int = 0
     doubtful: int = 0
     lines: int = 0
+    lost_lines: int = 0
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of the command."""
+        return Outcome(self.read + self.skipped, self.failed + self.lost_lines)
 
     @property
     def total(self) -> int:
@@ -237,11 +244,12 @@ class ReadingJob:
             if self.options.given is None:
                 return recognizer.read(image, options=self.options.page)
             relative = numbered(file.relative, file.relative.suffix, image.number, image.count)
-            page, notes = read_given(recognizer, image, relative, self.options.given)
+            page, notes, lost = read_given(recognizer, image, relative, self.options.given)
         except HwrError as error:
             return error
         for note in notes:
             self.progress.note(note)
+        self.counts.lost_lines += lost
         return page
 
     def _write(self, file: InputFile, page: Page, image: PageImage) -> None:

@@ -12,6 +12,7 @@ from hwr.files.pixels import PageImage
 from hwr.formats import DocumentWriter, Format, to_bytes
 from hwr.page.page import Page
 from hwr.recognize.inputs import InputFile, Inputs
+from hwr.text import printable
 
 NUMBER_DIGITS = 4
 """Minimum number of digits of the page numbers in names of files."""
@@ -251,8 +252,8 @@ class StreamOutput(Output):
         if self._form.headed or self._form.streams:
             if self._form.headed and (self._several or image.count > 1):
                 # A newline in the name of a file must not forge the header of another page.
-                name = page.image.replace("\n", "\\n").replace("\r", "\\r")
-                self._stream.write(f"==> {name} <==\n".encode(errors="backslashreplace"))
+                name = printable(page.image).encode(errors="backslashreplace")
+                self._stream.write(b"==> %s <==\n" % name)
             self._stream.write(to_bytes(self._form, page, image.pixels, image.dpi))
         else:
             if self._writer is None:
@@ -301,8 +302,8 @@ def find_targets(inputs: Inputs, output: str, form: Format) -> list[Path]:
     if not is_folder and (not inputs.several or folder.exists() or names_file(output)):
         if inputs.several and not form.joins:
             raise UsageError(
-                f"-o {output}: {form.name} is one file for each page, so several inputs need a folder, "
-                f"such as {output.removesuffix(form.suffix)}/"
+                f"-o {output}: the format {form.name} has one file for each page, so several inputs need a folder, "
+                f"such as {folder.with_name(folder.name.partition('.')[0] or folder.name)}/"
             )
         targets = [folder] * len(inputs.files)
     else:

@@ -132,3 +132,39 @@ def test_recognize_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["help"], prog_name="hwr", standalone_mode=False)
     _, listed = capsys.readouterr().out.split("Commands:\n")
     assert listed.split()[0] == "recognize"
+
+
+@pytest.mark.parametrize("group", [(), ("lm",)])
+def test_a_group_alone_shows_its_help(
+    group: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["hwr", *group])
+    with pytest.raises(SystemExit) as left:
+        main()
+    shown = capsys.readouterr()
+    assert (left.value.code, shown.out) == (2, "")
+    assert shown.err.startswith(f"Usage: {' '.join(('hwr', *group))} ") and "\nCommands:\n" in shown.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["recognize", ""],
+        ["recognize", "a.png", "-o", ""],
+        ["convert", "a.xml", "-o", ""],
+        ["convert", "a.xml", "--images", ""],
+        ["prepare", "", "-o", "x"],
+        ["prepare", "x", "-o", ""],
+        ["train", ""],
+        ["train", "x", "-o", ""],
+        ["eval", ""],
+        ["eval", "x", "--json", ""],
+        ["lm", "build", "x", "-o", ""],
+        ["synth", "--text", ""],
+        ["export", "small", "-o", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_name_is_not_the_working_folder(arguments: list[str]) -> None:
+    with pytest.raises(click.BadParameter, match="the name is empty"):
+        invoke(cli, *arguments)

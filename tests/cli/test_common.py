@@ -1,13 +1,15 @@
 """Options that commands share: rates, formats, and advice after an interruption."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import click
 import pytest
 
-from hwr.cli.common import Rate, choose_formats, parse_formats
+from hwr.cli.common import Number, Rate, choose_formats, make_decoder_options, parse_formats
 from hwr.cli.recognize import how_to_continue
+from hwr.errors import UsageError
 
 
 @pytest.mark.parametrize(("text", "rate"), [("0", 0.0), ("1", 1.0), ("0.05", 0.05), ("1e-3", 0.001)])
@@ -38,6 +40,33 @@ def test_formats_are_named_or_follow_from_the_ending(
     named: list[tuple[str, ...]], output: str | None, expected: list[str]
 ) -> None:
     assert [form.name for form in choose_formats(named, output)] == expected
+
+
+@pytest.mark.parametrize(("output", "several", "refused"), [("a.docx", False, True), ("out.2024", True, False)])
+def test_an_ending_of_no_format_is_refused(output: str, several: bool, refused: bool, tmp_path: Path) -> None:
+    (tmp_path / output).mkdir()
+    assert choose_formats([], str(tmp_path / output), several)[0].name == "text", "a folder"
+    assert choose_formats([("text",)], output, several)[0].name == "text"
+    if not refused:
+        assert choose_formats([], output, several)[0].name == "text"
+        return
+    with pytest.raises(UsageError, match=r"-o a\.docx: no format has the ending \.docx; choose one with --format"):
+        choose_formats([], output, several)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999"])
+def test_numbers_are_finite(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not a finite number"):
+        Number().convert(text, None, None)
+    assert Number(0, infinite=True).convert("inf", None, None) == float("inf")
+
+
+def test_no_language_model_excludes_others() -> None:
+    none = dict.fromkeys(("decoder", "lexicon", "weight", "insertion_bonus", "width", "unknown_cost"))
+    decoding = {**none, "careful": False, "language": "auto"}
+    assert make_decoder_options({**decoding, "language_models": ("none",)}).language_models == ()
+    with pytest.raises(UsageError, match="--lm none cannot be combined"):
+        make_decoder_options({**decoding, "language_models": ("none", "en")})
 
 
 def test_names_of_formats_are_split_and_checked() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers.child_processes import child_environment
-from hwr.cli.terminal import printable
+from hwr.text import printable
 
 CLEAR = "\x1b]0;owned\x07"
 FORGED = f"name\nhwr: error: forged{CLEAR}"
@@ -100,6 +100,15 @@ def test_a_full_or_closed_stdout_is_one_line_and_exit_code_2() -> None:
     assert (full.returncode, closed.returncode) == (2, 2)
     assert full.stderr == "hwr: error: standard output: cannot be written: No space left on device\n"
     assert closed.stderr == "hwr: error: standard output: cannot be written: the stream is closed\n"
+
+
+def test_files_that_were_written_make_it_code_3(tmp_path: Path) -> None:
+    code = "import hwr.cli\nfrom pathlib import Path\nfrom hwr.files.atomic import atomic_write\n"
+    code += "def work(**_):\n  with atomic_write(Path('done')) as path: path.touch()\n  print('done')\n"
+    code += "hwr.cli.cli = lambda **_: None\nhwr.cli.cli.main = work\nhwr.cli.main()"
+    script = f'exec {sys.executable} -c "$0" > /dev/full'
+    done = subprocess.run(["bash", "-c", script, code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 3 and done.stderr.count("\n") == 1, done.stderr
 
 
 def test_what_was_written_before_the_stream_failed_makes_it_code_3(tmp_path: Path) -> None:

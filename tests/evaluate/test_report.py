@@ -192,6 +192,14 @@ def test_line_table_is_read_back_by_csv() -> None:
     assert (rows[1]["truth"], rows[1]["error"]) == ("truth", "image is empty")
 
 
+def test_control_characters_are_written_out() -> None:
+    line = scored("a\x1b]0;owned\x07", 1, 5, "b\x9b31m c", "d\x85e\tf")
+    row = line_row(line)
+    assert r"a\x1b]0;owned\x07" in row and r"b\x9b31m c" in row and "d e f" in row
+    assert row.isprintable() is False and "".join(row.split()).isprintable()
+    assert "".join(describe_worst([line]).split()).isprintable()
+
+
 def test_line_table_has_the_writer_and_no_formula() -> None:
     line = replace(scored("a", 1, 5, '=HYPERLINK("http://x")', "-1.5"), writer="w7")
     _, id, writer, *_, truth, reading, error = line_row(line).rstrip("\n").split("\t")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hwr.errors import EXIT_ERROR, OutputError
-from hwr.files.atomic import atomic_write
+from hwr.files.atomic import atomic_write, files_written
 
 
 def test_a_new_file_appears_whole(tmp_path: Path) -> None:
@@ -125,3 +125,12 @@ def test_a_full_device_is_an_error() -> None:
     says = "/dev/full: cannot be written: No space left"
     with pytest.raises(OutputError, match=says), atomic_write(Path("/dev/full")) as target:
         target.write_bytes(b"x" * 100)
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
+    before = files_written()
+    target = tmp_path / ("é" * 125 + ".txt")
+    with atomic_write(target) as temporary:
+        temporary.write_text("whole")
+    assert os.listdir(tmp_path) == [target.name]
+    assert files_written() == before + 1

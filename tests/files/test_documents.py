@@ -93,7 +93,7 @@ def test_the_standard_input(book: Path, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(InputError, match="stdin: the file is empty"):
         list(open_pages("-"))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
-    with pytest.raises(UsageError, match="pipe an image or a PDF"):
+    with pytest.raises(UsageError, match="pipe a file into it"):
         list(open_pages("-"))
     monkeypatch.setattr(documents, "STREAM_LIMIT", 100)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(bytes(101)), isatty=lambda: False))

@@ -1,7 +1,9 @@
 """`hwr convert` as a user calls it: every format from every result, without reading."""
 
+import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -9,9 +11,11 @@ import pytest
 from PIL import Image
 
 from helpers.commands import Run
+from helpers.page_files import page_line, page_region, page_xml
 from hwr.formats import FORMATS, find_format, to_bytes
+from hwr.formats.json import write_json
 from hwr.formats.read_file import read_page_file
-from hwr.formats.read_json import read_pages_json
+from hwr.formats.read_json import read_page_json
 from hwr.page.page import Line, Page, Region, Word
 
 COMMAND = ("convert",)
@@ -73,7 +77,13 @@ def test_nothing_that_both_formats_have_is_lost(run: Run, results: Path, page: P
     assert [(word.text, word.confidence, word.box) for word in found.lines[0].words] == [
         (word.text, word.confidence, word.box) for word in page.lines[0].words
     ]
-    assert read_pages_json(to_bytes(find_format("json"), page), "x") == [page]
+    assert read_page_json(write_json(page), "x") == page
+
+
+@pytest.mark.parametrize(("own", "of_line"), [("de", "de"), ("de", "fr"), ("de", ""), ("", "la"), ("", "")])
+def test_the_language_of_a_line_survives_json(page: Page, own: str, of_line: str) -> None:
+    spoken = replace(page, language=own, lines=(replace(page.lines[0], language=of_line),))
+    assert read_page_json(write_json(spoken), "x") == spoken
 
 
 def test_a_folder_and_several_pages(run: Run, results: Path, tmp_path: Path, page: Page) -> None:
@@ -94,11 +104,11 @@ def test_a_folder_and_several_pages(run: Run, results: Path, tmp_path: Path, pag
     [
         ("a.json", b"", "not JSON of hwr, PAGE XML or ALTO"),
         ("a.json", b"[1]", "not JSON of hwr, PAGE XML or ALTO"),
-        ("a.json", b"{", "line 1 is not JSON"),
+        ("a.json", b"{", "line 1: not JSON, or cut off"),
         ("a.json", b"{}", "the key 'image' is missing"),
         ("a.json", b'{"imag": 1}', "unknown key 'imag'"),
         ("a.json", b'{"image": "\xff"}', "not UTF-8 text"),
-        ("a.json", b'{"a":' * 100_000, "line 1 is not JSON"),
+        ("a.json", b'{"a":' * 100_000, "line 1: not JSON, or cut off"),
         ("a.xml", b"<html/>", "not JSON of hwr, PAGE XML or ALTO"),
         ("a.xml", b"<alto><Layout>", "broken XML"),
     ],
@@ -154,3 +164,38 @@ def test_a_separator_in_a_text_is_not_the_end_of_a_page(run: Run, results: Path,
     two = json.dumps(whole, ensure_ascii=False) + "\n"
     (tmp_path / "two.json").write_text(two * 2, encoding="utf-16")
     assert run(tmp_path / "two.json", "--format", "text").code == 0
+
+
+def test_a_page_that_is_cut_off_costs_only_itself(run: Run, results: Path, tmp_path: Path) -> None:
+    good = (results / "page.json").read_text()
+    (tmp_path / "book.json").write_text(good + good[:200] + "\n" + good)
+    done = run(tmp_path / "book.json", "-o", tmp_path / "book.txt")
+    assert done.code == 3 and "book.json: line 2: not JSON, or cut off" in done.err
+    assert (tmp_path / "book.txt").read_text() == "Chère amie\n\fChère amie\n"
+
+
+def test_pages_of_two_files_are_never_mixed(run: Run, results: Path, tmp_path: Path, page: Page) -> None:
+    missing = write_json(replace(page, image="none.png"))
+    (tmp_path / "a.json").write_text(write_json(page) + missing)
+    (tmp_path / "b.json").write_text(write_json(page))
+    (tmp_path / "none.png").unlink(missing_ok=True)
+    done = run(tmp_path / "a.json", tmp_path / "b.json", "--format", "pdf", "-o", tmp_path / "out")
+    assert done.code == 3 and done.err.count("none.png") == 1
+    for name in ("a.pdf", "b.pdf"):
+        with pdfium.PdfDocument(tmp_path / "out" / name) as pdf:
+            assert len(pdf) == 1
+
+
+def test_lines_that_cannot_be_used_are_named(run: Run, tmp_path: Path) -> None:
+    bad = page_line("bad", 100, "lost").replace("points=", 'points="1,2 3" old=', 1)
+    (tmp_path / "a.xml").write_bytes(page_xml(page_region("r", page_line("good", 50, "kept") + bad)))
+    done = run(tmp_path / "a.xml")
+    assert (done.code, done.out) == (3, "kept\n")
+    assert "line 'bad' left out: " in done.err and "odd number of coordinates" in done.err
+
+
+def test_standard_input(run: Run, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = io.TextIOWrapper(io.BytesIO((results / "page.json").read_bytes()))
+    monkeypatch.setattr("sys.stdin", data)
+    done = run("-", "--format", "text")
+    assert (done.code, done.out, done.err) == (0, "Chère amie\n", "")

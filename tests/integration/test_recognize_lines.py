@@ -67,3 +67,12 @@ def test_a_file_without_lines_is_named_and_not_the_image(recognize: Run, scans: 
     (scans / "a.xml").write_bytes(page_xml("", size=SIZE))
     done = recognize(scans / "a.png", "--lines", scans / "a.xml")
     assert (done.code, done.err) == (0, f"hwr: {scans / 'a.xml'}: it contains no lines, so nothing is read\n")
+
+
+def test_lines_that_cannot_be_read_are_failures(recognize: Run, scans: Path) -> None:
+    lines = page_line("in", 230, "old", 140, 500) + page_line("out", 9000, "old")
+    (scans / "a.xml").write_bytes(page_xml(page_region("r", lines), size=SIZE))
+    done = recognize(scans / "a.png", "--lines", scans / "a.xml")
+    assert done.code == 3 and "1 of 2 lines left out" in done.err
+    done = recognize(scans, "--lines", scans)
+    assert done.code == 3 and "hwr: 2 pages, 2 lines, " in done.err and ", 1 line left out; " in done.err

@@ -112,7 +112,7 @@ def test_settings_go_through_the_model_file_unchanged() -> None:
         ({"weight": math.nan}, "weight = nan: "),
         ({"insertion_bonus": math.inf}, "insertion_bonus = inf: a number, finite, is needed"),
         ({"insertion_bonus": None}, "insertion_bonus = None: "),
-        ({"width": 0}, "width = 0: a whole number, at least 1, is needed"),
+        ({"width": 0}, "width = 0: a whole number, at least 1 and at most 4096, is needed"),
         ({"width": 4.5}, "width = 4.5: "),
         ({"width": "16"}, "width = '16': "),
         ({"blank_scale": 0}, "blank_scale = 0: "),
@@ -284,6 +284,8 @@ def test_a_language_that_was_asked_for_is_used_for_all_lines(english: Path, back
     assert spans(decoder, lines) == [searched(line, decoder, scorer) for line in lines]
     with pytest.raises(UsageError, match="no language model for the language 'nl'; there are: backwards, english"):
         beam_with(english, backwards, language="nl")
+    with pytest.raises(UsageError, match="the language 'nl' needs a language model, and none is used"):
+        chosen_language_models((), "nl")
     with pytest.raises(UsageError, match="the greedy decoder has no language"):
         DecoderOptions("greedy", language="en")
 
@@ -295,7 +297,7 @@ def test_shipped_stands_for_all_language_models_that_ship(english: Path, monkeyp
         "en": "en",
         "english": str(english),
     }
-    assert chosen_language_models(("shipped",), "de") == {"de": "de"}
+    assert chosen_language_models(("shipped",), "de") == chosen_language_models(("shipped",), "DE") == {"de": "de"}
 
 
 def test_the_order_of_lines_does_not_matter(english: Path, backwards: Path) -> None:

@@ -115,7 +115,7 @@ def test_what_is_left_out_and_scaled_is_said(recognizer: Recognizer, tmp_path: P
     lines = page_line("in", 100, "x", 100, 800) + page_line("out", 5000, "x") + '<TextLine id="nowhere"/>'
     file = tmp_path / "a.xml"
     file.write_bytes(page_xml(page_region("r", lines), size=(825, 1150)))
-    page, notes = read_given(recognizer, PAGE, Path("page.png"), GivenLines(file))
+    page, notes, lost = read_given(recognizer, PAGE, Path("page.png"), GivenLines(file))
     assert [line.id for line in page.lines] == ["in"] and page.image == str(PAGE)
     assert notes == [
         f"{file}: made for another size; coordinates times 2",
@@ -123,6 +123,7 @@ def test_what_is_left_out_and_scaled_is_said(recognizer: Recognizer, tmp_path: P
         f"{file}: line 'nowhere' left out: it has neither a polygon nor a baseline",
         f"{file}: 2 of 3 lines left out",
     ]
+    assert lost == 2
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
