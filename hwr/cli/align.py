@@ -2,15 +2,12 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from hwr.cli.base import Command, Rule
+from hwr.cli.base import Command, Rule, given_options, refuse
 from hwr.cli.common import (
     FILE,
     column_options,
@@ -29,18 +26,16 @@ if TYPE_CHECKING:
 
 PARQUET = ".parquet"
 COLUMNS = ("image", "text", "id")
-OF_IMAGES = {"text": "--text", "text_file": "--text-file", "overlay": "--overlay"}
-"""Options that apply only to a single image."""
-OF_DATA = {"split": "--split", "limit": "--limit"}
-"""Options that apply only to data sets."""
+OF_IMAGES = ("text", "text_file", "overlay")
+OF_DATA = ("split", "limit")
 
 
 @click.command(
     "align",
     cls=Command,
     sections={
-        "One image": ("text", "text_file", "overlay"),
-        "A data set": ("split", "limit", *(f"{name}_column" for name in COLUMNS)),
+        "One image": OF_IMAGES,
+        "A data set": (*OF_DATA, *(f"{name}_column" for name in COLUMNS)),
         "Model": ("model",),
         "Result": ("form", "output", "force"),
     },
@@ -84,7 +79,7 @@ def command(
     for target in (output, overlay):
         if target is not None:
             check_free(target, force)
-    given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    given = given_options(context)
     if source.is_dir() or source.suffix == PARQUET:
         refuse(given, OF_IMAGES, f"applies to a single image; the lines of {source} have their own texts")
         return align_data(source, model, values["split"], make_columns(values), values["limit"], output)
@@ -93,17 +88,6 @@ def command(
         raise UsageError(f"{overlay}: both -o and --overlay would write it")
     align_image(source, known_text(text, text_file), model, output, overlay)
     return Outcome()
-
-
-def refuse(given: set[str], options: dict[str, str], reason: str) -> None:
-    """Refuse options that would have no effect.
-
-    Raises:
-        UsageError: one of them was given.
-    """
-    for name, option in options.items():
-        if name in given:
-            raise UsageError(f"{option} {reason}")
 
 
 def known_text(text: str | None, text_file: Path | None) -> str:
@@ -137,7 +121,7 @@ def align_image(source: Path, text: str, model: str | None, output: Path | None,
     if overlay is not None:
         with atomic_write(overlay) as temporary:
             temporary.write_bytes(draw_alignment(to_grey(source), line))
-    with line_writer(output) as write:
+    with text_file(output, _show_line) as write:
         write(write_alignment(line))
 
 
@@ -159,7 +143,7 @@ def align_data(
     aligner = Aligner(model or DEFAULT_MODEL)
     failed = 0
     with (
-        line_writer(output) as write,
+        text_file(output, _show_line) as write,
         progress_bar("aligning", count, on=output is not None or not sys.stdout.isatty()) as advance,
     ):
         for result in align_set(source, aligner, columns, limit, split):
@@ -176,13 +160,5 @@ def align_data(
     return Outcome(count - failed, failed)
 
 
-@contextmanager
-def line_writer(path: Path | None) -> Iterator[Callable[[str], None]]:
-    """Yield a function that writes a line, with its newline, to the file or to stdout; a file is kept if the block
-    succeeds.
-    """
-    if path is None:
-        yield lambda text: show(text.removesuffix("\n"))
-        return
-    with text_file(path) as write:
-        yield write
+def _show_line(text: str) -> None:
+    show(text.removesuffix("\n"))

@@ -8,7 +8,7 @@ fast.
 import difflib
 import importlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,31 @@ class Rule:
     excludes: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     reason: str = ""
+
+
+def given_options(context: click.Context) -> dict[str, str]:
+    """Return the parameters that the user gave, such as `as_lines`, with their options, such as `--line`."""
+    return {
+        item.name: max(item.opts, key=len)
+        for item in context.command.params
+        if item.name and context.get_parameter_source(item.name) is ParameterSource.COMMANDLINE
+    }
+
+
+def refuse(given: Mapping[str, str], names: Iterable[str], reason: str) -> None:
+    """Refuse options that would have no effect.
+
+    Args:
+        given: from `given_options`.
+        names: parameters of the options.
+        reason: follows the option in the message.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    for name in names:
+        if name in given:
+            raise click.UsageError(f"{given[name]} {reason}")
 
 
 def _be_verbose(context: click.Context, option: click.Parameter, value: bool) -> None:
@@ -83,8 +108,7 @@ class Command(click.Command):
         return rest
 
     def _check_rules(self, context: click.Context) -> None:
-        sources = {name: context.get_parameter_source(name) for name in context.params}
-        given = {name for name, source in sources.items() if source is ParameterSource.COMMANDLINE}
+        given = given_options(context)
         names = {item.name: max(item.opts, key=len) for item in self.params}
         for rule in self.rules:
             if rule.option not in given:
@@ -93,7 +117,7 @@ class Command(click.Command):
             wrong = next((other for other in rule.excludes if other in given), None)
             if wrong is not None:
                 raise click.UsageError(f"{names[rule.option]} cannot be combined with {names[wrong]}{reason}", context)
-            if rule.needs and given.isdisjoint(rule.needs):
+            if rule.needs and not given.keys() & set(rule.needs):
                 needed = " or ".join(names[other] for other in rule.needs)
                 raise click.UsageError(f"{names[rule.option]} needs {needed}{reason}", context)
 

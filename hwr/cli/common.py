@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -88,6 +89,21 @@ class Rate(click.FloatRange):
         if not 0 <= rate <= 1:
             self.fail(f"{value!r} is not a rate from 0 to 1; 0.05 is 5 %.", param, ctx)
         return rate
+
+
+def parse_size(text: str) -> int:
+    """Parse a size such as 8MB, 30MiB or 500000 into bytes.
+
+    Raises:
+        BadParameter: it is not one.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([KMG])(I?))?B?", str(text).strip().upper())
+    if not found:
+        raise click.BadParameter(f"{text!r} is not a size; write it like 8MB or 30MiB.")
+    size = float(found[1]) * (1024 if found[3] else 1000) ** ("KMG".find(found[2] or "?") + 1)
+    if 0 < size < 1:
+        raise click.BadParameter(f"{text!r} is less than a byte.")
+    return int(size)
 
 
 def model_option(command: Function) -> Function:
@@ -201,8 +217,8 @@ def make_decoder_options(decoding: dict[str, Any]) -> "DecoderOptions":
 
 
 @contextmanager
-def text_file(path: Path | None) -> Iterator[Callable[[str], None]]:
-    """Yield a function that writes to a text file, or does nothing without a path.
+def text_file(path: Path | None, instead: Callable[[str], None] = lambda text: None) -> Iterator[Callable[[str], None]]:
+    """Yield a function that writes to a text file; without a path, the function `instead`.
 
     The file is put in place when the block ends. It is opened at once, so that a folder that cannot be
     written is noticed before the reading, which takes long.
@@ -213,7 +229,7 @@ def text_file(path: Path | None) -> Iterator[Callable[[str], None]]:
     from hwr.files.atomic import atomic_write
 
     if path is None:
-        yield lambda text: None
+        yield instead
         return
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file")

@@ -2,6 +2,8 @@
 
 import sys
 import traceback
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -10,7 +12,7 @@ from hwr.errors import HwrError
 from hwr.text import printable
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
     from hwr.recognize.job import Counts
 
@@ -33,12 +35,12 @@ class Display:
         self._bar = bar and sys.stderr.isatty()
         self._verbose = verbose
         self._progress: Progress | None = None
-        self._task: TaskID | None = None
+        self._update: Callable[..., None] = lambda **changes: None
 
     def __enter__(self) -> Self:
         if self._bar:
             self._progress = make_progress("pages")
-            self._task = self._progress.add_task("", total=self._pages)
+            self._update = partial(self._progress.update, self._progress.add_task("", total=self._pages))
             self._progress.start()
         return self
 
@@ -50,17 +52,13 @@ class Display:
 
     def opened(self, pages: int) -> None:
         self._pages += pages - 1
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, total=self._pages)
+        self._update(total=self._pages)
 
     def begin(self, name: str) -> None:
-        if self._progress is not None and self._task is not None:
-            shown = printable(name if len(name) <= NAME_WIDTH else "…" + name[1 - NAME_WIDTH :])
-            self._progress.update(self._task, description=shown)
+        self._update(description=printable(name if len(name) <= NAME_WIDTH else "…" + name[1 - NAME_WIDTH :]))
 
     def done(self) -> None:
-        if self._progress is not None and self._task is not None:
-            self._progress.advance(self._task, 1)
+        self._update(advance=1)
 
     def failed(self, error: HwrError) -> None:
         if self._verbose:

@@ -1,37 +1,16 @@
 """`hwr lm build`: texts -> a language model."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from hwr.cli.base import Command
-from hwr.cli.common import FILE, force_option, text_options
+from hwr.cli.common import FILE, force_option, parse_size, text_options
 from hwr.cli.terminal import say
 from hwr.errors import UsageError
 from hwr.files.atomic import check_free
-
-if TYPE_CHECKING:
-    from hwr.lm.build import BuildOptions
-
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
-
-
-def size(text: str | int) -> int:
-    """Parse a size such as 8000000, 8M or 8MB into bytes; 0 means no limit.
-
-    Raises:
-        UsageError: it is none of these.
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", str(text).strip().upper())
-    if not found:
-        raise UsageError(f"--max-size {text}: not a size; write it like 8MB")
-    value = float(found[1]) * UNITS[found[2]]
-    if 0 < value < 1:  # rounding would make it 0, which means no bound
-        raise UsageError(f"--max-size {text}: less than a byte")
-    return int(value)
 
 
 def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
@@ -45,16 +24,6 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
     if not re.fullmatch(r"\d+(,\d+)*", text):
         raise UsageError(f"--min-counts {text}: write numbers like 1,1,2")
     return tuple(int(part) for part in text.split(","))
-
-
-@dataclass(frozen=True)
-class TextOptions:
-    """Options for reading the texts, and the licence that the model states; `hold_out` is a share."""
-
-    wrap: int
-    plain: bool
-    hold_out: float
-    licence: str
 
 
 @click.command(
@@ -92,7 +61,7 @@ class TextOptions:
 )
 @click.option(
     "--max-size",
-    type=size,
+    type=parse_size,
     default="8MB",
     show_default=True,
     help="Remove the least important n-grams until the .lm file is this small; 0 keeps all.",
@@ -123,31 +92,21 @@ def command(
     TEXT is a text file (UTF-8, may be compressed as .xz or .gz) or a line store, of which only the training transcripts
     are used.
     """
-    from hwr.lm.build import BuildOptions
-    from hwr.lm.file import check_suffix
+    from hwr.lm.build import BuildOptions, build
+    from hwr.lm.corpus import load_text
+    from hwr.lm.file import check_suffix, write
 
     if not texts and not heavy:
         raise UsageError("there is no text: name text files or line stores")
-    reading = TextOptions(values["wrap"], values["plain"], values["hold_out"] / 100, values["licence"])
     options = BuildOptions(values["order"], values["min_counts"], values["max_size"] or None, int(values["bits"]))
     check_suffix(output)
     check_free(output, force)
-    build_model([(path, 1) for path in texts] + list(heavy), output, options, reading)
-
-
-def build_model(texts: list[tuple[Path, int]], output: Path, options: "BuildOptions", reading: TextOptions) -> None:
-    """Build the model from texts with their weights, and write it."""
-    from hwr.lm.build import build
-    from hwr.lm.corpus import load_text
-    from hwr.lm.file import write
-
-    sources = [
-        load_text(path, weight=weight, wrap=reading.wrap, plain=reading.plain, hold_out=reading.hold_out)
-        for path, weight in texts
-    ]
+    reading = {"wrap": values["wrap"], "plain": values["plain"], "hold_out": values["hold_out"] / 100}
+    weighted = [(path, 1) for path in texts] + list(heavy)
+    sources = [load_text(path, weight=weight, **reading) for path, weight in weighted]
     tables = build(sources, options, say)
     facts: dict[str, object] = {
-        "licence": reading.licence,
+        "licence": values["licence"],
         "min_counts": list(options.min_counts),
         "texts": [{"name": s.name, "characters": s.characters, "weight": s.weight} for s in sources],
     }

@@ -1,15 +1,13 @@
 """`hwr prepare`: read outside data, check it, write a line store."""
 
-import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from hwr.cli.base import Command, Rule
-from hwr.cli.common import FILE, find_alphabet
+from hwr.cli.base import Command, Rule, given_options, refuse
+from hwr.cli.common import FILE, find_alphabet, parse_size
 from hwr.cli.terminal import progress_counter, say
 from hwr.errors import Outcome, UsageError
 
@@ -17,20 +15,10 @@ if TYPE_CHECKING:
     from hwr.prepare.pipeline import PrepareOptions
 
 COLUMNS = ("image", "text", "id", "writer", "page", "split", "lang", "source", "licence")
-IAM_OPTIONS = {"words", "tokens", "segmentation", "keep_crossed_out"}
-PAGE_OPTIONS = {"regions", "line_types", "machine_texts"}
-TABLE_OPTIONS = {"header", "split_column", "images", "allow_outside"}
-NO_COLUMNS = "applies to tables and Parquet only"
-
-UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
-
-
-def size(text: str) -> int:
-    """Parse a size such as 30MiB into bytes."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
-    if not found or found[2].upper() not in UNITS or float(found[1]) <= 0:
-        raise click.BadParameter(f"{text!r} is not a size; write 30MiB or 500KiB")
-    return int(float(found[1]) * UNITS[found[2].upper()])
+COLUMN_NAMES = tuple(f"{name}_column" for name in COLUMNS)
+IAM_OPTIONS = ("words", "tokens", "segmentation", "keep_crossed_out")
+PAGE_OPTIONS = ("regions", "line_types", "machine_texts")
+TABLE_OPTIONS = ("header", "images", "allow_outside")
 
 
 def column_options(command: Callable[..., Outcome]) -> Callable[..., Outcome]:
@@ -42,9 +30,9 @@ def column_options(command: Callable[..., Outcome]) -> Callable[..., Outcome]:
 
 
 SECTIONS = {
-    "Sources": ("kind", "regions", "line_types", "machine_texts", "header", "images", "allow_outside"),
-    "IAM": ("words", "tokens", "segmentation", "keep_crossed_out"),
-    "Columns of tables and Parquet files": tuple(f"{name}_column" for name in COLUMNS),
+    "Sources": ("kind", *PAGE_OPTIONS, *TABLE_OPTIONS),
+    "IAM": IAM_OPTIONS,
+    "Columns of tables and Parquet files": COLUMN_NAMES,
     "Splits": ("split", "whole_pages", "val_share", "test_share", "split_by", "seed"),
     "Lines": ("alphabet", "height", "stride", "language", "source", "licence"),
     "Store": ("output", "max_height", "normalise", "quality", "shard_size", "force"),
@@ -126,7 +114,7 @@ EXAMPLES = (
     show_default=True,
     help="WebP quality of normalised lines; 100 is lossless.",
 )
-@click.option("--shard-size", type=size, metavar="SIZE", help="Write files of about this size, such as 30MiB.")
+@click.option("--shard-size", type=parse_size, metavar="SIZE", help="Write files of about this size, such as 30MiB.")
 @click.option("--language", metavar="TAG", help="Language, such as en or fr, if the source does not state it.")
 @click.option("--source", metavar="NAME", help="Origin of the lines, if the source does not state it.")
 @click.option("--licence", metavar="NAME", help="Licence, if the source does not state it.")
@@ -144,19 +132,11 @@ def command(context: click.Context, /, **values: Any) -> Outcome:
     """
     # Pillow warns of odd tags in images that it reads well
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    given = {name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    return make_store(values, given)
+    return make_store(values, given_options(context))
 
 
-def refuse(options: set[str], reason: str) -> None:
-    """Refuse options that would have no effect."""
-    for option in sorted(options):
-        name = {"kind": "from"}.get(option, option).replace("_", "-")
-        raise UsageError(f"--{name} {reason}")
-
-
-def make_store(values: dict[str, Any], given: set[str]) -> Outcome:
-    """Write a line store. `given`: options on the command line."""
+def make_store(values: dict[str, Any], given: Mapping[str, str]) -> Outcome:
+    """Write a line store; `given` is from `given_options`."""
     from hwr.cli.store_report import name_findings, name_skipped, print_table
     from hwr.prepare.pipeline import prepare
     from hwr.prepare.sources import open_source
@@ -164,11 +144,14 @@ def make_store(values: dict[str, Any], given: set[str]) -> Outcome:
     options = store_options(values)
     sources = [open_source(path, options.reading, values["kind"]) for path in values["sources"]]
     kinds = {kind for source in sources for kind in source.kind.split("+")}
-    columns = {option for option in given if option.endswith("_column")}
-    refuse(given & IAM_OPTIONS if "iam" not in kinds else set(), "applies to IAM only")
-    refuse(given & PAGE_OPTIONS if kinds.isdisjoint({"page", "alto"}) else set(), "applies to PAGE XML and ALTO only")
-    refuse(given & TABLE_OPTIONS if "table" not in kinds else set(), "applies to tables only")
-    refuse(columns if kinds.isdisjoint({"table", "parquet"}) else set(), NO_COLUMNS)
+    for names, readers, reason in (
+        (IAM_OPTIONS, {"iam"}, "applies to IAM only"),
+        (PAGE_OPTIONS, {"page", "alto"}, "applies to PAGE XML and ALTO only"),
+        ((*TABLE_OPTIONS, "split_column"), {"table"}, "applies to tables only"),
+        (COLUMN_NAMES, {"table", "parquet"}, "applies to tables and Parquet only"),
+    ):
+        if kinds.isdisjoint(readers):
+            refuse(given, names, reason)
     with progress_counter("lines") as progress:
         prepared = prepare(sources, values["output"], options, values["force"], progress)
     name_skipped(prepared.skipped, values["output"] / "skipped.tsv")
@@ -217,6 +200,8 @@ def store_options(values: dict[str, Any]) -> "PrepareOptions":
         source=values["source"],
         licence=values["licence"],
     )
+    if values["shard_size"] == 0:
+        raise UsageError("--shard-size 0: name a size, such as 30MiB")
     return PrepareOptions(reading, splitting, checks, values["shard_size"])
 
 

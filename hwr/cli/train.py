@@ -45,19 +45,8 @@ EXAMPLES = (
 
 @click.command(name="train", cls=Command, sections=SECTIONS, rules=RULES, examples=EXAMPLES)
 @click.argument("data", nargs=-1, type=FILE)
-@click.option(
-    "-o",
-    "--output",
-    type=FILE,
-    metavar="DIR",
-    help="Run folder.  [default: runs/NAME, named after DATA]",
-)
-@click.option(
-    "--recipe",
-    type=FILE,
-    metavar="FILE",
-    help="TOML file with all settings; options override it.",
-)
+@click.option("-o", "--output", type=FILE, metavar="DIR", help="Run folder.  [default: runs/NAME, named after DATA]")
+@click.option("--recipe", type=FILE, metavar="FILE", help="TOML file with all settings; options override it.")
 @click.option(
     "--val", "validation", multiple=True, metavar="DATA", help="Data to validate on.  [default: the val splits of DATA]"
 )
