@@ -98,7 +98,7 @@ def measure(model: str | Path, lines: Sequence[StoredLine], folder: Path) -> Err
     # Only shipped models carry settings of a beam search: all are read in the same way.
     reader = Recognizer(str(model), decoder=DecoderOptions("greedy"))
     sets, _ = find_sets([folder / "test.parquet"], "val")
-    return evaluate(reader, reader.alphabet, sets).total.characters
+    return evaluate(reader, sets).total.characters
 
 
 def tune(model: str, lines: Sequence[StoredLine], folder: Path, options: argparse.Namespace) -> tuple[Path, float]:

@@ -30,7 +30,7 @@ def measure(
     reader = Recognizer(model, threads=1, decoder=decoder, precision=precision)
     sets, _ = find_sets(data, "val")
     # Intervals are not needed, so that few replicates do.
-    evaluation = evaluate(reader, reader.alphabet, sets, EvaluationOptions(limit, replicates=2))
+    evaluation = evaluate(reader, sets, EvaluationOptions(limit, replicates=2))
     return {item.source.name: item.figures for item in evaluation.sets}
 
 

@@ -84,12 +84,14 @@ def read_for_eval(path: Path) -> int:
     from hwr.text import Alphabet
 
     class Nothing:
+        alphabet = Alphabet("abc")
+
         def read_lines(self, lines: Sequence[Any], /) -> list[Reading]:
             return [Reading("", 0.0, ()) for _ in lines]
 
     found, _ = find_sets([path], "train")
     options = EvaluationOptions(limit=SAMPLED)
-    return evaluate(Nothing(), Alphabet("abc"), found, options).total.lines
+    return evaluate(Nothing(), found, options).total.lines
 
 
 SAMPLED = 40_000

@@ -182,7 +182,7 @@ def measure(
 
     model, decoder, precision = choice
     reader = Recognizer(model, decoder=decoder, precision=precision)
-    evaluation = evaluate(reader, reader.alphabet, sets, options, on_line)
+    evaluation = evaluate(reader, sets, options, on_line)
     for item in evaluation.failed:
         say(item.error)
     provenance = find_provenance(model, reader.decoder, decoder, [item.source for item in evaluation.sets])

@@ -194,7 +194,7 @@ def _measure(weights: Path, data: tuple[Path, ...]) -> dict[str, dict[str, Any]]
     if missing:
         raise InputError(missing[0].error)
     reader = Recognizer(weights)
-    evaluation = evaluate(reader, reader.alphabet, sets)
+    evaluation = evaluate(reader, sets)
     return {
         result.source.name: {
             "cer": round(result.figures.characters.rate, 5),

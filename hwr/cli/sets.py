@@ -10,10 +10,8 @@ from hwr.errors import DataError
 
 if TYPE_CHECKING:
     from hwr.evaluate.evaluation import EvaluationOptions
-    from hwr.evaluate.lines import ReadLine
+    from hwr.evaluate.lines import OnLine, ReadLine
     from hwr.evaluate.sets import EvaluationSet, FailedSet
-
-    OnLine = Callable[[ReadLine], None]
 
 Line = TypeVar("Line")
 

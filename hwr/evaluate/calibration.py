@@ -8,8 +8,7 @@ Scores are computed on a grid of temperatures while the lines are read, and inte
 lines need not be kept in memory.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,18 +23,18 @@ from hwr.decode.confidence import (
     correct,
     find_clarity,
     logit,
-    read_spans,
     score_lines,
     score_words,
     temper,
 )
-from hwr.decode.reading import Reading
+from hwr.decode.lattice import LabelSpan
 from hwr.errors import DataError
 from hwr.evaluate.confidence import CalibrationError, calibration_error
-from hwr.evaluate.lines import Decoded, LineDecoder, ReadLine, UnreadableLines, read_set
-from hwr.evaluate.sets import EvaluationSet, halves
-from hwr.files.images import GreyImage
+from hwr.evaluate.lines import OnLine, read_decoded
+from hwr.evaluate.sets import EvaluationSet, first_half
+from hwr.recognize.recognizer import Recognizer
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
+from hwr.text import Alphabet
 
 Numbers = NDArray[np.float64]
 
@@ -86,68 +85,25 @@ class Confidences:
 
 def read_scores(
     source: EvaluationSet,
-    decoder: LineDecoder,
+    recognizer: Recognizer,
     columns: Columns = DEFAULT_COLUMNS,
     limit: int | None = None,
-    on_line: Callable[[ReadLine], None] | None = None,
+    on_line: OnLine = lambda line: None,
 ) -> Iterator[ReadScores]:
-    """Read the lines of a set, at most the first `limit`; lines that do not open go only to `on_line`.
-
-    Raises:
-        DataError: see `hwr.evaluate.lines.read_set`.
-    """
-    reader = _GridReader(decoder)
-    for line in read_set(source, reader, columns, limit):
-        if on_line is not None:
-            on_line(line)
-        if isinstance(line, UnreadableLines):
-            continue
-        whole, words = reader.scores.popleft()
+    """Read the lines of a set; arguments and errors as in `hwr.evaluate.lines.read_decoded`."""
+    for line, log_probs, spans in read_decoded(source, recognizer, columns, limit, on_line):
+        whole, words = _scores(log_probs, spans, recognizer.alphabet)
         right = np.array(line.right_words, dtype=bool)
         edits = line.characters.edits
         yield ReadScores(line.set, line.id, line.writer, line.page, whole, edits == 0, words, right)
 
 
-class _GridReader:
-    """Reads lines, and keeps their scores at every temperature until they are taken."""
-
-    def __init__(self, decoder: LineDecoder) -> None:
-        self.decoder = decoder
-        self.scores: deque[tuple[Numbers, Numbers]] = deque()
-
-    @property
-    def height(self) -> int:
-        return self.decoder.height
-
-    def read_lines(self, lines: Sequence[GreyImage], /) -> list[Reading]:
-        return self._read(self.decoder.decode_lines(lines))
-
-    def read_normalised(self, lines: Sequence[GreyImage], /) -> list[Reading]:
-        return self._read(self.decoder.decode_normalised(lines))
-
-    def _read(self, decoded: Decoded) -> list[Reading]:
-        log_probs, spans = decoded
-        alphabet = self.decoder.alphabet
-        whole, words = [], []
-        for temperature in TEMPERATURES:
-            tempered = [temper(line, float(temperature)) for line in log_probs]
-            whole.append(np.maximum(score_lines(tempered, spans), MIN_LOG_PROBABILITY))
-            words.append([np.maximum(scores, MIN_LOG_PROBABILITY) for scores in score_words(tempered, spans, alphabet)])
-        for index in range(len(log_probs)):
-            of_words = np.stack([line_words[index] for line_words in words], axis=1)
-            self.scores.append((np.array([values[index] for values in whole]), of_words))
-        return read_spans(log_probs, spans, alphabet)
-
-
-def split(lines: Iterable[ReadScores]) -> tuple[list[ReadScores], list[ReadScores]]:
-    """Return the lines in two halves, each set split by writer or page (`hwr.evaluate.sets.halves`)."""
-    known = list(lines)
-    first = set()
-    for name in dict.fromkeys(line.set for line in known):
-        first |= {(name, id) for id in halves([line for line in known if line.set == name])[0]}
-    return [line for line in known if (line.set, line.id) in first], [
-        line for line in known if (line.set, line.id) not in first
-    ]
+def _scores(log_probs: NDArray[np.float32], spans: Sequence[LabelSpan], alphabet: Alphabet) -> tuple[Numbers, Numbers]:
+    """Return the log-probabilities of a line, (temperatures,), and of its words, (words, temperatures)."""
+    tempered = [temper(log_probs, float(temperature)) for temperature in TEMPERATURES]
+    chosen = [spans] * len(tempered)
+    whole, words = score_lines(tempered, chosen), np.stack(score_words(tempered, chosen, alphabet), axis=1)
+    return np.maximum(whole, MIN_LOG_PROBABILITY), np.maximum(words, MIN_LOG_PROBABILITY)
 
 
 def confidences(lines: Sequence[ReadScores], calibration: Calibration) -> Confidences:
@@ -183,7 +139,8 @@ def measure_in_halves(lines: Sequence[ReadScores]) -> list[Trust]:
     Raises:
         DataError: a half cannot be fitted to, see `fit`.
     """
-    first, second = split(lines)
+    inside = first_half(lines)
+    first, second = ([line for line, at in zip(lines, inside, strict=True) if at == half] for half in (True, False))
     fitted = [(second, fit(first)), (first, fit(second))]
     reports = []
     for name in [*dict.fromkeys(line.set for line in lines), ""]:

@@ -1,7 +1,7 @@
 """Sets of lines -> pooled CER and WER with intervals, for each set and for all together."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -17,11 +17,11 @@ from hwr.evaluate.intervals import (
     bootstrap_totals,
     rate_intervals,
 )
-from hwr.evaluate.lines import LineReader, ReadLine, UnreadableLines, read_set
+from hwr.evaluate.lines import OnLine, ReadLine, UnreadableLines, read_set
 from hwr.evaluate.sets import EvaluationSet, FailedSet
 from hwr.metrics import ErrorCounts
+from hwr.recognize.recognizer import Recognizer
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
-from hwr.text import Alphabet
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,10 @@ class _Measured:
 
 
 def evaluate(
-    reader: LineReader,
-    alphabet: Alphabet,
+    reader: Recognizer,
     sets: Sequence[EvaluationSet],
     options: EvaluationOptions | None = None,
-    on_line: Callable[[ReadLine], None] | None = None,
+    on_line: OnLine = lambda line: None,
 ) -> Evaluation:
     """Read all lines of `sets` and measure the reader on them.
 
@@ -126,12 +125,11 @@ def evaluate(
     def observe(line: ReadLine) -> None:
         if isinstance(line, UnreadableLines):
             unreadable.append(line)
-        if on_line is not None:
-            on_line(line)
+        on_line(line)
 
     for source in sets:
         try:
-            measured.append(_measure(source, reader, alphabet, options, observe))
+            measured.append(_measure(source, reader, options, observe))
         except DataError as error:
             failed.append(FailedSet(source.path, str(error)))
     if not measured:
@@ -140,13 +138,7 @@ def evaluate(
     return Evaluation(tuple(item.result for item in measured), _total(measured), tuple(failed), tuple(unreadable))
 
 
-def _measure(
-    source: EvaluationSet,
-    reader: LineReader,
-    alphabet: Alphabet,
-    options: EvaluationOptions,
-    observe: Callable[[ReadLine], None],
-) -> _Measured:
+def _measure(source: EvaluationSet, reader: Recognizer, options: EvaluationOptions, observe: OnLine) -> _Measured:
     started = perf_counter()
     tallies, confidences = LineTallies(), ConfidenceTallies()
     characters, words = ErrorCounts(), ErrorCounts()
@@ -161,7 +153,7 @@ def _measure(
             lines += 1
             characters += line.characters
             words += line.words
-            outside.update(alphabet.missing([line.truth]))
+            outside.update(reader.alphabet.missing([line.truth]))
             tallies.add(line.characters, line.words, line.writer, line.page)
             confidences.add(line)
         observe(line)

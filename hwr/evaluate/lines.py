@@ -1,5 +1,6 @@
 """Line store -> grey images -> readings -> scored lines, as a stream: memory does not grow with the set."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,26 +8,25 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.decode.confidence import read_spans
 from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
 from hwr.errors import DataError, InputError
 from hwr.evaluate.sets import EvaluationSet
 from hwr.files.images import GreyImage, decode_image
 from hwr.metrics import ErrorCounts, character_errors, right_words, word_errors
+from hwr.recognize.recognizer import Decoded, Recognizer
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.store.lines import LineGroup, LineStore, StoredLine
 from hwr.store.normalised import check_normalised, check_shape
-from hwr.text import Alphabet, normalise_text
+from hwr.text import normalise_text
 
 MAX_BATCH_PIXELS = 64_000_000
 """Maximum number of pixels of decoded images in memory: 256 lines of a good scan, or a few very large ones."""
 
 
-Decoded = tuple[Sequence[NDArray[np.float32]], Sequence[Sequence[LabelSpan]]]
-
-
 class LineReader(Protocol):
-    """The part of a recognizer that evaluation uses."""
+    """The part of a recognizer that reads lines."""
 
     @property
     def height(self) -> int:
@@ -39,28 +39,6 @@ class LineReader(Protocol):
 
     def read_normalised(self, lines: Sequence[GreyImage], /) -> Sequence[Reading]:
         """Read lines that are normalised already, (height, W) each; the readings come in their order."""
-        ...
-
-
-class LineDecoder(Protocol):
-    """The part of a recognizer that calibrating and tuning use."""
-
-    @property
-    def alphabet(self) -> Alphabet:
-        """Return the characters that it can write."""
-        ...
-
-    @property
-    def height(self) -> int:
-        """Height of normalised lines, in pixels."""
-        ...
-
-    def decode_lines(self, lines: Sequence[GreyImage], /) -> Decoded:
-        """Return the log-probabilities of each line and the labels that the decoder chose."""
-        ...
-
-    def decode_normalised(self, lines: Sequence[GreyImage], /) -> Decoded:
-        """Do as `decode_lines` with lines that are normalised already."""
         ...
 
 
@@ -98,6 +76,7 @@ class UnreadableLines:
 
 
 ReadLine = ScoredLine | UnreadableLines
+OnLine = Callable[[ReadLine], None]
 
 
 def read_set(
@@ -138,6 +117,50 @@ def read_set(
         unusable.clear()
         remaining -= len(lines)
         yield from _read_lines(source, lines, read)
+
+
+def read_decoded(
+    source: EvaluationSet,
+    recognizer: Recognizer,
+    columns: Columns = DEFAULT_COLUMNS,
+    limit: int | None = None,
+    on_line: OnLine = lambda line: None,
+) -> Iterator[tuple[ScoredLine, NDArray[np.float32], tuple[LabelSpan, ...]]]:
+    """Read a set as `read_set` does; yield each line with the network's log-probabilities and the labels chosen.
+
+    `on_line` is called with every line; those that do not open go only there.
+
+    Raises:
+        DataError: as `read_set`.
+    """
+    keeper = _Keeper(recognizer)
+    for line in read_set(source, keeper, columns, limit):
+        on_line(line)
+        if isinstance(line, ScoredLine):
+            yield line, *keeper.kept.popleft()
+
+
+class _Keeper:
+    """Reads lines, and keeps the network's output and the labels of each until they are taken."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self.recognizer = recognizer
+        self.kept: deque[tuple[NDArray[np.float32], tuple[LabelSpan, ...]]] = deque()
+
+    @property
+    def height(self) -> int:
+        return self.recognizer.height
+
+    def read_lines(self, lines: Sequence[GreyImage], /) -> list[Reading]:
+        return self._read(self.recognizer.decode_lines(lines))
+
+    def read_normalised(self, lines: Sequence[GreyImage], /) -> list[Reading]:
+        return self._read(self.recognizer.decode_normalised(lines))
+
+    def _read(self, decoded: Decoded) -> list[Reading]:
+        log_probs, spans = decoded
+        self.kept.extend(zip(log_probs, spans, strict=True))
+        return read_spans(log_probs, spans, self.recognizer.alphabet)
 
 
 def _corrupt_group(source: EvaluationSet, file: LineStore, group: LineGroup, error: str) -> UnreadableLines:

@@ -1,17 +1,18 @@
 """The sets that are evaluated, and the two halves of a set, for fitting on one and measuring on the other."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hwr.errors import DataError
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.store.lines import LineStore
 from hwr.store.splits import SPLITS, find_split, split_of
-
-DEFAULT_SPLIT = "val"
 
 
 @dataclass(frozen=True)
@@ -72,53 +73,46 @@ def count_lines(sets: Sequence[EvaluationSet], columns: Columns = DEFAULT_COLUMN
 
 
 class WriterLine(Protocol):
-    """A line with its id, writer and page."""
+    """A line with its set, its id in it, and its writer and page if known."""
 
     @property
-    def id(self) -> str:
-        """Return the name of the line in its set."""
-        ...
+    def set(self) -> str: ...
 
     @property
-    def writer(self) -> str | None:
-        """Return its writer, if known."""
-        ...
+    def id(self) -> str: ...
 
     @property
-    def page(self) -> str | None:
-        """Return its page, if known."""
-        ...
+    def writer(self) -> str | None: ...
+
+    @property
+    def page(self) -> str | None: ...
 
 
-LineType = TypeVar("LineType", bound=WriterLine)
-
-
-def halves(lines: Iterable[WriterLine]) -> tuple[set[str], set[str]]:
-    """Return the ids of the lines of one set in two halves that have no writer in common.
+def first_half(lines: Sequence[WriterLine]) -> NDArray[np.bool_]:
+    """Divide the lines of each set into two halves that have no writer in common; return which are in the first.
 
     A set of one writer is split by page, a set of one page by line. A line without a writer (or page) is a group of its
     own. The largest groups come first, each to the half that has fewer lines, so that the halves are about equal. The
     halves do not depend on the order of the lines.
     """
-    known = list(lines)
+    inside = np.zeros(len(lines), np.bool_)
+    for name in dict.fromkeys(line.set for line in lines):
+        members = [place for place, line in enumerate(lines) if line.set == name]
+        sizes = [0, 0]
+        for places in _groups(lines, members):
+            half = 0 if sizes[0] <= sizes[1] else 1
+            sizes[half] += len(places)
+            inside[places] = half == 0
+    return inside
+
+
+def _groups(lines: Sequence[WriterLine], members: Sequence[int]) -> list[list[int]]:
+    """Return the places of the lines of each writer (page, line) of a set, the largest group first."""
     for by in ("writer", "page", "id"):
-        groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        for line in known:
-            key = getattr(line, by)
-            groups[(by, str(key)) if key is not None else ("id", line.id)].append(line.id)
+        groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        for place in members:
+            key = getattr(lines[place], by)
+            groups[(by, str(key)) if key is not None else ("id", lines[place].id)].append(place)
         if len(groups) > 1:
             break
-    first: set[str] = set()
-    second: set[str] = set()
-    sizes = [0, 0]
-    for _, ids in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
-        smaller = 0 if sizes[0] <= sizes[1] else 1
-        sizes[smaller] += len(ids)
-        (first, second)[smaller].update(ids)
-    return first, second - first
-
-
-def split_lines(lines: Sequence[LineType]) -> tuple[list[LineType], list[LineType]]:
-    """Return the lines of one set in the two halves of `halves`, each in the order of `lines`."""
-    first, _ = halves(lines)
-    return [line for line in lines if line.id in first], [line for line in lines if line.id not in first]
+    return [places for _, places in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))]

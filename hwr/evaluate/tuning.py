@@ -4,7 +4,7 @@ The network reads every line once, and all searches run on its output. The edits
 so that a choice on one half of the lines can be judged on the other.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -14,13 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.beam import BeamSettings
-from hwr.decode.confidence import read_spans
-from hwr.decode.reading import Reading
-from hwr.evaluate.lines import Decoded, LineDecoder, ReadLine, UnreadableLines, read_set
-from hwr.evaluate.sets import EvaluationSet, split_lines
-from hwr.files.images import GreyImage
+from hwr.evaluate.lines import OnLine, read_decoded
+from hwr.evaluate.sets import EvaluationSet, first_half
 from hwr.metrics import character_errors, word_errors
 from hwr.recognize.decoder import DecodedLine, Decoder, GreedyDecoder
+from hwr.recognize.recognizer import Recognizer
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.text import Alphabet, normalise_text
 
@@ -83,45 +81,14 @@ class Trial:
 
 def read_network_lines(
     source: EvaluationSet,
-    network: LineDecoder,
+    recognizer: Recognizer,
     columns: Columns = DEFAULT_COLUMNS,
     limit: int | None = None,
-    on_line: Callable[[ReadLine], None] | None = None,
+    on_line: OnLine = lambda line: None,
 ) -> Iterator[NetworkLine]:
-    """Run the network on a set, at most the first `limit` lines; lines that do not open go only to `on_line`.
-
-    Raises:
-        DataError: see `hwr.evaluate.lines.read_set`.
-    """
-    reader = _Keeper(network)
-    for line in read_set(source, reader, columns, limit):
-        if on_line is not None:
-            on_line(line)
-        if not isinstance(line, UnreadableLines):
-            yield NetworkLine(line.set, line.id, line.writer, line.page, line.truth, reader.kept.popleft())
-
-
-class _Keeper:
-    """Reads lines, and keeps the network's output until it is taken."""
-
-    def __init__(self, network: LineDecoder) -> None:
-        self.network = network
-        self.kept: deque[NDArray[np.float32]] = deque()
-
-    @property
-    def height(self) -> int:
-        return self.network.height
-
-    def read_lines(self, lines: Sequence[GreyImage], /) -> list[Reading]:
-        return self._read(self.network.decode_lines(lines))
-
-    def read_normalised(self, lines: Sequence[GreyImage], /) -> list[Reading]:
-        return self._read(self.network.decode_normalised(lines))
-
-    def _read(self, decoded: Decoded) -> list[Reading]:
-        log_probs, spans = decoded
-        self.kept.extend(log_probs)
-        return read_spans(log_probs, spans, self.network.alphabet)
+    """Run the network on a set; arguments and errors as in `hwr.evaluate.lines.read_decoded`."""
+    for line, log_probs, _ in read_decoded(source, recognizer, columns, limit, on_line):
+        yield NetworkLine(line.set, line.id, line.writer, line.page, line.truth, log_probs)
 
 
 def measure(lines: Sequence[NetworkLine], decoder: Decoder, alphabet: Alphabet) -> Edits:
@@ -154,18 +121,6 @@ def by_set(lines: Sequence[NetworkLine]) -> dict[str, NDArray[np.int64]]:
     """Return the indices of the lines of each set, in the order of the sets."""
     names = np.array([line.set for line in lines])
     return {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
-
-
-def half_places(lines: Sequence[NetworkLine]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the indices of the lines in two halves without a common writer (`hwr.evaluate.sets.halves`), set
-    by set.
-    """
-    first: set[tuple[str, str]] = set()
-    for places in by_set(lines).values():
-        one, _ = split_lines([lines[place] for place in places])
-        first.update((line.set, line.id) for line in one)
-    inside = np.array([(line.set, line.id) in first for line in lines])
-    return np.flatnonzero(inside), np.flatnonzero(~inside)
 
 
 def objective(trial: Edits, greedy: Edits, sets: Sequence[NDArray[np.integer]]) -> float:
@@ -272,7 +227,8 @@ def judge_in_halves(tuning: Tuning) -> tuple[list[Judged], list[BeamSettings]]:
     Returns:
         The sets, with both halves pooled, and the settings that were chosen on the first and on the second half.
     """
-    halves = half_places(tuning.lines)
+    inside = first_half(tuning.lines)
+    halves = [np.flatnonzero(inside), np.flatnonzero(~inside)]
     trials = [*tuning.surface, *tuning.others]
     chosen = [best(trials, tuning.greedy, tuning.lines, half) if len(half) else tuning.chosen for half in halves]
     judged = []

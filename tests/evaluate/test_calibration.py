@@ -24,10 +24,9 @@ from hwr.evaluate.calibration import (
     measure_in_halves,
     negative_log_likelihood,
     read_scores,
-    split,
 )
 from hwr.evaluate.confidence import calibration_error
-from hwr.evaluate.sets import find_sets
+from hwr.evaluate.sets import find_sets, first_half
 from hwr.text import Alphabet
 
 Numbers = NDArray[np.float64]
@@ -161,20 +160,12 @@ def test_nothing_to_fit_to() -> None:
         fit([])
 
 
-def test_halves_share_no_writer_and_sets_are_cut_each() -> None:
-    lines = [replace(line, set=name) for name in ("a", "b") for line in made_lines(60)]
-    first, second = split(lines)
-    assert len(first) + len(second) == 120
-    for name in ("a", "b"):
-        writers = [{line.writer for line in half if line.set == name} for half in (first, second)]
-        assert writers[0].isdisjoint(writers[1]) and all(writers)
-
-
 def test_each_half_is_measured_with_the_calibration_of_the_other() -> None:
     lines = made_lines(800, 1.5, seed=4)
     (alone, together) = measure_in_halves(lines)
     assert (alone.name, together.name) == ("set", "") and replace(alone, name="") == together
-    first, second = split(lines)
+    inside = first_half(lines)
+    first, second = ([line for line, at in zip(lines, inside, strict=True) if at == half] for half in (True, False))
     by_hand = [confidences(half, fit(other)) for half, other in ((second, first), (first, second))]
     words = np.concatenate([part.words for part in by_hand])
     right = np.concatenate([part.words_right for part in by_hand])

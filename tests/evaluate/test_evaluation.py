@@ -33,7 +33,7 @@ def run(reader: NumberReader, *paths: Path, **options: object) -> tuple[Evaluati
     found, failed = find_sets(paths, "val")
     assert not failed
     seen: list[ReadLine] = []
-    evaluation = evaluate(reader, reader.alphabet, found, EvaluationOptions(**options), seen.append)
+    evaluation = evaluate(reader, found, EvaluationOptions(**options), seen.append)
     return evaluation, seen
 
 

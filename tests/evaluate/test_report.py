@@ -48,7 +48,7 @@ def evaluation(tmp_path: Path) -> Evaluation:
         reader.store(tmp_path / "[first]", [("abc def", "abc dfe"), ("a ß", "a b")]),
         reader.store(tmp_path / "second", [("abc", "abc")]),
     ]
-    return evaluate(reader, reader.alphabet, find_sets(paths, "val")[0])
+    return evaluate(reader, find_sets(paths, "val")[0])
 
 
 def printed(evaluation: Evaluation, width: int = 120) -> list[str]:
@@ -119,9 +119,7 @@ def test_table_shows_each_set_and_all(evaluation: Evaluation) -> None:
 def test_the_table_of_rates_fits_80_columns_and_begins_with_what_is_compared(tmp_path: Path) -> None:
     reader = NumberReader()
     name = "a-set-with-a-rather-long-name-" * 3
-    evaluation = evaluate(
-        reader, reader.alphabet, find_sets([reader.store(tmp_path / name, [("abc", "abd")])], "val")[0]
-    )
+    evaluation = evaluate(reader, find_sets([reader.store(tmp_path / name, [("abc", "abd")])], "val")[0])
     rates, _ = printed(evaluation, width=80)
     head = next(line.split() for line in rates.splitlines() if "CER" in line)
     assert head[:4] == ["set", "lines", "CER", "WER"]
@@ -132,7 +130,7 @@ def test_the_table_of_rates_fits_80_columns_and_begins_with_what_is_compared(tmp
 def test_confidences_in_json_and_table(tmp_path: Path) -> None:
     reader = NumberReader(alphabet=Alphabet(" abcdefghij"), confidences=[0.9, 0.2, 0.6])
     path = reader.store(tmp_path / "set", [("ab cd", "ab cd"), ("ab cd", "xb cx"), ("ab", "a")])
-    evaluation = evaluate(reader, reader.alphabet, find_sets([path], "val")[0])
+    evaluation = evaluate(reader, find_sets([path], "val")[0])
     figures = as_json(evaluation, SETTING, [], [])["sets"][0]["confidence"]
     # two right words at 0.9, two wrong ones at 0.2, a wrong one at 0.6: (2 * 0.1 + 2 * 0.2 + 0.6) / 5
     assert (figures["words_read"], figures["words_right"]) == (5, 2)

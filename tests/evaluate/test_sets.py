@@ -1,10 +1,11 @@
 """Halves that share no writer: sizes, order and what is unknown."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hwr.evaluate.sets import halves, split_lines
+from hwr.evaluate.sets import first_half
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,7 @@ class Known:
     id: str
     writer: str | None
     page: str | None = None
+    set: str = "one"
 
 
 def lines(*counts: int, page: bool = False) -> list[Known]:
@@ -21,6 +23,13 @@ def lines(*counts: int, page: bool = False) -> list[Known]:
         for group, count in enumerate(counts)
         for number in range(count)
     ]
+
+
+def halves(known: Sequence[Known]) -> tuple[set[str], set[str]]:
+    """The ids of the lines in both halves."""
+    inside = first_half(known)
+    first, second = ({line.id for line, at in zip(known, inside, strict=True) if at == half} for half in (True, False))
+    return first, second
 
 
 def test_no_writer_is_in_both_and_all_lines_are_in_one() -> None:
@@ -60,8 +69,9 @@ def test_nothing_and_one_line() -> None:
     assert halves(lines(1)) == ({"0-0"}, set())
 
 
-def test_split_lines_keeps_the_order() -> None:
-    known = lines(3, 5, 2)
-    first, second = split_lines(known)
-    assert ({line.id for line in first}, {line.id for line in second}) == halves(known)
-    assert first == [line for line in known if line in first]
+def test_each_set_is_cut_on_its_own() -> None:
+    """Sets may have ids and writers of the same names."""
+    one, other = lines(3, 5, 2), [replace(line, set="other") for line in lines(4, 4)]
+    inside = first_half([*one, *other])
+    assert inside[: len(one)].tolist() == first_half(one).tolist()
+    assert inside[len(one) :].tolist() == first_half(other).tolist() == [True] * 4 + [False] * 4

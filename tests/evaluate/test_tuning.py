@@ -13,7 +13,7 @@ from hwr.decode.beam import BeamSettings
 from hwr.decode.lattice import LabelSpan, best_path
 from hwr.evaluate import tuning as tuning_module
 from hwr.evaluate.lines import ReadLine, UnreadableLines
-from hwr.evaluate.sets import EvaluationSet
+from hwr.evaluate.sets import EvaluationSet, first_half
 from hwr.evaluate.tuning import (
     BLANK_SCALES,
     LINES_AT_ONCE,
@@ -26,7 +26,6 @@ from hwr.evaluate.tuning import (
     best,
     by_set,
     count_languages,
-    half_places,
     judge_in_halves,
     measure,
     objective,
@@ -133,27 +132,6 @@ def test_languages_are_counted_by_set() -> None:
     assert count_languages(lines, Bilingual()) == {lines[0].set: {"de": 2, "": 1}, "other": {"": 1}}
 
 
-# ---- halves
-
-
-def test_halves_have_no_writer_in_common() -> None:
-    for seed in range(10):
-        lines = random_lines(40, seed)
-        first, second = half_places(lines)
-        assert sorted([*first, *second]) == list(range(40))
-        for places in by_set(lines).values():
-            writers = [{lines[place].writer for place in np.intersect1d(places, half)} for half in (first, second)]
-            assert writers[0].isdisjoint(writers[1]) and all(writers)
-
-
-def test_the_same_id_in_two_sets_is_two_lines() -> None:
-    lines = [line(number % 4, "a", group=group, writer=f"w{number}") for group in ("x", "y") for number in range(4)]
-    first, second = half_places(lines)
-    assert len(first) == len(second) == 4
-    for places in by_set(lines).values():
-        assert len(np.intersect1d(places, first)) == 2
-
-
 def test_places_by_set() -> None:
     lines = [line(0, "a", group="y"), line(1, "a", group="x"), line(2, "a", group="y")]
     assert {name: places.tolist() for name, places in by_set(lines).items()} == {"y": [0, 2], "x": [1]}
@@ -209,7 +187,8 @@ def test_a_large_set_counts_no_more_than_a_small_one() -> None:
 def test_lines_are_judged_by_what_was_chosen_on_the_others() -> None:
     """Each half has a setting that is perfect on it and bad on the other; a third one is middling on both."""
     lines = random_lines(30)
-    first, second = half_places(lines)
+    inside = first_half(lines)
+    first, second = np.flatnonzero(inside), np.flatnonzero(~inside)
     lengths = np.full(30, 10)
 
     def trial(width: int, on_first: int, on_second: int) -> Trial:
@@ -233,7 +212,7 @@ def test_lines_are_judged_by_what_was_chosen_on_the_others() -> None:
 def test_what_happens_on_the_judged_half_changes_no_choice_on_the_other() -> None:
     random = np.random.default_rng(8)
     lines = random_lines(24)
-    _, second = half_places(lines)
+    second = np.flatnonzero(~first_half(lines))
     for _ in range(10):
         greedy = random_edits(24, random)
         trials = [Trial(BeamSettings(width=n + 1), random_edits(24, random)) for n in range(5)]
