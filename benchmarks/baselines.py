@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.page.geometry import Points, as_points, bounding_box, line_distance, resample
+from hwr.page.geometry import Points, as_points, bounding_box, resample
 from hwr.page.page import Point
 
 Values = NDArray[np.float64]
@@ -219,6 +219,25 @@ class BaselineMatch:
 
     def __add__(self, other: "BaselineMatch") -> "BaselineMatch":
         return BaselineMatch(self.matched + other.matched, self.found + other.found, self.reference + other.reference)
+
+
+def line_distance(baselines: Sequence[Points]) -> float:
+    """Return the typical distance between neighbouring lines: the median drop from a line to the next line below.
+
+    Only lines that overlap horizontally are neighbours. Without neighbours, it is 1/20 of the lines' greatest extent.
+    """
+    boxes = np.array([bounding_box(line) for line in baselines])
+    middles = np.array([np.median(line[:, 1]) for line in baselines])
+    drops = []
+    for index, (x0, _, x1, _) in enumerate(boxes):
+        shared = np.minimum(boxes[:, 2], x1) - np.maximum(boxes[:, 0], x0)
+        below = middles - middles[index]
+        near = below[(shared > 0) & (below > 2)]
+        if near.size:
+            drops.append(near.min())
+    if drops:
+        return float(np.median(drops))
+    return max(1.0, float(max(boxes[:, 2].max() - boxes[:, 0].min(), boxes[:, 3].max() - boxes[:, 1].min())) / 20)
 
 
 def match_baselines(

@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.files.images import GreyImage, load_image
+from hwr.files.documents import to_grey
+from hwr.files.images import GreyImage
 from hwr.recognize.inputs import IMAGE_SUFFIXES
 from hwr.recognize.models import DEFAULT_MODEL
 from hwr.recognize.recognizer import Recognizer
@@ -49,7 +50,7 @@ def photographs() -> Iterator[tuple[str, GreyImage]]:
             continue
         for path in sorted((Path(spec.origin).parent / folder).iterdir()):
             if path.stem in names.split() and path.suffix in IMAGE_SUFFIXES:
-                yield f"{package}/{path.name}", load_image(path)
+                yield f"{package}/{path.name}", to_grey(path)
 
 
 def paper(random: np.random.Generator) -> GreyImage:
@@ -129,7 +130,7 @@ def folder_images(folder: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Yield name and image of each image in a folder."""
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            yield path.name, load_image(path)
+            yield path.name, to_grey(path)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from hwr.decode.confidence import Calibration, read_spans
 from hwr.decode.lattice import best_path
-from hwr.files.images import load_image
+from hwr.files.documents import to_grey
 from hwr.line import normalise_line
 from hwr.page.geometry import cut_line
 from hwr.recognize import runtime as onnx
@@ -84,7 +84,7 @@ def print_network(model: str, runs: int) -> None:
 def print_parts(model: str, path: Path, runs: int) -> None:
     """Milliseconds of the parts of reading a page."""
     runtime = load_model(model)
-    page = load_image(path)
+    page = to_grey(path)
     found = find_lines(page).lines
     cuts = [cut_line(page, line.baseline, line.polygon).image for line in found]
     ink = [normalise_line(cut, runtime.info.height) for cut in cuts]
@@ -92,7 +92,7 @@ def print_parts(model: str, path: Path, runs: int) -> None:
     alphabet = runtime.info.make_alphabet()
     parts: dict[str, Callable[[], object]] = {
         "load the model": lambda: load_model(model),
-        "open the image": lambda: load_image(path),
+        "open the image": lambda: to_grey(path),
         "find the lines": lambda: find_lines(page),
         "cut them out": lambda: [cut_line(page, line.baseline, line.polygon) for line in found],
         "normalise": lambda: [normalise_line(cut, runtime.info.height) for cut in cuts],

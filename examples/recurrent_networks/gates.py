@@ -20,7 +20,7 @@ import torch
 from common import Array, Weights
 from numpy.typing import NDArray
 
-from hwr.files.images import load_image
+from hwr.files.documents import to_grey
 from hwr.line import normalise_line
 from hwr.model.checkpoint import load_model
 
@@ -61,7 +61,7 @@ def read(path: Path = LINE, model: str = "small") -> Reading:
     """Read a line, and watch the last LSTM."""
     network, info = load_model(ROOT / "checkpoints" / f"{model}.safetensors")
     network.eval()
-    ink = normalise_line(load_image(path), info.height)
+    ink = normalise_line(to_grey(path), info.height)
     ink = np.pad(ink, ((0, 0), (0, -ink.shape[1] % network.stride)))  # whole time steps
     layers = [module for module in network.modules() if isinstance(module, torch.nn.LSTM)]
     seen: dict[str, Array] = {}

@@ -61,16 +61,6 @@ BROKEN = (
 _limit = threading.Lock()
 
 
-def image_size(data: bytes, where: str) -> tuple[int, int]:
-    """Return width and height in pixels, from the header alone.
-
-    Raises:
-        InputError: empty, or not an image that can be opened.
-    """
-    with opened_image(io.BytesIO(data), where) as image:
-        return image.size
-
-
 def decode_image(data: bytes, where: str) -> GreyImage:
     """Decode an image file's bytes to grey, shape (H, W), 0 black to 255 white.
 
@@ -82,16 +72,6 @@ def decode_image(data: bytes, where: str) -> GreyImage:
     """
     with opened_image(io.BytesIO(data), where) as image:
         return decode_frame(image, data, where)
-
-
-def load_image(path: Path) -> GreyImage:
-    """Read an image file as grey, shape (H, W); the first image, if there are several.
-
-    Raises:
-        InputError: missing, a folder, unreadable; and as `decode_image`.
-    """
-    with opened_file(path) as file, opened_image(file, str(path)) as image:
-        return decode_frame(image, path, str(path))
 
 
 @contextmanager

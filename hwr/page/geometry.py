@@ -1,4 +1,4 @@
-"""Lines on a page: polylines, polygons, distances between baselines, and cutting a line out level.
+"""Lines on a page: polylines, polygons, and cutting a line out level.
 
 Points are (x, y) in pixels, x to the right, y downwards; arrays of points have shape (n, 2).
 """
@@ -65,23 +65,12 @@ def polygon_area(polygon: Sequence[Point] | Points) -> float:
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
 
 
-def line_distance(baselines: Sequence[Points]) -> float:
-    """Return the typical distance between neighbouring lines: the median drop from a line to the next line below.
-
-    Only lines that overlap horizontally are neighbours. Without neighbours, it is 1/20 of the lines' greatest extent.
-    """
-    boxes = np.array([bounding_box(line) for line in baselines])
-    middles = np.array([np.median(line[:, 1]) for line in baselines])
-    drops = []
-    for index, (x0, _, x1, _) in enumerate(boxes):
-        shared = np.minimum(boxes[:, 2], x1) - np.maximum(boxes[:, 0], x0)
-        below = middles - middles[index]
-        near = below[(shared > 0) & (below > 2)]
-        if near.size:
-            drops.append(near.min())
-    if drops:
-        return float(np.median(drops))
-    return max(1.0, float(max(boxes[:, 2].max() - boxes[:, 0].min(), boxes[:, 3].max() - boxes[:, 1].min())) / 20)
+def directions(baseline: Points) -> tuple[Points, Points]:
+    """Return the unit vectors along a baseline, from its first to its last point, and at right angles downwards."""
+    direction = baseline[-1] - baseline[0]
+    length = float(np.hypot(*direction))
+    along = direction / length if length > 0 else np.array([1.0, 0.0])
+    return along, np.array([-along[1], along[0]])
 
 
 # --- cutting a line out of a page --------------------------------------------------------------------------------
@@ -127,10 +116,7 @@ def cut_line(
     import cv2
 
     base, outline = as_points(baseline), as_points(polygon)
-    direction = base[-1] - base[0]
-    length = float(np.hypot(*direction))
-    along = direction / length if length > 0 else np.array([1.0, 0.0])
-    down = np.array([-along[1], along[0]])
+    along, down = directions(base)
     frame = np.stack([along, down], axis=1)
     flat_base, flat_outline = base @ frame, outline @ frame
     left, right = flat_outline[:, 0].min() - margin, flat_outline[:, 0].max() + margin

@@ -1,4 +1,4 @@
-"""Outlines of lines with few points, around the ink and the boxes of the words.
+"""Outlines of lines: their edges, and outlines with few points around the ink and the boxes of the words.
 
 An outline is a pair of curves over x: its upper and its lower edge. Simplification may move them outwards but never
 inwards, so an outline still contains everything that it contained before.
@@ -39,11 +39,16 @@ def enclose(polygon: Sequence[Point] | Points, boxes: Sequence[Box]) -> tuple[Po
     return (*upper, *reversed(lower))
 
 
-def _edges(points: Points, x: Values) -> tuple[Values, Values]:
-    """Return the upper and lower edge of a polygon at each of the sorted `x`, which include the x of its corners.
+def polygon_edges(points: Points, places: Values) -> tuple[Values, Values]:
+    """Return the upper and lower edge of a polygon at each x; beyond its ends they continue horizontally."""
+    x = np.unique(np.concatenate([points[:, 0], places]))
+    at = np.searchsorted(x, places)
+    top, bottom = _edges(points, x)
+    return top[at], bottom[at]
 
-    Beyond its ends the edges continue horizontally.
-    """
+
+def _edges(points: Points, x: Values) -> tuple[Values, Values]:
+    """Return the edges at each of the sorted `x`, which include the x of all corners."""
     top, bottom = np.full(len(x), np.inf), np.full(len(x), -np.inf)
     at = np.searchsorted(x, points[:, 0])
     np.minimum.at(top, at, points[:, 1])

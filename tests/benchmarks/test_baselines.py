@@ -11,6 +11,7 @@ from benchmarks.baselines import (
     BaselineScores,
     coverage,
     even_points,
+    line_distance,
     match_baselines,
     score_baselines,
     tolerances,
@@ -217,3 +218,10 @@ def test_a_line_in_pieces_or_found_twice_is_not_right() -> None:
     assert match_baselines(reference, joined).matched == 0
     assert match_baselines([], []).f1 == 1 and match_baselines(reference, []).f1 == 0
     assert BaselineMatch(1, 2, 3) + BaselineMatch(1, 1, 1) == BaselineMatch(2, 3, 4)
+
+
+def test_line_distance_is_the_drop_to_the_next_line_in_the_same_column() -> None:
+    left = [np.array(level(y, 0, 400)) for y in (100, 140, 180)]
+    right = [np.array(level(y, 500, 900)) for y in (119, 159, 199)]
+    assert line_distance(left + right) == 40
+    assert line_distance([np.array(level(100))]) == 50

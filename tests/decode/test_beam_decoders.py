@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hwr.decode.beam import BeamSettings, beam_search
 from hwr.decode.lattice import text_log_probability
-from hwr.files.images import load_image
+from hwr.files.documents import to_grey
 from hwr.line import normalise_line
 from hwr.recognize.models import load_model
 
@@ -38,7 +38,7 @@ def random_line(steps: int, classes: int, seed: int) -> Line:
 @pytest.fixture(scope="module")
 def sample_lines() -> list[Line]:
     runtime = load_model("small", threads=1)
-    images = [load_image(path) for path in sorted(SAMPLES.glob("line-*.png"))]
+    images = [to_grey(path) for path in sorted(SAMPLES.glob("line-*.png"))]
     assert images
     return runtime.log_probs([normalise_line(image, runtime.info.height) for image in images])
 

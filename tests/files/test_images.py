@@ -13,6 +13,7 @@ from PIL import Image, TiffImagePlugin
 
 from hwr.errors import InputError, MissingDependency
 from hwr.files import images as imagefiles
+from hwr.files.documents import to_grey
 from hwr.files.images import (
     LOST_FRAME,
     MAX_PIXELS,
@@ -22,8 +23,6 @@ from hwr.files.images import (
     find_frames,
     go_to_frame,
     image_dpi,
-    image_size,
-    load_image,
     opened_image,
 )
 
@@ -112,8 +111,13 @@ class TestDecoding:
     def test_file(self, tmp_path: Path) -> None:
         path = tmp_path / "é ü.png"
         path.write_bytes(encoded(Image.fromarray(self.levels)))
-        np.testing.assert_array_equal(load_image(path), self.levels)
-        assert image_size(path.read_bytes(), "x") == (32, 8)
+        np.testing.assert_array_equal(to_grey(path), self.levels)
+        assert image_size(path.read_bytes()) == (32, 8)
+
+
+def image_size(data: bytes) -> tuple[int, int]:
+    with opened_image(io.BytesIO(data), "x") as image:
+        return image.size
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -180,21 +184,21 @@ class TestBadInput:
         warnings.simplefilter("always")
         width, height = 9_900, 10_000
         assert Image.MAX_IMAGE_PIXELS is not None and Image.MAX_IMAGE_PIXELS < width * height < MAX_PIXELS
-        assert image_size(png_header(width, height), "x") == (width, height)
+        assert image_size(png_header(width, height)) == (width, height)
         assert not recwarn.list
 
     def test_limit_of_pillow_stays_for_others(self) -> None:
         before = Image.MAX_IMAGE_PIXELS
-        image_size(png_header(9_900, 10_000), "x")
+        image_size(png_header(9_900, 10_000))
         assert before == Image.MAX_IMAGE_PIXELS
         with pytest.warns(Image.DecompressionBombWarning):
             Image.open(io.BytesIO(png_header(9_900, 10_000)))
 
     def test_missing_file_and_folder(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="no such file"):
-            load_image(tmp_path / "nothing.png")
+            to_grey(tmp_path / "nothing.png")
         with pytest.raises(InputError, match="a folder"):
-            load_image(tmp_path)
+            to_grey(tmp_path)
 
 
 class TestOrientation:
@@ -261,10 +265,10 @@ class TestModes:
         heif = pytest.importorskip("pillow_heif", reason="pillow-heif, of the extra heif, is not installed")
         path = tmp_path / "photo.heic"
         heif.from_pillow(SMOOTH.convert("RGB")).save(path, quality=95)
-        assert np.abs(load_image(path).astype(int) - np.asarray(SMOOTH, int)).mean() < 4
+        assert np.abs(to_grey(path).astype(int) - np.asarray(SMOOTH, int)).mean() < 4
         monkeypatch.setitem(sys.modules, "pillow_heif", None)
         with pytest.raises(MissingDependency, match=r"photo\.heic: HEIC needs pillow-heif.* pip install pillow-heif"):
-            load_image(path)
+            to_grey(path)
 
 
 class TestLean:
@@ -284,9 +288,9 @@ class TestLean:
     ) -> None:
         path = tmp_path / "large"
         path.write_bytes(encoded(SMOOTH.convert(mode), kind, **options))
-        found = load_image(path)
+        found = to_grey(path)
         monkeypatch.setattr(imagefiles, "LEAN_PIXELS", MAX_PIXELS)
-        assert np.abs(found.astype(int) - load_image(path)).max() <= 3
+        assert np.abs(found.astype(int) - to_grey(path)).max() <= 3
 
     def test_a_later_page_of_a_tiff(self) -> None:
         other = Image.fromarray(255 - np.asarray(SMOOTH))
@@ -376,4 +380,4 @@ def test_a_program_of_postscript_is_not_run() -> None:
 
 def test_what_is_not_a_regular_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a regular file"):
-        load_image(Path("/dev/zero"))
+        to_grey(Path("/dev/zero"))

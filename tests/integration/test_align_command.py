@@ -9,7 +9,7 @@ import pytest
 
 from helpers.commands import Run
 from helpers.line_images import image_file, stored_line
-from hwr.files.images import load_image
+from hwr.files.documents import to_grey
 from hwr.recognize.alignment import Aligner
 from hwr.store.writing import write_lines
 
@@ -59,7 +59,7 @@ def test_an_overlay(run: Run, tmp_path: Path) -> None:
     assert code == 0
     drawn = cv2.imread(str(tmp_path / "boxes.png"))
     assert drawn is not None
-    grey = load_image(LINE)
+    grey = to_grey(LINE)
     assert drawn.shape[:2] == grey.shape
     changed = (drawn != grey[:, :, None]).any(axis=2)
     x0, y0, x1, y1 = (round(value) for value in json.loads(out)["words"][0]["box"])

@@ -10,10 +10,11 @@ import numpy as np
 import pypdfium2 as pdfium
 import pytest
 
-from hwr.files.images import GreyImage, load_image
+from hwr.files.documents import to_grey
+from hwr.files.images import GreyImage
 from hwr.recognize.recognizer import Recognizer
 
-PAGE = load_image(Path(__file__).parent.parent.parent / "data" / "samples" / "page.png")[400:900]
+PAGE = to_grey(Path(__file__).parent.parent.parent / "data" / "samples" / "page.png")[400:900]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from helpers.commands import Run
 from helpers.synth_sources import PROSE, write_broken_font, write_font, write_text
-from hwr.files.images import load_image
+from hwr.files.documents import to_grey
 from hwr.store.lines import LineStore
 
 COMMAND = ("synth",)
@@ -87,7 +87,7 @@ def test_a_sheet_alone(run: Run, sources: list[object], tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
     done = run(*sources, "--sheet", sheet)
     assert (done.code, done.out, done.err) == (0, "", f"hwr: {sheet}: written\n")
-    grey = load_image(sheet)
+    grey = to_grey(sheet)
     assert grey.shape[0] > 1000 and grey.shape[1] > 1000
     assert grey.std() > 20
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fonts", "prose.txt", "sheet.png"]

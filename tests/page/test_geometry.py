@@ -8,7 +8,6 @@ from hwr.page.geometry import (
     bounding_box,
     clip_box,
     cut_line,
-    line_distance,
     polygon_area,
     resample,
 )
@@ -36,13 +35,6 @@ def test_area_and_box_agree_with_opencv() -> None:
 
 def level(y: float, x0: float = 0, x1: float = 1000) -> list[tuple[float, float]]:
     return [(x0, y), (x1, y)]
-
-
-def test_line_distance_is_the_drop_to_the_next_line_in_the_same_column() -> None:
-    left = [np.array(level(y, 0, 400)) for y in (100, 140, 180)]
-    right = [np.array(level(y, 500, 900)) for y in (119, 159, 199)]
-    assert line_distance(left + right) == 40
-    assert line_distance([np.array(level(100))]) == 50
 
 
 def test_a_level_line_is_cut_without_change() -> None:

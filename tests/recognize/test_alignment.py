@@ -13,7 +13,7 @@ from helpers.line_images import image_file, stored_line
 from helpers.tiny_model import write_tiny_model
 from hwr.decode.lattice import align, text_log_probability
 from hwr.errors import DataError, InputError
-from hwr.files.images import load_image
+from hwr.files.documents import to_grey
 from hwr.line import normalise_line
 from hwr.page.page import AlignedLine
 from hwr.recognize.alignment import Aligner, FailedLine, KnownLine, align_set
@@ -40,12 +40,12 @@ def test_words_and_characters_spell_the_text(aligned: dict[Path, AlignedLine]) -
         assert line.text == " ".join(word.text for word in line.words) == LINES[path]
         assert all("".join(item.text for item in word.characters) == word.text for word in line.words)
         assert (line.image, line.model, line.id) == (str(path), "small", None)
-        assert (line.height, line.width) == load_image(path).shape
+        assert (line.height, line.width) == to_grey(path).shape
 
 
 def test_boxes_hold_the_ink_and_part_in_paper(aligned: dict[Path, AlignedLine]) -> None:
     for path, line in aligned.items():
-        dark = load_image(path) < 128
+        dark = to_grey(path) < 128
         pixel = line.height / 48
         for word in line.words:
             x0, y0, x1, y1 = (round(value) for value in word.box)
@@ -71,7 +71,7 @@ def test_boxes_of_characters_are_in_their_words_in_order(aligned: dict[Path, Ali
 def test_scores_are_those_of_the_lattice(aligner: Aligner, aligned: dict[Path, AlignedLine]) -> None:
     runtime = load_model("small", threads=1)
     for path, line in aligned.items():
-        log_probs = runtime.log_probs([normalise_line(load_image(path), runtime.info.height)])[0]
+        log_probs = runtime.log_probs([normalise_line(to_grey(path), runtime.info.height)])[0]
         labels = aligner.alphabet.encode(line.text)
         expected = text_log_probability(log_probs, labels)
         assert line.score == pytest.approx(expected / len(labels), rel=1e-6)
@@ -123,7 +123,7 @@ def test_images_that_cannot_be_aligned(aligner: Aligner, tmp_path: Path) -> None
 def test_a_text_that_just_fits(tmp_path: Path) -> None:
     """As many characters as time steps, and one more."""
     aligner = Aligner(write_tiny_model(tmp_path), threads=1)
-    image = load_image(SAMPLES / "line-1.png")
+    image = to_grey(SAMPLES / "line-1.png")
     steps = -(-normalise_line(image, aligner.info.height).shape[1] // aligner.info.stride)
     text = ("abc" * steps)[:steps]
     (word,) = aligner.align_line(image, text).words
@@ -137,7 +137,7 @@ def test_a_text_that_just_fits(tmp_path: Path) -> None:
 
 def test_bad_lines_do_not_stop_the_others(aligner: Aligner, aligned: dict[Path, AlignedLine]) -> None:
     blank = np.full((60, 400), 230, np.uint8)
-    known = [KnownLine(str(path), load_image(path), text, "here") for path, text in LINES.items()]
+    known = [KnownLine(str(path), to_grey(path), text, "here") for path, text in LINES.items()]
     known.insert(1, KnownLine("bad", blank, "text", "there"))
     known.append(KnownLine("bad", known[0].image, "ж", "at the end"))
     results = aligner.align_lines(known)
@@ -197,5 +197,5 @@ def test_sets_are_read_in_batches_in_order(aligner: Aligner, tmp_path: Path, mon
 
 def test_arrays_and_pil_images(aligner: Aligner, aligned: dict[Path, AlignedLine]) -> None:
     path = SAMPLES / "line-3.png"
-    for source in (load_image(path), path.read_bytes(), Image.open(io.BytesIO(path.read_bytes()))):
+    for source in (to_grey(path), path.read_bytes(), Image.open(io.BytesIO(path.read_bytes()))):
         assert aligner.align_line(source, LINES[path]).words == aligned[path].words

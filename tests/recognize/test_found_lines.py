@@ -6,14 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
-from hwr.files.images import GreyImage, load_image
+from hwr.files.documents import to_grey
+from hwr.files.images import GreyImage
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Line, Page, Word
 from hwr.recognize.found_lines import PageOptions, assemble, page_read_as_line, turned
 from hwr.recognize.recognizer import Recognizer
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
-PAGE = load_image(SAMPLES / "page.png")[:900]
+PAGE = to_grey(SAMPLES / "page.png")[:900]
 """The upper lines of the sample page."""
 
 
@@ -63,7 +64,7 @@ def test_a_direction_that_is_given_is_taken(recognizer: Recognizer, upright: Pag
 
 def with_note(degrees: int) -> tuple[GreyImage, tuple[int, int, int, int]]:
     """The page with a line of writing up (270) or down (90) its right margin, and the place of that line."""
-    line = load_image(SAMPLES / "line-1.png")
+    line = to_grey(SAMPLES / "line-1.png")
     scale = 0.7 * PAGE.shape[0] / line.shape[1]
     note = turned(cv2.resize(line, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), degrees)
     paper = np.full((PAGE.shape[0], PAGE.shape[1] + 2 * note.shape[1]), np.median(PAGE), np.uint8)
@@ -125,7 +126,7 @@ def test_a_blank_page_has_no_lines(recognizer: Recognizer) -> None:
 
 
 def test_a_page_that_was_read_as_one_line_has_a_warning(recognizer: Recognizer) -> None:
-    line = load_image(SAMPLES / "line-1.png")
+    line = to_grey(SAMPLES / "line-1.png")
     page, good = recognizer.read_line_pages([("page.png", PAGE), ("line-1.png", line)])
     (warning,) = page.warnings
     assert "lines were read as one; read pages without --line" in warning and int(warning.split()[0]) > 4

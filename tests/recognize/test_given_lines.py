@@ -9,7 +9,7 @@ import pytest
 from helpers.page_files import page_line, page_region, page_xml
 from helpers.tiny_model import write_tiny_model
 from hwr.errors import InputError, UsageError
-from hwr.files.images import load_image
+from hwr.files.documents import to_grey
 from hwr.formats.read_file import load_page_file
 from hwr.page.page import Page, Region
 from hwr.page.shapes import rectangle
@@ -32,7 +32,7 @@ def found(recognizer: Recognizer) -> Page:
 
 
 def test_a_layout_is_read_as_the_page_itself(recognizer: Recognizer, found: Page) -> None:
-    assert recognizer.read(PAGE, lines=find_lines(load_image(PAGE))) == found
+    assert recognizer.read(PAGE, lines=find_lines(to_grey(PAGE))) == found
 
 
 def test_a_page_keeps_order_ids_regions_and_types_and_gets_new_texts(recognizer: Recognizer, found: Page) -> None:

@@ -12,7 +12,7 @@ from helpers.best_paths import decode_greedy
 from helpers.tiny_model import ALPHABET, INFO, expected_log_probs, write_tiny_model
 from hwr.decode.confidence import Calibration
 from hwr.errors import InputError, ModelError
-from hwr.files.images import load_image
+from hwr.files.documents import to_grey
 from hwr.line import normalise_line
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Page
@@ -34,7 +34,7 @@ def page(recognizer: Recognizer) -> Page:
 
 
 def test_lines_are_read_as_normalisation_network_and_decoder_say(recognizer: Recognizer) -> None:
-    lines = [load_image(SAMPLES / f"line-{number}.png") for number in (1, 2, 3)]
+    lines = [to_grey(SAMPLES / f"line-{number}.png") for number in (1, 2, 3)]
     expected = [
         decode_greedy(expected_log_probs(normalise_line(line, recognizer.info.height)), Alphabet(ALPHABET)).text
         for line in lines
@@ -47,7 +47,7 @@ def test_lines_are_read_as_normalisation_network_and_decoder_say(recognizer: Rec
 
 
 def test_a_page_has_text_and_places(page: Page) -> None:
-    image = load_image(SAMPLES / "page.png")
+    image = to_grey(SAMPLES / "page.png")
     assert (page.height, page.width) == image.shape
     assert re.fullmatch(r"tiny@[0-9a-f]{12}", page.model) and page.image == str(SAMPLES / "page.png")
     assert len(page.lines) > 15
@@ -73,7 +73,7 @@ def test_word_boxes_are_in_their_lines_and_on_the_page(page: Page) -> None:
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_word_boxes_of_a_shipped_model_end_at_the_ink(number: int) -> None:
     """Between the boxes is paper alone, but for strokes of slanting words that reach over their neighbour's box."""
-    grey = load_image(SAMPLES / f"line-{number}.png")
+    grey = to_grey(SAMPLES / f"line-{number}.png")
     (page,) = Recognizer(threads=1).read_line_pages([("line", grey)])
     words = page.lines[0].words
     assert len(words) >= 6
@@ -99,7 +99,7 @@ def test_word_boxes_of_a_shipped_model_end_at_the_ink(number: int) -> None:
 def test_path_array_and_pil_give_the_same_page(recognizer: Recognizer, page: Page) -> None:
     with Image.open(SAMPLES / "page.png") as image:
         assert recognizer.read(image).lines == page.lines
-    assert recognizer.read(load_image(SAMPLES / "page.png")).lines == page.lines
+    assert recognizer.read(to_grey(SAMPLES / "page.png")).lines == page.lines
 
 
 def test_a_page_can_be_given_a_name(recognizer: Recognizer, page: Page) -> None:
@@ -107,7 +107,7 @@ def test_a_page_can_be_given_a_name(recognizer: Recognizer, page: Page) -> None:
     assert recognizer.read(data).image == "image"
     named = recognizer.read(data, name="folio 3r")
     assert (named.image, named.lines) == ("folio 3r", page.lines)
-    assert recognizer.read(load_image(SAMPLES / "page.png").astype(np.uint16) * 257).lines == page.lines
+    assert recognizer.read(to_grey(SAMPLES / "page.png").astype(np.uint16) * 257).lines == page.lines
 
 
 def test_documents_are_read_page_by_page(recognizer: Recognizer, page: Page, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_blank_page_and_blank_line(recognizer: Recognizer) -> None:
 
 
 def test_a_line_image_is_a_page_of_one_line(recognizer: Recognizer) -> None:
-    grey = load_image(SAMPLES / "line-2.png")
+    grey = to_grey(SAMPLES / "line-2.png")
     (page,) = recognizer.read_line_pages([("line-2.png", grey)])
     (line,) = page.lines
     assert line.text == recognizer.read_line(grey).text
@@ -152,7 +152,7 @@ def test_confidences_follow_the_calibration_in_the_model_file(tmp_path: Path, re
     calibration = Calibration(1.5, (0.8, 0.8, 0.1), (1.2, 1.2, -0.1))
     settings = {"calibration": {"greedy": calibration.settings()}}
     model = write_tiny_model(tmp_path, info=replace(INFO, decoder=settings))
-    line = load_image(SAMPLES / "line-2.png")
+    line = to_grey(SAMPLES / "line-2.png")
     log_probs = expected_log_probs(normalise_line(line, recognizer.info.height))
     expected = decode_greedy(log_probs, Alphabet(ALPHABET), calibration)
     found = Recognizer(model, threads=1).read_line(line)
@@ -171,7 +171,7 @@ def test_a_broken_calibration_is_one_line(tmp_path: Path) -> None:
 
 
 def test_log_probabilities_and_labels_of_lines(recognizer: Recognizer) -> None:
-    line = load_image(SAMPLES / "line-1.png")
+    line = to_grey(SAMPLES / "line-1.png")
     (log_probs,), (spans,) = recognizer.decode_lines([line])
     expected = expected_log_probs(normalise_line(line, recognizer.info.height))
     np.testing.assert_allclose(log_probs, expected, atol=1e-4)
@@ -180,7 +180,7 @@ def test_log_probabilities_and_labels_of_lines(recognizer: Recognizer) -> None:
 
 def test_handwritten_or_printed_lines_alone(recognizer: Recognizer) -> None:
     path = SAMPLES / "page.png"
-    found = find_lines(load_image(path))
+    found = find_lines(to_grey(path))
     marked = tuple(replace(line, printed=number % 3 == 0) for number, line in enumerate(found.lines))
     layout = replace(found, lines=marked)
     both, printed, handwritten = (

@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.baselines import BaselineMatch, match_baselines
 from benchmarks.no_writing import photographs
-from hwr.files.images import GreyImage, load_image
+from hwr.files.documents import to_grey
+from hwr.files.images import GreyImage
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Point
 from hwr.segment import Layout, find_lines
@@ -261,7 +262,7 @@ def test_tiny_and_thin_images_are_survived(shape: tuple[int, int]) -> None:
 
 
 def test_sample_page_has_its_lines() -> None:
-    layout = find_lines(load_image(ROOT / "data" / "samples" / "page.png"))
+    layout = find_lines(to_grey(ROOT / "data" / "samples" / "page.png"))
     truth = (ROOT / "data" / "samples" / "page.txt").read_text(encoding="utf-8").splitlines()
     assert len(layout.lines) == len([line for line in truth if line.strip()])
 
