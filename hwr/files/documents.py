@@ -11,7 +11,7 @@ import io
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -73,19 +73,16 @@ def open_document(source: Source, name: str | None = None, password: str | None 
     if isinstance(source, str | Path) and str(source) == STDIN:
         source, name = read_stdin(), name or STDIN_NAME
     name = name or name_of(source)
-    with ExitStack() as stack:
-        if isinstance(source, str | Path):
-            path = Path(source)
-            if _is_pipe(path):
-                source = _read_stream(path, name)
-            else:
-                yield stack.enter_context(_opened(stack.enter_context(opened_file(path)), path, name, password))
-                return
-        if isinstance(source, bytes | bytearray | memoryview):
-            data = bytes(source)
-            yield stack.enter_context(_opened(io.BytesIO(data), data, name, password))
-        else:
-            yield _InMemory(source, name)
+    if isinstance(source, str | Path) and _is_pipe(Path(source)):
+        source = _read_stream(Path(source), name)
+    if isinstance(source, str | Path):
+        with opened_file(Path(source)) as file, _opened(file, Path(source), name, password) as document:
+            yield document
+    elif isinstance(source, bytes | bytearray | memoryview):
+        with _opened(io.BytesIO(source), bytes(source), name, password) as document:
+            yield document
+    else:
+        yield _InMemory(source, name)
 
 
 def open_pages(source: Source, *, password: str | None = None) -> Iterator[PageImage | HwrError]:

@@ -271,6 +271,11 @@ class ZipTree:
             return b""
 
 
+def open_tree(path: Path) -> FileTree:
+    """Return the files of a folder or a zip; errors as of `FolderTree` and `ZipTree`."""
+    return ZipTree(path) if path.suffix.lower() == ".zip" and not path.is_dir() else FolderTree(path)
+
+
 def _zip_name(info: zipfile.ZipInfo) -> str:
     """Return the path of a file in a zip, with slashes. Some programs write UTF-8 without marking it."""
     name = info.filename

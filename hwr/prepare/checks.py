@@ -67,28 +67,26 @@ def check_sample(sample: Sample, options: CheckOptions) -> StoredLine | Skipped:
     too_long = _too_long(text, ink.shape[1], options)
     if too_long:
         return Skipped(sample.where, Reason.TOO_LONG, too_long)
-    line = StoredLine(
-        image=image,
-        path=valid_text(sample.path),
-        text=text,
-        id=valid_text(sample.id),
-        width=grey.shape[1],
-        height=grey.shape[0],
-        writer=_optional(sample.writer),
-        page=_optional(sample.page),
-        lang=_optional(sample.lang or options.lang),
-        source=_optional(sample.source or options.source),
-        licence=_optional(sample.licence or options.licence),
-    )
-    if sample.normalised:
-        return line
-    if options.normalise:
+    line = _stored(sample, image, text, grey, options)
+    if options.normalise and not sample.normalised:
         return normalised_line(line, ink, options.quality)
-    if options.max_height is not None and line.height > options.max_height:
-        image, ending, width = make_smaller(image, grey, options.max_height)
-        path = str(Path(line.path or line.id).with_suffix(ending))
-        return replace(line, image=image, path=path, width=width, height=options.max_height)
+    if options.max_height is not None and line.height > options.max_height and not sample.normalised:
+        return make_smaller(line, grey, options.max_height)
     return line
+
+
+def _stored(sample: Sample, image: bytes, text: str, grey: GreyImage, options: CheckOptions) -> StoredLine:
+    """Return the line for the store, with the image as found."""
+    facts = {
+        "writer": sample.writer,
+        "page": sample.page,
+        "lang": sample.lang or options.lang,
+        "source": sample.source or options.source,
+        "licence": sample.licence or options.licence,
+    }
+    height, width = grey.shape
+    known = {name: None if fact is None else valid_text(fact) for name, fact in facts.items()}
+    return StoredLine(image, valid_text(sample.path), text, valid_text(sample.id), width, height, **known)
 
 
 def _check_text(sample: Sample, text: str, options: CheckOptions) -> Skipped | None:
@@ -117,10 +115,6 @@ def valid_text(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _optional(name: str | None) -> str | None:
-    return None if name is None else valid_text(name)
-
-
 def count_characters(characters: Counter[str]) -> str:
     """Return characters with their counts, as in `'é' 3, 'ü' 1`, the most frequent first."""
     counted = sorted(characters.items(), key=lambda item: (-item[1], item[0]))
@@ -136,19 +130,15 @@ def _too_long(text: str, width: int, options: CheckOptions) -> str:
     return f"needs {needed} time steps, has {steps} ({width} columns at height {options.height}): {text!r}"
 
 
-def make_smaller(image: bytes, grey: GreyImage, max_height: int) -> tuple[bytes, str, int]:
-    """Return the image in grey at `max_height` rows, with its aspect ratio.
+def make_smaller(line: StoredLine, grey: GreyImage, max_height: int) -> StoredLine:
+    """Return the line with its image in grey at `max_height` rows, in its aspect ratio; JPEG and WebP stay such.
 
     Args:
-        image: the file, whose format is kept if it is JPEG or WebP.
-        grey: the same, decoded, shape (H, W), upright.
-
-    Returns:
-        The new file, the ending of its format, its width in pixels.
+        grey: the image, decoded, shape (H, W), upright.
     """
     from PIL import Image
 
-    with Image.open(io.BytesIO(image)) as opened:
+    with Image.open(io.BytesIO(line.image)) as opened:
         kind = opened.format or ""
     width = max(1, round(grey.shape[1] * max_height / grey.shape[0]))
     small = Image.fromarray(grey).resize((width, max_height), Image.Resampling.LANCZOS)
@@ -156,7 +146,8 @@ def make_smaller(image: bytes, grey: GreyImage, max_height: int) -> tuple[bytes,
         kind = "PNG"
     buffer = io.BytesIO()
     small.save(buffer, kind, **KEPT_FORMATS.get(kind, {}))
-    return buffer.getvalue(), f".{kind.lower()}", width
+    path = str(Path(line.path or line.id).with_suffix(f".{kind.lower()}"))
+    return replace(line, image=buffer.getvalue(), path=path, width=width, height=max_height)
 
 
 def _without(where: str, message: str) -> str:

@@ -33,8 +33,8 @@ SOURCE = "IAM Handwriting Database"
 KNOWN_BROKEN_WORDS = frozenset({"a01-117-05-02", "r06-022-03-05"})
 """Word images that IAM distributes as empty or truncated files."""
 
-LINE_FIELDS = 9
-WORD_FIELDS = 9
+FIELDS = 9
+"""Fields of an entry of lines.txt or words.txt; the last one holds the tokens."""
 SENTENCE_FIELDS = 10
 
 
@@ -215,13 +215,12 @@ def _rows(path: Path) -> Iterator[str]:
 
 
 def _read_entries(path: Path, words: bool) -> list[_Entry]:
-    fields = WORD_FIELDS if words else LINE_FIELDS
     entries: list[_Entry] = []
     for number, row in enumerate(_rows(path), start=1):
-        values = row.split(" ", fields - 1)
+        values = row.split(" ", FIELDS - 1)
         tokens = (values[-1],) if words else _tokens(values[-1])
-        if len(values) < fields:
-            entries.append(_Entry(values[0], error=f"{path.name}, entry {number}: {len(values)} of {fields} fields"))
+        if len(values) < FIELDS:
+            entries.append(_Entry(values[0], error=f"{path.name}, entry {number}: {len(values)} of {FIELDS} fields"))
         elif any("\udc80" <= character <= "\udcff" for character in row):
             entries.append(_Entry(values[0], error=f"{path.name}, entry {number}: not UTF-8"))
         else:

@@ -14,13 +14,14 @@ folder of the page. If the top folder is `train`, `val` or `test`, it is the spl
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from hwr.errors import DataError, InputError
 from hwr.files.images import GreyImage, decode_image
-from hwr.files.tree import FileIndex, FileTree, FolderTree, ZipTree
+from hwr.files.tree import FileIndex, FileTree, FolderTree, open_tree
 from hwr.formats.read_file import HEAD, page_kind, read_page_file
 from hwr.formats.read_xml import MAX_BYTES
 from hwr.page.geometry import cut_line
@@ -180,21 +181,30 @@ class PageFiles:
             text=line.text,
             path=f"{PurePosixPath(file.page).name}_{line.id}.png",
             where=where,
-            load=self._cutter(page, line, image, where),
+            load=partial(self._cut, page, line, image, where),
             split=file.split,
             writer=file.document,
             page=file.page,
             listed_as=f"{file.page}/{line.id}",
         )
 
-    def _cutter(self, page: Page, line: Line, image: str, where: str) -> Callable[[], bytes]:
-        def cut() -> bytes:
-            data, note = _cut(self._pixels(image), page, line, where)
-            if note:
-                self.notes.add(note, where)
-            return data
+    def _cut(self, page: Page, line: Line, image: str, where: str) -> bytes:
+        """Return a line as a PNG file, cut out of its page."""
+        import cv2
 
-        return cut
+        grey = self._pixels(image)
+        height, width = grey.shape
+        scale, note = page_fit(page, width, height, where)
+        fitted = fit_line(line, scale, width, height)
+        if isinstance(fitted, str):
+            raise Unusable(Reason.NO_PLACE, fitted)
+        try:
+            cut = cut_line(grey, fitted.baseline, fitted.polygon)
+        except ValueError as error:
+            raise Unusable(Reason.NO_PLACE, str(error)) from None
+        if note:
+            self.notes.add(note, where)
+        return bytes(cv2.imencode(".png", cut.image)[1])
 
     def _pixels(self, name: str) -> GreyImage:
         """Return the image of a page. The last one, or the reason why it cannot be read, is kept for the next line."""
@@ -214,22 +224,6 @@ def _is_truth(line: Line) -> bool:
     return bool(line.text.strip()) and not line.machine_read
 
 
-def _cut(grey: GreyImage, page: Page, line: Line, where: str) -> tuple[bytes, str]:
-    """Return the line as a PNG file, cut out of its page, and a note on the page's size."""
-    import cv2
-
-    height, width = grey.shape
-    scale, note = page_fit(page, width, height, where)
-    fitted = fit_line(line, scale, width, height)
-    if isinstance(fitted, str):
-        raise Unusable(Reason.NO_PLACE, fitted)
-    try:
-        cut = cut_line(grey, fitted.baseline, fitted.polygon)
-    except ValueError as error:
-        raise Unusable(Reason.NO_PLACE, str(error)) from None
-    return bytes(cv2.imencode(".png", cut.image)[1]), note
-
-
 def _matches(kind: str, wanted: tuple[str, ...]) -> bool:
     """Return whether a type is one of those wanted; the part before `:` or `#` counts as well."""
     names = {kind.lower(), re.split("[:#]", kind.lower())[0]}
@@ -241,10 +235,8 @@ def _matches(kind: str, wanted: tuple[str, ...]) -> bool:
 
 def open_page_tree(path: Path) -> tuple[FileTree, str]:
     """Return the files of a source and the name for it in ids. For a single XML file: the folders around it."""
-    if path.is_dir():
-        return FolderTree(path), path.resolve().name
-    if path.suffix.lower() == ".zip":
-        return ZipTree(path), path.stem
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        return open_tree(path), path.resolve().name if path.is_dir() else path.stem
     folder = path.parent
     if folder.resolve().name.lower() in XML_FOLDERS:
         above = folder / ".." if folder == Path(".") else folder.parent

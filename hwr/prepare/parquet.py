@@ -3,7 +3,7 @@
 The split comes from the file's name: `train.parquet`, `validation-00000-of-00002.parquet`, `data/test-....parquet`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from hwr.errors import DataError
@@ -57,7 +57,7 @@ def _sample(line: StoredLine, where: str, split: str | None, normalised: Normali
         text=line.text,
         path=line.path,
         where=f"{where} ({line.id})",
-        load=_constant(line.image),
+        load=lambda: line.image,
         split=split,
         writer=line.writer,
         page=line.page,
@@ -67,7 +67,3 @@ def _sample(line: StoredLine, where: str, split: str | None, normalised: Normali
         listed_as=line.id,
         normalised=normalised,
     )
-
-
-def _constant(image: bytes) -> Callable[[], bytes]:
-    return lambda: image

@@ -7,7 +7,7 @@ does not grow with their size.
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def _write_splits(
     """Write each split that has a line; return their facts and all skipped items in the order of the sources."""
     left_out = list(plan.skipped)
     splits: dict[str, SplitFacts] = {}
-    total = len(plan.codes) - plan.codes.count(0)
+    total = len(plan.splits) - plan.splits.count(None)
     normalised = made_here(options.checks.height) if options.checks.normalise else None
     done = count(1)
 
@@ -84,12 +84,11 @@ def _write_splits(
         progress(next(done), total)
         return check_sample(sample, options.checks)
 
-    for code, split in enumerate(SPLITS, start=1):
-        if code not in plan.codes:
+    for split in SPLITS:
+        if split not in plan.splits:
             continue
-        facts = write_split(
-            folder, split, _checked(sources, plan, code, check, left_out), normalised, options.shard_size
-        )
+        lines = _checked(sources, plan, split, check, left_out)
+        facts = write_split(folder, split, lines, normalised, options.shard_size)
         if facts is not None:
             splits[split] = facts
     left_out.sort(key=lambda item: item[0])
@@ -99,22 +98,19 @@ def _write_splits(
 def _checked(
     sources: list[Source],
     plan: Plan,
-    code: int,
+    split: str,
     check: Callable[[Sample], StoredLine | Skipped],
     left_out: list[tuple[int, Skipped]],
 ) -> Iterator[StoredLine]:
     """Yield the lines of one split; add what fails a check to `left_out` with its position."""
-    position = -1
-    for source in sources:
-        for item in source.items():
-            position += 1
-            if plan.codes[position] != code:
-                continue
-            line = check(item) if isinstance(item, Sample) else item
-            if isinstance(line, Skipped):
-                left_out.append((position, line))
-            else:
-                yield line
+    for position, item in enumerate(chain.from_iterable(source.items() for source in sources)):
+        if plan.splits[position] != split:
+            continue
+        line = check(item) if isinstance(item, Sample) else item
+        if isinstance(line, Skipped):
+            left_out.append((position, line))
+        else:
+            yield line
 
 
 def _nothing_usable(sources: list[Source], skipped: list[Skipped]) -> str:

@@ -8,12 +8,12 @@ the folder without endings, the page is the folder of the line. If the first fol
 `dev`, `validation`, ...), it is the split.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from hwr.errors import DataError, InputError
 from hwr.files.texts import decode_text
-from hwr.files.tree import FileIndex, FileTree, FolderTree, ZipTree
+from hwr.files.tree import FileIndex, FileTree, open_tree
 from hwr.prepare.samples import (
     IMAGE_SUFFIXES,
     MAX_IMAGE_BYTES,
@@ -30,11 +30,6 @@ PLAIN_SUFFIX = ".txt"
 
 VARIANTS = ("", ".bin", ".nrm", ".dew", ".raw")
 """Parts that OCRopus and kraken put between a line's name and the ending of the image."""
-
-
-def open_tree(path: Path) -> FileTree:
-    """Return the files of a folder or a zip."""
-    return ZipTree(path) if path.suffix.lower() == ".zip" else FolderTree(path)
 
 
 def has_sidecars(tree: FileTree) -> bool:
@@ -119,7 +114,7 @@ class SidecarFolder:
             text=rows[0] if rows else "",
             path=PurePosixPath(found[0]).name,
             where=self.tree.where(found[0]),
-            load=_loader(self.tree, found[0]),
+            load=lambda: self.tree.read(found[0], MAX_IMAGE_BYTES),
             split=SPLIT_NAMES.get(parts[0].lower()) if parts else None,
             page=str(folder) if parts else None,
         )
@@ -129,10 +124,6 @@ def _images(index: FileIndex, stem: str) -> list[str]:
     """Return the images of a line, the best first."""
     candidates = (index.at(stem + variant + suffix) for variant in VARIANTS for suffix in IMAGE_SUFFIXES)
     return list(dict.fromkeys(name for name in candidates if name))
-
-
-def _loader(tree: FileTree, name: str) -> Callable[[], bytes]:
-    return lambda: tree.read(name, MAX_IMAGE_BYTES)
 
 
 def unused_images(tree: FileTree, used: set[str], reason: Reason) -> Iterator[Skipped]:

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from hwr.errors import DataError, UsageError
-from hwr.files.tree import FileTree, FolderTree, ZipTree
-from hwr.prepare import iam, pages, sidecar, table
+from hwr.files.tree import FileTree, FolderTree, open_tree
+from hwr.prepare import iam, pages, sidecar, table_rows
 from hwr.prepare.iam import IamOptions, IamTree
 from hwr.prepare.pages import PageFiles, PageOptions
 from hwr.prepare.parquet import ParquetLines
 from hwr.prepare.samples import Notes, Reason, Sample, Skipped, Source
 from hwr.prepare.sidecar import SidecarFolder, unused_images
-from hwr.prepare.table import Table, TableColumns, TableOptions
+from hwr.prepare.table import Table, TableOptions
+from hwr.prepare.table_rows import TableColumns
 from hwr.store.columns import Columns
 from hwr.store.splits import parquet_files
 
@@ -104,7 +105,7 @@ def detect_kinds(path: Path) -> tuple[list[str], FileTree | None]:
         return [_file_kind(path)], None
     if iam.is_tree(path):
         return ["iam"], None
-    tree: FileTree = FolderTree(path) if path.is_dir() else ZipTree(path)
+    tree = open_tree(path)
     kinds = ["parquet"] if path.is_dir() and parquet_files(path) else []
     kinds += ["table"] if path.is_dir() and _folder_table(path) else []
     kinds += ["sidecar"] if sidecar.has_sidecars(tree) else []
@@ -119,7 +120,7 @@ def detect_kinds(path: Path) -> tuple[list[str], FileTree | None]:
 
 def _not_read(tree: FileTree, kinds: list[str]) -> list[str]:
     """Return tables and zips, which are read only if they are named."""
-    endings = (".zip",) if "table" in kinds else (".zip", *table.SUFFIXES)
+    endings = (".zip",) if "table" in kinds else (".zip", *table_rows.SUFFIXES)
     return [name for name in tree.names if name.lower().endswith(endings)]
 
 
@@ -143,7 +144,7 @@ def _file_kind(path: Path) -> str:
         return "iam"
     if suffix == ".parquet":
         return "parquet"
-    if suffix in table.SUFFIXES:
+    if suffix in table_rows.SUFFIXES:
         return "table"
     if suffix == ".xml":
         kind = pages.find_kind(FolderTree(path.parent, (".",)), path.name)

@@ -73,21 +73,17 @@ class IdLists:
 
 @dataclass
 class Plan:
-    """The split of each item of all sources, by position, 0 if it is left out; and the items left out so far."""
+    """The split of each item of all sources, by position, None if it is left out; and the items left out so far."""
 
-    codes: bytearray = field(default_factory=bytearray)
+    splits: list[str | None] = field(default_factory=list)
     skipped: list[tuple[int, Skipped]] = field(default_factory=list)
     missing: list[Skipped] = field(default_factory=list)
     """Ids that the split lists and the sources do not have."""
 
     def leave_out(self, skipped: Skipped) -> None:
         """Add an item that is not in any split."""
-        self.skipped.append((len(self.codes), skipped))
-        self.codes.append(0)
-
-    def add(self, split: str) -> None:
-        """Add an item of `split`."""
-        self.codes.append(SPLITS.index(split) + 1)
+        self.skipped.append((len(self.splits), skipped))
+        self.splits.append(None)
 
 
 def read_lists(name: str) -> IdLists:
@@ -145,7 +141,7 @@ def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
                 plan.leave_out(Skipped(item.where, Reason.DUPLICATE, item.id))
                 continue
             seen.add(item.id)
-            plan.add(split)
+            plan.splits.append(split)
             if options.is_random:
                 facts.append((item.writer, item.page, item.id))
     for lists in used.values():
@@ -219,9 +215,9 @@ def _assign_at_random(plan: Plan, groups: list[str], options: SplitOptions) -> N
         free = [group for group in order if group not in chosen]
         others = len(wanted) - wanted.index(split)  # the other splits, train among them, get a group each
         chosen |= dict.fromkeys(_fill(free[: len(free) - others], sizes, shares[split] * len(groups)), split)
-    positions = (position for position, code in enumerate(plan.codes) if code)
+    positions = (position for position, split in enumerate(plan.splits) if split)
     for position, group in zip(positions, groups, strict=True):
-        plan.codes[position] = SPLITS.index(chosen.get(group, "train")) + 1
+        plan.splits[position] = chosen.get(group, "train")
 
 
 def _fill(free: list[str], sizes: Counter[str], target: float) -> Iterator[str]:

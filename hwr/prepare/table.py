@@ -20,10 +20,7 @@ from hwr.errors import DataError
 from hwr.files.tree import FileIndex, FolderTree, check_regular, is_file
 from hwr.prepare.samples import IMAGE_SUFFIXES, Notes, Reason, Sample, Skipped, read_image
 from hwr.prepare.table_rows import KNOWN_COLUMNS, Row, TableColumns, read_rows
-from hwr.prepare.table_rows import SUFFIXES as SUFFIXES
 from hwr.store.splits import SPLIT_NAMES
-
-__all__ = ["SUFFIXES", "Table", "TableColumns", "TableOptions"]
 
 
 @dataclass(frozen=True)

@@ -10,29 +10,9 @@ from hwr.files.documents import STDIN, STDIN_NAME
 from hwr.files.tree import walk
 
 IMAGE_SUFFIXES = frozenset(
-    {
-        ".avif",
-        ".bmp",
-        ".gif",
-        ".heic",
-        ".heif",
-        ".j2k",
-        ".jp2",
-        ".jpeg",
-        ".jpf",
-        ".jpg",
-        ".jpx",
-        ".pbm",
-        ".pdf",
-        ".pgm",
-        ".png",
-        ".pnm",
-        ".ppm",
-        ".tif",
-        ".tiff",
-        ".webp",
-    }
-)
+    (".avif", ".bmp", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jpeg", ".jpf", ".jpg", ".jpx", ".pbm", ".pdf", ".pgm",
+     ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+)  # fmt: skip
 """Endings of images and PDFs."""
 
 

@@ -7,7 +7,7 @@ they run through the gaps between words.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,15 +150,10 @@ def _vertical_rules(mask: GreyImage) -> NDArray[np.bool_]:
 
 def _runs(characters: Sequence[CharacterSpan]) -> Iterator[tuple[int, int]]:
     """Yield the first and last index of each run without spaces."""
-    first = None
-    for index, span in enumerate(characters):
-        if span.character != " ":
-            first = index if first is None else first
-        elif first is not None:
-            yield first, index - 1
-            first = None
-    if first is not None:
-        yield first, len(characters) - 1
+    for is_space, group in groupby(range(len(characters)), key=lambda index: characters[index].character == " "):
+        if not is_space:
+            first, *rest = group
+            yield first, rest[-1] if rest else first
 
 
 def _mark(span: CharacterSpan, stride: int, width: int) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from hwr.errors import DataError, InputError, UsageError
 from hwr.prepare.samples import Reason, Sample, Skipped
-from hwr.prepare.splitting import NAMED_LISTS, Plan, SplitOptions, make_plan, read_lists
+from hwr.prepare.splitting import NAMED_LISTS, SplitOptions, make_plan, read_lists
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.splits import SPLITS
 
@@ -33,25 +33,21 @@ class ListSource:
         yield from self.found
 
 
-def splits(plan: Plan) -> list[str | None]:
-    return [SPLITS[code - 1] if code else None for code in plan.codes]
-
-
 def test_what_the_source_says_else_train() -> None:
     plan = make_plan([ListSource([sample("a"), sample("b", split="val"), sample("c", split="test")])], SplitOptions())
-    assert splits(plan) == ["train", "val", "test"]
+    assert plan.splits == ["train", "val", "test"]
 
 
 def test_one_split_for_all() -> None:
     source = ListSource([sample("a"), sample("b", split="val"), Skipped("c", Reason.NO_IMAGE)])
     plan = make_plan([source], SplitOptions(split="test"))
-    assert splits(plan) == ["test", "test", None]
+    assert plan.splits == ["test", "test", None]
     assert plan.skipped == [(2, Skipped("c", Reason.NO_IMAGE))]
 
 
 def test_an_id_that_occurs_twice_is_left_out_the_second_time() -> None:
     plan = make_plan([ListSource([sample("a"), sample("b")]), ListSource([sample("a")])], SplitOptions())
-    assert splits(plan) == ["train", "train", None]
+    assert plan.splits == ["train", "train", None]
     assert [(position, item.reason, item.detail) for position, item in plan.skipped] == [(2, Reason.DUPLICATE, "a")]
 
 
@@ -114,7 +110,7 @@ def test_a_folder_of_lists(lists: Path) -> None:
         Skipped("p9-01", Reason.NO_IMAGE, listed_as="p9-01"),
     ]
     plan = make_plan([ListSource(items)], SplitOptions(split=str(lists)))
-    assert splits(plan) == ["train", None, "test", "train", None, None]
+    assert plan.splits == ["train", None, "test", "train", None, None]
     assert [(item.where, item.reason) for _, item in plan.skipped] == [
         ("p1-02", Reason.NOT_IN_SPLIT),
         ("p1-01", Reason.NO_IMAGE),
@@ -132,18 +128,18 @@ def test_two_sources_complete_one_list(lists: Path) -> None:
 def test_whole_pages(lists: Path) -> None:
     source = ListSource([sample("p1-02"), sample("p3-07"), sample("p9-00")])
     plan = make_plan([source], SplitOptions(split=str(lists), whole_pages=True))
-    assert splits(plan) == ["train", "test", None]
+    assert plan.splits == ["train", "test", None]
 
 
 def test_iam_is_split_by_aachen_unless_told_otherwise() -> None:
     items: list[Sample | Skipped] = [sample("a01-000u-00"), sample("c04-156-00"), sample("x")]
-    assert splits(make_plan([ListSource(items, kind="iam")], SplitOptions())) == ["train", "val", None]
-    assert splits(make_plan([ListSource(items)], SplitOptions())) == ["train", "train", "train"]
-    assert splits(make_plan([ListSource(items, kind="iam")], SplitOptions(split="val"))) == ["val", "val", "val"]
+    assert make_plan([ListSource(items, kind="iam")], SplitOptions()).splits == ["train", "val", None]
+    assert make_plan([ListSource(items)], SplitOptions()).splits == ["train", "train", "train"]
+    assert make_plan([ListSource(items, kind="iam")], SplitOptions(split="val")).splits == ["val", "val", "val"]
 
 
 def is_random(items: list[Sample | Skipped], **options: object) -> list[str | None]:
-    return splits(make_plan([ListSource(items)], SplitOptions(**options)))  # type: ignore[arg-type]
+    return make_plan([ListSource(items)], SplitOptions(**options)).splits  # type: ignore[arg-type]
 
 
 def test_chance_keeps_writers_together_and_meets_the_shares() -> None:

@@ -9,7 +9,8 @@ import pytest
 from helpers.line_images import write_image
 from hwr.errors import DataError
 from hwr.prepare.samples import Reason, Sample, Skipped
-from hwr.prepare.table import Table, TableColumns, TableOptions
+from hwr.prepare.table import Table, TableOptions
+from hwr.prepare.table_rows import TableColumns
 
 
 @pytest.fixture
