@@ -35,7 +35,7 @@ COMMANDS = {
     cls=LazyGroup, members=COMMANDS, prefix="hwr.cli.", context_settings={"help_option_names": ["-h", "--help"]}
 )
 @click.version_option(__version__, "-v", "-V", "--version", prog_name="hwr")
-@click.option("--verbose", is_flag=True, help="Show the traceback of an error.")
+@click.option("--verbose", is_flag=True, help="Show details, and the traceback of an error.")
 @click.pass_context
 def cli(context: click.Context, verbose: bool) -> None:
     """Read handwriting: hwr recognize page.png prints the text of a page."""
@@ -47,8 +47,9 @@ def main() -> None:
     os.environ["PYTHONSAFEPATH"] = "1"  # no child process imports from the working folder
     before = files_written()
     try:
-        with standard_streams():
-            code = _run("--verbose" in sys.argv[1:])
+        verbose = "--verbose" in sys.argv[1:]
+        with standard_streams(verbose):
+            code = _run(verbose)
     except StreamError as error:
         code = _exit_code_of(error, error.written or files_written() > before)
     sys.exit(code)

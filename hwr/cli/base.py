@@ -67,7 +67,11 @@ def _be_verbose(context: click.Context, option: click.Parameter, value: bool) ->
 
 
 VERBOSE = click.Option(
-    ["--verbose"], is_flag=True, expose_value=False, callback=_be_verbose, help="Show the traceback of an error."
+    ["--verbose"],
+    is_flag=True,
+    expose_value=False,
+    callback=_be_verbose,
+    help="Show details, and the traceback of an error.",
 )
 """An option of every command, so that it may also be given at the end."""
 

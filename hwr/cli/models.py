@@ -38,15 +38,21 @@ def command(as_json: bool) -> None:
     for model in models:
         show(as_text(describe(model, DEFAULT_MODEL)))
     show(f"language models: {', '.join(language_model_names()) or 'none'}")
-    note = "" if search_name() == COMPILED else ", which is slower; install a C compiler and hwr again"
-    show(f"beam search: {search_name()}{note}")
+    reason = missing_search()
+    show(f"beam search: {COMPILED if reason is None else f'{NUMPY}, which is slower: {reason}'}")
+    if reason is not None:
+        say("to compile the beam search, install a C compiler and hwr again")
 
 
-def search_name() -> str:
-    """Return which beam search runs."""
-    from hwr.decode.compiled import load_library
+def missing_search() -> str | None:
+    """Return the reason why the compiled beam search does not run; None if it does."""
+    from hwr.decode.compiled import open_library
 
-    return NUMPY if load_library() is None else COMPILED
+    try:
+        open_library()
+    except OSError as error:
+        return str(error)
+    return None
 
 
 def describe(model: "InstalledModel", default: str) -> dict[str, Any]:
@@ -65,7 +71,7 @@ def describe(model: "InstalledModel", default: str) -> dict[str, Any]:
         "onnx": model.files.graph is not None,
         "int8": model.files.int8 is not None,
         "file": str(model.files.safetensors),
-        "search": search_name(),
+        "search": COMPILED if missing_search() is None else NUMPY,
     }
 
 

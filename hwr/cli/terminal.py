@@ -152,8 +152,11 @@ class _Guard(io.RawIOBase):
 
 
 @contextmanager
-def standard_streams() -> Iterator[None]:
+def standard_streams(verbose: bool = False) -> Iterator[None]:
     """Write UTF-8 through guarded streams, and log messages and warnings with `say`, inside the block.
+
+    Args:
+        verbose: also write hwr's messages of level INFO.
 
     Raises:
         StreamError: stdout or stderr cannot be written to; also at the end of the block, for what was in the buffers.
@@ -169,7 +172,7 @@ def standard_streams() -> Iterator[None]:
     )
     streams = sys.stdout, sys.stderr
     try:
-        with _messages():
+        with _messages(verbose):
             yield
             for stream in streams:
                 stream.flush()
@@ -188,17 +191,20 @@ class _SayHandler(logging.Handler):
 
 
 @contextmanager
-def _messages() -> Iterator[None]:
+def _messages(verbose: bool) -> Iterator[None]:
     """Send log records and Python's warnings through `say`."""
 
     def show_warning(message: Warning | str, category: Any, *place: Any, **more: Any) -> None:
         say(f"warning: {message}")
 
-    handler, root = _SayHandler(logging.WARNING), logging.getLogger()
+    handler, root, own = _SayHandler(), logging.getLogger(), logging.getLogger("hwr")
     root.addHandler(handler)
+    level = own.level
+    own.setLevel(logging.INFO if verbose else logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = show_warning
             yield
     finally:
+        own.setLevel(level)
         root.removeHandler(handler)

@@ -154,16 +154,30 @@ def _checked_library() -> ctypes.CDLL:
 
 @cache
 def load_library() -> ctypes.CDLL | None:
-    """Return the library; if it is not available, log the reason and return None."""
+    """Return the library; if it cannot be used, log the reason and return None."""
     try:
-        library = ctypes.CDLL(str(_find_library()))
+        library = open_library()
+    except OSError as error:
+        log.info("the beam search runs in NumPy, which is slower: %s", error)
+        return None
+    log.info("the beam search runs compiled: %s", library._name)
+    return library
+
+
+def open_library() -> ctypes.CDLL:
+    """Open the library.
+
+    Raises:
+        OSError: it cannot be used, and the reason.
+    """
+    library = ctypes.CDLL(str(_find_library()))
+    try:
         library.hwr_search.restype = ctypes.c_int32
         library.hwr_search.argtypes = [_POINTER, ctypes.c_int64, ctypes.c_int32, *[_POINTER] * 7]
         library.hwr_score_text.restype = ctypes.c_double
         library.hwr_score_text.argtypes = [_POINTER, _POINTER, _POINTER, ctypes.c_int64]
-    except (OSError, AttributeError) as error:
-        log.info("the beam search runs in NumPy, which is slower: %s", error)
-        return None
+    except AttributeError as error:
+        raise OSError(f"{library._name}: {error}") from None
     return library
 
 

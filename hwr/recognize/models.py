@@ -132,12 +132,14 @@ def load_model(name_or_path: str | Path, threads: int | None = None, precision: 
             f"make it: hwr export {files.safetensors} --int8 --calibrate DATA"
         )
     if files.int8 is not None and (precision == "int8" or (precision is None and has_dot_product())):
+        log.info("%s: the network runs in int8", files.name)
         return load_int8(files.safetensors, files.int8, threads)
     graph: Path | bytes | None = files.graph
     if graph is None:
         info = read_info(files.safetensors)
         check_normalisation(info, files.safetensors)
         graph = _made_graph(files.safetensors, info.spec)
+    log.info("%s: the network runs in fp32", files.name)
     return load_onnx(files.safetensors, graph, threads)
 
 

@@ -8,6 +8,7 @@ import pytest
 from helpers.commands import Run
 from helpers.tiny_model import ALPHABET, write_tiny_model
 from hwr.decode import compiled
+from hwr.decode.build_search import library_name
 from hwr.model.files import weights_hash
 from hwr.recognize import models
 
@@ -22,15 +23,27 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_as_text(run: Run, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_as_text(run: Run, shipped: Path) -> None:
     code, out, _ = run()
     assert code == 0
     assert "small (default)" in out and "bare\n" in out
     assert "licence   CC0" in out and f"{len(ALPHABET)} characters" in out
     assert "drawn 0.2500" in out and "6 parameters" in out
     assert out.count("no ONNX graph yet") == 1
-    monkeypatch.setattr(compiled, "load_library", lambda: None)
-    assert "beam search: NumPy, which is slower" in run().out
+
+
+def test_without_the_compiled_search_the_reason_is_printed(
+    run: Run, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("CC", "no-such-compiler")
+    done = run()
+    assert "beam search: NumPy, which is slower: no C compiler found (no-such-compiler)\n" in done.out
+    assert "install a C compiler and hwr again" in done.err
+    (tmp_path / library_name()).write_bytes(b"not a library")
+    assert f"beam search: NumPy, which is slower: {tmp_path / library_name()}: " in run().out
+    assert [model["search"] for model in json.loads(run("--json").out)] == ["NumPy", "NumPy"]
 
 
 def test_as_json(run: Run, shipped: Path) -> None:

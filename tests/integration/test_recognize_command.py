@@ -8,6 +8,7 @@ import sys
 import time
 import zlib
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from PIL import Image
 
 from helpers.commands import Run
 from helpers.line_images import sample_page
+from hwr.decode import compiled
+from hwr.decode.build_search import library_name
 from hwr.formats import FORMATS
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
@@ -66,6 +69,19 @@ def test_careful_reading(recognize: Run, model: Path) -> None:
     expected = careful.read_line(SAMPLES / "line-2.png").text
     done = recognize("--line", SAMPLES / "line-2.png", "--careful")
     assert (done.code, done.out) == (0, expected + "\n")
+
+
+def test_verbose_says_how_it_reads(recognize: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "load_library", cache(compiled.load_library.__wrapped__))
+    monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))
+    (tmp_path / library_name()).write_bytes(b"not a library")
+    line = ("--line", SAMPLES / "line-2.png", "--decoder", "beam", "--lm", "none")
+    quiet, verbose = recognize(*line), recognize(*line, "--verbose")
+    assert (quiet.code, quiet.err) == (0, "") and verbose.out == quiet.out
+    monkeypatch.setattr(compiled, "load_library", cache(compiled.load_library.__wrapped__))
+    precision, search = recognize(*line, "--verbose").messages
+    assert precision.endswith(": the network runs in fp32")
+    assert search.startswith("hwr: the beam search runs in NumPy, which is slower: ") and library_name() in search
 
 
 def test_several_have_headers(recognize: Run, texts: dict[str, str]) -> None:
