@@ -15,7 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from hwr.recognize.models import DEFAULT_MODEL, find_model
+from hwr.recognize import DEFAULT_MODEL
+from hwr.recognize.models import find_model
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 FLOOR = "import numpy, onnxruntime, sys; onnxruntime.InferenceSession(sys.argv[1], providers=['CPUExecutionProvider'])"

@@ -36,8 +36,9 @@ from hwr.lm.model import Model
 from hwr.lm.scorer import NgramScorer
 from hwr.lm.tokens import token_rules
 from hwr.metrics import ErrorCounts, character_errors
+from hwr.recognize import DEFAULT_MODEL
 from hwr.recognize.decoder import AUTO, SHIPPED, Decoder, DecoderOptions, make_decoder
-from hwr.recognize.models import DEFAULT_MODEL, find_language_model, load_model
+from hwr.recognize.models import find_language_model, load_model
 from hwr.store.lines import LineStore
 from hwr.text import Alphabet
 

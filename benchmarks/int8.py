@@ -14,8 +14,9 @@ from pathlib import Path
 
 from hwr.evaluate.evaluation import EvaluationOptions, Figures, evaluate
 from hwr.evaluate.sets import find_sets
+from hwr.recognize import DEFAULT_MODEL
 from hwr.recognize.decoder import DecoderOptions
-from hwr.recognize.models import DEFAULT_MODEL, Precision
+from hwr.recognize.models import Precision
 from hwr.recognize.recognizer import Recognizer
 from hwr.recognize.runtime import has_dot_product
 

@@ -25,7 +25,8 @@ from hwr.files.images import decode_image
 from hwr.files.texts import read_text
 from hwr.line import normalise_line
 from hwr.metrics import ErrorCounts, character_errors, word_errors
-from hwr.recognize.models import DEFAULT_MODEL, load_model
+from hwr.recognize import DEFAULT_MODEL
+from hwr.recognize.models import load_model
 from hwr.store.lines import LineStore
 from hwr.text import Alphabet, normalise_text
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from hwr.files.documents import to_grey
 from hwr.files.images import GreyImage
+from hwr.recognize import DEFAULT_MODEL
 from hwr.recognize.inputs import IMAGE_SUFFIXES
-from hwr.recognize.models import DEFAULT_MODEL
 from hwr.recognize.recognizer import Recognizer
 from hwr.segment import find_lines
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from hwr.recognize.models import DEFAULT_MODEL
+from hwr.recognize import DEFAULT_MODEL
 
 PAGE = Path(__file__).parent.parent / "data" / "samples" / "page.png"
 PAPER = 235

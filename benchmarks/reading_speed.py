@@ -25,8 +25,9 @@ from hwr.decode.lattice import best_path
 from hwr.files.documents import to_grey
 from hwr.line import normalise_line
 from hwr.page.geometry import cut_line
+from hwr.recognize import DEFAULT_MODEL
 from hwr.recognize import runtime as onnx
-from hwr.recognize.models import DEFAULT_MODEL, load_model
+from hwr.recognize.models import load_model
 from hwr.segment import find_lines
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"

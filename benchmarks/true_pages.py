@@ -28,8 +28,8 @@ from hwr.files.images import GreyImage
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.page.geometry import cut_line
 from hwr.page.page import Point
+from hwr.recognize import DEFAULT_MODEL
 from hwr.recognize.decoder import BEAM, GREEDY
-from hwr.recognize.models import DEFAULT_MODEL
 from hwr.recognize.recognizer import Recognizer
 from hwr.text import normalise_text
 

@@ -18,7 +18,7 @@ from hwr.cli.common import (
     text_file,
 )
 from hwr.cli.terminal import complain, progress_bar, say, show
-from hwr.errors import DataError, InputError, Outcome, UsageError
+from hwr.errors import DataError, HwrError, InputError, Outcome, UsageError
 from hwr.files.atomic import check_free
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def command(
     source: Path,
     text: str | None,
     text_file: Path | None,
-    model: str | None,
+    model: str,
     overlay: Path | None,
     output: Path | None,
     force: bool,
@@ -109,15 +109,14 @@ def known_text(text: str | None, text_file: Path | None) -> str:
     return lines[0]
 
 
-def align_image(source: Path, text: str, model: str | None, output: Path | None, overlay: Path | None) -> None:
+def align_image(source: Path, text: str, model: str, output: Path | None, overlay: Path | None) -> None:
     """Align one image, and write the words and the requested drawing."""
     from hwr.files.atomic import atomic_write
     from hwr.files.documents import to_grey
     from hwr.formats.aligned import draw_alignment, write_alignment
     from hwr.recognize.alignment import Aligner
-    from hwr.recognize.models import DEFAULT_MODEL
 
-    line = Aligner(model or DEFAULT_MODEL).align_line(source, text)
+    line = Aligner(model).align_line(source, text)
     if overlay is not None:
         with atomic_write(overlay) as temporary:
             temporary.write_bytes(draw_alignment(to_grey(source), line))
@@ -126,7 +125,7 @@ def align_image(source: Path, text: str, model: str | None, output: Path | None,
 
 
 def align_data(
-    source: Path, model: str | None, split: str, columns: "Columns", limit: int | None, output: Path | None
+    source: Path, model: str, split: str, columns: "Columns", limit: int | None, output: Path | None
 ) -> Outcome:
     """Align all lines of a set; name each one that cannot be aligned.
 
@@ -134,22 +133,21 @@ def align_data(
         DataError: the set cannot be used, or none of its lines could be aligned.
     """
     from hwr.formats.aligned import write_alignment
-    from hwr.recognize.alignment import Aligner, FailedLine, align_set
-    from hwr.recognize.models import DEFAULT_MODEL
+    from hwr.recognize.alignment import Aligner, align_set
     from hwr.store.lines import LineStore
 
     count = LineStore(source, split, columns).count
     count = min(count, limit or count)
-    aligner = Aligner(model or DEFAULT_MODEL)
+    aligner = Aligner(model)
     failed = 0
     with (
         text_file(output, _show_line) as write,
         progress_bar("aligning", count, on=output is not None or not sys.stdout.isatty()) as advance,
     ):
         for result in align_set(source, aligner, columns, limit, split):
-            if isinstance(result, FailedLine):
+            if isinstance(result, HwrError):
                 failed += 1
-                complain(result.error)
+                complain(result)
             else:
                 write(write_alignment(result))
             advance(1)

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 @column_options(*COLUMNS)
 def command(
     data: tuple[Path, ...],
-    model: str | None,
+    model: str,
     split: str,
     limit: int | None,
     decoding: dict[str, Any],
@@ -68,10 +68,8 @@ def command(
     """
     from hwr.evaluate.calibration import fit, read_scores
     from hwr.evaluate.evaluation import EvaluationOptions
-    from hwr.recognize.models import DEFAULT_MODEL
     from hwr.recognize.recognizer import Recognizer
 
-    model = model or DEFAULT_MODEL
     source = check_settings_target(model, write, output)
     found, missing = find_sets(data, split)
     options = EvaluationOptions(limit, make_columns(columns))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hwr.errors import OutputError, UsageError
+from hwr.recognize import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from hwr.formats import Format
@@ -108,8 +109,9 @@ def parse_size(text: str) -> int:
 
 def model_option(command: Function) -> Function:
     """Add the option that names the model, `model`."""
-    help = "Name of an installed model, or a model file.  [default: small]"
-    return click.option("-m", "--model", metavar="NAME|FILE", help=help)(command)
+    help = "Name of an installed model, or a model file."
+    option = click.option("-m", "--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|FILE", help=help)
+    return option(command)
 
 
 def precision_option(command: Function) -> Function:

@@ -104,7 +104,7 @@ class ReportOptions:
 @column_options(*COLUMNS)
 def command(
     data: tuple[Path, ...],
-    model: str | None,
+    model: str,
     precision: "Precision | None",
     split: str,
     limit: int | None,
@@ -120,12 +120,11 @@ def command(
     """
     from hwr.evaluate.evaluation import EvaluationOptions
     from hwr.evaluate.report import Gate
-    from hwr.recognize.models import DEFAULT_MODEL
 
     options = EvaluationOptions(limit, make_columns(values))
     reports = ReportOptions(**{name: value for name, value in values.items() if not name.endswith("_column")})
     sets = find_sets(data, split)
-    reader = (model or DEFAULT_MODEL, make_decoder_options(decoding), precision)
+    reader = (model, make_decoder_options(decoding), precision)
     return report(reader, sets, options, Gate(max_cer, max_wer), reports)
 
 

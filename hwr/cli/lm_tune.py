@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 @column_options(*COLUMNS)
 def command(
     data: tuple[Path, ...],
-    model: str | None,
+    model: str,
     names: tuple[str, ...],
     language: str,
     split: str,
@@ -91,9 +91,7 @@ def command(
     """
     from hwr.model.files import update_decoder
     from hwr.recognize.decoder import BEAM
-    from hwr.recognize.models import DEFAULT_MODEL
 
-    model = model or DEFAULT_MODEL
     source = check_settings_target(model, write, output)
     tuning, outcome = search(data, split, limit, make_columns(columns), model, names, language)
     print_surface(tuning)

@@ -7,6 +7,7 @@ import click
 
 from hwr.cli.base import Command
 from hwr.cli.terminal import say, show
+from hwr.recognize import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from hwr.recognize.models import InstalledModel
@@ -25,18 +26,18 @@ COMPILED, NUMPY = "compiled", "NumPy"
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object per model.")
 def command(as_json: bool) -> None:
     """List the models that are installed: size, licence, alphabet, parameters, error rate on each validation set."""
-    from hwr.recognize.models import DEFAULT_MODEL, installed_models, language_model_names, models_folder
+    from hwr.recognize.models import installed_models, language_model_names, models_folder
 
     models = installed_models()
     if as_json:
-        facts = [describe(model, DEFAULT_MODEL) for model in models]
+        facts = [describe(model) for model in models]
         show(json.dumps(facts, ensure_ascii=False, indent=2))
         return
     if not models:
         say(f"no models in {models_folder()}")
         return
     for model in models:
-        show(as_text(describe(model, DEFAULT_MODEL)))
+        show(as_text(describe(model)))
     show(f"language models: {', '.join(language_model_names()) or 'none'}")
     reason = missing_search()
     show(f"beam search: {COMPILED if reason is None else f'{NUMPY}, which is slower: {reason}'}")
@@ -55,13 +56,13 @@ def missing_search() -> str | None:
     return None
 
 
-def describe(model: "InstalledModel", default: str) -> dict[str, Any]:
+def describe(model: "InstalledModel") -> dict[str, Any]:
     """Return the facts of a model, as `--json` prints them; `cer` maps a validation set to its character error rate."""
     from hwr.model.files import weights_hash
 
     return {
         "name": model.files.name,
-        "default": model.files.name == default,
+        "default": model.files.name == DEFAULT_MODEL,
         "bytes": model.bytes,
         "parameters": model.parameters,
         "weights": weights_hash(model.files.safetensors),

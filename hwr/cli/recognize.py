@@ -112,7 +112,7 @@ def command(
     context: click.Context,
     /,
     sources: tuple[Path, ...],
-    model: str | None,
+    model: str,
     precision: "Precision | None",
     formats: tuple[tuple[str, ...], ...],
     output: str | None,
@@ -226,18 +226,17 @@ def read(
     inputs: "Inputs",
     target: "Output",
     options: "JobOptions",
-    reader: "tuple[str | None, dict[str, Any], Precision | None, int]",
+    reader: "tuple[str, dict[str, Any], Precision | None, int]",
     output: str | None,
     verbose: bool,
 ) -> Outcome:
     """Read the inputs with a model, its decoder options, precision and alternatives, and print what happens."""
     from hwr.cli.job_display import Display, say_summary
     from hwr.recognize.job import ReadingJob
-    from hwr.recognize.models import DEFAULT_MODEL
     from hwr.recognize.recognizer import Recognizer
 
-    name, decoding, precision, alternatives = reader
-    model, decoder = name or DEFAULT_MODEL, make_decoder_options(decoding)
+    model, decoding, precision, alternatives = reader
+    decoder = make_decoder_options(decoding)
     bar = output is not None or (len(inputs.files) > 1 and not sys.stdout.isatty())
     started = time.monotonic()
     with Display(len(inputs.files), bar, verbose) as display:

@@ -184,13 +184,14 @@ def _settings(
     **changes: Any,
 ) -> "tuple[Recipe, str]":
     """Return the recipe of the file, or of the run to resume, with the options applied; and a message about it."""
+    from hwr.recognize.models import find_model
     from hwr.settings import load_toml
     from hwr.train.recipe import Recipe, override
 
     start = _recipe_of_run(folder) if resume and not recipe else Recipe()
     settings = load_toml(Recipe, recipe) if recipe else start
     if init_from:
-        settings = override(settings, init_from=_weights(init_from))
+        settings = override(settings, init_from=str(find_model(init_from).safetensors))
     settings = _with_data(settings, data, validation, resume)
     note = ""
     if init_from and recipe is None and not resume and fine_tune is not False:
@@ -211,12 +212,6 @@ def _recipe_of_run(folder: Path) -> "Recipe":
         raise InputError(
             f"{error} (if another version of hwr made this run, start a new one with --init-from {folder / LAST})"
         ) from None
-
-
-def _weights(model: str) -> str:
-    from hwr.recognize.models import find_model
-
-    return str(find_model(model).safetensors)
 
 
 def _with_data(settings: "Recipe", data: tuple[Path, ...], validation: tuple[str, ...], resume: bool) -> "Recipe":

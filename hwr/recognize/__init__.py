@@ -1,1 +1,4 @@
 """Image -> page: the Python API and the runtime of the network."""
+
+DEFAULT_MODEL = "small"
+"""The shipped model that is read with by default."""

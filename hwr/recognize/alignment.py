@@ -19,14 +19,15 @@ from numpy.typing import NDArray
 from hwr.decode.confidence import score_lines, score_words
 from hwr.decode.lattice import alignments
 from hwr.decode.reading import find_characters, logical_words
-from hwr.errors import DataError, InputError
+from hwr.errors import DataError, HwrError, InputError
 from hwr.files.documents import to_grey
 from hwr.files.images import GreyImage, decode_image
 from hwr.files.pixels import Source, name_of
 from hwr.line import NormalisedLine, normalise_with_places, time_steps
 from hwr.page.geometry import bounding_box, clip_box
 from hwr.page.page import AlignedLine, Box, Character, Word
-from hwr.recognize.models import DEFAULT_MODEL, load_model
+from hwr.recognize import DEFAULT_MODEL
+from hwr.recognize.models import load_model
 from hwr.recognize.runtime import available_cores
 from hwr.recognize.words import PlacedWord, find_words
 from hwr.store.columns import DEFAULT_COLUMNS, Columns
@@ -50,13 +51,6 @@ class KnownLine:
     text: str
     where: str
     id: str | None = None
-
-
-@dataclass(frozen=True)
-class FailedLine:
-    """A line that could not be aligned, and the reason, in one line that names it."""
-
-    error: str
 
 
 class Aligner:
@@ -97,18 +91,22 @@ class Aligner:
         """
         name = name_of(source)
         (result,) = self.align_lines([KnownLine(name, to_grey(source), text, name)])
-        if isinstance(result, FailedLine):
-            raise DataError(result.error)
+        if isinstance(result, HwrError):
+            raise result
         return result
 
-    def align_lines(self, lines: Sequence[KnownLine]) -> list[AlignedLine | FailedLine]:
-        """Find the texts of many lines, each on its own image; the results are in the order of the lines."""
+    def align_lines(self, lines: Sequence[KnownLine]) -> list[AlignedLine | HwrError]:
+        """Find the texts of many lines, each on its own image.
+
+        Returns:
+            The results in the order of the lines; for one that cannot be aligned, the error that describes the reason.
+        """
         with ThreadPoolExecutor(self._threads) as pool:
             normalised = list(pool.map(lambda line: normalise_with_places(line.image, self.info.height), lines))
             errors = [self._find_error(line, places) for line, places in zip(lines, normalised, strict=True)]
             good = [index for index, error in enumerate(errors) if error is None]
             aligned = self._align([lines[index] for index in good], [normalised[index] for index in good], pool)
-        return [next(aligned) if error is None else FailedLine(error) for error in errors]
+        return [next(aligned) if error is None else DataError(error) for error in errors]
 
     def _align(
         self, lines: Sequence[KnownLine], normalised: Sequence[NormalisedLine], pool: ThreadPoolExecutor
@@ -191,7 +189,7 @@ def align_set(
     columns: Columns = DEFAULT_COLUMNS,
     limit: int | None = None,
     split: str | None = None,
-) -> Iterator[AlignedLine | FailedLine]:
+) -> Iterator[AlignedLine | HwrError]:
     """Align each line of a data set with its own text, as a stream: memory does not grow with the set.
 
     Args:
@@ -203,13 +201,13 @@ def align_set(
     Raises:
         DataError: the file is missing, not Parquet, empty, or lacks the columns.
     """
-    batch: list[KnownLine | FailedLine] = []
+    batch: list[KnownLine | HwrError] = []
     pixels = 0
     for row, line in LineStore(path, split, columns).rows():
         if limit is not None and row >= limit:
             break
         if isinstance(line, str):
-            batch.append(FailedLine(f"{path}: row {row}: {line}"))
+            batch.append(DataError(f"{path}: row {row}: {line}"))
         else:
             name = f"{path}: {line.id}"
             try:
@@ -217,14 +215,14 @@ def align_set(
                 batch.append(KnownLine(line.path or line.id, image, line.text, name, line.id))
                 pixels += image.size
             except InputError as error:
-                batch.append(FailedLine(str(error)))
+                batch.append(error)
         if len(batch) >= LINES_AT_ONCE or pixels >= PIXELS_AT_ONCE:
             yield from _align_batch(aligner, batch)
             batch, pixels = [], 0
     yield from _align_batch(aligner, batch)
 
 
-def _align_batch(aligner: Aligner, batch: Sequence[KnownLine | FailedLine]) -> Iterator[AlignedLine | FailedLine]:
+def _align_batch(aligner: Aligner, batch: Sequence[KnownLine | HwrError]) -> Iterator[AlignedLine | HwrError]:
     aligned = iter(aligner.align_lines([line for line in batch if isinstance(line, KnownLine)]))
     for line in batch:
-        yield line if isinstance(line, FailedLine) else next(aligned)
+        yield line if isinstance(line, HwrError) else next(aligned)

@@ -10,7 +10,7 @@ from hwr.files.images import GreyImage
 from hwr.page.geometry import bounding_box
 from hwr.page.outlines import enclose, thin_baseline
 from hwr.page.page import LINE_TYPE, PRINTED_TYPE, REGION_TYPE, ROW_REGION, Box, Line, Page, Region, Word
-from hwr.page.shapes import clip_polygon, rectangle, shift_line, turn_line
+from hwr.page.shapes import clip_polygon, complete_regions, shift_line, turn_line
 from hwr.segment import Layout, find_lines
 from hwr.settings import Settings, Share
 
@@ -248,7 +248,8 @@ def assemble(lines: Sequence[Line], shape: tuple[int, ...], rotate: int, options
     if rotate and options.rotate == "auto":
         warnings.append(f"read turned by {rotate} degrees clockwise, since it reads better")
     kind = ROW_REGION if options.rows else REGION_TYPE
-    return Page("", width, height, "", _regions(placed, kind), tuple(placed), rotate, "", tuple(warnings))
+    regions = complete_regions([Region(id, kind, ()) for id in dict.fromkeys(line.region for line in placed)], placed)
+    return Page("", width, height, "", regions, tuple(placed), rotate, "", tuple(warnings))
 
 
 def _tidied(line: Line, size: tuple[int, int]) -> Line:
@@ -256,14 +257,3 @@ def _tidied(line: Line, size: tuple[int, int]) -> Line:
     outline = enclose(line.polygon, [word.box for word in line.words])
     polygon = tuple((round(x, 1), round(y, 1)) for x, y in clip_polygon(outline, *size))
     return replace(line, polygon=polygon or line.polygon, baseline=thin_baseline(line.baseline))
-
-
-def _regions(lines: Sequence[Line], kind: str) -> tuple[Region, ...]:
-    """Return the regions of lines with the boxes around them, in the order of their first lines."""
-    members: dict[str, list[Line]] = {}
-    for line in lines:
-        members.setdefault(line.region, []).append(line)
-    return tuple(
-        Region(id, kind, rectangle(bounding_box([point for line in inside for point in line.polygon])))
-        for id, inside in members.items()
-    )

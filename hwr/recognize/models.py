@@ -22,8 +22,6 @@ from hwr.recognize.runtime import OnnxRuntime, check_normalisation, has_dot_prod
 
 Precision = Literal["int8", "fp32"]
 
-DEFAULT_MODEL = "small"
-"""The default model."""
 BEST = "best.safetensors"
 """The model that is read from a run folder."""
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")

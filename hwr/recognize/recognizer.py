@@ -27,6 +27,7 @@ from hwr.line import NormalisedLine, normalise_line, normalise_with_places
 from hwr.page.geometry import LineCut, bounding_box, clip_box, cut_line
 from hwr.page.page import LINE_TYPE, REGION_TYPE, Line, Page, Region, Word
 from hwr.page.shapes import fit_lines, rectangle
+from hwr.recognize import DEFAULT_MODEL
 from hwr.recognize.decoder import DecodedLine, DecoderOptions, make_decoder
 from hwr.recognize.found_lines import (
     COLUMN_BY_COLUMN,
@@ -34,7 +35,7 @@ from hwr.recognize.found_lines import (
     PageReader,
     page_read_as_line,
 )
-from hwr.recognize.models import DEFAULT_MODEL, Precision, load_model
+from hwr.recognize.models import Precision, load_model
 from hwr.recognize.views import decode_views
 from hwr.recognize.words import find_words
 from hwr.segment import Layout

@@ -189,9 +189,6 @@ class LineStore:
                 lines.append((row, line))
         return lines
 
-    def __len__(self) -> int:
-        return self.count
-
     def __iter__(self) -> Iterator[StoredLine]:
         for group in self.groups:
             yield from self.read_group(group.index)

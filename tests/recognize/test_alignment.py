@@ -12,11 +12,11 @@ from PIL import Image
 from helpers.line_images import image_file, stored_line
 from helpers.tiny_model import write_tiny_model
 from hwr.decode.lattice import align, text_log_probability
-from hwr.errors import DataError, InputError
+from hwr.errors import DataError, HwrError, InputError
 from hwr.files.documents import to_grey
 from hwr.line import normalise_line
 from hwr.page.page import AlignedLine
-from hwr.recognize.alignment import Aligner, FailedLine, KnownLine, align_set
+from hwr.recognize.alignment import Aligner, KnownLine, align_set
 from hwr.recognize.models import load_model
 from hwr.store.lines import StoredLine
 from hwr.store.writing import write_lines
@@ -141,8 +141,8 @@ def test_bad_lines_do_not_stop_the_others(aligner: Aligner, aligned: dict[Path, 
     known.insert(1, KnownLine("bad", blank, "text", "there"))
     known.append(KnownLine("bad", known[0].image, "ж", "at the end"))
     results = aligner.align_lines(known)
-    errors = [result.error for result in results if isinstance(result, FailedLine)]
-    assert [isinstance(result, FailedLine) for result in results] == [False, True, False, False, True]
+    errors = [str(result) for result in results if isinstance(result, HwrError)]
+    assert [isinstance(result, HwrError) for result in results] == [False, True, False, False, True]
     assert errors[0] == "there: no writing found on the image" and errors[1].startswith("at the end: the model small")
     for result in results:
         if isinstance(result, AlignedLine):
@@ -150,7 +150,7 @@ def test_bad_lines_do_not_stop_the_others(aligner: Aligner, aligned: dict[Path, 
             assert result.score == pytest.approx(expected.score, abs=1e-5)
             assert [word.box for word in result.words] == [word.box for word in expected.words]
     assert aligner.align_lines([]) == []
-    assert isinstance(aligner.align_lines(known[-1:])[0], FailedLine)
+    assert isinstance(aligner.align_lines(known[-1:])[0], HwrError)
 
 
 def store(path: Path, extra: Sequence[StoredLine] = ()) -> Path:
@@ -170,7 +170,7 @@ def test_a_set(aligner: Aligner, aligned: dict[Path, AlignedLine], tmp_path: Pat
         assert isinstance(result, AlignedLine)
         assert result.image == Path(expected.image).name
         assert [word.box for word in result.words] == [word.box for word in expected.words]
-    errors = [result.error for result in results[3:] if isinstance(result, FailedLine)]
+    errors = [str(result) for result in results[3:] if isinstance(result, HwrError)]
     assert len(errors) == 2
     assert errors[0].startswith(f"{tmp_path / 'set.parquet'}: line-7: not an image")
     assert errors[1].startswith(f"{tmp_path / 'set.parquet'}: line-8: the model small does not know")
@@ -182,7 +182,7 @@ def test_sets_are_read_in_batches_in_order(aligner: Aligner, tmp_path: Path, mon
     sizes = []
     whole = Aligner.align_lines
 
-    def counting(self: Aligner, lines: Sequence[KnownLine]) -> list[AlignedLine | FailedLine]:
+    def counting(self: Aligner, lines: Sequence[KnownLine]) -> list[AlignedLine | HwrError]:
         sizes.append(len(lines))
         return whole(self, lines)
 
