@@ -71,7 +71,15 @@ class ModelError(InputError):
 
 
 class OutputError(HwrError):
-    """A target that already exists, cannot be written, or does not fit on the disk."""
+    """A target that already exists, cannot be written, or does not fit on the disk.
+
+    Attributes:
+        partial: results in other formats were written.
+    """
+
+    def __init__(self, message: str, partial: bool = False) -> None:
+        super().__init__(message)
+        self.partial = partial
 
 
 class MissingDependency(HwrError):

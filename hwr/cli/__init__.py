@@ -1,16 +1,19 @@
 """The command line: one thin module for each command; nothing is computed here."""
 
 import os
+import signal
 import sys
 import tempfile
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
 
 import click
 
 from hwr import __version__
 from hwr.cli.base import LazyGroup
-from hwr.cli.terminal import StreamError, complain, standard_streams
+from hwr.cli.terminal import StreamError, complain, say, standard_streams
 from hwr.errors import EXIT_BROKEN_PIPE, EXIT_ERROR, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_PARTIAL, HwrError, Outcome
 from hwr.files.atomic import files_written
 
@@ -48,11 +51,36 @@ def main() -> None:
     before = files_written()
     try:
         verbose = "--verbose" in sys.argv[1:]
-        with standard_streams(verbose):
+        with standard_streams(verbose), _ended_by_signals():
             code = _run(verbose)
     except StreamError as error:
         code = _exit_code_of(error, error.written or files_written() > before)
     sys.exit(code)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the command as Ctrl-C does: with a message, and without temporary files.
+
+    A signal that is ignored, as under nohup, stays so.
+    """
+    owner = os.getpid()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == owner:
+            raise KeyboardInterrupt
+        signal.signal(number, signal.SIG_DFL)  # a process that was forked
+        os.kill(os.getpid(), number)
+
+    named = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))  # Windows has no SIGHUP
+    numbers = [number for number in named if number is not None and signal.getsignal(number) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _run(verbose: bool) -> int:
@@ -60,7 +88,8 @@ def _run(verbose: bool) -> int:
     try:
         result = cli.main(prog_name="hwr", standalone_mode=False)
         return result.exit_code if isinstance(result, Outcome) else int(result or 0)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:
+        say(str(error.__cause__ or error) or "interrupted")
         return EXIT_INTERRUPTED
     except StreamError:
         raise

@@ -255,8 +255,7 @@ def read(
         try:
             counts = job.read(inputs.files)
         except KeyboardInterrupt:
-            display.note(how_to_continue(job, output))
-            raise
+            raise KeyboardInterrupt(how_to_continue(job, output)) from None
     say_summary(counts, output, time.monotonic() - started)
     return counts.outcome
 

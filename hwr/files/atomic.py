@@ -14,6 +14,7 @@ MAX_NAME_BYTES = 230
 """Names that are longer are shortened for temporary files."""
 
 _files_written = 0
+_OPEN_FILE = re.compile(r"/dev/(std(in|out|err)|fd/\d+)|/proc/\w+/fd/\d+")
 _TEMPORARY = re.compile(r"\..+\.(\d{1,10})\.tmp")
 """Names of temporary files; the number is that of the process."""
 
@@ -23,11 +24,13 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; when the block ends, sync it and rename it to `path`.
 
     If the block raises, the temporary file is removed and the previous file at `path` stays. Temporary files that
-    killed processes left in the folder are removed. A device or a pipe, such as /dev/null, is written to directly.
+    killed processes left in the folder are removed. A device or a pipe, such as /dev/null, is written to directly. If
+    `path` is a link, the file that it points to is written.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
+    path = path.resolve() if path.is_symlink() and not is_device(path) else path
     temporary = path.with_name(f".{_shortened(path.name)}.{os.getpid()}.tmp")
     try:
         if is_device(path):
@@ -74,8 +77,12 @@ def _shortened(name: str) -> str:
 
 
 def is_device(path: Path) -> bool:
-    """Return whether a path is a device or a pipe, which a rename would replace by a file."""
-    return path.exists() and not (path.is_file() or path.is_dir())
+    """Return whether a path is a device, a pipe or an open file of the system (/dev/stdout), which a rename would
+    replace by a file.
+    """
+    if path.is_file():
+        return _OPEN_FILE.fullmatch(str(path.absolute())) is not None
+    return path.exists() and not path.is_dir()
 
 
 def sync_folder(folder: Path) -> None:

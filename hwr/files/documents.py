@@ -224,8 +224,10 @@ def read_stdin() -> bytes:
 
     Raises:
         UsageError: it is a terminal.
-        InputError: there are too many bytes to keep in memory.
+        InputError: it is closed, or there are too many bytes to keep in memory.
     """
+    if sys.stdin is None:
+        raise InputError("-: standard input is closed")
     if sys.stdin.isatty():
         raise UsageError("-: standard input is a terminal; pipe a file into it")
     return _limited(sys.stdin.buffer, STDIN_NAME)

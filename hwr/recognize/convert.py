@@ -51,8 +51,7 @@ def convert(files: Sequence[InputFile], output: Output, options: ConvertOptions,
             try:
                 _convert_file(file, output, options, progress, counts)
             except HwrError as error:
-                progress.failed(error)
-                counts.failed += 1
+                _fail(error, progress, counts)
             progress.done()
         output.finish()
     finally:
@@ -84,6 +83,7 @@ def _convert_file(file: InputFile, output: Output, options: ConvertOptions, prog
 def _fail(error: HwrError, progress: Progress, counts: Counts) -> None:
     progress.failed(error)
     counts.failed += 1
+    counts.partial += isinstance(error, OutputError) and error.partial
 
 
 def without_format_names(inputs: Inputs) -> Inputs:

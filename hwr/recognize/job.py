@@ -72,6 +72,7 @@ class Counts:
 
     Attributes:
         read: pages that were read and written.
+        partial: of the failed pages, those that were written in another format.
         resumed: of these, the pages that an interrupted job had read.
         doubtful: of these, the pages with a low confidence.
         lines: lines on the pages that were read.
@@ -80,6 +81,7 @@ class Counts:
 
     read: int = 0
     failed: int = 0
+    partial: int = 0
     skipped: int = 0
     resumed: int = 0
     doubtful: int = 0
@@ -89,7 +91,7 @@ class Counts:
     @property
     def outcome(self) -> Outcome:
         """The outcome of the command."""
-        return Outcome(self.read + self.skipped, self.failed + self.lost_lines)
+        return Outcome(self.read + self.partial + self.skipped, self.failed + self.lost_lines)
 
     @property
     def total(self) -> int:
@@ -173,8 +175,7 @@ class ReadingJob:
                         if options.skip_existing and self.output.exists(file, number, document.count):
                             self._skip()
                         elif file in self._lost:
-                            self.counts.failed += 1
-                            self.progress.done()
+                            self._lose()
                         else:
                             yield from self._load(file, document, number)
                 if self._document is file and not options.as_lines:  # an interruption must not lose a whole document
@@ -209,6 +210,9 @@ class ReadingJob:
             return
         loaded, self._loaded = self._loaded, []
         for (file, image), page in zip(loaded, self._read_all(loaded), strict=True):
+            if file in self._lost:
+                self._lose()
+                continue
             try:
                 if isinstance(page, HwrError):
                     raise page
@@ -290,10 +294,17 @@ class ReadingJob:
         except HwrError as error:
             self.progress.failed(error)
             self.counts.failed += self.unfinished
+            self.counts.partial += isinstance(error, OutputError) and error.partial
         self._journal, self.unfinished = None, 0
 
     def _fail(self, error: HwrError) -> None:
         self.progress.failed(error)
+        self.counts.failed += 1
+        self.counts.partial += isinstance(error, OutputError) and error.partial
+        self.progress.done()
+
+    def _lose(self) -> None:
+        """Count a page of a document that cannot be written, which was named before."""
         self.counts.failed += 1
         self.progress.done()
 

@@ -1,6 +1,7 @@
 """The pages of an unfinished document, so that an interruption loses none that was read."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -45,7 +46,8 @@ class Journal:
     def close(self) -> None:
         """Close the file and keep it for another run."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # the disk is full
+                self._file.close()
             self._file = None
 
     def remove(self) -> None:

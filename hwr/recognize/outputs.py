@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from hwr.errors import HwrError, OutputError, UsageError
-from hwr.files.atomic import atomic_write, check_free
+from hwr.files.atomic import atomic_write, check_free, is_device
 from hwr.files.pixels import PageImage
 from hwr.formats import DocumentWriter, Format, to_bytes
 from hwr.page.page import Page
@@ -123,7 +123,9 @@ class DocumentFiles(Output):
 
     def partial(self, file: InputFile, chosen: int) -> Path | None:
         target = self._targets[file]
-        return target.with_name(f".{target.name}.partial") if chosen > 1 or self._merged else None
+        if is_device(target) or not (chosen > 1 or self._merged):
+            return None
+        return target.with_name(f".{target.name}.partial")
 
     def add(self, file: InputFile, page: Page, image: PageImage) -> None:
         target = self._targets[file]
@@ -226,7 +228,7 @@ class ManyOutputs(Output):
             except HwrError as error:
                 errors.append(str(error))
         if errors:
-            raise OutputError("; ".join(errors))
+            raise OutputError("; ".join(errors), partial=bool(results))
         return results
 
     def abandon(self) -> None:

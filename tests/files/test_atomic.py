@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hwr.errors import EXIT_ERROR, OutputError
-from hwr.files.atomic import atomic_write, files_written
+from hwr.files.atomic import atomic_write, files_written, is_device
 
 
 def test_a_new_file_appears_whole(tmp_path: Path) -> None:
@@ -134,3 +134,24 @@ def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
         temporary.write_text("whole")
     assert os.listdir(tmp_path) == [target.name]
     assert files_written() == before + 1
+
+
+def test_a_link_stays_and_its_file_is_written(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "dangling").symlink_to("new")
+    for name in ("link", "dangling"):
+        with atomic_write(tmp_path / name) as temporary:
+            temporary.write_text(name)
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "dangling").is_symlink()
+    assert (tmp_path / "real").read_text() == "link" and (tmp_path / "new").read_text() == "dangling"
+
+
+def test_open_files_of_the_system_are_written_and_never_replaced(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        path = Path(f"/dev/fd/{file.fileno()}")
+        assert is_device(path) and not is_device(tmp_path / "file")
+        with atomic_write(path) as same:
+            assert same == path
+            same.write_text("whole")
+    assert (tmp_path / "file").read_text() == "whole"

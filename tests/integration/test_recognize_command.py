@@ -210,12 +210,14 @@ def test_interrupted(recognize: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Recognizer, "read", interrupt)
-    assert recognize(SAMPLES / "page.png").code == 130
+    done = recognize(SAMPLES / "page.png")
+    assert (done.code, done.err) == (130, "\nhwr: interrupted\n")
 
 
-def test_control_c_ends_a_running_command(model: Path, scan: Path, tmp_path: Path) -> None:
-    for number in range(200):
-        (tmp_path / f"{number:03}.png").symlink_to(scan)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_running_command(number: signal.Signals, model: Path, scan: Path, tmp_path: Path) -> None:
+    for index in range(200):
+        (tmp_path / f"{index:03}.png").symlink_to(scan)
     command = [sys.executable, "-m", "hwr", "recognize", "-m", str(model), str(tmp_path)]
     # A shell lets what it starts in the background ignore Ctrl-C, and the tests may run there.
     listening = (
@@ -226,10 +228,26 @@ def test_control_c_ends_a_running_command(model: Path, scan: Path, tmp_path: Pat
         assert process.stdout is not None
         assert process.stdout.readline().startswith("==> ")
         time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "Traceback" not in err
+    assert err.splitlines()[-1] == "hwr: interrupted" and "Traceback" not in err
+
+
+def test_a_format_that_cannot_be_written_is_a_partial_success(recognize: Run, tmp_path: Path) -> None:
+    (tmp_path / "line-1.json").mkdir()
+    done = recognize("--line", SAMPLES / "line-1.png", "--format", "text,json", "-o", tmp_path)
+    assert done.code == 2, "nothing was written: the folder was found first"
+    (tmp_path / "line-1.json").rmdir()
+    (tmp_path / "line-1.json").symlink_to("/dev/full")
+    done = recognize("--line", SAMPLES / "line-1.png", "--format", "text,json", "-o", tmp_path, "--force")
+    assert done.code == 3 and "line-1.json: cannot be written: No space left" in done.err
+    assert (tmp_path / "line-1.txt").read_text()
+
+
+def test_a_closed_standard_input(recognize: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert recognize("-").error == "-: standard input is closed"
 
 
 def test_a_closed_pipe_gives_no_error_message(model: Path) -> None:

@@ -161,7 +161,7 @@ def test_an_interrupted_document_loses_no_page_that_was_read(
     whole, target = tmp_path / "whole.json", tmp_path / "book.json"
     stopped = recognize(book.parent, "-o", target)
     assert stopped.code == 130 and not target.exists()
-    assert stopped.err == "hwr: interrupted; the same command continues after the page that was read\n\n"
+    assert stopped.err == "\nhwr: interrupted; the same command continues after the page that was read\n"
     calls.extend([None])
     done = recognize(book.parent, "-o", target)
     assert done.code == 0 and len(calls) == 3 + 3 and ", 1 read before the interruption" in done.err
@@ -188,7 +188,7 @@ def test_an_interruption_keeps_the_documents_that_were_read(
         patch.setattr(Recognizer, "read", interrupted)
         stopped = recognize(scans, "-o", tmp_path / "out")
     assert stopped.code == 130
-    assert stopped.err == "hwr: interrupted; the same command with --skip-existing continues\n\n"
+    assert stopped.err == "\nhwr: interrupted; the same command with --skip-existing continues\n"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.txt"]
     done = recognize(scans, "-o", tmp_path / "out", "--skip-existing")
     assert done.code == 0 and "1 skipped because their results exist" in done.err

@@ -10,6 +10,8 @@ from hwr.page.page import Line, Page, Region
 from hwr.recognize.inputs import InputFile
 from hwr.recognize.journal import Journal
 
+FULL = Path("/dev/full")
+
 
 @pytest.fixture
 def page() -> Page:
@@ -71,3 +73,14 @@ def test_a_damaged_journal_costs_only_what_is_damaged(tmp_path: Path, page: Page
     if damage != "folder":
         assert Journal(journal.path, "s").find(file, 2) == page
         assert (Journal(journal.path, "s").find(file, 1) == page) == (damage != "empty")
+
+
+def test_a_full_disk_costs_only_the_journal(
+    tmp_path: Path, page: Page, file: InputFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.open
+    monkeypatch.setattr(Path, "open", lambda self, mode="r", **more: real(self if mode == "r" else FULL, mode, **more))
+    journal = Journal(tmp_path / "j", "s")
+    journal.add(file, 1, page)
+    journal.add(file, 2, page)
+    journal.close()

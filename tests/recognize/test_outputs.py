@@ -265,6 +265,12 @@ def test_one_format_that_fails_does_not_keep_the_others_from_being_written(tmp_p
     assert files_below(tmp_path) == {"a.x.xml": "x", "a.txt": "text 1\n"}
 
 
+def test_a_device_has_no_unfinished_file_next_to_it(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/dev/null")
+    for target, unfinished in (("link", None), ("book", tmp_path / ".book.partial")):
+        assert DocumentFiles(TEXT, {BOOK: tmp_path / target}).partial(BOOK, 2) == unfinished
+
+
 def test_a_newline_in_a_name_forges_no_header() -> None:
     stream = io.BytesIO()
     found, image = page(1, 1)
