@@ -14,22 +14,29 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.compiled import search_tables
+from hwr.decode.numpy_search import Scorer
 from hwr.errors import InputError
 from hwr.files.texts import read_text
 from hwr.text import Alphabet, normalise_text
 
 Integers = NDArray[np.int64]
+Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 BETWEEN, UNKNOWN, NUMBER = 0, 1, 2
 FIRST_NODE = 3
 LETTER, DIGIT, SIGN = 0, 1, 2
+LOWER, SHIFT = 0xFFFFFFFF, 32
+EXAMPLES = 5
+
+UNKNOWN_COST = 5.0
+"""Cost of a word that is not in the list, as a natural logarithm; chosen on validation lines, see docs/decoding.md."""
 
 
 @dataclass(frozen=True)
@@ -203,29 +210,6 @@ def _add_readings(tree: WordTree, parents: Integers, labels: Integers, levels: l
             tree.forks[rows] = (other != UNKNOWN) & (other != NUMBER)
 
 
-Numbers = NDArray[np.float64]
-
-UNKNOWN_COST = 5.0
-"""Cost of a word that is not in the list, as a natural logarithm; chosen on validation lines, see docs/decoding.md."""
-
-LOWER = 0xFFFFFFFF
-SHIFT = 32
-EXAMPLES = 5
-
-
-class _Scorer(Protocol):
-    """A scorer; see `hwr.decode.beam.Scorer`. States are 0 to 2^32 - 1."""
-
-    @property
-    def start(self) -> int: ...
-
-    def scores(self, states: Integers, labels: Integers, /) -> NDArray[np.floating]: ...
-
-    def advance(self, states: Integers, labels: Integers, /) -> Integers: ...
-
-    def finish(self, states: Integers, /) -> NDArray[np.floating]: ...
-
-
 @dataclass(frozen=True)
 class Lexicon:
     """A list of words for the characters of one model.
@@ -328,13 +312,13 @@ class LexiconScorer:
     """
 
     def __init__(
-        self, lexicon: Lexicon, alphabet: Alphabet, inner: _Scorer | None = None, unknown_cost: float = UNKNOWN_COST
+        self, lexicon: Lexicon, alphabet: Alphabet, inner: Scorer | None = None, unknown_cost: float = UNKNOWN_COST
     ) -> None:
         """Prepare.
 
         Args:
             lexicon: made for the same alphabet.
-            inner: another scorer of the text, such as a language model.
+            inner: another scorer of the text, such as a language model; its states are 0 to 2^32 - 1.
             unknown_cost: natural logarithm, 0 or more, charged once for each unknown word; infinite: none is allowed.
 
         Raises:

@@ -19,7 +19,7 @@ import numpy as np
 from hwr.errors import ModelError
 from hwr.files.atomic import atomic_write
 from hwr.files.tree import check_regular
-from hwr.lm.symbols import (
+from hwr.lm.ngrams import (
     END,
     MARKS,
     MAX_CHARACTERS,
@@ -29,10 +29,11 @@ from hwr.lm.symbols import (
     START,
     UNKNOWN,
     Symbols,
+    Table,
+    Tables,
     context,
     unpack,
 )
-from hwr.lm.tables import Table, Tables
 
 LN10 = math.log(10.0)
 SPACES = (SPACE, "<space>")

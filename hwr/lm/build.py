@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from hwr.errors import UsageError
 from hwr.lm.corpus import Text, choose_symbols
-from hwr.lm.estimate import adjust_counts, count_levels, estimate
-from hwr.lm.model import model_bytes
-from hwr.lm.symbols import MAX_ORDER
-from hwr.lm.tables import Tables, keep_frequent, keep_valuable, losses, make_tables
+from hwr.lm.estimate import Estimate, Level, adjust_counts, count_levels, estimate
+from hwr.lm.ngrams import MAX_ORDER, Symbols, Table, Tables, context
+from hwr.lm.prune import keep_frequent, keep_valuable, losses
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class BuildOptions:
 
 HEADER_BYTES = 4_096
 """Bytes reserved for the metadata of a file."""
+IMPOSSIBLE = -99 * np.log(10.0)
+"""Log-probability of the start, which is never predicted, by the convention of ARPA files."""
 
 
 def build(texts: Sequence[Text], options: BuildOptions, report: Callable[[str], None] = lambda text: None) -> Tables:
@@ -61,12 +64,27 @@ def build(texts: Sequence[Text], options: BuildOptions, report: Callable[[str], 
         keep_frequent(levels, options.min_counts)
         adjust_counts(levels)
     if options.max_bytes is not None:
-        room = options.max_bytes - HEADER_BYTES
-
-        def size(ngrams: Sequence[int], states: int) -> int:
-            return model_bytes(sum(ngrams), states, options.bits)
-
-        keep_valuable(levels, losses(levels, estimate(levels)), size, room)
+        keep_valuable(levels, losses(levels, estimate(levels)), options.bits, options.max_bytes - HEADER_BYTES)
         adjust_counts(levels)
     report("kept:    " + " ".join(f"{int(level.kept.sum()):,}" for level in levels))
-    return make_tables(symbols, levels, estimate(levels))
+    return _make_tables(symbols, levels, estimate(levels))
+
+
+def _make_tables(symbols: Symbols, levels: Sequence[Level], estimates: Sequence[Estimate]) -> Tables:
+    """Return the kept n-grams."""
+    orders = []
+    for number, (level, found) in enumerate(zip(levels, estimates, strict=True)):
+        kept = level.kept
+        with np.errstate(divide="ignore"):
+            log_probs = np.maximum(np.log(found.probabilities[kept]), IMPOSSIBLE)
+        backoffs = np.log(found.backoffs[kept])
+        if number + 1 < len(levels):
+            upper = levels[number + 1]
+            contexts = np.unique(context(upper.keys[upper.kept]))
+            backoffs[~np.isin(level.keys[kept], contexts, assume_unique=True)] = 0.0
+        else:
+            backoffs[:] = 0.0
+        orders.append(Table(level.keys[kept], log_probs, backoffs))
+    while len(orders) > 1 and not len(orders[-1].keys):
+        orders.pop()
+    return Tables(symbols, tuple(orders))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hwr.errors import DataError, InputError
 from hwr.files.texts import plain_text, read_text
-from hwr.lm.symbols import DIGIT, DIGITS, MAX_CHARACTERS, Symbols
+from hwr.lm.ngrams import DIGIT, DIGITS, MAX_CHARACTERS, Symbols
 from hwr.text import normalise_text
 
 TRAINING_FILE = "train.parquet"

@@ -1,6 +1,6 @@
 """Texts -> all their n-grams, order by order, with the counts for Kneser-Ney smoothing.
 
-An n-gram is an integer with one byte per symbol (`hwr.lm.symbols`), so counting is sorting.
+An n-gram is an integer with one byte per symbol (`hwr.lm.ngrams`), so counting is sorting.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.lm.corpus import Text
-from hwr.lm.symbols import END, FIRST_CHARACTER, START, UNKNOWN, Keys, Symbols, context, suffix
+from hwr.lm.ngrams import END, FIRST_CHARACTER, START, UNKNOWN, Keys, Numbers, Symbols, context, suffix
 
 Counts = NDArray[np.int64]
+FALLBACK = (0.5, 1.0, 1.5)
+"""Discounts if too few n-grams occur once to four times to estimate them: those of KenLM's --discount_fallback."""
 LINES_AT_ONCE = 200_000
 """Number of lines whose n-grams are sorted together; limits the memory."""
 
@@ -144,11 +146,6 @@ def adjust_counts(levels: Sequence[Level]) -> None:
         counts = np.bincount(upper.suffixes, passed, len(level.keys)).astype(np.int64)
         level.counts = np.where(level.initial, level.occurrences, counts)
     levels[0].counts[START - UNKNOWN] = 0
-
-
-Numbers = NDArray[np.float64]
-FALLBACK = (0.5, 1.0, 1.5)
-"""Discounts if too few n-grams occur once to four times to estimate them: those of KenLM's --discount_fallback."""
 
 
 @dataclass(frozen=True)

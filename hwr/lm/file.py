@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from hwr.errors import ModelError, UsageError
 from hwr.files.atomic import atomic_write
 from hwr.lm.model import BITS, Model, Quantised, make_model, tables_of
-from hwr.lm.symbols import MAX_ORDER, Symbols
-from hwr.lm.tables import Tables
+from hwr.lm.ngrams import MAX_ORDER, Symbols, Tables
 
 METADATA_KEY = "hwr_lm"
 FORMAT_VERSION = 1

@@ -14,8 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.lm.symbols import START, Symbols, context, last_symbols, suffix
-from hwr.lm.tables import Table, Tables, unknown_log_probability
+from hwr.lm.ngrams import START, Symbols, Table, Tables, context, last_symbols, suffix, unknown_log_probability
 
 Places = NDArray[np.integer]
 ROOT = 0

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.lm.model import ROOT, Model
-from hwr.lm.symbols import END, UNKNOWN
+from hwr.lm.ngrams import END, UNKNOWN
 from hwr.lm.tokens import FOLLOWING, TokenRules, plain_rules
 from hwr.text import Alphabet
 

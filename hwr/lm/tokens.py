@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.lm.symbols import END, Symbols
+from hwr.lm.ngrams import END, Symbols
 from hwr.text import Alphabet
 
 START, PLAIN, CAPITAL, CAPITALS, NUMBER = range(5)

@@ -18,8 +18,8 @@ from hwr.decode.lattice import LabelSpan, alignments, best_path
 from hwr.decode.lexicon import UNKNOWN_COST, Lexicon, LexiconScorer, load_lexicon
 from hwr.errors import ModelError, UsageError
 from hwr.lm.model import Model
+from hwr.lm.ngrams import UNKNOWN
 from hwr.lm.scorer import NgramScorer
-from hwr.lm.symbols import UNKNOWN
 from hwr.lm.tokens import token_rules
 from hwr.recognize.languages import Language, Languages
 from hwr.recognize.models import find_language_model, language_model_names

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.backing_off import log_probability, pack
 from helpers.lm_texts import text
 from hwr.errors import ModelError
 from hwr.lm.arpa import read_arpa, write_arpa
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.corpus import Text
-from hwr.lm.symbols import pack
 
 SMALL = """
 \\data\\
@@ -61,9 +61,9 @@ def test_a_file_of_others_is_read(blank: str, tmp_path: Path) -> None:
     tables = read_arpa(tmp_path / "a.arpa")
     assert tables.symbols.characters == " a"
     blank_symbol, a = tables.symbols.encode([" a"])[1:3].tolist()
-    assert tables.log_probability([a, blank_symbol]) == pytest.approx(-0.3 * np.log(10))
-    assert tables.log_probability([a, a]) == pytest.approx(-0.6 * np.log(10))
-    assert tables.log_probability([blank_symbol, pack([1])]) == pytest.approx(-1.1 * np.log(10))
+    assert log_probability(tables, [a, blank_symbol]) == pytest.approx(-0.3 * np.log(10))
+    assert log_probability(tables, [a, a]) == pytest.approx(-0.6 * np.log(10))
+    assert log_probability(tables, [blank_symbol, pack([1])]) == pytest.approx(-1.1 * np.log(10))
 
 
 BROKEN = {

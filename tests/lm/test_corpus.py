@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from helpers.backing_off import pack
 from hwr.errors import DataError, InputError
 from hwr.lm.corpus import Text, choose_symbols, clean, load_text, wrap_line
-from hwr.lm.symbols import END, FIRST_CHARACTER, MAX_CHARACTERS, START, UNKNOWN, Symbols, pack, unpack
+from hwr.lm.ngrams import END, FIRST_CHARACTER, MAX_CHARACTERS, START, UNKNOWN, Symbols, unpack
 from hwr.store.lines import StoredLine
 from hwr.store.writing import write_lines
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from helpers.backing_off import log_probability
 from helpers.kneser_ney_twin import Twin
 from helpers.lm_texts import sentences, text
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.corpus import Text
 from hwr.lm.estimate import FALLBACK, count_levels, discounts
-from hwr.lm.symbols import END, FIRST_CHARACTER, START, UNKNOWN, Symbols, unpack
-from hwr.lm.tables import Tables
+from hwr.lm.ngrams import END, FIRST_CHARACTER, START, UNKNOWN, Symbols, Tables, unpack
 
 
 def contexts(tables: Tables, count: int, seed: int) -> list[list[int]]:
@@ -38,7 +38,7 @@ def test_probabilities_are_those_of_the_dictionary_twin(order: int) -> None:
         for symbol in generator.choice([UNKNOWN, END, *range(FIRST_CHARACTER, FIRST_CHARACTER + len(characters))], 6):
             gram = (*context, int(symbol))
             expected = twin.probability(tuple(names[s] for s in gram))
-            assert np.exp(tables.log_probability(gram)) == pytest.approx(expected, rel=1e-9)
+            assert np.exp(log_probability(tables, gram)) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_probabilities_sum_to_one_after_every_context(options: BuildOptions) -> 
     tables = build([text(300), text(40, seed=5, weight=3)], options)
     symbols = [UNKNOWN, END, *range(FIRST_CHARACTER, FIRST_CHARACTER + len(tables.symbols.characters))]
     for context in contexts(tables, 30, seed=3):
-        total = sum(np.exp(tables.log_probability([*context, symbol])) for symbol in symbols)
+        total = sum(np.exp(log_probability(tables, [*context, symbol])) for symbol in symbols)
         assert total == pytest.approx(1, abs=1e-9)
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.backing_off import log_probability
 from helpers.lm_texts import sentences, text
 from hwr.lm import scorer as scorer_module
 from hwr.lm.arpa import read_arpa, write_arpa
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.model import make_model, tables_of
+from hwr.lm.ngrams import END, START, Tables
 from hwr.lm.scorer import NgramScorer, score_lines, text_log_probabilities
-from hwr.lm.symbols import END, START
-from hwr.lm.tables import Tables
 from hwr.lm.tokens import plain_rules
 from hwr.text import Alphabet
 
@@ -23,7 +23,7 @@ NEW_LINES = [*sentences(40, seed=77), "zebra ßx quartz", "Mary Mary.,!", "", " 
 def backed_off(tables: Tables, line: str) -> float:
     """ln p of a line, one character at a time."""
     codes = tables.symbols.encode([line]).tolist()
-    return sum(tables.log_probability(codes[: place + 1]) for place in range(1, len(codes)))
+    return sum(log_probability(tables, codes[: place + 1]) for place in range(1, len(codes)))
 
 
 @pytest.mark.parametrize("size", [None, 12_000])
@@ -124,5 +124,5 @@ def test_kenlm_gives_the_same_scores(order, size, package, score, tmp_path) -> N
 
 def test_the_start_is_never_predicted_and_the_end_is() -> None:
     tables = build([text(100)], BuildOptions(order=3, max_bytes=None))
-    assert tables.log_probability([START]) < -200
-    assert math.exp(tables.log_probability([*tables.symbols.encode(["Mary."])[:-1].tolist(), END])) > 0.5
+    assert log_probability(tables, [START]) < -200
+    assert math.exp(log_probability(tables, [*tables.symbols.encode(["Mary."])[:-1].tolist(), END])) > 0.5

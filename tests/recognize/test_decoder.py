@@ -17,8 +17,8 @@ from hwr.lm.build import BuildOptions, build
 from hwr.lm.corpus import Text
 from hwr.lm.file import write
 from hwr.lm.model import Model
+from hwr.lm.ngrams import Tables
 from hwr.lm.scorer import NgramScorer, text_log_probabilities
-from hwr.lm.tables import Tables
 from hwr.lm.tokens import token_rules
 from hwr.recognize.decoder import (
     LINES_TOGETHER,

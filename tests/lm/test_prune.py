@@ -9,9 +9,9 @@ from hwr.lm.build import BuildOptions, build
 from hwr.lm.estimate import count_levels, estimate
 from hwr.lm.file import write_model
 from hwr.lm.model import make_model
+from hwr.lm.ngrams import FIRST_CHARACTER, Symbols, context
+from hwr.lm.prune import losses
 from hwr.lm.scorer import score_lines
-from hwr.lm.symbols import FIRST_CHARACTER, Symbols, context
-from hwr.lm.tables import losses
 
 
 @pytest.mark.parametrize("max_bytes", [10_000, 12_000, 14_000])

@@ -1,4 +1,8 @@
-"""The symbols of a language model: characters and three marks, one byte each; an n-gram of up to 8 is one integer."""
+"""The symbols of a language model and its n-grams.
+
+Symbols are characters and three marks, one byte each; an n-gram of up to 8 is one integer. Tables of n-grams with their
+logarithms are the content of ARPA files.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +33,7 @@ MAX_ORDER = 8
 
 Keys = NDArray[np.uint64]
 """n-grams w1 ... wn as integers, w1 in the highest byte: when sorted, n-grams with the same context are adjacent."""
+Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,39 @@ def unpack(key: int) -> tuple[int, ...]:
     return tuple(symbol for symbol in int(key).to_bytes(MAX_ORDER, "big") if symbol != PADDING)
 
 
-def pack(symbols: Sequence[int]) -> int:
-    """Return the integer of an n-gram of at most 8 symbols."""
-    return int.from_bytes(bytes(symbols), "big")
+@dataclass(frozen=True)
+class Table:
+    """The n-grams of one order.
+
+    Attributes:
+        keys: shape (M,), ascending.
+        log_probs: natural logarithm of the probability of the last symbol after the others, shape (M,).
+        backoffs: natural logarithm of the backoff weight as a context, shape (M,); 0 if it is not one.
+    """
+
+    keys: Keys
+    log_probs: Numbers
+    backoffs: Numbers
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All n-grams of a model: `orders[n - 1]` has those of n symbols."""
+
+    symbols: Symbols
+    orders: tuple[Table, ...]
+
+    @property
+    def order(self) -> int:
+        """Length of the longest n-grams."""
+        return len(self.orders)
+
+
+def unknown_log_probability(tables: Tables) -> float:
+    """Return ln p of a character that the model has never seen: of its own <unk>, or else of its rarest character."""
+    first = tables.orders[0]
+    unknown = first.log_probs[first.keys == UNKNOWN]
+    if len(unknown):
+        return float(unknown[0])
+    predicted = first.log_probs[first.keys > START]
+    return float(predicted.min())
