@@ -125,16 +125,25 @@ def _weights_become_inputs(model: "onnx.ModelProto", weights: set[str]) -> "list
     return empty
 
 
-def _simplified(path: Path, target: Path) -> "onnx.ModelProto":
-    """Let ONNX Runtime fold the constants of a graph, with standard operators only: it then opens faster."""
-    import onnx
+def fold(source: Path, target: Path) -> None:
+    """Let ONNX Runtime compute what is constant, merge norms into kernels, and order the matrices of LSTMs as it does.
+
+    The weights must be constants of the graph; those of inputs stay as they are.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(target)
     options.log_severity_level = 3
-    onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+
+
+def _simplified(path: Path, target: Path) -> "onnx.ModelProto":
+    """Return a graph with its constants folded, with standard operators only: it then opens faster."""
+    import onnx
+
+    fold(path, target)
     model = onnx.load(target)
     standard = [item for item in model.opset_import if not item.domain]
     del model.opset_import[:]

@@ -26,8 +26,8 @@ LOCATION = b"location"
 DATA_FIELDS = {4, 5, 6, 7, 9, 10, 11}
 """Fields of a tensor in onnx.proto that hold its numbers."""
 
-GRAPH, INITIALIZER = 7, 5
-"""Fields of onnx.proto: the graph of a model, the constants of a graph."""
+GRAPH, INITIALIZER, DIMS, NAME = 7, 5, 1, 8
+"""Fields of onnx.proto: the graph of a model, the constants of a graph, the shape and the name of a tensor."""
 EXTERNAL = b"\x6a\x13\x0a\x08" + LOCATION + b"\x12\x07weights" + b"\x70\x01"
 """Two fields of a tensor: external_data with the location "weights", and data_location EXTERNAL."""
 
@@ -133,23 +133,15 @@ def _declare_weights(graph: memoryview, tensors: Tensors, where: object, names: 
 
 def _weight(tensor: memoryview) -> tuple[str, tuple[int, ...]] | None:
     """Return name and shape of a tensor without its numbers, or None for any other tensor."""
-    shape: list[int] = []
+    name, shape = b"", []
     for number, value in _fields(tensor):
         if number in DATA_FIELDS:
             return None
-        if number == 1:
+        if number == DIMS:
             shape += [value] if isinstance(value, int) else _varints(value)
-    if 0 in shape:
-        return None
-    (name,) = _messages(tensor, 8)
-    return bytes(name).decode(), tuple(shape)
-
-
-def _messages(message: memoryview, wanted: int) -> Iterator[memoryview]:
-    """Yield the values of one field that holds texts or messages."""
-    for number, value in _fields(message):
-        if number == wanted and not isinstance(value, int):
-            yield value
+        elif number == NAME and not isinstance(value, int):
+            name = bytes(value)
+    return None if 0 in shape else (name.decode(), tuple(shape))
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:

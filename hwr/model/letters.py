@@ -148,32 +148,17 @@ class Residual(Layer):
 
 
 @dataclass(frozen=True)
-class RecurrentConvolution(Layer):
-    """A convolution that sees its own output `iterations` times; each time has its own norm.
+class IteratedConvolution(Layer):
+    """A convolution that sees its own output `iterations` times."""
 
-    With no iterations it is a `Convolution`. Each iteration widens the field of view by a kernel.
-    """
-
-    PATTERN = r"RC([binx]?)([rtsl]?)(\d+),(\d+),(\d+),(-?\d+)"
     kernel: tuple[int, int]
     channels: int
     iterations: int
     norm: Norm = "batch"
     activation: Activation = "relu"
 
-    @classmethod
-    def from_match(cls, match: re.Match[str]) -> Self:
-        norm, activation, y, x, channels, iterations = match.groups()
-        size = (kernel_size(y, x), positive(channels, "channels"), iterations_from(iterations, 0))
-        return cls(*size, NORMS[norm or "b"], ACTIVATIONS[activation or "r"])
-
     def after(self, maps: Maps) -> Maps:
         return Maps(self.channels, maps.height)
-
-    def weights(self, maps: Maps) -> int:
-        kernels = maps.channels + (self.channels if self.iterations else 0)
-        norms = self.iterations + 1 if NORM_WEIGHTS[self.norm] > 1 else 1
-        return self.channels * (self._area * kernels + norms * NORM_WEIGHTS[self.norm])
 
     def multiplications(self, maps: Maps, columns: int) -> int:
         kernels = maps.channels + self.iterations * self.channels
@@ -185,18 +170,34 @@ class RecurrentConvolution(Layer):
 
 
 @dataclass(frozen=True)
-class GatedRecurrentConvolution(Layer):
-    """A recurrent convolution in which a gate weighs the recurrent term at each place.
+class RecurrentConvolution(IteratedConvolution):
+    """The recurrent kernels are the same in each iteration; each has its own norm.
+
+    With no iterations it is a `Convolution`. Each iteration widens the field of view by a kernel.
+    """
+
+    PATTERN = r"RC([binx]?)([rtsl]?)(\d+),(\d+),(\d+),(-?\d+)"
+
+    @classmethod
+    def from_match(cls, match: re.Match[str]) -> Self:
+        norm, activation, y, x, channels, iterations = match.groups()
+        size = (kernel_size(y, x), positive(channels, "channels"), iterations_from(iterations, 0))
+        return cls(*size, NORMS[norm or "b"], ACTIVATIONS[activation or "r"])
+
+    def weights(self, maps: Maps) -> int:
+        kernels = maps.channels + (self.channels if self.iterations else 0)
+        norms = self.iterations + 1 if NORM_WEIGHTS[self.norm] > 1 else 1
+        return self.channels * (self._area * kernels + norms * NORM_WEIGHTS[self.norm])
+
+
+@dataclass(frozen=True)
+class GatedRecurrentConvolution(IteratedConvolution):
+    """A gate weighs the recurrent term at each place.
 
     With `own` weights each iteration has recurrent kernels of its own.
     """
 
     PATTERN = r"GC(o?)([bin]?)([rtsl]?)(\d+),(\d+),(\d+),(-?\d+)"
-    kernel: tuple[int, int]
-    channels: int
-    iterations: int
-    norm: Norm = "batch"
-    activation: Activation = "relu"
     own: bool = False
 
     @classmethod
@@ -205,23 +206,15 @@ class GatedRecurrentConvolution(Layer):
         size = (kernel_size(y, x), positive(channels, "channels"), iterations_from(iterations, 1))
         return cls(*size, NORMS[norm or "b"], ACTIVATIONS[activation or "r"], bool(own))
 
-    def after(self, maps: Maps) -> Maps:
-        return Maps(self.channels, maps.height)
-
     def weights(self, maps: Maps) -> int:
         kernels = maps.channels + self.channels * (self.iterations if self.own else 1)
         # Of the input and of five terms of each iteration; without norms, a bias of the input and one of the gate.
         norms = 2 * (1 + 5 * self.iterations) if NORM_WEIGHTS[self.norm] > 1 else 2
         return self.channels * (self._area * kernels + norms)
 
-    def multiplications(self, maps: Maps, columns: int) -> int:
-        kernels = maps.channels + self.iterations * self.channels
-        return maps.height * columns * self.channels * self._area * kernels
-
     @property
     def _area(self) -> int:
-        # The kernel, and the gate's of 1 x 1.
-        return self.kernel[0] * self.kernel[1] + 1
+        return super()._area + 1  # the gate's kernel of 1 x 1
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -25,7 +24,7 @@ from onnxruntime.quantization import (
 
 from hwr.files.atomic import atomic_write
 from hwr.files.images import GreyImage
-from hwr.model.export import export_onnx
+from hwr.model.export import export_onnx, fold
 from hwr.model.files import read_info, weights_hash
 from hwr.model.graph import SPEC_KEY, WEIGHTS_KEY
 
@@ -45,7 +44,7 @@ def export_int8(safetensors: Path, target: Path, lines: Iterable[GreyImage]) -> 
     with tempfile.TemporaryDirectory() as folder, _without_advice():
         whole, folded, static, full = (Path(folder, f"{name}.onnx") for name in ("whole", "folded", "static", "full"))
         export_onnx(safetensors, whole)
-        _fold(whole, folded)
+        fold(whole, folded)
         quantize_static(
             folded,
             static,
@@ -75,15 +74,6 @@ def _without_advice() -> Iterator[None]:
         yield
     finally:
         logging.disable(logging.NOTSET)
-
-
-def _fold(source: Path, target: Path) -> None:
-    """Merge norms into kernels and bring the matrices of LSTMs into ONNX's order, as reading does when it starts."""
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.optimized_model_filepath = str(target)
-    options.log_severity_level = 3
-    onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
 
 
 class _Lines(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types

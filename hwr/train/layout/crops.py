@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.files.images import GreyImage
-from hwr.model.line_finder import HEIGHT_UNIT, STRIDE
 from hwr.page.geometry import Points
+from hwr.segment.maps import HEIGHT_UNIT, STRIDE
 from hwr.train.layout.pages import TrueLine, TruePage
 from hwr.train.layout.scenery import draw_scenery
 
@@ -122,7 +122,7 @@ def _place(page: TruePage, size: int, random: Generator) -> Placement:
 def draw_maps(lines: list[TrueLine], size: int) -> NDArray[np.float32]:
     """Draw the maps of lines in pixels of a crop, shape (5, size / 2, size / 2).
 
-    They are those of `MAPS`, followed by the band on which the last two count.
+    They are those of the network, followed by the band on which the last two count.
     """
     side = size // STRIDE
     maps = np.zeros((5, side, side), np.float32)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hwr.files.atomic import atomic_write
-from hwr.model.line_finder import LineFinder, export
 from hwr.train.layout.crops import random_crop
+from hwr.train.layout.network import LineFinder, export
 from hwr.train.layout.pages import TruePage
 
 EMA = 0.998

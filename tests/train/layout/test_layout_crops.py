@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hwr.model.line_finder import HEIGHT_UNIT
+from hwr.segment.maps import HEIGHT_UNIT
 from hwr.train.layout import crops
 from hwr.train.layout.crops import Placement, draw_maps, random_crop
 from hwr.train.layout.pages import TrueLine, TruePage

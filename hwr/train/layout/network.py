@@ -10,16 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hwr.segment.maps import MULTIPLE
+
 CHANNELS = (16, 24, 48, 64, 96)
 """Channels at a half, a quarter, an eighth, a sixteenth and a thirty-second of the page's size."""
-MAPS = ("baseline", "ends", "printed", "height")
+MAPS = 4
 """Outputs at each place: logits of a baseline, of a line's end and of printed writing; and the natural logarithm of the
-line's height, in units of `HEIGHT_UNIT` pixels."""
-HEIGHT_UNIT = 40.0
-STRIDE = 2
-"""Pixels of the page for one pixel of the maps."""
-DEEPEST = 32
-"""Height and width of the network's input are multiples of this."""
+line's height, in units of `HEIGHT_UNIT` pixels (`hwr.segment.maps`)."""
 
 
 def convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1, dilation: int = 1) -> nn.Sequential:
@@ -48,7 +45,7 @@ class Residual(nn.Module):
 
 
 class LineFinder(nn.Module):
-    """Ink (N, 1, H, W), sides multiples of `DEEPEST` -> maps (N, len(MAPS), H / 2, W / 2)."""
+    """Ink (N, 1, H, W), sides multiples of `MULTIPLE` -> maps (N, MAPS, H / 2, W / 2)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +59,7 @@ class LineFinder(nn.Module):
         steps = list(pairwise(reversed(CHANNELS)))
         self.narrow = nn.ModuleList([nn.Conv2d(below, above, 1) for below, above in steps])
         self.up = nn.ModuleList([convolution(above, above) for _, above in steps])
-        self.output = nn.Conv2d(CHANNELS[0], len(MAPS), 1)
+        self.output = nn.Conv2d(CHANNELS[0], MAPS, 1)
 
     def forward(self, ink: Tensor) -> Tensor:
         levels = [self.stem(ink)]
@@ -81,7 +78,7 @@ def export(network: LineFinder, path: str) -> None:
     network.eval()
     torch.onnx.export(
         network,
-        (torch.zeros(1, 1, 2 * DEEPEST, 3 * DEEPEST),),
+        (torch.zeros(1, 1, 2 * MULTIPLE, 3 * MULTIPLE),),
         path,
         input_names=["ink"],
         output_names=["maps"],

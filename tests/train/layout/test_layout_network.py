@@ -5,25 +5,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hwr.model.line_finder import DEEPEST, HEIGHT_UNIT, MAPS, STRIDE, LineFinder, export
-from hwr.segment import maps as reading
+from hwr.segment.maps import HEIGHT_UNIT, MULTIPLE, NETWORK, STRIDE, mark_lines
+from hwr.train.layout.network import MAPS, LineFinder, export
 
 
 def test_maps_have_half_the_size_of_the_page() -> None:
     network = LineFinder().eval()
-    for height, width in ((DEEPEST, 2 * DEEPEST), (96, 160)):
+    for height, width in ((MULTIPLE, 2 * MULTIPLE), (96, 160)):
         with torch.no_grad():
             maps = network(torch.rand(2, 1, height, width))
-        assert maps.shape == (2, len(MAPS), height // STRIDE, width // STRIDE)
-
-
-def test_reading_knows_the_sizes_of_the_network() -> None:
-    assert (reading.STRIDE, reading.MULTIPLE, reading.HEIGHT_UNIT) == (STRIDE, DEEPEST, HEIGHT_UNIT)
-    assert tuple(reading.Maps.__dataclass_fields__) == MAPS
+        assert maps.shape == (2, MAPS, height // STRIDE, width // STRIDE)
 
 
 def test_the_shipped_network_is_small() -> None:
-    assert reading.NETWORK.stat().st_size < 4_000_000
+    assert NETWORK.stat().st_size < 4_000_000
     assert sum(tensor.numel() for tensor in LineFinder().parameters()) < 1_000_000
 
 
@@ -33,7 +28,7 @@ def test_onnx_runtime_marks_what_torch_marks(tmp_path: Path) -> None:
     network.train()(torch.rand(2, 1, 64, 64))  # statistics that are not those of a new network
     export(network, str(tmp_path / "lines.onnx"))
     grey = np.random.default_rng(5).integers(0, 256, (75, 130), dtype=np.uint8)
-    found = reading.mark_lines(grey, 1, tmp_path / "lines.onnx")
+    found = mark_lines(grey, 1, tmp_path / "lines.onnx")
     ink = torch.zeros(1, 1, 96, 160)
     ink[0, 0, :75, :130] = 1 - torch.from_numpy(grey).float() / 255
     with torch.no_grad():
