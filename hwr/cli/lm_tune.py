@@ -21,7 +21,6 @@ from hwr.cli.common import (
 from hwr.cli.sets import find_sets, read_sets
 from hwr.cli.terminal import say, show, show_table
 from hwr.errors import Outcome
-from hwr.files.atomic import atomic_write
 from hwr.settings import to_dict
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     sections={
         "Data": ("split", "limit"),
         "Model": ("model", "names", "language"),
-        "Result": ("write", "output", "plot"),
+        "Result": ("write", "output"),
         "Parquet files from elsewhere": COLUMN_NAMES,
     },
     examples=[
@@ -64,12 +63,6 @@ if TYPE_CHECKING:
 )
 @set_options()
 @settings_options("settings")
-@click.option(
-    "--plot",
-    type=FILE,
-    metavar="FILE.svg",
-    help="Draw the CER for each weight and bonus.",
-)
 @column_options(*COLUMNS)
 def command(
     data: tuple[Path, ...],
@@ -78,7 +71,6 @@ def command(
     language: str,
     split: str,
     limit: int | None,
-    plot: Path | None,
     write: bool,
     output: Path | None,
     **columns: str,
@@ -100,8 +92,6 @@ def command(
         show(f"{name}: {describe_languages(counts)}")
     chosen = tuning.chosen.settings
     show(f"best on all lines: {describe(chosen)}")
-    if plot is not None:
-        draw(tuning, model, plot)
     if write or output is not None:
         update_decoder(source, {BEAM: to_dict(chosen)}, output)
         show(f"stored in {output or source}")
@@ -164,31 +154,24 @@ def report(trial: "Trial", value: float) -> None:
     say(f"{describe(trial.settings)}: {value:.4f} of the greedy CER")
 
 
-def surface(tuning: "Tuning") -> tuple[list[float], list[float], list[list[float]]]:
-    """Return weights, bonuses and, for each weight, the objective at each bonus."""
+def print_surface(tuning: "Tuning") -> None:
+    """Print the CER for each weight and bonus as a share of the greedy decoder's, mean over the sets."""
+    from rich.table import Table
+
     from hwr.evaluate.tuning import by_set, objective
 
     sets = list(by_set(tuning.lines).values())
-    weights = sorted({trial.settings.weight for trial in tuning.surface})
-    bonuses = sorted({trial.settings.insertion_bonus for trial in tuning.surface})
     values = {
         (trial.settings.weight, trial.settings.insertion_bonus): objective(trial.edits, tuning.greedy, sets)
         for trial in tuning.surface
     }
-    return weights, bonuses, [[values[weight, bonus] for bonus in bonuses] for weight in weights]
-
-
-def print_surface(tuning: "Tuning") -> None:
-    """Print the CER as a share of the greedy decoder's, mean over the sets."""
-    from rich.table import Table
-
-    weights, bonuses, values = surface(tuning)
+    bonuses = sorted({bonus for _, bonus in values})
     table = Table(title="CER relative to greedy, mean of the sets", title_justify="left")
     table.add_column("weight \\ bonus", justify="right")
     for bonus in bonuses:
         table.add_column(f"{bonus:g}", justify="right")
-    for weight, row in zip(weights, values, strict=True):
-        table.add_row(f"{weight:g}", *(f"{value:.3f}" for value in row))
+    for weight in sorted({weight for weight, _ in values}):
+        table.add_row(f"{weight:g}", *(f"{values[weight, bonus]:.3f}" for bonus in bonuses))
     show_table(table)
 
 
@@ -215,14 +198,3 @@ def print_halves(tuning: "Tuning") -> None:
 def change(before: float, after: float) -> str:
     """Return the relative change in per cent."""
     return f"{after / before - 1:+.1%}" if before > 0 else "-"
-
-
-def draw(tuning: "Tuning", model: str, path: Path) -> None:
-    """Draw the surface."""
-    from hwr.evaluate.charts import draw_heatmap
-
-    weights, bonuses, values = surface(tuning)
-    title = f"{Path(model).stem}: CER relative to greedy"
-    drawing = draw_heatmap(title, ("language-model weight", weights), ("insertion bonus", bonuses), values)
-    with atomic_write(path) as temporary:
-        temporary.write_text(drawing, encoding="utf-8")
