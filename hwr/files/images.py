@@ -215,11 +215,7 @@ def decode_frame(image: "Image", source: bytes | Path, where: str, colour: bool 
         InputError: see `decode_image`.
     """
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS // 1_000_000
-        raise InputError(f"{where}: {width} x {height} pixels are more than {limit} megapixels; make it smaller first")
-    if width * height == 0:
-        raise InputError(f"{where}: the image has no pixels")
+    check_size(width, height, where)
     if width * height > LEAN_PIXELS:
         return _decode_lean(image, source, where)
     try:
@@ -228,6 +224,19 @@ def decode_frame(image: "Image", source: bytes | Path, where: str, colour: bool 
         return turn_upright(pixels, image.getexif().get(ORIENTATION, 1))
     except BROKEN as error:
         raise InputError(f"{where}: the image is broken or truncated ({_one_line(error)})") from None
+
+
+def check_size(width: int, height: int, where: str) -> None:
+    """Check the size of an image in pixels.
+
+    Raises:
+        InputError: it has no pixels, or more than `MAX_PIXELS`.
+    """
+    if width * height > MAX_PIXELS:
+        limit = MAX_PIXELS // 1_000_000
+        raise InputError(f"{where}: {width} x {height} pixels are more than {limit} megapixels; make it smaller first")
+    if width * height == 0:
+        raise InputError(f"{where}: the image has no pixels")
 
 
 def _one_line(error: BaseException) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.errors import InputError
-from hwr.files.images import BROKEN, MAX_PIXELS, ORIENTATION, GreyImage, Pixels, to_pixels, turn_upright
+from hwr.files.images import BROKEN, ORIENTATION, GreyImage, Pixels, check_size, to_pixels, turn_upright
 
 Source = Any
 """A path (str or Path) or the bytes of an image file or PDF; an array, grey (H, W), BGR (H, W, 3) or BGRA (H, W, 4), of
@@ -65,7 +65,7 @@ def pixels_of(source: Source, colour: bool) -> Pixels:
         pixels = _from_array(source)
         return pixels if colour else np.ascontiguousarray(grey_of(pixels))
     if is_pil(source):
-        _check_size(source.width, source.height)
+        check_size(source.width, source.height, name_of(source))
         try:
             source.load()
             return turn_upright(to_pixels(source, colour), source.getexif().get(ORIENTATION, 1))
@@ -80,7 +80,7 @@ def _from_array(array: NDArray[Any]) -> Pixels:
     channels = {2: 1, 3: shape[-1] if shape else 0}.get(len(shape), 0)
     if channels not in (1, 3, 4):
         raise InputError(f"array of shape {shape}: expected (H, W), (H, W, 3) BGR or (H, W, 4) BGRA")
-    _check_size(shape[1], shape[0])
+    check_size(shape[1], shape[0], "image")
     eight = np.ascontiguousarray(_eight_bits(array))
     if channels == 1:
         return eight.reshape(shape[:2])
@@ -98,10 +98,3 @@ def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
     raise InputError(f"array of {array.dtype}: expected uint8, uint16 or bool; scale it to 0 (black) to 255 (white)")
-
-
-def _check_size(width: int, height: int) -> None:
-    if width * height == 0:
-        raise InputError(f"image: {width} x {height}, it has no pixels")
-    if width * height > MAX_PIXELS:
-        raise InputError(f"image: {width} x {height} pixels are more than {MAX_PIXELS // 1_000_000} megapixels")

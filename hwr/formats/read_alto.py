@@ -229,11 +229,6 @@ def _text(line: Element) -> str:
     return "".join(parts).strip()
 
 
-def _confidence(string: Element, where: str) -> float:
-    value = probability(string, "WC", where)
-    return 1.0 if value is None else value
-
-
 def _words(strings: list[Element], labels: dict[str, str], where: str) -> tuple[Word, ...]:
     """Return the strings that are words with a place; none at all if one is not a word, or lacks its place."""
     words = []
@@ -248,7 +243,8 @@ def _words(strings: list[Element], labels: dict[str, str], where: str) -> tuple[
         if box is None or len(text.split()) != 1:
             return ()
         uncertain = UNCERTAIN in (labels.get(id) for id in string.get("TAGREFS", "").split())
-        words.append(Word(text, _confidence(string, where), box, uncertain))
+        confidence = probability(string, "WC", where)
+        words.append(Word(text, 1.0 if confidence is None else confidence, box, uncertain))
     return tuple(words)
 
 

@@ -275,7 +275,8 @@ class ReadingJob:
             raise
         self.unfinished += 1
         self.counts.lines += len(page.lines)
-        self.counts.doubtful += is_doubtful(page)
+        words = words_of(page.lines)
+        self.counts.doubtful += bool(words) and mean_confidence(words) < WORTHLESS
         self.progress.done()
 
     def _end_document(self) -> None:
@@ -311,9 +312,3 @@ class ReadingJob:
     def _skip(self) -> None:
         self.counts.skipped += 1
         self.progress.done()
-
-
-def is_doubtful(page: Page) -> bool:
-    """Return whether the page's words have a mean confidence at which most of them are probably wrong."""
-    words = words_of(page.lines)
-    return bool(words) and mean_confidence(words) < WORTHLESS
