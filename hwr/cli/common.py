@@ -43,6 +43,8 @@ COLUMN_NAMES = tuple(f"{name}_column" for name in COLUMNS)
 
 MODEL_SUFFIX = ".safetensors"
 
+INSTALL_TORCH = "pip install torch==2.11.0 torchaudio==2.11.0 safetensors onnx"
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwr.cli.base import Command, Rule
-from hwr.cli.common import FILE
+from hwr.cli.common import FILE, INSTALL_TORCH
 from hwr.errors import DataError, InputError, MissingDependency, ModelError, OutputError
 
 if TYPE_CHECKING:
@@ -90,10 +90,7 @@ def require_torch() -> None:
         import safetensors  # noqa: F401
         import torch  # noqa: F401
     except ModuleNotFoundError as error:
-        raise MissingDependency(
-            f"export needs {error.name}, which is not installed; "
-            "run: pip install torch==2.11.0 torchaudio==2.11.0 onnx safetensors"
-        ) from None
+        raise MissingDependency(f"export needs {error.name}, which is not installed; run: {INSTALL_TORCH}") from None
 
 
 def _export(weights: Path, output: Path | None, force: bool) -> None:

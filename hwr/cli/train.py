@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwr.cli.base import Command, Rule
-from hwr.cli.common import FILE
+from hwr.cli.common import FILE, INSTALL_TORCH
 from hwr.cli.terminal import show
 from hwr.errors import EXIT_INTERRUPTED, InputError, MissingDependency, UsageError
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from hwr.train.recipe import Recipe
 
 POSITIVE = click.FloatRange(min=0, min_open=True)
-
-INSTALL = "pip install torch==2.11.0 torchaudio==2.11.0 safetensors onnx"
 
 SECTIONS = {
     "Data": ("validation", "hold_out", "exclude", "cache"),
@@ -128,7 +126,7 @@ def command(
         import hwr.train.run  # noqa: F401
         from hwr.train.processes import join_processes
     except ModuleNotFoundError as error:
-        raise MissingDependency(f"training needs {error.name}, which is not installed; run: {INSTALL}") from None
+        raise MissingDependency(f"training needs {error.name}, which is not installed; run: {INSTALL_TORCH}") from None
     folder = output or (Path("runs") if dry_run and not resume else _run_folder(data))
     recipe, note = _settings(data, folder, resume, **options)
     with join_processes() as processes:

@@ -24,7 +24,7 @@ from pathlib import Path
 from hwr.errors import DataError
 from hwr.files.texts import decode_text
 from hwr.prepare.iam_text import CROSSED_OUT, mark_sentences, natural_text
-from hwr.prepare.samples import IMAGE_SUFFIXES, Notes, Reason, Sample, Skipped, read_image
+from hwr.prepare.samples import IMAGE_SUFFIXES, Reason, Sample, Skipped, Source, read_image
 
 LICENCE = "IAM: non-commercial research"
 LANGUAGE = "en"
@@ -79,7 +79,7 @@ def is_tree(path: Path) -> bool:
     return any((path / folder / name).is_file() for folder in ("ascii", ".") for name in names)
 
 
-class IamTree:
+class IamTree(Source):
     """An IAM tree as a source. `path` is the folder, or the lines.txt or words.txt in it.
 
     Raises:
@@ -89,8 +89,7 @@ class IamTree:
     kind = "iam"
 
     def __init__(self, path: Path, options: IamOptions = IamOptions()) -> None:
-        self.path = path
-        self.notes = Notes()
+        super().__init__(path)
         self.options = options
         if path.is_file():
             path = path.parent.parent if path.parent.name == "ascii" else path.parent

@@ -30,10 +30,10 @@ from hwr.page.shapes import fit_line, page_fit
 from hwr.prepare.samples import (
     IMAGE_SUFFIXES,
     MAX_IMAGE_BYTES,
-    Notes,
     Reason,
     Sample,
     Skipped,
+    Source,
     Unusable,
 )
 from hwr.prepare.sidecar import unused_images
@@ -82,7 +82,7 @@ class _PageFile:
     split: str | None
 
 
-class PageFiles:
+class PageFiles(Source):
     """Pages with their XML as a source.
 
     Args:
@@ -99,10 +99,9 @@ class PageFiles:
     def __init__(
         self, path: Path, kind: str = "page", options: PageOptions = PageOptions(), tree: FileTree | None = None
     ) -> None:
-        self.path = path
+        super().__init__(path)
         self.kind = kind
         self.options = options
-        self.notes = Notes()
         self.used: set[str] = set()
         opened, root = open_page_tree(path)
         self.tree = opened if tree is None else tree

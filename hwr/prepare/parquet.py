@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hwr.errors import DataError
-from hwr.prepare.samples import Notes, Reason, Sample, Skipped
+from hwr.prepare.samples import Reason, Sample, Skipped, Source
 from hwr.store.columns import DEFAULT_COLUMNS, Columns, Normalised
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.splits import parquet_files, split_of
 
 
-class ParquetLines:
+class ParquetLines(Source):
     """One or more Parquet files as a source.
 
     Raises:
@@ -23,8 +23,7 @@ class ParquetLines:
     kind = "parquet"
 
     def __init__(self, path: Path, columns: Columns = DEFAULT_COLUMNS) -> None:
-        self.path = path
-        self.notes = Notes()
+        super().__init__(path)
         self.columns = columns
         self.files = parquet_files(path)
         if not self.files:

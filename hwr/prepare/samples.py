@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
 
 from hwr.errors import InputError
 from hwr.files.texts import decode_text
@@ -135,23 +134,24 @@ class Notes:
         return Counter({note: len(items) for note, items in self._items.items()})
 
 
-class Source(Protocol):
-    """A source that can be read several times, with the same items in the same order."""
+class Source:
+    """A source that can be read several times, with the same items in the same order.
 
-    @property
-    def path(self) -> Path:
-        """Its folder or file."""
+    Attributes:
+        kind: name of its format, as in `--from`.
+        path: its folder or file.
+        notes: decisions about the items so far.
+    """
 
-    @property
-    def kind(self) -> str:
-        """Name of its format, as in `--from`."""
+    kind = ""
 
-    @property
-    def notes(self) -> Notes:
-        """Decisions about the items so far."""
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notes = Notes()
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
         """Yield all samples and unusable items. Without `images`, `load` is never called, which saves a reader work."""
+        raise NotImplementedError
 
 
 def read_image(path: Path) -> bytes:

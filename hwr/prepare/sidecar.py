@@ -18,10 +18,10 @@ from hwr.prepare.samples import (
     IMAGE_SUFFIXES,
     MAX_IMAGE_BYTES,
     MAX_TEXT_BYTES,
-    Notes,
     Reason,
     Sample,
     Skipped,
+    Source,
 )
 from hwr.store.splits import SPLIT_NAMES
 
@@ -43,7 +43,7 @@ def has_plain_sidecars(tree: FileTree) -> bool:
     return any(_images(index, name[: -len(PLAIN_SUFFIX)]) for name in tree.names if name.lower().endswith(PLAIN_SUFFIX))
 
 
-class SidecarFolder:
+class SidecarFolder(Source):
     """Images and texts of the same name as a source.
 
     Args:
@@ -60,8 +60,7 @@ class SidecarFolder:
     kind = "sidecar"
 
     def __init__(self, path: Path, tree: FileTree | None = None, plain: bool | None = None) -> None:
-        self.path = path
-        self.notes = Notes()
+        super().__init__(path)
         self.used: set[str] = set()
         self.tree = open_tree(path) if tree is None else tree
         plain = not has_sidecars(self.tree) if plain is None else plain

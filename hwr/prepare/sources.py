@@ -33,11 +33,11 @@ class ReaderOptions:
     pages: PageOptions = field(default_factory=PageOptions)
 
 
-class MixedFolder:
+class MixedFolder(Source):
     """A folder or zip with lines that have text files and pages that have XML, as one source."""
 
     def __init__(self, path: Path, tree: FileTree, kind: str, options: PageOptions) -> None:
-        self.path = path
+        super().__init__(path)
         self.kind = f"sidecar+{kind}"
         self.tree = tree
         self._sidecars = SidecarFolder(path, tree, plain=False)

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from hwr.errors import DataError
 from hwr.files.tree import FileIndex, FolderTree, check_regular, is_file
-from hwr.prepare.samples import IMAGE_SUFFIXES, Notes, Reason, Sample, Skipped, read_image
+from hwr.prepare.samples import IMAGE_SUFFIXES, Reason, Sample, Skipped, Source, read_image
 from hwr.prepare.table_rows import KNOWN_COLUMNS, Row, TableColumns, read_rows
 from hwr.store.splits import SPLIT_NAMES
 
@@ -38,7 +38,7 @@ class TableOptions:
     allow_outside: bool = False
 
 
-class Table:
+class Table(Source):
     """A TSV, CSV or JSONL file as a source.
 
     Raises:
@@ -50,8 +50,7 @@ class Table:
     def __init__(
         self, path: Path, columns: TableColumns = KNOWN_COLUMNS, options: TableOptions = TableOptions()
     ) -> None:
-        self.path = path
-        self.notes = Notes()
+        super().__init__(path)
         check_regular(path)
         if options.images is not None and not options.images.is_dir():
             raise DataError(f"--images {options.images}: no such folder")

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,38 +121,21 @@ class DecodedLine:
     texts: tuple[Hypothesis, ...] = ()
 
 
-class Decoder(Protocol):
-    """Chooses the labels of lines."""
-
-    @property
-    def name(self) -> str:
-        """ "greedy" or "beam"."""
-        ...
-
-    def decode(self, log_probs: Sequence[LogProbs], results: int = 1, /) -> list[DecodedLine]:
-        """Decode the lines of one document, such as a page; log_probs of shape (T, classes) each.
-
-        Args:
-            results: number of texts to return for each line, at most the width of the search.
-        """
-        ...
-
-    def score(self, line: DecodedLine, labels: Sequence[int], /) -> float:
-        """Return the decoder's score for a text of the line, given as labels, in addition to the log-probability."""
-        ...
-
-
 class GreedyDecoder:
     """The best path of each line."""
 
     name = GREEDY
 
     def decode(self, log_probs: Sequence[LogProbs], results: int = 1, /) -> list[DecodedLine]:
-        """See `Decoder.decode`; a best path has one text."""
+        """Decode the lines of one document, such as a page; log_probs of shape (T, classes) each.
+
+        Args:
+            results: number of texts to return for each line, at most the width of the search; a best path has one.
+        """
         return [DecodedLine(best_path(line)) for line in log_probs]
 
     def score(self, line: DecodedLine, labels: Sequence[int], /) -> float:
-        """See `Decoder.score`."""
+        """Return the decoder's score for a text of the line, given as labels, in addition to the log-probability."""
         return 0.0
 
 
@@ -170,7 +153,7 @@ class BeamDecoder:
         self.settings, self.languages = settings, languages
 
     def decode(self, log_probs: Sequence[LogProbs], results: int = 1, /) -> list[DecodedLine]:
-        """See `Decoder.decode`."""
+        """See `GreedyDecoder.decode`."""
         found = self.languages.read(log_probs, results)
         decoded: list[DecodedLine] = []
         for start in range(0, len(log_probs), LINES_TOGETHER):
@@ -184,8 +167,11 @@ class BeamDecoder:
         return decoded
 
     def score(self, line: DecodedLine, labels: Sequence[int], /) -> float:
-        """See `Decoder.score`."""
+        """See `GreedyDecoder.score`."""
         return self.languages.score(line.language, labels)
+
+
+Decoder = GreedyDecoder | BeamDecoder
 
 
 def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet: Alphabet, model: str) -> Decoder:
