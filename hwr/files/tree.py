@@ -16,7 +16,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import unquote
 
 from hwr.errors import DataError, InputError
@@ -139,27 +138,6 @@ class FileIndex:
 # --- trees -------------------------------------------------------------------------------------------------------
 
 
-class FileTree(Protocol):
-    """Files below a root, identified by their paths with slashes."""
-
-    @property
-    def names(self) -> list[str]:
-        """Return the paths of all files in order, without hidden ones."""
-
-    def where(self, name: str) -> str:
-        """Return the name of a file for messages."""
-
-    def read(self, name: str, limit: int) -> bytes:
-        """Return the content of a file.
-
-        Raises:
-            InputError: it cannot be read, or has more than `limit` bytes.
-        """
-
-    def head(self, name: str, size: int) -> bytes:
-        """Return the first `size` bytes of a file; fewer, or none, if it is shorter or broken."""
-
-
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     """Yield each folder below `folder` with the names of its files, in order; hidden ones are left out.
 
@@ -189,7 +167,10 @@ def _may_be_file(root: str, name: str) -> bool:
 
 
 class FolderTree:
-    """The files below a folder.
+    """The files below a folder, identified by their paths with slashes.
+
+    Attributes:
+        names: the paths of all files in order, without hidden ones.
 
     Args:
         folders: only the files directly in these folders, given as paths below `path`; None for all.
@@ -210,12 +191,19 @@ class FolderTree:
                     raise DataError(f"{path}: more than {MAX_FILES:,} files; name a folder further down")
 
     def where(self, name: str) -> str:
+        """Return the name of a file for messages."""
         return str(self.path / name)
 
     def read(self, name: str, limit: int) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            InputError: it cannot be read, or has more than `limit` bytes.
+        """
         return read_file(self.path / name, limit)
 
     def head(self, name: str, size: int) -> bytes:
+        """Return the first `size` bytes of a file; fewer, or none, if it is shorter or broken."""
         try:
             check_regular(self.path / name)
             with (self.path / name).open("rb") as file:
@@ -225,7 +213,7 @@ class FolderTree:
 
 
 class ZipTree:
-    """The files in a zip, unpacked in memory, and only up to the size that the reader asks for.
+    """The files in a zip, unpacked in memory, and only up to the size that the reader asks for; as `FolderTree`.
 
     Raises:
         DataError: not a zip, a broken one, or one with a path that leads out of it.
@@ -269,6 +257,9 @@ class ZipTree:
                 return file.read(size)
         except _UNREADABLE:
             return b""
+
+
+FileTree = FolderTree | ZipTree
 
 
 def open_tree(path: Path) -> FileTree:
