@@ -2,7 +2,8 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,6 +14,8 @@ from hwr.errors import Outcome, UsageError
 
 if TYPE_CHECKING:
     from hwr.prepare.pipeline import PrepareOptions
+
+Options = TypeVar("Options")
 
 COLUMNS = ("image", "text", "id", "writer", "page", "split", "lang", "source", "licence")
 COLUMN_NAMES = tuple(f"{name}_column" for name in COLUMNS)
@@ -33,8 +36,8 @@ SECTIONS = {
     "Sources": ("kind", *PAGE_OPTIONS, *TABLE_OPTIONS),
     "IAM": IAM_OPTIONS,
     "Columns of tables and Parquet files": COLUMN_NAMES,
-    "Splits": ("split", "whole_pages", "val_share", "test_share", "split_by", "seed"),
-    "Lines": ("alphabet", "height", "stride", "language", "source", "licence"),
+    "Splits": ("split", "whole_pages", "val_share", "test_share", "group", "seed"),
+    "Lines": ("alphabet", "height", "stride", "lang", "source", "licence"),
     "Store": ("output", "max_height", "normalise", "quality", "shard_size", "force"),
 }
 
@@ -75,6 +78,7 @@ EXAMPLES = (
 @click.option("--test-share", type=float, default=0.0, metavar="SHARE", help="Set this share aside for testing.")
 @click.option(
     "--split-by",
+    "group",
     type=click.Choice(["auto", "writer", "page", "line"]),
     default="auto",
     show_default=True,
@@ -115,7 +119,7 @@ EXAMPLES = (
     help="WebP quality of normalised lines; 100 is lossless.",
 )
 @click.option("--shard-size", type=parse_size, metavar="SIZE", help="Write files of about this size, such as 30MiB.")
-@click.option("--language", metavar="TAG", help="Language, such as en or fr, if the source does not state it.")
+@click.option("--language", "lang", metavar="TAG", help="Language, such as en or fr, if the source does not state it.")
 @click.option("--source", metavar="NAME", help="Origin of the lines, if the source does not state it.")
 @click.option("--licence", metavar="NAME", help="Licence, if the source does not state it.")
 @click.option("--force", is_flag=True, help="Replace the store in the folder.")
@@ -172,39 +176,24 @@ def store_options(values: dict[str, Any]) -> "PrepareOptions":
     from hwr.prepare.splitting import SplitOptions
     from hwr.prepare.table import TableOptions
 
-    iam = IamOptions(values["words"], values["tokens"], values["segmentation"], values["keep_crossed_out"])
-    columns = tuple((name, values[f"{name}_column"]) for name in COLUMNS if values[f"{name}_column"] is not None)
-    regions, line_types = (tuple(split_names(values[name])) for name in ("regions", "line_types"))
-    reading = ReaderOptions(
-        iam,
-        columns,
-        TableOptions(values["header"], values["images"], values["allow_outside"]),
-        PageOptions(regions, line_types, values["machine_texts"]),
-    )
-    splitting = SplitOptions(
-        values["split"],
-        values["whole_pages"],
-        values["val_share"],
-        values["test_share"],
-        values["seed"],
-        values["split_by"],
-    )
-    checks = CheckOptions(
-        height=values["normalise"] or values["height"],
-        stride=values["stride"],
-        normalise=values["normalise"] is not None,
-        quality=values["quality"],
-        max_height=values["max_height"],
-        alphabet=find_alphabet(values["alphabet"]),
-        lang=values["language"],
-        source=values["source"],
-        licence=values["licence"],
-    )
     if values["shard_size"] == 0:
         raise UsageError("--shard-size 0: name a size, such as 30MiB")
-    return PrepareOptions(reading, splitting, checks, values["shard_size"])
+    facts = values | {
+        "regions": split_names(values["regions"]),
+        "line_types": split_names(values["line_types"]),
+        "height": values["normalise"] or values["height"],
+        "normalise": values["normalise"] is not None,
+        "alphabet": find_alphabet(values["alphabet"]),
+    }
+
+    def made(options: type[Options]) -> Options:
+        return options(**{item.name: facts[item.name] for item in fields(options)})  # type: ignore[arg-type]
+
+    columns = tuple((name, values[f"{name}_column"]) for name in COLUMNS if values[f"{name}_column"] is not None)
+    reading = ReaderOptions(made(IamOptions), columns, made(TableOptions), made(PageOptions))
+    return PrepareOptions(reading, made(SplitOptions), made(CheckOptions), values["shard_size"])
 
 
-def split_names(values: Sequence[str]) -> list[str]:
+def split_names(values: Sequence[str]) -> tuple[str, ...]:
     """Return names that were given in several options, or in one with commas between them."""
-    return [name for value in values for part in value.split(",") if (name := part.strip())]
+    return tuple(name for value in values for part in value.split(",") if (name := part.strip()))
