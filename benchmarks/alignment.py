@@ -2,9 +2,9 @@
 
     python -m benchmarks.alignment [../shared/data/iam-words/train.parquet] [-m small -m base] [--lines 300] [--gaps 1]
 
-Lines are composed of single-word images of one hand (`hwr.synth.words`): words and marks on a wavy baseline, with
-random gaps, then sheared and scaled, on grey paper with grain. As each word is pasted separately, its true box, the
-extent of its ink, is known. It is compared, in pixels on a line image that is 64 rows high, with:
+Lines are composed of single-word images of one hand, with random gaps, on grey paper with grain. As each word is pasted
+separately, its true box, the extent of its ink, is known. It is compared, in pixels on a line image that is 64 rows
+high, with:
 
     aligned   the boxes of `hwr align` with the true text
     read      the boxes of `hwr recognize`, for words that are read right in lines with the right number of words
@@ -17,33 +17,35 @@ pixels, and the milliseconds a line.
 """
 
 import argparse
-import copy
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from hwr.decode.confidence import read_spans
 from hwr.decode.lattice import align, best_path
 from hwr.decode.reading import CharacterSpan
-from hwr.files.images import GreyImage
+from hwr.files.images import GreyImage, decode_image
 from hwr.line import NormalisedLine, normalise_with_places
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Box
 from hwr.recognize.alignment import Aligner, KnownLine
 from hwr.recognize.models import load_model
 from hwr.recognize.words import find_words
-from hwr.synth import words as composing
+from hwr.store.lines import LineStore
 from hwr.text import normalise_text
 
 WORDS = Path("../shared/data/iam-words/train.parquet")
 HEIGHT = 64
-PAPER, DEPTH, GRAIN = 225, 0.75, 4.0
+ROWS, MARGIN, MIN_WORDS = 80, 12, 5
+"""Rows of a composed line, columns of paper at its ends, words of a hand."""
+PAPER, DEPTH, GRAIN, FLOOR = 225, 0.75, 4.0, 12.0
+"""Grey level of the paper, darkness of the ink, noise, and depth below which a pixel of a word is paper."""
 VISIBLE = 60
 """Ink of a composed line, 0 to 255, that counts for the true box."""
 
@@ -52,6 +54,7 @@ FAR = 8
 TIMED = 100
 """Lines that are timed."""
 Edges = list[tuple[float, float]]
+Ink = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -63,47 +66,37 @@ class ComposedLine:
     boxes: tuple[Box, ...]
 
 
-def compose(composer: composing.WordComposer, generator: Generator, gaps: float) -> ComposedLine:
+def read_hands(path: Path) -> list[list[tuple[str, Ink]]]:
+    """Return the words of each writer with enough of them: the text, and the ink, 0 paper to 255."""
+    hands: dict[str, list[tuple[str, Ink]]] = {}
+    for row in LineStore(path):
+        text = normalise_text(row.text)
+        if row.writer is not None and text.isalnum():
+            grey = decode_image(row.image, row.id).astype(np.float64)
+            ink = np.clip(np.percentile(grey, 75) - grey - FLOOR, 0, 255)
+            hands.setdefault(row.writer, []).append((text, ink))
+    return [words for words in hands.values() if len(words) >= MIN_WORDS]
+
+
+def compose(hands: Sequence[list[tuple[str, Ink]]], generator: Generator, gaps: float) -> ComposedLine:
     """Compose a line in a random hand, with the boxes of its words; gaps between words are `gaps` times as wide."""
-    while True:
-        hand = composer._hand(composer.writers[int(generator.integers(len(composer.writers)))])
-        if len(hand.words) >= composing.FEWEST_WORDS:
-            break
-    parts = composing._choose(hand, generator)
-    groups: list[list[int]] = []
-    for number, part in enumerate(parts):
-        if groups and part.joined:
-            groups[-1].append(number)
-        else:
-            groups.append([number])
-    inks = []
-    state = copy.deepcopy(generator)
-    for group in groups:
-        # the same random numbers, but the ink of one word alone
-        alone = [part if number in group else _without_ink(part) for number, part in enumerate(parts)]
-        generator = copy.deepcopy(state)
-        inks.append(composing._vary(composing._paste(alone, generator), generator))
-    inks = move_closer(inks, gaps)
-    text = normalise_text(" ".join("".join(parts[number].word.text for number in group) for group in groups))
-    grain = generator.normal(0, GRAIN, inks[0].shape)
-    image = np.clip(PAPER - DEPTH * np.maximum.reduce(inks) + grain, 0, 255).astype(np.uint8)
-    return ComposedLine(image, text, tuple(map(ink_box, inks)))
+    hand = hands[int(generator.integers(len(hands)))]
+    words = [hand[int(number)] for number in generator.integers(len(hand), size=int(generator.integers(3, 10)))]
+    canvas = np.zeros((ROWS, sum(ink.shape[1] + ROWS for _, ink in words)))
+    boxes, x, end = [], MARGIN, 0
+    for _, ink in words:
+        rows, columns = ink.shape
+        top = int(np.clip((ROWS - rows) / 2 + generator.normal(0, 2), 0, ROWS - rows))
+        box = ink_box(ink)
+        canvas[top : top + rows, x : x + columns] = np.maximum(canvas[top : top + rows, x : x + columns], ink)
+        boxes.append((x + box[0], top + box[1], x + box[2], top + box[3]))
+        end = x + columns + MARGIN
+        x += round(columns + gaps * generator.uniform(0.2, 0.7) * HEIGHT)
+    image = PAPER - DEPTH * canvas[:, :end] + generator.normal(0, GRAIN, (ROWS, end))
+    return ComposedLine(np.clip(image, 0, 255).astype(np.uint8), " ".join(text for text, _ in words), tuple(boxes))
 
 
-def move_closer(inks: Sequence[GreyImage], gaps: float) -> list[GreyImage]:
-    """Words, each on a canvas of its own, moved to the left so that the gaps between their boxes shrink."""
-    boxes = [ink_box(ink) for ink in inks]
-    drops = [(1 - gaps) * max(0.0, right[0] - left[2]) for left, right in pairwise(boxes)]
-    shifts = np.concatenate(([0], np.cumsum(drops))).round().astype(int).tolist()
-    width = inks[0].shape[1] - shifts[-1]
-    return [ink[:, shift : shift + width] for ink, shift in zip(inks, shifts, strict=True)]
-
-
-def _without_ink(part: composing._Part) -> composing._Part:
-    return replace(part, word=replace(part.word, ink=np.zeros_like(part.word.ink)))
-
-
-def ink_box(ink: GreyImage) -> Box:
+def ink_box(ink: Ink) -> Box:
     """Return the extent of the visible ink."""
     columns, rows = (np.flatnonzero((ink > VISIBLE).any(axis=axis)) for axis in (0, 1))
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
@@ -215,12 +208,12 @@ def main() -> None:
     parser.add_argument("words", nargs="?", type=Path, default=WORDS)
     parser.add_argument("-m", "--model", action="append")
     parser.add_argument("--lines", type=int, default=300)
-    parser.add_argument("--gaps", type=float, default=1.0, help="width of gaps, as a share of what the composer makes")
+    parser.add_argument("--gaps", type=float, default=1.0, help="factor of the gaps between words")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     generator = np.random.default_rng(arguments.seed)
-    composer = composing.WordComposer(arguments.words)
-    lines = [compose(composer, random, arguments.gaps) for random in generator.spawn(arguments.lines)]
+    hands = read_hands(arguments.words)
+    lines = [compose(hands, random, arguments.gaps) for random in generator.spawn(arguments.lines)]
     for model in arguments.model or ["small", "base"]:
         measure(model, lines)
 

@@ -59,7 +59,7 @@ def cut(image: GreyImage, box: Box) -> GreyImage:
 def letters_of(store: Path, split: str, limit: int) -> Iterator[tuple[GreyImage, int, str]]:
     """Yield the letters of at most `limit` lines, spread over a split: image, class and writer."""
     aligner, lines = Aligner(threads=1), LineStore(store, split)
-    step = -(-len(lines) // limit)
+    step = -(-lines.count // limit)
     rows = (line for row, line in lines.rows() if row % step == 0 and not isinstance(line, str))
     while batch := list(islice(rows, BATCH)):
         images = [decode_image(line.image, line.id) for line in batch]

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from hwr import line as image
 from hwr.errors import InputError
+from hwr.files.images import decode_image
 from hwr.store.lines import LineStore, StoredLine
 
 SETS = ("iam-lines", "iam-ondb", "hooker", "copiste-fr", "french-archives", "stanford-memorials")
@@ -93,7 +94,7 @@ def measure_line(line: StoredLine, height: int) -> dict[tuple[str, bool], float]
     if len(line.text) < 5:
         return None  # a width of two letters says little
     try:
-        grey = image.decode_image(line.image, line.id)
+        grey = decode_image(line.image, line.id)
     except InputError:
         return None
     ink = image._even_out(image._working_size(grey, height))

@@ -67,7 +67,7 @@ def read(model: Path, store: Path, split: str, limit: int, cache: Path) -> Lines
         seen: list[Tensor] = []
         last.register_forward_hook(lambda _, inputs, outputs: seen.append(outputs[0]))
         lines = LineStore(store, split)
-        step = -(-len(lines) // limit)
+        step = -(-lines.count // limit)
         texts, log_probs = [], []
         for _, line in islice(lines.rows(), 0, None, step):
             if isinstance(line, str):
