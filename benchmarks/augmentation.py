@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hwr.train.augment.augment import AugmentOptions, augment
-from hwr.train.augment.options import GEOMETRY
+from hwr.train.augment.augment import augment
+from hwr.train.augment.options import GEOMETRY, AugmentOptions
 
 HEIGHT, LINES, MEAN_WIDTH = 48, 24, 580
 
@@ -97,7 +97,7 @@ def print_share(repeats: int) -> None:
         lines = augment(ink, widths, targets, torch.arange(LINES) + 1000 * repeat, AugmentOptions())
         between = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
-            outputs = [output for output in network.run(lines) if output is not None]
+            outputs = [output for output in network.forward_with_auxiliary(lines) if output is not None]
         loss = torch.zeros(())
         for output in outputs:
             steps = torch.full((LINES,), output.shape[1])

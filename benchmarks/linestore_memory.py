@@ -63,10 +63,10 @@ def read_for_training(path: Path) -> int:
     from hwr.text import Alphabet
     from hwr.train.batches import PoolBuilder
     from hwr.train.datasets import StoreLines
-    from hwr.train.recipe import Optimisation
+    from hwr.train.recipe import Recipe
 
     source = StoreLines(path, 48, "train")
-    builder = PoolBuilder([source], [1.0], Alphabet.of(source.texts()), 4, Optimisation(), seed=1)
+    builder = PoolBuilder([source], [1.0], Alphabet.of(source.texts()), 4, Recipe())
     seen = 0
     for number in range(len(builder.pools(0))):
         pool = builder.build(0, number)

@@ -98,7 +98,7 @@ def main() -> None:
     alphabet = Alphabet.of(text for source in sources for text in source.texts())
     network = build(preset_spec(options.preset, alphabet.classes), auxiliary=True).train()
     weights = [1.0] * len(sources)
-    builder = PoolBuilder(sources, weights, alphabet, network.stride, recipe.optimisation, recipe.seed)
+    builder = PoolBuilder(sources, weights, alphabet, network.stride, recipe)
     started = time.perf_counter()
     found = load_batches(builder, Progress(), recipe, device.device)
     batches = list(islice(found, options.steps + WARM_UP))

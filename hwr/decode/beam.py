@@ -31,6 +31,10 @@ Weight = Annotated[float, Range(0)]
 Width = Annotated[int, Range(1, MAX_WIDTH)]
 
 
+WEIGHTS, BONUSES = (0.35, 0.5, 0.65, 0.8), (0.5, 1.0, 1.5, 2.0)
+"""Language-model weights and insertion bonuses to try when these settings are tuned."""
+
+
 @dataclass(frozen=True)
 class BeamSettings(Settings):
     """Settings of a beam search; a model file keeps those that were tuned for it.

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hwr import __version__
@@ -132,16 +132,7 @@ def as_json(
         "total": _figures_as_json(evaluation.total),
         "gate": {
             "passed": all(item.passed for item in gate) if gate else None,
-            "checks": [
-                {
-                    "set": item.set,
-                    "measure": item.measure,
-                    "value": item.value,
-                    "limit": item.limit,
-                    "passed": item.passed,
-                }
-                for item in gate
-            ],
+            "checks": [asdict(item) | {"passed": item.passed} for item in gate],
         },
         "failed_sets": [{"path": str(item.path), "error": item.error} for item in evaluation.failed],
         "unreadable_lines": [
@@ -163,15 +154,9 @@ def as_json(
 
 
 def _set_as_json(item: SetResult, hashes: Mapping[str, str]) -> dict[str, Any]:
-    clusters = {
-        "by": item.clusters.by,
-        "count": item.clusters.count,
-        "effective": item.clusters.effective,
-        "unassigned_lines": item.clusters.unassigned_lines,
-    }
     head = {"name": item.source.name, "path": str(item.source.path), "split": item.source.split}
     head["sha256"] = hashes[item.source.name]
-    return head | _figures_as_json(item.figures) | {"clusters": clusters}
+    return head | _figures_as_json(item.figures) | {"clusters": asdict(item.clusters)}
 
 
 def _figures_as_json(figures: Figures) -> dict[str, Any]:
@@ -208,7 +193,7 @@ def _confidence_as_json(figures: ConfidenceFigures) -> dict[str, Any]:
 
 
 def _error_as_json(error: CalibrationError | None) -> dict[str, float] | None:
-    return None if error is None else {"equal_width": error.equal_width, "equal_mass": error.equal_mass}
+    return None if error is None else asdict(error)
 
 
 def tables(evaluation: Evaluation, setting: Setting) -> "list[Table]":

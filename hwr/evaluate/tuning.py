@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamSettings
+from hwr.decode.beam import BONUSES, WEIGHTS, BeamSettings
 from hwr.evaluate.lines import OnLine, read_decoded
 from hwr.evaluate.sets import EvaluationSet, first_half
 from hwr.metrics import character_errors, word_errors
@@ -24,8 +24,6 @@ from hwr.text import Alphabet, normalise_text
 
 Counts = NDArray[np.int64]
 
-WEIGHTS = (0.35, 0.5, 0.65, 0.8)
-BONUSES = (0.5, 1.0, 1.5, 2.0)
 WIDTHS = (8, 16, 32)
 BLANK_SCALES = (1.0, 0.9, 1.1, 0.8)
 """Beam widths and blank scales in order of preference: a wide beam costs time, and scaled blanks are unusual."""
@@ -173,9 +171,6 @@ def tune(
     start: BeamSettings,
     make: MakeDecoder,
     alphabet: Alphabet,
-    *,
-    weights: Sequence[float] = WEIGHTS,
-    bonuses: Sequence[float] = BONUSES,
     on_trial: Callable[[Trial, float], None] = lambda trial, value: None,
 ) -> Tuning:
     """Try all weights with all bonuses, then widths and blank scales with the best of them.
@@ -193,7 +188,7 @@ def tune(
         on_trial(trial, objective(trial.edits, greedy, sets))
         return trial
 
-    surface = [attempt(replace(start, weight=w, insertion_bonus=b)) for w, b in product(weights, bonuses)]
+    surface = [attempt(replace(start, weight=w, insertion_bonus=b)) for w, b in product(WEIGHTS, BONUSES)]
     chosen = best(surface, greedy, lines)
     others: list[Trial] = []
     for name, values in (("width", WIDTHS), ("blank_scale", BLANK_SCALES)):

@@ -20,7 +20,7 @@ from torch import Tensor
 from hwr.store.normalised import LabelledLine
 from hwr.text import Alphabet, steps_needed
 from hwr.train.datasets import LineSource
-from hwr.train.recipe import Optimisation
+from hwr.train.recipe import Recipe
 
 LARGE_BATCH = 40_000
 """Batches with more columns are intended for GPUs."""
@@ -142,13 +142,11 @@ class PoolBuilder:
         weights: Sequence[float],
         alphabet: Alphabet,
         stride: int,
-        options: Optimisation,
-        seed: int,
-        exclude: str = "",
+        recipe: Recipe,
     ) -> None:
-        self.sources, self.weights = sources, weights
-        self.alphabet, self.options, self.seed, self.exclude = alphabet, options, seed, exclude
-        self.cutter = Cutter(options.columns_per_batch, stride)
+        self.sources, self.weights, self.alphabet = sources, weights, alphabet
+        self.options, self.seed, self.exclude = recipe.optimisation, recipe.seed, recipe.exclude
+        self.cutter = Cutter(self.options.columns_per_batch, stride)
 
     @property
     def has_lines(self) -> bool:

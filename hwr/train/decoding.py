@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamSettings
+from hwr.decode.beam import BONUSES, WEIGHTS, BeamSettings
 from hwr.errors import HwrError
 from hwr.metrics import ErrorCounts, character_errors, word_errors
 from hwr.model.info import ModelInfo
@@ -26,9 +26,6 @@ from hwr.train.validate import line_log_probs
 
 MIN_TUNING_LINES, MAX_TUNING_LINES = 30, 200
 """Number of validation lines to tune settings on: fewer decide nothing, more take minutes."""
-
-WEIGHTS, BONUSES = (0.35, 0.5, 0.65, 0.8), (0.5, 1.0, 1.5, 2.0)
-"""Language-model weights and insertion bonuses to try; the same as in `hwr lm tune`."""
 
 MIN_GAIN = 0.005
 """The inherited settings stay unless others lower the CER by more than this share of it."""

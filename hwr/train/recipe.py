@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from hwr.errors import UsageError
 from hwr.settings import Pair, Range, Settings, Share
-from hwr.train.augment.augment import AugmentOptions
+from hwr.train.augment.options import AugmentOptions
 
 Count = Annotated[int, Range(0)]
 Positive = Annotated[float, Range(above=0)]

@@ -73,52 +73,49 @@ def model_card(info: ModelInfo) -> str:
     """Return the facts of a model as a page to read."""
     training = info.training
     start = f"; started from the model `{training['init_from']}`" if training.get("init_from") else ""
-    rows = [
+    rows = "\n".join(
         f"| {name} | {figures['lines']:,} | {figures['cer']:.4f} | {figures['wer']:.4f} | {figures['fp32_cer']:.5f} |"
         for name, figures in info.validation.items()
-    ]
-    sets = [
+    )
+    sets = "\n".join(
         f"| {name} | {facts.get('lines', 0):,} | {facts.get('weight', 1.0):g} | {facts.get('licence', 'not stated')} |"
         for name, facts in info.trained_on.items()
-    ]
-    return "\n".join(
-        [
-            f"# Model `{info.name}`",
-            "",
-            f"Licence: {info.licence or 'not stated'}.",
-            "",
-            "## Reads",
-            "",
-            f"Lines of handwriting, normalised to {info.height} rows "
-            f"({info.normalisation} {info.normalisation_version}). {len(info.alphabet)} characters:",
-            "",
-            f"`` {info.alphabet.strip(' ')} ``" + (" and the blank" if " " in info.alphabet else ""),
-            "",
-            "## Network",
-            "",
-            f"`{info.spec}`, weights in fp16 (norms and biases in fp32).",
-            "",
-            "## Trained on",
-            "",
-            "| set | lines | weight | licence |",
-            "|---|---|---|---|",
-            *sets,
-            "",
-            f"{training.get('lines_seen', 0):,} lines seen in {training.get('steps', 0):,} steps, "
-            f"{training.get('minutes', 0)} minutes spent in steps; {training.get('hardware', '')}, "
-            f"{training.get('precision', '')}; seed {training.get('seed')}{start}; hwr {training.get('hwr')}, "
-            f"torch {training.get('torch')}. The log is `{info.name}.jsonl`. Made by",
-            "",
-            f"    {training.get('command', '')}",
-            "",
-            "## Validation",
-            "",
-            "Greedy decoding, no language model. Where the run validated on these sets, they also chose the weights "
-            "that were kept. The last column is the CER of the weights before rounding to fp16.",
-            "",
-            "| set | lines | CER | WER | CER in fp32 |",
-            "|---|---|---|---|---|",
-            *rows,
-            "",
-        ]
     )
+    characters = f"`` {info.alphabet.strip(' ')} ``" + (" and the space" if " " in info.alphabet else "")
+    return f"""# Model `{info.name}`
+
+Licence: {info.licence or "not stated"}.
+
+## Reads
+
+Lines of handwriting, normalised to {info.height} rows \
+({info.normalisation} {info.normalisation_version}). {len(info.alphabet)} characters:
+
+{characters}
+
+## Network
+
+`{info.spec}`, weights in fp16 (norms and biases in fp32).
+
+## Trained on
+
+| set | lines | weight | licence |
+|---|---|---|---|
+{sets}
+
+{training.get("lines_seen", 0):,} lines seen in {training.get("steps", 0):,} steps, \
+{training.get("minutes", 0)} minutes spent in steps; {training.get("hardware", "")}, \
+{training.get("precision", "")}; seed {training.get("seed")}{start}; hwr {training.get("hwr")}, \
+torch {training.get("torch")}. The log is `{info.name}.jsonl`. Made by
+
+    {training.get("command", "")}
+
+## Validation
+
+Greedy decoding, no language model. Where the run validated on these sets, they also chose the weights that were kept. \
+The last column is the CER of the weights before rounding to fp16.
+
+| set | lines | CER | WER | CER in fp32 |
+|---|---|---|---|---|
+{rows}
+"""

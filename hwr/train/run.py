@@ -181,16 +181,9 @@ class Run:
 
     def builder(self) -> PoolBuilder:
         """Return what builds the pools of this run."""
-        recipe, data = self.recipe, self.data
-        return PoolBuilder(
-            [item.source for item in data.training],
-            [item.weight for item in data.training],
-            self.alphabet,
-            self.trainer.network.stride,
-            recipe.optimisation,
-            recipe.seed,
-            recipe.exclude,
-        )
+        sources = [item.source for item in self.data.training]
+        weights = [item.weight for item in self.data.training]
+        return PoolBuilder(sources, weights, self.alphabet, self.trainer.network.stride, self.recipe)
 
     def train(self, stop: Callable[[], bool]) -> bool:
         """Train to the end of the recipe (True) or until `stop()` says so (False); see `Trainer.run`."""

@@ -14,7 +14,7 @@ from helpers.drawn_letters import CHARACTERS, HEIGHT, drawn_line
 from hwr.store.lines import StoredLine
 from hwr.store.normalised import made_here, normalised_line
 from hwr.store.writing import write_lines
-from hwr.train.augment.augment import AugmentOptions
+from hwr.train.augment.options import AugmentOptions
 from hwr.train.datasets import StoreLines
 from hwr.train.loading import load_batches
 from hwr.train.loop import StepReport

@@ -21,7 +21,7 @@ from hwr.train.batches import (
     epoch_pools,
     line_seed,
 )
-from hwr.train.recipe import Optimisation
+from hwr.train.recipe import Optimisation, Recipe
 
 OPTIONS = Optimisation(columns_per_batch=4000)
 STRIDE = 4
@@ -75,7 +75,8 @@ def planner(
     sources: Sequence[Lines], weights: Sequence[float] | None = None, exclude: str = "", seed: int = 1
 ) -> PoolBuilder:
     alphabet = Alphabet.of(text for source in sources for text in source.texts())
-    return PoolBuilder(sources, weights or [1.0] * len(sources), alphabet, STRIDE, OPTIONS, seed, exclude)
+    recipe = Recipe(optimisation=OPTIONS, seed=seed, exclude=exclude)
+    return PoolBuilder(sources, weights or [1.0] * len(sources), alphabet, STRIDE, recipe)
 
 
 def all_batches(plan: PoolBuilder, epoch: int = 0) -> list[Batch]:
@@ -234,7 +235,7 @@ def test_lines_passed_over_are_counted() -> None:
 def test_characters_outside_the_alphabet_lose_their_line_only() -> None:
     """As when a run starts from a model that lacks them."""
     lines = [line(0, "good", 200), line(1, "g\u0153d", 200), line(2, "do", 200)]
-    plan = PoolBuilder([Lines("a", [lines])], [1.0], Alphabet("dgo"), STRIDE, OPTIONS, 1)
+    plan = PoolBuilder([Lines("a", [lines])], [1.0], Alphabet("dgo"), STRIDE, Recipe(optimisation=OPTIONS))
     assert sorted(text for batch in all_batches(plan) for text in batch.texts) == ["do", "good"]
     assert passed_over(plan) == {"with a character outside the alphabet": 1}
 
@@ -264,7 +265,8 @@ def test_copies_and_epochs_get_widths_of_their_own() -> None:
     assert len(widths) == 120 and len(set(widths)) > 60
     low, high = (400 * math.exp(bound) for bound in OPTIONS.width_jitter)
     assert low - 1 <= min(widths) < 0.85 * 400 and 1.1 * 400 < max(widths) <= high + 1
-    still = PoolBuilder([source], [1.0], plan.alphabet, STRIDE, replace(OPTIONS, width_jitter=(0.0, 0.0)), 1)
+    options = replace(OPTIONS, width_jitter=(0.0, 0.0))
+    still = PoolBuilder([source], [1.0], plan.alphabet, STRIDE, Recipe(optimisation=options))
     assert {batch.target_width for batch in all_batches(still)} == {400}
 
 
@@ -281,7 +283,7 @@ def test_large_batches_come_in_few_shapes() -> None:
     """Few numbers of lines, widths that are multiples of 32; only the end of a pool leaves a rest, no line is lost."""
     source = random_source("a", 60)
     options = replace(OPTIONS, columns_per_batch=60_000)
-    plan = PoolBuilder([source], [1.0], Alphabet(" 0123456789abc"), STRIDE, options, 1, "")
+    plan = PoolBuilder([source], [1.0], Alphabet(" 0123456789abc"), STRIDE, Recipe(optimisation=options))
     pools = plan.pools(0)
     assert len(pools) == 1, "large batches are filled from a large pool"
     batches = all_batches(plan)

@@ -28,7 +28,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def builder_of(data: Path, settings: Recipe, weight: float = 1.0) -> PoolBuilder:
-    return PoolBuilder([opened(data)], [weight], Alphabet(CHARACTERS), 4, settings.optimisation, settings.seed)
+    return PoolBuilder([opened(data)], [weight], Alphabet(CHARACTERS), 4, settings)
 
 
 def first_batches(data: Path, settings: Recipe, progress: Progress, count: int) -> list[ReadyBatch]:

@@ -38,8 +38,7 @@ class Training(Trainer):
         torch.manual_seed(0)
         network = build(SPEC.replace("{classes}", "5"), auxiliary=True)
         super().__init__(network, settings, Device(torch.device("cpu"), "fp32"))
-        options = settings.optimisation
-        self.builder = PoolBuilder([opened(data)], [weight], Alphabet(CHARACTERS), network.stride, options, 1)
+        self.builder = PoolBuilder([opened(data)], [weight], Alphabet(CHARACTERS), network.stride, settings)
 
     def go(self, observer: loop.Observer, stop: Callable[[], bool] = lambda: False) -> bool:
         batches = loading.load_batches(self.builder, self.progress, self.recipe, torch.device("cpu"))

@@ -8,7 +8,7 @@ import pytest
 
 from hwr.errors import InputError, UsageError
 from hwr.settings import load_toml, to_toml
-from hwr.train.augment.augment import AugmentOptions
+from hwr.train.augment.options import AugmentOptions
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet, override
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"

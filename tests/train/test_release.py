@@ -143,7 +143,7 @@ def test_the_card_shows_backticks_and_the_blank_in_one_piece_of_code(alphabet: s
     line = next(line for line in model_card(replace(INFO, alphabet=alphabet)).splitlines() if line.startswith("``"))
     code, after = line.removeprefix("`` ").split(" ``")
     assert code == alphabet.strip()
-    assert after == (" and the blank" if " " in alphabet else "")
+    assert after == (" and the space" if " " in alphabet else "")
 
 
 @pytest.mark.parametrize("name", ["", "../drawn", "a/b"])

@@ -17,8 +17,6 @@ from hwr.train.augment.draws import NOISE_STARTS, PAPER_HEIGHT, PAPER_WIDTH, Lin
 from hwr.train.augment.geometry import smooth_curves, warp
 from hwr.train.augment.options import AugmentOptions
 
-__all__ = ["AugmentOptions", "augment"]
-
 Numbers = NDArray[np.float64]
 Integers = NDArray[np.int64]
 

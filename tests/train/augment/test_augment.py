@@ -10,8 +10,9 @@ from torch.nn.functional import interpolate
 
 from hwr.errors import UsageError
 from hwr.settings import from_dict
-from hwr.train.augment.augment import AugmentOptions, augment
+from hwr.train.augment.augment import augment
 from hwr.train.augment.draws import LineDraws
+from hwr.train.augment.options import AugmentOptions
 
 HEIGHT = 48
 RARE_KINDS = [kind for kind in AugmentOptions.kinds() if hasattr(AugmentOptions(), f"{kind}_probability")]
