@@ -92,12 +92,11 @@ def open_parquet(path: Path) -> Any:
         raise DataError(f"{path}: is a folder; name a .parquet file in it")
     check_regular(path)
     try:
-        size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(4)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if not size:
+    if not head:
         raise DataError(f"{path}: is empty (0 bytes)")
     if head == LFS_POINTER[:4]:
         raise DataError(f"{path}: only a pointer of Git LFS; `git lfs pull` fetches the file itself")
@@ -204,15 +203,14 @@ def schema(normalised: Normalised | None = None) -> Any:
     """Return the Arrow schema of a store, with the Hugging Face features and the normalisation in its metadata."""
     import pyarrow as pa
 
-    strings = ["writer", "page", "lang", "source", "licence"]
     features: dict[str, Any] = {"image": {"_type": "Image"}}
     features |= {name: {"dtype": "string", "_type": "Value"} for name in ("text", "id")}
     features |= {name: {"dtype": "int32", "_type": "Value"} for name in ("width", "height")}
-    features |= {name: {"dtype": "string", "_type": "Value"} for name in strings}
+    features |= {name: {"dtype": "string", "_type": "Value"} for name in FACTS}
     image = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
     columns = [pa.field("image", image), pa.field("text", pa.string()), pa.field("id", pa.string())]
     columns += [pa.field("width", pa.int32()), pa.field("height", pa.int32())]
-    columns += [pa.field(name, pa.string()) for name in strings]
+    columns += [pa.field(name, pa.string()) for name in FACTS]
     metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
     if normalised is not None:
         metadata[NORMALISATION_KEY] = json.dumps(asdict(normalised)).encode()
