@@ -204,18 +204,18 @@ def correct(log_probabilities: Numbers, curve: Curve) -> Numbers:
     if curve == IDENTITY:
         return np.exp(values)
     low, high, shift = curve
-    of_right, of_wrong = both(values)
+    of_right, of_wrong = with_complement(values)
     corrected: Numbers = np.exp(-np.logaddexp(0.0, -(low * of_right - high * of_wrong + shift)))
     return corrected
 
 
 def logit(log_probabilities: Numbers) -> Numbers:
     """Return log p - log(1 - p), with p slightly below 1."""
-    of_right, of_wrong = both(log_probabilities)
+    of_right, of_wrong = with_complement(log_probabilities)
     return of_right - of_wrong
 
 
-def both(log_probabilities: Numbers) -> tuple[Numbers, Numbers]:
+def with_complement(log_probabilities: Numbers) -> tuple[Numbers, Numbers]:
     """Return log p and log(1 - p), with p slightly below 1."""
     values = np.minimum(log_probabilities, CERTAIN)
     return values, np.log(-np.expm1(values))

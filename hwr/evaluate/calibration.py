@@ -19,13 +19,13 @@ from hwr.decode.confidence import (
     UNCALIBRATED,
     Calibration,
     Curve,
-    both,
     correct,
     find_clarity,
     logit,
     score_lines,
     score_words,
     temper,
+    with_complement,
 )
 from hwr.decode.lattice import LabelSpan
 from hwr.errors import DataError
@@ -236,7 +236,7 @@ def _curve_of_words(words: Numbers, right: NDArray[np.bool_], clarity: Numbers) 
     plain = _curve_if_needed(words, right)
     if plain == IDENTITY:
         return plain, 0.0
-    of_right, of_wrong = both(words)
+    of_right, of_wrong = with_complement(words)
     fitted = logistic_regression(np.stack([of_right, -of_wrong, clarity], axis=1), right)
     low, high, weight, shift = (round(number, DIGITS) for number in fitted)
     return ((low, high, shift), weight) if min(low, high) > 0 else (plain, 0.0)
@@ -258,7 +258,7 @@ def fit_curve(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Curve:
 
     If one of its slopes would be below 0, both are equal, as in Platt's sigmoid.
     """
-    of_right, of_wrong = both(log_probabilities)
+    of_right, of_wrong = with_complement(log_probabilities)
     low, high, shift = logistic_regression(np.stack([of_right, -of_wrong], axis=1), right)
     if min(low, high) > 0:
         return low, high, shift

@@ -34,10 +34,11 @@ UNKNOWN_WIDTH = 16
 
 
 class CachedLines:
-    """The lines of a complete cache, in the groups of their store."""
+    """The lines of a store from its complete cache in `folder`, in the groups of the store."""
 
-    def __init__(self, name: str, file: Path, height: int, chains: list[int]) -> None:
-        self.name, self.file, self.height, self.chains = name, file, height, chains
+    def __init__(self, name: str, lines: NormalisedLines, folder: Path) -> None:
+        self.name, self.height, self.file = name, lines.height, _file(lines, folder)
+        self.chains = [group.row_group for group in lines.groups]
 
     @cached_property
     def _index(self) -> tuple[list[int], list[int], list[list[str]]]:
@@ -63,26 +64,25 @@ class CachedLines:
         ]
 
 
-def cache_lines(
-    name: str, lines: NormalisedLines, folder: Path, log: Callable[[str], None], writes: bool = True
-) -> CachedLines:
-    """Return the cached lines of a store; write the cache unless it is complete already.
-
-    Args:
-        writes: False: another process has written the cache.
+def write_cache(name: str, lines: NormalisedLines, folder: Path, log: Callable[[str], None]) -> None:
+    """Write the cache of a store, unless it is complete already.
 
     Raises:
         OutputError: there is no room for it.
         DataError: the store is corrupt.
     """
-    file = folder / f"{lines.store.content_hash()[:24]}-{lines.height}.pixels"
-    if writes and not file.with_suffix(".npz").exists():
-        _check_room(name, lines, folder)
-        if lines.count > MANY_LINES:
-            log(f"{name}: normalising {lines.count:,} lines once")
-        count, size = _write(lines, file)
-        log(f"{name}: {count:,} lines normalised and cached, {size / 2**20:,.1f} MiB")
-    return CachedLines(name, file, lines.height, [group.row_group for group in lines.groups])
+    file = _file(lines, folder)
+    if file.with_suffix(".npz").exists():
+        return
+    _check_room(name, lines, folder)
+    if lines.count > MANY_LINES:
+        log(f"{name}: normalising {lines.count:,} lines once")
+    count, size = _write(lines, file)
+    log(f"{name}: {count:,} lines normalised and cached, {size / 2**20:,.1f} MiB")
+
+
+def _file(lines: NormalisedLines, folder: Path) -> Path:
+    return folder / f"{lines.store.content_hash()[:24]}-{lines.height}.pixels"
 
 
 def _write(lines: NormalisedLines, file: Path) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from hwr.errors import DataError
 from hwr.store.normalised import LabelledLine, NormalisedLines
-from hwr.train.cache import cache_lines
+from hwr.train.cache import CachedLines, write_cache
 from hwr.train.recipe import Recipe, TrainingSet
 
 Log = Callable[[str], None]
@@ -195,22 +195,26 @@ def _weighted(entry: TrainingSet, store: StoreLines) -> WeightedSource:
     return WeightedSource(store, entry.weight, facts | ({"licence": licence} if licence else {}))
 
 
-def with_cache(data: RunData, folder: Path, log: Log, writes: bool = True) -> RunData:
-    """Return the data with all lines normalised once, in files of `folder`.
-
-    Args:
-        writes: False in the processes that read the cache that another one has written.
+def write_caches(data: RunData, folder: Path, log: Log) -> None:
+    """Normalise all lines once, into files of `folder`.
 
     Raises:
         HwrError: a store is corrupt, or there is no room for the cache.
     """
+    for source in (*(item.source for item in data.training), *data.validation):
+        assert isinstance(source, StoreLines)
+        write_cache(source.name, source.open(os.cpu_count() or 1), folder, log)
 
-    def source(lines: LineSource) -> LineSource:
-        assert isinstance(lines, StoreLines)
-        return cache_lines(lines.name, lines.open(os.cpu_count() or 1), folder, log, writes)
 
-    training = [replace(item, source=source(item.source)) for item in data.training]
-    return replace(data, training=training, validation=[source(lines) for lines in data.validation])
+def with_cache(data: RunData, folder: Path) -> RunData:
+    """Return the data with all lines read from the caches that `write_caches` has written to `folder`."""
+
+    def cached(source: LineSource) -> LineSource:
+        assert isinstance(source, StoreLines)
+        return CachedLines(source.name, source.lines, folder)
+
+    training = [replace(item, source=cached(item.source)) for item in data.training]
+    return replace(data, training=training, validation=[cached(source) for source in data.validation])
 
 
 def with_held_out(data: RunData, recipe: Recipe) -> RunData:

@@ -46,12 +46,8 @@ def has_bf16_units(device: torch.device) -> bool:
     """Return whether bf16 products are faster than fp32: AVX-512 BF16, AMX, or a GPU that says so."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.backends.cpu.get_cpu_capability().startswith("AVX512") and _cpu_flag("avx512_bf16", "amx_bf16"))
-
-
-def _cpu_flag(*wanted: str) -> bool:
-    flags = _cpu_line("flags").split()
-    return any(flag in flags for flag in wanted)
+    flags = {"avx512_bf16", "amx_bf16"} & set(_cpu_line("flags").split())
+    return bool(torch.backends.cpu.get_cpu_capability().startswith("AVX512") and flags)
 
 
 def _cpu_line(name: str) -> str:

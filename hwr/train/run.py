@@ -16,7 +16,7 @@ from hwr.model.export import export_graph
 from hwr.model.info import ModelInfo
 from hwr.model.network import count_parameters
 from hwr.train.batches import PoolBuilder
-from hwr.train.datasets import open_run_data, training_texts, with_cache, with_held_out
+from hwr.train.datasets import open_run_data, training_texts, with_cache, with_held_out, write_caches
 from hwr.train.decoding import (
     Reading,
     ReadLines,
@@ -151,9 +151,9 @@ class Run:
     def open_data(self, cache: bool = True) -> None:
         """Cache the lines if the recipe says so, and hold some out to validate on."""
         if cache and self.recipe.cache:
-            folder, log = self.folder.path / CACHE, self.reporter.message
-            self.processes.first_alone(lambda: with_cache(self.data, folder, log))
-            self.data = with_cache(self.data, folder, log, writes=False)
+            folder = self.folder.path / CACHE
+            self.processes.first_alone(lambda: write_caches(self.data, folder, self.reporter.message))
+            self.data = with_cache(self.data, folder)
         self.data = with_held_out(self.data, self.recipe)
 
     def _log_start(self, messages: Sequence[str]) -> None:

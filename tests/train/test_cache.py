@@ -12,7 +12,7 @@ from hwr.errors import OutputError
 from hwr.store.normalised import NormalisedLines
 from hwr.store.writing import write_lines
 from hwr.train import cache
-from hwr.train.cache import cache_lines
+from hwr.train.cache import CachedLines, write_cache
 
 
 @pytest.fixture
@@ -24,8 +24,10 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-def cached(path: Path, folder: Path, height: int = 48, writes: bool = True) -> cache.CachedLines:
-    return cache_lines("store", NormalisedLines(path, height, "train"), folder, lambda text: None, writes)
+def cached(path: Path, folder: Path, height: int = 48) -> CachedLines:
+    lines = NormalisedLines(path, height, "train")
+    write_cache("store", lines, folder, lambda text: None)
+    return CachedLines("store", lines, folder)
 
 
 def test_cached_lines_are_those_of_the_store(store: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ Numbers = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-class Batch:
+class Augmented:
     """The lines being augmented, (lines, 1, H, W) in 0..1, with their draws; each kind changes some of them."""
 
     def __init__(self, lines: Tensor, target_widths: Integers, draws: LineDraws, options: AugmentOptions) -> None:
@@ -68,7 +68,7 @@ class Batch:
         self.apply(chosen, lambda lines: change(lines, amount))
 
 
-def add_intrusion(batch: Batch) -> None:
+def add_intrusion(batch: Augmented) -> None:
     """Add strokes of a pseudo-neighbour above, below or both."""
     low, high = batch.options.intrusion_rows
     for name in ("intrusion above", "intrusion below"):
@@ -85,7 +85,7 @@ def add_intrusion(batch: Batch) -> None:
         )
 
 
-def add_fading(batch: Batch) -> None:
+def add_fading(batch: Augmented) -> None:
     """Let the ink run dry along the line, more at its top or at its bottom."""
     options, draws = batch.options, batch.draws
     chosen = batch.chosen("fade")
@@ -99,14 +99,14 @@ def add_fading(batch: Batch) -> None:
     batch.apply(chosen, lambda lines: lines * (1.0 - depth * (curve * 0.5 + rows * tilt + 0.2).clamp(0.0, 1.0)))
 
 
-def add_gamma(batch: Batch) -> None:
+def add_gamma(batch: Augmented) -> None:
     """Change the contrast of the ink: raise every line to a power of its own."""
     exponent = np.exp(batch.draws.signed("gamma", batch.options.gamma * batch.options.strength))
     everything = np.arange(len(exponent))
     batch.apply(everything, lambda lines: effects.gamma(lines, effects.column(exponent, batch.device)))
 
 
-def add_paper(batch: Batch) -> None:
+def add_paper(batch: Augmented) -> None:
     """Add bleed-through, ruled lines and paper texture."""
     options, draws, device = batch.options, batch.draws, batch.device
     chosen = batch.chosen("bleed")
@@ -137,7 +137,7 @@ def add_paper(batch: Batch) -> None:
     batch.apply(textured, texture)
 
 
-def add_noise(batch: Batch) -> None:
+def add_noise(batch: Augmented) -> None:
     """Add Gaussian noise and dust."""
     options, draws, device = batch.options, batch.draws, batch.device
     noisy = batch.chosen("noise")
@@ -157,7 +157,7 @@ def add_noise(batch: Batch) -> None:
     )
 
 
-def add_cut(batch: Batch) -> None:
+def add_cut(batch: Augmented) -> None:
     """Cut off a few rows at the top or bottom and a few columns at the ends."""
     options, draws = batch.options, batch.draws
     chosen = batch.chosen("cut")
@@ -219,7 +219,7 @@ def augment(ink: Tensor, widths: Tensor, target_widths: Tensor, seeds: Tensor, o
 
     with torch.no_grad(), one_thread(ink.device):
         draws = LineDraws(seeds)
-        batch = Batch(warp(ink, source, target, draws, options), target, draws, options)
+        batch = Augmented(warp(ink, source, target, draws, options), target, draws, options)
         if options.strength == 0.0:
             return batch.lines
         add_intrusion(batch)
