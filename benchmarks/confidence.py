@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamSettings, beam_search
+from hwr.decode.beam import BeamSettings
 from hwr.decode.confidence import read_spans, score_lines, score_words
 from hwr.decode.lattice import LabelSpan, text_log_probabilities
 from hwr.decode.reading import Reading
+from hwr.decode.search import beam_search
 from hwr.evaluate.calibration import negative_log_likelihood
 from hwr.evaluate.confidence import calibration_error, reject_area
 from hwr.files.images import decode_image

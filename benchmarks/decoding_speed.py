@@ -27,9 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode import numpy_search
-from hwr.decode.beam import BeamSettings, Scorer, beam_search
+from hwr.decode.beam import BeamSettings, Scorer
 from hwr.decode.compiled import load_library
 from hwr.decode.lexicon import LexiconScorer, make_lexicon
+from hwr.decode.search import beam_search
 from hwr.files.images import decode_image
 from hwr.line import normalise_line
 from hwr.lm.model import Model
@@ -47,7 +48,6 @@ Decode = Callable[[list[Line]], object]
 
 WIDTH = 16
 TOGETHER = 16
-PRUNING = ("certain_blank", "min_probability", "max_labels", "blank_scale")
 
 
 def read_outputs(path: Path, model: str, limit: int | None) -> tuple[Alphabet, list[str], list[Line]]:
@@ -69,8 +69,8 @@ def ours(
 def in_numpy(lines: list[Line], scorer: Scorer | None = None, width: int = WIDTH, together: int = TOGETHER) -> object:
     """Our search without its library."""
     settings = BeamSettings(width=width)
-    pruning = {name: getattr(settings, name) for name in PRUNING} | {"width": width, "results": 1}
-    return [numpy_search.search(lines[at : at + together], scorer, **pruning) for at in range(0, len(lines), together)]
+    parts = (lines[at : at + together] for at in range(0, len(lines), together))
+    return [numpy_search.search(part, settings, scorer, 1) for part in parts]
 
 
 def language_scorer(alphabet: Alphabet) -> NgramScorer:

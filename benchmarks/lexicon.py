@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamSettings, Scorer, beam_search
+from hwr.decode.beam import BeamSettings, Scorer
 from hwr.decode.lexicon import Lexicon, LexiconScorer, make_lexicon
+from hwr.decode.search import beam_search
 from hwr.files.images import decode_image
 from hwr.files.texts import read_text
 from hwr.line import normalise_line

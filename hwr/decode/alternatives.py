@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamSettings, Hypothesis, beam_search
+from hwr.decode.beam import BeamSettings, Hypothesis
 from hwr.decode.confidence import find_windows, space_labels
 from hwr.decode.lattice import LabelSpan, text_log_probabilities
+from hwr.decode.search import beam_search
 from hwr.page.page import Alternative
 from hwr.text import Alphabet, normalise_text
 

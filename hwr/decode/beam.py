@@ -10,23 +10,21 @@ Prefixes are ranked by the sum of their log-probability and the scores that the 
 language model (`hwr.lm.scorer`) its weighted log-probabilities, for a list of words (`hwr.decode.lexicon`) a cost of
 unknown words.
 
-The search runs compiled (search.c) if its library is available, otherwise in NumPy. Both find the same texts.
+`hwr.decode.search` searches, compiled or in NumPy; this module has the settings, the results and the scorers.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode import compiled, numpy_search
-from hwr.decode.numpy_search import Scorer as Scorer
 from hwr.settings import Range, Settings
 
 MAX_WIDTH = 4096
 """More takes gigabytes for a long line, and does not change its text."""
 
+Integers = NDArray[np.int64]
 Weight = Annotated[float, Range(0)]
 Width = Annotated[int, Range(1, MAX_WIDTH)]
 
@@ -84,37 +82,26 @@ class Hypothesis:
     score: float
 
 
-def beam_search(
-    log_probs: Sequence[NDArray[np.floating]], settings: BeamSettings, scorer: Scorer | None = None, results: int = 1
-) -> list[list[Hypothesis]]:
-    """Find the most probable texts of several lines.
+class Scorer(Protocol):
+    """Scores of labels after a prefix, which the scorer identifies by a state (a 64-bit integer).
 
-    Args:
-        log_probs: for each line, natural logarithms of shape (T, classes), T >= 0; class 0 is the blank. All lines have
-            the same classes. The NumPy search is fastest for lines of similar length.
-
-    Returns:
-        For each line at most `results` hypotheses, at most as many as the width, the best first; at least one.
-
-    Raises:
-        ValueError: a shape does not fit.
+    Labels are 1 to classes - 1, never the blank. Scores are natural logarithms, minus infinity for a text that is not
+    allowed; the scorer applies its own weights. M is about width times lines; the same state may occur often.
     """
-    if not log_probs:
-        return []
-    classes = log_probs[0].shape[-1]
-    if any(line.ndim != 2 or line.shape[1] != classes for line in log_probs) or not 2 <= classes < 2**15:
-        raise ValueError("expected log_probs of shape (T, classes), with at least 2 classes, the same for all lines")
-    pruning: dict[str, Any] = {
-        "width": settings.width,
-        "results": min(results, settings.width),
-        "certain_blank": settings.certain_blank,
-        "min_probability": settings.min_probability,
-        "max_labels": settings.max_labels,
-        "blank_scale": settings.blank_scale,
-    }
-    fast = compiled.compiled_scorer(scorer)
-    if fast is not None:
-        found = [compiled.search(line, fast, **pruning) for line in log_probs]
-    else:
-        found = numpy_search.search(log_probs, scorer, **pruning)
-    return [[Hypothesis(*one) for one in line] or [Hypothesis((), -np.inf, -np.inf)] for line in found]
+
+    @property
+    def start(self) -> int:
+        """The state of the empty prefix."""
+        ...
+
+    def scores(self, states: Integers, labels: Integers, /) -> NDArray[np.floating]:
+        """Return the score of each of the labels (M, K) after a prefix in state (M,): shape (M, K)."""
+        ...
+
+    def advance(self, states: Integers, labels: Integers, /) -> Integers:
+        """Return the states (M,) after one more label (M,) each."""
+        ...
+
+    def finish(self, states: Integers, /) -> NDArray[np.floating]:
+        """Return the scores of the end of the line (M,)."""
+        ...

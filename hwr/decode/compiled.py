@@ -16,13 +16,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.decode.beam import BeamSettings, Hypothesis
 from hwr.decode.build_search import compile_search, library_name
 
 log = logging.getLogger(__name__)
 
 _POINTER = ctypes.c_void_p
-Found = tuple[tuple[int, ...], float, float]
-"""Labels, log-probability and score of a text."""
 
 
 def _fields(kind: Any, names: str) -> list[tuple[str, Any]]:
@@ -114,22 +113,14 @@ def compiled_scorer(scorer: object | None) -> CompiledScorer | None:
 
 
 def search(
-    log_probs: NDArray[np.floating],
-    scorer: CompiledScorer,
-    *,
-    width: int,
-    results: int,
-    certain_blank: float,
-    min_probability: float,
-    max_labels: int,
-    blank_scale: float,
-) -> list[Found]:
-    """Search one line; arguments as in `hwr.decode.beam.BeamSettings`; return results, best first, possibly none."""
+    log_probs: NDArray[np.floating], settings: BeamSettings, scorer: CompiledScorer, results: int
+) -> list[Hypothesis]:
+    """Search one line; as `hwr.decode.search.beam_search`, but with no result for a line that has none."""
     steps, classes = log_probs.shape
     line = np.ascontiguousarray(log_probs, np.float64)
-    limit = float(np.log(certain_blank))
-    least = float(np.log(min_probability)) if min_probability > 0 else -np.inf
-    options = _Options(limit, least, blank_scale, width, results, min(max_labels, classes))
+    limit, width = float(np.log(settings.certain_blank)), settings.width
+    least = float(np.log(settings.min_probability)) if settings.min_probability > 0 else -np.inf
+    options = _Options(limit, least, settings.blank_scale, width, results, min(settings.max_labels, classes))
     texts = np.empty((results, max(steps, 1)), np.int32)
     lengths = np.empty(results, np.int32)
     log_p, scores = np.empty(results), np.empty(results)
@@ -141,7 +132,7 @@ def search(
         raise MemoryError(f"beam search of {width} texts over {steps} time steps")
     flat = texts.ravel()
     return [
-        (tuple(flat[n * steps : n * steps + lengths[n]].tolist()), float(log_p[n]), float(scores[n]))
+        Hypothesis(tuple(flat[n * steps : n * steps + lengths[n]].tolist()), float(log_p[n]), float(scores[n]))
         for n in range(count)
     ]
 

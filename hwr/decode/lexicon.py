@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.decode.beam import Scorer
 from hwr.decode.compiled import search_tables
-from hwr.decode.numpy_search import Scorer
 from hwr.errors import InputError
 from hwr.files.texts import read_text
 from hwr.text import Alphabet, normalise_text

@@ -12,15 +12,13 @@ prefixes, once in 10^17 steps.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.decode.beam import BeamSettings, Hypothesis, Scorer
 from hwr.text import BLANK
 
-Found = tuple[tuple[int, ...], float, float]
-"""Labels, log-probability and score of a text."""
 Numbers = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -29,47 +27,12 @@ FILLER = 1
 """The label of an unused candidate; its log-probability is minus infinity."""
 
 
-class Scorer(Protocol):
-    """Scores of labels after a prefix, which the scorer identifies by a state (a 64-bit integer).
-
-    Labels are 1 to classes - 1, never the blank. Scores are natural logarithms, minus infinity for a text that is not
-    allowed; the scorer applies its own weights. M is about width times lines; the same state may occur often.
-    """
-
-    @property
-    def start(self) -> int:
-        """The state of the empty prefix."""
-        ...
-
-    def scores(self, states: Integers, labels: Integers, /) -> NDArray[np.floating]:
-        """Return the score of each of the labels (M, K) after a prefix in state (M,): shape (M, K)."""
-        ...
-
-    def advance(self, states: Integers, labels: Integers, /) -> Integers:
-        """Return the states (M,) after one more label (M,) each."""
-        ...
-
-    def finish(self, states: Integers, /) -> NDArray[np.floating]:
-        """Return the scores of the end of the line (M,)."""
-        ...
-
-
 def search(
-    log_probs: Sequence[NDArray[np.floating]],
-    scorer: Scorer | None,
-    *,
-    width: int,
-    results: int,
-    certain_blank: float,
-    min_probability: float,
-    max_labels: int,
-    blank_scale: float,
-) -> list[list[Found]]:
-    """Search several lines; arguments as in `hwr.decode.beam.BeamSettings`; return results, best first,
-    possibly none.
-    """
-    steps = prepare_steps(log_probs, certain_blank, min_probability, max_labels, blank_scale)
-    beams = _Search(steps, width, scorer)
+    log_probs: Sequence[NDArray[np.floating]], settings: BeamSettings, scorer: Scorer | None, results: int
+) -> list[list[Hypothesis]]:
+    """Search several lines; as `hwr.decode.search.beam_search`, but with no result for a line that has none."""
+    steps = prepare_steps(log_probs, settings)
+    beams = _Search(steps, settings.width, scorer)
     for step in _each(steps):
         beams.advance(step)
     return beams.results(results, steps.left_out)
@@ -105,24 +68,16 @@ class Steps:
     left_out: Numbers
 
 
-def prepare_steps(
-    log_probs: Sequence[NDArray[np.floating]],
-    certain_blank: float,
-    min_probability: float,
-    max_labels: int,
-    blank_scale: float,
-) -> Steps:
+def prepare_steps(log_probs: Sequence[NDArray[np.floating]], settings: BeamSettings) -> Steps:
     """Leave out certain blanks and list the labels to try.
 
     Args:
         log_probs: natural logarithms, each of shape (T_i, C); at least one line.
-        certain_blank: steps whose blank has at least this probability are left out; above 1: none.
-        min_probability: less probable labels are not candidates at a time step.
-        max_labels: at most this many of the most probable labels are candidates (more if some are equal).
-        blank_scale: factor of the blanks' logarithms, applied after certain blanks were found.
+        settings: `blank_scale` is applied after certain blanks were found; more than `max_labels` labels are candidates
+            if some are equal.
     """
     classes = log_probs[0].shape[-1]
-    limit = np.log(certain_blank)
+    limit, blank_scale = np.log(settings.certain_blank), settings.blank_scale
     kept = [np.flatnonzero(line[:, BLANK] < limit) if limit <= 0 else np.arange(len(line)) for line in log_probs]
     shape = (max(map(len, kept)), len(log_probs), classes)
     again = np.full(shape, -np.inf)
@@ -136,7 +91,7 @@ def prepare_steps(
         if len(steps) < len(line):
             left_out[row] = np.delete(line[:, BLANK], steps).sum(dtype=np.float64) * blank_scale
     again[:, :, BLANK] = -np.inf
-    counts, labels, candidates, places = _candidates(again, min_probability, max_labels)
+    counts, labels, candidates, places = _candidates(again, settings.min_probability, settings.max_labels)
     again[after_gap] = -np.inf
     repeats = np.where(after_gap[:, :, None], NO_LABEL, labels)
     return Steps(shape[1], classes, blank, again, counts, labels, candidates, repeats, places, left_out)
@@ -331,7 +286,7 @@ class _Search:
             self.prefix[dead] = _DEAD
             self.parent[dead] = _NO_PARENT
 
-    def results(self, results: int, left_out: Numbers) -> list[list[Found]]:
+    def results(self, results: int, left_out: Numbers) -> list[list[Hypothesis]]:
         """Return the best texts of each line."""
         score = self.total + self.bonus
         if self.scorer is not None:
@@ -342,9 +297,10 @@ class _Search:
         found = []
         for row, constant in zip(places, left_out.tolist(), strict=True):
             texts_found = [
-                (next(texts), float(self.total[place]) + constant, float(score[place]) + constant) for place in row
+                Hypothesis(next(texts), float(self.total[place]) + constant, float(score[place]) + constant)
+                for place in row
             ]
-            found.append([one for one in texts_found if one[2] > -np.inf])
+            found.append([one for one in texts_found if one.score > -np.inf])
         return found
 
     def _texts(self, places: Integers) -> list[tuple[int, ...]]:

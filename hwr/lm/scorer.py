@@ -186,7 +186,7 @@ def _enlarged(table: NDArray[Any], rows: int) -> NDArray[Any]:
 
 
 class Scorer(Protocol):
-    """A scorer; see `hwr.decode.numpy_search.Scorer`."""
+    """A scorer; see `hwr.decode.beam.Scorer`."""
 
     @property
     def start(self) -> int: ...

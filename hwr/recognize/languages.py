@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamSettings, Hypothesis, Scorer, beam_search
+from hwr.decode.beam import BeamSettings, Hypothesis, Scorer
 from hwr.decode.compiled import compiled_scorer
 from hwr.decode.lattice import best_path
+from hwr.decode.search import beam_search
 from hwr.lm.scorer import line_log_probabilities
 
 NO_LANGUAGE_BITS = 3.8

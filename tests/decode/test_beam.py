@@ -8,8 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from helpers.best_paths import decode_greedy
-from hwr.decode.beam import BeamSettings, beam_search
+from hwr.decode.beam import BeamSettings
 from hwr.decode.lattice import text_log_probability
+from hwr.decode.search import beam_search
 from hwr.errors import UsageError
 from hwr.text import Alphabet
 

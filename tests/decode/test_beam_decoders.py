@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamSettings, beam_search
+from hwr.decode.beam import BeamSettings
 from hwr.decode.lattice import text_log_probability
+from hwr.decode.search import beam_search
 from hwr.files.documents import to_grey
 from hwr.line import normalise_line
 from hwr.recognize.models import load_model

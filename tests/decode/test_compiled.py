@@ -5,8 +5,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from helpers.child_processes import child_environment
 from helpers.lm_texts import sentences
 from hwr.decode import compiled, numpy_search
-from hwr.decode.beam import BeamSettings, Scorer, beam_search
+from hwr.decode.beam import BeamSettings, Scorer
 from hwr.decode.build_search import SOURCE, library_name
 from hwr.decode.lexicon import LexiconScorer, make_lexicon
+from hwr.decode.search import beam_search
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.corpus import Text
 from hwr.lm.file import write_model
@@ -29,14 +30,7 @@ from hwr.text import Alphabet
 
 ALPHABET = Alphabet.of([*sentences(50), "ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz 0123456789%£/-'"])
 WORDS = ["the", "mill", "river", "old", "boat", "Mary", "has", "seen", "don't", "lamp-oil"]
-SETTINGS: dict[str, Any] = {
-    "width": 12,
-    "results": 5,
-    "certain_blank": 0.999,
-    "min_probability": 1e-3,
-    "max_labels": 16,
-    "blank_scale": 0.9,
-}
+SETTINGS, RESULTS = BeamSettings(width=12, blank_scale=0.9), 5
 
 needs_compiler = pytest.mark.skipif(compiled.load_library() is None, reason="no C compiler")
 
@@ -73,14 +67,15 @@ def scorers(model: Model) -> Iterator[Scorer | None]:
 def test_both_searches_find_the_same_texts_with_the_same_scores(model: Model) -> None:
     lines = list(doubtful_lines(25))
     for scorer in scorers(model):
-        expected = numpy_search.search(lines, scorer, **SETTINGS)
+        expected = numpy_search.search(lines, SETTINGS, scorer, RESULTS)
         fast = compiled.compiled_scorer(scorer)
         assert fast is not None
-        found = [compiled.search(line, fast, **SETTINGS) for line in lines]
-        assert [[text for text, _, _ in line] for line in found] == [[text for text, _, _ in line] for line in expected]
-        assert max(map(len, found)) == SETTINGS["results"]
-        for one, other in zip(found, expected, strict=True):
-            assert [numbers[1:] for numbers in one] == [pytest.approx(numbers[1:]) for numbers in other]
+        found = [compiled.search(line, SETTINGS, fast, RESULTS) for line in lines]
+        assert [[one.labels for one in line] for line in found] == [[one.labels for one in line] for line in expected]
+        assert max(map(len, found)) == RESULTS
+        for line, other in zip(found, expected, strict=True):
+            for one, same in zip(line, other, strict=True):
+                assert (one.log_probability, one.score) == pytest.approx((same.log_probability, same.score))
 
 
 @needs_compiler
@@ -103,8 +98,7 @@ def test_without_a_compiler_numpy_searches_and_the_log_says_so(
     with caplog.at_level(logging.INFO):
         found = beam_search(lines, BeamSettings())
     assert "the beam search runs in NumPy, which is slower: no C compiler found (no-such-compiler)" in caplog.text
-    settings = SETTINGS | {"width": 16, "results": 1, "blank_scale": 1.0}
-    assert [line[0].labels for line in found] == [line[0][0] for line in numpy_search.search(lines, None, **settings)]
+    assert found == numpy_search.search(lines, BeamSettings(), None, 1)
 
 
 def test_a_library_that_does_not_load_is_passed_over(
@@ -137,7 +131,7 @@ from safetensors.numpy import load_file, save_file
 sys.path[:0] = sys.argv[1:3]
 from hwr.decode import compiled
 compiled._find_library = lambda: Path(sys.argv[3])
-from test_compiled import ALPHABET, SETTINGS, doubtful_lines
+from test_compiled import ALPHABET, RESULTS, SETTINGS, doubtful_lines
 from hwr.errors import ModelError
 from hwr.lm.file import read_model
 from hwr.lm.scorer import NgramScorer
@@ -166,7 +160,7 @@ for trial in range(100):
     read += 1
     scorer = NgramScorer(model, token_rules(model.symbols, ALPHABET), weight=0.7, insertion_bonus=1.0)
     for line in lines:
-        compiled.search(line, compiled.compiled_scorer(scorer), **SETTINGS)
+        compiled.search(line, SETTINGS, compiled.compiled_scorer(scorer), RESULTS)
 print(read)
 """
 
@@ -214,11 +208,13 @@ def test_validation_lines_read_the_same_in_both(shared: Path, name: str, languag
 
     recognizer = Recognizer("small", decoder=DecoderOptions("greedy"))
     (source,), _ = find_sets([shared / name], "val")
-    model, settings = find_language_model(language), SETTINGS | {"width": 32, "results": 3}
+    model, settings = find_language_model(language), replace(SETTINGS, width=32)
     rules = token_rules(model.symbols, recognizer.alphabet)
     scorer = NgramScorer(model, rules, weight=0.65, insertion_bonus=1.5)
     fast = compiled.compiled_scorer(scorer)
     assert fast is not None
     for line in read_network_lines(source, recognizer):
-        (expected,) = numpy_search.search([line.log_probs], scorer, **settings)
-        assert [one[0] for one in compiled.search(line.log_probs, fast, **settings)] == [one[0] for one in expected]
+        (expected,) = numpy_search.search([line.log_probs], settings, scorer, 3)
+        assert [one.labels for one in compiled.search(line.log_probs, settings, fast, 3)] == [
+            one.labels for one in expected
+        ]

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamSettings, Scorer, beam_search
+from hwr.decode.beam import BeamSettings, Scorer
 from hwr.decode.lattice import text_log_probability
 from hwr.decode.lexicon import Lexicon, LexiconScorer, load_lexicon, make_lexicon
+from hwr.decode.search import beam_search
 from hwr.errors import InputError
 from hwr.text import Alphabet
 

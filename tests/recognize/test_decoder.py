@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from helpers.lm_texts import sentences, text
-from hwr.decode.beam import BeamSettings, Scorer, beam_search
+from hwr.decode.beam import BeamSettings, Scorer
 from hwr.decode.lattice import LabelSpan, alignments, best_path
+from hwr.decode.search import beam_search
 from hwr.errors import InputError, ModelError, UsageError
 from hwr.lm.build import BuildOptions, build
 from hwr.lm.corpus import Text

@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from helpers.tiny_model import ALPHABET, expected_log_probs, painted_line, write_tiny_model
-from hwr.decode.beam import BeamSettings, Hypothesis, beam_search
+from hwr.decode.beam import BeamSettings, Hypothesis
 from hwr.decode.lattice import align, best_path
+from hwr.decode.search import beam_search
 from hwr.files.images import GreyImage
 from hwr.recognize.decoder import DecodedLine, DecoderOptions, GreedyDecoder
 from hwr.recognize.recognizer import Recognizer
