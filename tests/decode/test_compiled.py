@@ -149,7 +149,7 @@ for trial in range(100):
     else:  # counts fit as before, but nothing else does
         arrays = load_file(good)
         for name in ("labels", "log_probs", "backoffs"):
-            arrays[name] = random.integers(0, 256, len(arrays[name])).astype(arrays[name].dtype)
+            arrays[name] = random.integers(0, int(arrays[name].max()) + 1, len(arrays[name])).astype(arrays[name].dtype)
         random.shuffle(arrays["continuations"])
         random.shuffle(arrays["followed"][:-1])
         save_file(arrays, path, metadata)
