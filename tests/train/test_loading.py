@@ -1,9 +1,13 @@
 """The batches of a run: their order, the position after each, and the relaxation of augmentation."""
 
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +16,7 @@ from helpers.drawn_letters import CHARACTERS
 from helpers.training_runs import Recorder, drawn_lines, drawn_store, opened, plain, recipe, write_drawn
 from hwr.errors import DataError, TrainingError
 from hwr.text import Alphabet
+from hwr.train import loading
 from hwr.train.augment.augment import augment
 from hwr.train.batches import PoolBuilder
 from hwr.train.loading import ReadyBatch, load_batches, load_pools
@@ -47,6 +52,29 @@ def test_a_batch_carries_the_position_that_follows_it(data: Path) -> None:
         for batch, expected in zip(rest, whole[done:], strict=True):
             assert batch.after == expected.after and batch.batch.texts == expected.batch.texts
             assert torch.equal(batch.ink, expected.ink) and torch.equal(batch.targets, expected.targets)
+
+
+def test_batches_are_made_ahead_in_their_order(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a thread, as for a GPU; an error comes in its place."""
+    for name in ("Stream", "device", "stream"):
+        monkeypatch.setattr(torch.cuda, name, lambda *_: nullcontext())
+    monkeypatch.setattr(torch.cuda, "Event", lambda: SimpleNamespace(record=lambda stream: None))
+    whole = first_batches(data, recipe(data), Progress(), 30)
+
+    def broken() -> Iterator[ReadyBatch]:
+        yield from whole
+        raise DataError("row group 7 cannot be read")
+
+    found = []
+    with pytest.raises(DataError, match="row group 7"):
+        for batch in loading._ahead(broken(), CPU):
+            found.append(batch)
+    assert [batch.after for batch in found] == [batch.after for batch in whole]
+    assert all(batch.copied is not None for batch in found)
+    early = loading._ahead(iter(whole), CPU)
+    assert next(early).after == whole[0].after
+    early.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
 
 
 def test_a_ready_batch_is_what_augmentation_gives(data: Path) -> None:
