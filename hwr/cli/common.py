@@ -221,22 +221,31 @@ def make_decoder_options(decoding: dict[str, Any]) -> "DecoderOptions":
 
 
 @contextmanager
-def text_file(path: Path | None, instead: Callable[[str], None] = lambda text: None) -> Iterator[Callable[[str], None]]:
+def text_file(
+    path: Path | None, instead: Callable[[str], None] = lambda text: None, head: str = ""
+) -> Iterator[Callable[[str], None]]:
     """Yield a function that writes to a text file; without a path, the function `instead`.
 
     The file is put in place when the block ends. It is opened at once, so that a folder that cannot be
     written is noticed before the reading, which takes long.
 
+    Args:
+        head: the beginning of all such files. An existing file with another one is not replaced: it may be an input.
+
     Raises:
         OutputError: it cannot be written; also when the function is called.
     """
-    from hwr.files.atomic import atomic_write
+    from hwr.files.atomic import atomic_write, is_device
 
     if path is None:
         yield instead
         return
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file")
+    if head and path.is_file() and not is_device(path):
+        with path.open("rb") as old:
+            if old.read(len(head)) not in (b"", head.encode()):
+                raise OutputError(f"{path}: exists, and another program made it; choose another name")
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
 
         def write(text: str) -> None:

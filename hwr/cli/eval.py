@@ -61,6 +61,9 @@ class ReportOptions:
     def __post_init__(self) -> None:
         if self.reject_curve is not None and self.reject_curve.suffix.lower() != ".svg":
             raise UsageError(f"--reject-curve {self.reject_curve}: the drawing is an SVG file; name it FILE.svg")
+        files = [path.resolve() for path in (self.json_file, self.per_line, self.reject_curve) if path is not None]
+        if len(set(files)) < len(files):
+            raise UsageError("--json, --per-line and --reject-curve need files of their own")
         if str(self.per_line) == STDOUT:
             raise UsageError("--per-line needs the name of a file")
         if self.reject and self.prints_json:
@@ -136,15 +139,15 @@ def report(
     reports: ReportOptions,
 ) -> Outcome:
     """Measure the sets, write and print the reports, and check the bounds."""
-    from hwr.evaluate.report import LINE_HEADER, WorstLines, as_json, check_gate, line_row
+    from hwr.evaluate.report import JSON_HEAD, LINE_HEADER, SVG_HEAD, WorstLines, as_json, check_gate, line_row
 
     found, missing = sets
     worst = WorstLines(reports.worst)
     with ExitStack() as stack:
         # Opened first: a folder that cannot be written is found before the reading.
-        write_json = stack.enter_context(text_file(None if reports.prints_json else reports.json_file))
-        write_drawing = stack.enter_context(text_file(reports.reject_curve))
-        write_row = stack.enter_context(text_file(reports.per_line))
+        write_json = stack.enter_context(text_file(None if reports.prints_json else reports.json_file, head=JSON_HEAD))
+        write_drawing = stack.enter_context(text_file(reports.reject_curve, head=SVG_HEAD))
+        write_row = stack.enter_context(text_file(reports.per_line, head=LINE_HEADER))
         watch = stack.enter_context(watch_lines(found, options))
         write_row(LINE_HEADER)
 

@@ -100,7 +100,7 @@ def command(
         raise UsageError("there is no text: name text files or line stores")
     options = BuildOptions(values["order"], values["min_counts"], values["max_size"] or None, int(values["bits"]))
     check_suffix(output)
-    check_free(output, force)
+    check_free(output, force, [*texts, *(path for path, _ in heavy)])
     reading = {"wrap": values["wrap"], "plain": values["plain"], "hold_out": values["hold_out"] / 100}
     weighted = [(path, 1) for path in texts] + list(heavy)
     sources = [load_text(path, weight=weight, **reading) for path, weight in weighted]

@@ -36,7 +36,7 @@ def command(source: Path, target: Path, bits: str, force: bool) -> None:
     from hwr.lm.file import check_suffix, read_tables, write
 
     check_suffix(target)
-    check_free(target, force)
+    check_free(target, force, [source])
     tables, facts = read_tables(source)
     write(tables, target, int(bits), facts)
     say(f"{target}: order {tables.order}, {target.stat().st_size / 1e6:.2f} MB")

@@ -9,6 +9,7 @@ from hwr.cli.base import Command
 from hwr.cli.common import FILE, find_alphabet
 from hwr.cli.terminal import progress_counter, say
 from hwr.errors import Outcome, UsageError
+from hwr.files.atomic import check_free
 
 if TYPE_CHECKING:
     from hwr.synth.batches import BatchOptions
@@ -64,7 +65,7 @@ EXAMPLES = (
 @click.option("--licence", metavar="NAME", help="Licence to state with the lines.")
 @click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder of the line store.")
 @click.option("--sheet", type=FILE, metavar="FILE.png", help=f"Draw the first {SHEET_LINES} lines as one picture.")
-@click.option("--force", is_flag=True, help="Replace the store in the folder.")
+@click.option("--force", is_flag=True, help="Replace the store in the folder, or the picture.")
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: all cores, at most 8]")
 def command(**values: Any) -> Outcome:
     """Make lines of handwriting and write a line store (-o DIR) that `hwr train` reads, or a picture (--sheet).
@@ -75,6 +76,8 @@ def command(**values: Any) -> Outcome:
     """
     if values["output"] is None and values["sheet"] is None:
         raise UsageError("give -o DIR (a line store) or --sheet FILE.png (a picture)")
+    if values["sheet"] is not None:
+        check_free(values["sheet"], values["force"])
     if values["output"] is not None and values["lines"] == values["validation"] == 0:
         raise UsageError("--lines and --val are both 0: there is nothing to write")
     return _synthesise(values)

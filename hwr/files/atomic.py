@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -52,12 +52,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
-def check_free(target: Path, force: bool) -> None:
+def check_free(target: Path, force: bool, inputs: Collection[Path] = ()) -> None:
     """Refuse to overwrite a file, before any work is done.
 
     Raises:
-        OutputError: `target` exists and `force` is not set, or it is a folder.
+        OutputError: `target` exists and `force` is not set, it is a folder, or one of the inputs.
     """
+    if target.exists() and any(target.resolve() == source.resolve() for source in inputs):
+        raise OutputError(f"{target}: the result would overwrite an input")
     if target.is_dir():
         raise OutputError(f"{target}: is a folder; name a file")
     if target.exists() and not force and not is_device(target):

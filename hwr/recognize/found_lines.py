@@ -15,21 +15,22 @@ from hwr.segment import Layout, find_lines
 from hwr.settings import Settings, Share
 
 TRIED_LINES = 8
-"""Number of lines to read to find out whether a page is on its side: the longest ones."""
-TURNED_LINES = ((2, 1.3), (8, 1.1))
-"""Numbers of lines to read upside down to find out whether a page is upside down, and the factors by which they must
-read better. Two lines take little time; more must confirm it, since a language model finds words in anything."""
+"""Number of lines to read to find out whether a page is turned: the longest ones."""
+FIRST_LINES = 2
+"""Number of lines to read upside down first: they take little time. More must confirm the result, since a language
+model finds words in anything."""
 DOUBTFUL = 0.7
-"""A page may be upside down if its words have a lower mean confidence. Familiar hands have 0.6 to 0.9, unknown scripts
-0.35 to 0.5, pages that are upside down 0.1 to 0.65."""
-FEW_WORDS, FEW_DOUBTFUL = 30, 0.85
-"""The same for a few words: their mean is less certain, so the bound is higher."""
+"""A page may be upside down if its words have a lower mean confidence. Familiar hands have 0.55 to 0.95, unknown
+scripts 0.35 to 0.5, pages that are upside down 0.25 to 0.75."""
+FEW_WORDS, LESS_CERTAIN = 30, 0.85
+"""The same for a few words, and for pages in no known language, as nearly all that are upside down."""
 MISSED = 0.4
 """Minimum share of ink outside lines if a page may be on its side: 0.8 to 1 there, at most 0.4 on upright pages."""
 MIN_NOTE = 0.55
 """Minimum mean confidence of words for a note that runs up or down the page to be kept."""
-BETTER = 1.3
-"""Factor by which another direction must have more right characters, estimated from the confidences."""
+BETTER, CONFIRMED = 1.3, 1.1
+"""Factors by which another direction must have more right characters, estimated from the confidences: without and with
+other evidence."""
 WORTHLESS = 0.35
 """A reading whose words have a lower mean confidence is not useful: two words in three are wrong."""
 
@@ -118,21 +119,33 @@ class PageReader:
                 upright = turned(grey, rotate)
                 found = longest(_blank_lines(find_lines(upright, self.threads)), TRIED_LINES)
                 read[rotate] = right_characters(self.read_along(upright, found))
-            return max(read, key=read.__getitem__)
+            best = max(read, key=read.__getitem__)
+            if best:
+                return best
         words = words_of(lines)
-        if not lines or mean_confidence(words) >= (FEW_DOUBTFUL if len(words) < FEW_WORDS else DOUBTFUL):
+        certain = len(words) >= FEW_WORDS and _has_language(lines)
+        if not lines or mean_confidence(words) >= (DOUBTFUL if certain else LESS_CERTAIN):
             return 0
-        upside_down = all(
-            self._reads_better_over(grey, longest(lines, count), factor) for count, factor in TURNED_LINES
-        )
-        return 180 if upside_down else 0
+        return 180 if self._is_upside_down(grey, lines) else 0
 
-    def _reads_better_over(self, grey: GreyImage, lines: Sequence[Line], factor: float) -> bool:
-        """Return whether lines have more right characters upside down, by a factor."""
+    def _is_upside_down(self, grey: GreyImage, lines: Sequence[Line]) -> bool:
+        """Return whether the longest lines have clearly more right characters upside down.
+
+        A smaller gain is enough if the page is in no known language, or in one only upside down.
+        """
+        known = _has_language(lines)
+        few, more = (longest(lines, count) for count in (FIRST_LINES, TRIED_LINES))
+        if right_characters(self._read_over(grey, few)) <= (BETTER if known else CONFIRMED) * right_characters(few):
+            return False
+        over = self._read_over(grey, more)
+        factor = CONFIRMED if known or _has_language(over) else BETTER
+        return right_characters(over) > factor * right_characters(more)
+
+    def _read_over(self, grey: GreyImage, lines: Iterable[Line]) -> list[Line]:
+        """Read lines upside down."""
         height, width = grey.shape
         over = [turn_line(replace(line, baseline=line.baseline[::-1]), 180, width, height) for line in lines]
-        over = self.read_along(turned(grey, 180), over)
-        return right_characters(over) > factor * right_characters(lines)
+        return self.read_along(turned(grey, 180), over)
 
     def _read_sideways(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> tuple[list[Line], list[str]]:
         """Read the writing that runs up or down the page, and add it to the lines in place of their scraps there.
@@ -199,6 +212,11 @@ def is_inside(line: Line, box: Box) -> bool:
 def words_of(lines: Iterable[Line]) -> list[Word]:
     """Return the words of all lines."""
     return [word for line in lines for word in line.words]
+
+
+def _has_language(lines: Iterable[Line]) -> bool:
+    """Return whether a line is in a known language."""
+    return any(line.language for line in lines)
 
 
 def mean_confidence(words: Sequence[Word]) -> float:

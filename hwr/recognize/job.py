@@ -257,8 +257,7 @@ class ReadingJob:
         return page
 
     def _write(self, file: InputFile, page: Page, image: PageImage) -> None:
-        explained = self.options.given is not None or (self.options.as_lines and page.warnings)
-        if not page.lines and not explained:
+        if not page.lines and not page.warnings and self.options.given is None:
             kind = f"{self.options.page.only} writing" if self.options.page.only else "writing"
             self.progress.note(f"{page.image}: no {kind} found")
         for warning in page.warnings:

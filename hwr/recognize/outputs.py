@@ -97,7 +97,12 @@ class PageFiles(Output):
         self._guard.written.add(target)
 
     def _target(self, file: InputFile, number: int, count: int) -> Path:
-        return numbered(self._targets[file], self._form.suffix, number, count) if number else self._targets[file]
+        target = self._targets[file]
+        if not number:
+            return target
+        if count > 1 and not target.suffix:  # a folder, whose name needs no slash as there is more than one page
+            target = target / file.relative.with_suffix(self._form.suffix).name
+        return numbered(target, self._form.suffix, number, count)
 
 
 class DocumentFiles(Output):

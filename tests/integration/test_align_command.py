@@ -108,6 +108,11 @@ def test_nothing_is_overwritten_without_force(run: Run, tmp_path: Path) -> None:
         assert code == 2 and "already exists" in err and target.read_text() == "mine"
         assert run(LINE, "--text", TEXT, option, target, "--force")[0] == 0
         assert target.read_bytes() != b"mine"
+    image = tmp_path / "line.png"
+    image.write_bytes(LINE.read_bytes())
+    for option in ("-o", "--overlay"):
+        code, _, err = run(image, "--text", TEXT, option, image, "--force")
+        assert code == 2 and "would overwrite an input" in err and image.read_bytes() == LINE.read_bytes()
 
 
 def test_wrong_use(run: Run, tmp_path: Path) -> None:

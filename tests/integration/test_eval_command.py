@@ -21,6 +21,7 @@ from PIL import Image
 from helpers.commands import Run
 from helpers.line_sets import NumberReader
 from helpers.tiny_model import write_tiny_model
+from hwr.evaluate.report import JSON_HEAD
 from hwr.files.images import decode_image
 from hwr.model.files import weights_hash
 from hwr.store.lines import LineStore, StoredLine
@@ -242,7 +243,7 @@ def test_a_model_that_is_none_is_one_line(run: Run, tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_leaves_no_half_file(run: Run, reader: NumberReader, good: Path, tmp_path: Path) -> None:
-    (tmp_path / "report.json").write_text("old")
+    (tmp_path / "report.json").write_text(JSON_HEAD)
 
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
@@ -250,8 +251,20 @@ def test_an_interrupted_run_leaves_no_half_file(run: Run, reader: NumberReader, 
     reader.read_lines = interrupted  # type: ignore[assignment, method-assign]
     outcome = run(good, "--json", tmp_path / "report.json", "--per-line", tmp_path / "lines.tsv")
     assert outcome.code == 130
-    assert (tmp_path / "report.json").read_text() == "old"
+    assert (tmp_path / "report.json").read_text() == JSON_HEAD
     assert sorted(path.name for path in tmp_path.iterdir()) == ["good", "report.json"]
+
+
+@pytest.mark.parametrize("option", ["--json", "--per-line", "--reject-curve"])
+def test_only_its_own_reports_are_replaced(run: Run, good: Path, tmp_path: Path, option: str) -> None:
+    target = tmp_path / "report.svg"
+    assert run(good, option, target).code == 0
+    assert run(good, option, target).code == 0, "an earlier report is replaced"
+    data = (good / "val.parquet").read_bytes()
+    target.write_bytes(data)
+    assert "report.svg: exists, and another program made it" in run(good, option, target).error
+    assert target.read_bytes() == data
+    assert "files of their own" in run(good, "--json", target, "--per-line", tmp_path / "." / "report.svg").error
 
 
 @pytest.mark.parametrize("option", ["--json", "--per-line"])

@@ -103,7 +103,10 @@ def test_what_exists_is_not_overwritten(run: Run, prose: Path, tmp_path: Path) -
     assert "--force overwrites it" in run("lm", "build", prose, "-o", target).error
     assert target.read_text() == "mine"
     assert run("lm", "build", prose, "-o", target, "--force").code == 0
-    assert "--force overwrites it" in run("lm", "convert", target, target).error
+    assert "--force overwrites it" in run("lm", "convert", prose, target).error
+    before = target.read_bytes()
+    assert "would overwrite an input" in run("lm", "convert", target, target, "--force").error
+    assert target.read_bytes() == before
 
 
 @pytest.mark.parametrize(

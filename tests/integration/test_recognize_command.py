@@ -183,6 +183,12 @@ def test_a_blank_page_prints_nothing(recognize: Run, tmp_path: Path) -> None:
     assert (page["width"], page["height"], page["lines"]) == (600, 800, [])
 
 
+def test_lines_that_are_all_left_out_are_not_a_page_without_writing(recognize: Run, scan: Path) -> None:
+    done = recognize(scan, "--min-line-confidence", "1")
+    assert (done.code, done.out) == (0, "") and "lines left out: their confidence is too low" in done.err
+    assert "no writing found" not in done.err
+
+
 def test_wrong_use(recognize: Run, tmp_path: Path) -> None:
     line = SAMPLES / "line-1.png"
     for arguments in (

@@ -87,6 +87,8 @@ def test_a_sheet_alone(run: Run, sources: list[object], tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
     done = run(*sources, "--sheet", sheet)
     assert (done.code, done.out, done.err) == (0, "", f"hwr: {sheet}: written\n")
+    assert "--force overwrites it" in run(*sources, "--sheet", sheet).error
+    assert run(*sources, "--sheet", sheet, "--force").code == 0
     grey = to_grey(sheet)
     assert grey.shape[0] > 1000 and grey.shape[1] > 1000
     assert grey.std() > 20

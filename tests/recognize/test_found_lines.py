@@ -55,6 +55,13 @@ def test_a_turned_page_is_read_in_its_own_coordinates(recognizer: Recognizer, up
         assert cv2.pointPolygonTest(np.array(line.polygon, np.float32), (x, y), True) > -3
 
 
+@pytest.mark.slow
+def test_a_clear_hand_upside_down(recognizer: Recognizer) -> None:
+    page = to_grey(SAMPLES / "page.png")
+    assert recognizer.read(page).rotation == 0
+    assert recognizer.read(turned(page, 180)).rotation == 180
+
+
 def test_a_direction_that_is_given_is_taken(recognizer: Recognizer, upright: Page) -> None:
     image = turned(PAGE, 180)
     assert recognizer.read(image, options=PageOptions(rotate=180)).text == upright.text

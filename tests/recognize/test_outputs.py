@@ -169,6 +169,15 @@ def test_pages_have_files_where_it_cannot(tmp_path: Path) -> None:
     }
 
 
+def test_several_pages_go_to_a_folder_if_the_output_has_no_ending(tmp_path: Path) -> None:
+    output = PageFiles(PAGED, {BOOK: tmp_path / "out"})
+    output.add(BOOK, *page(1, 2))
+    output.add(BOOK, *page(2, 2))
+    assert sorted(files_below(tmp_path)) == ["out/book-0001.x.xml", "out/book-0002.x.xml"]
+    PageFiles(PAGED, {BOOK: tmp_path / "one"}).add(BOOK, *page(1, 1))
+    assert (tmp_path / "one").is_file()
+
+
 def test_what_exists_is_known_and_kept(tmp_path: Path) -> None:
     touch(tmp_path, "book-0002.x.xml", "book.joined")
     output = PageFiles(PAGED, {BOOK: tmp_path / "book.x.xml"})
