@@ -119,7 +119,7 @@ def start_of(recorded: Recorded) -> Trainer:
     return recorded.run.trainer
 
 
-@pytest.mark.parametrize("lines", [330, 900])
+@pytest.mark.parametrize("lines", [330, pytest.param(900, marks=pytest.mark.slow)])
 def test_lengthened_run_continues_from_the_trunk(tmp_path: Path, data: Path, lines: int) -> None:
     settings = recipe(data, lines=300)
     short = run(settings, tmp_path / "run")
