@@ -1,10 +1,11 @@
-"""Average the weights of two models of one trunk.
+"""Average the weights of two models, one of which continues the other or a common trunk.
 
-    python -m benchmarks.average_models FIRST.safetensors SECOND.safetensors -o OUT.safetensors
+    python -m benchmarks.average_models FIRST.safetensors SECOND.safetensors -o OUT.safetensors [--share 0.5]
 
-FIRST may have characters that SECOND lacks: their weights are those of FIRST. Two runs from one trunk end in the same
-valley of the loss, so their mean reads better than either (Wortsman et al. 2022, "Model soups", arXiv:2203.05482). OUT
-states what FIRST states; measure it with `hwr eval` before using it.
+SECOND has `--share` of the mean. FIRST may have characters that SECOND lacks: their weights are its own. Two runs
+from one trunk, or a run and the weights that it started from, lie in one valley of the loss, so that their mean often
+reads better than either (Wortsman et al. 2022, "Model soups", arXiv:2203.05482). OUT states what FIRST states; measure
+it with `hwr eval` before using it.
 """
 
 import argparse
@@ -21,8 +22,8 @@ HEADS = ("output.", "auxiliary.")
 """Layers with one row for each class."""
 
 
-def average(first: Path, second: Path) -> dict[str, Tensor]:
-    """Return the mean of the weights of two model files, by the characters of the first.
+def average(first: Path, second: Path, share: float = 0.5) -> dict[str, Tensor]:
+    """Return (1 - share) of the weights of the first model file and `share` of the second, by the first's characters.
 
     Raises:
         ModelError: the networks differ in more than their characters.
@@ -40,7 +41,7 @@ def average(first: Path, second: Path) -> dict[str, Tensor]:
             rows = classes if name.startswith(HEADS) else slice(None)
             if tensor[rows].shape != other[name].shape:
                 raise ModelError(f"{second}: {name} has another shape than in {first}")
-            tensor[rows] = torch.lerp(tensor[rows], other[name], 0.5)
+            tensor[rows] = torch.lerp(tensor[rows], other[name], share)
     return averaged
 
 
@@ -49,8 +50,10 @@ def main() -> None:
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--share", type=float, default=0.5, help="share of SECOND, from 0 to 1")
     arguments = parser.parse_args()
-    save_model(arguments.output, average(arguments.first, arguments.second), read_info(arguments.first))
+    weights = average(arguments.first, arguments.second, arguments.share)
+    save_model(arguments.output, weights, read_info(arguments.first))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,14 @@ def test_the_mean_is_taken_character_by_character(tmp_path: Path) -> None:
             torch.testing.assert_close(mean[name], (one[name] + two[name]) / 2)
 
 
+def test_the_share_is_that_of_the_second(tmp_path: Path) -> None:
+    first, second = save(tmp_path / "a.safetensors", "ab", 1), save(tmp_path / "b.safetensors", "ab", 2)
+    one, two, most = average(first, second, 0.0), average(first, second, 1.0), average(first, second, 0.75)
+    for name in one:
+        if one[name].is_floating_point():
+            torch.testing.assert_close(most[name], 0.25 * one[name] + 0.75 * two[name])
+
+
 def test_models_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     first = save(tmp_path / "a.safetensors", "ab", 1)
     with pytest.raises(ModelError, match="lacks its characters 'c'"):
