@@ -3,7 +3,7 @@
     python -m benchmarks.average_models FIRST.safetensors SECOND.safetensors -o OUT.safetensors [--share 0.5]
 
 SECOND has `--share` of the mean. FIRST may have characters that SECOND lacks: their weights are its own. Two runs
-from one trunk, or a run and the weights that it started from, lie in one valley of the loss, so that their mean often
+from one trunk, or a run and the weights that it started from, share one valley of the loss, so that their mean often
 reads better than either (Wortsman et al. 2022, "Model soups", arXiv:2203.05482). OUT states what FIRST states; measure
 it with `hwr eval` before using it.
 """
