@@ -8,7 +8,6 @@ from hwr.errors import InputError, UsageError
 from hwr.files.documents import page_of
 from hwr.files.pixels import Source
 from hwr.files.tree import FileIndex, FolderTree
-from hwr.formats.read_file import load_page_file
 from hwr.page.page import Page
 from hwr.page.shapes import FittedLines, fit_lines
 from hwr.recognize.recognizer import Recognizer
@@ -71,6 +70,8 @@ class GivenLines:
         Raises:
             InputError: there is no file for it, the file cannot be read, or it is for another image.
         """
+        from hwr.formats.read_file import load_page_file  # few readings need it, and it slows the start
+
         file = self.file_of(relative)
         return fit_lines(load_page_file(file), width, height, str(file)), file
 
