@@ -186,7 +186,7 @@ def test_nothing_to_resume(tmp_path: Path, data: Path) -> None:
         ("truncated", "damaged"),
         ("list", "damaged"),
         ("shorter", "does not fit"),
-        ("old", "does not fit|lacks"),
+        ("bare", "does not fit|lacks"),
         ("incomplete", "does not fit"),
         ("progress", "does not fit"),
     ],
@@ -202,8 +202,8 @@ def test_damaged_state_is_one_clear_error(tmp_path: Path, data: Path, content: b
         torch.save([1, 2], path)
     elif content == "shorter":
         torch.save({name: value for name, value in state.items() if name != "durations"}, path)
-    elif content == "old":
-        torch.save({"version": 3, "network": state["network"]}, path)
+    elif content == "bare":
+        torch.save({"version": state["version"], "network": state["network"]}, path)
     elif content == "incomplete":
         del state["optimiser"]
         torch.save(state, path)
