@@ -1,7 +1,7 @@
 """Page image -> lines in reading order.
 
 A small network marks baselines and the ends of lines (`maps`). `trace` follows the marks, `clean` finds the ink,
-`outline` assigns the ink to lines, and `order` sorts the lines.
+`foreign` removes what cannot be letters, `outline` assigns the ink to lines, and `order` sorts the lines.
 """
 
 import math

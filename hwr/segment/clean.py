@@ -1,13 +1,11 @@
-"""Page image -> mask of its writing: even out the paper, and remove rules, frames and specks."""
+"""Page image -> mask of its writing: even out the paper, and choose what is dark enough to be ink."""
 
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwr.files.images import GreyImage
-
-Mask = NDArray[np.uint8]
+from hwr.segment.foreign import Mask, drop_foreign, find_rules
 
 UNIT = 0.4
 """Share of a line's height in which rules and specks are measured; about the height of a small letter."""
@@ -61,8 +59,7 @@ def find_writing(depth: GreyImage, height: float) -> Mask:
     ink = binarise(depth)
     unit = UNIT * height
     horizontal, vertical = find_rules(ink, unit)
-    writing = ((ink > 0) & (horizontal == 0) & (vertical == 0)).astype(np.uint8)
-    return drop_foreign(writing, unit)
+    return drop_foreign(ink, horizontal | vertical, unit)
 
 
 def paper_depth(grey: GreyImage) -> GreyImage:
@@ -113,40 +110,3 @@ def binarise(depth: GreyImage) -> Mask:
     local = light < mean * (1 + SAUVOLA_K * (deviation / 128 - 1))
     deep = depth > max(MIN_DEPTH, FAINT_INK * float(strokes.mean()))
     return np.asarray(local & deep, np.uint8)
-
-
-def find_rules(ink: Mask, unit: float) -> tuple[Mask, Mask]:
-    """Return masks of the horizontal and vertical rules. They may lean by a few pixels over their length."""
-    import cv2
-
-    length = int(max(60, 5 * unit))
-    thickest = max(6.0, 0.35 * unit)
-    masks = []
-    for horizontal in (True, False):
-        along = (1, length) if horizontal else (length, 1)
-        across = (3, 1) if horizontal else (1, 3)
-        thick = cv2.dilate(ink, np.ones(across, np.uint8))
-        runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones(along, np.uint8))
-        # a run through a thick blot is not a rule: measure the thickness across
-        limit = int(thickest) + 3
-        blots = cv2.morphologyEx(runs, cv2.MORPH_OPEN, np.ones((limit, 3) if horizontal else (3, limit), np.uint8))
-        masks.append(np.asarray((runs > 0) & (blots == 0), np.uint8))
-    return masks[0], masks[1]
-
-
-def drop_foreign(ink: Mask, unit: float) -> Mask:
-    """Remove everything that cannot be a letter: specks, pieces of rules and frames, long strokes, border ink."""
-    import cv2
-
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    left, top, width, height, area = stats.T.astype(np.float64)
-    rows, columns = ink.shape
-    speck = np.maximum(width, height) < max(3.0, 0.12 * unit)
-    rule = (width > 1.2 * unit) & (area / width < 0.16 * unit) & (height < 0.3 * unit + 0.06 * width)
-    stroke = (height > 3 * unit) & (width < 0.3 * unit)
-    loop = (height > 5 * unit) & (area < 0.06 * width * height)
-    huge = height > 8 * unit
-    edge = (left <= 2) | (top <= 2) | (left + width >= columns - 2) | (top + height >= rows - 2)
-    keep = ~(speck | rule | stroke | loop | huge | (edge & ((height > 3 * unit) | (width > 8 * unit))))
-    keep[0] = False
-    return np.asarray(keep[labels], np.uint8)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hwr.files.images import GreyImage
 from hwr.page.geometry import Points
-from hwr.segment.clean import Mask
+from hwr.segment.foreign import Mask
 from hwr.segment.trace import Trace
 
 # All lengths below are shares of a line's height, from its ascenders to its descenders.

@@ -1,0 +1,123 @@
+"""Ink that cannot be letters: rules, dotted rules, check boxes, specks, frames, and ink at the border of the image.
+
+Lengths are shares of the height of a small letter, here called `unit`, except where they are in pixels.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+Mask = NDArray[np.uint8]
+Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+SPECK = 3.0
+"""Smaller pieces of ink, in pixels, are specks."""
+MIN_DOTS = 6
+"""Minimum dots of a dotted rule: an ellipsis has three, and few words have as many periods or dots of an i in a row."""
+MAX_DOT, MIN_SOLID = 0.7, 0.5
+"""Maximum height of a dot or dash, as a share of a small letter's, and minimum share of its box that is ink: a dot of a
+few pixels is a diamond."""
+MIN_SIDE, MAX_INSIDE = 0.9, 0.02
+"""Minimum share of each side of a check box, and maximum share of its inside, that is ink."""
+
+
+def find_rules(ink: Mask, unit: float) -> tuple[Mask, Mask]:
+    """Return masks of the horizontal and vertical rules. They may lean by a few pixels over their length."""
+    import cv2
+
+    length = int(max(60, 5 * unit))
+    thickest = max(6.0, 0.35 * unit)
+    masks = []
+    for horizontal in (True, False):
+        along = (1, length) if horizontal else (length, 1)
+        across = (3, 1) if horizontal else (1, 3)
+        thick = cv2.dilate(ink, np.ones(across, np.uint8))
+        runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones(along, np.uint8))
+        # a run through a thick blot is not a rule: measure the thickness across
+        limit = int(thickest) + 3
+        blots = cv2.morphologyEx(runs, cv2.MORPH_OPEN, np.ones((limit, 3) if horizontal else (3, limit), np.uint8))
+        masks.append(np.asarray((runs > 0) & (blots == 0), np.uint8))
+    return masks[0], masks[1]
+
+
+def drop_foreign(ink: Mask, rules: Mask, unit: float) -> Mask:
+    """Remove everything that cannot be a letter: specks, rules and their rims, boxes, long strokes, border ink."""
+    import cv2
+
+    near_rules = cv2.dilate(rules, np.ones((3, 3), np.uint8))
+    ink = np.asarray((ink > 0) & (rules == 0), np.uint8)
+    _, labels, stats, centres = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    left, top, width, height, area = stats.T.astype(np.float64)
+    rows, columns = ink.shape
+    speck = np.maximum(width, height) < max(SPECK, 0.12 * unit)
+    rule = (width > 1.2 * unit) & (area / width < 0.16 * unit) & (height < 0.3 * unit + 0.06 * width)
+    rim = (np.minimum(width, height) < 0.3 * unit) & (np.bincount(labels[near_rules > 0], minlength=len(stats)) > 0)
+    stroke = (height > 3 * unit) & (width < 0.3 * unit)
+    loop = (height > 5 * unit) & (area < 0.06 * width * height)
+    huge = height > 8 * unit
+    edge = (left <= 2) | (top <= 2) | (left + width >= columns - 2) | (top + height >= rows - 2)
+    cut_off = edge & ((height > 3 * unit) | (width > 8 * unit))
+    keep = ~(speck | rule | rim | stroke | loop | huge | cut_off | in_dotted_rules(stats, centres, unit))
+    keep[0] = False
+    for box in np.flatnonzero(keep & (np.minimum(width, height) > 1.2 * unit) & (area < 0.5 * width * height)).tolist():
+        x, y, across, down = (int(value) for value in stats[box, :4])
+        keep[box] = not is_box(labels[y : y + down, x : x + across] == box)
+    return np.asarray(keep[labels], np.uint8)
+
+
+def in_dotted_rules(stats: NDArray[np.int32], centres: NDArray[np.float64], unit: float) -> Flags:
+    """Return which pieces of ink are dots or dashes of a dotted rule, horizontal or vertical.
+
+    They are small, solid, of one size, equally spaced, and on one straight line.
+
+    Args:
+        stats, centres: of the pieces, from `cv2.connectedComponentsWithStats`.
+        unit: about the height of a small letter.
+    """
+    sizes, area = stats[:, 2:4].astype(np.float64), stats[:, 4]
+    solid = (area >= MIN_SOLID * sizes.prod(axis=1)) & (sizes.max(axis=1) >= SPECK)
+    found = np.zeros(len(stats), np.bool_)
+    for along, across in ((0, 1), (1, 0)):
+        places = np.flatnonzero(solid & (sizes[:, along] < 1.2 * unit) & (sizes[:, across] < MAX_DOT * unit))
+        for shift in (0.0, 0.5):  # a rule along the border of two bands is inside one of the shifted bands
+            bands = np.floor(centres[places, across] / (0.5 * unit) + shift)
+            order = np.lexsort((centres[places, along], bands))
+            for band in np.split(places[order], np.flatnonzero(np.diff(bands[order])) + 1):
+                found[band] |= _equally_spaced(centres[band, along], sizes[band], unit)
+    return found
+
+
+def _equally_spaced(places: Values, sizes: Values, unit: float) -> Flags:
+    """Return which marks are of the size of those in a series of `MIN_DOTS` with equal distances.
+
+    Args:
+        places: along a line, ascending, shape (n,).
+        sizes: width and height of each mark, shape (n, 2).
+        unit: about the height of a small letter.
+    """
+    gaps = np.diff(places)
+    alike = _nearly_equal(sizes[1:], sizes[:-1]).all(axis=1) & (gaps < 3 * unit)
+    regular = _nearly_equal(gaps[1:], gaps[:-1]) & alike[1:] & alike[:-1]
+    found = np.zeros(len(places), np.bool_)
+    if len(regular) >= MIN_DOTS - 2:
+        for start in np.flatnonzero(sliding_window_view(regular, MIN_DOTS - 2).all(axis=1)):
+            found |= _nearly_equal(sizes, sizes[start]).all(axis=1)
+    return found
+
+
+def _nearly_equal(one: Values, other: Values) -> Flags:
+    """Return where two lengths in pixels differ by at most a quarter, or by a pixel and a half."""
+    return np.asarray(np.abs(one - other) <= np.maximum(1.5, 0.25 * np.maximum(one, other)))
+
+
+def is_box(piece: Flags) -> bool:
+    """Return whether a piece of ink is an empty rectangle, such as a check box.
+
+    Args:
+        piece: its pixels, cropped to its extent.
+    """
+    rim = max(2, round(0.15 * min(piece.shape)))
+    sides = piece[:rim].any(axis=0), piece[-rim:].any(axis=0), piece[:, :rim].any(axis=1), piece[:, -rim:].any(axis=1)
+    inside = piece[rim:-rim, rim:-rim]
+    return min(side.mean() for side in sides) >= MIN_SIDE and inside.size > 0 and inside.mean() <= MAX_INSIDE
