@@ -58,7 +58,8 @@ def drop_foreign(ink: Mask, rules: Mask, unit: float) -> Mask:
     huge = height > 8 * unit
     edge = (left <= 2) | (top <= 2) | (left + width >= columns - 2) | (top + height >= rows - 2)
     cut_off = edge & ((height > 3 * unit) | (width > 8 * unit))
-    keep = ~(speck | rule | rim | stroke | loop | huge | cut_off | in_dotted_rules(stats, centres, unit))
+    keep = ~(speck | rule | rim | stroke | loop | huge | cut_off)
+    keep &= ~in_dotted_rules(np.asarray(stats, np.int32), np.asarray(centres, np.float64), unit)
     keep[0] = False
     for box in np.flatnonzero(keep & (np.minimum(width, height) > 1.2 * unit) & (area < 0.5 * width * height)).tolist():
         x, y, across, down = (int(value) for value in stats[box, :4])
