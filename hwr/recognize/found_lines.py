@@ -1,5 +1,6 @@
 """Read the lines found on a page: determine their direction, choose those to keep, and warn about doubtful results."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -20,8 +21,10 @@ FIRST_LINES = 2
 """Number of lines to read upside down first: they take little time. More must confirm the result, since a language
 model finds words in anything."""
 DOUBTFUL = 0.7
-"""A page may be upside down if its words have a lower mean confidence. Familiar hands have 0.55 to 0.95, unknown
-scripts 0.35 to 0.5, pages that are upside down 0.25 to 0.75."""
+"""Lines are searched for on an image that was read as one line if its words have a lower mean confidence."""
+IN_LANGUAGE = 0.45
+"""A page whose reading is in a known language may be upside down if its words have a lower mean confidence. Pages that
+are upside down have 0.2 to 0.3 in the rare case that their reading is in one."""
 FEW_WORDS, LESS_CERTAIN = 30, 0.85
 """The same for a few words, and for pages in no known language, as nearly all that are upside down."""
 MISSED = 0.4
@@ -122,9 +125,7 @@ class PageReader:
             best = max(read, key=read.__getitem__)
             if best:
                 return best
-        words = words_of(lines)
-        certain = len(words) >= FEW_WORDS and _has_language(lines)
-        if not lines or mean_confidence(words) >= (DOUBTFUL if certain else LESS_CERTAIN):
+        if not lines or not may_be_upside_down(lines):
             return 0
         return 180 if self._is_upside_down(grey, lines) else 0
 
@@ -133,12 +134,12 @@ class PageReader:
 
         A smaller gain is enough if the page is in no known language, or in one only upside down.
         """
-        known = _has_language(lines)
+        known = bool(main_language(lines))
         few, more = (longest(lines, count) for count in (FIRST_LINES, TRIED_LINES))
         if right_characters(self._read_over(grey, few)) <= (BETTER if known else CONFIRMED) * right_characters(few):
             return False
         over = self._read_over(grey, more)
-        factor = CONFIRMED if known or _has_language(over) else BETTER
+        factor = CONFIRMED if known or main_language(over) else BETTER
         return right_characters(over) > factor * right_characters(more)
 
     def _read_over(self, grey: GreyImage, lines: Iterable[Line]) -> list[Line]:
@@ -188,6 +189,13 @@ def page_read_as_line(grey: GreyImage, words: Sequence[Word], threads: int | Non
     return (f"{lines} lines were read as one; read pages without --line",) if lines >= MIN_PAGE_LINES else ()
 
 
+def may_be_upside_down(lines: Sequence[Line]) -> bool:
+    """Return whether the reading of a page is so doubtful that the page may be upside down."""
+    words = words_of(lines)
+    certain = len(words) >= FEW_WORDS and main_language(lines)
+    return mean_confidence(words) < (IN_LANGUAGE if certain else LESS_CERTAIN)
+
+
 def turned(grey: GreyImage, degrees: int) -> GreyImage:
     """Return the image turned clockwise by quarter turns."""
     return np.ascontiguousarray(np.rot90(grey, -degrees // 90))
@@ -214,9 +222,12 @@ def words_of(lines: Iterable[Line]) -> list[Word]:
     return [word for line in lines for word in line.words]
 
 
-def _has_language(lines: Iterable[Line]) -> bool:
-    """Return whether a line is in a known language."""
-    return any(line.language for line in lines)
+def main_language(lines: Iterable[Line]) -> str:
+    """Return the language of most characters of the lines; empty if most are in none."""
+    characters: Counter[str] = Counter()
+    for line in lines:
+        characters[line.language] += len(line.text)
+    return max(characters, key=lambda code: characters[code], default="")
 
 
 def mean_confidence(words: Sequence[Word]) -> float:

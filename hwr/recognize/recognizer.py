@@ -6,7 +6,6 @@ recognizer = hwr.Recognizer()
 print(recognizer.read("page.png").text)
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -33,6 +32,7 @@ from hwr.recognize.found_lines import (
     COLUMN_BY_COLUMN,
     PageOptions,
     PageReader,
+    main_language,
     page_read_as_line,
 )
 from hwr.recognize.models import Precision, load_model
@@ -304,11 +304,3 @@ class Recognizer:
             return decode_views(self._runtime.log_probs, self.decoder, lines, results)
         log_probs = self._runtime.log_probs(lines)
         return log_probs, self.decoder.decode(log_probs, results)
-
-
-def main_language(lines: Sequence[Line]) -> str:
-    """Return the language of most characters of the lines; empty if most are in none."""
-    characters: Counter[str] = Counter()
-    for line in lines:
-        characters[line.language] += len(line.text)
-    return max(characters, key=lambda code: characters[code], default="")

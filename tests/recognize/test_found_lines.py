@@ -1,5 +1,6 @@
 """Pages that are turned, notes in the margin, and readings that are worth little, with the model that ships."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ from hwr.files.documents import to_grey
 from hwr.files.images import GreyImage
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Line, Page, Word
-from hwr.recognize.found_lines import PageOptions, assemble, page_read_as_line, turned
+from hwr.recognize.found_lines import PageOptions, assemble, may_be_upside_down, page_read_as_line, turned
 from hwr.recognize.recognizer import Recognizer
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
@@ -141,3 +142,19 @@ def test_a_page_that_was_read_as_one_line_has_a_warning(recognizer: Recognizer) 
     doubtful = [Word("a", 0.1, (0.0, 0.0, 1.0, 1.0))]
     assert page_read_as_line(line, doubtful, 1) == () and page_read_as_line(PAGE, [], 1) == page.warnings
     assert page_read_as_line(np.full((400, 300), 255, np.uint8), [], 1) == ()
+
+
+@pytest.mark.parametrize(
+    ("count", "confidence", "language", "doubted"),
+    [
+        (20, 0.9, "", False),
+        (20, 0.75, "", True),
+        (20, 0.6, "fr", False),
+        (20, 0.4, "fr", True),
+        (3, 0.75, "fr", True),
+        (3, 0.9, "", False),
+    ],
+)
+def test_only_doubtful_pages_may_be_upside_down(count: int, confidence: float, language: str, doubted: bool) -> None:
+    lines = [replace(line_of(confidence), language=language)] * count
+    assert may_be_upside_down(lines) is doubted
