@@ -182,15 +182,16 @@ def _release(weights: Path, folder: Path, data: tuple[Path, ...]) -> None:
 
 
 def _measure(weights: Path, data: tuple[Path, ...]) -> dict[str, dict[str, Any]]:
-    """Return CER, WER and lines of each set, read as `hwr eval` reads."""
+    """Return CER, WER and lines of each set, read greedily as the model card says."""
     from hwr.evaluate.evaluation import evaluate
     from hwr.evaluate.sets import find_sets
+    from hwr.recognize.decoder import DecoderOptions
     from hwr.recognize.recognizer import Recognizer
 
     sets, missing = find_sets(data, "val")
     if missing:
         raise InputError(missing[0].error)
-    reader = Recognizer(weights)
+    reader = Recognizer(weights, decoder=DecoderOptions("greedy"))
     evaluation = evaluate(reader, sets)
     return {
         result.source.name: {
