@@ -42,7 +42,7 @@ def test_dotted_and_dashed_rules_go_and_the_word_on_them_stays(
     np.testing.assert_array_equal(cleaned(both), written)
 
 
-def test_three_dots_and_typed_letters_are_no_rule() -> None:
+def test_three_dots_and_typed_letters_are_not_rules() -> None:
     ink = sheet()
     for x in (300, 312, 324):
         cv2.circle(ink, (x, 100), 2, 1, -1)
