@@ -1,5 +1,6 @@
 """Formats of pages, found by their names. A writer puts pages into one file as they come."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,12 +14,13 @@ if TYPE_CHECKING:  # the command line lists the formats, and must not wait for N
     from hwr.files.images import Pixels
 
 
-class DocumentWriter:
+class DocumentWriter(ABC):
     """Base of writers: writes pages immediately or at the end, but never keeps their images in memory."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
+    @abstractmethod
     def add(self, page: Page, pixels: "Pixels | None", dpi: float | None) -> None:
         """Write a page.
 
@@ -27,9 +29,8 @@ class DocumentWriter:
             pixels: its image; only used by formats that need it.
             dpi: pixels per inch, if known.
         """
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - may be empty
         """Write the end of the file. The file itself stays open."""
 
 

@@ -1,5 +1,6 @@
 """The items of a source: samples, and items that cannot be used with the reason."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ class Notes:
         return Counter({note: len(items) for note, items in self._items.items()})
 
 
-class Source:
+class Source(ABC):
     """A source that can be read several times, with the same items in the same order.
 
     Attributes:
@@ -149,9 +150,9 @@ class Source:
         self.path = path
         self.notes = Notes()
 
+    @abstractmethod
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
         """Yield all samples and unusable items. Without `images`, `load` is never called, which saves a reader work."""
-        raise NotImplementedError
 
 
 def read_image(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """Destinations of results: files, one for each document or page, or stdout. A file exists completely or not at all."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -21,7 +22,7 @@ Targets = Mapping[InputFile, Path]
 T = TypeVar("T")
 
 
-class Output:
+class Output(ABC):
     """Receives the pages of the documents, document by document.
 
     Attributes:
@@ -34,7 +35,7 @@ class Output:
         """Return whether the result of page `number` of `count` exists; `number` 0 asks for the whole document."""
         return False
 
-    def check(self, file: InputFile, count: int, chosen: int) -> None:
+    def check(self, file: InputFile, count: int, chosen: int) -> None:  # noqa: B027 - may be empty
         """Check, before `chosen` of the `count` pages of a document are read, that their results can be written.
 
         Raises:
@@ -45,13 +46,13 @@ class Output:
         """Return where `chosen` pages of a document are kept until their file is complete; None if nowhere."""
         return None
 
+    @abstractmethod
     def add(self, file: InputFile, page: Page, image: PageImage) -> None:
         """Write a page.
 
         Raises:
             OutputError: it cannot be written.
         """
-        raise NotImplementedError
 
     def end_document(self) -> bool:
         """End the document, if one was begun; return whether the results of all pages so far are written.
@@ -65,7 +66,7 @@ class Output:
         """Finish the results of all documents, as `end_document` does for one."""
         return self.end_document()
 
-    def abandon(self) -> None:
+    def abandon(self) -> None:  # noqa: B027 - may be empty
         """Remove what is not finished."""
 
 

@@ -84,3 +84,5 @@ def test_a_full_disk_costs_only_the_journal(
     journal.add(file, 1, page)
     journal.add(file, 2, page)
     journal.close()
+    assert not (tmp_path / "j").exists()
+    assert Journal(tmp_path / "j", "s").find(file, 1) is None
