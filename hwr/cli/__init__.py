@@ -26,7 +26,7 @@ COMMANDS = {
     "eval": "Measure CER and WER; fail a build if they are too high.",
     "calibrate": "Calibrate a model's confidences on your data.",
     "lm": "Build, tune and inspect language models.",
-    "synth": "Generate lines of handwriting from fonts, pen strokes and words.",
+    "synth": "Make lines of handwriting from fonts and texts.",
     "models": "List the installed models.",
     "export": "Write a model as an ONNX file.",
     "help": "Show the help of a command.",

@@ -75,6 +75,9 @@ class Number(click.FloatRange):
             self.fail(f"{value!r} is not a finite number.", param, ctx)
         return number
 
+    def _describe_range(self) -> str:
+        return "" if self.min is None else super()._describe_range()  # click writes "x<=None" without bounds
+
 
 class Rate(click.FloatRange):
     """A rate from 0 to 1. "nan", which is neither above nor below a bound, is refused."""

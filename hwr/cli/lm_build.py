@@ -64,6 +64,7 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
     type=parse_size,
     default="8MB",
     show_default=True,
+    metavar="SIZE",
     help="Remove the least important n-grams until the .lm file is this small; 0 keeps all.",
 )
 @click.option(
@@ -77,7 +78,7 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
 @click.option(
     "--hold-out",
     type=click.FloatRange(0, 50),
-    default=0.0,
+    default=0,
     show_default=True,
     metavar="PERCENT",
     help="Leave out the end of each text file, to test the model on.",

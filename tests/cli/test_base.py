@@ -1,5 +1,6 @@
 """The help of every command, and what the click layer refuses."""
 
+import re
 import sys
 from collections.abc import Iterator
 
@@ -27,6 +28,14 @@ ALL = dict(commands())
 
 def invoke(command: click.Command, *arguments: str) -> object:
     return command.main(list(arguments), standalone_mode=False)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_help_names_each_value_and_each_bound(name: str) -> None:
+    """Click derives "x<=None" from a range without bounds, and PARSE_SIZE from the name of a function."""
+    text = ALL[name].get_help(click.Context(ALL[name], info_name=name))
+    assert "None" not in text
+    assert not re.findall(r"\b[A-Z]+_[A-Z_]+\b", text)
 
 
 @click.command(
