@@ -51,7 +51,7 @@ EXAMPLES = (
 @click.option(
     "--preset",
     metavar="NAME",
-    help="Network: small (2.4 M weights, for CPUs) or base (7 M, for GPUs).  [default: small]",
+    help="Network: tiny (1.0 M weights), small (2.4 M, for CPUs) or base (7 M, for GPUs).  [default: small]",
 )
 @click.option("--spec", metavar="VGSL", help="Network in VGSL; {classes} is replaced by the number of classes.")
 @click.option("--init-from", metavar="NAME|FILE", help="Start from this model and keep its network.")

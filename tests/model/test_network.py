@@ -288,7 +288,7 @@ def test_bad_specification() -> None:
         build("[1,16,0,1 Q7 O1c7]")
 
 
-@pytest.mark.parametrize(("name", "limit"), [("small", 2_500_000), ("base", 8_000_000)])
+@pytest.mark.parametrize(("name", "limit"), [("tiny", 1_100_000), ("small", 2_500_000), ("base", 8_000_000)])
 def test_size_of_a_preset(name: str, limit: int) -> None:
     network = build(preset_spec(name, 134))
     assert network.classes == 134
