@@ -49,6 +49,9 @@ IGNORED = -100
 class ExtraLossTrainer(Trainer):
     """A trainer that adds `weight` times `extra` to the loss; `head`, if there is one, has an optimiser of its own."""
 
+    share_of_rate = 1.0
+    """Learning rate of the head, as a share of the network's."""
+
     def __init__(self, *arguments: Any, weight: float, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.weight = weight
@@ -78,7 +81,7 @@ class ExtraLossTrainer(Trainer):
         self.head_optimiser.zero_grad()
         value = super()._update(batch, rate, strength)
         for group in self.head_optimiser.param_groups:
-            group["lr"] = rate / 2
+            group["lr"] = self.share_of_rate * rate
         self.head_optimiser.step()
         return value
 
@@ -110,6 +113,8 @@ def positions(count: int) -> Tensor:
 
 class AttentionTrainer(ExtraLossTrainer):
     """CTC with an attention decoder."""
+
+    share_of_rate = 0.5
 
     def make_head(self, channels: int, classes: int) -> nn.Module:
         return AttentionDecoder(channels, classes)
