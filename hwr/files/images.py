@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.errors import InputError, MissingDependency
+from hwr.files.tree import check_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -79,13 +80,14 @@ def opened_file(path: Path) -> Iterator[BinaryIO]:
     """Open a regular file for reading.
 
     Raises:
-        InputError: missing, a folder, a device, unreadable.
+        InputError: missing, a folder, a device, unreadable, only a pointer of Git LFS.
     """
     if path.is_dir():
         raise InputError(f"{path}: a folder; an image file is expected")
     try:
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: not a regular file; copy it to one, or pipe it into -")
+        check_regular(path)
         file = path.open("rb")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None

@@ -26,6 +26,9 @@ MAX_FILES = 500_000
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """Beginning of the file that Git leaves in place of one that Git LFS has not fetched."""
 
+MAX_POINTER_BYTES = 1024
+"""Size of such a file; its specification has this bound."""
+
 _UNREADABLE = (
     OSError,
     zipfile.BadZipFile,
@@ -59,17 +62,22 @@ def read_file(path: Path, limit: int) -> bytes:
 
 
 def check_regular(path: Path) -> None:
-    """Check that a path that exists is a file or a folder: opening a pipe or a device may never return.
+    """Check that a path that exists is a folder, or a file with content of its own.
+
+    Opening a pipe or a device may never return.
 
     Raises:
-        InputError: it is neither.
+        InputError: it is a pipe, a device, or a pointer of Git LFS.
     """
     try:
-        mode = path.stat().st_mode
+        found = path.stat()
     except (OSError, ValueError):
         return
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
         raise InputError(f"{path}: not a regular file (a pipe or a device)")
+    if stat.S_ISREG(found.st_mode) and found.st_size < MAX_POINTER_BYTES:
+        with suppress(OSError), path.open("rb") as file:
+            _check_pointer(file.read(len(LFS_POINTER)), str(path))
 
 
 def is_file(path: Path) -> bool:
@@ -83,9 +91,13 @@ def is_file(path: Path) -> bool:
 def _checked(data: bytes, limit: int, where: str) -> bytes:
     if len(data) > limit:
         raise InputError(f"{where}: more than {limit // 2**20} MiB")
+    _check_pointer(data, where)
+    return data
+
+
+def _check_pointer(data: bytes, where: str) -> None:
     if data.startswith(LFS_POINTER):
         raise InputError(f"{where}: only a pointer of Git LFS; `git lfs pull` fetches the file itself")
-    return data
 
 
 # --- names -------------------------------------------------------------------------------------------------------

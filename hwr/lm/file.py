@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hwr.errors import ModelError, UsageError
 from hwr.files.atomic import atomic_write
+from hwr.files.tree import check_regular
 from hwr.lm.model import BITS, Model, Quantised, make_model, tables_of
 from hwr.lm.ngrams import MAX_ORDER, Symbols, Tables
 
@@ -58,6 +59,7 @@ def read_model(path: Path) -> Model:
 
     Raises:
         ModelError: missing, not a language model, truncated, of an unknown version, or inconsistent.
+        InputError: not a regular file; see `check_regular`.
     """
     facts = _metadata(path)
     arrays = _map_arrays(path)
@@ -84,6 +86,7 @@ def read_model(path: Path) -> Model:
 def _metadata(path: Path) -> dict[str, Any]:
     from safetensors import SafetensorError, safe_open
 
+    check_regular(path)
     if not path.is_file():
         raise ModelError(f"{path}: no such language model")
     try:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.errors import InputError, ModelError
+from hwr.files.tree import check_regular
 
 SPEC_KEY = "hwr_spec"
 """The metadata entry of a graph: the VGSL specification that it was made from."""
@@ -38,11 +39,12 @@ def read_graph(path: Path) -> bytes:
     """Return the content of an ONNX file.
 
     Raises:
-        InputError: the file is missing or cannot be read.
+        InputError: the file is missing, cannot be read, or is not a regular one.
         ModelError: a folder, or an empty file.
     """
     if path.is_dir():
         raise ModelError(f"{path}: a folder; an .onnx file is expected")
+    check_regular(path)
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from hwr.errors import DataError, UsageError
-from hwr.files.tree import FileTree, FolderTree, open_tree
+from hwr.files.tree import FileTree, FolderTree, check_regular, open_tree
 from hwr.prepare import iam, pages, sidecar, table_rows
 from hwr.prepare.iam import IamOptions, IamTree
 from hwr.prepare.pages import PageFiles, PageOptions
@@ -97,10 +97,12 @@ def detect_kinds(path: Path) -> tuple[list[str], FileTree | None]:
     """Return the `KINDS` that a source contains, the one to read first; and its files, if it is a folder or a zip.
 
     Raises:
-        DataError: the source is missing, or of no known format.
+        DataError: the source is missing, empty, or of no known format.
+        InputError: it is a pipe, a device, or a pointer of Git LFS.
     """
     if not path.exists():
         raise DataError(f"{path}: does not exist")
+    check_regular(path)
     if path.is_file() and path.suffix.lower() != ".zip":
         return [_file_kind(path)], None
     if iam.is_tree(path):
@@ -150,6 +152,8 @@ def _file_kind(path: Path) -> str:
         kind = pages.find_kind(FolderTree(path.parent, (".",)), path.name)
         if kind:
             return kind
+    if not path.stat().st_size:
+        raise DataError(f"{path}: the file is empty")
     known = ".parquet, .tsv, .csv, .jsonl, and .xml or .zip with PAGE XML or ALTO"
     raise DataError(f"{path}: unknown kind of file; known are {known}, or give --from KIND")
 

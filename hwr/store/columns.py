@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError
-from hwr.files.tree import LFS_POINTER, check_regular
+from hwr.files.tree import check_regular
 
 READ_BUFFER = 256 * 2**10
 """Bytes to read ahead in each column; without this limit, a whole column of a row group is held in memory."""
@@ -98,8 +98,6 @@ def open_parquet(path: Path) -> Any:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not head:
         raise DataError(f"{path}: is empty (0 bytes)")
-    if head == LFS_POINTER[:4]:
-        raise DataError(f"{path}: only a pointer of Git LFS; `git lfs pull` fetches the file itself")
     if head != b"PAR1":
         raise DataError(f"{path}: is not a Parquet file")
     try:

@@ -1,4 +1,4 @@
-"""Pipes where a file is expected, and images of formats whose readers raise what no other reader does."""
+"""Pipes and pointers of Git LFS instead of files, and images of formats whose readers raise what no other does."""
 
 import os
 import struct
@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 
 from hwr.errors import HwrError, InputError
+from hwr.files.documents import to_grey
 from hwr.files.images import decode_image
 from hwr.files.texts import read_text
 from hwr.formats.read_file import load_page_file
 from hwr.lm.arpa import read_arpa
+from hwr.lm.file import read_model
+from hwr.model.graph import read_graph
+from hwr.prepare.sources import open_source
 from hwr.recognize.inputs import find_inputs
 from hwr.recognize.models import find_model
+from hwr.store.columns import open_parquet
 
 
 @pytest.mark.parametrize(
@@ -24,6 +29,35 @@ def test_a_pipe_is_refused_at_once(tmp_path: Path, name: str, read: Callable[[Pa
     os.mkfifo(tmp_path / name)
     with pytest.raises(HwrError, match=f"{name}: not a regular file"):
         read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("a.txt", read_text),
+        ("a.arpa", read_arpa),
+        ("a.lm", read_model),
+        ("a.safetensors", find_model),
+        ("a.onnx", read_graph),
+        ("a.xml", load_page_file),
+        ("a.png", to_grey),
+        ("a.pdf", to_grey),
+        ("a.parquet", open_parquet),
+        ("a.zip", open_source),
+        ("a.csv", open_source),
+    ],
+)
+def test_a_pointer_of_git_lfs_is_named(tmp_path: Path, name: str, read: Callable[[Path], object]) -> None:
+    (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    with pytest.raises(HwrError, match=f"{name}: only a pointer of Git LFS; `git lfs pull`"):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.zip", "a.parquet", "a.xml", "a"])
+def test_a_source_that_is_a_pipe_is_named_as_one(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(HwrError, match=f"{name}: not a regular file"):
+        open_source(tmp_path / name)
 
 
 def test_folders_that_are_links_are_searched(tmp_path: Path) -> None:
