@@ -1,11 +1,13 @@
 """Read many documents: keep one page in memory at a time, report failures, and write results immediately."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
-from hwr.errors import HwrError, Outcome, OutputError, UsageError
+from hwr.errors import HwrError, InputError, Outcome, OutputError, UsageError
 from hwr.files.documents import Document, choose_pages, open_document, page_name
 from hwr.files.pixels import PageImage, grey_of
 from hwr.page.page import Page, mark_uncertain
@@ -225,7 +227,10 @@ class ReadingJob:
 
     def _read_all(self, loaded: Sequence[tuple[InputFile, PageImage]]) -> Sequence[Page | HwrError]:
         """Return the pages: those that an interrupted job read, and the rest read now."""
-        known = [self._journal.find(file, image.number) if self._journal else None for file, image in loaded]
+        known = [
+            self._journal.find(self._files_of(file, image), image.number) if self._journal else None
+            for file, image in loaded
+        ]
         missing = [item for item, page in zip(loaded, known, strict=True) if page is None]
         self.counts.resumed += len(loaded) - len(missing)
         fresh = iter(self._read_now(missing) if missing else [])
@@ -233,9 +238,17 @@ class ReadingJob:
         for (file, image), found in zip(loaded, known, strict=True):
             page = found or next(fresh)
             if self._journal is not None and found is None and isinstance(page, Page):
-                self._journal.add(file, image.number, page)
+                self._journal.add(self._files_of(file, image), image.number, page)
             pages.append(page)
         return pages
+
+    def _files_of(self, file: InputFile, image: PageImage) -> list[Path]:
+        """Return the files that the reading of a page depends on."""
+        files = [file.path]
+        if self.options.given is not None:
+            with suppress(InputError):  # which reading the page reports
+                files.append(self.options.given.file_of(_page_path(file, image)))
+        return files
 
     def _read_now(self, loaded: Sequence[tuple[InputFile, PageImage]]) -> Sequence[Page | HwrError]:
         recognizer = self.recognizer  # a broken model is named once, not for each page
@@ -247,8 +260,7 @@ class ReadingJob:
         try:
             if self.options.given is None:
                 return recognizer.read(image, options=self.options.page)
-            relative = numbered(file.relative, file.relative.suffix, image.number, image.count)
-            page, notes, lost = read_given(recognizer, image, relative, self.options.given)
+            page, notes, lost = read_given(recognizer, image, _page_path(file, image), self.options.given)
         except HwrError as error:
             return error
         for note in notes:
@@ -266,8 +278,8 @@ class ReadingJob:
             page = mark_uncertain(page, self.options.min_confidence)
         try:
             self.output.add(file, page, image)
-        except OutputError:
-            if self.output.joins:  # pages of the document that were added before are lost with it
+        except OutputError as error:
+            if self.output.joins and not error.partial:  # pages of the document that were added before are lost with it
                 self.counts.failed += self.unfinished
                 self.unfinished = 0
                 self._lost.add(file)
@@ -294,7 +306,7 @@ class ReadingJob:
         except HwrError as error:
             self.progress.failed(error)
             self.counts.failed += self.unfinished
-            self.counts.partial += isinstance(error, OutputError) and error.partial
+            self.counts.partial += self.unfinished * (isinstance(error, OutputError) and error.partial)
         self._journal, self.unfinished = None, 0
 
     def _fail(self, error: HwrError) -> None:
@@ -311,3 +323,8 @@ class ReadingJob:
     def _skip(self) -> None:
         self.counts.skipped += 1
         self.progress.done()
+
+
+def _page_path(file: InputFile, image: PageImage) -> Path:
+    """Return the relative path of a page, whose stem names the XML of its lines."""
+    return numbered(file.relative, file.relative.suffix, image.number, image.count)
