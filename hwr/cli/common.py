@@ -103,7 +103,7 @@ def parse_size(text: str) -> int:
     Raises:
         BadParameter: it is not one.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([KMG])(I?))?B?", str(text).strip().upper())
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?)\s*(?:([KMG])(I?))?B?", str(text).strip().upper())
     if not found:
         raise click.BadParameter(f"{text!r} is not a size; write it like 8MB or 30MiB.")
     size = float(found[1]) * (1024 if found[3] else 1000) ** ("KMG".find(found[2] or "?") + 1)
@@ -307,8 +307,10 @@ def choose_formats(formats: Iterable[tuple[str, ...]], output: str | None, sever
     return [FORMATS["text"]]
 
 
-def find_output(forms: "Sequence[Format]", inputs: "Inputs", output: str | None, force: bool) -> "Output":
-    """Return where the results go.
+def find_output(
+    forms: "Sequence[Format]", inputs: "Inputs", output: str | None, force: bool, keep: bool = False
+) -> "Output":
+    """Return where the results go; see `hwr.recognize.outputs.make_file_output`.
 
     Raises:
         UsageError: they do not fit there.
@@ -316,7 +318,7 @@ def find_output(forms: "Sequence[Format]", inputs: "Inputs", output: str | None,
     from hwr.recognize.outputs import StreamOutput, make_file_output
 
     if output is not None:
-        return make_file_output(forms, inputs, output, force)
+        return make_file_output(forms, inputs, output, force, keep)
     if len(forms) > 1:
         raise UsageError(f"{' and '.join(form.name for form in forms)} need a folder: name one with -o")
     (form,) = forms

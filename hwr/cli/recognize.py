@@ -28,6 +28,7 @@ from hwr.errors import Outcome, UsageError
 from hwr.formats import FORMATS, Format
 
 if TYPE_CHECKING:
+    from hwr.recognize.decoder import DecoderOptions
     from hwr.recognize.found_lines import PageOptions
     from hwr.recognize.given_lines import GivenLines
     from hwr.recognize.inputs import Inputs
@@ -140,7 +141,7 @@ def command(
     if alternatives is not None:
         check_formats(forms, "--alternatives", "alternatives", "write other readings")
     options = job_options(forms, inputs.several, values)
-    target = find_output(forms, inputs, output, force)
+    target = find_output(forms, inputs, output, force, options.skip_existing)
     reader = (model, decoding, precision, alternatives or 0)
     return read(inputs, target, options, reader, output, context.obj["verbose"])
 
@@ -201,14 +202,20 @@ def find_password(password: str | None, file: Path | None) -> str | None:
 
     Raises:
         InputError: the file with the password cannot be used.
+        UsageError: there is nobody to ask.
     """
     from hwr.files.texts import read_text
 
     if file is not None:
         return read_text(file).decode("utf-8").partition("\n")[0].rstrip("\r")
-    if password == "-":
+    if password != "-":
+        return password
+    try:
         return str(click.prompt("Password", hide_input=True, err=True))
-    return password
+    except click.Abort:
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise
+        raise UsageError("--password -: there is no terminal to ask on; --password-file reads it from a file") from None
 
 
 def find_given(path: Path | None, several: bool) -> "GivenLines | None":
@@ -244,7 +251,7 @@ def read(
             display.failed(error)
 
         def settings() -> str:
-            kind = (precision, decoder, alternatives)
+            kind = (precision, decoder, describe_decoder(decoder), alternatives)
             return repr((describe_model(model), *kind, options.as_lines, options.given, options.page))
 
         def recognizer() -> Recognizer:
@@ -260,13 +267,20 @@ def read(
     return counts.outcome
 
 
-def describe_model(name: str) -> tuple[object, ...]:
+def describe_model(name: str) -> object:
     """Return an identifier of the version of a model, without reading the model."""
+    from hwr.recognize.journal import describe_file
     from hwr.recognize.models import find_model
 
-    path = find_model(name).safetensors
-    facts = path.stat()
-    return (str(path.resolve()), facts.st_size, facts.st_mtime_ns)
+    return describe_file(find_model(name).safetensors)
+
+
+def describe_decoder(options: "DecoderOptions") -> list[object]:
+    """Return identifiers of the versions of the files that the user gave to the decoder."""
+    from hwr.recognize.journal import describe_file
+
+    files = [Path(name) for name in options.language_models or ()]
+    return [describe_file(path) for path in (*files, options.lexicon) if path is not None]
 
 
 def how_to_continue(job: "ReadingJob", output: str | None) -> str:

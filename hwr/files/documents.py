@@ -8,6 +8,7 @@ A document is a PDF, an image file (a TIFF may have several pages), or an image 
 """
 
 import io
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ STDIN = "-"
 STDIN_NAME = "stdin"
 STREAM_LIMIT = 1 << 30
 """Maximum bytes taken from a stream, since they are kept in memory."""
+_PAGE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 PDF_HEAD = 1024
 """`%PDF-` is within this many bytes from the start of a PDF (ISO 32000-1, annex H.3.4.1)."""
 
@@ -143,7 +145,7 @@ def parse_pages(text: str) -> tuple[range, ...]:
     ranges = []
     for part in text.split(","):
         first, dash, last = (piece.strip() for piece in part.partition("-"))
-        if not first.isdecimal() or (last and not last.isdecimal()) or int(first) < 1:
+        if not _PAGE_NUMBER.fullmatch(first) or (last and not _PAGE_NUMBER.fullmatch(last)) or int(first) < 1:
             raise UsageError(f"--pages {text}: write page numbers and ranges such as 1-3,7 or 5-; the first page is 1")
         end = (int(last) if last else sys.maxsize - 1) if dash else int(first)
         if end < int(first):

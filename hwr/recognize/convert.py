@@ -62,28 +62,30 @@ def convert(files: Sequence[InputFile], output: Output, options: ConvertOptions,
 def _convert_file(file: InputFile, output: Output, options: ConvertOptions, progress: Progress, counts: Counts) -> None:
     pages = open_results(file.path)
     output.check(file, len(pages), len(pages))
-    done = 0
+    done = lines = 0
     for number, load in enumerate(pages, start=1):
         try:
             page, image = _placed(load(), file, options, progress, counts)
             output.add(file, page, replace(image, number=number, count=len(pages)))
             done += 1
-            counts.lines += len(page.lines)
-        except OutputError as error:
-            if output.joins:  # the pages that were added before are lost with it
-                counts.failed += len(pages) - 1
-                raise
-            _fail(error, progress, counts)
+            lines += len(page.lines)
         except HwrError as error:
+            if isinstance(error, OutputError) and output.joins and not error.partial:
+                rest = len(pages) - number
+                return _fail(error, progress, counts, done + 1 + rest)  # a joined file is lost with all its pages
             _fail(error, progress, counts)
-    output.end_document()
+    try:
+        output.end_document()
+    except HwrError as error:
+        return _fail(error, progress, counts, done)
     counts.read += done
+    counts.lines += lines
 
 
-def _fail(error: HwrError, progress: Progress, counts: Counts) -> None:
+def _fail(error: HwrError, progress: Progress, counts: Counts, pages: int = 1) -> None:
     progress.failed(error)
-    counts.failed += 1
-    counts.partial += isinstance(error, OutputError) and error.partial
+    counts.failed += pages
+    counts.partial += pages * (isinstance(error, OutputError) and error.partial)
 
 
 def without_format_names(inputs: Inputs) -> Inputs:

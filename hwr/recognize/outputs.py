@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from hwr.errors import HwrError, OutputError, UsageError
 from hwr.files.atomic import atomic_write, check_free, is_device
@@ -19,7 +19,6 @@ NUMBER_DIGITS = 4
 """Minimum number of digits of the page numbers in names of files."""
 
 Targets = Mapping[InputFile, Path]
-T = TypeVar("T")
 
 
 class Output(ABC):
@@ -201,10 +200,19 @@ class _Guard:
 
 
 class ManyOutputs(Output):
-    """The same pages in several formats; if one format fails, the others are still written."""
+    """The same pages in several formats; if one format fails, the others are still written.
 
-    def __init__(self, outputs: Sequence[Output]) -> None:
-        self._outputs = outputs
+    A format that joins pages and fails is left out until the end of the document, and named there.
+    """
+
+    def __init__(self, outputs: Sequence[Output], keep: bool = False) -> None:
+        """Make an output.
+
+        Args:
+            keep: keep results that exist, and write only the formats that are missing.
+        """
+        self._outputs, self._keep = outputs, keep
+        self._broken: dict[Output, str] = {}
         self.joins = any(output.joins for output in outputs)
 
     def exists(self, file: InputFile, number: int, count: int) -> bool:
@@ -212,30 +220,54 @@ class ManyOutputs(Output):
 
     def check(self, file: InputFile, count: int, chosen: int) -> None:
         for output in self._outputs:
-            output.check(file, count, chosen)
+            if not self._is_kept(output, file, 1, count):
+                output.check(file, count, chosen)
 
     def partial(self, file: InputFile, chosen: int) -> Path | None:
         return next((path for output in self._outputs if (path := output.partial(file, chosen))), None)
 
     def add(self, file: InputFile, page: Page, image: PageImage) -> None:
-        self._each(lambda output: output.add(file, page, image))
+        written, errors = 0, []
+        for output in self._outputs:
+            if output in self._broken:
+                continue
+            try:
+                if not self._is_kept(output, file, image.number, image.count):
+                    output.add(file, page, image)
+                written += 1
+            except HwrError as error:
+                if output.joins:
+                    self._broken[output] = str(error)
+                else:
+                    errors.append(str(error))
+        if not written:
+            errors = [*self._broken.values(), *errors]
+            self._broken.clear()
+        if errors:
+            raise OutputError("; ".join(errors), partial=written > 0)
 
     def end_document(self) -> bool:
-        return all(self._each(lambda output: output.end_document()))
+        return self._end(lambda output: output.end_document())
 
     def finish(self) -> bool:
-        return all(self._each(lambda output: output.finish()))
+        return self._end(lambda output: output.finish())
 
-    def _each(self, act: Callable[[Output], T]) -> list[T]:
-        results, errors = [], []
+    def _is_kept(self, output: Output, file: InputFile, number: int, count: int) -> bool:
+        return self._keep and output.exists(file, number, count)
+
+    def _end(self, act: Callable[[Output], bool]) -> bool:
+        ended, errors = [], list(self._broken.values())
         for output in self._outputs:
+            if output in self._broken:
+                continue
             try:
-                results.append(act(output))
+                ended.append(act(output))
             except HwrError as error:
                 errors.append(str(error))
+        self._broken.clear()
         if errors:
-            raise OutputError("; ".join(errors), partial=bool(results))
-        return results
+            raise OutputError("; ".join(errors), partial=bool(ended))
+        return all(ended)
 
     def abandon(self) -> None:
         for output in self._outputs:
@@ -253,7 +285,7 @@ class StreamOutput(Output):
         if chosen > 1 and not self._form.joins:
             raise UsageError(
                 f"{file.path}: its {chosen} pages cannot be written to stdout as {self._form.name}; "
-                "name a folder with -o, or choose one page with --pages"
+                "name a folder with -o"
             )
 
     def add(self, file: InputFile, page: Page, image: PageImage) -> None:
@@ -277,8 +309,14 @@ class StreamOutput(Output):
         return True
 
 
-def make_file_output(forms: Sequence[Format], inputs: Inputs, output: str, force: bool = False) -> Output:
+def make_file_output(
+    forms: Sequence[Format], inputs: Inputs, output: str, force: bool = False, keep: bool = False
+) -> Output:
     """Return the output for `-o`, in one or several formats; see `find_targets`.
+
+    Args:
+        force: overwrite files.
+        keep: of several formats, write only those whose results do not exist.
 
     Raises:
         UsageError: several formats, and `output` is not a folder; see also `find_targets`.
@@ -290,7 +328,7 @@ def make_file_output(forms: Sequence[Format], inputs: Inputs, output: str, force
     for form in forms:
         targets = dict(zip(inputs.files, find_targets(inputs, folder, form), strict=True))
         outputs.append(DocumentFiles(form, targets, force) if form.joins else PageFiles(form, targets, force))
-    return outputs[0] if len(outputs) == 1 else ManyOutputs(outputs)
+    return outputs[0] if len(outputs) == 1 else ManyOutputs(outputs, keep)
 
 
 def find_targets(inputs: Inputs, output: str, form: Format) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import pytest
 
-from hwr.cli.common import Number, Rate, choose_formats, make_decoder_options, parse_formats
+from hwr.cli.common import Number, Rate, choose_formats, make_decoder_options, parse_formats, parse_size
 from hwr.cli.recognize import how_to_continue
 from hwr.errors import UsageError
 
@@ -21,6 +21,17 @@ def test_rates(text: str, rate: float) -> None:
 def test_the_message_about_a_wrong_rate_shows_a_right_one(text: str) -> None:
     with pytest.raises(click.BadParameter, match=r"is not a rate from 0 to 1; 0\.05 is 5 %"):
         Rate().convert(text, None, None)
+
+
+@pytest.mark.parametrize(("text", "size"), [("8MB", 8_000_000), ("30 MiB", 30 * 2**20), ("1.5k", 1500), ("7", 7)])
+def test_sizes(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "MB", "-1MB", "1e9", "9" * 5000, "9" * 400 + "G", "0.0001"])
+def test_what_are_not_sizes(text: str) -> None:
+    with pytest.raises(click.BadParameter, match=r"is not a size|less than a byte"):
+        parse_size(text)
 
 
 @pytest.mark.parametrize(

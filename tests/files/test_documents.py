@@ -140,7 +140,9 @@ def test_page_numbers(text: str, chosen: list[int]) -> None:
     assert choose_pages((), document) == list(range(1, 8))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("text", ["", "0", "a", "3-1", "1,,2", "-3", "1-2-3", "1.5", "²", "0-4"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "a", "3-1", "1,,2", "-3", "1-2-3", "1.5", "²", "0-4", "1" * 10, "1-" + "9" * 5000]
+)
 def test_what_are_not_page_numbers(text: str) -> None:
     with pytest.raises(UsageError, match="--pages"):
         parse_pages(text)

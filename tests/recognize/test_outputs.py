@@ -247,7 +247,7 @@ def test_a_stream_takes_one_document_of_a_format_that_joins() -> None:
         output.add(BOOK, *page(number, 2))
     output.end_document()
     assert stream.getvalue() == b"book.pdf#1book.pdf#2."
-    with pytest.raises(UsageError, match=r"2 pages cannot be written to stdout as paged; .* --pages"):
+    with pytest.raises(UsageError, match=r"2 pages cannot be written to stdout as paged; name a folder with -o"):
         StreamOutput(PAGED, stream, several=False).check(BOOK, 7, 2)
     StreamOutput(PAGED, stream, several=False).check(BOOK, 7, 1)
 
@@ -272,6 +272,37 @@ def test_one_format_that_fails_does_not_keep_the_others_from_being_written(tmp_p
         output.add(BOOK, *page(1, 1))
     assert output.end_document()
     assert files_below(tmp_path) == {"a.x.xml": "x", "a.txt": "text 1\n"}
+
+
+def test_a_joined_format_that_fails_is_named_once_and_the_others_get_all_pages(tmp_path: Path) -> None:
+    class FullWriter(PagedWriter):
+        def add(self, page: Page, pixels: object, dpi: object) -> None:
+            raise OSError(28, "No space left on device")
+
+    full = Format("full", ".full", FullWriter, joins=True)
+    output = ManyOutputs(
+        [DocumentFiles(full, {BOOK: tmp_path / "a.full"}), DocumentFiles(TEXT, {BOOK: tmp_path / "a.txt"})]
+    )
+    output.add(BOOK, *page(1, 2))
+    output.add(BOOK, *page(2, 2))
+    with pytest.raises(OutputError, match=r"^[^;]*a\.full: cannot be written: No space left on device$") as found:
+        output.end_document()
+    assert found.value.partial and files_below(tmp_path) == {"a.txt": "text 1\n\ftext 2\n"}
+
+
+def test_of_several_formats_only_the_missing_ones_are_written_if_results_are_kept(tmp_path: Path) -> None:
+    touch(tmp_path, "a-0002.x.xml")
+    outputs = [PageFiles(PAGED, {BOOK: tmp_path / "a.x.xml"}), DocumentFiles(TEXT, {BOOK: tmp_path / "a.txt"})]
+    output = ManyOutputs(outputs, keep=True)
+    output.check(BOOK, 2, 2)
+    for number in (1, 2):
+        output.add(BOOK, *page(number, 2))
+    assert output.end_document()
+    assert files_below(tmp_path) == {
+        "a-0001.x.xml": "book.pdf#1.",
+        "a-0002.x.xml": "x",
+        "a.txt": "text 1\n\ftext 2\n",
+    }
 
 
 def test_a_device_has_no_unfinished_file_next_to_it(tmp_path: Path) -> None:
