@@ -102,11 +102,11 @@ def _export(weights: Path, output: Path | None, force: bool) -> None:
     target = output or weights.with_suffix(GRAPH_SUFFIX)
     _check_target(target, force)
     with atomic_write(target) as temporary:
-        (export_onnx if output else export_graph)(weights, temporary)
         try:
+            (export_onnx if output else export_graph)(weights, temporary)
             difference = parity(weights, temporary)
-        except ModelError as error:
-            raise ModelError(str(error).replace(str(temporary), str(target)) + "; nothing was written") from None
+        except (ModelError, OutputError) as error:
+            raise type(error)(str(error).replace(str(temporary), str(target)) + "; nothing was written") from None
     click.echo(f"{target}: {target.stat().st_size / 1e6:.2f} MB, differs from torch by at most {difference:.1e}")
 
 

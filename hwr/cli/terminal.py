@@ -108,8 +108,14 @@ class StreamError(Exception):
 class _Guard(io.RawIOBase):
     """The bytes of a standard stream: `StreamError` where it fails, control characters replaced on a terminal."""
 
-    def __init__(self, original: TextIO | None, name: str) -> None:
-        self.original, self._name = original, name
+    def __init__(self, original: TextIO | None, name: str, required: bool = True) -> None:
+        """Guard a stream.
+
+        Args:
+            required: without this stream, the command has failed. Messages are lost where theirs is full or closed;
+                that must not lose results.
+        """
+        self.original, self._name, self._required = original, name, required
         buffer = getattr(original, "buffer", None)
         self._raw = getattr(buffer, "raw", buffer)
         self._decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode if self.isatty() else None
@@ -147,7 +153,9 @@ class _Guard(io.RawIOBase):
                 self._written = self._written or bool(count)
                 rest = rest[count or 0 :]
         except OSError as error:
-            raise StreamError(self._name, error, self._written) from error
+            if self._required or isinstance(error, BrokenPipeError):
+                raise StreamError(self._name, error, self._written) from error
+            self.give_up()
         return len(chunk)
 
 
@@ -159,10 +167,11 @@ def standard_streams(verbose: bool = False) -> Iterator[None]:
         verbose: also write hwr's messages of level INFO.
 
     Raises:
-        StreamError: stdout or stderr cannot be written to; also at the end of the block, for what was in the buffers.
+        StreamError: stdout cannot be written to, or the reader of stderr has ended; also at the end of the block, for
+            what was in the buffers.
     """
     before = sys.stdout, sys.stderr
-    guards = _Guard(sys.stdout, "standard output"), _Guard(sys.stderr, "standard error")
+    guards = _Guard(sys.stdout, "standard output"), _Guard(sys.stderr, "standard error", required=False)
     with suppress(AttributeError, ValueError):  # closed before the program began
         for stream in before:
             stream.flush()

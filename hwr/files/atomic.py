@@ -36,7 +36,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         if is_device(path):
             yield path
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder_of(path)
         _remove_leftovers(path.parent.absolute())
         yield temporary
         with temporary.open("rb+") as file:
@@ -50,6 +50,19 @@ def atomic_write(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # removed by the rename, or never created
             temporary.unlink()
+
+
+def _make_folder_of(path: Path) -> None:
+    """Make the folder of a file, and those above it.
+
+    Raises:
+        OutputError: one of them is a file.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        file = next(above for above in path.parents if above.exists())
+        raise OutputError(f"{path}: cannot be written: {file} is not a folder") from None
 
 
 def check_free(target: Path, force: bool, inputs: Collection[Path] = ()) -> None:

@@ -18,6 +18,9 @@ from hwr.text import Alphabet, has_surrogates, normalise_text, steps_needed
 KEPT_FORMATS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 92}, "WEBP": {"quality": 90, "method": 4}}
 """Formats that an image keeps when it is made smaller; any other becomes PNG, losslessly."""
 
+MAX_SHOWN = 200
+"""Maximum characters of a text in a message."""
+
 
 @dataclass(frozen=True)
 class CheckOptions:
@@ -127,7 +130,8 @@ def _too_long(text: str, width: int, options: CheckOptions) -> str:
     steps = time_steps(width, options.stride)
     if needed <= steps:
         return ""
-    return f"needs {needed} time steps, has {steps} ({width} columns at height {options.height}): {text!r}"
+    shown = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+    return f"needs {needed} time steps, has {steps} ({width} columns at height {options.height}): {shown!r}"
 
 
 def make_smaller(line: StoredLine, grey: GreyImage, max_height: int) -> StoredLine:

@@ -119,4 +119,5 @@ def _nothing_usable(sources: list[Source], skipped: list[Skipped]) -> str:
         return f"{names}: nothing in it"
     first = next((item for item in skipped if not item.reason.deliberate), skipped[0])
     detail = f": {first.detail}" if first.detail else ""
-    return f"{names}: nothing usable; {len(skipped)} items left out, such as {first.where}: {first.reason}{detail}"
+    items = "1 item" if len(skipped) == 1 else f"{len(skipped)} items"
+    return f"{names}: nothing usable; {items} left out, such as {first.where}: {first.reason}{detail}"

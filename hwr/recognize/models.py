@@ -84,6 +84,8 @@ def find_model(name_or_path: str | Path) -> ModelFiles:
     if path.suffix in (WEIGHTS_SUFFIX, GRAPH_SUFFIX) or path.is_file() or len(path.parts) > 1:
         return _model_at(path)
     name = str(name_or_path)
+    if not name:
+        raise UsageError("the name of the model is empty")
     if name in model_names():
         return _model_at(models_folder() / f"{name}{WEIGHTS_SUFFIX}")
     if path.is_dir():

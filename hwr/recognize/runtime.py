@@ -165,6 +165,9 @@ def _check_network(session: Any, info: ModelInfo, where: Path) -> None:
         raise ModelError(f"{where}: an ONNX file, but not one that `hwr export` wrote")
     if spec != info.spec:
         raise ModelError(f"{where}: made for another network, {spec}; write it again with `hwr export`")
+    height = session.get_inputs()[0].shape[1]
+    if height != info.height:
+        raise ModelError(f"{where}: for lines of height {height}, but the model file states {info.height}")
     classes = session.get_outputs()[0].shape[-1]
     if classes != info.classes:
         raise ModelError(f"{where}: {classes} classes, but the model file has an alphabet of {info.classes - 1}")

@@ -102,6 +102,16 @@ def test_a_full_or_closed_stdout_is_one_line_and_exit_code_2() -> None:
     assert closed.stderr == "hwr: error: standard output: cannot be written: the stream is closed\n"
 
 
+@pytest.mark.parametrize("where", ["2>/dev/full", "2>&-"])
+def test_messages_that_nobody_can_get_do_not_spoil_the_results(where: str) -> None:
+    code = "import hwr.cli\nfrom hwr.cli.terminal import say\n"
+    code += "hwr.cli.cli.main = lambda **_: say('a message') or print('a result')\nhwr.cli.main()"
+    done = subprocess.run(
+        ["bash", "-c", f'exec {sys.executable} -c "$0" {where}', code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "a result\n")
+
+
 def test_files_that_were_written_make_it_code_3(tmp_path: Path) -> None:
     code = "import hwr.cli\nfrom pathlib import Path\nfrom hwr.files.atomic import atomic_write\n"
     code += "def work(**_):\n  with atomic_write(Path('done')) as path: path.touch()\n  print('done')\n"

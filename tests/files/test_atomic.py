@@ -77,8 +77,12 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_a_file_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"), atomic_write(tmp_path / "file" / "inner") as temporary:
-        temporary.write_text("x")
+    for target in ("file/inner", "file/a/b/inner"):
+        with (
+            pytest.raises(OutputError, match=f"{target}: cannot be written: .*/file is not a folder"),
+            atomic_write(tmp_path / target) as temporary,
+        ):
+            temporary.write_text("x")
 
 
 def test_a_target_that_is_a_folder_is_one_clear_line(tmp_path: Path) -> None:
