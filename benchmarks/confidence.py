@@ -58,7 +58,7 @@ def read(path: Path, recognizer: Recognizer, every: int, beam: int) -> list[Read
             candidates = {
                 "geometric mean of maxima": geometric_means(reading),
                 "forward, word alone": np.exp(alone(log_probs[index], spans[index], alphabet.characters)),
-                "forward, with its blanks": np.exp(words[index]),
+                "forward, with its spaces": np.exp(words[index]),
             }
             if beam:
                 candidates[f"share of the {beam} best texts"] = posterior(log_probs[index], reading, recognizer, beam)
@@ -131,7 +131,7 @@ def area_by_characters(values: Numbers, edits: NDArray[np.int64], lengths: NDArr
 def line_candidates(lines: Sequence[Read]) -> dict[str, Numbers]:
     """Return numbers for each line; higher means more certain."""
     forward = np.array([line.forward for line in lines])
-    words = [line.words["forward, with its blanks"] for line in lines]
+    words = [line.words["forward, with its spaces"] for line in lines]
     sizes = np.array([max(1, len(line.reading.text)) for line in lines])
     return {
         "geometric mean of maxima": np.array(
