@@ -35,7 +35,7 @@ from hwr.line import NormalisedLine, normalise_with_places
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Box
 from hwr.recognize.alignment import Aligner, KnownLine
-from hwr.recognize.models import load_model
+from hwr.recognize.models import load_model, model_names
 from hwr.recognize.words import find_words
 from hwr.store.lines import LineStore
 from hwr.text import normalise_text
@@ -214,7 +214,7 @@ def main() -> None:
     generator = np.random.default_rng(arguments.seed)
     hands = read_hands(arguments.words)
     lines = [compose(hands, random, arguments.gaps) for random in generator.spawn(arguments.lines)]
-    for model in arguments.model or ["small", "base"]:
+    for model in arguments.model or model_names():
         measure(model, lines)
 
 

@@ -18,7 +18,6 @@ from hwr.recognize import DEFAULT_MODEL
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.models import Precision
 from hwr.recognize.recognizer import Recognizer
-from hwr.recognize.runtime import has_dot_product
 
 MAX_RISE = 0.001
 """Maximum increase of a set's CER with int8."""
@@ -68,7 +67,6 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     arguments = parser.parse_args()
     decoder = DecoderOptions(arguments.decoder)
-    print(f"this processor {'has' if has_dot_product() else 'is not known to have'} a dot product of bytes")
     kept = True
     for model in arguments.model or [DEFAULT_MODEL]:
         fp32 = measure(arguments.data, model, decoder, "fp32", arguments.limit)

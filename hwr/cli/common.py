@@ -121,7 +121,7 @@ def model_option(command: Function) -> Function:
 
 def precision_option(command: Function) -> Function:
     """Add the option that chooses the numbers of the network, `precision`."""
-    help = "Numbers that the network computes with.  [default: int8 where model and CPU have it]"
+    help = "Numbers that the network computes with.  [default: int8 if the model has an int8 file]"
     return click.option("--precision", type=click.Choice(["int8", "fp32"]), help=help)(command)
 
 

@@ -57,8 +57,12 @@ def missing_search() -> str | None:
 
 
 def describe(model: "InstalledModel") -> dict[str, Any]:
-    """Return the facts of a model, as `--json` prints them; `cer` maps a validation set to its character error rate."""
+    """Return the facts of a model, as `--json` prints them.
+
+    `cer` maps a validation set to its character error rate; the first of `precisions` is the default.
+    """
     from hwr.model.files import weights_hash
+    from hwr.recognize.models import precisions
 
     return {
         "name": model.files.name,
@@ -70,7 +74,7 @@ def describe(model: "InstalledModel") -> dict[str, Any]:
         "alphabet_size": len(model.info.alphabet),
         "cer": {name: facts.get("cer") for name, facts in sorted(model.info.validation.items())},
         "onnx": model.files.graph is not None,
-        "int8": model.files.int8 is not None,
+        "precisions": list(precisions(model.files.safetensors)),
         "file": str(model.files.safetensors),
         "search": COMPILED if missing_search() is None else NUMPY,
     }
@@ -84,7 +88,8 @@ def as_text(facts: dict[str, Any]) -> str:
         "licence": facts["licence"] or "not stated",
         "alphabet": f"{facts['alphabet_size']} characters",
         "CER": rates or "not measured",
-        "weights": facts["weights"] + (", also in int8" if facts["int8"] else ""),
+        "weights": facts["weights"],
+        "network": " (default) or ".join(facts["precisions"]),
         "file": facts["file"] + ("" if facts["onnx"] else "  (no ONNX graph yet)"),
     }
     name = facts["name"] + (" (default)" if facts["default"] else "")

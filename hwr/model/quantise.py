@@ -1,8 +1,8 @@
-"""Model file -> int8 ONNX file, for CPUs with dot-product instructions (VNNI, ARM's).
+"""Model file -> int8 ONNX file, which reads faster.
 
 Convolutions are static: their inputs are scaled by ranges that are measured on training lines (QDQ, one scale for each
-output channel). LSTMs are dynamic: their inputs are scaled at each call. Weights have seven bits, since without
-dot-product instructions the sum of two products of eight bits can saturate. So one file is correct on every CPU.
+output channel). LSTMs are dynamic: their inputs are scaled at each call. Weights have seven bits: with eight, sums of
+products can saturate on CPUs without dot-product instructions. So one file is correct on every CPU.
 """
 
 import logging

@@ -18,7 +18,7 @@ from hwr.lm.file import LM_SUFFIX, is_arpa, load
 from hwr.lm.model import Model
 from hwr.model.files import GRAPH_SUFFIX, INT8_SUFFIX, METADATA, WEIGHTS_SUFFIX, read_header, read_info
 from hwr.model.info import ModelInfo
-from hwr.recognize.runtime import OnnxRuntime, check_normalisation, has_dot_product, load_int8, load_onnx
+from hwr.recognize.runtime import OnnxRuntime, check_normalisation, load_int8, load_onnx
 
 Precision = Literal["int8", "fp32"]
 
@@ -111,14 +111,18 @@ def _model_at(path: Path) -> ModelFiles:
     return ModelFiles(stem, weights, graph if graph.exists() else None, int8 if int8.exists() else None)
 
 
+def precisions(name_or_path: str | Path) -> tuple[Precision, ...]:
+    """Return the precisions in which a model can read, the default first; raise as `find_model`."""
+    return ("fp32",) if find_model(name_or_path).int8 is None else ("int8", "fp32")
+
+
 def load_model(name_or_path: str | Path, threads: int | None = None, precision: Precision | None = None) -> OnnxRuntime:
     """Load a model for reading; make its ONNX graph first if there is none and torch is installed.
 
     Args:
         name_or_path: see `find_model`.
         threads: batches to compute at the same time; by default the number of available cores.
-        precision: of the network; by default int8 if the model has an int8 file and the CPU is known to be faster with
-            it, otherwise fp32.
+        precision: of the network; by default int8 if the model has an int8 file, otherwise fp32.
 
     Raises:
         InputError, ModelError, UsageError: see `find_model`, `hwr.model.files.read_info`, `load_onnx` and `load_int8`;
@@ -131,7 +135,7 @@ def load_model(name_or_path: str | Path, threads: int | None = None, precision: 
             f"{files.safetensors}: the model has no int8 file; "
             f"make it: hwr export {files.safetensors} --int8 --calibrate DATA"
         )
-    if files.int8 is not None and (precision == "int8" or (precision is None and has_dot_product())):
+    if files.int8 is not None and precision != "fp32":
         log.info("%s: the network runs in int8", files.name)
         return load_int8(files.safetensors, files.int8, threads)
     graph: Path | bytes | None = files.graph

@@ -1,7 +1,6 @@
 """The network in ONNX Runtime, without torch: it starts in a few tenths of a second."""
 
 import os
-import platform
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,15 +17,11 @@ from hwr.model.graph import INPUTS, OUTPUTS, SPEC_KEY, WEIGHTS_KEY, Tensors, ope
 from hwr.model.info import ModelInfo
 
 MAX_LINES = 4
-"""Lines in a batch. More are not faster on a CPU (`benchmarks/reading_speed.py`)."""
+"""Lines in a batch in fp32. More are not faster on a CPU (`benchmarks/reading_speed.py`)."""
 MAX_PIXELS = 1_000_000
 """Pixels in a batch, including padding: limits the memory of the first layers to a few hundred megabytes."""
 MAX_WASTE = 0.15
 """Maximum share of padding in a batch: padded columns cost as much time as ink."""
-
-DOT_PRODUCT = {"avx512_vnni", "avx_vnni", "asimddp"}
-"""Flags of Linux for instructions that sum products of eight-bit numbers: VNNI of x86, the dot product of ARM."""
-CPUINFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -39,6 +34,8 @@ class OnnxRuntime:
     session: Any
     threads: int = 1
     """Number of batches to compute at the same time, each on one thread."""
+    max_lines: int = MAX_LINES
+    """Maximum number of lines in a batch."""
     tensors: Tensors = field(default_factory=dict, repr=False)
     """The weights, whose memory the session uses."""
 
@@ -57,7 +54,7 @@ class OnnxRuntime:
                 raise ValueError(f"a line of shape ({self.info.height}, W >= 1) expected, {line.shape} found")
         results: list[NDArray[np.float32]] = [np.empty((0, self.info.classes), np.float32)] * len(lines)
         widths = [line.shape[1] for line in lines]
-        share = max(1, min(MAX_LINES, -(-len(lines) // self.threads)))
+        share = max(1, min(self.max_lines, -(-len(lines) // self.threads)))
         batches = plan_batches(widths, self.info.height, max_lines=share, max_pixels=MAX_PIXELS)
         batches.reverse()  # the widest first, so that no thread starts a long batch when the others have finished
         with ThreadPoolExecutor(self.threads) as pool:
@@ -130,11 +127,14 @@ def load_onnx(safetensors: Path, graph: Path | bytes, threads: int | None = None
     tensors = read_tensors(safetensors)
     session = open_graph(read_graph(graph) if isinstance(graph, Path) else graph, tensors, where)
     _check_network(session, info, where)
-    return OnnxRuntime(info, weights_hash(safetensors), session, threads or available_cores(), tensors)
+    return OnnxRuntime(info, weights_hash(safetensors), session, threads or available_cores(), tensors=tensors)
 
 
 def load_int8(safetensors: Path, path: Path, threads: int | None = None) -> OnnxRuntime:
     """Load the int8 network of a model file.
+
+    Each line is a batch of its own: an LSTM in int8 scales a batch as a whole, so the lines would affect each other's
+    result. In int8, larger batches are not faster (`benchmarks/reading_speed.py`).
 
     Args:
         safetensors: the model file.
@@ -155,7 +155,7 @@ def load_int8(safetensors: Path, path: Path, threads: int | None = None) -> Onnx
             f"make it again: hwr export {safetensors} --int8 --calibrate DATA"
         )
     _check_network(session, info, path)
-    return OnnxRuntime(info, weights, session, threads or available_cores())
+    return OnnxRuntime(info, weights, session, threads or available_cores(), max_lines=1)
 
 
 def _check_network(session: Any, info: ModelInfo, where: Path) -> None:
@@ -191,14 +191,3 @@ def check_normalisation(info: ModelInfo, where: object) -> None:
 def available_cores() -> int:
     """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def has_dot_product() -> bool:
-    """Return whether the CPU is known to multiply eight-bit numbers faster than floating-point ones."""
-    if platform.system() == "Darwin":
-        return platform.machine() == "arm64"  # every one of Apple's has them
-    try:
-        text = CPUINFO.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return not DOT_PRODUCT.isdisjoint(text.split())

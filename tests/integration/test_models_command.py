@@ -18,6 +18,7 @@ COMMAND = ("models",)
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_tiny_model(tmp_path, "small")
+    (tmp_path / "small.int8.onnx").write_bytes(b"")
     write_tiny_model(tmp_path, "bare", graph=False)
     monkeypatch.setattr(models, "models_folder", lambda: tmp_path)
     return tmp_path
@@ -30,6 +31,7 @@ def test_as_text(run: Run, shipped: Path) -> None:
     assert "licence   CC0" in out and f"{len(ALPHABET)} characters" in out
     assert "drawn 0.2500" in out and "6 parameters" in out
     assert out.count("no ONNX graph yet") == 1
+    assert out.count("network   int8 (default) or fp32\n") == 1 and out.count("network   fp32\n") == 1
 
 
 def test_without_the_compiled_search_the_reason_is_printed(
@@ -60,7 +62,7 @@ def test_as_json(run: Run, shipped: Path) -> None:
         "cer": {"drawn": 0.25},
         "weights": weights_hash(shipped / "small.safetensors"),
         "onnx": True,
-        "int8": False,
+        "precisions": ["int8", "fp32"],
         "file": str(shipped / "small.safetensors"),
         "search": "compiled" if compiled.load_library() else "NumPy",
     }

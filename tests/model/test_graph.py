@@ -13,7 +13,7 @@ from helpers.tiny_model import ALPHABET, STEP, expected_log_probs, painted_line,
 from hwr.errors import InputError, ModelError
 from hwr.model.files import read_tensors
 from hwr.model.graph import open_graph, read_graph
-from hwr.recognize.models import find_model
+from hwr.recognize.models import find_model, model_names
 
 LEVELS = STEP * np.arange(len(ALPHABET) + 1, dtype=np.float32)
 TENSORS = {"levels": LEVELS}
@@ -95,7 +95,7 @@ def test_only_the_main_graph_has_weights() -> None:
         open_graph(model.SerializeToString(), TENSORS, "bad.onnx")
 
 
-@pytest.mark.parametrize("name", ["small", "base"])
+@pytest.mark.parametrize("name", model_names())
 def test_other_programs_open_the_graphs_that_ship(name: str) -> None:
     path = find_model(name).safetensors.with_suffix(".onnx")
     model = onnx.load(path)

@@ -15,7 +15,6 @@ from hwr.model.graph import WEIGHTS_KEY
 from hwr.model.info import ModelInfo
 from hwr.model.network import build
 from hwr.model.quantise import export_int8
-from hwr.recognize import models
 from hwr.recognize.models import load_model
 
 SPEC = "[1,24,0,1 C3,3,16,2,2 R3,3,16 Mp2,2 R3,3,24 Mp0,1 Lbx24 O1c9]"
@@ -50,6 +49,14 @@ def test_it_computes_nearly_the_same(model: Path) -> None:
         assert 0 < difference < 0.05
 
 
+def test_lines_do_not_affect_each_other(model: Path) -> None:
+    ink = lines(9, 4)
+    one, two = load_model(model, 1, "int8"), load_model(model, 2, "int8")
+    alone = [one.log_probs([line])[0] for line in ink]
+    for runtime in (one, two):
+        assert all(map(np.array_equal, runtime.log_probs(ink), alone))
+
+
 def test_its_numbers_are_of_eight_bits_of_which_seven_are_used(model: Path) -> None:
     """Sums of two products then fit into 16 bits on CPUs without dot-product instructions."""
     found = onnx.load(model.with_name("model.int8.onnx"))
@@ -81,11 +88,10 @@ def test_it_belongs_to_its_weights(model: Path, tmp_path: Path) -> None:
         load_model(other, 1, "int8")
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_it_is_the_default_only_where_the_cpu_is_known_to_gain(
-    model: Path, monkeypatch: pytest.MonkeyPatch, known: bool
-) -> None:
-    monkeypatch.setattr(models, "has_dot_product", lambda: known)
-    chosen = load_model(model, 1).log_probs(lines(1, 3))[0]
-    expected = load_model(model, 1, "int8" if known else "fp32").log_probs(lines(1, 3))[0]
-    assert np.array_equal(chosen, expected)
+def test_it_is_the_default_where_it_exists(model: Path, tmp_path: Path) -> None:
+    (line,) = lines(1, 3)
+    expected = {precision: load_model(model, 1, precision).log_probs([line])[0] for precision in ("fp32", "int8")}
+    assert np.array_equal(load_model(model, 1).log_probs([line])[0], expected["int8"])
+    alone = tmp_path / "model.safetensors"
+    alone.write_bytes(model.read_bytes())
+    assert np.array_equal(load_model(alone, 1).log_probs([line])[0], expected["fp32"])

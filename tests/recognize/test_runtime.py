@@ -1,7 +1,6 @@
-"""The ONNX runtime on a hand-made network: order, batches, padding, refused graphs; and what is known of the CPU."""
+"""The ONNX runtime on a hand-made network: order, batches, padding, refused graphs."""
 
 import gc
-import platform
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +20,7 @@ from helpers.tiny_model import (
     write_tiny_model,
 )
 from hwr.errors import ModelError
-from hwr.recognize import runtime as module
-from hwr.recognize.runtime import OnnxRuntime, available_cores, has_dot_product, load_onnx, plan_batches
+from hwr.recognize.runtime import OnnxRuntime, available_cores, load_onnx, plan_batches
 from hwr.text import Alphabet
 
 
@@ -122,34 +120,3 @@ def test_lines_of_one_width_fill_their_batches() -> None:
 def test_a_line_over_the_budget_goes_alone_and_nothing_gives_nothing() -> None:
     assert plan_batches([10, 5000, 10], 10, max_lines=8, max_pixels=1000) == [[0, 2], [1]]
     assert plan_batches([], 10, max_lines=8, max_pixels=1000) == []
-
-
-# --- the CPU ----------------------------------------------------------------------------------------------------
-
-ZEN4 = "flags\t\t: fpu sse2 avx2 avx512f avx512_vnni avx512_bf16"
-ALDER_LAKE = "flags\t\t: fpu sse2 avx2 avx_vnni"
-HASWELL = "flags\t\t: fpu sse2 fma avx avx2"
-NEOVERSE = "Features\t: fp asimd evtstrm aes atomics asimddp"
-CORTEX_A72 = "Features\t: fp asimd evtstrm aes"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [(ZEN4, True), (ALDER_LAKE, True), (HASWELL, False), (NEOVERSE, True), (CORTEX_A72, False)]
-)
-def test_flags_of_linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: bool) -> None:
-    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{text}\nbugs\t\t: none\n")
-    monkeypatch.setattr(module, "CPUINFO", tmp_path / "cpuinfo")
-    monkeypatch.setattr(platform, "system", lambda: "Linux")
-    assert has_dot_product() is expected
-
-
-def test_other_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CPUINFO", tmp_path / "none")
-    for system, machine, expected in (
-        ("Darwin", "arm64", True),
-        ("Darwin", "x86_64", False),
-        ("Windows", "AMD64", False),
-    ):
-        monkeypatch.setattr(platform, "system", lambda name=system: name)
-        monkeypatch.setattr(platform, "machine", lambda name=machine: name)
-        assert has_dot_product() is expected
