@@ -38,10 +38,6 @@ MAX_LINES, FEW_COLUMNS = 96, 145
 WIDTH_STEP, WIDTH_STEP_FROM = 16, 160
 """Batches wider than 160 columns get a multiple of 16: fewer shapes for which kernels must be made."""
 
-LINES_STEP_FROM, WIDE = 64, 512
-"""Large batches have fewer shapes still: 64, 80, 96, 112, 128, 160 and so on lines (four numbers for each power of
-two), and twice as large steps of widths, above 512 columns four times as large ones."""
-
 MAX_WIDENING = 1.5
 """A line too narrow for CTC is widened by at most this factor; a narrower one is skipped."""
 
@@ -221,8 +217,6 @@ class Cutter:
         """Return how many of the lines from `start` to `stop` are left for the next batch."""
         if stop == len(lines):
             return 0
-        if self._large and stop - start > LINES_STEP_FROM:
-            return (stop - start) % (1 << ((stop - start).bit_length() - 3))
         # Two processes share an even number of lines without a rest: the odd line goes to the next batch, but not to
         # one of wider lines.
         odd = stop - start > 1 and (stop - start) % 2 == 1
@@ -234,19 +228,12 @@ class Cutter:
         if stop == len(lines) or stop - start >= limit:
             return False
         widest = lines[stop].width
-        columns = self.common_width(widest) if self._large else widest
-        fits = columns * (stop - start + 1) <= self.columns
+        fits = widest * (stop - start + 1) <= self.columns
         return fits and widest <= MAX_SPREAD * lines[start].width
-
-    @property
-    def _large(self) -> bool:
-        return self.columns > LARGE_BATCH
 
     def common_width(self, widest: int) -> int:
         """Return the width of a batch: its widest line, rounded up, so that no line becomes too narrow for its text."""
         multiple = self.stride if widest < WIDTH_STEP_FROM else math.lcm(self.stride, WIDTH_STEP)
-        if self._large:
-            multiple *= 2 if widest < WIDE else 4
         return -(-widest // multiple) * multiple
 
     def collate(self, lines: Sequence[PlannedLine], rank: int = 0, processes: int = 1) -> Batch:

@@ -17,13 +17,9 @@ class Device:
     device: torch.device
     precision: str
 
-    def autocast(self, cache: bool = True) -> torch.autocast:
-        """Return a context in which convolutions and matrix products run in bf16, or in fp32 as they are.
-
-        With `cache`, weights are converted once in it.
-        """
-        enabled = self.precision == "bf16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled, cache_enabled=cache)
+    def autocast(self) -> torch.autocast:
+        """Return a context in which convolutions and matrix products run in bf16, or in fp32 as they are."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
 
 def choose_device(precision: str, threads: int = 0, processes: Processes = ALONE) -> Device:

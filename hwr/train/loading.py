@@ -11,7 +11,6 @@ from torch import Tensor
 from hwr.errors import TrainingError
 from hwr.train.augment.augment import augment
 from hwr.train.batches import Batch, Pool, PoolBuilder
-from hwr.train.graphs import recording
 from hwr.train.processes import ALONE, Processes
 from hwr.train.recipe import Recipe
 from hwr.train.schedule import Position, Progress, regularisation
@@ -116,7 +115,7 @@ def _ahead(batches: Iterator[ReadyBatch], device: torch.device) -> Iterator[Read
     stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def make() -> ReadyBatch:
-        with recording, torch.cuda.device(device), torch.cuda.stream(stream):
+        with torch.cuda.device(device), torch.cuda.stream(stream):
             ready = next(batches)
             copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             copied.record(stream)

@@ -16,7 +16,6 @@ from hwr.errors import TrainingError
 from hwr.model.layers import Dropout
 from hwr.model.network import Network
 from hwr.train.device import Device, return_free_memory
-from hwr.train.graphs import GraphedPass
 from hwr.train.loading import ReadyBatch
 from hwr.train.loss import ctc_loss, span_mask
 from hwr.train.optimiser import Optimiser
@@ -62,23 +61,14 @@ class Trainer:
     `deadline`, a time of `time.monotonic`, ends the run early enough for its decay; None: only the recipe ends it.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        recipe: Recipe,
-        device: Device,
-        processes: Processes = ALONE,
-        log: Callable[[str], None] = lambda text: None,
-    ) -> None:
+    def __init__(self, network: Network, recipe: Recipe, device: Device, processes: Processes = ALONE) -> None:
         self.network = network.to(device.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's types
         self.average = copy.deepcopy(self.network)
         self.average.requires_grad_(False)
         self.recipe, self.device, self.processes = recipe, device, processes
         self.deadline: float | None = None
-        self.forward: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]] = processes.parallel(self.network)
-        if recipe.graphs and device.device.type == "cuda" and processes.count == 1:
-            self.forward = GraphedPass(self.network, self.forward, lambda: device.autocast(cache=False), log)
+        self.forward = processes.parallel(self.network)
         self.optimiser = Optimiser(self.network, recipe.optimisation)
         self.progress = Progress()
         self._loss_scale = LOSS_SCALE if device.device.type == "cuda" and device.precision == "bf16" else 1.0

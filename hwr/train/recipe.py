@@ -82,7 +82,6 @@ class Recipe(Settings):
         validation_lines: lines of each set in a validation during the run; the last validation reads all.
         patience: this many validations without progress of the mean CER end the run early; 0: never.
         cache: normalise all lines once, in files of the run folder; otherwise each time they are needed.
-        graphs: on CUDA, record the passes of recurring shapes of large batches and replay them.
     """
 
     train: tuple[TrainingSet, ...] = ()
@@ -105,16 +104,8 @@ class Recipe(Settings):
     validation_lines: Annotated[int, Range(1)] = 300
     patience: Count = 0
     cache: bool = True
-    graphs: bool = False
     optimisation: Optimisation = field(default_factory=Optimisation)
     augment: AugmentOptions = field(default_factory=AugmentOptions)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.graphs and self.optimisation.relax_share:
-            raise UsageError(
-                "graphs and relax_share do not go together: a graph keeps the dropout it was recorded with"
-            )
 
 
 def moved(sets: Sequence[TrainingSet], paths: Sequence[Path]) -> tuple[TrainingSet, ...]:

@@ -108,7 +108,7 @@ class Run:
         self.start = initial_model(self._start_recipe(), lambda height: training_texts(recipe, height))
         network, self.alphabet = self.start.network, self.start.alphabet
         self.data = open_run_data(recipe, network.height, reporter.message)
-        self.trainer = Trainer(network, recipe, self.device, processes, reporter.message)
+        self.trainer = Trainer(network, recipe, self.device, processes)
         self.decoder, self._decoder_message = inherited_decoder(self.start.base, self.alphabet)
         self._losses: deque[float] = deque(maxlen=100)
         self._speed: deque[StepReport] = deque(maxlen=100)

@@ -279,20 +279,12 @@ def test_a_pool_from_a_later_batch_on_is_the_rest_of_the_pool() -> None:
     ]
 
 
-def test_large_batches_come_in_few_shapes() -> None:
-    """Few numbers of lines, widths that are multiples of 32; only the end of a pool leaves a rest, no line is lost."""
+def test_large_batches_are_filled_from_large_pools() -> None:
     source = random_source("a", 60)
     options = replace(OPTIONS, columns_per_batch=60_000)
     plan = PoolBuilder([source], [1.0], Alphabet(" 0123456789abc"), STRIDE, Recipe(optimisation=options))
-    pools = plan.pools(0)
-    assert len(pools) == 1, "large batches are filled from a large pool"
-    batches = all_batches(plan)
-    large = [batch for batch in batches if len(batch.texts) > 64]
-    assert large
-    sizes = {64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384}
-    assert sum(len(batch.texts) not in sizes for batch in large) <= 1
-    assert all(batch.target_width % 32 == 0 for batch in large if batch.target_width >= 160)
-    assert sorted(text for batch in batches for text in batch.texts) == sorted(source.texts())
+    assert len(plan.pools(0)) == 1
+    assert sorted(text for batch in all_batches(plan) for text in batch.texts) == sorted(source.texts())
 
 
 @pytest.mark.parametrize(("lines", "count"), [(5, 2), (6, 3), (3, 3), (1, 1)])

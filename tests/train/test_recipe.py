@@ -97,7 +97,6 @@ def test_there_are_recipes() -> None:
         ("[optimisation]\ntime_steps_per_span = 0", "time_steps_per_span = 0: a whole number, at least 1, is needed"),
         ("[optimisation]\nmomentum = -1e300", r"momentum = -1e\+300: a number, at least 0 and below 1, is needed"),
         ("[optimisation]\nwidth_jitter = [0.2, -0.2]", "width_jitter = .*the lowest value first"),
-        ("graphs = true\n[optimisation]\nrelax_share = 0.1", "graphs and relax_share do not go together"),
         ("[optimisation]\ntime_steps_per_span = 0", "time_steps_per_span = 0: a whole number, at least 1"),
         ("[optimisation]\nmomentum = -1e300", "momentum = -1e\\+300: a number, at least 0 and below 1"),
     ],
