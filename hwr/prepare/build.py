@@ -16,7 +16,6 @@ from typing import Any
 from hwr.errors import DataError, OutputError
 from hwr.files.atomic import atomic_write, sync_folder
 from hwr.prepare.manifest import (
-    MANIFEST,
     SKIPPED,
     SplitFacts,
     damage,
@@ -29,6 +28,7 @@ from hwr.prepare.manifest import (
 from hwr.prepare.samples import Skipped
 from hwr.store.columns import Normalised
 from hwr.store.lines import StoredLine
+from hwr.store.splits import MANIFEST
 from hwr.store.writing import write_lines
 
 PARTIAL = ".partial"

@@ -17,13 +17,12 @@ from hwr.files.tree import read_file
 from hwr.prepare.samples import MAX_TEXT_BYTES, Skipped
 from hwr.store.columns import Normalised
 from hwr.store.lines import StoredLine
-from hwr.store.splits import SPLITS
+from hwr.store.splits import MANIFEST, SPLITS
 from hwr.store.writing import Written
 from hwr.text import has_right_to_left
 
 FORMAT = "hwr line store"
 VERSION = 2
-MANIFEST = "manifest.json"
 SKIPPED = "skipped.tsv"
 
 

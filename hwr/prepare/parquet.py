@@ -10,7 +10,7 @@ from hwr.errors import DataError
 from hwr.prepare.samples import Reason, Sample, Skipped, Source
 from hwr.store.columns import DEFAULT_COLUMNS, Columns, Normalised
 from hwr.store.lines import LineStore, StoredLine
-from hwr.store.splits import parquet_files, split_of
+from hwr.store.splits import lost_files, parquet_files, split_of
 
 
 class ParquetLines(Source):
@@ -32,7 +32,7 @@ class ParquetLines(Source):
             LineStore(file, columns=columns, normalised=True)
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
-        """Yield the rows of all files in order. Without `images` the image columns are not read."""
+        """Yield the rows of all files in order, then missing files. Without `images` the image columns are not read."""
         for file in self.files:
             split = split_of(file)
             store = LineStore(file, columns=self.columns, normalised=True)
@@ -42,6 +42,8 @@ class ParquetLines(Source):
                     yield Skipped(where, _reason(line), line)
                 else:
                     yield _sample(line, where, split, store.normalised)
+        for name in lost_files(self.files) if self.path.is_dir() else ():
+            yield Skipped(str(self.files[0].with_name(name)), Reason.LOST_FILE)
 
 
 def _reason(line: str) -> Reason:

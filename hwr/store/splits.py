@@ -1,9 +1,16 @@
 """The Parquet files of a split: `train.parquet`, or several shards, with the names that common tools use."""
 
+import json
 import re
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
-from hwr.errors import DataError
+from hwr.errors import DataError, InputError
+from hwr.files.tree import read_file
+
+MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 64 * 2**20
 
 SPLITS = ("train", "val", "test")
 
@@ -20,7 +27,10 @@ SPLIT_NAMES = {
 }
 """Names of splits elsewhere -> names used here."""
 
-_NUMBERED = re.compile(r"(?P<start>.*?)-(?P<number>\d+)(?:-of-(?P<count>\d+))?\Z")
+MAX_LOST = 1000
+"""Maximum number of missing shards after the last one that are named: a file's name may state any number."""
+
+_NUMBERED = re.compile(r"(?P<start>.*?)-(?P<number>\d{1,6})(?:-of-(?P<count>\d{1,6}))?\Z", re.ASCII)
 """`train-00000` (a store of hwr), `train-00000-of-00002` (Hugging Face)."""
 
 
@@ -57,12 +67,54 @@ def find_split(path: Path, split: str) -> list[Path]:
         there = ", ".join(sorted({split_of(file) or file.name for file in parquet_files(path)}))
         advice = f"there is: {there}" if there else f"not a line store; `hwr prepare {path} -o DIR` makes one"
         raise DataError(f"{path}: no {split}.parquet here; {advice}")
-    _check_shards(path, files)
+    _check_one_series(path, files)
+    lost = lost_files(files)
+    if lost:
+        raise DataError(f"{path}: {lost[0]} of {split} is missing; there should be {len(files) + len(lost)} files")
     return files
 
 
-def _check_shards(path: Path, files: list[Path]) -> None:
-    """Raise DataError unless `files` are one file, or all shards of one series."""
+def lost_files(files: Sequence[Path]) -> list[str]:
+    """Return the names of files that belong to the splits of `files`, all of one folder, and are missing.
+
+    The numbers of the shards show this; or the manifest next to them, if it lists all files of the split that exist.
+    """
+    series: dict[str, list[re.Match[str]]] = defaultdict(list)
+    splits: dict[str, set[str]] = defaultdict(set)
+    for file in files:
+        split = split_of(file)
+        if split is None:  # a number in its name may be anything, such as a year
+            continue
+        splits[split].add(file.name)
+        if match := _NUMBERED.match(file.stem):
+            series[match["start"] + (match["count"] or "")].append(match)
+    lost = {name for shards in series.values() for name in _lost_shards(shards)}
+    for name, listed in _listed_files(files[0].parent).items():
+        if splits[name] and splits[name] <= listed:
+            lost |= listed - splits[name]
+    return sorted(lost)
+
+
+def _lost_shards(shards: Sequence[re.Match[str]]) -> list[str]:
+    """Return the names of the shards that are missing in a series."""
+    numbers = {int(shard["number"]) for shard in shards}
+    count = min(int(shards[0]["count"] or max(numbers) + 1), max(numbers) + MAX_LOST)
+    first, digits = shards[0], len(shards[0]["number"])
+    end = f"-of-{first['count']}" if first["count"] else ""
+    return [f"{first['start']}-{number:0{digits}}{end}.parquet" for number in range(count) if number not in numbers]
+
+
+def _listed_files(folder: Path) -> dict[str, set[str]]:
+    """Return the names of the files of each split that the manifest of a store lists; none without a manifest."""
+    try:
+        splits = json.loads(read_file(folder / MANIFEST, MAX_MANIFEST_BYTES))["splits"]
+        return {split: set(map(str, splits[split]["files"])) for split in SPLITS if split in splits}
+    except (InputError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+
+
+def _check_one_series(path: Path, files: list[Path]) -> None:
+    """Raise DataError unless `files` are one file, or shards of one series."""
     found = [_NUMBERED.match(file.stem) for file in files]
     shards = [match for match in found if match]
     if len(files) == 1 and not shards:
@@ -70,8 +122,3 @@ def _check_shards(path: Path, files: list[Path]) -> None:
     if len(shards) < len(files) or len({(match["start"], match["count"]) for match in shards}) > 1:
         names = ", ".join(file.name for file in files[:4])
         raise DataError(f"{path}: more than one file or series of shards for a split ({names}); name one of the files")
-    numbers = {int(match["number"]) for match in shards}
-    count = int(shards[0]["count"] or max(numbers) + 1)
-    lost = sorted(set(range(count)) - numbers)
-    if lost:
-        raise DataError(f"{path}: shard {lost[0]} of {shards[0]['start']} is missing ({len(lost)} of {count})")

@@ -35,6 +35,14 @@ def test_splits_by_name(name: str, split: str | None) -> None:
     assert split_of(Path("x", name)) == split
 
 
+def test_a_shard_that_is_missing_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    write_lines(tmp_path / "train-00001-of-00002.parquet", [stored_line(1)])
+    items = list(ParquetLines(tmp_path).items())
+    assert [type(item) for item in items] == [Sample, Skipped]
+    assert items[1] == Skipped(str(tmp_path / "train-00000-of-00002.parquet"), Reason.LOST_FILE)
+    assert not Reason.LOST_FILE.deliberate
+
+
 def test_a_store_is_read_back(tmp_path: Path) -> None:
     lines = [stored_line(number, image=image_file(seed=number)) for number in range(3)]
     write_lines(tmp_path / "train.parquet", lines[:2])

@@ -1,11 +1,12 @@
 """Files of a split, by the names of stores, of shards, and of Hugging Face."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from hwr.errors import DataError
-from hwr.store.splits import find_split
+from hwr.store.splits import find_split, lost_files, parquet_files
 
 
 def folder_of(path: Path, *names: str) -> Path:
@@ -32,8 +33,9 @@ def test_names_of_other_programs(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["train-00000.parquet", "train-00002.parquet"], "shard 1 of train is missing"),
-        (["train-00000-of-00003.parquet"], "shard 1 of train is missing"),
+        (["train-00000.parquet", "train-00002.parquet"], "train-00001.parquet of train is missing; .* 3 files"),
+        (["train-00000-of-00003.parquet"], "train-00001-of-00003.parquet of train is missing; .* 3 files"),
+        (["train-00000-of-999999.parquet"], "train-00001-of-999999.parquet of train is missing"),
         (["train.parquet", "train-00000.parquet"], "more than one file or series"),
         (["train.parquet", "training.parquet"], "more than one file or series"),
         (["val.parquet", "test-0.parquet"], "no train.parquet here; there is: test, val"),
@@ -49,3 +51,27 @@ def test_paths_that_are_not_stores(tmp_path: Path) -> None:
     for path, message in [(tmp_path / "none", "does not exist"), (folder_of(tmp_path, "a.txt") / "a.txt", "neither")]:
         with pytest.raises(DataError, match=message):
             find_split(path, "train")
+
+
+@pytest.mark.parametrize(
+    ("there", "lost"),
+    [
+        (["train-00000.parquet", "val.parquet"], ["train-00001.parquet"]),
+        (["train-00000.parquet", "train-00001.parquet"], []),
+        (["val.parquet"], []),
+        (["train-00000.parquet", "train-00003.parquet"], ["train-00001.parquet", "train-00002.parquet"]),
+        (["1921-05.parquet", "part-2.parquet"], []),
+    ],
+)
+def test_the_manifest_shows_if_the_last_shard_is_missing(tmp_path: Path, there: list[str], lost: list[str]) -> None:
+    folder_of(tmp_path, *there)
+    files = {"train-00000.parquet": "", "train-00001.parquet": ""}
+    manifest = {"splits": {"train": {"files": files}, "val": {"files": {"val.parquet": ""}}}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert lost_files(parquet_files(tmp_path)) == lost
+
+
+@pytest.mark.parametrize("manifest", ["", "{", "[" * 100_000, "[]", '{"splits": {"train": {"files": 5}}}', "9" * 5000])
+def test_a_manifest_that_cannot_be_understood_says_nothing(tmp_path: Path, manifest: str) -> None:
+    (folder_of(tmp_path, "train.parquet") / "manifest.json").write_text(manifest)
+    assert find_split(tmp_path, "train") == [tmp_path / "train.parquet"]
