@@ -8,6 +8,7 @@ manifest.
 import lzma
 import os
 import posixpath
+import re
 import stat
 import struct
 import unicodedata
@@ -28,6 +29,8 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 MAX_POINTER_BYTES = 1024
 """Size of such a file; its specification has this bound."""
+
+_DRIVE = re.compile("[A-Za-z]:")
 
 _UNREADABLE = (
     OSError,
@@ -244,7 +247,7 @@ class ZipTree:
         self._infos: dict[str, zipfile.ZipInfo] = {}
         for info in infos:
             parts = _zip_name(info).split("/")
-            if ".." in parts or parts[0] == "" or ":" in parts[0]:
+            if ".." in parts or parts[0] == "" or _DRIVE.match(parts[0]):
                 raise DataError(
                     f"{path}: contains a path that leads out of it ({info.filename!r}); such zips are refused"
                 )

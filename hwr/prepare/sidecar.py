@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from hwr.errors import DataError, InputError
 from hwr.files.texts import decode_text
 from hwr.files.tree import FileIndex, FileTree, open_tree
+from hwr.formats.read_file import HEAD, page_kind
 from hwr.prepare.samples import (
     IMAGE_SUFFIXES,
     MAX_IMAGE_BYTES,
@@ -27,6 +28,8 @@ from hwr.store.splits import SPLIT_NAMES
 
 TEXT_SUFFIX = ".gt.txt"
 PLAIN_SUFFIX = ".txt"
+
+FOR_ANOTHER = "for another image, or not read here"
 
 VARIANTS = ("", ".bin", ".nrm", ".dew", ".raw")
 """Parts that OCRopus and kraken put between a line's name and the ending of the image."""
@@ -134,6 +137,7 @@ def unused_images(tree: FileTree, used: set[str], reason: Reason) -> Iterator[Sk
             detail = f"no {path.stem}{TEXT_SUFFIX} with it"
             if index.at(str(path.with_suffix(PLAIN_SUFFIX))):
                 detail += f"; {path.stem}{PLAIN_SUFFIX} exists: rename it to {path.stem}{TEXT_SUFFIX}"
-            elif index.at(str(path.with_suffix(".xml"))):
-                detail += f", and {path.stem}.xml is neither PAGE XML nor ALTO"
+            elif xml := index.at(str(path.with_suffix(".xml"))):
+                read = page_kind(tree.head(xml, HEAD)) is not None
+                detail += f", and {path.stem}.xml is " + (FOR_ANOTHER if read else "neither PAGE XML nor ALTO")
             yield Skipped(tree.where(name), reason, detail)

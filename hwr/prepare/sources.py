@@ -132,8 +132,10 @@ def _nothing_found(path: Path, tree: FileTree) -> str:
     if lists:
         looked_for += f"; if {lists[0]} is a list of images and texts: hwr prepare {path / lists[0]} --from table"
     archives = [name for name in tree.names if name.lower().endswith(".zip")]
-    if archives:
+    if archives and path.is_dir():
         looked_for += f"; it contains a zip: hwr prepare {path / archives[0]}"
+    elif archives:
+        looked_for += f"; it contains another zip, {archives[0]}: unpack {path.name} first"
     foreign = [name for name in tree.names if name.lower().endswith(".xml")]
     if foreign:
         looked_for += f"; {foreign[0]} is neither PAGE XML nor ALTO"

@@ -268,6 +268,14 @@ def test_lines_with_text_files_and_pages_with_xml_are_both_read(tmp_path: Path) 
         assert [Path(item.where).name for item in items if isinstance(item, Skipped)] == ["alone.png"]
 
 
+def test_a_second_image_of_a_page_is_named_with_the_reason(tmp_path: Path) -> None:
+    xml = page_xml(page_region("r1", lines("one")), SIZE, "a.png")
+    source = open_source(write(tmp_path / "doc", {"a.png": scan(), "a.tif": scan("TIFF"), "a.xml": xml}))
+    (left_out,) = [item for item in source.items() if isinstance(item, Skipped)]
+    assert Path(left_out.where).name == "a.tif"
+    assert left_out.detail.endswith("and a.xml is for another image, or not read here")
+
+
 def test_page_counts_even_if_alto_comes_first(tmp_path: Path) -> None:
     files = {
         "doc/1.jpg": scan("JPEG"),

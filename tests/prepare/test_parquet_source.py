@@ -1,5 +1,6 @@
 """Parquet as a source, and how the format of a source is found out."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,13 @@ def test_what_is_there_instead_is_named(tmp_path: Path) -> None:
     assert (
         "tables and zips in the folder that are not read; name one to read it" in open_source(tmp_path).notes.counts()
     )
+
+
+def test_a_zip_in_a_zip_has_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
+        archive.writestr("inner.zip", b"")
+    with pytest.raises(DataError, match=r"it contains another zip, inner\.zip: unpack outer\.zip first"):
+        open_source(tmp_path / "outer.zip")
 
 
 def test_columns_that_a_format_cannot_have(tmp_path: Path) -> None:
