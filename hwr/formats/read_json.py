@@ -9,6 +9,9 @@ from hwr.files.texts import decode_text
 from hwr.page.page import Page
 from hwr.settings import from_dict
 
+QUARTER_TURNS = (0, 90, 180, 270)
+"""Degrees by which an image can have been turned for reading."""
+
 
 def split_pages_json(data: bytes, where: str) -> list[tuple[str, str]]:
     """Return the JSON of each page of a file with one object per line, or with a single object on several lines.
@@ -49,11 +52,15 @@ def page_from_object(value: object, where: str) -> Page:
     """Return a page from its dictionaries and lists; `where` begins the message of an error.
 
     Raises:
-        InputError: an unknown or missing key, a value of the wrong type, a coordinate that is not finite.
+        InputError: an unknown or missing key, a value of the wrong type, a coordinate that is not finite, a
+            rotation that is not a quarter turn.
     """
     if isinstance(value, Mapping):
         value = _with_languages(value)
-    return from_dict(Page, value, where, error=InputError)
+    page = from_dict(Page, value, where, error=InputError)
+    if page.rotation not in QUARTER_TURNS:
+        raise InputError(f"{where}: rotation = {page.rotation}: one of 0, 90, 180, 270 is needed")
+    return page
 
 
 def _with_languages(page: Mapping[str, Any]) -> dict[str, Any]:
