@@ -105,7 +105,9 @@ def test_a_fault_of_the_program_is_code_70_and_its_traceback_is_kept(
     (trace,) = tmp_path.iterdir()
     assert left.value.code == 70 and error.count("\n") == 1
     assert (
-        error.startswith("hwr: error: fault in hwr") and "ZeroDivisionError: by zero" in error and str(trace) in error
+        error.startswith("hwr: error: internal error in hwr")
+        and "ZeroDivisionError: by zero" in error
+        and str(trace) in error
     )
     assert "Traceback" in trace.read_text() and "by zero" in trace.read_text()
 

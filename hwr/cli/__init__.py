@@ -116,7 +116,7 @@ def _as_line(error: HwrError | OSError) -> str:
 
 
 def _report_fault(error: Exception, verbose: bool) -> None:
-    """Report a fault of the program in one line, with the place of its traceback."""
+    """Report a bug of hwr in one line, with the place of its traceback."""
     trace = "".join(traceback.format_exception(error))
     if verbose:
         sys.stderr.write(trace)
@@ -128,7 +128,7 @@ def _report_fault(error: Exception, verbose: bool) -> None:
             where = f"the traceback is in {file.name}"
         except OSError:
             where = "hwr --verbose shows the traceback"
-    complain(f"fault in hwr {__version__}: {type(error).__name__}: {error} ({where})")
+    complain(f"internal error in hwr {__version__}: {type(error).__name__}: {error} ({where})")
 
 
 def _exit_code_of(error: StreamError, written: bool) -> int:

@@ -85,7 +85,7 @@ def command(
         return align_data(source, model, values["split"], make_columns(values), values["limit"], output)
     refuse(given, OF_DATA, f"applies to a data set; {source} is a single image")
     if overlay is not None and overlay == output:
-        raise UsageError(f"{overlay}: both -o and --overlay would write it")
+        raise UsageError(f"{overlay}: -o and --overlay name the same file")
     align_image(source, known_text(text, text_file), model, output, overlay)
     return Outcome()
 
@@ -105,7 +105,7 @@ def known_text(text: str | None, text_file: Path | None) -> str:
         raise UsageError("the text of the line is missing: give --text or --text-file")
     lines = [line for line in read_text(text_file).decode("utf-8").splitlines() if line.strip()]
     if len(lines) != 1:
-        raise InputError(f"{text_file}: {len(lines)} lines of text; the image of a line has one")
+        raise InputError(f"{text_file}: {len(lines)} lines of text; one is expected, that of the line in the image")
     return lines[0]
 
 

@@ -121,7 +121,7 @@ def model_option(command: Function) -> Function:
 
 def precision_option(command: Function) -> Function:
     """Add the option that chooses the numbers of the network, `precision`."""
-    help = "Numbers that the network computes with.  [default: int8 if the model has an int8 file]"
+    help = "Compute the network with 8-bit integers or 32-bit floats.  [default: int8 if the model has an int8 file]"
     return click.option("--precision", type=click.Choice(["int8", "fp32"]), help=help)(command)
 
 
@@ -131,7 +131,7 @@ def set_options(verb: str = "Read") -> Callable[[Function], Function]:
     def add(command: Function) -> Function:
         help = f"{verb} only the first N lines of each set."
         command = click.option("--limit", type=click.IntRange(1), metavar="N", help=help)(command)
-        help = "Which file of a store to use: STORE/SPLIT.parquet."
+        help = "Split of each store to use, the file STORE/SPLIT.parquet."
         return click.option("--split", default="val", show_default=True, metavar="SPLIT", help=help)(command)
 
     return add
@@ -173,10 +173,11 @@ _DECODER_OPTIONS = (
     click.option(
         "--decoder",
         type=click.Choice(["greedy", "beam"]),
-        help="Take the network's best path, or search with a language model.  [default: what the model was tuned for]",
+        help="Take the most probable character at each time step, or search with language models.  "
+        "[default: what the model was tuned for]",
     ),
     click.option(
-        "--careful", is_flag=True, help="Read each line in three views: fewer errors, three times the computing time."
+        "--careful", is_flag=True, help="Read each line in three views: fewer errors, but three times as slow."
     ),
     click.option(
         "--language",
@@ -193,17 +194,32 @@ _DECODER_OPTIONS = (
         help="Language model for the search (.lm or ARPA). Repeat it to let several compete; shipped: all that ship; "
         "none: search without.",
     ),
-    click.option("--lm-weight", "weight", type=Number(0), metavar="W", help="Weight of the language model."),
-    click.option("--insertion-bonus", type=Number(), metavar="B", help="Bonus for each character of a candidate text."),
     click.option(
-        "--beam-width", "width", type=click.IntRange(1), metavar="N", help="Number of candidate texts to keep."
+        "--lm-weight",
+        "weight",
+        type=Number(0),
+        metavar="W",
+        help="Weight of the language model's log-probabilities.  [default: as tuned for the model]",
+    ),
+    click.option(
+        "--insertion-bonus",
+        type=Number(),
+        metavar="B",
+        help="Bonus for each character, as a natural logarithm.  [default: as tuned for the model]",
+    ),
+    click.option(
+        "--beam-width",
+        "width",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Number of candidate texts to keep.  [default: as tuned for the model]",
     ),
     click.option("--lexicon", type=FILE, metavar="FILE", help="Prefer the words in this file, one per line."),
     click.option(
         "--unknown-cost",
         type=Number(0, infinite=True),
         metavar="C",
-        help="Cost of each word that is not in the lexicon; inf allows no such word.",
+        help="Cost of a word outside the lexicon, as a natural logarithm; inf allows no such word.  [default: 5]",
     ),
 )
 

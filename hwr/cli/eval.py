@@ -65,9 +65,11 @@ class ReportOptions:
         if len(set(files)) < len(files):
             raise UsageError("--json, --per-line and --reject-curve need files of their own")
         if str(self.per_line) == STDOUT:
-            raise UsageError("--per-line needs the name of a file")
+            raise UsageError("--per-line writes a file and cannot print; name a file")
         if self.reject and self.prints_json:
-            raise UsageError("--reject prints a table; with --json - the JSON has the curve, as reject_curve")
+            raise UsageError(
+                "--reject prints a table, and --json - prints JSON instead; the JSON has the same curve as reject_curve"
+            )
 
     @property
     def prints_json(self) -> bool:
@@ -218,8 +220,8 @@ def draw(evaluation: "Evaluation", title: str) -> str:
 def judge(evaluation: "Evaluation", gate: "Sequence[GateResult]") -> Outcome:
     """Return the outcome, after printing the reasons on stderr."""
     if count := evaluation.total.unreadable:
-        say(f"{count} line{'s' if count != 1 else ''} could not be opened and are in no figure")
+        say(f"{count} line{'s' if count != 1 else ''} could not be read and left out of all figures")
     for check in gate:
-        say(f"{'bound kept' if check.passed else 'gate failed'}: {check}")
+        say(f"{'bound kept' if check.passed else 'bound exceeded'}: {check}")
     failed = len(evaluation.failed) + len(evaluation.unreadable)
     return Outcome(len(evaluation.sets), failed, all(check.passed for check in gate))

@@ -45,7 +45,7 @@ CALIBRATION_LINES, CALIBRATION_GROUPS = 32, 4
     multiple=True,
     type=FILE,
     metavar="DATA",
-    help="Training lines that show the range of each layer's values. Repeatable.",
+    help="With --int8: training lines, on which the ranges of values are measured. Repeatable.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that `hwr export` did not write.")
 @click.option(
@@ -55,7 +55,9 @@ CALIBRATION_LINES, CALIBRATION_GROUPS = 32, 4
     metavar="DIR",
     help="Write all files of a release to this folder: fp16 weights, ONNX graph, model card, training log, trunk.",
 )
-@click.option("--val", "data", multiple=True, type=FILE, metavar="DATA", help="Lines to measure on. Repeatable.")
+@click.option(
+    "--val", "data", multiple=True, type=FILE, metavar="DATA", help="With --release: lines to measure on. Repeatable."
+)
 def command(
     model: str,
     output: Path | None,
@@ -65,10 +67,10 @@ def command(
     folder: Path | None,
     data: tuple[Path, ...],
 ) -> None:
-    """Write the ONNX graph of MODEL next to its weights, for reading without torch, or other files for other uses.
+    """Write the ONNX graph of MODEL next to its weights, so that hwr reads with it without torch.
 
-    MODEL is a name, a .safetensors file or a run folder. The graph and the file of -o are compared with the network in
-    torch before they are written.
+    The options write other files instead. MODEL is a name, a .safetensors file or a run folder. Graphs are compared
+    with the network in torch before they are written.
     """
     from hwr.recognize.models import find_model
 

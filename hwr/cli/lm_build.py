@@ -35,7 +35,7 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
         "Result": ("output", "licence", "force"),
     },
     examples=[
-        ("hwr lm build novels.txt.xz -o fr.lm", "Build a model of at most 8 MB from a packed text."),
+        ("hwr lm build novels.txt.xz -o fr.lm", "Build a model of at most 8 MB from a compressed text."),
         ("hwr lm build novels.txt --often letters.txt 5 -o my.lm", "Count each line of the letters five times."),
     ],
 )

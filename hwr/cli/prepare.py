@@ -74,15 +74,19 @@ EXAMPLES = (
     help="train, val, test; for IAM aachen, aachen-part, lwitlrt; or a folder with lists of ids.",
 )
 @click.option("--whole-pages", is_flag=True, help="Take all lines of the pages of an IAM split, not only those listed.")
-@click.option("--val-share", type=float, default=0.0, metavar="SHARE", help="Set this share aside for validation.")
-@click.option("--test-share", type=float, default=0.0, metavar="SHARE", help="Set this share aside for testing.")
+@click.option(
+    "--val-share", type=float, default=0.0, metavar="SHARE", help="Set this share aside for validation, such as 0.1."
+)
+@click.option(
+    "--test-share", type=float, default=0.0, metavar="SHARE", help="Set this share aside for testing, such as 0.1."
+)
 @click.option(
     "--split-by",
     "group",
     type=click.Choice(["auto", "writer", "page", "line"]),
     default="auto",
     show_default=True,
-    help="Keep all lines of a writer or page in one split.",
+    help="Keep these together in one split; auto: writers if known, otherwise pages, otherwise lines.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the shares.")
 @click.option("--words", is_flag=True, help="IAM: word images (words.txt) instead of lines.")
@@ -102,14 +106,23 @@ EXAMPLES = (
 @click.option("--header/--no-header", default=None, help="Table: the first row names the columns.  [default: detected]")
 @click.option("--images", type=FILE, metavar="DIR", help="Table: folder of the images.  [default: that of the table]")
 @click.option("--allow-outside", is_flag=True, help="Table: also take images from outside that folder.")
-@click.option("--alphabet", metavar="FILE|MODEL", help="Leave out lines with other characters, and count these.")
-@click.option("--height", type=click.IntRange(8, 1024), default=48, show_default=True, help="Line height of the model.")
+@click.option("--alphabet", metavar="FILE|MODEL", help="Leave out and count lines with other characters.")
 @click.option(
-    "--stride", type=click.IntRange(1), default=4, show_default=True, help="Columns per time step of the model."
+    "--height", type=click.IntRange(8, 1024), default=48, show_default=True, help="Line height of the model, in pixels."
 )
-@click.option("--max-height", type=click.IntRange(8), metavar="PIXELS", help="Reduce higher images, in grey.")
 @click.option(
-    "--normalise", type=click.IntRange(8, 1024), metavar="HEIGHT", help="Store lines normalised at this line height."
+    "--stride",
+    type=click.IntRange(1),
+    default=4,
+    show_default=True,
+    help="Columns per time step of the model, to find texts too long for CTC.",
+)
+@click.option("--max-height", type=click.IntRange(8), metavar="PIXELS", help="Reduce higher images to this, in grey.")
+@click.option(
+    "--normalise",
+    type=click.IntRange(8, 1024),
+    metavar="HEIGHT",
+    help="Store lines normalised to this height, in pixels.",
 )
 @click.option(
     "--quality",

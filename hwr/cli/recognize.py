@@ -75,19 +75,20 @@ FOUND = "it applies to lines that are found on a page"
 @click.option(
     "--order",
     type=click.Choice(["columns", "rows"]),
-    help="Read column by column, or row by row as in a table (tabs in text).  [default: columns]",
+    help="Read column by column, or row by row as in a table; in text, tabs separate cells.  [default: columns]",
 )
-@click.option("--only", type=click.Choice(["handwritten", "printed"]), help="Read only these lines.")
+@click.option("--only", type=click.Choice(["handwritten", "printed"]), help="Leave out all other lines.")
 @click.option(
     "--rotate",
     type=click.Choice(["auto", "0", "90", "180", "270"]),
-    help="Turn each page clockwise by these degrees first; auto tries them where a page reads badly.  [default: auto]",
+    help="Turn each page clockwise by this many degrees first; auto tries turns if a page reads badly.  "
+    "[default: auto]",
 )
 @click.option(
     "--min-line-confidence",
     type=Rate(),
     metavar="P",
-    help="Leave out lines whose words have a lower mean confidence.",
+    help="Leave out lines whose words have a mean confidence below P.",
 )
 @click.option("--pages", "page_numbers", metavar="LIST", help="Pages of each document to read, such as 1-3,7.")
 @click.option("--password", metavar="TEXT|-", help="Password for encrypted PDFs; - asks for it.")
@@ -99,7 +100,7 @@ FOUND = "it applies to lines that are found on a page"
 @force_option
 @click.option("--skip-existing", is_flag=True, help="Skip pages and documents whose result exists.")
 @click.option(
-    "--min-confidence", type=Rate(), metavar="P", help="Mark words with a lower confidence; in text: [word?]."
+    "--min-confidence", type=Rate(), metavar="P", help="Mark words with a confidence below P; in text: [word?]."
 )
 @click.option(
     "--alternatives",

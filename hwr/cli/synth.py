@@ -32,20 +32,29 @@ EXAMPLES = (
 
 
 @click.command("synth", cls=Command, sections=SECTIONS, examples=EXAMPLES)
-@click.option("--text", "texts", type=FILE, multiple=True, metavar="FILE", help="Text (.txt, .txt.xz, .txt.gz).")
-@click.option("--fonts", type=FILE, multiple=True, metavar="FOLDER|FILE", help="Handwriting fonts (.ttf, .otf).")
+@click.option(
+    "--text",
+    "texts",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="File of texts, a paragraph a line (.txt, .txt.xz, .txt.gz).",
+)
+@click.option(
+    "--fonts", type=FILE, multiple=True, metavar="FOLDER|FILE", help="Handwriting font (.ttf, .otf) or a folder."
+)
 @click.option(
     "--language",
     "languages",
     multiple=True,
     metavar="CODE",
-    help="Language of phrases, such as de.  [default: that of the text]",
+    help="Language of the phrases, such as de.  [default: that of each text]",
 )
 @click.option(
-    "--phrases", multiple=True, metavar="KIND", help="Kinds of phrases, such as date or figures.  [default: all]"
+    "--phrases", multiple=True, metavar="KIND", help="Kind of phrases, such as date or figures.  [default: all]"
 )
 @click.option(
-    "--phrase-share", type=SHARE, metavar="SHARE", default=0.25, show_default=True, help="Share of texts with a phrase."
+    "--phrase-share", type=SHARE, metavar="SHARE", default=0.25, show_default=True, help="Share of lines with a phrase."
 )
 @click.option(
     "--paper-share",
@@ -53,26 +62,33 @@ EXAMPLES = (
     metavar="SHARE",
     default=0.9,
     show_default=True,
-    help="Share of lines on paper; others are clean ink.",
+    help="Share of lines on paper; the others are clean ink on white.",
 )
 @click.option(
-    "--paper", "papers", multiple=True, metavar="KIND=SHARE", help="Share of lines with a kind of paper or damage."
+    "--paper",
+    "papers",
+    multiple=True,
+    metavar="KIND=SHARE",
+    help="Share of lines with a kind of paper or damage, such as faint=0.3.",
 )
-@click.option("--lines", type=click.IntRange(0), default=10_000, show_default=True, help="Training lines.")
-@click.option("--val", "validation", type=click.IntRange(0), default=0, show_default=True, help="Validation lines.")
+@click.option("--lines", type=click.IntRange(0), default=10_000, show_default=True, help="Number of training lines.")
+@click.option(
+    "--val", "validation", type=click.IntRange(0), default=0, show_default=True, help="Number of validation lines."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the lines.")
-@click.option("--alphabet", metavar="FILE|MODEL", help="Use only these characters.")
+@click.option("--alphabet", metavar="FILE|MODEL", help="Use only the characters of this text file or model.")
 @click.option("--licence", metavar="NAME", help="Licence to state with the lines.")
 @click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder of the line store.")
 @click.option("--sheet", type=FILE, metavar="FILE.png", help=f"Draw the first {SHEET_LINES} lines as one picture.")
 @click.option("--force", is_flag=True, help="Replace the store in the folder, or the picture.")
-@click.option("--workers", type=click.IntRange(1), help="Processes.  [default: all cores, at most 8]")
+@click.option("--workers", type=click.IntRange(1), help="Number of processes.  [default: all cores, at most 8]")
 def command(**values: Any) -> Outcome:
     """Make lines of handwriting and write a line store (-o DIR) that `hwr train` reads, or a picture (--sheet).
 
-    Give fonts with texts or languages. No fonts ship with hwr; docs/synthesis.md names sources and licences. The same
-    options and data give the same bytes, with any number of workers. Exit codes: 0 all done; 2 nothing could be made; 3
-    done, but a font is broken or lines are missing.
+    Give fonts, and texts or languages. No fonts ship with hwr; docs/synthesis.md explains their licences. --text,
+    --fonts, --language, --phrases and --paper may be repeated. The same options and data give the same bytes, with any
+    number of workers. Exit codes: 0 all done; 2 nothing could be made; 3 done, but a font is broken or lines are
+    missing.
     """
     if values["output"] is None and values["sheet"] is None:
         raise UsageError("give -o DIR (a line store) or --sheet FILE.png (a picture)")

@@ -76,7 +76,7 @@ EXAMPLES = (
     "--minutes",
     type=POSITIVE,
     metavar="MINUTES",
-    help="Length in minutes spent in steps.  [default: 60; when fine-tuning, 15]",
+    help="Train for this many minutes, not counting validation.  [default: 60; when fine-tuning, 15]",
 )
 @click.option("--lines", type=click.IntRange(0), help="End after this many lines seen, if that comes first.")
 @click.option(
@@ -85,26 +85,31 @@ EXAMPLES = (
     metavar="MINUTES",
     help="Finish training within this many minutes of wall-clock time, including validation.",
 )
-@click.option("--patience", type=click.IntRange(0), help="End early after this many validations without progress.")
 @click.option(
-    "--learning-rate", type=POSITIVE, metavar="RATE", help="Highest rate.  [default: 0.002; when fine-tuning, 0.0005]"
+    "--patience", type=click.IntRange(0), help="End early after this many validations without progress; 0: never."
+)
+@click.option(
+    "--learning-rate",
+    type=POSITIVE,
+    metavar="RATE",
+    help="Learning rate before it falls.  [default: 0.002; when fine-tuning, 0.0005]",
 )
 @click.option("--seed", type=int, help="Random seed for weights, order and augmentation.  [default: 1]")
 @click.option("--exclude", metavar="CHARACTERS", help="Leave out lines with one of these characters.")
 @click.option(
     "--cache/--no-cache",
     default=None,
-    help="Normalise each line once, in files of the run folder, or every time.  [default: once]",
+    help="Keep normalised lines in the run folder, or normalise them again each time.  [default: keep]",
 )
 @click.option(
     "--precision",
     type=click.Choice(["auto", "bf16", "fp32"]),
-    help="auto uses bf16 if the processor or GPU has units for it.  [default: auto]",
+    help="Number format of the network; auto: bf16 if the CPU or GPU has units for it.  [default: auto]",
 )
-@click.option("--threads", type=click.IntRange(0), help="CPU threads; 0 lets torch decide.")
+@click.option("--threads", type=click.IntRange(0), help="Number of CPU threads; 0 lets torch decide.  [default: 0]")
 @click.option("--name", metavar="NAME", help="Name to state in the model.")
 @click.option("--licence", metavar="NAME", help="Licence to state in the model.")
-@click.option("--tensorboard", is_flag=True, help="Also write scalars to the folder tensorboard of the run.")
+@click.option("--tensorboard", is_flag=True, help="Also log for TensorBoard, in the run folder.")
 @click.option("--dry-run", is_flag=True, help="Time a few steps, print what the run costs, and write nothing.")
 def command(
     data: tuple[Path, ...],

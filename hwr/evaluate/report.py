@@ -272,7 +272,7 @@ def notes(evaluation: Evaluation, setting: Setting) -> Iterator[str]:
     if evaluation.total.outside_alphabet:
         yield f"Outside the model's alphabet: {_format_characters(evaluation.total.outside_alphabet)}"
     if evaluation.total.unreadable:
-        yield f"Lines that could not be opened and are in no figure above: {evaluation.total.unreadable:,}"
+        yield f"Unreadable lines, left out of all figures above: {evaluation.total.unreadable:,}"
 
 
 def _format_characters(counts: Mapping[str, int]) -> str:

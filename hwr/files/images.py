@@ -259,8 +259,8 @@ def _decode_lean(image: "Image", source: bytes | Path, where: str) -> GreyImage:
         limit = LEAN_COLOUR_PNG
     if width * height > limit:
         raise InputError(
-            f"{where}: {width} x {height} pixels are more than the {limit // 1_000_000} megapixels that {image.format} "
-            f"of mode {image.mode} may have; store it as JPEG, TIFF or grey PNG"
+            f"{where}: {width} x {height} pixels are more than the limit of {limit // 1_000_000} megapixels for "
+            f"{image.format} images of mode {image.mode}; store it as JPEG, TIFF or grey PNG"
         )
     frame = image.tell()
     try:

@@ -50,7 +50,7 @@ def read_text(path: Path) -> bytes:
     except FileNotFoundError:
         raise InputError(f"{path}: no such text file") from None
     except (lzma.LZMAError, gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise InputError(f"{path}: the packed text is broken or truncated ({error})") from None
+        raise InputError(f"{path}: the compressed text is broken or truncated ({error})") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     if not data.strip():

@@ -97,7 +97,7 @@ def page_fit(page: Page, width: int, height: int, where: str) -> tuple[float, st
         return 1.0, "made for a page of another height or width; all lines are on the image, so nothing is scaled"
     if abs(across / down - 1) > slack:
         sizes = f"{page.width} x {page.height}, the image is {width} x {height}"
-        raise InputError(f"{where}: made for a page of {sizes}: another aspect, so another image or a turned one")
+        raise InputError(f"{where}: made for a page of {sizes}: another aspect ratio, so another image or a turned one")
     return (1.0 if (page.width, page.height) == (width, height) else (across + down) / 2), ""
 
 

@@ -56,7 +56,7 @@ class _Maker:
 
     def _why(self) -> str:
         reasons = [*self.passed_over.reasons(), *(item.detail for item in self.skipped[-1:])]
-        return " and ".join(reasons) or "the sources hold nothing"
+        return " and ".join(reasons) or "the texts and fonts contain nothing that can be used"
 
 
 def synthesise(

@@ -113,7 +113,7 @@ def _check_room(name: str, lines: NormalisedLines, folder: Path) -> None:
     if free < needed:
         raise OutputError(
             f"{folder}: the cache of {name} needs about {needed / 2**20:,.1f} MiB, {free / 2**20:,.1f} MiB are free: "
-            "make room, or train without it (--no-cache)"
+            "free some disk space, or train without a cache (--no-cache)"
         )
 
 

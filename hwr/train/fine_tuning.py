@@ -53,7 +53,7 @@ def fine_tuning(recipe: Recipe, lines: int, hold_out: float | None = None, endle
 def describe(recipe: Recipe, lines: int) -> str:
     """Describe fine-tuning on `lines` lines, in one line."""
     return (
-        f"fine-tuning on {lines:,} lines with settings for few (--no-fine-tune: those for many), "
+        f"fine-tuning on {lines:,} lines with settings for few lines (--no-fine-tune: those for many), "
         + (f"until {recipe.lines:,} lines seen or for " if recipe.lines else "for ")
         + f"{recipe.minutes:g} minutes"
     )

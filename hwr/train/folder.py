@@ -205,7 +205,9 @@ class Saver:
             self._failing = self._failing and log_only
         elif not self._failing:
             self._failing = True
-            self.report(f"{error}; training continues, the previous save stays, and every save tries again: make room")
+            self.report(
+                f"{error}; training continues, the previous save is kept, and every save tries again: free disk space"
+            )
 
     def _write_waiting(self) -> OutputError | None:
         """Write everything that is waiting; return the first failure."""

@@ -25,7 +25,7 @@ class TrainingSet(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.path:
-            raise UsageError("path: a set needs one")
+            raise UsageError("the key path is missing or empty")
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,7 @@ class Run:
         self.reporter.message(
             f"{count_parameters(self.trainer.network):,} weights, {self.alphabet.classes} classes, "
             f"{hardware(self.device, self.processes)}, {self.device.precision}, "
-            f"{len(self.data.training)} training sets, {len(self.data.validation)} validation sets"
+            f"training sets: {len(self.data.training)}, validation sets: {len(self.data.validation)}"
             + (f"; resuming at step {progress.step}, {progress.lines:,} lines seen" if progress.step else "")
         )
         for message in filter(None, (self.start.message, self._decoder_message, self._describe_validation())):
@@ -223,7 +223,8 @@ class Run:
             self.reporter.message(f"decoder tuned on {len(lines.truths)} lines: {describe_decoder(tuned)}")
         after = measure(lines, self.decoder, self.alphabet)
         self.reporter.message(
-            f"as `hwr recognize` reads {after.lines} validation lines: {self._before} before training, {after} after"
+            f"{after.lines} validation lines, as `hwr recognize` reads them: "
+            f"{self._before} before training, {after} after"
             + ("" if after.cer < self._before.cer else ": nothing was gained; keep the old model, or add lines")
         )
 

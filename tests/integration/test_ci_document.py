@@ -59,7 +59,7 @@ def test_the_gate_fails_the_build_and_leaves_the_reports(repository: Path) -> No
     assert [command.split()[1] for command in commands] == ["prepare", "eval"]
     prepared, measured = (run(command, repository, str(Path(sys.executable).parent)) for command in commands)
     assert prepared.returncode == 0, prepared.stderr
-    assert measured.returncode == 1 and "gate failed" in measured.stderr, measured.stderr
+    assert measured.returncode == 1 and "bound exceeded" in measured.stderr, measured.stderr
     report = json.loads((repository / "report.json").read_text())
     assert report["gate"]["passed"] is False and report["total"]["lines"] == 2
     assert len((repository / "lines.tsv").read_text().splitlines()) == 3

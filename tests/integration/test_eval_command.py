@@ -75,7 +75,7 @@ def test_json_on_stdout_is_nothing_but_json(run: Run, good: Path) -> None:
 def test_the_gate(run: Run, good: Path, arguments: list[str], code: int, messages: list[str]) -> None:
     outcome = run(good, *arguments)
     assert outcome.code == code
-    assert outcome.err.count("gate failed") == len(messages)
+    assert outcome.err.count("bound exceeded") == len(messages)
     assert all(message in outcome.err for message in messages)
 
 

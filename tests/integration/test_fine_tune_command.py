@@ -61,7 +61,7 @@ def test_few_lines_are_fine_tuned_and_measured(tmp_path: Path, run: Run, mine: P
     assert best.validation["mine"]["lines"] == 3
     assert best.training["steps"] == log[-1]["step"]  # what has settled, not the best of some guesses on three lines
     before, after = (event["mean_cer"] for event in validations)
-    assert f"as `hwr recognize` reads 3 validation lines: CER {before:.4f}, WER " in done.err
+    assert f"3 validation lines, as `hwr recognize` reads them: CER {before:.4f}, WER " in done.err
     assert f" (greedily) before training, CER {after:.4f}, WER " in done.err
     assert ("nothing was gained" in done.err) is (after >= before)
 

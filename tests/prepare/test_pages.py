@@ -221,7 +221,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_kept(tmp_path: Path) -> No
     assert found[3][0] == Reason.BROKEN_IMAGE
     assert found[4] == (
         Reason.BROKEN_IMAGE,
-        "made for a page of 300 x 400, the image is 400 x 300: another aspect, so another image or a turned one",
+        "made for a page of 300 x 400, the image is 400 x 300: another aspect ratio, so another image or a turned one",
     )
     partly = checked[2]
     assert not isinstance(partly, Skipped) and partly.width == pytest.approx(200 + 4, abs=2)

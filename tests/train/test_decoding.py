@@ -106,6 +106,9 @@ def test_a_run_from_a_model_keeps_its_decoder(tmp_path: Path) -> None:
     train(again, tmp_path / "second", reporter)
     for name in (BEST, LAST):
         assert read_info(tmp_path / "second" / name).decoder == read_info(model).decoder
-    (message,) = [text for text in reporter.messages if "as `hwr recognize` reads" in text]
-    assert "20 validation lines: CER " in message and message.count("(with language models)") == 2
+    (message,) = [text for text in reporter.messages if "as `hwr recognize` reads them" in text]
+    assert (
+        "20 validation lines, as `hwr recognize` reads them: CER " in message
+        and message.count("(with language models)") == 2
+    )
     assert run(again, tmp_path / "third", stop_after=2).run.info().decoder == read_info(model).decoder
