@@ -110,8 +110,8 @@ def _even_out(grey: GreyImage) -> NDArray[np.float32]:
     import cv2
 
     rows, columns = grey.shape
-    (median,) = _quantiles(grey[:: max(1, rows // 32), :: max(1, columns // 256)], 0.5)
-    low, high = _quantiles(grey[::2, ::2], 0.01, 0.99)
+    (median,) = quantiles(grey[:: max(1, rows // 32), :: max(1, columns // 256)], 0.5)
+    low, high = quantiles(grey[::2, ::2], 0.01, 0.99)
     if high - median > median - low:
         grey = 255 - grey
     cells = (-(-columns // PAPER_CELL), -(-rows // PAPER_CELL))
@@ -130,7 +130,7 @@ def _even_out(grey: GreyImage) -> NDArray[np.float32]:
     return np.asarray(cv2.LUT(depth, table), dtype=np.float32)
 
 
-def _quantiles(grey: GreyImage, *shares: float) -> list[float]:
+def quantiles(grey: GreyImage, *shares: float) -> list[float]:
     """Return quantiles as `np.quantile` does, from the counts of the 256 levels: a fifth of its time."""
     counts = np.cumsum(np.bincount(grey.ravel(), minlength=256))
     quantiles = []

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.files.images import GreyImage
+from hwr.line import quantiles
 from hwr.page.page import Box, Point
 
 Points = NDArray[np.float64]
@@ -130,7 +131,7 @@ def cut_line(
         raise ValueError(f"a polygon of {width} x {height} pixels cannot be a line")
     drop = np.interp(left + columns, *drop_at) + top
     rows = np.arange(height)[:, None] + drop[None, :]
-    across = np.broadcast_to(left + columns, rows.shape)
+    across = left + columns
     map_x = (across * along[0] + rows * down[0]).astype(np.float32)
     map_y = (across * along[1] + rows * down[1]).astype(np.float32)
     image = _sample(page, map_x, map_y)
@@ -176,10 +177,10 @@ def _fill_outside(image: GreyImage, inside: NDArray[np.bool_]) -> GreyImage:
     """
     height, width = image.shape
     edges = np.linspace(0, width, max(1, round(width / max(1, 2 * height))) + 1).astype(int)
-    overall = np.percentile(image[inside], 75) if inside.any() else 255.0
+    overall = quantiles(image[inside], 0.75)[0] if inside.any() else 255.0
     levels = []
     for start, stop in pairwise(edges):
         pixels = image[:, start:stop][inside[:, start:stop]]
-        levels.append(np.percentile(pixels, 75) if pixels.size >= height else overall)
+        levels.append(quantiles(pixels, 0.75)[0] if pixels.size >= height else overall)
     paper = np.interp(np.arange(width), (edges[:-1] + edges[1:]) / 2, levels).round().astype(np.uint8)
     return np.where(inside, image, paper[None, :])

@@ -160,7 +160,7 @@ def _trace(grey: NDArray[np.uint8], threads: int) -> tuple[list[Trace], NDArray[
 def _on_page(points: Points, factor: float, width: int, height: int) -> tuple[Point, ...]:
     """Map points of the working copy to pixels of the page, rounded to a tenth and clipped to the page."""
     scaled_points = np.clip(points / factor, 0, (width, height)).round(1)
-    return tuple((float(x), float(y)) for x, y in scaled_points)
+    return tuple(map(tuple, scaled_points.tolist()))
 
 
 def _region_box(lines: tuple[FoundLine, ...], number: int) -> Box:

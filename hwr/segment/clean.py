@@ -103,10 +103,12 @@ def binarise(depth: GreyImage) -> Mask:
     strokes = depth[depth > threshold]
     if strokes.size == 0:
         return np.zeros(depth.shape, np.uint8)
-    light = 255 - depth.astype(np.float32)
+    light = 255 - depth
     window = (SAUVOLA_WINDOW, SAUVOLA_WINDOW)
-    mean = cv2.boxFilter(light, -1, window)
-    deviation = np.sqrt(np.maximum(cv2.sqrBoxFilter(light, -1, window) - mean * mean, 0))
-    local = light < mean * (1 + SAUVOLA_K * (deviation / 128 - 1))
+    means, squares = (box(light, cv2.CV_32F, window) for box in (cv2.boxFilter, cv2.sqrBoxFilter))
     deep = depth > max(MIN_DEPTH, FAINT_INK * float(strokes.mean()))
-    return np.asarray(local & deep, np.uint8)
+    mean = means[deep]
+    deviation = np.sqrt(np.maximum(squares[deep] - mean * mean, 0))
+    ink = np.zeros(depth.shape, np.uint8)
+    ink[deep] = light[deep] < mean * (1 + SAUVOLA_K * (deviation / 128 - 1))
+    return ink

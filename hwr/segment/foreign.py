@@ -97,13 +97,14 @@ def _equally_spaced(places: Values, sizes: Values, unit: float) -> Flags:
         sizes: width and height of each mark, shape (n, 2).
         unit: about the height of a small letter.
     """
+    found = np.zeros(len(places), np.bool_)
+    if len(places) < MIN_DOTS:
+        return found
     gaps = np.diff(places)
     alike = _nearly_equal(sizes[1:], sizes[:-1]).all(axis=1) & (gaps < 3 * unit)
     regular = _nearly_equal(gaps[1:], gaps[:-1]) & alike[1:] & alike[:-1]
-    found = np.zeros(len(places), np.bool_)
-    if len(regular) >= MIN_DOTS - 2:
-        for start in np.flatnonzero(sliding_window_view(regular, MIN_DOTS - 2).all(axis=1)):
-            found |= _nearly_equal(sizes, sizes[start]).all(axis=1)
+    for start in np.flatnonzero(sliding_window_view(regular, MIN_DOTS - 2).all(axis=1)):
+        found |= _nearly_equal(sizes, sizes[start]).all(axis=1)
     return found
 
 
@@ -119,6 +120,8 @@ def is_box(piece: Flags) -> bool:
         piece: its pixels, cropped to its extent.
     """
     rim = max(2, round(0.15 * min(piece.shape)))
-    sides = piece[:rim].any(axis=0), piece[-rim:].any(axis=0), piece[:, :rim].any(axis=1), piece[:, -rim:].any(axis=1)
     inside = piece[rim:-rim, rim:-rim]
-    return min(side.mean() for side in sides) >= MIN_SIDE and inside.size > 0 and inside.mean() <= MAX_INSIDE
+    if inside.size == 0 or inside.mean() > MAX_INSIDE:
+        return False
+    sides = piece[:rim].any(axis=0), piece[-rim:].any(axis=0), piece[:, :rim].any(axis=1), piece[:, -rim:].any(axis=1)
+    return min(side.mean() for side in sides) >= MIN_SIDE
