@@ -245,7 +245,7 @@ class TestShortcuts:
         lines += [strokes(77, 500, slant) for slant in (-1.2, -0.6, 0.0, 0.3, 0.9)]
         lines += [random.integers(0, 256, shape).astype(np.uint8) for shape in ((1, 1), (40, 3), (45, 200))]
         fast = [normalise_line(line, height) for line in lines]
-        monkeypatch.setattr(normalisation, "_quantiles", normalisation_twin.quantiles)
+        monkeypatch.setattr(normalisation, "quantiles", normalisation_twin.quantiles)
         monkeypatch.setattr(normalisation, "_slant", normalisation_twin.slant)
         for line, found in zip(lines, fast, strict=True):
             np.testing.assert_array_equal(found, normalise_line(line, height))
@@ -255,7 +255,7 @@ class TestShortcuts:
         for seed in range(20):
             grey = np.random.default_rng(seed).integers(0, 256, size).astype(np.uint8)
             shares = (0.0, 0.01, 0.5, 0.99, 1.0)
-            assert normalisation._quantiles(grey, *shares) == pytest.approx(normalisation_twin.quantiles(grey, *shares))
+            assert normalisation.quantiles(grey, *shares) == pytest.approx(normalisation_twin.quantiles(grey, *shares))
 
 
 class TestPlaces:

@@ -124,4 +124,4 @@ def is_box(piece: Flags) -> bool:
     if inside.size == 0 or inside.mean() > MAX_INSIDE:
         return False
     sides = piece[:rim].any(axis=0), piece[-rim:].any(axis=0), piece[:, :rim].any(axis=1), piece[:, -rim:].any(axis=1)
-    return min(side.mean() for side in sides) >= MIN_SIDE
+    return bool(min(side.mean() for side in sides) >= MIN_SIDE)
