@@ -239,7 +239,7 @@ def _is_pipe(path: Path) -> bool:
     """Return whether the path is a named pipe, such as a shell makes for `<(command)`."""
     try:
         return stat.S_ISFIFO(path.stat().st_mode)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a zero byte in the name
         return False
 
 

@@ -91,8 +91,8 @@ def opened_file(path: Path) -> Iterator[BinaryIO]:
         file = path.open("rb")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     with file:
         yield file
 

@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from hwr.errors import InputError, MissingDependency, ModelError, OutputError, UsageError
 from hwr.files.atomic import atomic_write
@@ -126,9 +126,13 @@ def load_model(name_or_path: str | Path, threads: int | None = None, precision: 
 
     Raises:
         InputError, ModelError, UsageError: see `find_model`, `hwr.model.files.read_info`, `load_onnx` and `load_int8`;
-            int8 was requested and the model has no int8 file.
+            int8 was requested and the model has no int8 file; threads or precision are wrong.
         MissingDependency: there is no ONNX graph and no torch to make it.
     """
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads = {threads}: at least 1 is needed")
+    if precision not in (None, *get_args(Precision)):
+        raise UsageError(f"precision = {precision!r}: one of {', '.join(get_args(Precision))} is needed")
     files = find_model(name_or_path)
     if precision == "int8" and files.int8 is None:
         raise UsageError(

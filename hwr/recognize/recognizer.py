@@ -6,11 +6,12 @@ recognizer = hwr.Recognizer()
 print(recognizer.read("page.png").text)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from hwr.decode.confidence import find_calibration, read_spans
 from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading, logical_words
-from hwr.errors import HwrError
+from hwr.errors import HwrError, InputError, UsageError
 from hwr.files.documents import open_pages, page_of, to_grey
 from hwr.files.images import GreyImage
 from hwr.files.pixels import Source, grey_of
@@ -50,6 +51,12 @@ BASELINE_AT = 0.75
 
 HASH_DIGITS = 12
 """Digits of the weights' hash in results: enough to distinguish any two models."""
+
+
+def _load(
+    model: str | Path, threads: int | None, decoder: DecoderOptions, precision: Precision | None, alternatives: int
+) -> "Recognizer":
+    return Recognizer(model, threads=threads, decoder=decoder, precision=precision, alternatives=alternatives)
 
 
 class Recognizer:
@@ -86,8 +93,13 @@ class Recognizer:
 
         Raises:
             InputError, ModelError, UsageError, MissingDependency: see `hwr.recognize.models.load_model` and
-                `hwr.recognize.decoder.make_decoder`.
+                `hwr.recognize.decoder.make_decoder`; or an argument of the wrong kind.
         """
+        if not isinstance(decoder, DecoderOptions):
+            raise UsageError(f"decoder = {decoder!r}: hwr.DecoderOptions(...) is needed")
+        if alternatives < 0:
+            raise UsageError(f"alternatives = {alternatives}: at least 0 is needed")
+        self._arguments = (model, threads, decoder, precision, alternatives)
         self._runtime = load_model(model, threads, precision)
         self._threads = threads
         self.alternatives = alternatives
@@ -104,6 +116,10 @@ class Recognizer:
     def height(self) -> int:
         """Height of normalised lines, in pixels."""
         return self.info.height
+
+    def __reduce__(self) -> tuple[Callable[..., "Recognizer"], tuple[Any, ...]]:
+        """Let another process load the same model again, since a session of ONNX Runtime cannot be copied."""
+        return _load, self._arguments
 
     def __repr__(self) -> str:
         return f"<Recognizer {self.label}, {len(self.alphabet.characters)} characters, decoder {self.decoder.name}>"
@@ -189,15 +205,20 @@ class Recognizer:
         """
         return self.read_lines([to_grey(source)])[0]
 
-    def read_lines(self, lines: Sequence[GreyImage], /) -> list[Reading]:
+    def read_lines(self, lines: Sequence[Source], /) -> list[Reading]:
         """Read images of lines of one document, many at a time; the results are in the order of the images.
 
         Lines that are read together are assumed to be in the same language, unless one clearly is not.
 
         Args:
-            lines: grey, each of shape (H, W), 0 black to 255 white; sizes and polarity may differ.
+            lines: images as for `read`, such as grey arrays of shape (H, W); sizes and polarity may differ.
+
+        Raises:
+            InputError: one of the images cannot be used.
         """
-        return [reading for reading, _ in self._read(lines)]
+        if isinstance(lines, str | bytes | Path):
+            raise InputError("a list of images is expected; read_line reads one")
+        return [reading for reading, _ in self._read([to_grey(line) for line in lines])]
 
     def read_normalised(self, lines: Sequence[GreyImage], /) -> list[Reading]:
         """Read normalised lines, ink of shape (`height`, W); the results are in their order."""

@@ -1,8 +1,10 @@
 """The Python API on a hand-made network."""
 
+import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from PIL import Image
 from helpers.best_paths import decode_greedy
 from helpers.tiny_model import ALPHABET, INFO, expected_log_probs, write_tiny_model
 from hwr.decode.confidence import Calibration
-from hwr.errors import InputError, ModelError
+from hwr.errors import InputError, ModelError, UsageError
 from hwr.files.documents import to_grey
 from hwr.line import normalise_line
 from hwr.page.geometry import bounding_box
@@ -44,6 +46,50 @@ def test_lines_are_read_as_normalisation_network_and_decoder_say(recognizer: Rec
     assert [reading.text for reading in recognizer.read_lines(lines[::-1])] == expected[::-1]
     assert recognizer.read_line(SAMPLES / "line-1.png").text == expected[0]
     assert recognizer.read_lines([]) == []
+
+
+def test_lines_may_be_given_in_every_way_that_a_page_may(recognizer: Recognizer) -> None:
+    path = SAMPLES / "line-1.png"
+    grey = to_grey(path)
+    arrays = [np.stack([grey] * 3, -1), grey.astype(np.uint16) * 257]
+    images = [path, str(path), path.read_bytes(), Image.open(path), *arrays]
+    texts = [reading.text for reading in recognizer.read_lines(images)]
+    assert texts == [recognizer.read_line(grey).text] * len(images)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "line.png",
+        Path("line.png"),
+        b"data",
+        np.zeros((48, 100), np.uint8),
+        [np.zeros((48, 100))],
+        [np.zeros((48, 0), np.uint8)],
+        [np.zeros((2, 48, 100, 1), np.uint8)],
+        [None],
+        [5],
+        ["a\0b"],
+    ],
+)
+def test_what_are_not_images_of_lines(recognizer: Recognizer, lines: Any) -> None:
+    with pytest.raises(InputError):
+        recognizer.read_lines(lines)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"decoder": "greedy"}, {"alternatives": -1}, {"threads": 0}, {"precision": "int4"}, {"model": ""}],
+)
+def test_wrong_arguments_are_named(arguments: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(arguments))):
+        Recognizer(**arguments)
+
+
+def test_another_process_can_be_given_a_recognizer(recognizer: Recognizer) -> None:
+    copy = pickle.loads(pickle.dumps(recognizer))
+    assert copy.read_line(SAMPLES / "line-1.png") == recognizer.read_line(SAMPLES / "line-1.png")
+    assert repr(copy) == repr(recognizer)
 
 
 def test_a_page_has_text_and_places(page: Page) -> None:
