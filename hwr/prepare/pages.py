@@ -129,7 +129,10 @@ class PageFiles(Source):
             if isinstance(page, InputError):
                 yield Skipped(where, Reason.BAD_ROW, str(page).removeprefix(where).lstrip(":, "))
             elif image is None:
-                yield Skipped(where, Reason.NO_IMAGE, f"neither {page.image!r} nor an image of the name of the file")
+                detail = f"neither {page.image!r} nor an image of the name of the file"
+                if re.search(r"#\d+$", page.image):
+                    detail += "; pages of documents are not read here: save them as images"
+                yield Skipped(where, Reason.NO_IMAGE, detail)
             else:
                 yield from self._page(file, page, image)
 

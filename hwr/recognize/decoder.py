@@ -227,7 +227,8 @@ def chosen_language_models(names: Sequence[str], language: str) -> dict[str, str
         raise UsageError(f"the language {language!r} needs a language model, and none is used")
     if code is None:
         there = ", ".join(sorted(models))
-        raise UsageError(f"no language model for the language {language!r}; there are: {there}; or add --lm FILE.lm")
+        advice = "add --lm FILE.lm, or leave out --language"
+        raise UsageError(f"no language model for the language {language!r}; there are: {there}; {advice}")
     return {code: models[code]}
 
 
