@@ -5,6 +5,7 @@ import sys
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,14 @@ ROOT = Path(__file__).parent.parent
 _benchmarks = ModuleSpec("benchmarks", None, is_package=True)
 _benchmarks.submodule_search_locations = [str(ROOT / "benchmarks")]
 sys.modules["benchmarks"] = module_from_spec(_benchmarks)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker of pytest-xdist whole files, so that what the tests of a file share is made once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from helpers.commands import Run
-from helpers.training_runs import drawn_line, drawn_lines, plain, recipe
+from helpers.training_runs import QUICK_SPEC, drawn_line, drawn_lines, plain, recipe
 from hwr.model.files import read_info, weights_hash
 from hwr.model.graph import WEIGHTS_KEY
 from hwr.store.lines import LineStore, StoredLine
@@ -47,13 +47,13 @@ def trained(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The best model of a run that has learned to read most of the drawn letters."""
     optimisation = Optimisation(
         learning_rate=2e-2,
-        columns_per_batch=3000,
+        columns_per_batch=1500,
         warm_up_steps=10,
         span_time_steps=0,
         time_steps_per_span=20,
-        ema=0.98,
+        ema=0.95,
     )
-    settings = recipe(store, lines=4500, augment=plain(), optimisation=optimisation, name="letters", licence="CC0")
+    settings = recipe(store, lines=1800, spec=QUICK_SPEC, augment=plain(), optimisation=optimisation, name="letters")
     folder = tmp_path_factory.mktemp("run")
     train(settings, folder, PlainReporter(io.StringIO()))
     return folder / BEST

@@ -1,38 +1,34 @@
 """The run folder: a save that fails or is killed leaves what was there."""
 
 import json
-import subprocess
-import sys
+import resource
 from pathlib import Path
 
 import pytest
 import torch
 
+from helpers.forked_children import run_child
 from hwr.errors import InputError, OutputError
+from hwr.model.checkpoint import save_model
+from hwr.model.info import ModelInfo
 from hwr.settings import load_toml
 from hwr.train.folder import METRICS, RECIPE, RESUME, RunFolder, state_bytes
 from hwr.train.recipe import Recipe
 
-FULL_DISK = """
-import resource, sys, torch
-from pathlib import Path
-from hwr.errors import OutputError
-from hwr.model.checkpoint import save_model
-from hwr.model.info import ModelInfo
-from hwr.train.folder import RunFolder, state_bytes
-folder = Path(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-tensor = torch.zeros(1_000_000)
-info = ModelInfo("spec", "abc", 48, "name", 1, 4)
-for save in (
-    lambda: RunFolder(folder).write("resume.pt", state_bytes({"tensor": tensor})),
-    lambda: save_model(folder / "last.safetensors", {"tensor": tensor}, info),
-):
-    try:
-        save()
-    except OutputError as error:
-        print(error)
-"""
+
+def save_on_a_full_disk(folder: Path) -> None:
+    """For a child process: saves a state and a model where no file may grow beyond 100 kB."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    tensor = torch.zeros(1_000_000)
+    info = ModelInfo("spec", "abc", 48, "name", 1, 4)
+    for save in (
+        lambda: RunFolder(folder).write(RESUME, state_bytes({"tensor": tensor})),
+        lambda: save_model(folder / "last.safetensors", {"tensor": tensor}, info),
+    ):
+        try:
+            save()
+        except OutputError as error:
+            print(error)
 
 
 def test_state_round_trip(tmp_path: Path) -> None:
@@ -59,16 +55,17 @@ def test_a_save_that_is_cut_off_leaves_the_last_one(tmp_path: Path, monkeypatch:
 
 
 def test_full_disk_is_one_line_and_leaves_the_last_save(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
+    path = tmp_path / "run"
+    folder = RunFolder(path)
     folder.write(RESUME, state_bytes({"step": 1}))
-    (tmp_path / "last.safetensors").write_bytes(b"old")
-    result = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines() == [
-        f"{tmp_path / name}: cannot be written: File too large" for name in (RESUME, "last.safetensors")
+    (path / "last.safetensors").write_bytes(b"old")
+    result = run_child(tmp_path, save_on_a_full_disk, path)
+    assert result.code == 0, result.err
+    assert result.out.splitlines() == [
+        f"{path / name}: cannot be written: File too large" for name in (RESUME, "last.safetensors")
     ]
-    assert folder.load_state(RESUME)["step"] == 1 and (tmp_path / "last.safetensors").read_bytes() == b"old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.safetensors", RESUME]
+    assert folder.load_state(RESUME)["step"] == 1 and (path / "last.safetensors").read_bytes() == b"old"
+    assert sorted(file.name for file in path.iterdir()) == ["last.safetensors", RESUME]
 
 
 def test_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from helpers.child_processes import child_environment
-from helpers.training_runs import SPEC, Recorded, drawn_store, recipe, run
+from helpers.forked_children import run_child
+from helpers.training_runs import SPEC, Recorded, drawn_store, recipe, run, run_until_killed
 from hwr.errors import InputError, OutputError, UsageError
 from hwr.model.files import read_info
-from hwr.settings import load_toml, to_toml
+from hwr.settings import load_toml
 from hwr.train.device import has_bf16_units
 from hwr.train.folder import BEST, CACHE, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME, RunFolder
 from hwr.train.loop import Trainer
@@ -23,14 +21,6 @@ from hwr.train.recipe import Optimisation, Recipe
 from hwr.train.run import train
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples" / "lines"
-CHILD = """
-import sys
-from pathlib import Path
-from helpers.training_runs import run_and_wait_for_the_end
-from hwr.settings import load_toml
-from hwr.train.recipe import Recipe
-run_and_wait_for_the_end(load_toml(Recipe, Path(sys.argv[1])), Path(sys.argv[2]), save_at=14, wait_at=17)
-"""
 
 
 def samples(precision: str) -> Recipe:
@@ -41,20 +31,9 @@ def samples(precision: str) -> Recipe:
 
 def run_killed(settings: Recipe, folder: Path) -> dict[int, float]:
     """Run in a child process, kill it in the middle of the epoch after it has saved; the losses it had printed."""
-    file = folder.with_suffix(".toml")
-    file.write_text(to_toml(settings), encoding="utf-8")
-    command = [sys.executable, "-c", CHILD, str(file), str(folder)]
-    losses = {}
-    with subprocess.Popen(command, env=child_environment(), stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        for line in child.stdout:
-            if line == "waiting\n":
-                child.send_signal(signal.SIGKILL)
-                break
-            step, loss = line.split()
-            losses[int(step)] = float.fromhex(loss)
-    assert child.returncode == -signal.SIGKILL
-    return losses
+    child = run_child(folder.parent, run_until_killed, settings, folder, 14, 17)
+    assert child.code == -signal.SIGKILL, child.err
+    return {int(step): float.fromhex(loss) for step, loss in map(str.split, child.out.splitlines())}
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

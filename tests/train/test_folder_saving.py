@@ -3,41 +3,58 @@
 import errno
 import json
 import os
+import resource
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers.child_processes import child_environment
+from helpers.forked_children import run_child
 from helpers.training_runs import Recorder, recipe, run
+from hwr.cli import main
 from hwr.errors import OutputError
 from hwr.model.checkpoint import load_weights
 from hwr.settings import to_toml
 from hwr.train.folder import BEST, LAST, METRICS, RESUME, TRUNK, TRUNK_RESUME, RunFolder, Saver
 from hwr.train.loop import StepReport
+from hwr.train.recipe import Recipe
 from hwr.train.run import Run
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from helpers.training_runs import run
-from hwr.settings import load_toml
-from hwr.train.recipe import Recipe
 
-original, saves = Path.write_bytes, iter(range(10**9))
+def killed_in_a_save(settings: Recipe, folder: Path) -> None:
+    """For a child process: is killed when half of the fourth resume state is written."""
+    original, saves = Path.write_bytes, iter(range(10**9))
 
-def write_bytes(path, data):
-    if ".resume.pt." in path.name and next(saves) == 3:
-        original(path, data[: len(data) // 2])
-        os.kill(os.getpid(), signal.SIGKILL)
-    return original(path, data)
+    def write_bytes(path: Path, data: bytes) -> int:
+        if ".resume.pt." in path.name and next(saves) == 3:
+            original(path, data[: len(data) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(path, data)
 
-Path.write_bytes = write_bytes
-run(load_toml(Recipe, Path(sys.argv[1])), Path(sys.argv[2]))
-"""
+    Path.write_bytes = write_bytes  # type: ignore[assignment,method-assign]
+    run(settings, folder)
+
+
+def train_with_small_files(settings: Recipe, folder: Path) -> None:
+    """For a child process: `hwr train` where no file may grow beyond 20 kB."""
+    file = folder.with_suffix(".toml")
+    file.write_text(to_toml(settings), encoding="utf-8")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    sys.argv = ["hwr", "train", "--recipe", str(file), "--no-cache", "-o", str(folder)]
+    main()
+
+
+def append_to_a_full_log(folder: Path) -> None:
+    """For a child process: the log reaches the largest size that the system allows."""
+    log = RunFolder(folder)
+    log.append_log("a" * 990 + "\n")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
+        log.append_log("b" * 90 + "\n")
+    except OutputError as error:
+        print(error)
 
 
 class Disk:
@@ -112,19 +129,10 @@ def test_a_disk_that_stays_full_ends_the_run_with_one_line(
 
 def test_files_that_may_not_grow(tmp_path: Path, data: Path) -> None:
     """The system refuses the checkpoints of a child process, but not the short log."""
-    file = tmp_path / "recipe.toml"
-    file.write_text(to_toml(recipe(data, lines=20, save_minutes=1e-9)), encoding="utf-8")
-    command = ["import resource, runpy, sys", "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"]
-    command += ["sys.argv = ['hwr', 'train', *sys.argv[1:]]", "runpy.run_module('hwr', run_name='__main__')"]
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(command), "--recipe", str(file), "--no-cache", "-o", str(tmp_path / "run")],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
-    told = [line for line in done.stderr.splitlines() if "File too large" in line]
+    settings = recipe(data, lines=20, save_minutes=1e-9)
+    done = run_child(tmp_path, train_with_small_files, settings, tmp_path / "run")
+    assert done.code == 2 and done.out == "" and "Traceback" not in done.err
+    told = [line for line in done.err.splitlines() if "File too large" in line]
     assert len(told) == 2 and "training continues" in told[0] and told[1].startswith("hwr: error: ")
     assert events(tmp_path / "run")[-1]["event"] == "end"
     assert not list((tmp_path / "run").glob(".*"))
@@ -133,10 +141,8 @@ def test_files_that_may_not_grow(tmp_path: Path, data: Path) -> None:
 def test_a_process_killed_in_a_save_leaves_the_save_before(tmp_path: Path, data: Path) -> None:
     settings = recipe(data, lines=60, save_minutes=1e-9)
     whole = run(settings, tmp_path / "whole")
-    file = tmp_path / "recipe.toml"
-    file.write_text(to_toml(settings), encoding="utf-8")
-    command = [sys.executable, "-c", KILLED, str(file), str(tmp_path / "run")]
-    assert subprocess.run(command, env=child_environment(), timeout=120, check=False).returncode == -signal.SIGKILL
+    done = run_child(tmp_path, killed_in_a_save, settings, tmp_path / "run")
+    assert done.code == -signal.SIGKILL, done.err
     assert len(list((tmp_path / "run").glob(".resume.pt.*.tmp"))) == 1
     assert step_of(tmp_path / "run") == 3
     again = run(settings, tmp_path / "run", resume=True)
@@ -163,23 +169,9 @@ def test_events_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_half_an_event_does_not_stay(tmp_path: Path) -> None:
-    """A log that reaches the largest size that the system allows."""
-    program = """
-import resource, sys
-from pathlib import Path
-from hwr.errors import OutputError
-from hwr.train.folder import RunFolder
-folder = RunFolder(Path(sys.argv[1]))
-folder.append_log("a" * 90 + "\\n")
-resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-try:
-    folder.append_log("b" * 90 + "\\n")
-except OutputError as error:
-    print(error)
-"""
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
-    assert done.stdout == f"{tmp_path / METRICS}: cannot be written: File too large\n", done.stderr
-    assert (tmp_path / METRICS).read_text() == "a" * 90 + "\n"
+    done = run_child(tmp_path, append_to_a_full_log, tmp_path)
+    assert done.out == f"{tmp_path / METRICS}: cannot be written: File too large\n", done.err
+    assert (tmp_path / METRICS).read_text() == "a" * 990 + "\n"
 
 
 def test_other_processes_write_nothing(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from helpers.training_runs import (
     CHARACTERS,
+    QUICK_SPEC,
     SPEC,
     Drawn,
     Recorded,
@@ -247,11 +248,11 @@ def test_a_tiny_network_learns_to_read_drawn_lines(tmp_path: Path) -> None:
     drawn_store(tmp_path / "store", train=400, validation=40)
     settings = recipe(
         tmp_path / "store",
-        lines=6000,
+        lines=1500,
         augment=plain(),
-        spec="[1,48,0,1 C3,3,8,2,2 Mp4,2 S1(1x0)1,3 Lbx16 O1c{classes}]",
+        spec=QUICK_SPEC,
         optimisation=Optimisation(
-            learning_rate=0.01, columns_per_batch=3000, warm_up_steps=10, span_time_steps=0, ema=0.95
+            learning_rate=0.02, columns_per_batch=1500, warm_up_steps=10, span_time_steps=0, ema=0.95
         ),
     )
     recorded: Recorded = run(settings, tmp_path / "run")

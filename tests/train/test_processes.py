@@ -1,134 +1,101 @@
 """Several processes train as one does. They are two children of the test, joined over gloo."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from helpers.child_processes import child_environment
-from helpers.training_runs import drawn_store, opened, plain, recipe, run
-from hwr.errors import UsageError
+from helpers.forked_children import Ended, run_children
+from helpers.training_runs import Recorder, drawn_store, opened, plain, recipe, run
+from hwr.errors import TrainingError, UsageError
 from hwr.model.checkpoint import load_model, load_weights
 from hwr.settings import to_toml
+from hwr.train import loop
 from hwr.train.folder import BEST, LAST, METRICS, RESUME, RunFolder
+from hwr.train.loop import Trainer
 from hwr.train.processes import ALONE, join_processes
 from hwr.train.recipe import Optimisation, Recipe
+from hwr.train.run import train
 from hwr.train.validate import validate
 
 SPEC = "[1,48,0,1 Ci3,3,8,2,2 Mp2,2 S1(1x0)1,3 Lbx16 O1c{classes}]"
 
-RUN = """
-import sys
-from pathlib import Path
-import torch
-from helpers.training_runs import run
-from hwr.train.processes import join_processes
-from hwr.settings import load_toml
-from hwr.train.recipe import Recipe
+Job = tuple[Recipe, Path, bool, int]
+"""A run: its settings, its folder, whether it is resumed, the step after which it stops (0: none)."""
 
-with join_processes() as processes:
-    for first in range(1, len(sys.argv), 4):
-        file, folder, mode, stop_after = sys.argv[first : first + 4]
-        done = run(load_toml(Recipe, Path(file)), Path(folder), mode == "resume", int(stop_after), processes=processes)
-        for report in done.reports:
-            print(report.step, report.lines, report.loss)
-        trainer = done.run.trainer
-        weights = torch.cat([tensor.detach().double().flatten() for tensor in trainer.network.parameters()])
-        gradients = [parameter.grad.double().flatten() for parameter in trainer.network.parameters()]
-        print("gradient", torch.cat(gradients).norm().item())
-        print("weights", weights.sum().item().hex(), weights.norm().item().hex())
-        print("finished", done.finished, trainer.progress.seconds.hex())
-"""
 
-AGREEMENT = """
-import sys
-from pathlib import Path
-
-from helpers.training_runs import Recorder
-
-from hwr.train import loop
-from hwr.train.processes import join_processes
-from hwr.settings import load_toml
-from hwr.train.recipe import Recipe
-from hwr.train.run import train
-
-settings, folder = load_toml(Recipe, Path(sys.argv[1])), Path(sys.argv[2])
-with join_processes() as processes:
-    second = processes.rank == 1
-    print(processes.sum([processes.rank + 1.0, 0.5]), processes.any(second), processes.any(False))
-    print(processes.of_first(9.0 if second else 7.5))
-
-    original, calls = loop.ctc_loss, iter(range(10**9))
-
-    def loss(*arguments):
-        spoiled = second and next(calls) == 4  # of the third step: each step has two heads
-        return original(*arguments) * (float("nan") if spoiled else 1.0)
-
-    loop.ctc_loss = loss
-    asked = iter(range(10**9))
-    result = train(settings, folder, Recorder(), stop=lambda: second and next(asked) == 5, processes=processes)
-    print(result.finished, result.progress.step, result.progress.non_finite)
-"""
-
-LEAVES = """
-import os, sys, time
-from hwr.errors import TrainingError
-from hwr.train.processes import join_processes
-
-try:
+def run_jobs(*jobs: Job) -> None:
+    """For a child process: runs in sequence; prints each step and the end of each run."""
     with join_processes() as processes:
-        processes.sum([1.0])
-        if processes.rank == 1:
-            os._exit(7)
-        processes.sum([1.0])
-except TrainingError as error:
-    print(error)
-"""
+        for settings, folder, resume, stop_after in jobs:
+            done = run(settings, folder, resume, stop_after, processes=processes)
+            for report in done.reports:
+                print(report.step, report.lines, report.loss)
+            trainer = done.run.trainer
+            weights = torch.cat([tensor.detach().double().flatten() for tensor in trainer.network.parameters()])
+            print("gradient", gradient_norm(trainer))
+            print("weights", weights.sum().item().hex(), weights.norm().item().hex())
+            print("finished", done.finished, trainer.progress.seconds.hex())
 
 
-def processes(program: str, *arguments: object, count: int = 2) -> list[tuple[int, str, str]]:
-    """Run a program in `count` processes with the environment that torchrun gives; exit code and output of each."""
+def gradient_norm(trainer: Trainer) -> float:
+    """Return the norm of the gradients of the last step."""
+    gradients = [weight.grad.double().flatten() for weight in trainer.network.parameters() if weight.grad is not None]
+    return torch.cat(gradients).norm().item()
+
+
+def agree(settings: Recipe, folder: Path) -> None:
+    """For a child process: the second of two has a loss that is not finite, and is asked to stop."""
+    with join_processes() as processes:
+        second = processes.rank == 1
+        print(processes.sum([processes.rank + 1.0, 0.5]), processes.any(second), processes.any(False))
+        print(processes.of_first(9.0 if second else 7.5))
+
+        original, calls = loop.ctc_loss, iter(range(10**9))
+
+        def loss(*arguments: Any) -> torch.Tensor:
+            spoiled = second and next(calls) == 4  # of the third step: each step has two heads
+            return original(*arguments) * (float("nan") if spoiled else 1.0)
+
+        loop.ctc_loss = loss
+        asked = iter(range(10**9))
+        result = train(settings, folder, Recorder(), stop=lambda: second and next(asked) == 5, processes=processes)
+        print(result.finished, result.progress.step, result.progress.non_finite)
+
+
+def leave() -> None:
+    """For a child process: the second of two ends without a word."""
+    try:
+        with join_processes() as processes:
+            processes.sum([1.0])
+            if processes.rank == 1:
+                os._exit(7)
+            processes.sum([1.0])
+    except TrainingError as error:
+        print(error)
+
+
+def in_two(folder: Path, function: Callable[..., object], *arguments: object) -> list[Ended]:
+    """Call a function in two processes with the environment that torchrun gives."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    children = []
-    for rank in range(count):
-        environment = child_environment(
-            RANK=rank,
-            LOCAL_RANK=rank,
-            WORLD_SIZE=count,
-            LOCAL_WORLD_SIZE=count,
-            MASTER_ADDR="127.0.0.1",
-            MASTER_PORT=port,
-            OMP_NUM_THREADS=1,
-        )
-        command = [sys.executable, "-c", program, *map(str, arguments)]
-        children.append(
-            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        )
-    done = [child.communicate(timeout=120) for child in children]
-    return [(child.returncode, out, err) for child, (out, err) in zip(children, done, strict=True)]
-
-
-Job = tuple[Recipe, Path, str, int]
-"""A run: its settings, its folder, "start" or "resume", the step after which it stops (0: none)."""
+    shared = {"WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    return run_children(folder, [shared | {"RANK": r, "LOCAL_RANK": r} for r in (0, 1)], function, *arguments)
 
 
 def run_in_two(*jobs: Job) -> list[list[list[str]]]:
     """Run the jobs in sequence in two processes; return the lines that each process printed in each run."""
-    arguments: list[object] = []
-    for settings, folder, mode, stop_after in jobs:
-        file = folder.with_suffix(".toml")
-        file.write_text(to_toml(settings), encoding="utf-8")
-        arguments += [file, folder, mode, stop_after]
-    results = processes(RUN, *arguments)
-    assert [code for code, _, _ in results] == [0, 0], results[0][2] + results[1][2]
-    printed = [_of_runs(out.splitlines()) for _, out, _ in results]
+    results = in_two(jobs[0][1].parent, run_jobs, *jobs)
+    assert [child.code for child in results] == [0, 0], results[0].err + results[1].err
+    printed = [_of_runs(child.out.splitlines()) for child in results]
     return [[runs[number] for runs in printed] for number in range(len(jobs))]
 
 
@@ -166,7 +133,7 @@ OPTIMISERS = ("adamw", "muon")
 def five_steps(tmp_path_factory: pytest.TempPathFactory, data: Path) -> dict[str, tuple[Path, list[list[str]]]]:
     """The folder of a run of five steps in two processes with each optimiser, and what they printed."""
     folders = {optimiser: tmp_path_factory.mktemp(optimiser) / "two" for optimiser in OPTIMISERS}
-    jobs: list[Job] = [(exact(data, optimiser=name), folder, "start", 5) for name, folder in folders.items()]
+    jobs: list[Job] = [(exact(data, optimiser=name), folder, False, 5) for name, folder in folders.items()]
     return dict(zip(OPTIMISERS, zip(folders.values(), run_in_two(*jobs), strict=True), strict=True))
 
 
@@ -187,9 +154,8 @@ def test_two_processes_learn_what_one_does(
         step, lines, loss = line.split()
         assert (int(step), int(lines)) == (report.step, report.lines)
         assert float(loss) == pytest.approx(report.loss, rel=1e-3)
-    gradients = [p.grad.flatten() for p in one.run.trainer.network.parameters() if p.grad is not None]
     assert first[5].startswith("gradient ")
-    assert float(first[5].split()[1]) == pytest.approx(float(torch.cat(gradients).norm()), rel=1e-3)
+    assert float(first[5].split()[1]) == pytest.approx(gradient_norm(one.run.trainer), rel=1e-3)
     weights, expected = (load_weights(folder / LAST) for folder in (two, tmp_path / "one"))
     states = [RunFolder(folder).load_state(RESUME)["network"] for folder in (two, tmp_path / "one")]
     start = run(settings, tmp_path / "begun", stop_after=-1).run.trainer.network.state_dict()
@@ -202,20 +168,18 @@ def test_two_processes_learn_what_one_does(
 
 def test_what_is_agreed_on(tmp_path: Path, data: Path) -> None:
     """A loss that is not finite and a request to stop in one process reach the other."""
-    file = tmp_path / "recipe.toml"
-    file.write_text(to_toml(recipe(data)), encoding="utf-8")
-    results = processes(AGREEMENT, file, tmp_path / "run")
-    assert [code for code, _, _ in results] == [0, 0], results[0][2] + results[1][2]
-    first, second = (out.splitlines() for _, out, _ in results)
+    results = in_two(tmp_path, agree, recipe(data), tmp_path / "run")
+    assert [child.code for child in results] == [0, 0], results[0].err + results[1].err
+    first, second = (child.out.splitlines() for child in results)
     assert first == second
     # Stopped before the sixth step, after one that was left out.
     assert first == ["[3.0, 1.0] True False", "7.5", "False 5 1"]
 
 
-def test_a_process_that_ends_is_noticed() -> None:
-    (code, out, err), (left, _, _) = processes(LEAVES)
-    assert (code, left) == (0, 7), err
-    assert out == "another process of this run has ended; its own message says why\n"
+def test_a_process_that_ends_is_noticed(tmp_path: Path) -> None:
+    stays, leaves = in_two(tmp_path, leave)
+    assert (stays.code, leaves.code) == (0, 7), stays.err
+    assert stays.out == "another process of this run has ended; its own message says why\n"
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
@@ -228,7 +192,7 @@ def test_a_run_changes_its_number_of_processes(tmp_path: Path, data: Path) -> No
     whole = run(settings, tmp_path / "whole")
     third = len(whole.reports) // 3
     losses = run(settings, tmp_path / "run", stop_after=third).losses
-    ((first, second),) = run_in_two((settings, tmp_path / "run", "resume", 2 * third))
+    ((first, second),) = run_in_two((settings, tmp_path / "run", True, 2 * third))
     assert first == second
     losses |= {int(step): float(loss) for step, _, loss in map(str.split, first[:third])}
     last = run(settings, tmp_path / "run", resume=True)
@@ -249,9 +213,9 @@ def test_batch_norm_dropout_and_augmentation(tmp_path: Path, data: Path) -> None
     """A stopped run of two processes continues as if it had not stopped; it validates as one process does."""
     settings = recipe(data, lines=60)
     (whole, _), (before, _) = run_in_two(
-        (settings, tmp_path / "whole", "start", 0), (settings, tmp_path / "run", "start", 3)
+        (settings, tmp_path / "whole", False, 0), (settings, tmp_path / "run", False, 3)
     )
-    ((after, other),) = run_in_two((settings, tmp_path / "run", "resume", 0))
+    ((after, other),) = run_in_two((settings, tmp_path / "run", True, 0))
     assert after == other
     steps = [line for line in whole if line[0].isdigit()]
     assert before[:3] + [line for line in after if line[0].isdigit()] == steps

@@ -67,12 +67,15 @@ def test_the_loss_is_least_where_the_maps_are_right(pages: list[TruePage]) -> No
 
 
 def test_training_lowers_the_loss_and_writes_a_network(pages: list[TruePage], tmp_path: Path) -> None:
-    trainer = LayoutTrainer(pages, LayoutRecipe(minutes=100, size=128, batch=2, warm_up_steps=5), tmp_path / "run")
-    losses = [trainer._step() for _ in range(40)]
-    assert np.mean(losses[-8:]) < 0.8 * np.mean(losses[:8])
-    trainer._save(float(np.mean(losses)))
+    trainer = LayoutTrainer(pages, LayoutRecipe(minutes=100, size=64, batch=2, warm_up_steps=1), tmp_path / "run")
+    losses = []
+    for _ in range(3):
+        trainer.step = 0  # the same crops again
+        losses.append(np.mean([trainer._step() for _ in range(8)]))
+    assert losses[0] > 1.05 * losses[1] and losses[1] > 1.05 * losses[2]
+    trainer._save(float(losses[-1]))
     assert (tmp_path / "run" / "lines.onnx").stat().st_size > 1_000_000
-    assert json.loads((tmp_path / "run" / "metrics.jsonl").read_text())["step"] == 40
+    assert json.loads((tmp_path / "run" / "metrics.jsonl").read_text())["step"] == 8
 
 
 def test_a_resumed_run_continues_as_if_it_had_not_stopped(pages: list[TruePage], tmp_path: Path) -> None:
