@@ -5,19 +5,22 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.page.geometry import bounding_box
 from hwr.page.page import Box, Point
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 SAME_COLUMN = 0.5
-"""Two lines that share this part of the narrower one's width are in the same column."""
-BRIDGE = 0.3
-"""A line that shares this part of the narrower one's width with two others spans both of their columns."""
+"""Two lines that share more than this part of the narrower one's width are in the same column."""
 IN_ROW = 0.4
 """Lines of a table whose baselines are closer than this share of their height are in the same row."""
 OWN, A_LITTLE = 0.5, 0.25
 """Shares of the greatest overlap of a line: for lines of its own column, and of a column that it runs into."""
+SEPARATE = 0.3
+"""A line runs into another column if more than this share of the lines of its own column do not."""
+PIECE_GAP = 2.0
+"""Maximum gap, in line heights, between the pieces of a line next to the text."""
 MIN_HEAD, MIN_COLUMNS = 5, 3
 """Minimum lines of a printed head, and of its longest row."""
 MIN_CELLS = 4
@@ -40,29 +43,70 @@ def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float], printed: S
     columns, which are tables, lines are sorted by the number of lines before them, because cells run into each other
     there.
 
-    A printed head over several columns, as on a form, is read first, row by row.
+    The pieces of a line that was found in pieces stay together. A printed head over several columns, as on a form, is
+    read first, column by column.
 
     Args:
         boxes: x0, y0, x1, y1 of each line.
         baselines_y: height of each line's baseline.
         printed: whether each line is printed; by default none is.
     """
-    count = len(boxes)
-    if count == 0:
+    if not boxes:
         return []
-    x0, top, x1, bottom = np.array(boxes, dtype=np.float64).T
-    y = np.asarray(baselines_y, dtype=np.float64)
+    rows = _join_pieces(np.array(boxes, dtype=np.float64), np.asarray(baselines_y, dtype=np.float64))
+    whole = [bounding_box([corner for index in row for corner in (boxes[index][:2], boxes[index][2:])]) for row in rows]
+    levels = np.array([np.mean([baselines_y[index] for index in row]) for row in rows])
+    flags = np.array([bool(printed) and all(printed[index] for index in row) for row in rows])
+    return [index for place in _order_whole(np.array(whole), levels, flags) for index in rows[place]]
+
+
+def _join_pieces(boxes: Values, y: Values) -> list[list[int]]:
+    """Return the indices of the pieces of each line, from left to right; most lines have one.
+
+    Pieces are on one row. The same lines are above and below them, or one of them is next to the text or above it, as
+    the year of a date is.
+
+    Args:
+        boxes: x0, y0, x1, y1 of each piece, shape (n, 4).
+        y: of their baselines.
+    """
+    x0, top, x1, bottom = boxes.T
+    height = float(np.median(bottom - top))
+    shared = np.minimum(x1[:, None], x1[None, :]) - np.maximum(x0[:, None], x0[None, :])
+    overlap = shared > SAME_COLUMN * np.minimum(x1 - x0, (x1 - x0)[:, None])
+    lower = y[None, :] - y[:, None]
+    same_row = (np.abs(lower) < ROW * height) & ~overlap
+    near = overlap & (np.abs(lower) < NEAR * height)
+    above, below = (near & (side >= ROW * height) for side in (lower, -lower))
+    pieces = same_row & _share_any(above) & _share_any(below)
+    if _count_columns(overlap & ~_reach_over(shared)) < MIN_COLUMNS:
+        groups = _groups(near)
+        few = np.bincount(groups)[groups] < MIN_CELLS
+        pieces |= same_row & (-shared < PIECE_GAP * height) & (few[:, None] | few[None, :])
+    row = _groups(pieces)
+    rows = [np.flatnonzero(row == number) for number in np.unique(row).tolist()]
+    return [members[np.argsort(x0[members], kind="stable")].tolist() for members in rows]
+
+
+def _share_any(lines: Flags) -> Flags:
+    """Return pairs of columns of a matrix that are both true in some row."""
+    return np.asarray(lines.T.astype(np.float32) @ lines.astype(np.float32) > 0)
+
+
+def _order_whole(boxes: Values, y: Values, printed: Flags) -> list[int]:
+    """Return the indices of whole lines in reading order; see `reading_order`."""
+    count = len(boxes)
+    x0, top, x1, bottom = boxes.T
     shared = np.minimum(x1[:, None], x1[None, :]) - np.maximum(x0[:, None], x0[None, :])
     narrower = np.minimum(x1 - x0, (x1 - x0)[:, None])
     apart = _reach_over(shared)
     overlap = (shared > SAME_COLUMN * narrower) & ~apart
-    touching = (shared > BRIDGE * narrower) & ~apart
     centre = (x0 + x1) / 2
     before = overlap & (y[:, None] < y[None, :])
     left = ~overlap & (centre[:, None] < centre[None, :])
     for first in range(count):
         low, high = np.minimum(y[first], y)[:, None], np.maximum(y[first], y)[:, None]
-        bridged = (touching[first] & touching & (y > low) & (y < high)).any(axis=1)
+        bridged = (overlap[first] & overlap & (y > low) & (y < high)).any(axis=1)
         before[first] |= left[first] & ~bridged
     is_table = _count_columns(overlap) >= MIN_COLUMNS
     if not is_table:
@@ -70,7 +114,7 @@ def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float], printed: S
         members = np.bincount(groups := _groups(overlap & near))
         if members.max() >= MIN_CELLS:
             _place_by_height(before, overlap, members[groups], y, centre, bottom - top)
-    head = _head(np.asarray(printed or [False] * count, dtype=np.bool_), overlap, touching, x0, y, bottom - top)
+    head = _head(printed, overlap, x0, y, bottom - top)
     if head:
         _put_head_first(before, head, y)
     return _counted(before, x0, y) if is_table else _sorted(before, x0, y)
@@ -85,19 +129,20 @@ def _reach_over(shared: Values) -> Flags:
     others = shared.copy()
     np.fill_diagonal(others, 0)
     most = others.max(axis=1, keepdims=True, initial=0)
-    own = (others >= OWN * most) & (others > 0)
-    conflict = own.astype(np.float32) @ (shared <= 0).astype(np.float32) > 0
-    reaching: Flags = conflict & (shared < A_LITTLE * most)
+    own = ((others >= OWN * most) & (others > 0)).astype(np.float32)
+    own /= np.maximum(1, own.sum(axis=1, keepdims=True))
+    separate = own @ (shared <= 0).astype(np.float32)
+    reaching: Flags = (separate > SEPARATE) & (shared < A_LITTLE * most)
     return reaching | reaching.T
 
 
-def _head(printed: Flags, overlap: Flags, touching: Flags, x0: Values, y: Values, heights: Values) -> list[int]:
-    """Return the lines of a printed head over columns, row by row; none if no row has several lines.
+def _head(printed: Flags, overlap: Flags, x0: Values, y: Values, heights: Values) -> list[int]:
+    """Return the lines of a printed head over columns, column by column; none if no row has several lines.
 
     They are the printed lines with at most a note above them. Without columns below, as under a letterhead, there is no
     such head.
     """
-    under_writing = (touching & (y[:, None] < y[None, :]) & ~printed[:, None]).sum(axis=0) > NOTE
+    under_writing = (overlap & (y[:, None] < y[None, :]) & ~printed[:, None]).sum(axis=0) > NOTE
     members = np.flatnonzero(printed & ~under_writing)
     if len(members) < MIN_HEAD:
         return []
@@ -111,7 +156,12 @@ def _head(printed: Flags, overlap: Flags, touching: Flags, x0: Values, y: Values
     under = np.flatnonzero(~printed & (y > y[members].min()))
     if max(map(len, rows)) < MIN_COLUMNS or _count_columns(overlap[np.ix_(under, under)]) < MIN_COLUMNS:
         return []
-    return [index for row in rows for index in sorted(row, key=lambda index: float(x0[index]))]
+    # a title over two columns joins them: they are read row by row
+    columns = _groups(overlap[np.ix_(members, members)])
+    sides = [x0[members[columns == column]].min() for column in columns]
+    left = dict(zip(members.tolist(), sides, strict=True))
+    row_of = {index: number for number, row in enumerate(rows) for index in row}
+    return sorted(left, key=lambda index: (float(left[index]), row_of[index], float(x0[index])))
 
 
 def _place_by_height(
@@ -157,7 +207,7 @@ def _groups(overlap: Flags) -> NDArray[np.int64]:
     return np.asarray(group, np.int64)
 
 
-def _put_head_first(before: NDArray[np.bool_], head: list[int], y: Values) -> None:
+def _put_head_first(before: Flags, head: list[int], y: Values) -> None:
     """Change the partial order: lines above the head first, then the head in its own order, then all other lines."""
     members = np.array(head)
     rest = np.setdiff1d(np.arange(len(y)), members)
