@@ -10,19 +10,16 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from hwr.decode.beam import BONUSES, WEIGHTS, BeamSettings
 from hwr.errors import HwrError
 from hwr.metrics import ErrorCounts, character_errors, word_errors
 from hwr.model.info import ModelInfo
-from hwr.model.network import Network
 from hwr.recognize.decoder import BEAM, GREEDY, DecoderOptions, find_beam_settings, make_decoder
 from hwr.settings import to_dict
 from hwr.text import Alphabet, normalise_text
-from hwr.train.datasets import LineSource
-from hwr.train.validate import line_log_probs
+from hwr.train.validate import SetResult
 
 MIN_TUNING_LINES, MAX_TUNING_LINES = 30, 200
 """Number of validation lines to tune settings on: fewer decide nothing, more take minutes."""
@@ -70,18 +67,10 @@ def inherited_decoder(base: ModelInfo | None, alphabet: Alphabet) -> tuple[dict[
     return dict(base.decoder), ""
 
 
-def read_lines(network: Network, sources: Sequence[LineSource], autocast: torch.autocast) -> ReadLines:
-    """Run a network over the first lines of validation sets, at most `MAX_TUNING_LINES` altogether."""
-    truths: list[str] = []
-    log_probs: list[NDArray[np.float32]] = []
-    for source in sources:
-        wanted = MAX_TUNING_LINES // len(sources)
-        for group in range(len(source.chains)):
-            lines = source.read(group)[: max(0, wanted)]
-            wanted -= len(lines)
-            truths += [line.text for line in lines]
-            log_probs += line_log_probs(network, lines, autocast)
-    return ReadLines(truths, log_probs)
+def first_lines(results: Sequence[SetResult]) -> ReadLines:
+    """Return the lines that the validation of several sets kept."""
+    lines = [line for result in results for line in result.first]
+    return ReadLines([truth for truth, _ in lines], [log_probs for _, log_probs in lines])
 
 
 def measure(lines: ReadLines, settings: dict[str, Any], alphabet: Alphabet) -> Reading:

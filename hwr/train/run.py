@@ -18,12 +18,13 @@ from hwr.model.network import count_parameters
 from hwr.train.batches import PoolBuilder
 from hwr.train.datasets import open_run_data, training_texts, with_cache, with_held_out, write_caches
 from hwr.train.decoding import (
+    MAX_TUNING_LINES,
     Reading,
     ReadLines,
     describe_decoder,
+    first_lines,
     inherited_decoder,
     measure,
-    read_lines,
     tune_decoder,
 )
 from hwr.train.device import choose_device, hardware
@@ -114,6 +115,7 @@ class Run:
         self._speed: deque[StepReport] = deque(maxlen=100)
         self._logged = 0.0
         self._before: Reading | None = None
+        self._first = ReadLines([], [])
         self._told_passed_over = False
 
     @property
@@ -198,24 +200,17 @@ class Run:
 
     def validate_start(self) -> None:
         """Measure how well the model that this run starts from reads the validation sets."""
-        progress = self.progress
-        if self.start.base and self.data.validation and not progress.step:
+        if self.start.base and self.data.validation and not self.progress.step:
             self.reporter.message("before training:")
-            self.validate(0)
+            self.validate(self.recipe.validation_lines)
             if self.processes.first:
-                self._before = measure(self._read_for_decoding(), self.decoder, self.alphabet)
-            read = max((figures["lines"] for figures in progress.validation.values()), default=0)
-            if self.processes.of_first(read) > self.recipe.validation_lines:
-                progress.best = float("inf")  # what follows is measured on fewer lines
-
-    def _read_for_decoding(self) -> ReadLines:
-        return read_lines(self.trainer.average, self.data.validation, self.device.autocast())
+                self._before = measure(self._first, self.decoder, self.alphabet)
 
     def _settle_decoder(self) -> None:
         """Tune the inherited decoder, and compare what `hwr recognize` reads with the model before and after."""
         if self._before is None:
             return
-        lines = self._read_for_decoding()
+        lines = self._first
         tuned = tune_decoder(lines, self.decoder, self.alphabet)
         if tuned != self.decoder:
             self.decoder = tuned
@@ -302,6 +297,7 @@ class Run:
         results = self._read_validation_sets(limit) if self.processes.first else []
         mean = self.processes.of_first(sum(result.errors.rate for result in results) / max(1, len(results)))
         if results:
+            self._first = first_lines(results)
             self._log_validation(results, mean, limit)
         if mean < progress.best:
             progress.best = mean
@@ -310,7 +306,9 @@ class Run:
 
     def _read_validation_sets(self, limit: int) -> list[SetResult]:
         network, autocast = self.trainer.average, self.device.autocast()
-        return [validate(network, source, self.alphabet, limit, autocast) for source in self.data.validation]
+        sets = self.data.validation
+        keep = min(MAX_TUNING_LINES // len(sets), self.recipe.validation_lines)
+        return [validate(network, source, self.alphabet, limit, autocast, keep=keep) for source in sets]
 
     def _log_validation(self, results: Sequence[SetResult], mean: float, limit: int) -> None:
         self.progress.validation = {

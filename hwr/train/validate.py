@@ -22,13 +22,19 @@ COLUMNS_PER_BATCH = 24_000
 
 @dataclass(frozen=True)
 class SetResult:
-    """CER of one set, with a few truths and readings to look at."""
+    """CER of one set.
+
+    Attributes:
+        samples: a few truths and readings to look at.
+        first: truths and log-probabilities, (T, classes), of the first lines.
+    """
 
     name: str
     errors: ErrorCounts
     lines: int
     empty_readings: int
     samples: tuple[tuple[str, str], ...]
+    first: tuple[tuple[str, NDArray[np.float32]], ...] = ()
 
 
 def validate(
@@ -38,10 +44,15 @@ def validate(
     limit: int,
     autocast: torch.autocast,
     samples: int = 2,
+    keep: int = 0,
 ) -> SetResult:
-    """Read the first `limit` lines of a source (0: all) and count the errors, in bounded memory."""
+    """Read the first `limit` lines of a source (0: all) and count the errors, in bounded memory.
+
+    The result contains the readings of the first `samples` lines and the log-probabilities of the first `keep` lines.
+    """
     errors, lines, empty = ErrorCounts(0, 0), 0, 0
     shown: list[tuple[str, str]] = []
+    first: list[tuple[str, NDArray[np.float32]]] = []
     for group in range(len(source.chains)):
         wanted = source.read(group)
         if limit:
@@ -52,10 +63,12 @@ def validate(
             empty += not reading
             if len(shown) < samples:
                 shown.append((line.text, reading))
+            if len(first) < keep:
+                first.append((line.text, log_probs))
         lines += len(wanted)
         if limit and lines >= limit:
             break
-    return SetResult(source.name, errors, lines, empty, tuple(shown))
+    return SetResult(source.name, errors, lines, empty, tuple(shown), tuple(first))
 
 
 def line_log_probs(

@@ -19,9 +19,9 @@ from hwr.train.decoding import (
     WEIGHTS,
     Reading,
     ReadLines,
+    first_lines,
     inherited_decoder,
     measure,
-    read_lines,
     tune_decoder,
 )
 from hwr.train.folder import BEST, LAST
@@ -46,8 +46,8 @@ def test_settings_are_inherited_where_the_language_models_know_the_letters() -> 
 def test_greedy_rates_are_those_of_validation() -> None:
     network, info = load_model(SMALL)
     source = StoreLines(ROOT / "data" / "samples" / "lines", 48, "val")
-    lines = read_lines(network, [source], FP32)
-    result = validate(network, source, info.make_alphabet(), 0, FP32)
+    result = validate(network, source, info.make_alphabet(), 0, FP32, keep=1000)
+    lines = first_lines([result])
     greedy = measure(lines, {}, info.make_alphabet())
     assert (greedy.decoder, greedy.lines, greedy.cer) == ("greedy", result.lines, result.errors.rate)
     searched = measure(lines, info.decoder, info.make_alphabet())

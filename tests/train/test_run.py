@@ -86,7 +86,7 @@ def test_best_is_the_lowest_mean_of_the_sets(tmp_path: Path, data: Path, monkeyp
     calls = iter([rate for pair in rates for rate in pair])
     limits: list[int] = []
 
-    def validate(network: object, source: Any, alphabet: object, limit: int, *others: object) -> SetResult:
+    def validate(network: object, source: Any, alphabet: object, limit: int, *others: object, keep: int) -> SetResult:
         limits.append(limit)
         return SetResult(source.name, ErrorCounts(round(1000 * next(calls)), 1000), 10, 0, ())
 
@@ -108,7 +108,7 @@ def test_best_is_the_lowest_mean_of_the_sets(tmp_path: Path, data: Path, monkeyp
 def test_blank_plateau_is_named(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, blank: int, told: bool
 ) -> None:
-    def validate(*arguments: object) -> SetResult:
+    def validate(*arguments: object, keep: int) -> SetResult:
         return SetResult("drawn", ErrorCounts(90, 100), 20, blank, (("truth", ""),))
 
     monkeypatch.setattr("hwr.train.run.validate", validate)
