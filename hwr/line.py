@@ -1,7 +1,7 @@
-"""Normalise images of lines; `hwr.files.images` opens them.
+"""Line normalisation: the image of a line -> ink on empty paper.
 
-Line normalisation is one function for training and for reading, `normalise_line`. A model file states its name and
-version, and a model is never run with another.
+Training and reading use the same function, `normalise_line`. A model file states its name and version, and a model is
+never used with another one.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Normalisation:
 
 NORMALISATION = Normalisation("ink-moments", 1)
 
-# All lengths below are fractions of the line height, so that they are valid for every height.
+# Lengths are fractions of the line height unless they say otherwise, so they apply to every height.
 WORKING_HEIGHT = 1.7  # taller images are reduced to this height before anything is measured: finer detail is lost later
 PAPER_CELL = 8  # pixels: side of the cells on which the paper level is measured
 NOISE_FLOOR = 0.12  # share of the ink's contrast below which paper grain, not ink, is assumed
@@ -205,9 +205,9 @@ def _scale(profile: NDArray[np.float64], deviation: float, height: int) -> float
 def _slant(ink: NDArray[np.float32]) -> float:
     """Return the shear (columns per row, to be added going down) that makes the strokes upright.
 
-    In the upright position, the ink is distributed over the columns most unevenly: the sum of squares of the column
-    profile, its energy, is greatest (projection profile method). Every fourth shear is tried first, then those between
-    two of which one is close to the greatest energy so far, and so on.
+    When strokes are upright, the ink is distributed over the columns most unevenly: the energy, which is the sum of
+    squares of the column profile, is greatest (projection profile method). Every fourth shear is tried first. Then,
+    twice, shears half-way between two neighbours are tried if the energy of one of these is close to the greatest.
     """
     import cv2
 

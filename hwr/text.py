@@ -35,12 +35,12 @@ def normalise_text(text: str) -> str:
 
 
 def invisible_characters(characters: Iterable[str]) -> list[str]:
-    """Return the characters without a visible glyph: formats such as U+200B, and controls (Unicode Cf, Cc)."""
+    """Return the format characters, such as U+200B, and control characters (Unicode Cf and Cc), which are invisible."""
     return [character for character in characters if unicodedata.category(character) in ("Cf", "Cc")]
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    r"""Return `text` with control characters written out, such as `\x1b` for Escape: on a terminal, they would act.
+    r"""Return `text` with control characters, which a terminal would obey, as escapes, such as `\x1b`.
 
     Args:
         lines: keep newlines and tabs.
@@ -63,8 +63,8 @@ def has_right_to_left(text: str) -> bool:
 class Alphabet:
     """The characters that a model can write, in the order of their labels 1, 2, 3, ...
 
-    Labels are in the order of the image, from left to right; texts are in logical order. `direction` is the side at
-    which lines with right-to-left letters begin.
+    Labels are in the order of the image, from left to right; texts are in logical order. `direction` is the main
+    direction of lines with right-to-left letters.
     """
 
     characters: str
@@ -76,7 +76,7 @@ class Alphabet:
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Alphabet":
-        """Return the sorted code points of the normalised `texts`; the direction is that of most letters."""
+        """Return the alphabet of the normalised `texts`: sorted code points, and the direction of most letters."""
         characters: set[str] = set()
         balance = 0
         for text in map(normalise_text, texts):
@@ -125,11 +125,11 @@ class Alphabet:
 def to_display(text: str, direction: Direction) -> str:
     """Return text in display order, from left to right on paper, with brackets mirrored.
 
-    This is the Unicode Bidirectional Algorithm (UAX 9), without its rule N0 of paired brackets. Combining marks stay
-    after their letters. Text without right-to-left letters does not change; other lines begin at the right if
-    `direction` is `rtl`.
+    This is the Unicode Bidirectional Algorithm (UAX 9) without rule N0 (paired brackets). Combining marks stay after
+    their letters. Text without right-to-left letters does not change; other lines begin at the right if `direction` is
+    `rtl`.
     """
-    return text if not has_right_to_left(text) else "".join(sign for _, sign in _arrange(text, direction))
+    return text if not has_right_to_left(text) else "".join(character for _, character in _arrange(text, direction))
 
 
 def to_logical(text: str, direction: Direction) -> str:
@@ -137,7 +137,7 @@ def to_logical(text: str, direction: Direction) -> str:
 
     Several texts can look the same on paper; one of them is returned.
     """
-    return "".join(sign for _, sign in logical_order(text, direction))
+    return "".join(character for _, character in logical_order(text, direction))
 
 
 def logical_order(text: str, direction: Direction) -> list[tuple[int, str]]:
@@ -146,9 +146,9 @@ def logical_order(text: str, direction: Direction) -> list[tuple[int, str]]:
         return list(enumerate(text))
     # The algorithm is its own inverse except for digits, whose class depends on the letters before them (rule W2): in
     # Arabic they are like Arabic digits, except before the first letter, which is at the right end of the line.
-    last = max(place for place, sign in enumerate(text) if has_right_to_left(sign))
+    last = max(place for place, character in enumerate(text) if has_right_to_left(character))
     arranged = [_arrange(text, direction, arabic_digits) for arabic_digits in (0, len(text), last)]
-    same = (one for one in arranged if to_display("".join(sign for _, sign in one), direction) == text)
+    same = (one for one in arranged if to_display("".join(character for _, character in one), direction) == text)
     return next(same, arranged[0])
 
 
@@ -190,7 +190,7 @@ def _balance(text: str) -> int:
     """Return how many more letters of a text are of right-to-left scripts than of others."""
     if not has_right_to_left(text):
         return -len(text)
-    letters = [unicodedata.bidirectional(sign) in ("R", "AL") for sign in text if sign.isalpha()]
+    letters = [unicodedata.bidirectional(character) in ("R", "AL") for character in text if character.isalpha()]
     return 2 * sum(letters) - len(letters)
 
 

@@ -44,16 +44,16 @@ class Steps:
 
     Attributes:
         lines, classes: N and C.
-        blank: (T, N), of the blank.
-        again: (T, N, C), of the last label of a prefix, if no blank came between: minus infinity for the blank, and
-            after steps that were left out.
-        counts: K_t of each step, one more than its most candidates; the last column is never a candidate.
+        blank: (T, N), log-probability of the blank.
+        again: (T, N, C), log-probability that a label, the last one of a prefix, lasts for one more time step; minus
+            infinity for the blank, and after steps that were left out, which were blanks.
+        counts: K_t of each step: the largest number of candidates of a line, and one column that is never a candidate.
         labels: (T, N, K), the candidates, followed by FILLER.
-        candidates: (T, N, K), of these labels, followed by minus infinity.
-        repeats: (T, N, K), the candidates that need a blank before them after the same label: NO_LABEL after steps that
-            were left out.
+        candidates: (T, N, K), log-probabilities of these labels, followed by minus infinity.
+        repeats: (T, N, K), the candidates that may only follow the same label after a blank; NO_LABEL after steps that
+            were left out, which were blanks.
         places: (T, N, C), index of each label among the candidates; K_t - 1 if it is not a candidate.
-        left_out: (N,), the sum over the steps that were left out.
+        left_out: (N,), sum of the blanks' log-probabilities over the steps that were left out.
     """
 
     lines: int

@@ -90,8 +90,10 @@ def logical_words(shown: str, direction: Direction) -> tuple[str, list[int]]:
         to which its first character belongs.
     """
     ordered = logical_order(shown, direction)
-    text = "".join(sign for _, sign in ordered)
-    starts = [place for place, sign in enumerate(text) if sign != " " and (place == 0 or text[place - 1] == " ")]
+    text = "".join(character for _, character in ordered)
+    starts = [
+        place for place, character in enumerate(text) if character != " " and (place == 0 or text[place - 1] == " ")
+    ]
     return text, [shown.count(" ", 0, ordered[start][0]) for start in starts]
 
 

@@ -45,7 +45,7 @@ def masked(x: Tensor, frame: Frame) -> Tensor:
 
 @dataclass(frozen=True)
 class Hidden:
-    """A weight inside the network that acts as `blocks` matrices, one above the other."""
+    """A weight inside the network that acts as `blocks` stacked matrices."""
 
     weight: Tensor
     blocks: int

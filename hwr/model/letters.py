@@ -20,7 +20,7 @@ ACTIVATIONS: dict[str, Activation] = {"r": "relu", "t": "tanh", "s": "sigmoid", 
 CELLS: dict[str, Cell] = {"L": "lstm", "G": "gru", "N": "rnn", "J": "jordan", "M": "mingru"}
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1, "jordan": 1, "mingru": 2}
 STATE_MATRICES: dict[Cell, int] = {"lstm": 1, "gru": 1, "rnn": 1, "jordan": 2, "mingru": 0}
-"""Square matrices for each gate. The context of a Jordan network is its output, a layer further; minGRU has none."""
+"""Square matrices for each gate. A Jordan network has one more, for the output that it feeds back; minGRU has none."""
 DIRECTIONS: dict[str, Direction] = {"f": "forward", "r": "reverse", "b": "both"}
 
 MAX_ITERATIONS = 50
@@ -192,7 +192,7 @@ class RecurrentConvolution(IteratedConvolution):
 
 @dataclass(frozen=True)
 class GatedRecurrentConvolution(IteratedConvolution):
-    """A gate weighs the recurrent term at each place.
+    """A gate weights the recurrent term at each pixel.
 
     With `own` weights each iteration has recurrent kernels of its own.
     """

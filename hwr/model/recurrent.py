@@ -137,7 +137,7 @@ class MinimalGru(Chains):
         z_t = sigmoid(W_z x_t + b_z)        n_t = W_n x_t + b_n        h_t = (1 - z_t) h_{t-1} + z_t n_t,  h_0 = 0
 
     The state is a weighted sum of the past, so all steps are computed together: pairs of neighbouring steps are merged,
-    then pairs of pairs (Hillis & Steele 1986). W and b hold z and n one above the other.
+    then pairs of pairs (Hillis & Steele 1986). W and b hold the rows of z, then those of n.
     """
 
     def __init__(self, channels: int, hidden: int, both: bool) -> None:
@@ -178,7 +178,7 @@ def reverse_sequences(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 def _initialise(cell: nn.RNNBase) -> None:
-    """Orthogonal recurrent weights; the forget gates of an LSTM start open (bias 1, Jozefowicz et al. 2015)."""
+    """Make recurrent weights orthogonal, and open the forget gates of an LSTM (bias 1, Jozefowicz et al. 2015)."""
     for name, parameter in cell.named_parameters():
         if name.startswith("weight_hh"):
             for block in parameter.data.chunk(len(parameter) // cell.hidden_size):

@@ -1,9 +1,9 @@
 """The order of training: epochs -> pools of lines -> batches without padding.
 
 Every line draws its width jitter from (seed, epoch, line). The lines of a pool are sorted by jittered width and cut
-into batches, and each line is stretched by the last percent to the width of its batch. So a batch has no padding: no
-zeros are multiplied, norms need no masks, and the recurrent layers run over full rectangles. The whole order follows
-from the seed, so that a run can be stopped anywhere and resumed from (epoch, pool, batch).
+into batches, and each line is stretched by a few per cent to the width of its batch. So a batch has no padding: no
+zeros are multiplied, norms need no masks, and the recurrent layers run over full rectangles. The seed determines the
+whole order, so a run can be stopped anywhere and resumed from (epoch, pool, batch).
 """
 
 import hashlib
@@ -36,7 +36,7 @@ MAX_LINES, FEW_COLUMNS = 96, 145
 """Lines in a batch of very short ones: 96, or one for every 145 columns of a batch, whichever is more."""
 
 WIDTH_STEP, WIDTH_STEP_FROM = 16, 160
-"""Batches wider than 160 columns get a multiple of 16: fewer shapes for which kernels must be made."""
+"""The width of a batch above 160 columns is a multiple of 16, so that kernels are prepared for fewer shapes."""
 
 MAX_WIDENING = 1.5
 """A line too narrow for CTC is widened by at most this factor; a narrower one is skipped."""

@@ -14,7 +14,7 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, target_lengths: Tensor, charact
     Args:
         log_probs: (B, T, classes); every line has T time steps.
         targets: the labels of all lines in sequence; target_lengths: (B,).
-        characters: those of the whole batch, of which several processes have some lines each.
+        characters: number of characters of the whole batch, whose lines several processes may share.
     """
     time_steps = torch.full((log_probs.shape[0],), log_probs.shape[1], dtype=torch.int64)
     total = functional.ctc_loss(
@@ -24,10 +24,10 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, target_lengths: Tensor, charact
 
 
 def span_mask(lines: int, time_steps: int, longest: int, per_span: int, device: torch.device) -> Tensor | None:
-    """Hide random spans of up to `longest` time steps, each line its own: (lines, time_steps) of 0 (hidden) and 1.
+    """Return a mask, (lines, time_steps), that is 0 on random spans of up to `longest` time steps and 1 elsewhere.
 
-    One span for every `per_span` time steps (time masking of SpecAugment, Park et al. 2019, on the columns).
-    None when spans are switched off.
+    Each line has spans of its own, one for every `per_span` time steps (time masking of SpecAugment, Park et al. 2019).
+    Return None when spans are switched off.
     """
     if longest < 1:
         return None
