@@ -22,9 +22,9 @@ slow *arguments:
 coverage *arguments:
     pytest -n auto --cov {{arguments}}
 
-# The wording of help texts and documentation
+# The wording of help texts and documentation, their links and options
 docs:
-    pytest tests/test_wording.py
+    pytest tests/test_wording.py tests/test_documents.py
 
 # All checks in a fresh virtual environment
 ci:

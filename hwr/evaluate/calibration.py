@@ -132,7 +132,7 @@ class Trust:
 
 
 def measure_in_halves(lines: Sequence[ReadScores]) -> list[Trust]:
-    """Return the calibration errors of each set and of all, each half of the lines with the calibration of the other.
+    """Return the calibration errors of each set and of all; each half of the lines has the calibration of the other.
 
     Sets in which no word was read are left out.
 
@@ -216,7 +216,7 @@ def negative_log_likelihood(log_probabilities: Numbers, right: NDArray[np.bool_]
 
 
 def _golden_section(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return the minimum of a function that has only one (Kiefer 1953)."""
+    """Return the place of a function's only minimum, by golden-section search (Kiefer 1953)."""
     left, right = high - RATIO * (high - low), low + RATIO * (high - low)
     at_left, at_right = function(left), function(right)
     while high - low > TOLERANCE:

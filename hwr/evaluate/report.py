@@ -21,7 +21,7 @@ LINE_COLUMNS = ("set", "id", "writer", "edits", "characters", "confidence", "tru
 LINE_HEADER = "\t".join(LINE_COLUMNS) + "\n"
 """The first row of the table of lines, whose other rows `line_row` makes."""
 JSON_HEAD, SVG_HEAD = '{\n  "hwr": "', "<svg "
-"""Beginnings of the JSON and of the drawing."""
+"""First characters of the JSON and of the drawing, by which an earlier report is recognised."""
 SHOWN_DIGITS = 12
 """Digits of each hash in the printed report; the JSON has all 64."""
 SHOWN_CHARACTERS = 20

@@ -1,7 +1,7 @@
 """ARPA files of character models: read and write the text format of SRILM and KenLM.
 
-The words of the format are characters; the space is written `▁`, and that sign itself `<U+2581>`. Probabilities are
-logarithms of base 10 in the file, natural ones in hwr. Format: SRILM's manual page ngram-format(5).
+The words of the format are characters; the space is written `▁`, and that character itself `<U+2581>`. Probabilities
+are logarithms of base 10 in the file, natural ones in hwr. Format: SRILM's manual page ngram-format(5).
 """
 
 import gzip

@@ -1,4 +1,4 @@
-"""Leave n-grams out of a model: those that are rare, or those that are worth least."""
+"""Prune a model: leave out the n-grams that are rare, or those that matter least."""
 
 from collections.abc import Sequence
 

@@ -3,15 +3,15 @@
 Prose has few numbers, so its model finds every digit improbable and reads `85` as `Es`. It also has few words in
 capitals. So a scorer of the beam search is always in one of five modes:
 
-    START      at the beginning of a token, or after signs at its beginning
+    START      at the beginning of a token, or after punctuation there
     PLAIN      inside a word: the model decides
     CAPITAL    after one capital letter
     CAPITALS   after two: further capitals are scored as lower-case letters, which the model knows well
     NUMBER     in a token with a digit, up to its end: the network decides
 
 A digit at the beginning of a token or after a capital letter gets the model's score, but at least NUMBER_ENTRY. In
-NUMBER every digit and sign gets at least NUMBER_SCORE, every letter at least NUMBER_LETTER. Inside a word a digit gets
-only the model's score, otherwise any `l` could become a `1`. Entering or leaving CAPITALS adds CAPITALS_COST.
+NUMBER every digit and punctuation mark gets at least NUMBER_SCORE, every letter at least NUMBER_LETTER. Inside a word a
+digit gets only the model's score, or else any `l` could become a `1`. Entering or leaving CAPITALS adds CAPITALS_COST.
 """
 
 import unicodedata

@@ -37,8 +37,8 @@ LIGHT_BELOW_INK = 0.35
 class Placed:
     """Ink on an empty sheet.
 
-    coverage: (H, W), 0 paper to 1 ink; baseline: row of the baseline at the left edge; slope: rows it falls a column;
-    height: the line height in rows, taken from the spread of the ink (it is about ascender to descender).
+    coverage: (H, W), 0 paper to 1 ink; baseline: row of the baseline at the left edge; slope: rows by which it falls
+    per column; height: the line height in rows, taken from the spread of the ink (it is about ascender to descender).
     """
 
     coverage: Field
@@ -142,7 +142,7 @@ def _paper(placed: Placed, darkness: float, generator: Generator, options: Paper
 
 
 def _rule(rules: Ink, placed: Placed, generator: Generator) -> None:
-    """Draw rules at a natural distance, one of them at the writing, and sometimes the line of the margin."""
+    """Draw rules at a natural distance, one of them under the writing, and sometimes the line of the margin."""
     _rows(rules, placed, placed.height * (0.75 + 0.65 * generator.random()), generator)
     if generator.random() < 0.12:
         _columns(rules, placed, [rules.shape[1] * generator.random()], 2)

@@ -105,7 +105,7 @@ def column(values: Numbers | Integers, device: torch.device) -> Tensor:
 
 
 def lay_under(lines: Tensor, ground: Tensor) -> Tensor:
-    """Put a ground that is not white under the ink: both darken, and ink hides the ground."""
+    """Put a background that is not white behind the ink: both darken, and ink hides the background."""
     return lines + ground * (1.0 - lines)
 
 

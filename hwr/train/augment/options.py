@@ -32,7 +32,7 @@ class AugmentOptions(Settings):
     everything off and leaves a plain linear resize.
 
     Raises:
-        UsageError: a probability is outside 0..1, a range is upside down, a size is negative.
+        UsageError: a probability is outside 0..1, a range is reversed, a size is negative.
     """
 
     strength: Size = 1.0
