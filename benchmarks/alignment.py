@@ -7,13 +7,13 @@ separately, its true box, the extent of its ink, is known. It is compared, in pi
 high, with:
 
     aligned   the boxes of `hwr align` with the true text
-    read      the boxes of `hwr recognize`, for words that are read right in lines with the right number of words
-    spread    the same words with time steps spread evenly over the image
+    read      the boxes of `hwr recognize`, for words that are read correctly in lines with the right number of words
+    spread    the boxes of the same words, with time steps spread evenly over the image
 
-The models were trained on lines and words of these hands: that makes reading easier than it is on other hands, and
-says little of where a word is put. Printed are median and 90th percentile of the absolute error of left and right
-edges, their median with its sign (a positive one: too far to the right), the share of edges that are off by more than 8
-pixels, and the milliseconds a line.
+The models were trained on lines and words of these hands, so they read them better than other hands; this says little
+about where they place a word. The table gives the median and the 90th percentile of the absolute error of left and
+right edges, their signed median (positive: too far to the right), the share of edges that are off by more than 8
+pixels, and the milliseconds for a line.
 """
 
 import argparse

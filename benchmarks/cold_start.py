@@ -1,10 +1,10 @@
-"""CPU time of commands that start cold: Python, imports, models and one line or page.
+"""Measure the CPU time of commands from a cold start: Python, imports, models and one line or page.
 
     python -m benchmarks.cold_start [-m MODEL] [--runs 7]
 
-Each command runs in a process of its own on one thread, all in turn; printed are the least and the median CPU seconds
-(user and system) and the peak of the memory. Compiled modules (.pyc) are in use, as after an installation: the first
-run of each does not count. `floor` opens the network in ONNX Runtime with NumPy alone, without hwr.
+Each command runs in a process of its own on one thread, all in turn. The table gives the lowest and the median CPU
+seconds (user and system), and the peak memory. Compiled modules (.pyc) are in use, as after an installation: the first
+run of each command does not count. `floor` opens the network in ONNX Runtime with NumPy alone, without hwr.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Compare numbers that predict whether a greedily read word or line is right.
+"""Compare ways to compute the confidence of a greedily read word or line.
 
-    python benchmarks/confidence.py DATA... [-m MODEL] [--every N] [--beam W]
+    python -m benchmarks.confidence DATA... [-m MODEL] [--every N] [--beam W]
 
-Of words: calibration error (ECE), log loss and AUC (how often a right word has a higher number than a wrong one). Of
-lines: area under the reject curve (mean CER over all shares of lines kept) over all sets and in each, the same with
-shares of characters instead of lines, and the AUC for lines without an edit.
+For words, the table gives the calibration error (ECE), the log loss, and the AUC: how often a right word has a higher
+confidence than a wrong one. For lines, it gives the area under the reject curve (mean CER over all shares of lines
+kept) over all sets and for each set, the same by shares of characters, and the AUC for lines without an edit.
 """
 
 import argparse

@@ -6,7 +6,7 @@
 
 DATA are line stores (their `val` split) or Parquet files; missing ones are skipped. The model reads them once. The
 `--lines` outputs that are nearest to `--steps` time steps long are decoded by all decoders in turn, so that other work
-on the machine slows all alike. Printed are medians of CPU time. Memory is by how much a decoder raises the peak of its
+on the machine slows all alike. Times are medians of CPU time. Memory is by how much a decoder raises the peak of its
 own process (Linux). Without a compiled search the benchmark refuses to run.
 
 fast-ctc-decode has no language model and its own pruning: labels below 0.1 % are not tried. flashlight runs without a
@@ -248,7 +248,7 @@ def print_pruning(alphabet: Alphabet, texts: list[str], lines: list[Line]) -> No
 
 
 def main() -> None:
-    """Read the sets and print what was asked for."""
+    """Read the sets and print the requested figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="+", type=Path)
     parser.add_argument("-m", "--model", default=DEFAULT_MODEL)

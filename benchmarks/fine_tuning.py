@@ -36,8 +36,8 @@ from hwr.store.writing import write_lines
 if TYPE_CHECKING:
     from hwr.train.validate import SetResult
 
-LEAST_TEST_LINES = 50
-MOST_TEST_SHARE = 0.4
+MIN_TEST_LINES = 50
+MAX_TEST_SHARE = 0.4
 """Number of test lines of a hand that has too few for the largest size and for a test."""
 
 
@@ -66,7 +66,7 @@ def split(name: str, lines: Sequence[StoredLine], most_tuning: int, seed: int, b
     def unit(line: StoredLine) -> str:
         return line.id if by_line else line.page or line.id
 
-    wanted = max(min(LEAST_TEST_LINES, int(MOST_TEST_SHARE * len(lines))), len(lines) - most_tuning)
+    wanted = max(min(MIN_TEST_LINES, int(MAX_TEST_SHARE * len(lines))), len(lines) - most_tuning)
     units = sorted({unit(line) for line in lines})
     generator = random.Random(seed)
     generator.shuffle(units)

@@ -4,23 +4,23 @@
     python -m benchmarks.line_finding ../shared/data/page-geometry/val.parquet --draw FOLDER
     python -m benchmarks.line_finding ../shared/data/page-geometry/val.parquet --kraken VENV --kraken-lines FILE
 
-The file has a page a row: `image`, `id`, and `lines` with a `baseline` each. Printed are, a page, F1, precision and
-recall as the cBAD competitions measure them (`benchmarks.baselines`); then the same of all lines pooled, and of the
-pages' mean precision and recall, which is cBAD's own figure for a collection.
+Each row of the file is a page: `image`, `id`, and `lines` with a `baseline` each. For each page, the table gives F1,
+precision and recall as the cBAD competitions measure them (`benchmarks.baselines`). The last rows give the same for all
+lines pooled, and for the means of the pages' precision and recall, which is cBAD's own figure for a collection.
 
-`whole` is a stricter F1 (`benchmarks.baselines.match_baselines`): a line is right when it and one true baseline cover
-each other to at least 70 % of their points within a quarter of the page's distance between lines; a line in two pieces,
-two lines in one, and a cut end of a third of the line are all wrong.
+`whole` is a stricter F1 (`benchmarks.baselines.match_baselines`): a line is right if it and one true baseline cover
+each other to at least 70 % of their points, within a quarter of the page's line distance. A line in two pieces, two
+lines in one, and a line that lacks a third of its length are all wrong.
 
-`apart` are found lines in stamps, seals and printed heads that the truth leaves out: on no true line, and to at least
-70 % in a box of `benchmarks/unmarked.toml`. All figures leave them out but F1 `all`, which counts them as wrong.
+`apart` counts the lines found in stamps, seals and printed heads that the truth leaves out: on no true line, and to at
+least 70 % in a box of `benchmarks/unmarked.toml`. All figures ignore them except F1 `all`, which counts them as wrong.
 
-`core s` are seconds of processor time, over all cores, which other work on the machine hardly changes; `ms` is the
-time that passed.
+`core s` is the CPU time in seconds over all cores, which other work on the machine hardly changes; `ms` is the elapsed
+time.
 
-With `--kraken` the default segmenter of kraken (the Python package, with the model in it, in an environment VENV of its
-own) finds the lines of the same pages on one core, in one process: what loading the model took stands apart. FILE keeps
-its lines; with FILE alone they are printed again.
+With `--kraken`, the default segmenter of kraken (the Python package with its own model, in an environment VENV) finds
+the lines of the same pages on one core, in one process. The time for loading its model is printed separately. FILE
+keeps its lines; with FILE alone the stored lines are evaluated again.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Resident memory of going through a line store of 1,000,000 lines, against one of 10,000.
+"""Measure the peak memory of reading a line store of 1,000,000 lines, compared with one of 10,000.
 
-    python benchmarks/linestore_memory.py [--lines 10000 1000000] [--reader NAME] [--limit 300]
+    python -m benchmarks.linestore_memory [--lines 10000 1000000] [--reader NAME] [--limit 300]
 
-Writes synthetic stores (tiny images, about 250 bytes a line) in two layouts: row groups of 256 lines, as `hwr prepare`
-writes them, and one giant row group, as other programs may. Each store is read in a process of its own, which reports
-the most memory that it ever held. The exit code is 1 if the difference between the largest and the smallest store is
-more than the limit (MiB) for any reader.
+This writes synthetic stores (tiny images, about 250 bytes a line) in two layouts: row groups of 256 lines, as
+`hwr prepare` writes them, and one giant row group, as other programs may. Each store is read in a process of its own,
+which reports its peak memory. The exit code is 1 if, for any reader, the largest store takes more memory than the
+smallest by more than the limit (MiB).
 
 To measure something else, add a function to READERS: it takes the path of a `.parquet` file and returns how many lines
 it has seen, all or at least SAMPLED. It runs alone in its process.

@@ -4,9 +4,9 @@
     python -m benchmarks.no_writing FOLDER --show
 
 The photographs are those in the packages scikit-image, scikit-learn and matplotlib (`pip install` them) that show no
-text; FOLDER adds the images in it. Paper, stamps and forms are drawn, ten of each kind with different seeds. Printed
-are, for each kind, the number of images, of those with a line, and of lines; `found` by the line finder, and `read`
-those in which text was read. `--show` prints each line that was read and its confidence.
+text; FOLDER adds the images in it. Paper, stamps and forms are drawn, ten of each kind with different seeds. For each
+kind, the table gives the number of images, of images with a line, and of lines: those that the line finder found
+(`found`), and those in which text was read (`read`). `--show` prints each line that was read and its confidence.
 """
 
 import argparse

@@ -1,19 +1,19 @@
 """Measure the time of line normalisation, and compare ways to choose its scale.
 
-    python benchmarks/normalisation.py [../shared/data] [--height 48] [--sets iam-lines hooker ...] [--lines 600]
+    python -m benchmarks.normalisation [../shared/data] [--height 48] [--sets iam-lines hooker ...] [--lines 600]
 
-First the time of `normalise_line` on an image of 130 x 1700 pixels, on one thread.
+The first figure is the time of `normalise_line` for an image of 130 x 1700 pixels, on one thread.
 
-Then, for each validation set, how even the size of the letters is after each way to find the scale. Nobody marked the
-size of the letters, so a proxy stands for it: the columns that a character takes, that is the width of the inked part
-over the length of the text, at the scale in question. Lines of one page are by one hand, which writes about equally
-wide; so the standard deviation of log(columns per character) within the pages should be small. It is a proxy: the text
-of a line (many `i` or many `m`) scatters it too, alike for all ways, and it is not the error rate.
+The table then shows, for each validation set, how uniform the size of the letters is with each way to choose the scale.
+The true size of the letters is unknown. It is estimated by the columns per character: the width of the inked part at
+that scale, divided by the length of the text. Lines of one page are by one hand, which writes at about the same width,
+so the standard deviation of log(columns per character) within the pages should be small. This is a proxy for the error
+rate. It also varies with the text (many `i` or many `m`), but equally for all scales.
 
     raw        scale = height / height of the image
     box        scale = height / (rows from the first to the last ink)
     moments    scale = SPREAD * height / (standard deviation of the ink over the rows)
-    combined   what `normalise_line` does: geometric mean of moments and image height, with its limits
+    combined   that of `normalise_line`: geometric mean of moments and image height, with its limits
 """
 
 import argparse

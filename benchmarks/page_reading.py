@@ -1,23 +1,24 @@
-"""Measure reading of whole pages and its cost: finding the lines, reading them, putting them in order.
+"""Measure the reading of whole pages and its cost: finding the lines, reading them, putting them in order.
 
     python -m benchmarks.page_reading ../shared/data/page-geometry/val.parquet
     python -m benchmarks.page_reading ../shared/data/page-geometry/val.parquet -m small --size 2500 3500 --threads 2
 
-Printed are, a page and pooled, the character error rates of
+The pages are in English and French. For each page and for all pages together, the table gives these character error
+rates:
 
-    page     what `Recognizer.read` reads: found lines in its reading order, without those in stamps and printed heads
-    ordered  the same lines in the order of the truth, so that the difference is what order costs
-    true     the lines cut along their true outlines, in the order of the truth
-    all      as page, with every found line
-    file     as all, against the order of the file, which is not always that of reading
+    page     of `Recognizer.read`: found lines in its reading order, without those in stamps and printed heads
+    ordered  of the same lines in the true order; the difference is the cost of the order
+    true     of the lines cut along their true outlines, in the true order
+    all      as `page`, but with every found line
+    file     as `all`, but compared with the order of the file, which is not always the reading order
 
-each against the true lines, all lines of a page joined and whitespace collapsed; and `ratio`, page over true. For the
-order alone there are page over ordered, and Spearman's footrule of the lines, 0 where they are in the true order.
-`benchmarks/true_pages.py` says what is done to the texts. Pages in English and French.
+All lines of a page are joined, and whitespace is collapsed. `ratio` is `page` divided by `true`. Two figures measure
+the order alone: `page` divided by `ordered`, and Spearman's footrule of the lines, which is 0 in the true order.
+`benchmarks/true_pages.py` describes how the texts are prepared.
 
-Then the milliseconds of finding the lines and of all that `Recognizer.read` does, from the pixels on, both as time that
-passed and as processor time over all cores, which other work on the machine hardly changes; and the greatest memory of
-the process, this benchmark's own needs included. `--size` makes the pages larger first.
+The times are those for finding the lines, and for all of `Recognizer.read` from the pixels on: elapsed time, and CPU
+time over all cores, which other work on the machine hardly changes. The peak memory is that of the whole process, this
+benchmark included. `--size` enlarges the pages first.
 """
 
 import resource
@@ -122,25 +123,23 @@ def print_row(name: str, errors: Sequence[ErrorCounts], tail: str) -> None:
 
 
 def print_totals(results: Sequence[PageResult]) -> None:
-    """All pages pooled, and the medians and greatest of the times."""
+    """Print the rates of all pages pooled, and the median and maximum times."""
     errors = [sum((getattr(result, kind) for result in results), ErrorCounts()) for kind in KINDS]
     print_row("all pages pooled", errors, "")
     order = errors[0].rate / errors[1].rate if errors[1].rate else float("nan")
     footrules = [result.footrule for result in results]
-    print(
-        f"order: page over ordered {order:.3f}; footrule mean {np.mean(footrules):.4f}, greatest {max(footrules):.4f}"
-    )
+    print(f"order: page over ordered {order:.3f}; footrule mean {np.mean(footrules):.4f}, maximum {max(footrules):.4f}")
     for name, times in (
         ("finding the lines", [result.finding for result in results]),
         ("whole page", [result.reading for result in results]),
     ):
         passed, cores = [seconds.passed for seconds in times], [seconds.cores for seconds in times]
         print(
-            f"{name:18} median {np.median(passed):5.2f} s, greatest {max(passed):5.2f} s; "
+            f"{name:18} median {np.median(passed):5.2f} s, maximum {max(passed):5.2f} s; "
             f"processor time {np.median(cores):5.2f} s, {max(cores):5.2f} s"
         )
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"greatest memory of the process {memory / 1024:.0f} MiB")
+    print(f"peak memory of the process {memory / 1024:.0f} MiB")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ environment of its own:
 DATA are line stores (their `val` split) or Parquet files. `--lines` lines are taken evenly from each, and read
 `--together` in a call. The readers take turns at every call, so that other work on the machine slows all alike.
 
-Printed are the median CPU time of a line, the median of its ratios to each peer call by call, and the CER of each set.
+The table gives the median CPU time of a line, the median of its ratio to each peer by call, and the CER of each set.
 Image files are opened before the clock starts. hwr reads with its default decoder in fp32 and, if the model has an int8
 file, in int8. Without a compiled search the benchmark refuses to run.
 """

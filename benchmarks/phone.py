@@ -1,8 +1,8 @@
 """Turn a scanned page into a photograph as a phone would take it, and map points of the page to it.
 
-Modelled are, in this order: a page that curls towards its spine and waves, a camera held at an angle (perspective and
-rotation), a table around the page, light that falls off, the soft shadow of a hand, blur of focus and of movement,
-noise and JPEG. The same seed gives the same photograph.
+These effects are simulated, in this order: a page that curls towards its spine and waves, a camera held at an angle
+(perspective and rotation), a table around the page, light that falls off, the soft shadow of a hand, blur of focus and
+of movement, noise and JPEG. The same seed gives the same photograph.
 """
 
 from dataclasses import dataclass

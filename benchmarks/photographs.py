@@ -3,12 +3,12 @@
     python -m benchmarks.photographs ../shared/data/page-geometry/val.parquet
     python -m benchmarks.photographs ../shared/data/page-geometry/val.parquet --seeds 3 --write FOLDER
 
-Each page is photographed as `benchmarks/phone.py` says, once a seed: curled and waved, at an angle, on a table, in
-uneven light with a shadow, a little blurred, with noise, as JPEG. Printed are, a page and pooled, from the scan and
-from the photograph, whose true lines are moved along: the character error rate of the whole page (as in
-`benchmarks.page_reading`), that of the lines cut along their true outlines, and F1 of the baselines by the cBAD
-measure; `grows` is the ratio of the two error rates. Lines found in stamps and printed heads are left out. Pages in
-English and French.
+`benchmarks/phone.py` turns each page into simulated photographs, one for each seed: curled and waved, at an angle, on a
+table, in uneven light with a shadow, slightly blurred, with noise, as JPEG. The true lines are moved along. For each
+page and for all pages together, the table compares scan and photograph: the character error rate of the whole page (as
+in `benchmarks.page_reading`), that of the lines cut along their true outlines, and F1 of the baselines by the cBAD
+measure. `grows` is the ratio of the error rates. Lines found in stamps and printed heads are left out. The pages are
+in English and French.
 """
 
 from collections.abc import Sequence

@@ -26,14 +26,14 @@ from hwr.train.recipe import Recipe
 
 @dataclass(frozen=True)
 class Speed:
-    """Lines a second by the clock of the steps and by that on the wall."""
+    """Lines a second, by the time spent in steps and by wall-clock time."""
 
     steps: float
     wall: float
 
 
 def train(recipe: Path, folder: Path, processes: int, threads: int) -> Speed:
-    """Train in a run folder; the wall's clock starts with the first step, which is logged at once."""
+    """Train in a run folder; wall-clock time starts with the first step, which is logged at once."""
     start = [sys.executable, "-m"]
     if processes > 1:
         start += ["torch.distributed.run", "--nproc-per-node", str(processes), "-m"]
@@ -76,7 +76,7 @@ def main() -> None:
                 threads = options.cores // processes
                 print(
                     f"{processes} process(es) of {threads} thread(s): {speed.steps:.1f} lines/s in steps, "
-                    f"{speed.wall:.1f} by the wall",
+                    f"{speed.wall:.1f} by wall-clock time",
                     flush=True,
                 )
     medians = [statistics.median(speed.steps for speed in speeds) for speeds in found.values()]

@@ -6,7 +6,7 @@ RCNN-K is a convolution of 5 x 5 with K maps, two recurrent convolutional layers
 map, and a linear classifier. `rcnn` builds it as published (local response normalisation, dropout, T = 3): with ten
 classes 671,712, 1,190,528 and 1,856,800 weights for K = 96, 128 and 160, and an unfolded depth of 4 (T + 1) + 2 = 18.
 
-Compared are, with batch norm and without dropout, since training is short:
+These networks are compared, with batch norm and without dropout, since training is short:
 
     recurrent        T = 3
     equal weights    each recurrent layer replaced by two convolutions: the same number of kernels

@@ -4,7 +4,7 @@
     python -m benchmarks.reading_memory --pages 300 -m base
 
 The sample page is enlarged to each size and stored in each format, then read in a child process with the greedy
-decoder; so are TIFF and PDF documents of many sample pages. Printed are the most memory that the process had (VmHWM of
+decoder; so are TIFF and PDF documents of many sample pages. The table gives the peak memory of the process (VmHWM of
 Linux) and seconds, start-up included. Making the images takes 2 GB.
 """
 

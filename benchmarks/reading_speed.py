@@ -40,7 +40,7 @@ MEAN_WIDTH = 580
 
 
 def time_command(arguments: Sequence[object], runs: int) -> tuple[float, float]:
-    """Return median and greatest seconds of a command in a child process; the first run, with cold caches, is
+    """Return the median and the maximum seconds of a command in a child process; the first run, with cold caches, is
     ignored.
     """
     command = [sys.executable, "-m", "hwr", "recognize", *map(str, arguments)]
@@ -125,8 +125,8 @@ def main() -> None:
         ("a line, start-up included", ["--line", arguments.line]),
         ("a page, start-up included", [arguments.page]),
     ):
-        middle, greatest = time_command([*words, "-m", arguments.model], arguments.runs)
-        print(f"{title:28} {middle:6.2f} s   (greatest of {arguments.runs}: {greatest:.2f} s)")
+        middle, longest = time_command([*words, "-m", arguments.model], arguments.runs)
+        print(f"{title:28} {middle:6.2f} s   (maximum of {arguments.runs}: {longest:.2f} s)")
     print_network(arguments.model, arguments.runs)
     print_parts(arguments.model, arguments.page, arguments.runs)
 

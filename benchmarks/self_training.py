@@ -37,7 +37,7 @@ from hwr.recognize.recognizer import Recognizer
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.writing import write_lines
 
-LEAST_CHARACTERS = 8
+MIN_CHARACTERS = 8
 """Shorter readings are not kept: their confidence says little of the reader."""
 
 READ_TOGETHER = 200
@@ -45,11 +45,11 @@ READ_TOGETHER = 200
 
 @dataclass(frozen=True)
 class Read:
-    """An unlabelled line as the teacher reads it. `sureness`: mean log-confidence of a character."""
+    """An unlabelled line as the teacher reads it. `confidence`: mean log-confidence of a character."""
 
     line: StoredLine
     text: str
-    sureness: float
+    confidence: float
 
 
 def split_lines(
@@ -70,10 +70,10 @@ def read_unlabelled(model: Path, lines: Sequence[StoredLine], decoder: DecoderOp
         part = lines[start : start + READ_TOGETHER]
         readings = reader.read_lines([decode_image(line.image, line.id) for line in part])
         for line, reading in zip(part, readings, strict=True):
-            if len(reading.text) >= LEAST_CHARACTERS:
-                sureness = math.log(max(reading.confidence, 1e-300)) / len(reading.text)
-                found.append(Read(line, reading.text, sureness))
-    return sorted(found, key=lambda read: -read.sureness)
+            if len(reading.text) >= MIN_CHARACTERS:
+                confidence = math.log(max(reading.confidence, 1e-300)) / len(reading.text)
+                found.append(Read(line, reading.text, confidence))
+    return sorted(found, key=lambda read: -read.confidence)
 
 
 def error_rate(found: Sequence[Read]) -> float:

@@ -1,15 +1,16 @@
 """Measure the cost of synthetic lines, and how well the shipped model reads each kind of paper.
 
-    python benchmarks/synthesis.py [../shared/data] [--lines 1000] [--workers 2]
-    python benchmarks/synthesis.py --read [--lines 200] [-m small]
+    python -m benchmarks.synthesis [../shared/data] [--lines 1000] [--workers 2]
+    python -m benchmarks.synthesis --read [--lines 200] [-m small]
 
-First, with papers and without: lines a second of `hwr synth` with its processes (what they make, encode and hand over,
-without their start), and milliseconds of one core a line. Times are processor times, so that other work on the machine
-does not count; lines a second are worked out from them and from the clock. Before anything is timed, lines are made
-until the caches (sizes of fonts) are warm, as they are after the first minute of a long run.
+Without `--read`, this prints, with and without papers, the lines a second of `hwr synth` with its processes (making,
+encoding and handing over, without their start), and the milliseconds of one core for a line. The milliseconds are CPU
+time, so other work on the machine does not count. Before anything is timed, lines are made until the caches (sizes of
+fonts) are filled, as they are after the first minute of a long run.
 
-With `--read`: the CER of a model on font lines, clean, on papers as they come, and on each kind for itself. A kind that
-the model reads far worse than the others is either too harsh or worth training on: look at it with `hwr synth --sheet`.
+With `--read`, this prints the CER of a model on lines in fonts: clean, on papers as they occur, and on each kind of
+paper alone. A kind that the model reads far worse than the others is either too harsh or worth training on: look at it
+with `hwr synth --sheet`.
 """
 
 import argparse

@@ -132,18 +132,6 @@ def test_reading_requirements_are_those_of_the_package_without_torch(
     assert all("<" in versions for versions in for_reading.values())
 
 
-def test_what_the_documents_link_to_is_there() -> None:
-    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").rglob("*.md")]
-    links = [
-        (path, target)
-        for path in documents
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(encoding="utf-8"))
-        if "://" not in target
-    ]
-    assert links
-    assert [f"{path.name}: {target}" for path, target in links if not (path.parent / target).exists()] == []
-
-
 @pytest.fixture(scope="module")
 def wheel(source_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from a copy of the checkout as `pip install .` builds it."""

@@ -96,7 +96,7 @@ def test_steps_needed_equals_the_shortest_path(labels: tuple[int, ...]) -> None:
     assert steps_needed("".join("_ab"[label] for label in labels)) == shortest
 
 
-def test_marks_of_byte_order_go_and_other_invisible_characters_are_known() -> None:
+def test_byte_order_marks_are_removed_and_other_invisible_characters_are_found() -> None:
     assert normalise_text("\ufeffa\ufeff b") == "a b"
     assert invisible_characters("a\u200b\u00ad \u200e\u0301") == ["\u200b", "\u00ad", "\u200e"]
 

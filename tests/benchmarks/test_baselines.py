@@ -148,7 +148,7 @@ def test_tolerance_is_a_quarter_of_the_line_distance_and_of_their_mean_at_most()
     assert tolerances([even_points(level(100)), even_points(level(400))]) == [0.25 * 250] * 2
 
 
-def test_a_shift_costs_nothing_up_to_the_tolerance_then_falls_to_nothing_at_three_times() -> None:
+def test_a_shift_costs_nothing_up_to_the_tolerance_and_everything_at_three_times() -> None:
     true = [level(y) for y in (100, 180, 260)]  # tolerance 20
     for shift, expected in ((0, 1.0), (20, 1.0), (30, 0.75), (35, 0.625), (-35, 0.625)):
         scores = score_baselines(true[1:2] + true[::2], [level(y + shift) for y in (100, 180, 260)])
@@ -173,7 +173,7 @@ def test_a_line_over_two_lines_keeps_one_of_them() -> None:
     assert joined.precision == pytest.approx((97 + 2 + 0.75 + 0.5 + 0.25) / 201)
 
 
-def test_a_short_line_counts_by_its_length_in_recall_and_in_full_in_precision() -> None:
+def test_a_short_line_counts_by_length_in_recall_and_fully_in_precision() -> None:
     scores = score_baselines([level(100), level(140)], [level(100, 0, 500)])
     assert scores.precision == 1
     # 101 points of the first line, two more within the tolerance, and 0.75, 0.5, 0.25 of the next; none of the second

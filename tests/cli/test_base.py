@@ -68,7 +68,7 @@ def sample(**values: object) -> dict[str, object]:
         (["--skip"], "--skip needs --output"),
     ],
 )
-def test_options_that_do_not_go_together(arguments: list[str], message: str) -> None:
+def test_options_that_exclude_each_other(arguments: list[str], message: str) -> None:
     with pytest.raises(click.UsageError) as raised:
         invoke(sample, *arguments)
     assert raised.value.format_message() == message
@@ -83,7 +83,7 @@ def test_options_that_do_not_go_together(arguments: list[str], message: str) -> 
         ([], {}),
     ],
 )
-def test_options_that_go_together(arguments: list[str], given: dict[str, object]) -> None:
+def test_options_that_can_be_combined(arguments: list[str], given: dict[str, object]) -> None:
     defaults = {"width": 1, "fast": False, "name": (), "skip": False, "output": None}
     assert invoke(sample, *arguments) == defaults | given
 

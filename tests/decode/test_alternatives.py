@@ -42,7 +42,7 @@ def test_words_get_the_readings_that_the_network_saw() -> None:
     assert first[0].confidence / first[1].confidence == pytest.approx(np.exp(one - other), rel=1e-3)
 
 
-def test_the_scorer_has_its_say() -> None:
+def test_the_scorer_changes_the_result() -> None:
     def score(labels: object) -> float:
         return 10.0 if labels == [D, B, SPACE, D, A] else 0.0
 

@@ -94,7 +94,7 @@ def test_flashlight_gives_every_text_the_same_probability(seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_flashlight_reads_sample_lines_alike(sample_lines: list[Line]) -> None:
+def test_flashlight_reads_sample_lines_the_same(sample_lines: list[Line]) -> None:
     for line in sample_lines:
         expected, found = flashlight(line, 400), ours(line, 200)
         best = best_of(expected)
@@ -102,7 +102,7 @@ def test_flashlight_reads_sample_lines_alike(sample_lines: list[Line]) -> None:
         assert found[best] == pytest.approx(expected[best], abs=PRUNED)
 
 
-def test_fast_ctc_decode_reads_alike(sample_lines: list[Line]) -> None:
+def test_fast_ctc_decode_reads_the_same(sample_lines: list[Line]) -> None:
     """A different text must be as likely, summed over all its paths."""
     for line in [*sample_lines, *(random_line(7, 4, seed) for seed in range(20))]:
         expected, found = fast_ctc_decode(line, 100), best_of(ours(line, 100))

@@ -79,7 +79,7 @@ def test_both_searches_find_the_same_texts_with_the_same_scores(model: Model) ->
 
 
 @needs_compiler
-def test_both_score_whole_lines_alike(model: Model) -> None:
+def test_both_give_whole_lines_the_same_score(model: Model) -> None:
     lines = [ALPHABET.encode(line) for line in (*sentences(20, seed=3), "THE OLD 12 boats", "", "zzz qqq")]
     scorer = NgramScorer(model, token_rules(model.symbols, ALPHABET), weight=1.0)
     fast = compiled.compiled_scorer(scorer)

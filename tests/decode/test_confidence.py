@@ -131,7 +131,7 @@ def test_words_and_confidences_belong_together_on_any_path() -> None:
         assert all(0 <= value <= 1 for value in (reading.confidence, *reading.words))
 
 
-def test_a_surer_network_gives_surer_words() -> None:
+def test_a_more_certain_network_gives_more_certain_words() -> None:
     path = [A, BLANK_LABEL, B, 0, A]
     values = [decode_greedy(likely(path, probability=p), AB) for p in (0.5, 0.8, 0.95, 0.9999)]
     for number in range(2):

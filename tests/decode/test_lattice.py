@@ -1,4 +1,4 @@
-"""Probability and alignment of a text, against every path there is, torch and torchaudio."""
+"""Probability and alignment of a text, against all paths, torch and torchaudio."""
 
 import itertools
 from collections.abc import Sequence

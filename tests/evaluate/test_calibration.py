@@ -60,7 +60,7 @@ def test_the_true_temperature_is_found() -> None:
         assert found.word == found.line == IDENTITY
 
 
-def test_no_other_temperature_is_likelier() -> None:
+def test_no_other_temperature_is_more_likely() -> None:
     lines = made_lines(300, 1.3, seed=1)
     found = fit(lines)
     right = np.concatenate([line.words_right for line in lines])
@@ -145,7 +145,7 @@ def test_a_curve_never_turns_the_order_round() -> None:
     assert low == high > 0
 
 
-def test_the_curve_of_what_can_be_told_apart_is_finite() -> None:
+def test_the_curve_of_separable_outcomes_is_finite() -> None:
     values = np.array([-30.0, -9.0, -3e-4, -1e-12])
     low, high, shift = fit_curve(values, np.array([False, False, True, True]))
     assert np.isfinite([low, high, shift]).all() and min(low, high) > 0

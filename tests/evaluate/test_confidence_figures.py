@@ -48,7 +48,7 @@ def test_equal_mass_has_as_many_in_each_bin() -> None:
     assert calibration_error(confidence, right).equal_mass == pytest.approx(expected)
 
 
-def test_true_probabilities_have_a_small_error_and_others_a_large_one() -> None:
+def test_calibrated_probabilities_have_a_small_error_and_others_a_large_one() -> None:
     random = np.random.default_rng(2)
     true = random.random(200_000)
     right = random.random(200_000) < true

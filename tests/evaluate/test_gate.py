@@ -1,4 +1,4 @@
-"""The gate: each limit holds for each set, and no figure that is not a number passes."""
+"""Bounds: each applies to each set, and NaN never passes."""
 
 from pathlib import Path
 

@@ -57,7 +57,7 @@ def test_the_order_of_lines_does_not_matter() -> None:
     assert halves(known) == halves(known[::-1])
 
 
-def test_lines_without_a_writer_stand_for_themselves() -> None:
+def test_lines_without_a_writer_are_clusters_of_their_own() -> None:
     known = [Known(str(number), None) for number in range(6)] + [Known("x", "w"), Known("y", "w")]
     first, second = halves(known)
     assert len(first) == len(second) == 4

@@ -209,7 +209,7 @@ def test_lines_are_judged_by_what_was_chosen_on_the_others() -> None:
         assert item.beam.cer == pytest.approx((5 * on_first + 7 * on_second) / (10 * len(members)))
 
 
-def test_what_happens_on_the_judged_half_changes_no_choice_on_the_other() -> None:
+def test_the_measured_half_does_not_influence_the_choice_on_the_other() -> None:
     random = np.random.default_rng(8)
     lines = random_lines(24)
     second = np.flatnonzero(~first_half(lines))
@@ -330,7 +330,7 @@ class FakeNetwork:
         return log_probs, [best_path(one) for one in log_probs]
 
 
-def test_lines_come_with_what_the_network_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_come_with_the_output_of_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line cannot be opened; the others keep their own log-probabilities, over several batches."""
     monkeypatch.setattr("hwr.evaluate.lines.MAX_BATCH_PIXELS", 300)
     pairs = [("ab", "ab"), ("  a   b ", "ab"), ("c", "cd"), ("d", "a"), ("e", "e"), ("f", "h")]

@@ -60,7 +60,7 @@ def test_vowels_are_foreseen_and_consonants_are_not() -> None:
     assert surprise["consonant"] > 0.9 * np.log(3)
 
 
-def test_jordan_forgets_what_its_output_does_not_say() -> None:
+def test_jordan_forgets_what_its_output_does_not_contain() -> None:
     assert jordan.recall("elman", updates=150) > 0.99
     assert jordan.recall("jordan", updates=150) < 0.75
 

@@ -1,4 +1,4 @@
-"""Atomic writing: after any failure the old file stands and no temporary file is left."""
+"""Atomic writing: after any failure the old file is intact and no temporary file is left."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Pipes and pointers of Git LFS instead of files, and images of formats whose readers raise what no other does."""
+"""Pipes and pointers of Git LFS instead of files, and images whose readers raise unusual exceptions."""
 
 import os
 import struct

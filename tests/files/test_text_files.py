@@ -1,4 +1,4 @@
-"""Text files: encodings with a byte order mark, packed files, and what is refused."""
+"""Text files: encodings with a byte order mark, compressed files, and what is refused."""
 
 import gzip
 import lzma

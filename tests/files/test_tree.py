@@ -87,7 +87,7 @@ def test_a_colon_in_the_name_of_a_folder_is_not_a_drive(tmp_path: Path) -> None:
     assert ZipTree(make_zip(tmp_path / "x.zip", {"1921:05/a.xml": b"<a/>"})).read("1921:05/a.xml", 9) == b"<a/>"
 
 
-def test_zips_from_windows_and_from_programs_that_do_not_say_utf_8(tmp_path: Path) -> None:
+def test_zips_from_windows_and_from_programs_that_do_not_mark_utf_8(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         for name in ("doc\\page\\a.xml", "doc/b.xml"):
             info = zipfile.ZipInfo("x")

@@ -141,7 +141,7 @@ def test_a_file_name_that_is_not_text() -> None:
     assert json.loads(to_bytes(find_format("json"), page).decode())["image"] == page.image
 
 
-def test_the_lines_of_a_tables_row_stand_on_one_line_of_text() -> None:
+def test_the_lines_of_a_table_row_are_one_line_of_text() -> None:
     first, second = PAGE.lines
     regions = tuple(Region(id, ROW_REGION, BOX) for id in ("r1", "r2"))
     lines = (first, second, replace(second, region="r2"), replace(first, region="r2"))

@@ -87,7 +87,7 @@ def test_the_pages_of_a_document() -> None:
     assert etree.fromstring(write()).find(".//x:body", X) is not None
 
 
-def test_head_says_what_wrote_it() -> None:
+def test_the_head_names_the_program() -> None:
     root = etree.fromstring(to_bytes(HOCR, RICH))
     system, capabilities = (root.find(f".//x:meta[@name='{name}']", X) for name in ("ocr-system", "ocr-capabilities"))
     assert re.fullmatch(r"hwr \S+, model small <2>", system.get("content"))

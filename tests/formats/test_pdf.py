@@ -91,7 +91,7 @@ def origins(page) -> list[tuple[str, float, float]]:  # type: ignore[no-untyped-
 
 
 @pytest.mark.parametrize("degrees", [0, 4, -7, 30, 90, -90, 180])
-def test_words_stand_on_slanted_baselines(degrees: float) -> None:
+def test_words_are_on_slanted_baselines(degrees: float) -> None:
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
 
     def turn(x: float, y: float) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Where words and lines stand, against geometry that is known beforehand."""
+"""Positions of words and lines, against known geometry."""
 
 import math
 from dataclasses import replace
@@ -55,7 +55,7 @@ def test_the_ascent_without_an_outline_is_that_of_the_tallest_word() -> None:
     assert ascent(replace(LEVEL, baseline=((5.0, 5.0), (9.0, 5.0), (5.0, 5.0)), words=words)) == 30
 
 
-def test_words_stand_on_the_baseline() -> None:
+def test_words_are_on_the_baseline() -> None:
     assert on_baseline(LEVEL, (120, 60, 200, 62)) == ((120, 80), (200, 80))
     slanted = replace(LEVEL, baseline=((100.0, 80.0), (300.0, 100.0), (500.0, 100.0)))
     assert on_baseline(slanted, (150, 0, 250, 9)) == ((150, pytest.approx(85)), (250, pytest.approx(95)))

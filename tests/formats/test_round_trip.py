@@ -93,7 +93,7 @@ def test_pages_by_the_hundred(name: str) -> None:
         assert again(name, page) == digits(page, 1 if name == "alto" else None)
 
 
-def test_what_foreign_files_say_survives(shared: Path) -> None:
+def test_the_content_of_foreign_files_survives(shared: Path) -> None:
     """Pages of eScriptorium and Transkribus: read, written and read again."""
     paths = sorted(path for path in (shared / "pages").glob("*/*.xml"))
     if not paths:

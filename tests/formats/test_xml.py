@@ -33,7 +33,7 @@ def test_clean_leaves_what_a_parser_takes_and_nothing_else() -> None:
     assert clean("<&>\"'é𝔘") == "<&>\"'é𝔘"
 
 
-def test_ids_are_valid_and_stand_once() -> None:
+def test_ids_are_valid_and_unique() -> None:
     wishes = ["r1", "r1", "r1", "r1_2", "é1", "漢字", "1", "a b", "a_b"]
     wishes += ["", "-x", "x:y", "\x00", "·", "𝔘", "a.b-c", "_"]
     ids = Ids()

@@ -1,4 +1,4 @@
-"""Commands on hostile input: never a fault, a hang, an error of several lines, or much memory.
+"""Commands on hostile input: never an internal error, a hang, an error of several lines, or much memory.
 
 `HWR_FUZZ=2000 pytest -m slow tests/fuzz` runs more mutations of each kind, `HWR_FUZZ=1000-2000` those with other seeds.
 """

@@ -1,4 +1,4 @@
-"""Pages with all that a format may have to say."""
+"""Pages with everything that a format can express."""
 
 from hwr.page.page import Box, Line, Page, Point, Region, Word
 

@@ -119,7 +119,9 @@ def test_lines_are_held_out_of_any_training(tmp_path: Path, run: Run, mine: Path
         (("--init-from", "small", "missing.parquet"), "missing.parquet: does not exist"),
     ],
 )
-def test_what_does_not_go_together(tmp_path: Path, run: Run, arguments: tuple[str, ...], message: str) -> None:
+def test_options_that_exclude_each_other_are_refused(
+    tmp_path: Path, run: Run, arguments: tuple[str, ...], message: str
+) -> None:
     (tmp_path / "recipe.toml").write_text("minutes = 1.0\n")
     done = run(*arguments)
     assert done.code == 2 and message in done.err and done.err.count("\n") == 1

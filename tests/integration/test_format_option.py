@@ -1,4 +1,4 @@
-"""`hwr recognize --format`: every format says the same of a page."""
+"""`hwr recognize --format`: every format has the same content."""
 
 import csv
 import json

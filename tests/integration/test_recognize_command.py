@@ -288,9 +288,7 @@ def test_a_format_without_marks_refuses_them(recognize: Run, monkeypatch: pytest
     assert recognize("--line", SAMPLES / "line-1.png").code == 0
 
 
-def test_the_standard_output_takes_one_document_of_a_format_that_does_not_stream(
-    recognize: Run, tmp_path: Path
-) -> None:
+def test_stdout_takes_one_document_of_a_format_that_does_not_stream(recognize: Run, tmp_path: Path) -> None:
     lines = (SAMPLES / "line-1.png", SAMPLES / "line-2.png")
     done = recognize("--line", "--format", "tsv", *lines)
     assert (done.code, done.out, done.messages) == (

@@ -1,4 +1,4 @@
-"""`hwr recognize` on documents of several pages, on streams and patterns, and on images that are odd."""
+"""`hwr recognize` on documents of several pages, on streams and patterns, and on unusual images."""
 
 import io
 import json

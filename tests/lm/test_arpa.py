@@ -109,7 +109,7 @@ def test_files_that_are_not_text_are_one_clear_line(tmp_path: Path) -> None:
             read_arpa(tmp_path / name)
 
 
-def test_every_changed_byte_of_a_packed_file_is_one_clear_line_or_harmless(tmp_path: Path) -> None:
+def test_every_changed_byte_of_a_compressed_file_is_one_clear_line_or_harmless(tmp_path: Path) -> None:
     whole = gzip.compress(SMALL.encode(), mtime=0)
     expected = read_arpa(_written(tmp_path / "good.arpa.gz", whole))
     refused = 0

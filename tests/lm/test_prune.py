@@ -15,7 +15,7 @@ from hwr.lm.scorer import score_lines
 
 
 @pytest.mark.parametrize("max_bytes", [10_000, 12_000, 14_000])
-def test_a_file_is_at_most_as_large_as_asked_and_uses_the_room(max_bytes, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_is_nearly_as_large_as_allowed_and_never_larger(max_bytes, tmp_path) -> None:  # type: ignore[no-untyped-def]
     tables = build([text(3000)], BuildOptions(order=8, max_bytes=max_bytes))
     write_model(make_model(tables), tmp_path / "a.lm")
     size = (tmp_path / "a.lm").stat().st_size
@@ -29,7 +29,7 @@ def test_contexts_of_what_is_kept_are_kept() -> None:
         assert np.isin(context(upper.keys), table.keys).all()
 
 
-def test_rare_ngrams_go() -> None:
+def test_rare_ngrams_are_removed() -> None:
     lines = sentences(100)
     symbols = Symbols("".join(sorted(set("".join(lines)))))
     full = build([text(100)], BuildOptions(order=3, max_bytes=None))

@@ -1,4 +1,4 @@
-"""The ONNX file says what the network says, over widths and batches."""
+"""The ONNX file computes what the network computes, for all widths and batches."""
 
 from pathlib import Path
 

@@ -114,7 +114,7 @@ class TestTrueLengths:
             for alone, beside in zip(*gradients, strict=True):
                 torch.testing.assert_close(alone, beside, atol=1e-4, rtol=1e-4)
 
-    def test_what_stands_right_of_the_line_has_no_influence(self, name: str) -> None:
+    def test_padding_to_the_right_of_a_line_has_no_influence(self, name: str) -> None:
         made = network(name)
         for width in (1, made.stride - 1 or 1, made.stride + 1):
             lines = [line(made.height, width), line(made.height, 5 * made.stride, seed=1)]

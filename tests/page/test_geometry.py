@@ -47,7 +47,7 @@ def test_a_level_line_is_cut_without_change() -> None:
 
 
 @pytest.mark.parametrize("angle", [-30, -5, 3, 12, 90])
-def test_every_pixel_shows_the_page_where_the_cut_says(angle: float) -> None:
+def test_every_pixel_of_the_cut_shows_its_place_on_the_page(angle: float) -> None:
     rows, columns = np.mgrid[0:400, 0:400]
     page = ((rows + columns) / 4).astype(np.uint8)  # the value gives the place
     along = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])

@@ -49,7 +49,7 @@ def test_a_clipped_polygon_covers_what_the_whole_one_covers_on_the_image() -> No
         assert cv2.erode(differ.astype(np.uint8), np.ones((3, 3), np.uint8)).sum() == 0
 
 
-def test_polygons_inside_stay_and_those_outside_go() -> None:
+def test_polygons_inside_stay_and_those_outside_are_dropped() -> None:
     assert clip_polygon(BOX, 200, 100) == BOX
     assert clip_polygon(BOX, 15, 100) == () and clip_polygon(((0, 0), (5, 0), (9, 0)), 15, 100) == ()
 

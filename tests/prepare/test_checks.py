@@ -44,7 +44,7 @@ def test_a_good_line_is_stored_as_found() -> None:
     assert line == StoredLine(image, "a.png", "\u00e9t\u00e9 1905", "a", 310, 44, "w", None, "fr", "here", "CC0")
 
 
-def test_what_the_source_says_wins() -> None:
+def test_what_a_source_states_takes_precedence() -> None:
     known = Sample(id="a", text="x", path="", where="", load=image_file, lang="de", source="s", licence="l")
     line = stored(check_sample(known, CheckOptions(lang="fr", source="here", licence="CC0")))
     assert (line.lang, line.source, line.licence) == ("de", "s", "l")

@@ -1,4 +1,4 @@
-"""Parquet as a source, and how the format of a source is found out."""
+"""Parquet as a source, and the detection of formats."""
 
 import zipfile
 from pathlib import Path
@@ -98,7 +98,7 @@ def make_sources(folder: Path) -> dict[str, tuple[Path, type[Any]]]:
     }
 
 
-def test_the_format_is_found_out(tmp_path: Path) -> None:
+def test_the_format_is_detected(tmp_path: Path) -> None:
     for name, (path, reader) in make_sources(tmp_path).items():
         assert isinstance(open_source(path), reader), name
 

@@ -1,4 +1,4 @@
-"""The whole way from sources to a store, and what happens to a store that is there already."""
+"""From sources to a store, and what happens to a store that exists."""
 
 import csv
 import hashlib

@@ -1,4 +1,4 @@
-"""How log-probabilities become labels: what a user may ask for, what a model file says, and what comes of it."""
+"""Decoders from the options of a user and the settings of a model file, and the labels that they choose."""
 
 import logging
 import math
@@ -161,7 +161,7 @@ def test_the_decoder_that_is_chosen() -> None:
     assert DecoderOptions("beam").chosen(None) == "beam"
 
 
-def test_what_is_not_asked_for_stays_as_the_model_says() -> None:
+def test_settings_that_are_not_given_are_those_of_the_model() -> None:
     own = BeamSettings(("de",), 0.3, 0.4, 5, 0.9, 0.01, 0.8)
     assert DecoderOptions().settings(own) == own
     assert DecoderOptions(width=7).settings(own) == BeamSettings(("de",), 0.3, 0.4, 7, 0.9, 0.01, 0.8)
@@ -291,7 +291,7 @@ def test_a_language_that_was_asked_for_is_used_for_all_lines(english: Path, back
         DecoderOptions("greedy", language="en")
 
 
-def test_shipped_stands_for_all_language_models_that_ship(english: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shipped_means_all_language_models_that_ship(english: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hwr.recognize.decoder.language_model_names", lambda: ["de", "en"])
     assert chosen_language_models(("shipped", str(english)), "auto") == {
         "de": "de",

@@ -1,4 +1,4 @@
-"""Pages that are turned, notes in the margin, and readings that are worth little, with the model that ships."""
+"""Pages that are turned, notes in the margin, and doubtful readings, with the shipped model."""
 
 from dataclasses import replace
 from pathlib import Path

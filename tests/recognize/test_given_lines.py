@@ -65,7 +65,7 @@ def test_a_page_for_a_smaller_image_reads_the_same_places(recognizer: Recognizer
     assert np.allclose(read.lines[0].baseline, found.lines[0].baseline, atol=1)
 
 
-def test_empty_lines_stay_and_lines_outside_or_too_large_go(recognizer: Recognizer, found: Page) -> None:
+def test_empty_lines_stay_and_lines_outside_or_too_large_are_left_out(recognizer: Recognizer, found: Page) -> None:
     blank = replace(found.lines[0], id="blank", polygon=rectangle((2.0, 2.0, 60.0, 20.0)), baseline=((2, 15), (60, 15)))
     outside = replace(found.lines[0], id="outside", polygon=rectangle((9000.0, 0.0, 9100.0, 30.0)))
     white = np.full((found.height, found.width), 255, np.uint8)

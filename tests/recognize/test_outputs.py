@@ -1,4 +1,4 @@
-"""Where each result goes, and that a file is there as a whole or not at all."""
+"""The file of each result, which is written completely or not at all."""
 
 import io
 from dataclasses import replace
@@ -52,7 +52,7 @@ def test_several_go_to_the_same_relative_paths(tmp_path: Path) -> None:
     assert relative(targets, tmp_path / "out") == ["a.txt", "sub/a.txt", "sub/b.jpg.txt", "sub/b.png.txt"]
 
 
-def test_several_go_to_one_file_where_the_format_joins_pages_and_never_to_a_folder_of_its_name(tmp_path: Path) -> None:
+def test_several_inputs_go_to_one_file_if_the_format_joins_pages(tmp_path: Path) -> None:
     touch(tmp_path, "in/a.png", "in/b.png", "file")
     inputs = find_inputs([tmp_path / "in"])
     for name in ("book.pdf", "file", "BOOK.TXT"):
@@ -89,7 +89,7 @@ def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
         find_targets(find_inputs([tmp_path / "a.png"]), str(tmp_path / "a.png"), TEXT)
 
 
-def test_what_is_there_is_kept_without_force(tmp_path: Path) -> None:
+def test_existing_files_are_kept_without_force(tmp_path: Path) -> None:
     touch(tmp_path, "a.txt")
     check_free(tmp_path / "new.txt", force=False)
     check_free(tmp_path / "a.txt", force=True)
@@ -290,7 +290,7 @@ def test_a_joined_format_that_fails_is_named_once_and_the_others_get_all_pages(t
     assert found.value.partial and files_below(tmp_path) == {"a.txt": "text 1\n\ftext 2\n"}
 
 
-def test_of_several_formats_only_the_missing_ones_are_written_if_results_are_kept(tmp_path: Path) -> None:
+def test_only_missing_formats_are_written_if_results_are_kept(tmp_path: Path) -> None:
     touch(tmp_path, "a-0002.x.xml")
     outputs = [PageFiles(PAGED, {BOOK: tmp_path / "a.x.xml"}), DocumentFiles(TEXT, {BOOK: tmp_path / "a.txt"})]
     output = ManyOutputs(outputs, keep=True)

@@ -35,7 +35,7 @@ def page(recognizer: Recognizer) -> Page:
     return recognizer.read(SAMPLES / "page.png")
 
 
-def test_lines_are_read_as_normalisation_network_and_decoder_say(recognizer: Recognizer) -> None:
+def test_lines_are_read_by_normalisation_network_and_decoder(recognizer: Recognizer) -> None:
     lines = [to_grey(SAMPLES / f"line-{number}.png") for number in (1, 2, 3)]
     expected = [
         decode_greedy(expected_log_probs(normalise_line(line, recognizer.info.height)), Alphabet(ALPHABET)).text

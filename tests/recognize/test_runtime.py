@@ -117,6 +117,6 @@ def test_lines_of_one_width_fill_their_batches() -> None:
     assert [len(b) for b in plan_batches([100] * 20, 10, max_lines=99, max_pixels=5000)] == [5, 5, 5, 5]
 
 
-def test_a_line_over_the_budget_goes_alone_and_nothing_gives_nothing() -> None:
+def test_a_line_over_the_budget_is_alone_and_no_lines_give_no_batches() -> None:
     assert plan_batches([10, 5000, 10], 10, max_lines=8, max_pixels=1000) == [[0, 2], [1]]
     assert plan_batches([], 10, max_lines=8, max_pixels=1000) == []

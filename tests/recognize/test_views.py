@@ -74,7 +74,7 @@ def test_a_line_without_a_change_is_the_same() -> None:
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 60, 333])
-def test_the_views_keep_the_height_and_change_the_width_as_they_say(width: int) -> None:
+def test_the_views_keep_the_height_and_change_the_width_by_their_factors(width: int) -> None:
     for view in VIEWS:
         seen = view.of(ink(width=width))
         assert seen.dtype == np.uint8 and seen.shape == (24, max(1, round(view.width * width)))

@@ -1,4 +1,4 @@
-"""Reading order of boxes whose order a person would not doubt."""
+"""Reading order of boxes whose order is beyond doubt."""
 
 from hwr.segment.order import group_regions, reading_order, rows_of
 

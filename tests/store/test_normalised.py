@@ -1,4 +1,4 @@
-"""Normalised lines: equal from the images as found and from a store that holds them normalised."""
+"""Normalised lines: the same from the images as found and from a normalised store."""
 
 import io
 from pathlib import Path

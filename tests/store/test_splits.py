@@ -72,6 +72,6 @@ def test_the_manifest_shows_if_the_last_shard_is_missing(tmp_path: Path, there: 
 
 
 @pytest.mark.parametrize("manifest", ["", "{", "[" * 100_000, "[]", '{"splits": {"train": {"files": 5}}}', "9" * 5000])
-def test_a_manifest_that_cannot_be_understood_says_nothing(tmp_path: Path, manifest: str) -> None:
+def test_a_manifest_that_cannot_be_understood_is_ignored(tmp_path: Path, manifest: str) -> None:
     (folder_of(tmp_path, "train.parquet") / "manifest.json").write_text(manifest)
     assert find_split(tmp_path, "train") == [tmp_path / "train.parquet"]

@@ -1,4 +1,4 @@
-"""Options of synthesis: what is refused, and the way to plain values and back."""
+"""Options of synthesis: what is refused, and conversion to plain values and back."""
 
 import json
 from pathlib import Path

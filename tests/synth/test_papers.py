@@ -1,4 +1,4 @@
-"""Papers and degradations: each occurs as often as asked, the ink stays readable, the same chance gives the same."""
+"""Papers and degradations: each occurs as often as requested, the ink stays readable, a seed decides all."""
 
 from dataclasses import replace
 

@@ -81,7 +81,7 @@ def test_lines_on_which_ctc_cannot_align_the_text_are_left_out(
     assert "needs 32 time steps, has " in batch.too_long[0][1]
 
 
-def test_what_is_wrong_with_the_sources_shows_before_processes_start(options: BatchOptions) -> None:
+def test_faults_of_the_sources_are_found_before_processes_start(options: BatchOptions) -> None:
     shutil.rmtree(options.synth.fonts[0])
     with pytest.raises(InputError, match="no such font"):
         next(make_batches(options, range(100), 2))

@@ -205,7 +205,7 @@ def test_batches_have_an_even_number_of_lines_where_they_can() -> None:
     assert sorted(len(batch.texts) for batch in all_batches(even)) == [7, 8, 8, 8]
 
 
-def test_a_line_wider_than_the_budget_goes_alone() -> None:
+def test_a_line_wider_than_the_budget_is_a_batch_of_its_own() -> None:
     lines = [line(0, "wide", 9000), line(1, "wide", 9001), line(2, "narrow", 300)]
     assert sorted(len(batch.texts) for batch in all_batches(planner([Lines("a", [lines])]))) == [1, 1, 1]
 

@@ -56,7 +56,7 @@ def test_threads_are_those_of_all_processes(
     assert given == ([] if each is None else [each])
 
 
-def test_each_process_takes_a_card_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_process_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose_device("fp32", 0, Processes(5, 8, 1, 4)).device == torch.device("cuda", 1)
 

@@ -65,7 +65,7 @@ def test_lines_are_counted(tmp_path: Path) -> None:
         count_lines(replace(recipe, train=(TrainingSet("missing"),)))
 
 
-def test_the_recipe_file_says_the_same() -> None:
+def test_the_recipe_file_has_the_same_settings() -> None:
     recipe = load_toml(Recipe, ROOT / "recipes" / "fine-tune.toml")
     expected = fine_tuning(Recipe(), 200)
     assert recipe == replace(expected, name=recipe.name)

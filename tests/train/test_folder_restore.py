@@ -239,7 +239,9 @@ def test_a_cache_is_used_again_and_removed_in_the_end(
 
 
 @pytest.mark.parametrize(("before", "after"), [("adamw", "muon"), ("muon", "adamw")])
-def test_another_optimiser_starts_afresh_and_says_so(tmp_path: Path, data: Path, before: str, after: str) -> None:
+def test_another_optimiser_starts_from_scratch_with_a_message(
+    tmp_path: Path, data: Path, before: str, after: str
+) -> None:
     settings = recipe(data, lines=200)
     run(
         replace(settings, optimisation=replace(settings.optimisation, optimiser=before)),

@@ -1,4 +1,4 @@
-"""CTC loss against the forward algorithm in Python and against every path there is; spans that are hidden."""
+"""CTC loss against the forward algorithm in Python and against all paths; spans that are hidden."""
 
 import itertools
 import math
@@ -107,7 +107,7 @@ def runs_of_zeros(row: list[float]) -> list[int]:
     return [len(list(group)) for value, group in itertools.groupby(row) if value == 0]
 
 
-def test_one_span_a_line_at_most_as_long_as_asked() -> None:
+def test_each_line_has_one_span_of_limited_length() -> None:
     torch.manual_seed(3)
     mask = span_mask(3000, 60, 7, 60, CPU)
     assert mask is not None and mask.shape == (3000, 60) and set(mask.unique().tolist()) == {0.0, 1.0}

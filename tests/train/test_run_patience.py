@@ -1,4 +1,4 @@
-"""A run that brings no progress any more ends early, with its decay."""
+"""A run without progress ends early, with its decay."""
 
 import json
 from collections.abc import Iterable

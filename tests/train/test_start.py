@@ -1,4 +1,4 @@
-"""From a model with more, fewer or other characters than the data have."""
+"""Start from a model with more, fewer or other characters than the data."""
 
 from dataclasses import replace
 from pathlib import Path
