@@ -104,7 +104,7 @@ def print_share(repeats: int) -> None:
             lengths = torch.full((LINES,), label_length)
             loss = loss + ctc_loss(output.float().transpose(0, 1), labels, steps, lengths)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         times.append((between - start, time.perf_counter() - between))
     ours, theirs = (statistics.median(column) * 1e3 for column in zip(*times[2:], strict=True))

@@ -142,7 +142,7 @@ class ConsistencyTrainer(ExtraLossTrainer):
             functional.kl_div(one, other.detach(), reduction="sum", log_target=True) / ready.batch.characters
             for one, other in (readings, reversed(readings))
         ]
-        return (sum(losses) + self.weight * sum(apart)) / 2
+        return (torch.stack(losses).sum() + self.weight * torch.stack(apart).sum()) / 2
 
 
 class TextHead(nn.Module):

@@ -114,8 +114,12 @@ def tune(model: str, lines: Sequence[StoredLine], folder: Path, options: argpars
     weights = find_model(model).safetensors
     assert weights is not None
     new = read_info(weights).make_alphabet().missing(line.text for line in lines)
-    alphabet = "extend" if new else "keep"
-    begun = Recipe(train=(TrainingSet(str(data)),), init_from=str(weights), alphabet=alphabet, threads=options.threads)
+    begun = Recipe(
+        train=(TrainingSet(str(data)),),
+        init_from=str(weights),
+        alphabet="extend" if new else "keep",
+        threads=options.threads,
+    )
     recipe = override(
         fine_tuning(begun, len(lines)), minutes=options.minutes, seed=options.seed, learning_rate=options.learning_rate
     )

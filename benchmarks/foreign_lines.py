@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet
@@ -77,7 +78,7 @@ def print_rates(name: str, lines: int, counts: Sequence[ErrorCounts]) -> None:
 
 def measure_shapes(parquet: Path) -> None:
     """Print the second table."""
-    shares, above, below, deviations = [], [], [], []
+    figures: list[tuple[float, float, float, float]] = []
     for batch in pyarrow.parquet.ParquetFile(parquet).iter_batches(batch_size=16, columns=["lines"]):
         for row in batch.to_pylist():
             lines = [line for line in row["lines"] if has_both(line)]
@@ -87,8 +88,8 @@ def measure_shapes(parquet: Path) -> None:
             for line in lines:
                 measured = measure_line(line, distance)
                 if measured is not None:
-                    for values, value in zip((shares, above, below, deviations), measured, strict=True):
-                        values.append(value)
+                    figures.append(measured)
+    shares, above, below, deviations = np.array(figures).T
     print(f"\n{len(shares)} lines of {parquet}: quartiles")
     for name, values in (
         ("baseline from the top of its polygon, in heights", shares),
@@ -97,15 +98,15 @@ def measure_shapes(parquet: Path) -> None:
         ("derived baseline from the true one, in line distances", deviations),
     ):
         print(f"{name:55}" + "".join(f"{value:7.3f}" for value in np.percentile(values, [25, 50, 75])))
-    print(f"derived baselines within a quarter of the line distance: {np.mean(np.array(deviations) < 0.25):.3f}")
+    print(f"derived baselines within a quarter of the line distance: {np.mean(deviations < 0.25):.3f}")
 
 
-def has_both(line: dict[str, list[list[float]]]) -> bool:
+def has_both(line: dict[str, Any]) -> bool:
     """Return whether a line has a baseline and a polygon."""
     return len(line["baseline"] or ()) > 1 and len(line["polygon"] or ()) > 3
 
 
-def measure_line(line: dict[str, list[list[float]]], distance: float) -> tuple[float, float, float, float] | None:
+def measure_line(line: dict[str, Any], distance: float) -> tuple[float, float, float, float] | None:
     """Return the figures of one line; None for lines that are steep, short, or have a polygon next to them."""
     base, polygon = as_points(line["baseline"]), as_points(line["polygon"])
     across, drop = base[-1] - base[0]
@@ -119,9 +120,8 @@ def measure_line(line: dict[str, list[list[float]]], distance: float) -> tuple[f
     rows = np.interp(places, base[:, 0], base[:, 1])
     derived = as_points(derive_baseline(line["polygon"]))
     off = np.abs(np.interp(places, derived[:, 0], derived[:, 1]) - rows).mean()
-    share = np.median(rows - top) / np.median(bottom - top)
-    sizes = np.median(rows - top), np.median(bottom - rows), off
-    return float(share), *(float(size / distance) for size in sizes)
+    above, below, height = (float(np.median(size)) for size in (rows - top, bottom - rows, bottom - top))
+    return above / height, above / distance, below / distance, float(off) / distance
 
 
 def main() -> None:

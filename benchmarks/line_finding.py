@@ -120,6 +120,7 @@ def run_kraken(venv: Path, rows: Sequence[dict[str, Any]], keep: Path | None) ->
         for number, row in enumerate(rows):
             pixels = cv2.imdecode(np.frombuffer(row["image"]["bytes"], np.uint8), cv2.IMREAD_COLOR)
             files.append(str(Path(folder) / f"{number:04}.png"))
+            assert pixels is not None
             cv2.imwrite(files[-1], pixels)
         command = [str(venv / "bin" / "python"), str(HERE / "kraken_lines.py"), *files]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout

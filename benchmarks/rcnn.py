@@ -65,18 +65,23 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         frame = Frame(None)  # all images fill their maps
         x = self.dropout(self.pool(self.first(x, frame)[0]))
-        for number, block in enumerate(self.blocks):
-            for layer in block:
+        for number, stage in enumerate(self.stages()):
+            for layer in stage:
                 x = layer(x, frame)[0]
             if number == 1:
                 x = self.pool(x)
             if number < len(self.blocks) - 1:
                 x = self.dropout(x)
-        return self.classifier(x.amax((2, 3)))
+        scores: Tensor = self.classifier(x.amax((2, 3)))
+        return scores
+
+    def stages(self) -> list[nn.ModuleList]:
+        """Return the layers of each block."""
+        return [block for block in self.blocks if isinstance(block, nn.ModuleList)]
 
     def depth(self) -> int:
         """Return the number of layers with weights on the longest path, iterations counted one by one."""
-        layers = [layer for block in self.blocks for layer in block]
+        layers = [layer for stage in self.stages() for layer in stage]
         return 2 + sum(layer.layer.iterations + 1 if isinstance(layer, RecurrentConvolution) else 1 for layer in layers)
 
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -32,7 +33,7 @@ LARGE = (
     ("TIFF", "1", 20_000),
 )
 """Format, mode and side of square images."""
-OPTIONS = {"PNG": {"compress_level": 1}, "TIFF": {"compression": "tiff_lzw"}}
+OPTIONS: dict[str, dict[str, Any]] = {"PNG": {"compress_level": 1}, "TIFF": {"compression": "tiff_lzw"}}
 
 CHILD = r"""
 import re, sys

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,7 +78,7 @@ def read(model: Path, store: Path, split: str, limit: int, cache: Path) -> Lines
             with torch.no_grad():
                 log_probs.append(network(torch.from_numpy(ink).float()[None, None] / 255)[0].numpy())
             texts.append(normalise_text(line.text))
-        arrays = {f"r{i}": value[0].half().numpy() for i, value in enumerate(seen)}
+        arrays: dict[str, Any] = {f"r{i}": value[0].half().numpy() for i, value in enumerate(seen)}
         arrays |= {f"p{i}": value.astype(np.float16) for i, value in enumerate(log_probs)}
         with atomic_write(cache) as temporary, temporary.open("wb") as file:
             np.savez(file, texts=np.array(texts), **arrays)

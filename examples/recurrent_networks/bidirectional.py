@@ -24,7 +24,8 @@ Lengths = NDArray[np.int64]
 
 def weights(rng: np.random.Generator, inputs: int, hidden: int, cell: ModuleType = lstm) -> Weights:
     """Draw the weights of both chains; names of the backward chain end in "'"."""
-    first, second = cell.weights(rng, inputs, hidden), cell.weights(rng, inputs, hidden)
+    first: Weights = cell.weights(rng, inputs, hidden)
+    second: Weights = cell.weights(rng, inputs, hidden)
     return first | {f"{name}'": value for name, value in second.items()}
 
 
@@ -73,7 +74,7 @@ def foresee(both: bool, steps: int = 8, updates: int = 80, seed: int = 0) -> flo
     for update in range(updates + 1):
         bits = rng.integers(0, 2, (steps, 32))
         targets = np.concatenate([bits[1:], np.full((1, 32), -1)])
-        x = 2.0 * bits[..., None] - 1
+        x = np.asarray(2 * bits[..., None] - 1, float)
         h, cache = forward(network, x, lengths) if both else lstm.forward(network, x)
         _, p, of_reader, dh = read_out(network, h, targets)
         if update < updates:

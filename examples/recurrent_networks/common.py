@@ -19,7 +19,7 @@ def sigmoid(x: Array) -> Array:
 def softmax(x: Array) -> Array:
     """Return probabilities along the last axis."""
     e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
 def one_hot(labels: NDArray[np.int64], classes: int) -> Array:

@@ -102,8 +102,8 @@ def neighbours(columns: Array) -> Array:
 def main() -> None:
     """Compare the table with the list, and print the most probable class of each step."""
     p = softmax(np.random.default_rng(0).normal(size=(6, 3)))
-    for text in ((1, 2), (1, 1), ()):
-        print(f"p{text}: by table {np.exp(-loss(np.log(p), text)[0]):.6f}, by listing {by_listing(p, text):.6f}")
+    for word in ((1, 2), (1, 1), ()):
+        print(f"p{word}: by table {np.exp(-loss(np.log(p), word)[0]):.6f}, by listing {by_listing(p, word):.6f}")
     p, text = train()
     print("letters  " + "".join(f"{'-abc'[label] * 6}  " for label in text))
     print("answers  " + "".join("-abc"[label] for label in p.argmax(1)))

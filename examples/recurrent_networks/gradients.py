@@ -52,7 +52,7 @@ def lengths(name: str, steps: int = 100, seed: int = 0) -> Array:
     if kind == "LSTM":
         state = np.concatenate([state, gradients["c"]], axis=2)
     norms = np.maximum(np.linalg.norm(state[1:], axis=2), 1e-300)
-    return np.exp(np.log(norms).mean(axis=1))[::-1]
+    return np.asarray(np.exp(np.log(norms).mean(axis=1))[::-1])
 
 
 NAMES = ("Elman 0.7", "Elman 1", "Elman 1.5", "LSTM 1", "LSTM 5", "GRU 1", "GRU 5")

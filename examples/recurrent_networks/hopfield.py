@@ -37,7 +37,7 @@ def patterns(drawing: str = LETTERS) -> Array:
 
 def learn(memories: Array) -> Array:
     """Return the weights (n, n) by Hebb's rule."""
-    w = memories.T @ memories / memories.shape[1]
+    w: Array = memories.T @ memories / memories.shape[1]
     np.fill_diagonal(w, 0)
     return w
 

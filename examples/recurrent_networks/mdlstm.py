@@ -85,7 +85,7 @@ def forward(four: list[Weights], x: Array) -> tuple[Array, list[Cache]]:
     """Add the scans from the four corners."""
     results = [scan(one, np.flip(x, corner)) for one, corner in zip(four, CORNERS, strict=True)]
     h = sum(np.flip(y, corner) for (y, _), corner in zip(results, CORNERS, strict=True))
-    return h, [cache for _, cache in results]
+    return np.asarray(h), [cache for _, cache in results]
 
 
 def backward(four: list[Weights], caches: list[Cache], dy: Array) -> tuple[list[Weights], Array]:
@@ -93,7 +93,7 @@ def backward(four: list[Weights], caches: list[Cache], dy: Array) -> tuple[list[
     scans = zip(four, caches, CORNERS, strict=True)
     gradients = [scan_back(one, cache, np.flip(dy, corner)) for one, cache, corner in scans]
     dx = sum(np.flip(gradient["x"], corner) for gradient, corner in zip(gradients, CORNERS, strict=True))
-    return gradients, dx
+    return gradients, np.asarray(dx)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def weights(rng: np.random.Generator, inputs: int, maps: int) -> Weights:
 def around(f: Array, size: int) -> Array:
     """Sum each feature with its neighbours, ``size`` (odd) in all: (B, K, H, W) -> (B, K, H, W)."""
     padded = np.pad(f, ((0, 0), (size // 2, size // 2), (0, 0), (0, 0)))
-    return sum(padded[:, k : k + f.shape[1]] for k in range(size))
+    return np.asarray(sum(padded[:, k : k + f.shape[1]] for k in range(size)))
 
 
 def normalise(f: Array, size: int) -> Array:
@@ -78,7 +78,7 @@ def field(steps: int, seed: int = 0) -> Array:
     y, cache = forward(network, u, steps)
     error = np.zeros_like(y)
     error[:, :, 10, 10] = 1
-    return np.abs(backward(network, cache, error)["x"][0]).sum(0)
+    return np.asarray(np.abs(backward(network, cache, error)["x"][0]).sum(0))
 
 
 def main() -> None:

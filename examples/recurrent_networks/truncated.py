@@ -22,7 +22,7 @@ def task(rng: np.random.Generator, steps: int, batch: int) -> tuple[Array, NDArr
     bits = rng.integers(0, 2, (steps, batch))
     targets = np.full_like(bits, -1)
     targets[LAG:] = bits[:-LAG]
-    return 2.0 * bits[..., None] - 1, targets
+    return np.asarray(2 * bits[..., None] - 1, float), targets
 
 
 def gradient(network: Weights, x: Array, targets: NDArray[np.int64], window: int) -> Weights:
