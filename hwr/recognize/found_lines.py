@@ -151,6 +151,8 @@ class PageReader:
     def _read_sideways(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> tuple[list[Line], list[str]]:
         """Read the writing that runs up or down the page, and add it to the lines in place of their scraps there.
 
+        If it cannot be read either, doubtful scraps are left out with it.
+
         Returns:
             The lines, and messages about writing that could not be read.
         """
@@ -162,11 +164,13 @@ class PageReader:
             scraps = [line for line in kept if is_inside(line, box)]
             if right_characters(best) <= BETTER * right_characters(scraps):
                 left_out += not scraps
-            elif mean_confidence(words_of(best)) >= MIN_NOTE:
+                continue
+            if mean_confidence(words_of(best)) >= MIN_NOTE:
                 notes += [replace(shift_line(line, x0, y0), region=f"r{number}") for line in best]
-                kept = [line for line in kept if line not in scraps]
             else:
                 left_out += 1
+                scraps = scraps if mean_confidence(words_of(scraps)) < MIN_NOTE else []
+            kept = [line for line in kept if line not in scraps]
         warning = f"left out ink in {left_out} places that may be writing up or down the page"
         return [*kept, *notes], [warning] if left_out else []
 

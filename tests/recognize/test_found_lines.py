@@ -1,5 +1,6 @@
 """Pages that are turned, notes in the margin, and doubtful readings, with the shipped model."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,15 @@ from hwr.files.documents import to_grey
 from hwr.files.images import GreyImage
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Line, Page, Word
-from hwr.recognize.found_lines import PageOptions, assemble, may_be_upside_down, page_read_as_line, turned
+from hwr.recognize.found_lines import (
+    PageOptions,
+    PageReader,
+    assemble,
+    is_inside,
+    may_be_upside_down,
+    page_read_as_line,
+    turned,
+)
 from hwr.recognize.recognizer import Recognizer
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
@@ -95,6 +104,22 @@ def test_a_note_along_the_margin_is_read(recognizer: Recognizer, upright: Page, 
     # the note weighs in the choice of the language, so a word or two of the page may change
     same = sum(line.text == other.text for line, other in zip(page.lines[:-1], upright.lines, strict=True))
     assert same >= len(upright.lines) - 2
+
+
+def test_a_note_that_cannot_be_read_is_left_out_with_a_warning() -> None:
+    image, place = with_note(270)
+
+    def read_along(grey: GreyImage, lines: Sequence[Line]) -> list[Line]:
+        """Read the page well, its note badly, and scraps of the note worse."""
+        read = []
+        for line in lines:
+            confidence = 0.3 if grey.shape != image.shape else 0.01 if is_inside(line, place) else 0.95
+            read.append(replace(line, text="word", words=(Word("word", confidence, bounding_box(line.polygon)),)))
+        return read
+
+    page = PageReader(read_along, 1, PageOptions()).read(image)
+    assert page.warnings == ("left out ink in 1 places that may be writing up or down the page",)
+    assert len(page.lines) > 4 and not any(is_inside(line, place) for line in page.lines)
 
 
 def test_outlines_contain_the_words_and_are_short(upright: Page) -> None:
