@@ -55,7 +55,7 @@ def describe(recipe: Recipe, lines: int) -> str:
     return (
         f"fine-tuning on {lines:,} lines with settings for few lines (--no-fine-tune: those for many), "
         + (f"until {recipe.lines:,} lines seen or for " if recipe.lines else "for ")
-        + f"{recipe.minutes:g} minutes"
+        + f"{recipe.minutes:g} minute{'' if recipe.minutes == 1 else 's'}"
     )
 
 
