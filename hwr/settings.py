@@ -13,6 +13,7 @@ as paths; a bool is never a number. A class checks what depends on several field
 """
 
 import math
+import re
 import types
 from collections.abc import Mapping
 from contextlib import suppress
@@ -25,7 +26,9 @@ from hwr.errors import HwrError, InputError, UsageError
 from hwr.files.texts import decode_text
 from hwr.files.tree import read_file
 
-MAX_TOML_BYTES = 16 * 2**20
+MAX_TOML_BYTES = 2**20
+_DEEP_KEY = re.compile(r"(?:[\w\"'-]{1,64}+[ \t]{0,8}+\.[ \t]{0,8}+){50}", re.ASCII)
+"""A key of more parts than any settings have: the time that Python takes for one grows with the square of its parts."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,10 @@ def load_toml(cls: type[T], path: Path) -> T:
     import tomllib  # not needed for reading models
 
     try:
-        values = tomllib.loads(decode_text(read_file(path, MAX_TOML_BYTES), str(path)))
+        text = decode_text(read_file(path, MAX_TOML_BYTES), str(path))
+        if _DEEP_KEY.search(text):
+            raise InputError(f"{path}: a key has more than 50 parts; not a file of settings")
+        values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a TOML file ({error})") from None
     return from_dict(cls, values, path)

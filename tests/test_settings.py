@@ -102,6 +102,10 @@ def test_values_built_in_code_are_checked() -> None:
 def test_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"missing\.toml: cannot be read"):
         load_toml(Outer, tmp_path / "missing.toml")
+    for deep in ("a" + ".a" * 20_000 + " = 1", "[" + "a . " * 20_000 + "a]", "x = {" + "'a'." * 20_000 + "a = 1}"):
+        (tmp_path / "deep.toml").write_text(deep)
+        with pytest.raises(InputError, match=r"deep\.toml: a key has more than 50 parts"):
+            load_toml(Outer, tmp_path / "deep.toml")
     (tmp_path / "broken.toml").write_bytes(b"steps = 1 # \xff")
     with pytest.raises(InputError, match=r"broken\.toml: not UTF-8 text"):
         load_toml(Outer, tmp_path / "broken.toml")

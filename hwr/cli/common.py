@@ -63,10 +63,18 @@ TARGET = FileName()
 
 
 class Number(click.FloatRange):
-    """A number; "nan" is refused, and "inf" unless it is allowed."""
+    """A number; "nan", which is neither above nor below a bound, is refused, and "inf" unless it is allowed."""
 
-    def __init__(self, min: float | None = None, *, infinite: bool = False) -> None:
-        super().__init__(min)
+    def __init__(
+        self,
+        min: float | None = None,
+        max: float | None = None,
+        *,
+        min_open: bool = False,
+        max_open: bool = False,
+        infinite: bool = False,
+    ) -> None:
+        super().__init__(min, max, min_open, max_open)
         self.infinite = infinite
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -76,7 +84,8 @@ class Number(click.FloatRange):
         return number
 
     def _describe_range(self) -> str:
-        return "" if self.min is None else super()._describe_range()  # click writes "x<=None" without bounds
+        bounded = self.min is not None or self.max is not None
+        return super()._describe_range() if bounded else ""  # click writes "x<=None" without bounds
 
 
 class Rate(click.FloatRange):

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from hwr.cli.base import Command
-from hwr.cli.common import FILE, force_option, parse_size, text_options
+from hwr.cli.common import FILE, Number, force_option, parse_size, text_options
 from hwr.cli.terminal import say
 from hwr.errors import UsageError
 from hwr.files.atomic import check_free
@@ -21,7 +21,7 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
     """
     if isinstance(text, tuple):
         return text
-    if not re.fullmatch(r"\d+(,\d+)*", text):
+    if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
         raise UsageError(f"--min-counts {text}: write numbers like 1,1,2")
     return tuple(int(part) for part in text.split(","))
 
@@ -77,7 +77,7 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
 @text_options
 @click.option(
     "--hold-out",
-    type=click.FloatRange(0, 50),
+    type=Number(0, 50),
     default=0,
     show_default=True,
     metavar="PERCENT",

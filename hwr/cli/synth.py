@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwr.cli.base import Command
-from hwr.cli.common import FILE, find_alphabet
+from hwr.cli.common import FILE, Number, find_alphabet
 from hwr.cli.terminal import progress_counter, say
 from hwr.errors import Outcome, UsageError
 from hwr.files.atomic import check_free
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hwr.synth.batches import BatchOptions
     from hwr.synth.options import SynthOptions
 
-SHARE = click.FloatRange(0, 1)
+SHARE = Number(0, 1)
 SHEET_LINES = 48
 
 SECTIONS = {

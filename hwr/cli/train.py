@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwr.cli.base import Command, Rule
-from hwr.cli.common import FILE, INSTALL_TORCH
+from hwr.cli.common import FILE, INSTALL_TORCH, Number
 from hwr.cli.terminal import show
 from hwr.errors import EXIT_INTERRUPTED, InputError, MissingDependency, UsageError
 
 if TYPE_CHECKING:
     from hwr.train.recipe import Recipe
 
-POSITIVE = click.FloatRange(min=0, min_open=True)
+POSITIVE = Number(0, min_open=True)
 
 SECTIONS = {
     "Data": ("validation", "hold_out", "exclude", "cache"),
@@ -67,7 +67,7 @@ EXAMPLES = (
 )
 @click.option(
     "--hold-out",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Number(0, 1, max_open=True),
     metavar="SHARE",
     help="Without validation data, validate on this share of the lines.  [default: 0; when fine-tuning, 0.1]",
 )

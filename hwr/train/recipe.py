@@ -94,11 +94,11 @@ class Recipe(Settings):
     licence: str = ""
     minutes: Positive = 60.0
     lines: Count = 0
-    seed: int = 1
+    seed: Annotated[int, Range(-(2**53), 2**53)] = 1
     exclude: str = ""
     hold_out: Fraction = 0.0
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    threads: Count = 0
+    threads: Annotated[int, Range(0, 1024)] = 0
     validate_minutes: Positive = 10.0
     save_minutes: Positive = 3.0
     validation_lines: Annotated[int, Range(1)] = 300

@@ -23,6 +23,14 @@ def test_the_message_about_a_wrong_rate_shows_a_right_one(text: str) -> None:
         Rate().convert(text, None, None)
 
 
+@pytest.mark.parametrize("kind", [Number(0, 50), Number(0, min_open=True), Number(0, 1, max_open=True)])
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "x", ""])
+def test_what_are_not_numbers_within_bounds(kind: Number, text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        kind.convert(text, None, None)
+    assert kind.convert("0.5", None, None) == 0.5
+
+
 @pytest.mark.parametrize(("text", "size"), [("8MB", 8_000_000), ("30 MiB", 30 * 2**20), ("1.5k", 1500), ("7", 7)])
 def test_sizes(text: str, size: int) -> None:
     assert parse_size(text) == size

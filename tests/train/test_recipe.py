@@ -72,6 +72,8 @@ def test_there_are_recipes() -> None:
         ('minutes = "ten"', "minutes = 'ten': a number, above 0, is needed"),
         ("lines = 1.5", "lines = 1.5: a whole number, at least 0, is needed"),
         ("seed = true", "seed = True: a whole number"),
+        ("seed = 999999999999999999999999999999", "seed = 9+: a whole number, at least -9.*e.15 and at most 9.*e.15"),
+        ("threads = 99999", "threads = 99999: a whole number, at least 0 and at most 1024"),
         ("minutes = true", "minutes = True: a number"),
         ("spec = 3", "spec = 3: a text in quotes is needed"),
         ("[optimisation]\nbetas = [0.9]", "betas = .*a list of 2 values is needed"),
