@@ -114,7 +114,7 @@ def random_page(random: np.random.Generator) -> tuple[list[list[Pixel]], list[li
 
 def test_scores_agree_with_the_twin() -> None:
     random = np.random.default_rng(11)
-    for _ in range(40):
+    for _ in range(12):
         true, found = random_page(random)
         scores = score_baselines(true, found)
         precisions, recalls = twin_scores(true, found)

@@ -17,22 +17,30 @@ from hwr.store.writing import write_lines
 SAMPLES = Path(__file__).parents[2] / "data" / "samples" / "lines" / "val.parquet"
 
 
-def make(folder: Path, height: int) -> Path:
-    lines = (normalised_line(line, line_ink(line, None, height)) for line in LineStore(SAMPLES))
-    written = write_lines(folder / "val.parquet", lines, made_here(height), shard_size=30_000)
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write every fourth sample line."""
+    path = tmp_path_factory.mktemp("images") / "val.parquet"
+    write_lines(path, list(LineStore(SAMPLES))[::4])
+    return path
+
+
+def make(folder: Path, images: Path, height: int) -> Path:
+    lines = (normalised_line(line, line_ink(line, None, height)) for line in LineStore(images))
+    written = write_lines(folder / "val.parquet", lines, made_here(height), shard_size=10_000)
     assert len(written.files) > 1
     return folder
 
 
-def test_readings_and_network_output_are_the_same(tmp_path: Path) -> None:
+def test_readings_and_network_output_are_the_same(tmp_path: Path, images: Path) -> None:
     # One language, since shards split documents, by whose lines the language is chosen.
     recognizer = Recognizer(threads=1, decoder=DecoderOptions(language="fr"))
-    [found, raw], failed = find_sets([make(tmp_path / "set", recognizer.height), SAMPLES], "val")
+    [found, raw], failed = find_sets([make(tmp_path / "set", images, recognizer.height), images], "val")
     assert (found.name, found.split, failed) == ("set", "val", [])
-    assert count_lines([found]) == count_lines([raw]) == 40
+    assert count_lines([found]) == count_lines([raw]) == 10
     expected = list(read_set(raw, recognizer))
     lines = list(read_set(found, recognizer))
-    assert len(lines) == len(expected) == 40
+    assert len(lines) == len(expected) == 10
     for line, other in zip(lines, expected, strict=True):
         assert isinstance(line, ScoredLine) and isinstance(other, ScoredLine)
         assert (line.id, line.reading, line.confidence) == (other.id, other.reading, other.confidence)
@@ -40,8 +48,8 @@ def test_readings_and_network_output_are_the_same(tmp_path: Path) -> None:
         assert (one.log_probs == another.log_probs).all()
 
 
-def test_another_height_is_refused(tmp_path: Path) -> None:
+def test_another_height_is_refused(tmp_path: Path, images: Path) -> None:
     recognizer = Recognizer(threads=1)
-    [found], _ = find_sets([make(tmp_path / "set", recognizer.height + 8)], "val")
+    [found], _ = find_sets([make(tmp_path / "set", images, recognizer.height + 8)], "val")
     with pytest.raises(DataError, match=f"at height {recognizer.height} is needed"):
         next(iter(read_set(found, recognizer)))

@@ -63,25 +63,25 @@ def store_with_texts(folder: Path, texts: list[str]) -> Path:
 
 
 def test_a_run_leaves_its_files_and_continues(tmp_path: Path, run: Run) -> None:
-    folder = tmp_path / "run"
-    done = run(SAMPLES, "-o", folder, *TINY, "--lines", 160, "--name", "mine", "--licence", "CC0", "--seed", 5)
+    folder, data = tmp_path / "run", drawn_store(tmp_path / "drawn", train=60, validation=10)
+    done = run(data, "-o", folder, *TINY, "--lines", 160, "--name", "mine", "--licence", "CC0", "--seed", 5)
     assert done.code == 0, done.err
     assert done.out == f"{folder / BEST}\n"
     files = {BEST, "best.onnx", LAST, TRUNK, RESUME, TRUNK_RESUME, METRICS, RECIPE}
     assert {path.name for path in folder.iterdir()} == files
 
-    texts = [line.text for line in LineStore(SAMPLES / "train.parquet")]
+    texts = list(LineStore(data / "train.parquet", normalised=True).texts())
     info = read_info(folder / BEST)
     assert (info.name, info.licence, info.training["seed"]) == ("mine", "CC0", 5)
     assert info.alphabet == "".join(sorted(set("".join(texts))))
-    assert info.trained_on["lines"]["lines"] == len(texts)
-    assert info.training["lines_seen"] >= 160 and info.validation["lines"]["lines"] == 40
+    assert info.trained_on["drawn"]["lines"] == len(texts)
+    assert info.training["lines_seen"] >= 160 and info.validation["drawn"]["lines"] == 10
     assert info.training["command"].startswith("hwr train ")
     assert [event["event"] for event in events(folder)] == ["session", "step", "validation", "end"]
     kept = load_toml(Recipe, folder / RECIPE)
-    assert (kept.spec, kept.lines, kept.precision, kept.train[0].path) == (SPEC, 160, "fp32", str(SAMPLES))
+    assert (kept.spec, kept.lines, kept.precision, kept.train[0].path) == (SPEC, 160, "fp32", str(data))
 
-    assert "already contains a run" in run(SAMPLES, "-o", folder, *TINY).error
+    assert "already contains a run" in run(data, "-o", folder, *TINY).error
     longer = run("-o", folder, "--resume", "--lines", 400)
     assert longer.code == 0, longer.err
     assert "resuming from the trunk" in longer.err
@@ -98,8 +98,8 @@ def test_a_run_leaves_its_files_and_continues(tmp_path: Path, run: Run) -> None:
     ],
 )
 def test_a_signal_saves_and_ends_and_resume_continues(tmp_path: Path, run: Run, number: signal.Signals) -> None:
-    folder = tmp_path / "run"
-    command = [sys.executable, "-m", "hwr", "train", str(SAMPLES), "-o", str(folder), *TINY]
+    folder, data = tmp_path / "run", drawn_store(tmp_path / "drawn", train=60, validation=5)
+    command = [sys.executable, "-m", "hwr", "train", str(data), "-o", str(folder), *TINY]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None and child.stderr is not None
         heard = []

@@ -69,7 +69,7 @@ def test_losses_of_the_comparison_depend_on_random_numbers(tmp_path: Path, monke
 
 
 def test_stop_saves_and_ends_cleanly(tmp_path: Path, data: Path) -> None:
-    settings = recipe(data, lines=300)
+    settings = recipe(data, lines=120)
     whole = run(settings, tmp_path / "whole")
     calls = []
 
@@ -98,9 +98,9 @@ def start_of(recorded: Recorded) -> Trainer:
     return recorded.run.trainer
 
 
-@pytest.mark.parametrize("lines", [330, pytest.param(900, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("lines", [220, pytest.param(900, marks=pytest.mark.slow)])
 def test_lengthened_run_continues_from_the_trunk(tmp_path: Path, data: Path, lines: int) -> None:
-    settings = recipe(data, lines=300)
+    settings = recipe(data, lines=200)
     short = run(settings, tmp_path / "run")
     rate = settings.optimisation.learning_rate
     trunk = RunFolder(tmp_path / "run").load_state(TRUNK_RESUME)
@@ -118,7 +118,7 @@ def test_lengthened_run_continues_from_the_trunk(tmp_path: Path, data: Path, lin
 
 
 def test_run_killed_in_the_decay_continues_in_the_decay(tmp_path: Path, data: Path) -> None:
-    settings = recipe(data, lines=300)
+    settings = recipe(data, lines=200)
     whole = run(settings, tmp_path / "whole")
     trunk = RunFolder(tmp_path / "whole").load_state(TRUNK_RESUME)["progress"]["step"]
     run(settings, tmp_path / "run", stop_after=trunk + 2)
