@@ -1,4 +1,4 @@
-"""`hwr prepare`: read outside data, check it, write a line store."""
+"""`hwr prepare`: read data from elsewhere, check it, write a line store."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence

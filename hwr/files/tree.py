@@ -156,7 +156,7 @@ class FileIndex:
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     """Yield each folder below `folder` with the names of its files, in order; hidden ones are left out.
 
-    Links to folders are followed, but each folder is entered only once, so that links cannot form a circle. Pipes and
+    Links to folders are followed, but each folder is entered only once, so that links cannot form a loop. Pipes and
     devices are left out. Broken links are not, so that the missing file is noticed.
     """
     entered: set[tuple[int, int]] = set()

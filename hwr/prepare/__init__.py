@@ -1,1 +1,1 @@
-"""Outside data -> line store."""
+"""Data from elsewhere -> line store."""

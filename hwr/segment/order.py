@@ -234,7 +234,7 @@ def _sorted(before: Flags, x0: Values, y: Values) -> list[int]:
     needed = before.sum(axis=0)
     while waiting:
         free = [index for index in waiting if needed[index] == 0]
-        # no line is free in a circle of contradictions: the topmost line breaks it
+        # no line is free in a cycle of contradictions: the topmost line breaks it
         chosen = min(free or waiting, key=lambda index: (y[index], x0[index]) if not free else (x0[index], y[index]))
         waiting.remove(chosen)
         ordered.append(chosen)
