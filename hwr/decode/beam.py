@@ -25,7 +25,10 @@ MAX_WIDTH = 4096
 """More takes gigabytes for a long line, and does not change its text."""
 
 Integers = NDArray[np.int64]
-Weight = Annotated[float, Range(0)]
+MAX_FACTOR = 100.0
+"""Bound of weights, bonuses and scales: far beyond useful values, and far below an overflow of the scores."""
+Weight = Annotated[float, Range(0, MAX_FACTOR)]
+Bonus = Annotated[float, Range(-MAX_FACTOR, MAX_FACTOR)]
 Width = Annotated[int, Range(1, MAX_WIDTH)]
 
 
@@ -58,11 +61,11 @@ class BeamSettings(Settings):
 
     language_models: tuple[str, ...] = ()
     weight: Weight = 0.5
-    insertion_bonus: float = 1.0
+    insertion_bonus: Bonus = 1.0
     width: Width = 16
     certain_blank: Annotated[float, Range(above=0.5)] = 0.999
     min_probability: Annotated[float, Range(0, below=1)] = 1e-3
-    blank_scale: Annotated[float, Range(above=0)] = 1.0
+    blank_scale: Annotated[float, Range(above=0, high=MAX_FACTOR)] = 1.0
     max_labels: Annotated[int, Range(1)] = 16
 
 

@@ -196,7 +196,7 @@ def fit(lines: Sequence[ReadScores]) -> Calibration:
     """
     right = np.concatenate([line.words_right for line in lines]) if lines else np.zeros(0, bool)
     if right.all() or not right.any():
-        raise DataError("calibration needs both right and wrong words")
+        raise DataError("calibration needs both right and wrong words; give it more lines")
     grid = np.log(TEMPERATURES)
     best = _golden_section(
         lambda value: negative_log_likelihood(_at(lines, np.exp(value))[0], right), grid[0], grid[-1]

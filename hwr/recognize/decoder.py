@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode.beam import BeamSettings, Hypothesis, Scorer, Weight, Width
+from hwr.decode.beam import BeamSettings, Bonus, Hypothesis, Scorer, Weight, Width
 from hwr.decode.lattice import LabelSpan, alignments, best_path
 from hwr.decode.lexicon import UNKNOWN_COST, Lexicon, LexiconScorer, load_lexicon
 from hwr.errors import ModelError, UsageError
@@ -76,7 +76,7 @@ class DecoderOptions(Settings):
     lexicon: Path | None = None
     unknown_cost: Annotated[float, Range(0, infinite=True)] | None = None
     weight: Weight | None = None
-    insertion_bonus: float | None = None
+    insertion_bonus: Bonus | None = None
     width: Width | None = None
     language: str = AUTO
     careful: bool = False

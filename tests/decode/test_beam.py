@@ -293,6 +293,9 @@ def test_certain_blanks_and_unlikely_labels_may_be_left_out() -> None:
         {"min_probability": 1.0},
         {"certain_blank": 0.2},
         {"blank_scale": 0.0},
+        {"blank_scale": 1e308},
+        {"weight": 1e308},
+        {"insertion_bonus": -1e308},
         {"max_labels": 0},
     ],
 )

@@ -108,10 +108,10 @@ def test_settings_go_through_the_model_file_unchanged() -> None:
     ("entry", "says"),
     [
         ({"wieght": 0.5}, "unknown key 'wieght'; known: language_models, weight"),
-        ({"weight": "much"}, "weight = 'much': a number, at least 0, is needed"),
+        ({"weight": "much"}, "weight = 'much': a number, at least 0 and at most 100, is needed"),
         ({"weight": -0.5}, "weight = -0.5: "),
         ({"weight": math.nan}, "weight = nan: "),
-        ({"insertion_bonus": math.inf}, "insertion_bonus = inf: a number, finite, is needed"),
+        ({"insertion_bonus": math.inf}, "insertion_bonus = inf: a number, at least -100 and at most 100, is needed"),
         ({"insertion_bonus": None}, "insertion_bonus = None: "),
         ({"width": 0}, "width = 0: a whole number, at least 1 and at most 4096, is needed"),
         ({"width": 4.5}, "width = 4.5: "),
