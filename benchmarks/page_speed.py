@@ -1,9 +1,10 @@
 """Time the reading of whole pages of a letter's length, with each model and precision.
 
-    python -m benchmarks.page_speed ../shared/data/page-geometry/val.parquet [-m MODEL]... [--lines 23 25] [--threads 2]
+    python -m benchmarks.page_speed ../shared/data/page-geometry/val.parquet [-m MODEL]... [--pages 3] [--threads 2]
 
-DATA has a page a row: `image`, `id` and `lines`. Pages with a number of lines from the first to the second of `--lines`
-are read. Printed for each model and precision are medians over the pages: seconds that passed and processor seconds
+DATA has a page a row: `image` and `lines`. The first pages with a number of lines from the first to the second of
+`--lines` are read. Printed for each model and precision are medians over the pages: seconds that passed, and processor
+seconds
 
     read     of `Recognizer.read`, from the pixels to words with boxes, after a first page
     command  of `hwr recognize FILE`, a process of its own that uses all cores
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -59,7 +61,7 @@ def time_command(model: str, precision: Precision, page: Path) -> Seconds:
     """Time the reading of a page in a process of its own."""
     command = [sys.executable, "-m", "hwr", "recognize", "-m", model, "--precision", precision, str(page)]
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -83,6 +85,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("-m", "--model", action="append", help="may be repeated; all that ship if not given")
     parser.add_argument("--lines", type=int, nargs=2, default=(23, 25), metavar=("FEWEST", "MOST"))
+    parser.add_argument("--pages", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     cv2.setNumThreads(arguments.threads)
@@ -93,7 +96,7 @@ def main() -> None:
     }
     taken: dict[tuple[str, Precision], list[tuple[Seconds, Seconds]]] = {reader: [] for reader in readers}
     with tempfile.TemporaryDirectory() as folder:
-        pages = list(write_pages(arguments.data, Path(folder), *arguments.lines))
+        pages = list(islice(write_pages(arguments.data, Path(folder), *arguments.lines), arguments.pages))
         for recognizer in readers.values():
             time_read(recognizer, pages[0])
         for page in pages:

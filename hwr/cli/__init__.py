@@ -1,5 +1,6 @@
 """The command line: one thin module for each command; nothing is computed here."""
 
+import gc
 import os
 import signal
 import sys
@@ -55,6 +56,7 @@ def main() -> None:
             code = _run(verbose)
     except StreamError as error:
         code = _exit_code_of(error, error.written or files_written() > before)
+    gc.freeze()  # at the end Python would search all objects for garbage, a tenth of the time of reading a line
     sys.exit(code)
 
 

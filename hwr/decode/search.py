@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.decode import compiled, numpy_search
+from hwr.decode import compiled
 from hwr.decode.beam import BeamSettings, Hypothesis, Scorer
 
 
@@ -37,5 +37,7 @@ def beam_search(
     if fast is not None:
         found = [compiled.search(line, settings, fast, results) for line in log_probs]
     else:
+        from hwr.decode import numpy_search
+
         found = numpy_search.search(log_probs, settings, scorer, results)
     return [line or [Hypothesis((), -np.inf, -np.inf)] for line in found]

@@ -16,6 +16,7 @@ digit gets only the model's score, or else any `l` could become a `1`. Entering 
 
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +92,7 @@ def token_rules(symbols: Symbols, alphabet: Alphabet) -> TokenRules:
     return rules
 
 
+@cache
 def _kind(character: str) -> int:
     if character.isspace():
         return SPACE
@@ -101,6 +103,7 @@ def _kind(character: str) -> int:
     return SMALL if unicodedata.category(character)[0] in "LM" else SIGN
 
 
+@cache
 def _small(character: str) -> str:
     small = character.lower()
     return small if len(small) == 1 else character

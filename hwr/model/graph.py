@@ -54,7 +54,7 @@ def read_graph(path: Path) -> bytes:
     return content
 
 
-def open_graph(content: bytes, tensors: Tensors, where: object) -> Any:
+def open_graph(content: bytes, tensors: Tensors | None, where: object) -> Any:
     """Open a graph with the weights that it declares.
 
     Each call computes on the thread that calls: parallel calls use the cores better than parallel operators. An LSTM
@@ -63,7 +63,8 @@ def open_graph(content: bytes, tensors: Tensors, where: object) -> Any:
 
     Args:
         content: the ONNX file.
-        tensors: weights by name. ONNX Runtime uses their memory: keep them as long as the session.
+        tensors: weights by name. ONNX Runtime uses their memory: keep them as long as the session. None: the file
+            contains its weights.
         where: begins the message of an error.
 
     Returns:
@@ -80,10 +81,12 @@ def open_graph(content: bytes, tensors: Tensors, where: object) -> Any:
     options.log_severity_level = 4  # warnings are of no use to a reader, and errors are raised
     options.enable_mem_pattern = False  # memory plans are kept for each input shape, and each batch has another width
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    content, names = _declare_external(content, tensors, where)
-    options.add_external_initializers(
-        names, [onnxruntime.OrtValue.ortvalue_from_numpy(tensors[name]) for name in names]
-    )
+    if LOCATION in content:
+        raise ModelError(f"{where}: refers to another file; write it again with `hwr export`")
+    if tensors is not None:
+        content, names = _declare_external(content, tensors, where)
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensors[name]) for name in names]
+        options.add_external_initializers(names, values)
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the classes that ONNX Runtime raises have no public common base
@@ -99,10 +102,8 @@ def _declare_external(content: bytes, tensors: Tensors, where: object) -> tuple[
     """Return a graph with external weights, as ONNX Runtime requires for weights that are passed in, and their names.
 
     Raises:
-        ModelError: a weight that is not in `tensors` or has another shape there; a reference to a file.
+        ModelError: a weight that is not in `tensors` or has another shape there.
     """
-    if LOCATION in content:
-        raise ModelError(f"{where}: refers to another file; write it again with `hwr export`")
     names: list[str] = []
     model = bytearray()
     try:

@@ -148,7 +148,7 @@ def load_int8(safetensors: Path, path: Path, threads: int | None = None) -> Onnx
     """
     info = read_info(safetensors)
     check_normalisation(info, safetensors)
-    session, weights = open_graph(read_graph(path), {}, path), weights_hash(safetensors)
+    session, weights = open_graph(read_graph(path), None, path), weights_hash(safetensors)
     if session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY) != weights:
         raise ModelError(
             f"{path}: not made from {safetensors.name} as it is now; "

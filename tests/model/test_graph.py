@@ -105,6 +105,17 @@ def test_other_programs_open_the_graphs_that_ship(name: str) -> None:
     assert b"location" not in path.read_bytes()
 
 
+def test_a_file_with_its_weights_inside_is_refused_if_it_names_another() -> None:
+    model = onnx.load_model_from_string(tiny_graph())
+    for item in model.graph.initializer:
+        if item.name in TENSORS:
+            item.raw_data = TENSORS[item.name].tobytes()
+    assert open_graph(model.SerializeToString(), None, "x").get_inputs()
+    model.graph.initializer[0].external_data.add(key="location", value="/etc/passwd")
+    with pytest.raises(ModelError, match=r"bad\.onnx: refers to another file"):
+        open_graph(model.SerializeToString(), None, "bad.onnx")
+
+
 @pytest.mark.parametrize("location", ["/etc/passwd", "../secret", "secret", "file:///etc/passwd", "\\\\host\\share"])
 class TestHostileGraphs:
     @pytest.mark.parametrize(
