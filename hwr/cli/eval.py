@@ -220,7 +220,7 @@ def draw(evaluation: "Evaluation", title: str) -> str:
 def judge(evaluation: "Evaluation", gate: "Sequence[GateResult]") -> Outcome:
     """Return the outcome, after printing the reasons on stderr."""
     if count := evaluation.total.unreadable:
-        say(f"{count} line{'s' if count != 1 else ''} could not be read and left out of all figures")
+        say(f"left out of all figures: {count} unreadable line{'s' if count != 1 else ''}")
     for check in gate:
         say(f"{'bound kept' if check.passed else 'bound exceeded'}: {check}")
     failed = len(evaluation.failed) + len(evaluation.unreadable)

@@ -133,7 +133,7 @@ def test_wrong_use(run: Run, tmp_path: Path) -> None:
         ([LINE, "--text-file", tmp_path / "gone.txt"], "no such text file"),
         ([LINE, "--text", "a", "--limit", 3], "--limit applies to a data set"),
         ([LINE, "--text", "a", "--split", "val"], "--split applies to a data set"),
-        ([LINE, "--text", "a", "-o", both, "--overlay", both], "both -o and --overlay"),
+        ([LINE, "--text", "a", "-o", both, "--overlay", both], "-o and --overlay name the same file"),
         ([LINE, "--text", "a", "-m", "giant"], "no model named 'giant'"),
         ([tmp_path / "gone.png", "--text", "a"], "no such file"),
         ([tmp_path / "broken.png", "--text", "a"], "not an image"),

@@ -116,7 +116,7 @@ def with_broken_image(reader: NumberReader, folder: Path) -> Path:
 def test_broken_images_are_named_and_the_rest_is_measured(run: Run, reader: NumberReader, tmp_path: Path) -> None:
     outcome = run(with_broken_image(reader, tmp_path / "set"), "--json", "-")
     assert outcome.code == 3
-    assert "hwr: set: line-1: 1.png: " in outcome.err and "1 line could not be opened" in outcome.err
+    assert "hwr: set: line-1: 1.png: " in outcome.err and "left out of all figures: 1 unreadable line" in outcome.err
     assert outcome.report["total"]["lines"] == 1 and outcome.report["total"]["unreadable"] == 1
     assert outcome.report["unreadable_lines"][0]["id"] == "line-1"
 
@@ -306,7 +306,7 @@ def test_reject_curve_as_table_and_drawing(run: Run, reader: NumberReader, tmp_p
     ("arguments", "says"),
     [
         (["--reject-curve", "curve.png"], "name it FILE.svg"),
-        (["--reject", "--json", "-"], "the JSON has the curve"),
+        (["--reject", "--json", "-"], "the JSON has the same curve"),
     ],
 )
 def test_reject_options_that_cannot_be(run: Run, good: Path, arguments: list[str], says: str) -> None:
