@@ -12,7 +12,9 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +22,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hwr.train.augment.augment import augment
-from hwr.train.augment.options import GEOMETRY, AugmentOptions
+from hwr.train.augment.options import AugmentOptions
 
 HEIGHT, LINES, MEAN_WIDTH = 48, 24, 580
+
+GEOMETRY: dict[str, tuple[str, ...]] = {
+    "height": ("height_log_scale", "vertical_overshoot"),
+    "shear": ("shear",),
+    "rotation": ("rotation_degrees", "rotation_overshoot"),
+    "perspective": ("perspective", "perspective_width"),
+    "elastic": ("elastic_sigma",),
+    "grid": ("grid_width_change",),
+    "wander": ("baseline_wander",),
+}
+"""The kinds of geometry and the sizes that turn them on."""
+
+RARE = tuple(field.name.removesuffix("_probability") for field in fields(AugmentOptions) if "_prob" in field.name)
+KINDS = (*GEOMETRY, "gamma", *RARE)
+"""All kinds of augmentation; the rare ones have a probability."""
+
+
+def only(kind: str, probability: float = 1.0) -> AugmentOptions:
+    """Return the default options with one kind for every line, or for a share of them, and without all others."""
+    changes: dict[str, Any] = {f"{other}_probability": probability if other == kind else 0.0 for other in RARE}
+    for other, names in (GEOMETRY | {"gamma": ("gamma",)}).items():
+        if other != kind:
+            changes |= {name: (0.0, 0.0) if name == "height_log_scale" else 0.0 for name in names}
+    return replace(AugmentOptions(), **changes)
 
 
 def stroke_batch(lines: int, mean_width: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -66,14 +92,14 @@ def print_costs(device: str, repeats: int) -> None:
     print(f"{LINES} lines of {MEAN_WIDTH} columns, {device}, {torch.get_num_threads()} threads, median of {repeats}")
     print(f"all kinds at their defaults: {whole:.2f} ms a batch, {whole / LINES * 1e3:.0f} us a line")
     print(f"geometry and nothing else:   {plain:.2f} ms a batch")
-    nothing = cost(options.only("motion", 0.0))
+    nothing = cost(only("motion", 0.0))
     print(f"draws and empty kinds add:   {nothing - plain:.2f} ms a batch")
     print(f"{'kind':16} {'default':>8} {'for all lines, ms':>18} {'at the default, ms':>19}")
-    for kind in options.kinds():
+    for kind in KINDS:
         if kind in GEOMETRY:
             continue  # in the grid: always computed
         share = 1.0 if kind == "gamma" else options.probability(kind)
-        everywhere = cost(options.only(kind)) - nothing
+        everywhere = cost(only(kind)) - nothing
         print(f"{kind:16} {share:8.2f} {everywhere:18.2f} {everywhere * share:19.2f}")
 
 
@@ -173,11 +199,10 @@ def sheet(path: Path, data: list[Path], lines: int, copies: int, strength: float
 
 def kinds_sheet(path: Path, data: list[Path], copies: int, seed: int, width: int) -> None:
     """A row for each kind, alone, for `copies` lines."""
-    options = AugmentOptions()
     inks = [ink for file in data for ink in read_lines(file, max(1, copies // len(data)), seed)]
     rows = [("as it is", [255 - ink for ink in inks])]
-    for kind in options.kinds():
-        chosen = options.only(kind)
+    for kind in KINDS:
+        chosen = only(kind)
         rows.append((kind, [one_line(ink, ink.shape[1], seed + number, chosen) for number, ink in enumerate(inks)]))
     write_sheet(path, rows, width)
 

@@ -25,10 +25,10 @@ import pyarrow.parquet
 from benchmarks.baselines import line_distance
 from hwr.formats.read_file import read_page_file
 from hwr.metrics import ErrorCounts, character_errors
+from hwr.page.completing import complete_lines, derive_baseline
 from hwr.page.geometry import as_points, bounding_box
 from hwr.page.outlines import polygon_edges
 from hwr.page.page import Page
-from hwr.page.shapes import complete_lines, derive_baseline
 from hwr.prepare.pages import PageFiles
 from hwr.prepare.samples import Sample
 from hwr.recognize.recognizer import Recognizer

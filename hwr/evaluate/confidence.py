@@ -10,7 +10,6 @@ deep neural networks").
 """
 
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -115,17 +114,15 @@ def calibration_error(confidence: Numbers, right: NDArray[np.bool_]) -> Calibrat
     return CalibrationError(float(np.abs(gaps).sum() / total), float(sum(abs(part.sum()) for part in parts) / total))
 
 
-def reject_curve(
-    confidence: Numbers, edits: NDArray[np.int64], lengths: NDArray[np.int64], shares: Sequence[float] = SHARES
-) -> tuple[RejectPoint, ...]:
-    """Return the CER of the most confident lines, at shares of all lines.
+def reject_curve(confidence: Numbers, edits: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[RejectPoint, ...]:
+    """Return the CER of the most confident lines, at `SHARES` of all lines.
 
     Args:
         confidence, edits, lengths: of each line (n,), n > 0; lengths are those of the truths in characters.
     """
     order, rates = _kept_rates(confidence, edits, lengths)
     points = []
-    for share in shares:
+    for share in SHARES:
         count = max(1, ceil(share * len(order) - 1e-9))
         points.append(RejectPoint(share, float(confidence[order[count - 1]]), float(rates[count - 1])))
     return tuple(points)

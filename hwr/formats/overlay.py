@@ -11,7 +11,7 @@ from hwr.errors import OutputError
 from hwr.files.images import Pixels
 from hwr.formats import DocumentWriter
 from hwr.page.page import Line, Page, Point
-from hwr.page.shapes import fit_lines
+from hwr.page.placing import fit_lines
 
 POLYGON_COLOUR = (200, 140, 40)
 """Blue, green, red, like all colours in this module."""

@@ -9,7 +9,7 @@ import numpy as np
 from hwr.formats.hyphens import is_divided
 from hwr.formats.places import blocks, line_box
 from hwr.page.page import Line, Page
-from hwr.page.shapes import turn_line
+from hwr.page.placing import turn_line
 from hwr.text import has_right_to_left
 
 # Lengths across the page are shares of the width of the region, those down the page of the distance between lines.

@@ -7,7 +7,7 @@
 Schemas: https://github.com/altoxml/schema. The order is that of the element ReadingOrder (4.3), else of the file.
 
 Units: with MeasurementUnit mm10 (tenths of a millimetre) or inch1200 the page is returned in these units, its width and
-height too; `hwr.page.shapes.fit_lines` scales it to its image, so that nobody has to know the resolution. A file in
+height too; `hwr.page.placing.fit_lines` scales it to its image, so that nobody has to know the resolution. A file in
 such units that does not state the size of its page is refused.
 """
 
@@ -32,8 +32,8 @@ from hwr.formats.read_xml import (
     probability,
     whole,
 )
+from hwr.page.completing import complete_lines, complete_regions, rectangle
 from hwr.page.page import LINE_TYPE, REGION_TYPE, Box, Line, Page, Point, Region, Word
-from hwr.page.shapes import complete_lines, complete_regions, rectangle
 
 SPACES = ("TopMargin", "LeftMargin", "RightMargin", "BottomMargin", "PrintSpace")
 
@@ -44,7 +44,7 @@ def read_alto(root: Element, where: str) -> Page:
     The text of a line is what is on the paper: for a word that is split at the end of a line its first part and the
     hyphen, not the whole word (SUBS_CONTENT). Missing confidences are 1; a line's is what `hwr.formats.alto` noted
     about it, else the product of its strings'. A string with spaces in it, as eScriptorium writes whole lines, is not
-    a word. Missing baselines and polygons are derived (`hwr.page.shapes`).
+    a word. Missing baselines and polygons are derived (`hwr.page.completing`).
 
     Args:
         root: the element alto.

@@ -31,9 +31,9 @@ from hwr.formats.read_xml import (
     probability,
     whole,
 )
+from hwr.page.completing import complete_lines, complete_regions
 from hwr.page.geometry import bounding_box
 from hwr.page.page import CELL_REGION, LINE_TYPE, Line, Page, Point, Region, Word
-from hwr.page.shapes import complete_lines, complete_regions
 
 MAX_DIGITS = 9
 """Digits of an index: Python refuses to read numbers of several thousand."""
@@ -45,7 +45,7 @@ def read_page_xml(root: Element, where: str) -> Page:
     """Return the page of a PAGE XML file.
 
     Texts are those of the lines; a line without a text gets those of its words. Missing confidences are 1: whoever
-    states none vouches for the text. Missing baselines and polygons are derived (`hwr.page.shapes`).
+    states none vouches for the text. Missing baselines and polygons are derived (`hwr.page.completing`).
 
     Args:
         root: the element PcGts.

@@ -9,7 +9,7 @@ from hwr.files.atomic import atomic_write
 from hwr.files.documents import page_of
 from hwr.formats import FORMATS, Format, find_format, format_of_name, to_bytes
 from hwr.page.page import Page
-from hwr.page.shapes import fit_lines
+from hwr.page.placing import fit_lines
 
 if TYPE_CHECKING:
     from hwr.files.pixels import Source

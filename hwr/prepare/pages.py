@@ -7,7 +7,7 @@
 
 A line is cut along its polygon and straightened along its baseline, as in `hwr recognize`, and stored as a grey PNG.
 Missing baselines or polygons are derived, polygons are cut off at the image's borders, and coordinates are scaled to an
-image with the same aspect ratio (`hwr.page.shapes`).
+image with the same aspect ratio (`hwr.page.completing`, `hwr.page.placing`).
 
 The id of a line is `DOCUMENT/PAGE/LINE`, its page `DOCUMENT/PAGE`, its writer DOCUMENT: the source's name with the
 folder of the page. If the top folder is `train`, `val` or `test`, it is the split.
@@ -26,7 +26,7 @@ from hwr.formats.read_file import HEAD, page_kind, read_page_file
 from hwr.formats.read_xml import MAX_BYTES
 from hwr.page.geometry import cut_line
 from hwr.page.page import Line, Page
-from hwr.page.shapes import fit_line, page_fit
+from hwr.page.placing import fit_line, page_fit
 from hwr.prepare.samples import (
     IMAGE_SUFFIXES,
     MAX_IMAGE_BYTES,

@@ -17,7 +17,7 @@ from hwr.files.tree import FileIndex, FolderTree, is_file, read_file
 from hwr.formats.read_file import HEAD, page_kind, read_page_file
 from hwr.formats.read_json import read_page_json, split_pages_json
 from hwr.page.page import Page
-from hwr.page.shapes import FittedLines, fit_lines
+from hwr.page.placing import FittedLines, fit_lines
 from hwr.recognize.inputs import IMAGE_SUFFIXES, InputFile, Inputs
 from hwr.recognize.job import Counts, Progress
 from hwr.recognize.outputs import Output

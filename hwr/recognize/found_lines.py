@@ -8,10 +8,11 @@ from typing import Literal
 import numpy as np
 
 from hwr.files.images import GreyImage
+from hwr.page.completing import complete_regions
 from hwr.page.geometry import bounding_box
 from hwr.page.outlines import enclose, thin_baseline
 from hwr.page.page import LINE_TYPE, PRINTED_TYPE, REGION_TYPE, ROW_REGION, Box, Line, Page, Region, Word
-from hwr.page.shapes import clip_polygon, complete_regions, shift_line, turn_line
+from hwr.page.placing import clip_polygon, shift_line, turn_line
 from hwr.segment import Layout, find_lines
 from hwr.settings import Settings, Share
 

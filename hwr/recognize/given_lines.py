@@ -9,7 +9,7 @@ from hwr.files.documents import page_of
 from hwr.files.pixels import Source
 from hwr.files.tree import FileIndex, FolderTree
 from hwr.page.page import Page
-from hwr.page.shapes import FittedLines, fit_lines
+from hwr.page.placing import FittedLines, fit_lines
 from hwr.recognize.recognizer import Recognizer
 
 TOO_LARGE = "it is too large for a line"

@@ -24,9 +24,10 @@ from hwr.files.documents import open_pages, page_of, to_grey
 from hwr.files.images import GreyImage
 from hwr.files.pixels import Source, grey_of
 from hwr.line import NormalisedLine, normalise_line, normalise_with_places
+from hwr.page.completing import rectangle
 from hwr.page.geometry import LineCut, bounding_box, clip_box, cut_line
 from hwr.page.page import LINE_TYPE, REGION_TYPE, Line, Page, Region, Word
-from hwr.page.shapes import fit_lines, rectangle
+from hwr.page.placing import fit_lines
 from hwr.recognize import DEFAULT_MODEL
 from hwr.recognize.decoder import DecodedLine, DecoderOptions, make_decoder
 from hwr.recognize.found_lines import (
@@ -136,7 +137,7 @@ class Recognizer:
 
         Lines in which nothing was read are left out, unless they were given as a page: its lines keep their order, ids,
         regions and types, and get new texts and words. Given lines that are outside the image, have no position or are
-        too large for a line are left out; see `hwr.page.shapes.fit_lines`.
+        too large for a line are left out; see `hwr.page.placing.fit_lines`.
 
         Args:
             source: a path or a file's bytes (of an image or a PDF); an array, grey (H, W), BGR (H, W, 3) or BGRA

@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from hwr.errors import DataError, InputError, UsageError
-from hwr.line import NORMALISATION
+from hwr.errors import DataError, UsageError
 from hwr.model import vgsl
 from hwr.model.checkpoint import load_model
 from hwr.model.info import ModelInfo
 from hwr.model.network import Network, build, preset_spec
+from hwr.recognize.runtime import check_normalisation
 from hwr.text import Alphabet, has_right_to_left, normalise_text
 from hwr.train.recipe import Recipe
 
@@ -236,8 +236,7 @@ def _from_nothing(recipe: Recipe, texts_of_height: TextsOfHeight) -> InitialMode
 def _from_model(recipe: Recipe, texts_of_height: TextsOfHeight) -> InitialModel:
     """Return the network of `init_from`, with its alphabet or, if the recipe says so, with another."""
     network, info = load_model(Path(recipe.init_from), recipe.optimisation.auxiliary_weight > 0)
-    if (info.normalisation, info.normalisation_version) != (NORMALISATION.name, NORMALISATION.version):
-        raise InputError(f"{recipe.init_from}: trained with another line normalisation")
+    check_normalisation(info, recipe.init_from)
     old = info.make_alphabet()
     texts = _used(recipe, texts_of_height(info.height))
     if recipe.alphabet == "keep":

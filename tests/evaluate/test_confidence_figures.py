@@ -81,7 +81,8 @@ def test_a_good_order_rejects_bad_lines_first() -> None:
     edits, lengths = np.array([0, 1, 5, 20]), np.full(4, 20)
     good, bad = np.array([0.9, 0.8, 0.3, 0.1]), np.array([0.1, 0.3, 0.8, 0.9])
     assert reject_area(good, edits, lengths) < reject_area(bad, edits, lengths)
-    assert reject_curve(good, edits, lengths, (0.5,))[0].cer == 1 / 40
+    (half,) = (point for point in reject_curve(good, edits, lengths) if point.kept == 0.5)
+    assert half.cer == 1 / 40
 
 
 def line(confidence: float, words: tuple[float, ...], right: tuple[bool, ...], edits: int = 0) -> ScoredLine:

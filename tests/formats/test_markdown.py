@@ -14,7 +14,7 @@ from hwr.formats import find_format
 from hwr.formats.hyphens import Piece, join_lines, known_words
 from hwr.formats.markdown import write_markdown
 from hwr.page.page import CELL_REGION, PRINTED_TYPE, ROW_REGION, Line, Page, Region, mark_uncertain
-from hwr.page.shapes import turn_line
+from hwr.page.placing import turn_line
 
 PARSER = MarkdownIt("commonmark").enable("table")
 

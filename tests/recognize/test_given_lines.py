@@ -11,8 +11,8 @@ from helpers.tiny_model import write_tiny_model
 from hwr.errors import InputError, UsageError
 from hwr.files.documents import to_grey
 from hwr.formats.read_file import load_page_file
+from hwr.page.completing import rectangle
 from hwr.page.page import Page, Region
-from hwr.page.shapes import rectangle
 from hwr.recognize.given_lines import GivenLines, read_given
 from hwr.recognize.recognizer import Recognizer
 from hwr.segment import find_lines

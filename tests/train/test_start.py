@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from helpers.training_runs import CHARACTERS, SPEC, Drawn, Recorder, drawn_lines, recipe, run, write_drawn
-from hwr.errors import DataError, HwrError, InputError, UsageError
+from hwr.errors import DataError, HwrError, InputError, ModelError, UsageError
 from hwr.line import NORMALISATION
 from hwr.model.checkpoint import load_model, load_weights, save_model
 from hwr.model.files import read_info
@@ -146,7 +146,7 @@ def test_what_cannot_start(
 def test_a_model_of_another_normalisation(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save_model(path, build(INFO.spec).state_dict(), replace(INFO, normalisation_version=0))
-    with pytest.raises(InputError, match="another line normalisation"):
+    with pytest.raises(ModelError, match="needs line normalisation"):
         initial_model(recipe(tmp_path, init_from=str(path), alphabet="extend"), lambda height: ["ab"])
 
 

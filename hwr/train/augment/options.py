@@ -1,26 +1,14 @@
 """Options of line augmentation: kinds, probabilities and sizes."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 
-from hwr.errors import UsageError
 from hwr.settings import Pair, Range, Settings, Share
 
 Size = Annotated[float, Range(0)]
 Spacing = Annotated[float, Range(above=0)]
 Sizes = Annotated[Pair, Range(0)]
 Shares = Annotated[Pair, Range(0, 1)]
-
-GEOMETRY: dict[str, tuple[str, ...]] = {
-    "height": ("height_log_scale", "vertical_overshoot"),
-    "shear": ("shear",),
-    "rotation": ("rotation_degrees", "rotation_overshoot"),
-    "perspective": ("perspective", "perspective_width"),
-    "elastic": ("elastic_sigma",),
-    "grid": ("grid_width_change",),
-    "wander": ("baseline_wander",),
-}
-"""The kinds of geometry and the sizes that turn them on."""
 
 
 @dataclass(frozen=True)
@@ -93,31 +81,6 @@ class AugmentOptions(Settings):
     cut_probability: Share = 0.1
     cut_rows: Size = 4.0
     cut_columns: Size = 4.0
-
-    @classmethod
-    def kinds(cls) -> tuple[str, ...]:
-        """Return the names of all kinds of augmentation."""
-        rare = [field.name.removesuffix("_probability") for field in fields(cls) if "_probability" in field.name]
-        return (*GEOMETRY, "gamma", *rare)
-
-    def only(self, kind: str, probability: float = 1.0) -> "AugmentOptions":
-        """Return these options with one kind for every line (or for a share of them) and without all others.
-
-        Raises:
-            UsageError: no such kind.
-        """
-        if kind not in self.kinds():
-            raise UsageError(f"unknown kind of augmentation {kind!r}; known: {', '.join(self.kinds())}")
-        changes: dict[str, float | tuple[float, float]] = {}
-        for other in self.kinds():
-            names = GEOMETRY.get(other, ("gamma",) if other == "gamma" else (f"{other}_probability",))
-            for name in names:
-                rare = name.endswith("_probability")
-                if other == kind:
-                    changes[name] = probability if rare else getattr(self, name)
-                else:
-                    changes[name] = (0.0, 0.0) if isinstance(getattr(self, name), tuple) else 0.0
-        return replace(self, **changes)  # type: ignore[arg-type]
 
     def scaled(self, factor: float) -> "AugmentOptions":
         """Return these options with `factor` times the strength."""

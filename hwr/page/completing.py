@@ -1,0 +1,149 @@
+"""Baselines and polygons that are missing, derived from each other.
+
+Points are (x, y) in pixels, x to the right, y downwards. An unknown baseline or polygon is empty.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from hwr.page.geometry import Points, as_points, bounding_box, directions
+from hwr.page.outlines import polygon_edges
+from hwr.page.page import Box, Line, Point, Region, Word
+
+BASELINE_AT = 0.7
+"""Position of a baseline in its polygon, as a share of the height from the top: 0.67 in the median over many kinds of
+pages, 0.70 to 0.76 in letters (`python -m benchmarks.foreign_lines`)."""
+ABOVE, BELOW = 0.65, 0.3
+"""Extent of a polygon above and below its baseline, as shares of the line distance."""
+MANY_LINES = 2000
+"""Number of lines from which the line distance is measured; comparing all pairs takes quadratic time."""
+LOCAL = (0.7, 2.0)
+"""Limits of a line's own distance to its neighbours, relative to the page's usual distance."""
+SAMPLES = 64
+"""Number of positions along a polygon at which its height is measured."""
+
+
+def complete_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Return the lines, with missing baselines derived from polygons and missing polygons from baselines.
+
+    See `derive_baseline` and `derive_polygon`. For a line with neither, the boxes of its words are the polygon; without
+    these it stays as it is.
+    """
+    lines = [_with_baseline(line) for line in lines]
+    if all(line.polygon or not line.baseline for line in lines):
+        return tuple(lines)
+    distances = iter(line_distances([line.baseline for line in lines if line.baseline]))
+    complete = []
+    for line in lines:
+        if line.baseline:
+            distance = next(distances)
+            line = line if line.polygon else replace(line, polygon=derive_polygon(line.baseline, distance))
+        complete.append(line)
+    return tuple(complete)
+
+
+def line_distances(baselines: Sequence[Sequence[Point]]) -> list[float]:
+    """Return the distance from each line to the next overlapping line above or below.
+
+    It is limited to `LOCAL` times the usual distance of the page, the lower quartile of the drops to the next line
+    below: gaps between paragraphs and empty table cells say nothing about the height of the writing. Without any drop,
+    the usual distance is 1/20 of the lines' greatest extent.
+    """
+    lines = [as_points(line) for line in baselines]
+    boxes = np.array([bounding_box(line) for line in lines])
+    middles = np.array([np.median(line[:, 1]) for line in lines])
+    nearest, drops = np.full(len(lines), np.nan), []
+    for index, (x0, _, x1, _) in enumerate(boxes[:MANY_LINES]):
+        below = middles - middles[index]
+        below = below[(np.minimum(boxes[:, 2], x1) > np.maximum(boxes[:, 0], x0)) & (np.abs(below) > 2)]
+        nearest[index] = np.abs(below).min(initial=np.inf)
+        drops += [below[below > 0].min()] if (below > 0).any() else []
+    if drops:
+        usual = float(np.percentile(drops, 25))
+    else:
+        extent = max(boxes[:, 2].max() - boxes[:, 0].min(), boxes[:, 3].max() - boxes[:, 1].min())
+        usual = max(1.0, float(extent)) / 20
+    nearest[~np.isfinite(nearest)] = usual
+    return [float(value) for value in np.clip(nearest, LOCAL[0] * usual, LOCAL[1] * usual)]
+
+
+def _with_baseline(line: Line) -> Line:
+    if not line.polygon and not line.baseline and line.words:
+        line = replace(line, polygon=rectangle(_around(line.words)))
+    if line.polygon and not line.baseline:
+        return replace(line, baseline=derive_baseline(line.polygon))
+    return line
+
+
+def _around(words: Sequence[Word]) -> Box:
+    return bounding_box([corner for word in words for corner in (word.box[:2], word.box[2:])])
+
+
+def complete_regions(regions: Iterable[Region], lines: Sequence[Line]) -> tuple[Region, ...]:
+    """Return the regions. One without a polygon gets the box of its lines, and is left out if it has no lines."""
+    corners: dict[str, list[Point]] = {}
+    for line in lines:
+        corners.setdefault(line.region, []).extend(line.polygon)
+    return tuple(
+        region if region.polygon else replace(region, polygon=rectangle(bounding_box(corners[region.id])))
+        for region in regions
+        if region.polygon or corners.get(region.id)
+    )
+
+
+def derive_baseline(polygon: Sequence[Point]) -> tuple[Point, ...]:
+    """Derive a baseline from left to right through a line's polygon, at `BASELINE_AT` of its height.
+
+    The upper and lower edge of the polygon are measured at evenly spaced positions, and the median of their distances
+    is the height. The baseline follows the middle of the polygon, smoothed over three heights. For a box it is a
+    horizontal line.
+    """
+    points = as_points(polygon)
+    x0, y0, x1, y1 = bounding_box(points)
+    if x1 <= x0:
+        return ((x0, y0 + BASELINE_AT * (y1 - y0)), (x0 + 1, y0 + BASELINE_AT * (y1 - y0)))
+    places = np.linspace(x0, x1, SAMPLES + 1)
+    centres = (places[1:] + places[:-1]) / 2
+    top, bottom = polygon_edges(points, centres)
+    height = float(np.median(bottom - top))
+    middle = (top + bottom) / 2 + (BASELINE_AT - 0.5) * height
+    straight = np.polynomial.Polynomial.fit(centres, middle, 1)
+    bend = _smooth(middle - straight(centres), int(3 * height / (x1 - x0) * SAMPLES))
+    if float(np.abs(bend).max()) < 0.1 * height:
+        corners = np.array([x0, x1])
+        rows = straight(corners)
+    else:
+        corners = np.concatenate(([x0], centres[SAMPLES // 32 :: SAMPLES // 16], [x1]))
+        rows = straight(corners) + np.interp(corners, centres, bend)
+    rows = np.clip(rows, y0, y1)
+    return tuple((float(x), float(y)) for x, y in zip(corners.round(1), rows.round(1), strict=True))
+
+
+def _smooth(values: Points, window: int) -> Points:
+    """Return the moving average over a window, which is shorter at the ends."""
+    window = max(1, min(window, len(values)))
+    weights = np.ones(window)
+    total = np.convolve(values, weights, "same") / np.convolve(np.ones(len(values)), weights, "same")
+    return np.asarray(total, np.float64)
+
+
+def derive_polygon(baseline: Sequence[Point], distance: float) -> tuple[Point, ...]:
+    """Derive a polygon around a baseline on a page with a line distance of `distance` pixels.
+
+    It extends by `ABOVE` and `BELOW` times the distance at right angles to the direction from the first to the last
+    point of the baseline, and by a tenth of the distance beyond its ends.
+    """
+    base = as_points(baseline)
+    along, down = directions(base)
+    ends = 0.1 * distance * along
+    base = np.concatenate(([base[0] - ends], base, [base[-1] + ends]))
+    outline = np.concatenate([base - ABOVE * distance * down, (base + BELOW * distance * down)[::-1]])
+    return tuple((float(x), float(y)) for x, y in outline.round(1))
+
+
+def rectangle(box: Box) -> tuple[Point, ...]:
+    """Return the corners of a box, clockwise from the upper left."""
+    x0, y0, x1, y1 = box
+    return ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
