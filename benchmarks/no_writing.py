@@ -109,11 +109,33 @@ def draw_form(page: GreyImage, random: np.random.Generator) -> None:
         cv2.rectangle(page, (width - 90, y), (width - 60, y + 30), ink, 2)
 
 
+def draw_pale_form(page: GreyImage, random: np.random.Generator) -> None:
+    """Draw an empty form in pale ink on grained paper."""
+    form = page.copy()
+    draw_form(form, random)
+    pale = page + random.uniform(0.1, 0.35) * (form.astype(np.float64) - page)
+    page[:] = np.clip(pale + random.normal(0, random.uniform(2, 10), page.shape), 0, 255)
+
+
+def draw_ruled_paper(page: GreyImage, random: np.random.Generator) -> None:
+    """Draw rules and a margin, noise with dark pixels, and stamps."""
+    height, width = page.shape
+    step, ink, slope = int(random.integers(28, 70)), int(random.integers(120, 190)), random.uniform(-0.02, 0.02)
+    for y in range(100, height, step):
+        cv2.line(page, (0, y), (width, int(y + slope * width)), ink, int(random.integers(1, 3)), cv2.LINE_AA)
+    cv2.line(page, (140, 0), (140, height), ink, 2)
+    page[:] = np.clip(page + random.normal(0, random.uniform(5, 25), page.shape), 0, 255)
+    page[random.random(page.shape) < random.uniform(0, 0.003)] = 30
+    draw_stamps(page, random)
+
+
 DRAWN: dict[str, Drawing] = {
     "blank paper": draw_nothing,
     "stains and folds": draw_stains,
     "stamps": draw_stamps,
     "empty forms": draw_form,
+    "pale empty forms": draw_pale_form,
+    "ruled paper": draw_ruled_paper,
 }
 
 

@@ -35,8 +35,10 @@ MIN_DEPTH = 0.45
 MIN_INK = 0.006
 """Minimum ink of a line, as a share of the square of its height; with less, nothing is written there."""
 
-FLAT, MIN_FLAT_LENGTH = 0.25, 5.0
-"""A line that is at least this long, and whose ink has a smaller spread, is a dotted rule of a form."""
+MIN_RULE_LENGTH, FLAT, MIN_COVERED = 5.0, 0.25, 0.015
+"""A line that is at least this long is a dotted rule of a form if its ink has a smaller spread, or covers a smaller
+share of the line's length times its height: of a pale dotted rule, little but grain is left. Writing covers at least
+0.021, even if it is small and faint."""
 
 AT_BORDER, RIM = 0.006, 0.12
 """Shares of the image width: lines closer than this to its border are cut off by it; the rim of a facing page."""
@@ -120,7 +122,8 @@ def written(outlines: Sequence[Outline], traces: Sequence[Trace]) -> list[int]:
 
 def _is_dotted_rule(outline: Outline, trace: Trace) -> bool:
     length = float(np.ptp(outline.baseline[:, 0]))
-    return length >= MIN_FLAT_LENGTH * trace.height and outline.spread < FLAT * trace.height
+    is_thin = outline.spread < FLAT * trace.height or outline.ink < MIN_COVERED * length * trace.height
+    return length >= MIN_RULE_LENGTH * trace.height and is_thin
 
 
 def without_cut_off(lines: Sequence[int], outlines: Sequence[Outline], width: int) -> list[int]:

@@ -80,6 +80,19 @@ def test_faint_lines_and_lines_without_ink_are_not_written() -> None:
     assert written(outlined(traces, page, depth), traces) == [0, 1]
 
 
+def test_dotted_rules_are_not_written_even_if_little_but_grain_is_left_of_them() -> None:
+    page = np.zeros((400, 600), np.uint8)
+    random = np.random.default_rng(0)
+    letters(page, 50, 500, 100)
+    for x in range(50, 500, 12):
+        page[199:202, x : x + 3] = 1
+    for x in range(50, 500, 20):
+        y = 298 + int(random.integers(-12, 4))
+        page[y : y + 3, x : x + 3] = 1
+    traces = [trace(50, 496, y) for y in (100, 200, 300)]
+    assert written(outlined(traces, page, 120 * page), traces) == [0]
+
+
 def test_rims_of_cut_off_lines_are_left_out_unless_a_long_line_begins_there() -> None:
     def outline(x0: float, x1: float) -> Outline:
         line = np.array([[x0, 50.0], [x1, 50.0]])
