@@ -125,15 +125,19 @@ def _weights_become_inputs(model: "onnx.ModelProto", weights: set[str]) -> "list
     return empty
 
 
-def fold(source: Path, target: Path) -> None:
+def fold(source: Path, target: Path, *, fuse: bool = False) -> None:
     """Let ONNX Runtime compute what is constant, merge norms into kernels, and order the matrices of LSTMs as it does.
 
-    The weights must be constants of the graph; those of inputs stay as they are.
+    Args:
+        source: a graph whose weights are constants; those of inputs stay as they are.
+        target: the simpler graph.
+        fuse: also join operators into ones that only ONNX Runtime has.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED if fuse else levels.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(target)
     options.log_severity_level = 3
     onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])

@@ -64,7 +64,7 @@ def open_graph(content: bytes, tensors: Tensors | None, where: object) -> Any:
     Args:
         content: the ONNX file.
         tensors: weights by name. ONNX Runtime uses their memory: keep them as long as the session. None: the file
-            contains its weights.
+            contains its weights and is optimised (`hwr.model.quantise`).
         where: begins the message of an error.
 
     Returns:
@@ -87,6 +87,8 @@ def open_graph(content: bytes, tensors: Tensors | None, where: object) -> Any:
         content, names = _declare_external(content, tensors, where)
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensors[name]) for name in names]
         options.add_external_initializers(names, values)
+    else:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the classes that ONNX Runtime raises have no public common base

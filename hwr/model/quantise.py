@@ -3,6 +3,8 @@
 Convolutions are static: their inputs are scaled by ranges that are measured on training lines (QDQ, one scale for each
 output channel). LSTMs are dynamic: their inputs are scaled at each call. Weights have seven bits: with eight, sums of
 products can saturate on CPUs without dot-product instructions. So one file is correct on every CPU.
+
+The file contains the graph as ONNX Runtime optimises it, so that it opens in half the time.
 """
 
 import logging
@@ -28,6 +30,9 @@ from hwr.model.export import export_onnx, fold
 from hwr.model.files import read_info, weights_hash
 from hwr.model.graph import SPEC_KEY, WEIGHTS_KEY
 
+DOMAINS = ("", "com.microsoft")
+"""Sets of operators that an int8 file uses: ONNX's and ONNX Runtime's own."""
+
 
 def export_int8(safetensors: Path, target: Path, lines: Iterable[GreyImage]) -> None:
     """Write the int8 file of a model, with the hash of the weights that it was made from.
@@ -42,7 +47,8 @@ def export_int8(safetensors: Path, target: Path, lines: Iterable[GreyImage]) -> 
         OutputError: `target` cannot be written.
     """
     with tempfile.TemporaryDirectory() as folder, _without_advice():
-        whole, folded, static, full = (Path(folder, f"{name}.onnx") for name in ("whole", "folded", "static", "full"))
+        names = ("whole", "folded", "static", "full", "fused")
+        whole, folded, static, full, fused = (Path(folder, f"{name}.onnx") for name in names)
         export_onnx(safetensors, whole)
         fold(whole, folded)
         quantize_static(
@@ -59,9 +65,13 @@ def export_int8(safetensors: Path, target: Path, lines: Iterable[GreyImage]) -> 
             extra_options={"CalibMovingAverage": True},
         )
         quantize_dynamic(static, full, op_types_to_quantize=["LSTM"], weight_type=QuantType.QInt8, reduce_range=True)
-        model = onnx.load(full)
+        fold(full, fused, fuse=True)
+        model = onnx.load(fused)
     facts = {SPEC_KEY: read_info(safetensors).spec, WEIGHTS_KEY: weights_hash(safetensors)}
     onnx.helper.set_model_props(model, facts)
+    used = [item for item in model.opset_import if item.domain in DOMAINS]
+    del model.opset_import[:]
+    model.opset_import.extend(used)
     with atomic_write(target) as temporary:
         onnx.save(model, temporary)
 

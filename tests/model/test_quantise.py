@@ -15,7 +15,7 @@ from hwr.model.graph import WEIGHTS_KEY
 from hwr.model.info import ModelInfo
 from hwr.model.network import build
 from hwr.model.quantise import export_int8
-from hwr.recognize.models import load_model
+from hwr.recognize.models import find_model, load_model, model_names
 
 SPEC = "[1,24,0,1 C3,3,16,2,2 R3,3,16 Mp2,2 R3,3,24 Mp0,1 Lbx24 O1c9]"
 INFO = ModelInfo(
@@ -67,6 +67,13 @@ def test_its_numbers_are_of_eight_bits_of_which_seven_are_used(model: Path) -> N
     ]
     assert len(kernels) >= 7 and max(np.abs(kernel.astype(int)).max() for kernel in kernels) <= 64
     assert {"DynamicQuantizeLSTM", "QuantizeLinear"} <= {node.op_type for node in found.graph.node}
+
+
+@pytest.mark.parametrize("path", [model.int8 for model in map(find_model, model_names()) if model.int8])
+def test_the_files_that_ship_are_optimised(path: Path) -> None:
+    """ONNX Runtime opens them as they are, so their convolutions must be in eight bits already."""
+    kinds = {node.op_type for node in onnx.load(path).graph.node}
+    assert "QLinearConv" in kinds and "Conv" not in kinds
 
 
 def test_it_belongs_to_its_weights(model: Path, tmp_path: Path) -> None:
