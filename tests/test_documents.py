@@ -106,3 +106,17 @@ def test_broken_links_and_unknown_options_are_found(tmp_path: Path) -> None:
 
 def test_the_documents_contain_commands() -> None:
     assert sum(len(list(commands(document.read_text(encoding="utf-8")))) for document in DOCUMENTS) > 100
+
+
+def test_the_tour_names_what_is_in_the_code() -> None:
+    """Each name in a stop of the tour is in one of the files of that stop."""
+    tour = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
+    stops = re.findall(r"^\*\*\d+\..*?(?=^\*\*\d+\.|^## )", tour, re.DOTALL | re.MULTILINE)
+    assert len(stops) == 12
+    for stop in stops:
+        code = "".join(
+            (ROOT / path).read_text(encoding="utf-8") for path in re.findall(r"`(hwr/[\w/]+\.(?:py|c))`", stop)
+        )
+        names = {name for words in re.findall(r"`([A-Za-z_][\w.]*)`", stop) for name in words.split(".")}
+        missing = {name for name in names - {"py"} if not re.search(rf"\b{name}\b", code)}
+        assert missing == set(), stop.splitlines()[0]
