@@ -25,7 +25,7 @@ SPECS = {
     "instance": "[1,24,0,1 Ci3,3,8 Mp2,2 Ri3,3,8 Mp2,3 S1(1x0)1,3 Gbx7 O1c9]",
     "overlapping": "[1,24,0,1 Cnt3,3,6,2,2 Mp3,3,2,2 Mp0,1 Lrx5 Nfx5 O1c9]",
     "jordan": "[1,24,0,1 C3,3,6,2,2 Mp2,2 Jfys4 Jbx6 Jrx5 O1c9]",
-    "mingru": "[1,24,0,1 C3,3,6,2,2 Mp2,2 Mfys4 Mbx6 Mrx5 O1c9]",
+    "mingru": "[1,24,0,1 C3,3,6,2,2 Mp2,2 Mfys4 Mbx6 O1c9]",
     "rcl": "[1,24,0,1 C3,3,6,2,2 RCx3,3,8,2 Mp2,2 RC3,3,6,1 Mp0,1 Lbx5 O1c9]",
     "grcl": "[1,24,0,1 C3,3,6,2,2 GC3,3,6,2 Mp2,2 GCoi3,3,6,1 Mp0,1 Lbx5 O1c9]",
     "renet": "[1,24,0,1 C3,3,6,2,2 Mp2,2 Lby4 Lbx4 Mp0,1 Lbx5 O1c9]",
@@ -55,6 +55,12 @@ def random_model(path: Path, spec: str, half: bool = False) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def residual_graph() -> bytes:
+    """Export one network once."""
+    return graph(SPECS["residual"])
+
+
 def lines_of(widths: list[int]) -> list[np.ndarray]:
     random = np.random.default_rng(3)
     return [random.integers(0, 256, (24, width), dtype=np.uint8) for width in widths]
@@ -70,13 +76,14 @@ def test_equals_torch_alone_and_in_batches(tmp_path: Path, name: str) -> None:
     widths = [*range(1, 2 * stride + 2), 8 * (2 * stride + 1), 57, 130]
     lines = lines_of(widths)
     together = runtime.log_probs(lines)
-    for line, found in zip(lines, together, strict=True):
+    for number, (line, found) in enumerate(zip(lines, together, strict=True)):
         ink = torch.from_numpy(line)[None, None].float() / 255
         with torch.no_grad():
             expected = network(ink, torch.tensor([line.shape[1]]))[0].numpy()
         assert found.shape == (time_steps(line.shape[1], stride), 9)
         assert np.abs(found - expected[: len(found)]).max() < 1e-4
-        assert np.abs(found - runtime.log_probs([line])[0]).max() < 1e-4
+        if number % 3 == 0:
+            assert np.abs(found - runtime.log_probs([line])[0]).max() < 1e-4
 
 
 def test_the_graph_is_small_and_names_its_weights(tmp_path: Path) -> None:
@@ -90,13 +97,14 @@ def test_the_graph_is_small_and_names_its_weights(tmp_path: Path) -> None:
     assert {entry.key: entry.value for entry in model.metadata_props} == {SPEC_KEY: LARGE}
 
 
-def test_the_graph_depends_on_the_specification_only() -> None:
-    assert graph(SPECS["residual"]) == graph(SPECS["residual"])
+def test_the_graph_depends_on_the_specification_only(residual_graph: bytes) -> None:
+    assert graph(SPECS["residual"]) == residual_graph
 
 
 @pytest.mark.parametrize("half", [False, True])
-def test_a_file_for_other_programs_needs_nothing_else(tmp_path: Path, half: bool) -> None:
+def test_a_file_for_other_programs_needs_nothing_else(tmp_path: Path, residual_graph: bytes, half: bool) -> None:
     path = random_model(tmp_path / "random.safetensors", SPECS["residual"], half)
+    path.with_suffix(".onnx").write_bytes(residual_graph)
     target = tmp_path / "elsewhere" / "random.onnx"
     export_onnx(path, target)
     line = lines_of([57])[0]
@@ -110,9 +118,9 @@ def test_a_file_for_other_programs_needs_nothing_else(tmp_path: Path, half: bool
     assert info_from_json(properties[METADATA_KEY], target).alphabet == "abcdefgh"
 
 
-def test_new_weights_need_no_new_graph(tmp_path: Path) -> None:
+def test_new_weights_need_no_new_graph(tmp_path: Path, residual_graph: bytes) -> None:
     path = random_model(tmp_path / "random.safetensors", SPECS["residual"])
-    export_graph(path, path.with_suffix(".onnx"))
+    path.with_suffix(".onnx").write_bytes(residual_graph)
     torch.manual_seed(6)
     info = load_model(path).info
     save_model(path, build(SPECS["residual"]).state_dict(), info)

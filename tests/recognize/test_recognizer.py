@@ -19,7 +19,7 @@ from hwr.line import normalise_line
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Page
 from hwr.recognize.recognizer import PageOptions, Recognizer
-from hwr.segment import find_lines
+from hwr.segment import Layout, find_lines
 from hwr.text import Alphabet
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
@@ -33,6 +33,12 @@ def recognizer(tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
 @pytest.fixture(scope="module")
 def page(recognizer: Recognizer) -> Page:
     return recognizer.read(SAMPLES / "page.png")
+
+
+@pytest.fixture(scope="module")
+def layout() -> Layout:
+    """Find the lines of the page once, for tests of something else."""
+    return find_lines(to_grey(SAMPLES / "page.png"))
 
 
 def test_lines_are_read_by_normalisation_network_and_decoder(recognizer: Recognizer) -> None:
@@ -142,18 +148,19 @@ def test_word_boxes_of_a_shipped_model_end_at_the_ink(number: int) -> None:
         assert inside[:margin].any() and inside[-margin:].any()
 
 
-def test_path_array_and_pil_give_the_same_page(recognizer: Recognizer, page: Page) -> None:
+def test_path_array_and_pil_give_the_same_page(recognizer: Recognizer, page: Page, layout: Layout) -> None:
     with Image.open(SAMPLES / "page.png") as image:
-        assert recognizer.read(image).lines == page.lines
+        assert recognizer.read(image, lines=layout).lines == page.lines
     assert recognizer.read(to_grey(SAMPLES / "page.png")).lines == page.lines
 
 
-def test_a_page_can_be_given_a_name(recognizer: Recognizer, page: Page) -> None:
+def test_a_page_can_be_given_a_name(recognizer: Recognizer, page: Page, layout: Layout) -> None:
     data = (SAMPLES / "page.png").read_bytes()
-    assert recognizer.read(data).image == "image"
-    named = recognizer.read(data, name="folio 3r")
+    assert recognizer.read(data, lines=layout).image == "image"
+    named = recognizer.read(data, name="folio 3r", lines=layout)
     assert (named.image, named.lines) == ("folio 3r", page.lines)
-    assert recognizer.read(to_grey(SAMPLES / "page.png").astype(np.uint16) * 257).lines == page.lines
+    wide = to_grey(SAMPLES / "page.png").astype(np.uint16) * 257
+    assert recognizer.read(wide, lines=layout).lines == page.lines
 
 
 def test_documents_are_read_page_by_page(recognizer: Recognizer, page: Page, tmp_path: Path) -> None:
@@ -224,13 +231,13 @@ def test_log_probabilities_and_labels_of_lines(recognizer: Recognizer) -> None:
     assert recognizer.alphabet.decode([span.label for span in spans]).strip() == recognizer.read_line(line).text
 
 
-def test_handwritten_or_printed_lines_alone(recognizer: Recognizer) -> None:
+def test_handwritten_or_printed_lines_alone(recognizer: Recognizer, layout: Layout) -> None:
     path = SAMPLES / "page.png"
-    found = find_lines(to_grey(path))
-    marked = tuple(replace(line, printed=number % 3 == 0) for number, line in enumerate(found.lines))
-    layout = replace(found, lines=marked)
+    marked = replace(
+        layout, lines=tuple(replace(line, printed=number % 3 == 0) for number, line in enumerate(layout.lines))
+    )
     both, printed, handwritten = (
-        recognizer.read(path, lines=layout, options=PageOptions(only=only)) for only in (None, "printed", "handwritten")
+        recognizer.read(path, lines=marked, options=PageOptions(only=only)) for only in (None, "printed", "handwritten")
     )
     assert {line.type for line in both.lines} == {"default", "printed"}
     assert [line.text for line in printed.lines] == [line.text for line in both.lines if line.type == "printed"]

@@ -46,7 +46,7 @@ def test_settings_are_inherited_where_the_language_models_know_the_letters() -> 
 def test_greedy_rates_are_those_of_validation() -> None:
     network, info = load_model(SMALL)
     source = StoreLines(ROOT / "data" / "samples" / "lines", 48, "val")
-    result = validate(network, source, info.make_alphabet(), 0, FP32, keep=1000)
+    result = validate(network, source, info.make_alphabet(), 16, FP32, keep=1000)
     lines = first_lines([result])
     greedy = measure(lines, {}, info.make_alphabet())
     assert (greedy.decoder, greedy.lines, greedy.cer) == ("greedy", result.lines, result.errors.rate)
