@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from hwr.prepare.build import Prepared
     from hwr.prepare.samples import Skipped
 
-NOT_IN_SOURCE = "listed in the split, not in the source"
-
 LISTED = 10
 """Maximum skipped items per reason that are named on stderr; `skipped.tsv` has them all."""
 
 
 def name_skipped(skipped: "Sequence[Skipped]", table: Path) -> None:
     """Name the items that were left out, by reason; `table` is the file with all of them."""
-    by_reason: dict[str, list[Skipped]] = defaultdict(list)
+    from hwr.prepare.samples import Reason
+
+    by_reason: dict[Reason, list[Skipped]] = defaultdict(list)
     for item in skipped:
-        by_reason[str(item.reason)].append(item)
+        by_reason[item.reason].append(item)
     for reason, items in by_reason.items():
         say(f"left out, {reason}: {len(items):,}")
-        if reason == NOT_IN_SOURCE:
+        if reason is Reason.NOT_IN_SOURCE:
             for detail, count in Counter(item.detail for item in items).items():
                 click.echo(f"  {detail}: {count:,} ids", err=True)
         shown = items[:LISTED]
