@@ -16,6 +16,8 @@ from hwr.page.page import Point
 MAX_BYTES = 32 * 2**20
 """Maximum size; a newspaper page with a box for each letter has up to 20 MiB."""
 MAX_DEPTH = 100
+MAX_LINES = 20_000
+"""Maximum lines of a page: large newspapers have some thousands, and each takes a millisecond to place."""
 MAX_ELEMENTS = 500_000
 MAX_NUMBER = 10_000_000
 """Maximum absolute value of a number; no image has larger coordinates."""
@@ -68,16 +70,19 @@ class _Builder:
         self.parser: Any = None
         self._tree = ElementTree.TreeBuilder()
         self._depth = 0
-        self._count = 0
+        self._count = self._lines = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> Element:
         self._depth += 1
         self._count += 1
+        self._lines += tag.endswith("TextLine")
         line = self.parser.CurrentLineNumber
         if self._depth > MAX_DEPTH:
             raise InputError(f"{self.where}, line {line}: more than {MAX_DEPTH} elements inside one another")
         if self._count > MAX_ELEMENTS:
             raise InputError(f"{self.where}, line {line}: more than {MAX_ELEMENTS:,} elements are not read")
+        if self._lines > MAX_LINES:
+            raise InputError(f"{self.where}, line {line}: more than {MAX_LINES:,} lines of writing are not read")
         return self._tree.start(tag, {**attributes, LINE_NUMBER: str(line)})
 
     def end(self, tag: str) -> Element:

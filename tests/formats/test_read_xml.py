@@ -54,6 +54,7 @@ def test_entities_of_every_kind_are_refused(data: bytes) -> None:
 
 def test_size_depth_and_number_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "more than 100 elements inside one another" in refusal(b"<PcGts>" + b"<a>" * 100_000)
+    assert "more than 20,000 lines of writing" in refusal(b"<PcGts>" + b"<TextLine/>" * 20_001 + b"</PcGts>")
     monkeypatch.setattr(read_xml, "MAX_ELEMENTS", 1000)
     assert "more than 1,000 elements" in refusal(b"<PcGts>" + b"<a/>" * 1001 + b"</PcGts>")
     monkeypatch.setattr(read_xml, "MAX_BYTES", 2**20)
