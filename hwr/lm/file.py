@@ -112,15 +112,15 @@ def _map_arrays(path: Path) -> dict[str, NDArray[Any]]:
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(length))
+    content = np.memmap(path, np.uint8, "r")
     arrays = {}
     for name in ARRAYS:
         begin = 8 + length + header[name]["data_offsets"][0]
         dtype = {"U8": np.uint8, "U16": np.uint16}.get(header[name]["dtype"])
         if dtype is None or len(header[name]["shape"]) != 1:
             raise ModelError(f"{path}: the array {name!r} has the wrong type")
-        count = header[name]["shape"][0]
-        mapped = np.memmap(path, dtype, "r", begin, (count,)) if count else np.zeros(0, dtype)
-        arrays[name] = np.asarray(mapped)
+        size = header[name]["shape"][0] * np.dtype(dtype).itemsize
+        arrays[name] = np.asarray(content[begin : begin + size].view(dtype))
     return arrays
 
 
