@@ -20,13 +20,11 @@ from hwr.train.loop import Trainer
 from hwr.train.recipe import Optimisation, Recipe
 from hwr.train.run import train
 
-SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples" / "lines"
 
-
-def samples(precision: str) -> Recipe:
-    """Two epochs of the sample lines, the last fifth of them in the decay."""
-    optimisation = Optimisation(columns_per_batch=3000, warm_up_steps=10, span_time_steps=3, time_steps_per_span=20)
-    return recipe(SAMPLES, lines=320, precision=precision, optimisation=optimisation, validation=())
+def two_epochs(data: Path, precision: str) -> Recipe:
+    """Nearly two epochs, the last fifth of them in the decay."""
+    optimisation = Optimisation(columns_per_batch=1000, warm_up_steps=10, span_time_steps=3, time_steps_per_span=20)
+    return recipe(data, lines=320, precision=precision, optimisation=optimisation, validation=())
 
 
 def run_killed(settings: Recipe, folder: Path) -> dict[int, float]:
@@ -37,11 +35,11 @@ def run_killed(settings: Recipe, folder: Path) -> dict[int, float]:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_killed_run_continues_exactly(tmp_path: Path, precision: str) -> None:
+def test_killed_run_continues_exactly(tmp_path: Path, data: Path, precision: str) -> None:
     if precision == "bf16" and not has_bf16_units(torch.device("cpu")):
         pytest.skip("this processor has no bf16 units")
     tolerance = 0.0 if precision == "fp32" else 1e-3
-    settings = samples(precision)
+    settings = two_epochs(data, precision)
     whole = run(settings, tmp_path / "whole")
     before = run_killed(settings, tmp_path / "killed")
     state = RunFolder(tmp_path / "killed").load_state(RESUME)["progress"]
@@ -58,9 +56,11 @@ def test_killed_run_continues_exactly(tmp_path: Path, precision: str) -> None:
         torch.testing.assert_close(end["average"][name], tensor, rtol=0, atol=tolerance)
 
 
-def test_losses_of_the_comparison_depend_on_random_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_losses_of_the_comparison_depend_on_random_numbers(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The test above is not passed by a run that draws other random numbers."""
-    settings = samples("fp32")
+    settings = two_epochs(data, "fp32")
     whole = run(settings, tmp_path / "whole", stop_after=12).losses
     run(settings, tmp_path / "other", stop_after=8)
     monkeypatch.setattr("hwr.train.loop._step_seed", lambda seed, step, rank: 99 + step)
