@@ -159,9 +159,13 @@ class Recognizer:
             given = fit_lines(lines, width, height, "lines").page
             found = tuple(self._read_along(grey, given.lines))
             return replace(given, image=called, model=self.label, lines=found, language=main_language(found))
-        reader = PageReader(self._read_along, self._threads, options)
+        reader = self.page_reader(options)
         page = reader.read(grey) if lines is None else reader.read_layout(grey, lines)
         return replace(page, image=called, model=self.label, language=main_language(page.lines))
+
+    def page_reader(self, options: PageOptions = COLUMN_BY_COLUMN) -> PageReader:
+        """Return the reader of pages that `read` uses, for its single steps."""
+        return PageReader(self._read_along, self._threads, options)
 
     def read_pages(self, source: Source, *, password: str | None = None) -> Iterator[Page | HwrError]:
         """Read a document of one or several pages, such as a PDF or a TIFF, one page at a time.
