@@ -24,7 +24,7 @@ coverage *arguments:
 
 # The wording of help texts and documentation, their links and options
 docs:
-    pytest tests/test_wording.py tests/test_documents.py
+    pytest tests/test_wording.py tests/test_documentation.py
 
 # All checks in a fresh virtual environment
 ci:
