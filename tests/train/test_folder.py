@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from helpers.forked_children import run_child
+from helpers.children import run_child
 from hwr.errors import InputError, OutputError
 from hwr.model.checkpoint import save_model
 from hwr.model.info import ModelInfo

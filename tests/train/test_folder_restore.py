@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from helpers.forked_children import run_child
+from helpers.children import run_child
 from helpers.training_runs import SPEC, Recorded, drawn_store, recipe, run, run_until_killed
 from hwr.errors import InputError, OutputError, UsageError
 from hwr.model.files import read_info

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from helpers.forked_children import run_child
+from helpers.children import run_child
 from helpers.training_runs import Recorder, recipe, run
 from hwr.cli import main
 from hwr.errors import OutputError

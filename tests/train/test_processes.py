@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from helpers.forked_children import Ended, run_children
+from helpers.children import Ended, run_children
 from helpers.training_runs import Recorder, drawn_store, opened, plain, recipe, run
 from hwr.errors import TrainingError, UsageError
 from hwr.model.checkpoint import load_model, load_weights
