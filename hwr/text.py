@@ -20,8 +20,10 @@ BYTE_ORDER_MARK = "\ufeff"
 Direction = Literal["ltr", "rtl"]
 """Direction of the lines of a text: left to right, or right to left."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_CONTROL_OR_BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_BIDI = r"\u202a-\u202e\u2066-\u2069"
+"""Controls that reverse the text after them, so that a name can look like another (Unicode TR 36, 2.10)."""
+_CONTROL = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI}]")
+_CONTROL_OR_BREAK = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029{_BIDI}]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 """Blocks of right-to-left scripts (Unicode 15, DerivedBidiClass)."""
@@ -40,7 +42,7 @@ def invisible_characters(characters: Iterable[str]) -> list[str]:
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    r"""Return `text` with control characters, which a terminal would obey, as escapes, such as `\x1b`.
+    r"""Return `text` with control characters, which a terminal would follow, as escapes, such as `\x1b` or `\u202e`.
 
     Args:
         lines: keep newlines and tabs.

@@ -44,14 +44,17 @@ def on_a_terminal(command: list[str]) -> str:
     return b"".join(parts).decode()
 
 
-def test_no_control_character_is_left_and_nothing_else_changes() -> None:
+def test_controls_are_escaped_and_nothing_else_changes() -> None:
     every = "".join(map(chr, range(0x3000)))
     shown = printable(every)
     assert not any(unicodedata.category(character) == "Cc" for character in shown)
-    visible = [c for c in every if unicodedata.category(c) != "Cc" and c not in "\u2028\u2029"]
+    bidirectional = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+    escaped = "".join(c for c in every if unicodedata.bidirectional(c) in bidirectional) + "\u2028\u2029"
+    visible = [c for c in every if unicodedata.category(c) != "Cc" and c not in escaped]
     assert [c for c in shown if ord(c) > 0x9F] == [c for c in visible if ord(c) > 0x9F]
     assert printable("a\x1b[31m\nb") == r"a\x1b[31m\nb"
     assert printable("a\tb\nc\x1b", lines=True) == "a\tb\nc\\x1b"
+    assert printable("invoice\u202egnp.exe") == r"invoice\u202egnp.exe"
 
 
 def test_a_terminal_gets_no_escape_sequence() -> None:
