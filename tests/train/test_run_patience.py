@@ -21,7 +21,7 @@ def rates(monkeypatch: pytest.MonkeyPatch, values: Iterable[float], blank: int =
     """The CER of each validation, one for each step; the last one stays."""
     remaining = list(values)
 
-    def validate(network: object, source: Any, *others: object) -> SetResult:
+    def validate(network: object, source: Any, *others: object, **options: object) -> SetResult:
         rate = remaining.pop(0) if len(remaining) > 1 else remaining[0]
         return SetResult(source.name, ErrorCounts(round(100_000 * rate), 100_000), 10, blank, ())
 
