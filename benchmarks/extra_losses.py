@@ -19,6 +19,7 @@ Models are read greedily. Differences are from the first row, with the 95 % inte
 import argparse
 import math
 import os
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,28 +48,35 @@ IGNORED = -100
 
 
 class ExtraLossTrainer(Trainer):
-    """A trainer that adds `weight` times `extra` to the loss; `head`, if there is one, has an optimiser of its own."""
+    """A trainer that adds a further loss with `weight`, and keeps features and scores of the latest forward pass."""
+
+    def __init__(self, *arguments: Any, weight: float, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.weight = weight
+        self.network.output.register_forward_hook(self._keep)
+
+    def _keep(self, module: nn.Module, inputs: tuple[Tensor, ...], scores: Tensor) -> None:
+        self.features, self.scores = inputs[0], scores
+
+
+class HeadTrainer(ExtraLossTrainer, ABC):
+    """A trainer whose further loss comes from a head, which has an optimiser of its own."""
 
     share_of_rate = 1.0
     """Learning rate of the head, as a share of the network's."""
 
     def __init__(self, *arguments: Any, weight: float, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.weight = weight
+        super().__init__(*arguments, weight=weight, **named)
         self.head = self.make_head(self.network.output.in_features, self.network.classes)
-        self.head_optimiser = torch.optim.AdamW(self.head.parameters(), lr=1e-3) if self.head else None
-        self.network.output.register_forward_hook(self._keep)
+        self.head_optimiser = torch.optim.AdamW(self.head.parameters(), lr=1e-3)
 
-    def make_head(self, channels: int, classes: int) -> nn.Module | None:
-        """Return what computes the loss from features of `channels` channels, if it has weights."""
-        return None
+    @abstractmethod
+    def make_head(self, channels: int, classes: int) -> nn.Module:
+        """Return what computes the loss from features of `channels` channels."""
 
+    @abstractmethod
     def extra(self, ready: ReadyBatch, labels: list[Tensor]) -> Tensor:
-        """Return the further loss, a mean over characters."""
-        raise NotImplementedError
-
-    def _keep(self, module: nn.Module, inputs: tuple[Tensor, ...], scores: Tensor) -> None:
-        self.features, self.scores = inputs[0], scores
+        """Return the further loss, a mean over characters; `labels` are those of each line."""
 
     def _loss(self, ready: ReadyBatch, strength: float) -> Tensor:
         loss = super()._loss(ready, strength)
@@ -76,8 +84,6 @@ class ExtraLossTrainer(Trainer):
         return loss + self.weight * self.extra(ready, labels)
 
     def _update(self, batch: ReadyBatch, rate: float, strength: float) -> float:
-        if self.head_optimiser is None:
-            return super()._update(batch, rate, strength)
         self.head_optimiser.zero_grad()
         value = super()._update(batch, rate, strength)
         for group in self.head_optimiser.param_groups:
@@ -111,7 +117,7 @@ def positions(count: int) -> Tensor:
     return torch.stack([angles.sin(), angles.cos()], 2).flatten(1)
 
 
-class AttentionTrainer(ExtraLossTrainer):
+class AttentionTrainer(HeadTrainer):
     """CTC with an attention decoder."""
 
     share_of_rate = 0.5
@@ -120,7 +126,6 @@ class AttentionTrainer(ExtraLossTrainer):
         return AttentionDecoder(channels, classes)
 
     def extra(self, ready: ReadyBatch, labels: list[Tensor]) -> Tensor:
-        assert self.head is not None
         edge = torch.zeros(1, dtype=torch.int64)
         given = pad_sequence([torch.cat([edge, text]) for text in labels], batch_first=True)
         wanted = pad_sequence([torch.cat([text, edge]) for text in labels], True, IGNORED)
@@ -160,14 +165,13 @@ class TextHead(nn.Module):
         return scores
 
 
-class TextHeadTrainer(ExtraLossTrainer):
+class TextHeadTrainer(HeadTrainer):
     """CTC with a text head."""
 
     def make_head(self, channels: int, classes: int) -> nn.Module:
         return TextHead(channels, classes)
 
     def extra(self, ready: ReadyBatch, labels: list[Tensor]) -> Tensor:
-        assert self.head is not None
         log_probs = functional.log_softmax(self.scores.detach().float(), dim=2).numpy()
         places, before = [], []
         for number, spans in enumerate(alignments(list(log_probs), [line.tolist() for line in labels])):
