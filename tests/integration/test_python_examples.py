@@ -55,10 +55,12 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_python_examples_run(document: Path, names: dict[str, Any]) -> None:
-    blocks = BLOCK.findall(document.read_text(encoding="utf-8"))
-    for block in blocks:
-        exec(compile(block, document.name, "exec"), dict(names))
+def test_python_examples_run(document: Path, names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    for block in BLOCK.findall(document.read_text(encoding="utf-8")):
+        after = dict(names)
+        exec(compile(block, document.name, "exec"), after)
+        printed, made = capsys.readouterr().out.strip(), after.keys() - names.keys() - {"__builtins__"}
+        assert printed or made, f"this example does nothing:\n{block}"
 
 
 def test_most_documents_about_the_api_have_an_example() -> None:
