@@ -216,7 +216,7 @@ def find_password(password: str | None, file: Path | None) -> str | None:
     except click.Abort:
         if sys.stdin is not None and sys.stdin.isatty():
             raise
-        raise UsageError("--password -: there is no terminal to ask on; --password-file reads it from a file") from None
+        raise UsageError("--password -: a password can be typed only in a terminal; use --password-file FILE") from None
 
 
 def find_given(path: Path | None, several: bool) -> "GivenLines | None":
