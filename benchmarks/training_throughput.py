@@ -100,7 +100,7 @@ def main() -> None:
     weights = [1.0] * len(sources)
     builder = PoolBuilder(sources, weights, alphabet, network.stride, recipe)
     started = time.perf_counter()
-    found = load_batches(builder, Progress(), recipe, device.device)
+    found = load_batches(builder, Progress(), device.device)
     batches = list(islice(found, options.steps + WARM_UP))
     reading = (time.perf_counter() - started) / len(batches)
     operations = [forward_operations(network, ready.batch) for ready in batches]

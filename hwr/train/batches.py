@@ -46,8 +46,8 @@ STEP_RESERVE = 1.1
 
 
 @dataclass(frozen=True)
-class Block:
-    """One group of one source."""
+class GroupCopy:
+    """One showing of a group of lines: `copy` counts how often this epoch has shown it before."""
 
     source: int
     group: int
@@ -69,7 +69,7 @@ class Pool:
     """The lines of each batch of a pool, in random order, and the number of skipped lines, by reason."""
 
     batches: list[Sequence[PlannedLine]]
-    passed_over: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -94,32 +94,30 @@ class Batch:
 
 def epoch_pools(
     sources: Sequence[LineSource], weights: Sequence[float], seed: int, epoch: int, groups: int = POOL_GROUPS
-) -> list[list[Block]]:
+) -> list[list[GroupCopy]]:
     """Return the pools of one epoch, of `groups` groups each.
 
-    A weight of 2.5 shows a source twice, and with probability one half a third time; group by group.
-    Chains of groups that are read fastest in order stay in order.
+    A weight of 2.5 shows each group of a source twice, and with probability one half a third time. The groups of a
+    chain, which are read fastest in order, stay in order.
     """
     generator = random.Random(f"{seed}/{epoch}")
-    runs: list[list[Block]] = []
+    chains: list[list[GroupCopy]] = []
     for number, (source, weight) in enumerate(zip(sources, weights, strict=True)):
-        for copy in range(int(weight) + 1):
-            share = min(1.0, weight - copy)
-            by_chain: dict[int, list[Block]] = {}
+        for copy in range(math.ceil(weight)):
+            drawn: dict[int, list[GroupCopy]] = {}
             for group, chain in enumerate(source.chains):
-                if share > 0 and generator.random() < share:
-                    by_chain.setdefault(chain, []).append(Block(number, group, copy))
-            runs.extend(by_chain.values())
-    generator.shuffle(runs)
-    # Long chains of a source are read in sequence, but spread over the epoch, so that every pool is a mixture.
-    placed = [(generator.random(), run[0]) for run in runs if len(run) == 1]
-    chains: dict[int, list[Block]] = {}
-    for run in runs:
-        if len(run) > 1:
-            chains.setdefault(run[0].source, []).extend(run)
-    for blocks in chains.values():
-        placed += list(zip(sorted(generator.random() for _ in blocks), blocks, strict=True))
-    ordered = [block for _, block in sorted(placed, key=lambda item: item[0])]
+                if generator.random() < weight - copy:
+                    drawn.setdefault(chain, []).append(GroupCopy(number, group, copy))
+            chains.extend(drawn.values())
+    generator.shuffle(chains)
+    by_source: dict[int, list[GroupCopy]] = {}
+    for chain_groups in chains:
+        by_source.setdefault(chain_groups[0].source, []).extend(chain_groups)
+    # Each source keeps its order, but is spread over the whole epoch, so that every pool is a mixture.
+    placed: list[tuple[float, GroupCopy]] = []
+    for shown in by_source.values():
+        placed += zip(sorted(generator.random() for _ in shown), shown, strict=True)
+    ordered = [group for _, group in sorted(placed, key=lambda item: item[0])]
     return [ordered[start : start + groups] for start in range(0, len(ordered), groups)]
 
 
@@ -140,20 +138,19 @@ class PoolBuilder:
         stride: int,
         recipe: Recipe,
     ) -> None:
-        self.sources, self.weights, self.alphabet = sources, weights, alphabet
-        self.options, self.seed, self.exclude = recipe.optimisation, recipe.seed, recipe.exclude
-        self.cutter = Cutter(self.options.columns_per_batch, stride)
+        self.sources, self.weights, self.alphabet, self.recipe = sources, weights, alphabet, recipe
+        self.cutter = Cutter(recipe.optimisation.columns_per_batch, stride)
 
     @property
     def has_lines(self) -> bool:
         """True unless no epoch will ever show a line."""
         return any(weight > 0 and len(source.chains) for source, weight in zip(self.sources, self.weights, strict=True))
 
-    def pools(self, epoch: int) -> list[list[Block]]:
+    def pools(self, epoch: int) -> list[list[GroupCopy]]:
         """Return the pools of an epoch; see `epoch_pools`."""
-        columns = self.options.columns_per_batch
+        columns = self.recipe.optimisation.columns_per_batch
         groups = columns // GROUP_COLUMNS if columns > LARGE_BATCH else POOL_GROUPS
-        return epoch_pools(self.sources, self.weights, self.seed, epoch, groups)
+        return epoch_pools(self.sources, self.weights, self.recipe.seed, epoch, groups)
 
     def build(self, epoch: int, number: int, first_batch: int = 0) -> Pool:
         """Read the lines of a pool of an epoch and divide them into batches; return those from `first_batch` on.
@@ -161,35 +158,35 @@ class PoolBuilder:
         Raises:
             HwrError: a line cannot be read.
         """
-        passed_over: Counter[str] = Counter()
-        lines = list(self._lines(epoch, self.pools(epoch)[number], passed_over))
+        skipped: Counter[str] = Counter()
+        lines = list(self._lines(epoch, self.pools(epoch)[number], skipped))
         lines.sort(key=lambda planned: (planned.width, planned.seed))
         batches = list(self.cutter.cut(lines))
-        random.Random(f"{self.seed}/{epoch}/{number}").shuffle(batches)
-        return Pool(batches[first_batch:], passed_over)
+        random.Random(f"{self.recipe.seed}/{epoch}/{number}").shuffle(batches)
+        return Pool(batches[first_batch:], skipped)
 
-    def _lines(self, epoch: int, pool: Sequence[Block], passed_over: Counter[str]) -> Iterator[PlannedLine]:
-        for block in pool:
-            source = self.sources[block.source]
-            for line in source.read(block.group):
-                planned = self._plan(line, line_seed(self.seed, epoch, block.copy, source.name, line.id))
+    def _lines(self, epoch: int, pool: Sequence[GroupCopy], skipped: Counter[str]) -> Iterator[PlannedLine]:
+        for shown in pool:
+            source = self.sources[shown.source]
+            for line in source.read(shown.group):
+                planned = self._plan(line, line_seed(self.recipe.seed, epoch, shown.copy, source.name, line.id))
                 if isinstance(planned, PlannedLine):
                     yield planned
                 else:
-                    passed_over[planned] += 1
+                    skipped[planned] += 1
 
     def _plan(self, line: LabelledLine, seed: int) -> PlannedLine | str:
         """Return the line with its width, or the reason why it is skipped."""
         if not line.text:
             return "without text"
-        if any(character in self.exclude for character in line.text):
+        if any(character in self.recipe.exclude for character in line.text):
             return "with an excluded character"
         if self.alphabet.missing([line.text]):
             return "with a character outside the alphabet"
         labels = self.alphabet.encode(line.text)
-        low, high = self.options.width_jitter
-        unit = (seed >> 20) / (1 << 43)
-        width = round(line.ink.shape[1] * math.exp(low + (high - low) * unit))
+        low, high = self.recipe.optimisation.width_jitter
+        uniform = (seed >> 20) / (1 << 43)  # the upper 43 bits of the seed, as a number from 0 to 1
+        width = round(line.ink.shape[1] * math.exp(low + (high - low) * uniform))
         narrowest = math.ceil(steps_needed(labels) * STEP_RESERVE) * self.cutter.stride
         if narrowest > MAX_WIDENING * line.ink.shape[1]:
             return "too narrow for the text"
@@ -207,29 +204,17 @@ class Cutter:
         """Yield the lines of each batch."""
         start = 0
         for stop in range(1, len(lines) + 1):
-            if self._joins(lines, start, stop):
-                continue
-            rest = self._rest(lines, start, stop)
-            yield lines[start : stop - rest]
-            start = stop - rest
-
-    def _rest(self, lines: Sequence[PlannedLine], start: int, stop: int) -> int:
-        """Return how many of the lines from `start` to `stop` are left for the next batch."""
-        if stop == len(lines):
-            return 0
-        # Two processes share an even number of lines without a rest: the odd line goes to the next batch, but not to
-        # one of wider lines.
-        odd = stop - start > 1 and (stop - start) % 2 == 1
-        return int(odd and lines[stop].width <= MAX_SPREAD * lines[start].width)
+            if not self._joins(lines, start, stop):
+                yield lines[start:stop]
+                start = stop
 
     def _joins(self, lines: Sequence[PlannedLine], start: int, stop: int) -> bool:
         """Return whether line `stop` may join the batch of the lines from `start` on."""
-        limit = max(MAX_LINES, self.columns // FEW_COLUMNS)
-        if stop == len(lines) or stop - start >= limit:
+        count = stop - start + 1
+        if stop == len(lines) or count > max(MAX_LINES, self.columns // FEW_COLUMNS):
             return False
         widest = lines[stop].width
-        fits = widest * (stop - start + 1) <= self.columns
-        return fits and widest <= MAX_SPREAD * lines[start].width
+        return widest * count <= self.columns and widest <= MAX_SPREAD * lines[start].width
 
     def common_width(self, widest: int) -> int:
         """Return the width of a batch: its widest line, rounded up, so that no line becomes too narrow for its text."""

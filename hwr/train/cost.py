@@ -35,7 +35,7 @@ def estimate_cost(
     run.open_data(cache=False)
     seen, progress = run.progress.lines, run.progress
     minutes = max(0.0, recipe.minutes - progress.seconds / 60)
-    batches = load_batches(run.builder(), progress, recipe, run.device.device, processes)
+    batches = load_batches(run.builder(), progress, run.device.device, processes)
     timed = [(batch.batch, run.trainer.step(batch)) for batch in islice(batches, WARM_UP_STEPS + TIMED_STEPS)]
     timed = timed[min(WARM_UP_STEPS, len(timed) - 1) :]
     lines = sum(report.lines for _, report in timed)

@@ -27,7 +27,7 @@ from hwr.train.schedule import Progress, in_decay
 BEST, LAST, TRUNK = "best.safetensors", "last.safetensors", "trunk.safetensors"
 RESUME, TRUNK_RESUME = "resume.pt", "trunk.pt"
 METRICS, RECIPE, CACHE = "metrics.jsonl", "recipe.toml", "cache"
-STATE_VERSION = 4
+STATE_VERSION = 5
 
 
 class RunFolder:

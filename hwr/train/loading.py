@@ -12,7 +12,6 @@ from hwr.errors import TrainingError
 from hwr.train.augment.augment import augment
 from hwr.train.batches import Batch, Pool, PoolBuilder
 from hwr.train.processes import ALONE, Processes
-from hwr.train.recipe import Recipe
 from hwr.train.schedule import Position, Progress, regularisation
 
 AHEAD = 16
@@ -23,9 +22,13 @@ AHEAD = 16
 class ReadyBatch:
     """A batch on the device.
 
-    ink: float32 (B, 1, H, W), augmented; targets: int64. `copied` is the event after which both are there. epoch: that
-    it belongs to; after: the position of the run after this batch. passed_over: lines that were skipped since the
-    previous batch, by reason.
+    Attributes:
+        ink: float32 (B, 1, H, W), augmented.
+        targets: int64, as in `batch`.
+        epoch: the epoch that it belongs to.
+        after: the position of the run after this batch.
+        skipped: lines that were skipped since the previous batch, by reason.
+        copied: the event after which `ink` and `targets` are on the GPU.
     """
 
     batch: Batch
@@ -33,8 +36,13 @@ class ReadyBatch:
     targets: Tensor
     epoch: int
     after: Position
-    passed_over: Counter[str]
+    skipped: Counter[str]
     copied: torch.cuda.Event | None = None
+
+    @property
+    def ends_pool(self) -> bool:
+        """True for the last batch of a pool."""
+        return self.after[2] == 0
 
     def wait(self) -> None:
         """Let the current stream wait for the batch, and keep its memory until that stream is done with it."""
@@ -52,32 +60,31 @@ def load_pools(builder: PoolBuilder, progress: Progress) -> Iterator[tuple[Posit
         HwrError: a line cannot be read.
         TrainingError: no line can be trained on.
     """
-    passed_over: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     epoch, first, done = progress.position
     used = progress.lines > 0
     while builder.has_lines:
         pools = len(builder.pools(epoch))  # a set of a small weight may have none in some epochs
         for number in range(first, pools):
             pool = builder.build(epoch, number, done)
-            passed_over += pool.passed_over
+            skipped += pool.skipped
             used = used or bool(pool.batches)
             yield (epoch, number, done), pool
             done = 0
         if pools and not used:
             break
         epoch, first = epoch + 1, 0
-    raise TrainingError("no usable line in the training data; skipped: " + (describe_counts(passed_over) or "none"))
+    raise TrainingError("no usable line in the training data; skipped: " + (describe_counts(skipped) or "none"))
 
 
-def describe_counts(passed_over: Counter[str]) -> str:
+def describe_counts(skipped: Counter[str]) -> str:
     """Return counts of lines by reason in words."""
-    return ", ".join(f"{count:,} {reason}" for reason, count in sorted(passed_over.items()) if count)
+    return ", ".join(f"{count:,} {reason}" for reason, count in sorted(skipped.items()) if count)
 
 
 def load_batches(
     builder: PoolBuilder,
     progress: Progress,
-    recipe: Recipe,
     device: torch.device,
     processes: Processes = ALONE,
 ) -> Iterator[ReadyBatch]:
@@ -86,18 +93,19 @@ def load_batches(
     Raises:
         HwrError: see `load_pools`.
     """
-    batches = _make_batches(builder, progress, recipe, device, processes)
+    batches = _make_batches(builder, progress, device, processes)
     return batches if device.type == "cpu" else _ahead(batches, device)
 
 
 def _make_batches(
-    builder: PoolBuilder, progress: Progress, recipe: Recipe, device: torch.device, processes: Processes
+    builder: PoolBuilder, progress: Progress, device: torch.device, processes: Processes
 ) -> Iterator[ReadyBatch]:
     """Collate, augment and copy one batch after another."""
-    passed_over: Counter[str] = Counter()
+    recipe = builder.recipe
+    skipped: Counter[str] = Counter()
     for (epoch, number, done), pool in load_pools(builder, progress):
         if done == 0:
-            passed_over += pool.passed_over
+            skipped += pool.skipped
         for count, lines in enumerate(pool.batches, start=1):
             strength = regularisation(progress.share(recipe), recipe.optimisation)
             options = recipe.augment if strength == 1 else recipe.augment.scaled(strength)
@@ -106,8 +114,8 @@ def _make_batches(
             ink = augment(batch.ink.to(device), batch.widths, widths, batch.seeds, options)
             last = count == len(pool.batches)
             after = (epoch, number + 1, 0) if last else (epoch, number, done + count)
-            yield ReadyBatch(batch, ink, batch.targets.to(device), epoch, after, passed_over)
-            passed_over = Counter()
+            yield ReadyBatch(batch, ink, batch.targets.to(device), epoch, after, skipped)
+            skipped = Counter()
 
 
 def _ahead(batches: Iterator[ReadyBatch], device: torch.device) -> Iterator[ReadyBatch]:

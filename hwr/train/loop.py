@@ -4,7 +4,7 @@ import copy
 import hashlib
 import math
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -91,7 +91,7 @@ class Trainer:
                 self.progress.trunk_saved = True
                 observer.before_decay()
             observer.after_step(self.step(batch))
-            if batch.after[2] == 0 and self.device.device.type == "cpu":
+            if batch.ends_pool and self.device.device.type == "cpu":
                 return_free_memory()
         raise AssertionError("batches have no end")
 
@@ -113,8 +113,7 @@ class Trainer:
         progress.lines += batch.batch.lines
         progress.characters += batch.batch.characters
         if batch.epoch == 0:
-            for reason, count in batch.passed_over.items():
-                progress.passed_over[reason] = progress.passed_over.get(reason, 0) + count
+            progress.skipped = dict(batch.skipped + Counter(progress.skipped))
         progress.position = batch.after
         progress.seconds += duration
         if self.deadline is not None:

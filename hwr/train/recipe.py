@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from hwr.errors import UsageError
-from hwr.settings import Pair, Range, Settings, Share
+from hwr.settings import Pair, Range, Settings
 from hwr.train.augment.options import AugmentOptions
 
 Count = Annotated[int, Range(0)]
@@ -41,8 +41,7 @@ class Optimisation(Settings):
         span_time_steps: longest span of time steps that is hidden from the recurrent layers; 0: none.
         time_steps_per_span: one hidden span for every this many time steps.
         width_jitter: bounds of the logarithm of the factor by which a line is stretched.
-        relax_share: last part of the run, in which augmentation, dropout and hidden spans weaken linearly, to
-            `relax_to` times their strength.
+        relax_share: last part of the run, in which augmentation, dropout and hidden spans weaken linearly to nothing.
     """
 
     optimiser: Literal["muon", "adamw"] = "muon"
@@ -60,7 +59,6 @@ class Optimisation(Settings):
     time_steps_per_span: Annotated[int, Range(1)] = 60
     width_jitter: Annotated[Pair, Range(-2, 2)] = (-0.25, 0.2)
     relax_share: Fraction = 0.0
-    relax_to: Share = 0.0
 
 
 @dataclass(frozen=True)

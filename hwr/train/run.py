@@ -116,7 +116,7 @@ class Run:
         self._logged = 0.0
         self._before: Reading | None = None
         self._first = ReadLines([], [])
-        self._told_passed_over = False
+        self._skipped_reported = False
 
     @property
     def progress(self) -> Progress:
@@ -190,7 +190,7 @@ class Run:
     def train(self, stop: Callable[[], bool]) -> bool:
         """Train to the end of the recipe (True) or until `stop()` says so (False); see `Trainer.run`."""
         before = self.progress.step
-        batches = load_batches(self.builder(), self.progress, self.recipe, self.device.device, self.processes)
+        batches = load_batches(self.builder(), self.progress, self.device.device, self.processes)
         finished = self.trainer.run(batches, self, stop)
         if finished and before and self.progress.step == before:
             self.reporter.message(
@@ -234,18 +234,18 @@ class Run:
             self.files.log({"event": "step"} | figures)
             self.reporter.progress(figures)
         if progress.epoch > 0:
-            self._tell_passed_over()
+            self._report_skipped()
         if progress.seconds - progress.last_validation >= 60 * self.recipe.validate_minutes:
             self._end_early_without_progress(self.validate(self.recipe.validation_lines))
         if progress.seconds - progress.last_save >= 60 * self.recipe.save_minutes:
             self.save()
 
-    def _tell_passed_over(self) -> None:
+    def _report_skipped(self) -> None:
         """Say once how many lines are not trained on, and why."""
-        counts = describe_counts(Counter(self.progress.passed_over))
-        if counts and not self._told_passed_over:
+        counts = describe_counts(Counter(self.progress.skipped))
+        if counts and not self._skipped_reported:
             self.reporter.message(f"lines skipped in training: {counts}")
-        self._told_passed_over = True
+        self._skipped_reported = True
 
     def figures(self) -> dict[str, Any]:
         """Return the state of the run, for the log and the screen."""
@@ -347,14 +347,14 @@ class Run:
         Raises:
             OutputError: something could not be saved.
         """
-        self._tell_passed_over()
+        self._report_skipped()
         if finished and self.progress.step:
             # From here on, only figures on all lines compare with each other.
             self.progress.best = float("inf")
             self.validate(0)
             self._settle_decoder()
         self.save()
-        event = {"event": "end" if finished else "stopped", "passed_over": self.progress.passed_over}
+        event = {"event": "end" if finished else "stopped", "skipped": self.progress.skipped}
         self.files.log(event | self.figures())
         self.files.finish()
         if finished and self.processes.first:

@@ -32,11 +32,10 @@ def learning_rate(step: int, progress: float, options: Optimisation) -> float:
 
 
 def regularisation(progress: float, options: Optimisation) -> float:
-    """Return the strength of augmentation, dropout and span masking at `progress`: 1, then linearly to `relax_to`."""
+    """Return the strength of augmentation, dropout and span masking at `progress`: 1, at last falling linearly to 0."""
     if options.relax_share == 0:
         return 1.0
-    over = min(1.0, max(0.0, (progress - (1 - options.relax_share)) / options.relax_share))
-    return 1 - over * (1 - options.relax_to)
+    return min(1.0, max(0.0, (1 - progress) / options.relax_share))
 
 
 @dataclass
@@ -44,7 +43,7 @@ class Progress:
     """The state of a run besides weights and optimiser.
 
     Attributes:
-        passed_over: lines skipped in the first epoch, by reason.
+        skipped: lines skipped in the first epoch, by reason.
         warm_up_from: the step at which the optimiser started from scratch.
         stale: validations since the last one that brought progress; stale_above: the mean CER of that one.
         early_end: share of the run at which it ends, and the minutes and lines of the recipe that this holds for.
@@ -55,7 +54,7 @@ class Progress:
     characters: int = 0
     seconds: float = 0.0
     position: Position = (0, 0, 0)
-    passed_over: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
     non_finite: int = 0
     non_finite_in_a_row: int = 0
     last_validation: float = 0.0

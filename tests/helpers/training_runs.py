@@ -158,7 +158,7 @@ def run(
     made = Run(settings, folder, reporter, processes=processes)
     made.prepare(resume)
     steps = Steps(made, after)
-    batches = load_batches(made.builder(), made.progress, settings, made.device.device, processes)
+    batches = load_batches(made.builder(), made.progress, made.device.device, processes)
     finished = made.trainer.run(batches, steps, lambda: bool(stop_after) and made.progress.step >= stop_after)
     made.finish(finished)
     return Recorded(made, steps.reports, reporter, finished)

@@ -37,7 +37,7 @@ def builder_of(data: Path, settings: Recipe, weight: float = 1.0) -> PoolBuilder
 
 
 def first_batches(data: Path, settings: Recipe, progress: Progress, count: int) -> list[ReadyBatch]:
-    return list(islice(load_batches(builder_of(data, settings), progress, settings, CPU), count))
+    return list(islice(load_batches(builder_of(data, settings), progress, CPU), count))
 
 
 def test_a_batch_carries_the_position_that_follows_it(data: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_ready_batch_is_what_augmentation_gives(data: Path) -> None:
 
 
 def test_augmentation_relaxes_in_the_last_part_of_a_run(data: Path) -> None:
-    options = Optimisation(columns_per_batch=1500, relax_share=0.5, relax_to=0.0)
+    options = Optimisation(columns_per_batch=1500, relax_share=0.5)
     settings = recipe(data, lines=100, optimisation=options)
     for lines, strength in ((0, 1.0), (50, 1.0), (75, 0.5), (100, 0.0)):
         ((ready,),) = [first_batches(data, settings, Progress(lines=lines), 1)]
@@ -114,16 +114,16 @@ def test_no_usable_line_is_counted_over_an_epoch(tmp_path: Path) -> None:
             assert not pool.batches
 
 
-def test_lines_passed_over_come_with_the_next_batch(tmp_path: Path) -> None:
+def test_skipped_lines_come_with_the_next_batch(tmp_path: Path) -> None:
     lines = [replace(line, text="") if number < 300 else line for number, line in enumerate(drawn_lines(600))]
     write_drawn(tmp_path / "train.parquet", lines)
     settings = recipe(tmp_path)
-    passed_over: Counter[str] = Counter()
-    for batch in load_batches(builder_of(tmp_path, settings), Progress(), settings, CPU):
+    skipped: Counter[str] = Counter()
+    for batch in load_batches(builder_of(tmp_path, settings), Progress(), CPU):
         if batch.epoch == 1:
             break
-        passed_over += batch.passed_over
-    assert passed_over == {"without text": 300}
+        skipped += batch.skipped
+    assert skipped == {"without text": 300}
 
 
 @pytest.mark.slow

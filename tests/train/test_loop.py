@@ -42,7 +42,7 @@ class Training(Trainer):
         self.builder = PoolBuilder([opened(data)], [weight], Alphabet(CHARACTERS), network.stride, settings)
 
     def go(self, observer: loop.Observer, stop: Callable[[], bool] = lambda: False) -> bool:
-        batches = loading.load_batches(self.builder, self.progress, self.recipe, torch.device("cpu"))
+        batches = loading.load_batches(self.builder, self.progress, torch.device("cpu"))
         return self.run(batches, observer, stop)
 
 

@@ -75,7 +75,7 @@ def test_metrics_log(tmp_path: Path, data: Path) -> None:
         assert set(event["cer"]) == {"drawn"} and event["mean_cer"] == event["cer"]["drawn"] >= 0
         assert event["lines_per_second"] > 0 and event["loss"] > 0
     assert validations[-1]["limit"] == 0
-    assert log[-1]["passed_over"] == {} and log[-1]["share"] == 1.0
+    assert log[-1]["skipped"] == {} and log[-1]["share"] == 1.0
     result = recorded.reporter.results[-1][0]
     assert recorded.run.trainer.progress.best == pytest.approx(result.errors.rate)
 
