@@ -245,20 +245,27 @@ class ZipTree:
         if len(infos) > MAX_FILES:
             raise DataError(f"{path}: more than {MAX_FILES:,} files")
         self._infos: dict[str, zipfile.ZipInfo] = {}
+        self._repeated: set[str] = set()
         for info in infos:
             parts = _zip_name(info).split("/")
             if ".." in parts or parts[0] == "" or _DRIVE.match(parts[0]):
                 raise DataError(
                     f"{path}: contains a path that leads out of it ({info.filename!r}); such zips are refused"
                 )
-            if not any(part.startswith((".", "__MACOSX")) for part in parts):
-                self._infos["/".join(parts)] = info
+            if any(part.startswith((".", "__MACOSX")) for part in parts):
+                continue
+            name = "/".join(parts)
+            if name in self._infos:
+                self._repeated.add(name)
+            self._infos[name] = info
         self.names = sorted(self._infos)
 
     def where(self, name: str) -> str:
         return f"{self.path}/{name}"
 
     def read(self, name: str, limit: int) -> bytes:
+        if name in self._repeated:
+            raise InputError(f"{self.where(name)}: the zip contains several files of this name")
         try:
             with self._zip.open(self._infos[name]) as file:
                 data = file.read(limit + 1)
@@ -275,6 +282,9 @@ class ZipTree:
 
 
 FileTree = FolderTree | ZipTree
+
+ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".7z", ".rar")
+"""Endings of archives that are not read; zips are."""
 
 
 def open_tree(path: Path) -> FileTree:

@@ -21,6 +21,7 @@ from hwr.formats.alto import CONFIDENCES, UNCERTAIN
 from hwr.formats.read_xml import (
     as_baseline,
     as_polygon,
+    check_text,
     child,
     children,
     content,
@@ -201,11 +202,13 @@ def _line(
     stated = [value for string in strings if (value := probability(string, "WC", where)) is not None]
     confidence = math.prod(stated) if noted is None else noted
     polygon = _outline(element, where)
+    text = _text(element)
+    check_text(text, element, where)
     return Line(
         id=id,
         region=region,
         type=_type(element, labels) or LINE_TYPE,
-        text=_text(element),
+        text=text,
         confidence=confidence,
         baseline=_baseline(element, polygon, where),
         polygon=polygon,

@@ -7,7 +7,7 @@ from hwr.errors import InputError
 from hwr.files.tree import read_file
 from hwr.formats.read_alto import read_alto
 from hwr.formats.read_page import read_page_xml
-from hwr.formats.read_xml import MAX_BYTES, local_name, parse_xml
+from hwr.formats.read_xml import MAX_BYTES, local_name, parse_xml, xml_text
 from hwr.page.page import Page
 
 ROOTS = {"PcGts": "page", "alto": "alto"}
@@ -24,8 +24,11 @@ def page_kind(head: bytes) -> str | None:
 
     Raise nothing: a broken file is reported when it is read.
     """
-    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-    text = re.sub(r"<!--.*?(-->|$)|<\?.*?(\?>|$)", "", head.decode(encoding, "replace"), flags=re.DOTALL)
+    try:
+        text = xml_text(head, "")
+    except InputError:  # its encoding
+        text = head.decode("latin-1")
+    text = re.sub(r"<!--.*?(-->|$)|<\?.*?(\?>|$)", "", text, flags=re.DOTALL)
     root = _ROOT.search(text)
     return ROOTS.get(root[1]) if root else None
 

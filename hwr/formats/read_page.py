@@ -21,6 +21,7 @@ from hwr.errors import InputError
 from hwr.formats.read_xml import (
     as_baseline,
     as_polygon,
+    check_text,
     child,
     children,
     content,
@@ -208,6 +209,7 @@ def _line(element: Element, region: str, where: str, id: str, by_program: bool) 
         # kraken writes spaces as words
         space = "" if any(word.text and not word.text.strip() for _, word in words) else " "
         text, used = space.join(word.text for _, word in words).strip(), [word for _, word in words]
+    check_text("".join((text, *(word.text for _, word in words))), element, where)
     stated = [one.confidence for one in used if one.confidence is not None]
     return Line(
         id=id,

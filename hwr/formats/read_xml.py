@@ -4,7 +4,9 @@ Entities are never expanded and nothing is fetched (defusedxml). Size, depth and
 a file cannot fill the memory. Errors name the file and the line in it.
 """
 
+import codecs
 import math
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +25,29 @@ MAX_NUMBER = 10_000_000
 """Maximum absolute value of a number; no image has larger coordinates."""
 MAX_POINTS = 100_000
 """Maximum points of one polygon or baseline."""
+
+BROKEN = "\ufdd0"
+"""Stands for bytes that are not in the encoding of a file, and for characters that XML does not allow: a noncharacter,
+which no text contains."""
+
+_DECLARATION = re.compile(r"\s*<\?xml\b[^>]*\?>")
+_DECLARED = re.compile(rb"""^\s*<\?xml\b[^>]*?\bencoding\s*=\s*["']([\w.:-]{1,40})["']""")
+_ENCODINGS = re.compile("utf-(8|16|32)(-[lb]e)?|ascii|iso8859.*|cp.*|mac-.*|koi8.*|gb.*|big5.*|euc.*|shift.*")
+"""Python's names of encodings that are taken as declared; it takes hours for some of the others."""
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    b"<\0\0\0": "utf-32-le",
+    b"\0\0\0<": "utf-32-be",
+    b"<\0": "utf-16-le",
+    b"\0<": "utf-16-be",
+}
+"""Beginnings of files, and the encodings that they show (XML 1.0, appendix F)."""
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_REFERENCE = re.compile("&#(x[0-9a-fA-F]{1,6}|[0-9]{1,7});")
 
 LINE_NUMBER = "\0line"
 """Attribute in which an element keeps its line in the file; no XML attribute can have this name."""
@@ -44,11 +69,12 @@ def parse_xml(data: bytes, where: str) -> Element:
         raise InputError(f"{where}: the file is empty")
     if len(data) > MAX_BYTES:
         raise InputError(f"{where}: more than {MAX_BYTES // 2**20} MiB of XML are not read")
+    text = xml_text(data, where)
     builder = _Builder(where)
     parser = DefusedXMLParser(target=builder)
     builder.parser = parser.parser
     try:
-        parser.feed(data)
+        parser.feed(text)
         root: Element = parser.close()
     except DefusedXmlException:
         line = parser.parser.CurrentLineNumber
@@ -60,6 +86,53 @@ def parse_xml(data: bytes, where: str) -> Element:
     except (LookupError, ValueError, RecursionError) as error:
         raise InputError(f"{where}: not XML that can be read: {error}") from None
     return root
+
+
+def xml_text(data: bytes, where: str) -> str:
+    """Return the text of an XML file, or of its beginning; a declaration becomes spaces.
+
+    A byte order mark or zero bytes show the encoding, otherwise the declaration does. What the encoding or XML do not
+    allow becomes `BROKEN`, so that it costs only the line of writing that contains it.
+
+    Raises:
+        InputError: the encoding is unknown.
+    """
+    encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), None) or _declared(data, where)
+    text = data.decode(encoding, "hwr.broken").lstrip("\ufeff").rstrip("\0 \t\r\n")
+    found = _DECLARATION.match(text)
+    if found:
+        text = re.sub(r"[^\r\n]", " ", found[0]) + text[found.end() :]
+    if "&#" in text:
+        text = _REFERENCE.sub(_allowed, text)
+    return _NOT_IN_XML.sub(BROKEN, text)
+
+
+def _declared(data: bytes, where: str) -> str:
+    """Return the encoding that the declaration names; UTF-8 without one, or if the name contradicts the bytes."""
+    found = _DECLARED.match(data[:1000])
+    name = found[1].decode() if found else "utf-8"
+    try:
+        known = codecs.lookup(name).name
+    except LookupError:
+        known = ""
+    if not _ENCODINGS.fullmatch(known):
+        raise InputError(f"{where}: the encoding {name!r}, which the file declares, is not known")
+    return "utf-8" if known.startswith(("utf-16", "utf-32")) else known  # which would have zero bytes
+
+
+def _allowed(reference: re.Match[str]) -> str:
+    """Return a character reference, or `BROKEN` if XML does not allow its character."""
+    code = int("0" + reference[1], 0) if reference[1].startswith("x") else int(reference[1])
+    is_character = code <= 0x10FFFF and not _NOT_IN_XML.match(chr(code))
+    return reference[0] if is_character else BROKEN
+
+
+def _mark_broken(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return BROKEN, error.end
+
+
+codecs.register_error("hwr.broken", _mark_broken)
 
 
 class _Builder:
@@ -117,6 +190,16 @@ def child(element: Element, *path: str) -> Element | None:
 def content(element: Element | None) -> str:
     """Return the text of an element, all its parts joined; empty if there is none."""
     return "" if element is None else "".join(element.itertext())
+
+
+def check_text(text: str, element: Element, where: str) -> None:
+    """Check the text of a line or a word.
+
+    Raises:
+        InputError: it contains bytes that are not text, or characters that XML does not allow.
+    """
+    if BROKEN in text:
+        raise InputError(f"{place(element, where)}: bytes in the text are not in the file's encoding, or not text")
 
 
 def place(element: Element, where: str) -> str:

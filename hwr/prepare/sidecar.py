@@ -8,6 +8,7 @@ the folder without endings, the page is the folder of the line. If the first fol
 `dev`, `validation`, ...), it is the split.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -98,7 +99,7 @@ class SidecarFolder(Source):
             text = decode_text(self.tree.read(name, MAX_TEXT_BYTES), where)
         except InputError as error:
             return Skipped(where, Reason.BAD_ROW, str(error).removeprefix(f"{where}: "))
-        rows = [row for row in text.splitlines() if row.strip()]
+        rows = [row for row in re.split("\r\n|\r|\n", text) if row.strip()]  # other separators may be part of a text
         if len(rows) > 1:
             return Skipped(where, Reason.BAD_ROW, f"contains {len(rows)} lines of text, not one")
         if self._suffix == TEXT_SUFFIX and self._index.at(stem + PLAIN_SUFFIX):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from hwr.errors import DataError, UsageError
-from hwr.files.tree import FileTree, FolderTree, check_regular, open_tree
+from hwr.files.tree import ARCHIVES, FileTree, FolderTree, check_regular, open_tree
 from hwr.prepare import iam, pages, sidecar, table_rows
 from hwr.prepare.iam import IamOptions, IamTree
 from hwr.prepare.pages import PageFiles, PageOptions
@@ -70,7 +70,9 @@ def open_source(path: Path, options: ReaderOptions = ReaderOptions(), kind: str 
         for other in kinds[1:]:
             source.notes.add(f"the folder also contains data of another kind, which --from {other} reads", str(path))
         for name in _not_read(tree, kinds) if tree is not None else ():
-            source.notes.add("tables and zips in the folder that are not read; name one to read it", name)
+            source.notes.add(
+                "tables and archives in the folder that are not read; name a table or a zip to read it", name
+            )
         return source
     return _open(path, options, kind)
 
@@ -121,8 +123,8 @@ def detect_kinds(path: Path) -> tuple[list[str], FileTree | None]:
 
 
 def _not_read(tree: FileTree, kinds: list[str]) -> list[str]:
-    """Return tables and zips, which are read only if they are named."""
-    endings = (".zip",) if "table" in kinds else (".zip", *table_rows.SUFFIXES)
+    """Return archives and tables, which are not read unless they are named."""
+    endings = (".zip", *ARCHIVES, *(() if "table" in kinds else table_rows.SUFFIXES))
     return [name for name in tree.names if name.lower().endswith(endings)]
 
 
@@ -136,6 +138,9 @@ def _nothing_found(path: Path, tree: FileTree) -> str:
         looked_for += f"; it contains a zip: hwr prepare {path / archives[0]}"
     elif archives:
         looked_for += f"; it contains another zip, {archives[0]}: unpack {path.name} first"
+    packed = [name for name in tree.names if name.lower().endswith(ARCHIVES)]
+    if packed:
+        looked_for += f"; it contains an archive, {packed[0]}: unpack it first"
     foreign = [name for name in tree.names if name.lower().endswith(".xml")]
     if foreign:
         looked_for += f"; {foreign[0]} is neither PAGE XML nor ALTO"
@@ -156,6 +161,8 @@ def _file_kind(path: Path) -> str:
             return kind
     if not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
+    if path.name.lower().endswith(ARCHIVES):
+        raise DataError(f"{path}: archives other than zip are not read; unpack it, and name the folder")
     known = ".parquet, .tsv, .csv, .jsonl, and .xml or .zip with PAGE XML or ALTO"
     raise DataError(f"{path}: unknown kind of file; known are {known}, or give --from KIND")
 

@@ -9,7 +9,8 @@ any case and order:
 
 or selected by options. Without a header, a TSV or CSV has the image in its first column and the text in its second, or
 in the columns whose numbers (from 1) the options give. TSV has no quoting. In CSV, quotation marks quote, and the
-separator is a comma, or a semicolon if the first row has no comma. `hwr.prepare.table_rows` reads the rows.
+separator is a comma, or a semicolon or a tab if the first row has no comma. Lists of other kinds have the image before
+the first space. `hwr.prepare.table_rows` reads the rows.
 """
 
 from collections.abc import Iterator
@@ -56,7 +57,7 @@ class Table(Source):
             raise DataError(f"--images {options.images}: no such folder")
         table = read_rows(path, columns, options.header)
         self._rows = table.rows
-        for note in table.rivals(columns):
+        for note in table.choices(columns):
             self.notes.add(note, str(path))
         self._finder = _ImageFinder(options.images or path.parent, options.allow_outside)
         if not self._rows:

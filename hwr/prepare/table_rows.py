@@ -1,7 +1,6 @@
 """Rows of tables: TSV, CSV and JSON Lines -> field and value. A broken row never affects the others."""
 
 import csv
-import io
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from hwr.errors import DataError, InputError
 from hwr.files.texts import decode_text
 from hwr.files.tree import read_file
+from hwr.prepare.samples import IMAGE_SUFFIXES
 from hwr.text import has_surrogates
 
 SUFFIXES = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -18,7 +18,13 @@ MAX_BYTES = 2 * 2**30
 """Maximum size of a table."""
 
 MAX_ROWS_OF_TEXT = 20
-"""Maximum line breaks in one CSV field; more of them mean that a quotation mark was never closed."""
+"""Maximum line breaks in one CSV row; more of them mean that a quotation mark was never closed."""
+
+PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ", b"\xd0\xcf\x11\xe0")
+"""Beginnings of spreadsheets and of compressed files."""
+
+BOXES = '[{"transcription"'
+"""Beginning of PaddleOCR's labels of text detection: many texts with their places."""
 
 PYLAIA_SPACE = "<space>"
 """A space in PyLaia's lists: `line-1 T h e <space> r a i n`."""
@@ -66,16 +72,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a table, and the names of its columns, if it has names."""
+    """The rows of a table, and the names of its columns, if it has names. `ignored`: columns that are not read."""
 
     rows: list[Row]
     names: tuple[str, ...] = ()
+    ignored: int = 0
 
-    def rivals(self, columns: TableColumns) -> list[str]:
-        """Return a note for each of image and text, if several columns match and none was named."""
+    def choices(self, columns: TableColumns) -> list[str]:
+        """Return a note for each choice that was made between columns, and for columns without a name."""
         notes = []
+        if self.ignored:
+            notes.append("tables without a header: only the first two columns are read, the image and the text")
+        lower = [name.strip().lower() for name in self.names]
         for field in ("image", "text"):
-            found = [name for name in KNOWN_NAMES[field] if name in [own.strip().lower() for own in self.names]]
+            found = [name for name in KNOWN_NAMES[field] for own in lower if name == own]
             if getattr(columns, field) is None and len(found) > 1:
                 notes.append(f"columns {' and '.join(found)}: {found[0]} is read (--{field}-column names another)")
         return notes
@@ -89,67 +99,119 @@ def read_rows(path: Path, columns: TableColumns, header: bool | None) -> Rows:
     """
     try:
         data = read_file(path, MAX_BYTES)
+        if data.startswith(PACKED):
+            raise DataError(f"{path}: a spreadsheet or a compressed file; save it as CSV or TSV")
         text = decode_text(data, str(path), errors="surrogateescape")
     except InputError as error:
         raise DataError(str(error)) from None
     kind = _format(path, text)
     if kind == "jsonl":
         return _read_jsonl(path, text, columns)
-    if kind == "pylaia":
-        rows = enumerate(_split_rows(text), start=1)
-        return Rows([_pylaia_row(number, row) for number, row in rows if row.strip()])
+    if kind in ("pylaia", "spaces"):
+        read = _pylaia_row if kind == "pylaia" else _spaced_row
+        return Rows([read(number, row) for number, row in enumerate(_split_rows(text), start=1) if row.strip()])
     return _read_delimited(path, text, kind, columns, header)
 
 
 def _format(path: Path, text: str) -> str:
-    """Return `tsv`, `csv`, `jsonl` or `pylaia`: by the ending, else by the first row; CSV if nothing else fits."""
+    """Return `tsv`, `csv`, `jsonl`, `pylaia` or `spaces`: by the ending, else by the first row; CSV if nothing else
+    fits.
+    """
     first = text.partition("\n")[0]
-    found = "tsv" if "\t" in first else "pylaia" if PYLAIA_SPACE in first.split() else "csv"
+    words = first.split()
+    if "\t" in first:
+        found = "tsv"
+    elif PYLAIA_SPACE in words:
+        found = "pylaia"
+    else:
+        found = "spaces" if len(words) > 1 and words[0].lower().endswith(IMAGE_SUFFIXES) else "csv"
     return SUFFIXES.get(path.suffix.lower(), found)
 
 
 def _split_rows(text: str) -> list[str]:
-    """Split at LF or CR LF only: `splitlines` would also cut at separators that may be part of a text."""
-    return [row.removesuffix("\r") for row in text.split("\n")]
+    """Split at LF or CR LF only, or at CR if there is no LF: `splitlines` would also cut at separators that may be
+    part of a text.
+    """
+    return [row.removesuffix("\r") for row in text.split("\n" if "\n" in text else "\r")]
 
 
 # --- TSV and CSV -------------------------------------------------------------------------------------------------
 
 
 def _read_delimited(path: Path, text: str, kind: str, columns: TableColumns, header: bool | None) -> Rows:
-    rows = [row.split("\t") for row in _split_rows(text)] if kind == "tsv" else _csv_rows(path, text)
-    numbered = [(number, row) for number, row in enumerate(rows, start=1) if any(value.strip() for value in row)]
-    if not numbered:
-        raise DataError(f"{path}: is empty")
-    names = numbered[0][1]
+    rows = [row.split("\t") for row in _split_rows(text)] if kind == "tsv" else _csv_rows(text)
+    numbered = [
+        (number, row) for number, row in enumerate(rows, start=1) if isinstance(row, str) or any(map(str.strip, row))
+    ]
+    names = next((row for _, row in numbered if not isinstance(row, str)), None)
+    if names is None:
+        raise DataError(f"{path}: is empty" if not numbered else f"{path}: row {numbered[0][0]}: {numbered[0][1]}")
     if header is None:
         header = _is_header(names, columns)
     places = _places_by_name(path, names, columns) if header else _places_by_number(path, names, columns)
-    made = [_delimited_row(number, row, places) for number, row in numbered[1 if header else 0 :]]
-    return Rows(made, tuple(names) if header else ())
+    made = [
+        _delimited_row(number, row, places, len(names)) for number, row in numbered if not (header and row is names)
+    ]
+    chosen = any(getattr(columns, item.name) for item in fields(TableColumns))
+    return Rows(made, tuple(names)) if header else Rows(made, ignored=0 if chosen else len(names) - 2)
 
 
-def _csv_rows(path: Path, text: str) -> list[list[str]]:
-    first = text.partition("\n")[0]
-    separator = ";" if ";" in first and "," not in first else ","
+def _csv_rows(text: str) -> list[list[str] | str]:
+    """Return the rows of a CSV file, or the reason why one cannot be read."""
+    lines = [f"{line}\n" for line in _split_rows(text)]
+    separator = ","
+    if lines[0].startswith("sep=") and len(lines[0]) == 6:  # as Excel writes and reads it
+        separator = lines.pop(0)[4]
+    elif "," not in lines[0]:
+        separator = next((sign for sign in ";\t" if sign in lines[0]), ",")
     csv.field_size_limit(max(len(text), csv.field_size_limit()))
+    rows: list[list[str] | str] = []
+    place = 0
+    while place < len(lines):
+        row, used = _csv_row(lines[place : place + MAX_ROWS_OF_TEXT + 1], separator)
+        rows.append(row)
+        place += used
+    return rows
+
+
+def _csv_row(lines: list[str], separator: str) -> tuple[list[str] | str, int]:
+    """Return the first row, or the reason why it cannot be read; and the number of lines that it takes.
+
+    A quotation mark that is not closed costs only its own line.
+    """
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+        return next(reader), reader.line_num
+    except csv.Error:
+        pass
+    try:  # letters after a closing quotation mark, as careless programs write them
+        row = next(csv.reader(lines[:1], delimiter=separator))
     except csv.Error as error:
-        raise DataError(f"{path}: is not CSV: {error}") from error
+        return f"not CSV: {error}", 1
+    return "a quotation mark is not closed" if row and row[-1].endswith("\n") else row, 1
 
 
-def _delimited_row(number: int, row: list[str], places: dict[str, int]) -> Row:
+def _delimited_row(number: int, row: list[str] | str, places: dict[str, int], columns: int) -> Row:
+    if isinstance(row, str):
+        return Row(number, {}, row)
     missing = [field for field in ("image", "text") if places[field] >= len(row)]
     if missing:
         return Row(number, {}, f"has {len(row)} columns, none for the {missing[0]}")
+    if any(value.strip() for value in row[columns:]):
+        return Row(number, {}, f"has {len(row)} columns, but the first row has {columns}: is a separator not quoted?")
     values = {field: row[place] for field, place in places.items() if place < len(row)}
     if any(map(has_surrogates, values.values())):
         return Row(number, {}, "not UTF-8")
-    breaks = max(value.count("\n") for value in values.values())
-    if breaks > MAX_ROWS_OF_TEXT:
-        return Row(number, {}, f"extends over {breaks} lines of the file: a quotation mark is not closed")
+    if values["text"].startswith(BOXES):
+        return Row(number, {}, "texts of a page with their places, not the text of a line: take the list of its crops")
     return Row(number, values)
+
+
+def _spaced_row(number: int, row: str) -> Row:
+    image, *text = row.split(maxsplit=1)
+    if has_surrogates(row):
+        return Row(number, {}, "not UTF-8")
+    return Row(number, {"image": image, "text": "".join(text)})
 
 
 def _pylaia_row(number: int, row: str) -> Row:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.page_files import alto_xml, page_line, page_region, page_xml
+from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from hwr.errors import InputError
 from hwr.formats import read_xml
 from hwr.formats.read_file import page_kind, read_page_file
@@ -86,9 +86,52 @@ def test_encodings() -> None:
         data = declared.encode(encoding)
         assert read_page_file(data, "a.xml").lines[0].text == "caf\u00e9"
         assert page_kind(data[:4096]) == "page"
-    assert "not XML that can be read" in refusal(text.replace("UTF-8", "klingon").encode()) or "broken" in refusal(
-        text.replace("UTF-8", "klingon").encode()
-    )
+    assert "the encoding 'klingon'" in refusal(text.replace("UTF-8", "klingon").encode())
+    assert "the encoding 'punycode'" in refusal(text.replace("UTF-8", "punycode").encode())
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding"),
+    [
+        ("utf8", "utf-8"),  # as ElementTree.write(encoding="utf8") declares it
+        ("utf-16", "utf-8"),  # as a StringWriter of .NET declares it
+        ("UTF-16", "utf-16-le"),
+        ("UTF-16", "utf-16-be"),
+        ("UTF-32", "utf-32"),
+        ("cp850", "cp850"),
+        ("Shift_JIS", "shift_jis"),
+    ],
+)
+def test_encodings_that_are_declared_otherwise(declared: str, encoding: str) -> None:
+    word = "\u304b" if encoding == "shift_jis" else "caf\u00e9"
+    text = GOOD.decode().replace(">text<", f">{word}<").replace('encoding="UTF-8"', f'encoding="{declared}"')
+    data = text.encode(encoding)
+    assert page_kind(data[:4096]) == "page"
+    assert read_page_file(data, "a.xml").lines[0].text == word
+
+
+@pytest.mark.parametrize("wrapped", [b"\n  %s", b"\xef\xbb\xbf\xef\xbb\xbf%s", b"%s\0\0\n"])
+def test_what_other_programs_put_around_a_file(wrapped: bytes) -> None:
+    assert read_page_file(wrapped % GOOD, "a.xml").lines[0].text == "text"
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"caf\xe9", b"a\x01b", b"a\0b", b"&#1;", b"&#xD800;", b"&#x110000;", b"\xed\xa0\x80"]
+)
+@pytest.mark.parametrize("form", ["page", "alto"])
+def test_bytes_that_are_not_text_cost_only_their_line(wrong: bytes, form: str) -> None:
+    if form == "page":
+        data = page_xml(page_region("r", page_line("l0", 0, "one") + page_line("l1", 60, "WRONG")))
+    else:
+        data = alto_xml(alto_block("b", alto_line("l0", 0, "one") + alto_line("l1", 60, "WRONG")))
+    page = read_page_file(data.replace(b"WRONG", wrong), "a.xml")
+    assert [line.text for line in page.lines] == ["one"]
+    [(id, reason)] = page.left_out
+    assert id == "l1" and "not in the file's encoding" in reason
+
+
+def test_the_place_of_an_error_is_that_in_the_file() -> None:
+    assert "line 4, column 3:" in refusal(b'\n<?xml version="1.0"\n?><PcGts>\n</Page></PcGts>')
 
 
 def test_the_kind_is_known_from_the_head() -> None:

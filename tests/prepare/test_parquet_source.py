@@ -136,8 +136,18 @@ def test_what_is_there_instead_is_named(tmp_path: Path) -> None:
     write_image(tmp_path / "1.png")
     (tmp_path / "1.gt.txt").write_text("a")
     assert (
-        "tables and zips in the folder that are not read; name one to read it" in open_source(tmp_path).notes.counts()
+        "tables and archives in the folder that are not read; name a table or a zip to read it"
+        in open_source(tmp_path).notes.counts()
     )
+
+
+@pytest.mark.parametrize("name", ["lines.tar", "lines.TAR.gz", "lines.7z"])
+def test_other_archives_have_to_be_unpacked(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(DataError, match="archives other than zip are not read; unpack it"):
+        open_source(tmp_path / name)
+    with pytest.raises(DataError, match=f"an archive, {name}: unpack it"):
+        open_source(tmp_path)
 
 
 def test_a_zip_in_a_zip_has_to_be_unpacked(tmp_path: Path) -> None:

@@ -151,3 +151,22 @@ def test_texts_that_a_program_may_have_written_are_counted(tmp_path: Path) -> No
     list(source.items())
     (note,) = source.notes.counts()
     assert "`hwr recognize` writes them" in note
+
+
+def test_a_name_that_occurs_twice_in_a_zip_is_left_out(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png")
+    with zipfile.ZipFile(tmp_path / "l.zip", "w") as archive:
+        for name in ("a", "b"):
+            archive.write(tmp_path / "a.png", f"{name}.png")
+            archive.writestr(f"{name}.gt.txt", "one")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("a.gt.txt", "another")
+    samples, skipped = read(tmp_path / "l.zip")
+    assert [sample.id for sample in samples] == ["b"]
+    assert [item.detail for item in skipped] == ["the zip contains several files of this name"]
+
+
+def test_separators_that_are_part_of_a_text(tmp_path: Path) -> None:
+    write_line(tmp_path, "a", "one\u2028two\x0cthree\r\n")
+    samples, _ = read(tmp_path)
+    assert samples[0].text == "one\u2028two\x0cthree"

@@ -30,7 +30,7 @@ def texts(items: list[Sample | Skipped]) -> list[tuple[str, str]]:
 
 def test_tsv_without_a_header(folder: Path) -> None:
     table = folder / "t.tsv"
-    table.write_bytes(b'a.png\tHe said "no", twice\r\n\r\ndeep/c d.jpg\t"quoted"\textra\r\n')
+    table.write_bytes(b'a.png\tHe said "no", twice\t\r\n\r\ndeep/c d.jpg\t"quoted"\textra\r\n')
     items = read(table)
     assert texts(items) == [("a", 'He said "no", twice'), ("deep/c d", '"quoted"')]
     assert isinstance(items[1], Sample) and items[1].load() == (folder / "deep" / "c d.jpg").read_bytes()
@@ -174,10 +174,68 @@ def test_tables_with_a_byte_order_mark(folder: Path, encoding: str) -> None:
 
 def test_a_quotation_mark_that_is_not_closed_is_named(folder: Path) -> None:
     table = folder / "t.csv"
-    table.write_text('image,text\na.png,good\nb.png,"open\n' + "a.png,lost\n" * 30)
+    table.write_text('image,text\na.png,good\nb.png,"open\n' + "a.png,kept\n" * 30 + 'b.png,"at the end')
     items = read(table)
-    assert texts(items) == [("a", "good")]
-    assert isinstance(items[1], Skipped) and "a quotation mark is not closed" in items[1].detail
+    assert texts(items) == [("a", "good"), *[("a", "kept")] * 30]
+    assert {item.detail for item in items if isinstance(item, Skipped)} == {"a quotation mark is not closed"}
+
+
+def test_quotation_marks_of_careless_programs(folder: Path) -> None:
+    table = folder / "t.csv"
+    table.write_text('image,text\na.png,"two"x\nb.png,"open\nb.png,"closed"\nb.png,"one\ntwo"\n')
+    items = read(table)
+    assert texts(items) == [("a", "twox"), ("b", "closed"), ("b", "one\ntwo")]
+
+
+@pytest.mark.parametrize("separator", ["\t", ","])
+def test_a_text_is_not_cut_at_a_separator_in_it(folder: Path, separator: str) -> None:
+    table = folder / "t.csv"
+    rows = [("image", "text"), ("a.png", "well", "yes"), ("b.png", "good", "", " ")]
+    table.write_text("\n".join(separator.join(row) for row in rows))
+    items = read(table)
+    assert texts(items) == [("b", "good")]
+    assert [item.detail[:41] for item in items if isinstance(item, Skipped)] == [
+        "has 3 columns, but the first row has 2: i"
+    ]
+
+
+def test_columns_without_a_name_that_are_not_read_are_noted(folder: Path) -> None:
+    table = folder / "t.csv"
+    table.write_text("a.png,well,yes\n")
+    source = Table(table)
+    assert [item.text for item in source.items() if isinstance(item, Sample)] == ["well"]
+    assert any("only the first two columns" in note for note in source.notes.counts())
+    table.write_text("text,image,text\na,a.png,b\n")
+    assert any("columns text and text: text is read" in note for note in Table(table).notes.counts())
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("t.csv", b"image\ttext\na.png\tthe rain\n"),
+        ("t.csv", b"sep=;\r\nimage;text\r\na.png;the rain\r\n"),
+        ("t.tsv", b"image\ttext\ra.png\tthe rain\r"),
+        ("t.csv", b"image,text\ra.png,the rain\r"),
+        ("labels.txt", b"a.png the rain\nb.png a\n"),
+        ("gt.txt", b"a.png\tthe rain\n"),
+    ],
+)
+def test_lists_of_other_programs(folder: Path, name: str, data: bytes) -> None:
+    (folder / name).write_bytes(data)
+    assert texts(read(folder / name))[0] == ("a", "the rain")
+
+
+def test_labels_of_text_detection_are_not_texts(folder: Path) -> None:
+    table = folder / "Label.txt"
+    table.write_text('a.png\t[{"transcription": "x", "points": [[0, 0], [1, 0], [1, 1]]}]\nb.png\tx\n')
+    assert texts(read(table)) == [("b", "x")]
+
+
+@pytest.mark.parametrize("head", [b"PK\x03\x04", b"\x1f\x8b\x08\x00"])
+def test_spreadsheets_and_compressed_tables_are_refused(folder: Path, head: bytes) -> None:
+    (folder / "t.csv").write_bytes(head + bytes(100))
+    with pytest.raises(DataError, match="save it as CSV or TSV"):
+        read(folder / "t.csv")
 
 
 def test_json_that_python_refuses_is_one_bad_row(folder: Path) -> None:
