@@ -168,7 +168,7 @@ def _fit(ink: NDArray[np.float32], height: int) -> NormalisedLine:
     across = [scale, scale * shear, -left - scale * shear * mean]
     down = [0, scale, CENTRE * height - scale * mean]
     matrix = np.array([across, down])
-    back = _inverse(matrix)
+    back = np.asarray(cv2.invertAffineTransform(matrix), dtype=np.float64)
     # OpenCV puts pixel centres at whole numbers
     matrix[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
     fitted = cv2.warpAffine(ink, matrix, (width, height), flags=cv2.INTER_LINEAR)
@@ -176,12 +176,6 @@ def _fit(ink: NDArray[np.float32], height: int) -> NormalisedLine:
     back[:, 2] += start * back[:, 0]
     sizes = np.array([shape[1] / ink.shape[1], shape[0] / ink.shape[0]])
     return NormalisedLine(cut, sizes[:, None] * back)
-
-
-def _inverse(matrix: Matrix) -> Matrix:
-    """Return the affine map, shape (2, 3), that inverts another."""
-    square = np.linalg.inv(matrix[:, :2])
-    return np.column_stack([square, -square @ matrix[:, 2]])
 
 
 def _scale(profile: NDArray[np.float64], deviation: float, height: int) -> float:

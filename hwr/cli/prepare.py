@@ -183,7 +183,7 @@ def store_options(values: dict[str, Any]) -> "PrepareOptions":
     """Return the options of a run from those of the command line."""
     from hwr.prepare.checks import CheckOptions
     from hwr.prepare.iam import IamOptions
-    from hwr.prepare.pages import PageOptions
+    from hwr.prepare.pages import PageFileOptions
     from hwr.prepare.pipeline import PrepareOptions
     from hwr.prepare.sources import ReaderOptions
     from hwr.prepare.splitting import SplitOptions
@@ -203,7 +203,7 @@ def store_options(values: dict[str, Any]) -> "PrepareOptions":
         return options(**{item.name: facts[item.name] for item in fields(options)})  # type: ignore[arg-type]
 
     columns = tuple((name, values[f"{name}_column"]) for name in COLUMNS if values[f"{name}_column"] is not None)
-    reading = ReaderOptions(made(IamOptions), columns, made(TableOptions), made(PageOptions))
+    reading = ReaderOptions(made(IamOptions), columns, made(TableOptions), made(PageFileOptions))
     return PrepareOptions(reading, made(SplitOptions), made(CheckOptions), values["shard_size"])
 
 

@@ -172,11 +172,11 @@ def _write(options: "BatchOptions", values: dict[str, Any]) -> bool:
     output = values["output"]
     workers = values["workers"] or default_workers()
     with progress_counter("writing") as progress:
-        prepared, passed_over = synthesise(
+        prepared, unused = synthesise(
             options, output, values["lines"], values["validation"], workers, values["force"], progress=progress
         )
     name_skipped(prepared.skipped, output / "skipped.tsv")
-    for reason in passed_over.reasons():
+    for reason in unused.reasons():
         say(f"skipped: {reason}")
     print_table(prepared)
     say(f"{output}: unchanged, the same store is there already" if prepared.unchanged else f"{output}: written")

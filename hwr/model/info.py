@@ -10,7 +10,7 @@ from hwr.text import Alphabet, Direction
 
 FORMAT_VERSION = 1
 MAX_HEIGHT, MAX_STRIDE = 1024, 256
-"""Maximum number of classes, far more than any network for lines has."""
+"""Bounds of what a file from elsewhere may state, far above any network for lines."""
 
 
 @dataclass(frozen=True)

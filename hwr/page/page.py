@@ -4,6 +4,7 @@ All coordinates are pixels of the input image, x to the right, y downwards.
 """
 
 from dataclasses import dataclass, field, replace
+from html import escape
 from os import PathLike
 from typing import Any
 
@@ -19,6 +20,8 @@ CELL_REGION = "cell"
 """Type of a region that is a cell of a table."""
 PRINTED_TYPE = "printed"
 """Type of a line in print."""
+DOUBTFUL = 0.5
+"""A notebook marks words of a lower confidence: they are more probably wrong than right."""
 
 
 @dataclass(frozen=True)
@@ -140,9 +143,7 @@ class Page:
 
     def _repr_html_(self) -> str:
         """Return the page as a notebook shows it."""
-        from hwr.page.html import page_html
-
-        return page_html(self)
+        return _as_html(self)
 
 
 @dataclass(frozen=True)
@@ -182,3 +183,34 @@ def mark_uncertain(page: Page, min_confidence: float) -> Page:
         return replace(line, words=words)
 
     return replace(page, lines=tuple(marked(line) for line in page.lines))
+
+
+def _as_html(page: Page) -> str:
+    """Return the text of a page in a table of its lines; doubtful words are marked and show their confidence."""
+    caption = f"{escape(page.image)}: {len(page.lines)} lines, read by {escape(page.model or 'an unknown model')}"
+    warnings = "".join(f"<p><strong>Warning:</strong> {escape(warning)}</p>" for warning in page.warnings)
+    rows, region = [], page.lines[0].region if page.lines else ""
+    for line in page.lines:
+        space = "border-top: 1em solid transparent;" if line.region != region else ""
+        region = line.region
+        cells = f"{_html_cell(f'{line.confidence:.2f}')}<td dir=auto style='text-align: start'>{_html_text(line)}</td>"
+        rows.append(f"<tr title='{escape(line.id)}' style='{space}'>{cells}</tr>")
+    head = f"<thead><tr>{_html_cell('confidence')}<th style='text-align: start'>text</th></tr></thead>"
+    table = f"<table>{head}<tbody>{''.join(rows)}</tbody></table>" if rows else ""
+    return f"<div><p>{caption}</p>{warnings}{table}</div>"
+
+
+def _html_cell(text: str) -> str:
+    return f"<td style='color: gray'>{text}</td>"
+
+
+def _html_text(line: Line) -> str:
+    return " ".join(map(_html_word, line.words)) if line.words else escape(line.text)
+
+
+def _html_word(word: Word) -> str:
+    text = escape(word.text)
+    if not word.uncertain and word.confidence >= DOUBTFUL:
+        return text
+    others = "".join(f", or {other.text} {other.confidence:.2f}" for other in word.alternatives)
+    return f"<mark title='{escape(f'confidence {word.confidence:.2f}{others}')}'>{text}</mark>"

@@ -46,7 +46,7 @@ PAGE_IMAGES = (*IMAGE_SUFFIXES, ".jp2")
 
 
 @dataclass(frozen=True)
-class PageOptions:
+class PageFileOptions:
     """The lines to take.
 
     Attributes:
@@ -97,7 +97,7 @@ class PageFiles(Source):
     """
 
     def __init__(
-        self, path: Path, kind: str = "page", options: PageOptions = PageOptions(), tree: FileTree | None = None
+        self, path: Path, kind: str = "page", options: PageFileOptions = PageFileOptions(), tree: FileTree | None = None
     ) -> None:
         super().__init__(path)
         self.kind = kind

@@ -8,7 +8,7 @@ from hwr.errors import DataError, UsageError
 from hwr.files.tree import ARCHIVES, FileTree, FolderTree, check_regular, open_tree
 from hwr.prepare import iam, pages, sidecar, table_rows
 from hwr.prepare.iam import IamOptions, IamTree
-from hwr.prepare.pages import PageFiles, PageOptions
+from hwr.prepare.pages import PageFileOptions, PageFiles
 from hwr.prepare.parquet import ParquetLines
 from hwr.prepare.samples import Notes, Reason, Sample, Skipped, Source
 from hwr.prepare.sidecar import SidecarFolder, unused_images
@@ -30,13 +30,13 @@ class ReaderOptions:
     iam: IamOptions = field(default_factory=IamOptions)
     columns: tuple[tuple[str, str], ...] = ()
     table: TableOptions = field(default_factory=TableOptions)
-    pages: PageOptions = field(default_factory=PageOptions)
+    pages: PageFileOptions = field(default_factory=PageFileOptions)
 
 
 class MixedFolder(Source):
     """A folder or zip with lines that have text files and pages that have XML, as one source."""
 
-    def __init__(self, path: Path, tree: FileTree, kind: str, options: PageOptions) -> None:
+    def __init__(self, path: Path, tree: FileTree, kind: str, options: PageFileOptions) -> None:
         super().__init__(path)
         self.kind = f"sidecar+{kind}"
         self.tree = tree

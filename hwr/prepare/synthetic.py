@@ -10,7 +10,7 @@ from hwr.prepare.samples import Reason, Skipped
 from hwr.settings import to_dict
 from hwr.store.lines import StoredLine
 from hwr.synth.batches import BatchOptions, make_batches
-from hwr.synth.generator import PassedOver
+from hwr.synth.generator import UnusedTexts
 
 FIRST_VALIDATION_LINE = 1_000_000_000
 """Number of the first line of the val split: far from those of train, even if these are many."""
@@ -26,7 +26,7 @@ class _Maker:
         self.options, self.workers, self.progress, self.total = options, workers, progress, total
         self.done = 0
         self.skipped: list[Skipped] = []
-        self.passed_over = PassedOver()
+        self.unused = UnusedTexts()
 
     def write(self, folder: Path, split: str, indices: range) -> SplitFacts:
         """Write one split."""
@@ -38,7 +38,7 @@ class _Maker:
     def _lines(self, indices: range) -> Iterator[StoredLine]:
         made = False
         for batch in make_batches(self.options, indices, self.workers, self._report):
-            self.passed_over.add(batch.passed_over)
+            self.unused.add(batch.unused)
             self.skipped += [Skipped(name, Reason.NOT_MADE, detail) for name, detail in batch.not_made]
             self.skipped += [Skipped(name, Reason.TOO_LONG, detail) for name, detail in batch.too_long]
             self.done += len(batch.lines) + len(batch.not_made) + len(batch.too_long)
@@ -55,7 +55,7 @@ class _Maker:
             self.skipped.append(broken)
 
     def _why(self) -> str:
-        reasons = [*self.passed_over.reasons(), *(item.detail for item in self.skipped[-1:])]
+        reasons = [*self.unused.reasons(), *(item.detail for item in self.skipped[-1:])]
         return " and ".join(reasons) or "the texts and fonts contain nothing that can be used"
 
 
@@ -67,7 +67,7 @@ def synthesise(
     workers: int = 1,
     force: bool = False,
     progress: Progress = lambda done, total: None,
-) -> tuple[Prepared, PassedOver]:
+) -> tuple[Prepared, UnusedTexts]:
     """Write a store of `lines` training lines and `validation` others to the folder `output`.
 
     The bytes depend on the options and the data, not on `workers`. Return also the texts that were not used.
@@ -85,7 +85,7 @@ def synthesise(
 
     own = {key: value for key, value in vars(options).items() if key != "synth"}
     described = {"lines": lines, "validation": validation} | own | to_dict(options.synth)
-    return build_store(output, _sources(options), described, force, fill), maker.passed_over
+    return build_store(output, _sources(options), described, force, fill), maker.unused
 
 
 def _sources(options: BatchOptions) -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ from hwr.errors import DataError, HwrError
 from hwr.files.images import GreyImage
 from hwr.line import normalise_line, time_steps
 from hwr.store.lines import StoredLine
-from hwr.synth.generator import LineGenerator, PassedOver, Report, SynthLine, line_id
+from hwr.synth.generator import LineGenerator, Report, SynthLine, UnusedTexts, line_id
 from hwr.synth.options import SynthOptions
 from hwr.text import steps_needed
 
@@ -46,7 +46,7 @@ class Batch:
     lines: list[StoredLine] = field(default_factory=list)
     not_made: list[tuple[str, str]] = field(default_factory=list)
     too_long: list[tuple[str, str]] = field(default_factory=list)
-    passed_over: PassedOver = field(default_factory=PassedOver)
+    unused: UnusedTexts = field(default_factory=UnusedTexts)
 
 
 def default_workers() -> int:
@@ -58,7 +58,7 @@ def default_workers() -> int:
 def make_batch(generator: LineGenerator, options: BatchOptions, indices: range) -> Batch:
     """Return the lines of some numbers."""
     batch = Batch()
-    generator.passed_over = batch.passed_over
+    generator.unused = batch.unused
     for index in indices:
         try:
             line = generator.line(options.seed, index)

@@ -43,7 +43,7 @@ class SynthLine:
 
 
 @dataclass
-class PassedOver:
+class UnusedTexts:
     """Counts of texts that were drawn and not used.
 
     uncovered: texts that no font can write; outside: texts with characters outside the alphabet; characters: those.
@@ -53,7 +53,7 @@ class PassedOver:
     outside: int = 0
     characters: Counter[str] = field(default_factory=Counter)
 
-    def add(self, other: "PassedOver") -> None:
+    def add(self, other: "UnusedTexts") -> None:
         """Add the counts of another part of the work."""
         self.uncovered += other.uncovered
         self.outside += other.outside
@@ -77,7 +77,7 @@ class LineGenerator:
         report: called with one line for each font that cannot be used.
 
     Attributes:
-        passed_over: counts of texts that were drawn and not used, by this object.
+        unused: counts of texts that were drawn and not used, by this object.
 
     Raises:
         InputError, UsageError: a file is missing or broken, a language or kind of phrase is unknown.
@@ -88,7 +88,7 @@ class LineGenerator:
     ) -> None:
         self.options = options
         self.alphabet = None if alphabet is None else frozenset(alphabet)
-        self.passed_over = PassedOver()
+        self.unused = UnusedTexts()
         self._texts = TextSampler(options.texts, options.phrase_share, options.phrases, options.languages)
         self._fonts = FontRenderer(options.fonts, report)
 
@@ -104,14 +104,14 @@ class LineGenerator:
         for _ in range(TRIES):
             text, language = self._texts.sample(generator)
             if missing := [c for c in text if self.alphabet is not None and c not in self.alphabet]:
-                self.passed_over.outside += 1
-                self.passed_over.characters.update(missing)
+                self.unused.outside += 1
+                self.unused.characters.update(missing)
                 continue
             try:
                 return replace(self._fonts.line(text, generator), language=language)
             except UncoveredText:
-                self.passed_over.uncovered += 1
-        raise DataError(f"no line can be made: {' and '.join(self.passed_over.reasons())}")
+                self.unused.uncovered += 1
+        raise DataError(f"no line can be made: {' and '.join(self.unused.reasons())}")
 
     def line(self, seed: int, index: int) -> SynthLine:
         """Return line `index` of `seed`; a share of the lines (`paper_share`) is on paper, the others are clean.

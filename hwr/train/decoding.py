@@ -10,16 +10,15 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hwr.decode.beam import BONUSES, WEIGHTS, BeamSettings
+from hwr.decode.beam import BONUSES, WEIGHTS
 from hwr.errors import HwrError
 from hwr.metrics import ErrorCounts, character_errors, word_errors
 from hwr.model.info import ModelInfo
 from hwr.recognize.decoder import BEAM, GREEDY, DecoderOptions, find_beam_settings, make_decoder
 from hwr.settings import to_dict
 from hwr.text import Alphabet, normalise_text
-from hwr.train.validate import SetResult
+from hwr.train.validate import ReadLine
 
 MIN_TUNING_LINES, MAX_TUNING_LINES = 30, 200
 """Number of validation lines to tune settings on: fewer decide nothing, more take minutes."""
@@ -29,14 +28,6 @@ MIN_GAIN = 0.005
 
 DOCUMENT_LINES = 64
 """Lines whose language is detected together."""
-
-
-@dataclass(frozen=True)
-class ReadLines:
-    """Lines of validation sets: truths and log-probabilities, (T, classes) each."""
-
-    truths: list[str]
-    log_probs: list[NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -67,41 +58,33 @@ def inherited_decoder(base: ModelInfo | None, alphabet: Alphabet) -> tuple[dict[
     return dict(base.decoder), ""
 
 
-def first_lines(results: Sequence[SetResult]) -> ReadLines:
-    """Return the lines that the validation of several sets kept."""
-    lines = [line for result in results for line in result.first]
-    return ReadLines([truth for truth, _ in lines], [log_probs for _, log_probs in lines])
-
-
-def measure(lines: ReadLines, settings: dict[str, Any], alphabet: Alphabet) -> Reading:
+def measure(lines: Sequence[ReadLine], settings: dict[str, Any], alphabet: Alphabet) -> Reading:
     """Decode lines as a model with these decoder settings is read by default."""
     decoder = make_decoder(DecoderOptions(), settings, alphabet, "the model")
     characters = words = ErrorCounts(0, 0)
-    for start in range(0, len(lines.truths), DOCUMENT_LINES):
-        decoded = decoder.decode(lines.log_probs[start : start + DOCUMENT_LINES])
-        for truth, line in zip(lines.truths[start:], decoded, strict=False):
+    for start in range(0, len(lines), DOCUMENT_LINES):
+        document = lines[start : start + DOCUMENT_LINES]
+        decoded = decoder.decode([log_probs for _, log_probs in document])
+        for (truth, _), line in zip(document, decoded, strict=True):
             text = normalise_text(alphabet.decode([span.label for span in line.spans]))
             characters, words = characters + character_errors(truth, text), words + word_errors(truth, text)
-    return Reading(decoder.name, characters.rate, words.rate, len(lines.truths))
+    return Reading(decoder.name, characters.rate, words.rate, len(lines))
 
 
-def tune_decoder(lines: ReadLines, settings: dict[str, Any], alphabet: Alphabet) -> dict[str, Any]:
+def tune_decoder(lines: Sequence[ReadLine], settings: dict[str, Any], alphabet: Alphabet) -> dict[str, Any]:
     """Return decoder settings with the best language-model weight and insertion bonus for the lines.
 
     Fewer than `MIN_TUNING_LINES` lines change nothing. If the best path has the lowest CER, there is no beam search.
     """
     own = find_beam_settings(settings, "the model")
-    if own is None or len(lines.truths) < MIN_TUNING_LINES:
+    if own is None or len(lines) < MIN_TUNING_LINES:
         return settings
-    tried = [_with_beam(settings, replace(own, weight=w, insertion_bonus=b)) for w, b in product(WEIGHTS, BONUSES)]
+    beams = [replace(own, weight=weight, insertion_bonus=bonus) for weight, bonus in product(WEIGHTS, BONUSES)]
+    tried = [settings | {BEAM: to_dict(beam)} for beam in beams]
     tried.append({name: value for name, value in settings.items() if name != BEAM})
     rates = [measure(lines, candidate, alphabet).cer for candidate in tried]
     best = int(np.argmin(rates))
     return tried[best] if rates[best] < measure(lines, settings, alphabet).cer * (1 - MIN_GAIN) else settings
-
-
-def _with_beam(settings: dict[str, Any], beam: BeamSettings) -> dict[str, Any]:
-    return settings | {BEAM: to_dict(beam)}
 
 
 def describe_decoder(settings: dict[str, Any]) -> str:

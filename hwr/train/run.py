@@ -20,9 +20,7 @@ from hwr.train.datasets import open_run_data, training_texts, with_cache, with_h
 from hwr.train.decoding import (
     MAX_TUNING_LINES,
     Reading,
-    ReadLines,
     describe_decoder,
-    first_lines,
     inherited_decoder,
     measure,
     tune_decoder,
@@ -36,7 +34,7 @@ from hwr.train.recipe import Recipe
 from hwr.train.reporters import Reporter
 from hwr.train.schedule import Progress
 from hwr.train.start import initial_model
-from hwr.train.validate import SetResult, validate
+from hwr.train.validate import ReadLine, SetResult, validate
 
 LOG_SECONDS = 20.0
 """Seconds in steps between two entries of the log."""
@@ -115,7 +113,7 @@ class Run:
         self._speed: deque[StepReport] = deque(maxlen=100)
         self._logged = 0.0
         self._before: Reading | None = None
-        self._first = ReadLines([], [])
+        self._first: list[ReadLine] = []
         self._skipped_reported = False
 
     @property
@@ -210,13 +208,12 @@ class Run:
         """Tune the inherited decoder, and compare what `hwr recognize` reads with the model before and after."""
         if self._before is None:
             return
-        lines = self._first
-        tuned = tune_decoder(lines, self.decoder, self.alphabet)
+        tuned = tune_decoder(self._first, self.decoder, self.alphabet)
         if tuned != self.decoder:
             self.decoder = tuned
             self.files.save_model(BEST, self.trainer.average.state_dict(), self.info())
-            self.reporter.message(f"decoder tuned on {len(lines.truths)} lines: {describe_decoder(tuned)}")
-        after = measure(lines, self.decoder, self.alphabet)
+            self.reporter.message(f"decoder tuned on {len(self._first)} lines: {describe_decoder(tuned)}")
+        after = measure(self._first, self.decoder, self.alphabet)
         self.reporter.message(
             f"{after.lines} validation lines, as `hwr recognize` reads them: "
             f"{self._before} before training, {after} after"
@@ -297,7 +294,7 @@ class Run:
         results = self._read_validation_sets(limit) if self.processes.first else []
         mean = self.processes.of_first(sum(result.errors.rate for result in results) / max(1, len(results)))
         if results:
-            self._first = first_lines(results)
+            self._first = [line for result in results for line in result.first]
             self._log_validation(results, mean, limit)
         if mean < progress.best:
             progress.best = mean

@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -55,17 +56,21 @@ _BASES = {variant: base for base, variants in LOOK_ALIKES.items() for variant in
 
 @dataclass(frozen=True)
 class Growth:
-    """From one alphabet to another.
+    """From one alphabet to another."""
 
-    Attributes:
-        alphabet: the new one.
-        bases: each new character with the old one that it starts from; None: it starts as a mixture of all.
-        dropped: characters of the old alphabet that the new one lacks.
-    """
-
+    old: Alphabet
     alphabet: Alphabet
-    bases: dict[str, str | None]
-    dropped: str
+
+    @cached_property
+    def bases(self) -> dict[str, str | None]:
+        """Each new character with the old one that it starts from; None: it starts as a mixture of all."""
+        known = self.old.characters
+        return {c: base_character(c, known) for c in self.alphabet.characters if c not in known}
+
+    @property
+    def dropped(self) -> str:
+        """Characters of the old alphabet that the new one lacks."""
+        return "".join(c for c in self.old.characters if c not in self.alphabet.characters)
 
     def describe(self, counts: Mapping[str, int]) -> str:
         """Return what changes, in one line; empty if nothing. `counts`: how often each character occurs in the data."""
@@ -81,21 +86,11 @@ class Growth:
         return f"alphabet of {len(self.alphabet.characters)} characters, {'; '.join(parts)}" if parts else ""
 
 
-def extend(old: Alphabet, wanted: Alphabet) -> Growth:
-    """Keep all of `old`, with their labels, and append the new characters of `wanted`."""
+def extended(old: Alphabet, wanted: Alphabet) -> Alphabet:
+    """Keep all characters of `old`, with their labels, and append the new ones of `wanted`."""
     new = "".join(character for character in wanted.characters if character not in old.characters)
     direction = old.direction if has_right_to_left(old.characters) else wanted.direction
-    return _growth(old, Alphabet(old.characters + new, direction))
-
-
-def replace(old: Alphabet, wanted: Alphabet) -> Growth:
-    """Change to the alphabet `wanted`."""
-    return _growth(old, wanted)
-
-
-def _growth(old: Alphabet, new: Alphabet) -> Growth:
-    bases = {c: base_character(c, old.characters) for c in new.characters if c not in old.characters}
-    return Growth(new, bases, "".join(c for c in old.characters if c not in new.characters))
+    return Alphabet(old.characters + new, direction)
 
 
 def base_character(character: str, known: str) -> str | None:
@@ -136,7 +131,7 @@ def _one_step(character: str) -> str | None:
         return None
 
 
-def grow(network: Network, spec: str, old: Alphabet, growth: Growth) -> tuple[Network, str]:
+def grow(network: Network, spec: str, growth: Growth) -> tuple[Network, str]:
     """Return the network with the alphabet of `growth`, and its specification; `network` does not change.
 
     Rows without a base are drawn from torch's generator.
@@ -146,7 +141,7 @@ def grow(network: Network, spec: str, old: Alphabet, growth: Growth) -> tuple[Ne
     heads = {"output.": network.output} | ({"auxiliary.": network.auxiliary} if network.auxiliary is not None else {})
     weights = dict(network.state_dict())
     for prefix, head in heads.items():
-        weight, bias = _grown_rows(head, old, growth)
+        weight, bias = _grown_rows(head, growth)
         weights |= {f"{prefix}weight": weight, f"{prefix}bias": bias}
     grown.load_state_dict(weights)
     return grown.train(network.training), spec
@@ -159,10 +154,10 @@ def with_classes(spec: str, classes: int) -> str:
 
 
 @torch.no_grad()
-def _grown_rows(head: nn.Linear | nn.Conv1d, old: Alphabet, growth: Growth) -> tuple[Tensor, Tensor]:
+def _grown_rows(head: nn.Linear | nn.Conv1d, growth: Growth) -> tuple[Tensor, Tensor]:
     """Return weights and biases of a head for the new classes."""
     assert head.bias is not None
-    labels = {character: label for label, character in enumerate(old.characters, start=1)}
+    labels = {character: label for label, character in enumerate(growth.old.characters, start=1)}
     weights, biases = [head.weight[0]], [head.bias[0]]  # the blank
     for character in growth.alphabet.characters:
         if character in labels:
@@ -247,8 +242,8 @@ def _from_model(recipe: Recipe, texts_of_height: TextsOfHeight) -> InitialModel:
     wanted = Alphabet.of(known)
     if not wanted.characters:
         raise DataError("the training data contain no text")
-    growth = extend(old, wanted) if recipe.alphabet == "extend" else replace(old, wanted)
-    network, spec = grow(network, info.spec, old, growth)
+    growth = Growth(old, extended(old, wanted) if recipe.alphabet == "extend" else wanted)
+    network, spec = grow(network, info.spec, growth)
     return InitialModel(network, growth.alphabet, spec, info, growth.describe(counts))
 
 

@@ -18,6 +18,11 @@ from hwr.text import Alphabet
 from hwr.train.datasets import LineSource
 
 COLUMNS_PER_BATCH = 24_000
+SAMPLES = 2
+"""Number of lines of each set to look at."""
+
+ReadLine = tuple[str, NDArray[np.float32]]
+"""The true text of a line, and the log-probabilities, (T, classes), that the network reads there."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,8 @@ class SetResult:
     """CER of one set.
 
     Attributes:
-        samples: a few truths and readings to look at.
-        first: truths and log-probabilities, (T, classes), of the first lines.
+        samples: truths and readings of the first `SAMPLES` lines.
+        first: the first `keep` lines.
     """
 
     name: str
@@ -34,7 +39,7 @@ class SetResult:
     lines: int
     empty_readings: int
     samples: tuple[tuple[str, str], ...]
-    first: tuple[tuple[str, NDArray[np.float32]], ...] = ()
+    first: tuple[ReadLine, ...] = ()
 
 
 def validate(
@@ -43,16 +48,15 @@ def validate(
     alphabet: Alphabet,
     limit: int,
     autocast: torch.autocast,
-    samples: int = 2,
     keep: int = 0,
 ) -> SetResult:
     """Read the first `limit` lines of a source (0: all) and count the errors, in bounded memory.
 
-    The result contains the readings of the first `samples` lines and the log-probabilities of the first `keep` lines.
+    The result has the log-probabilities of the first `keep` lines.
     """
     errors, lines, empty = ErrorCounts(0, 0), 0, 0
     shown: list[tuple[str, str]] = []
-    first: list[tuple[str, NDArray[np.float32]]] = []
+    first: list[ReadLine] = []
     for group in range(len(source.chains)):
         wanted = source.read(group)
         if limit:
@@ -61,7 +65,7 @@ def validate(
             reading = greedy_text(log_probs, alphabet)
             errors = errors + character_errors(line.text, reading)
             empty += not reading
-            if len(shown) < samples:
+            if len(shown) < SAMPLES:
                 shown.append((line.text, reading))
             if len(first) < keep:
                 first.append((line.text, log_probs))

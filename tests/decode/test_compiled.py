@@ -101,7 +101,7 @@ def test_without_a_compiler_numpy_searches_and_the_log_says_so(
     assert found == numpy_search.search(lines, BeamSettings(), None, 1)
 
 
-def test_a_library_that_does_not_load_is_passed_over(
+def test_a_library_that_does_not_load_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))

@@ -15,7 +15,7 @@ from hwr.errors import DataError, InputError
 from hwr.files.images import decode_image
 from hwr.page.geometry import cut_line
 from hwr.prepare.checks import CheckOptions, check_sample
-from hwr.prepare.pages import PageFiles, PageOptions
+from hwr.prepare.pages import PageFileOptions, PageFiles
 from hwr.prepare.samples import Reason, Sample, Skipped
 from hwr.prepare.sources import detect_kinds, open_source
 
@@ -51,8 +51,8 @@ def pack(folder: Path) -> Path:
 
 
 def read(path: Path, kind: str = "page", **options: tuple[str, ...]) -> tuple[list[Sample], list[Skipped]]:
-    items = list(PageFiles(path, kind, PageOptions(**options)).items())
-    assert [type(item) for item in PageFiles(path, kind, PageOptions(**options)).items(images=False)] == [
+    items = list(PageFiles(path, kind, PageFileOptions(**options)).items())
+    assert [type(item) for item in PageFiles(path, kind, PageFileOptions(**options)).items(images=False)] == [
         type(item) for item in items
     ]
     return [item for item in items if isinstance(item, Sample)], [item for item in items if isinstance(item, Skipped)]
@@ -306,7 +306,7 @@ def test_texts_that_a_program_read_are_left_out(tmp_path: Path, equivalents: str
     samples, skipped = read(folder)
     assert [sample.text for sample in samples] == ["true"]
     assert [(item.reason, item.reason.deliberate) for item in skipped] == [(Reason.MACHINE_TEXT, True)]
-    assert [item.text for item in PageFiles(folder, "page", PageOptions(machine_texts=True)).items()] == [  # type: ignore[union-attr]
+    assert [item.text for item in PageFiles(folder, "page", PageFileOptions(machine_texts=True)).items()] == [  # type: ignore[union-attr]
         "true",
         "machine",
     ]

@@ -38,7 +38,7 @@ def test_coverage_agrees_with_the_table_of_the_fonts(shared: Path) -> None:
         assert {c for c in tested if not font.covers(c)} == set("".join(row[2:])) - {"-"}, row[0]
 
 
-def test_broken_files_are_named_and_passed_over(font_folder: Path, aileron: bytes) -> None:
+def test_broken_files_are_named_and_left_out(font_folder: Path, aileron: bytes) -> None:
     (font_folder / "broken.ttf").write_bytes(aileron[:900])
     (font_folder / "empty.otf").write_bytes(b"")
     (font_folder / "text.ttf").write_bytes(b"this is no font")
@@ -63,7 +63,7 @@ def test_a_font_with_damaged_outlines_never_raises_anything_else(font_folder: Pa
         assert isinstance(font.covers(string.ascii_letters), bool)
 
 
-def test_a_font_without_latin_letters_is_passed_over(remapped: Remap) -> None:
+def test_a_font_without_latin_letters_is_left_out(remapped: Remap) -> None:
     path = remapped("signs", dict.fromkeys(string.ascii_letters))
     with pytest.raises(InputError, match=r"signs\.ttf.*no usable font|no usable font.*signs\.ttf"):
         load_fonts([path], list[str]().append)

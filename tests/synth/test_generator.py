@@ -90,7 +90,7 @@ def test_texts_outside_the_alphabet_are_drawn_again_and_counted(tmp_path: Path) 
     options = SynthOptions((text,), (write_font(tmp_path / "fonts"),), phrase_share=0.0)
     generator = LineGenerator(options, alphabet="dgo")
     assert {generator.ink(1, index).text for index in range(40)} == {"good", "dog"}
-    assert generator.passed_over.outside >= 5 and {"a", "b"} <= set(generator.passed_over.characters)
+    assert generator.unused.outside >= 5 and {"a", "b"} <= set(generator.unused.characters)
 
 
 def test_nothing_at_all_is_one_clear_line(tmp_path: Path) -> None:
@@ -102,15 +102,15 @@ def test_nothing_at_all_is_one_clear_line(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_texts_that_no_font_has_are_passed_over(tmp_path: Path) -> None:
+def test_texts_that_no_font_has_are_counted(tmp_path: Path) -> None:
     text = write_text(tmp_path / "mixed.txt", CHINESE, PROSE[0])
     generator = LineGenerator(SynthOptions((text,), (write_font(tmp_path / "fonts"),)))
     lines = [generator.line(1, index) for index in range(30)]
     assert all(line.text.isascii() for line in lines)
-    assert generator.passed_over.uncovered > 0
+    assert generator.unused.uncovered > 0
 
 
-def test_broken_fonts_are_reported_once_and_passed_over(fonts: SynthOptions) -> None:
+def test_broken_fonts_are_reported_once_and_left_out(fonts: SynthOptions) -> None:
     broken = write_broken_font(fonts.fonts[0])
     messages: list[str] = []
     generator = LineGenerator(fonts, report=messages.append)

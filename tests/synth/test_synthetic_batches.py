@@ -33,8 +33,8 @@ def lines(batches: Iterator[Batch]) -> list[StoredLine]:
 def test_any_number_of_processes_gives_the_same(options: BatchOptions) -> None:
     alone, together = (list(make_batches(options, range(140), workers)) for workers in (1, 2))
     assert [batch.lines for batch in alone] == [batch.lines for batch in together]
-    assert [batch.passed_over for batch in alone] == [batch.passed_over for batch in together]
-    assert sum(batch.passed_over.uncovered for batch in alone) > 0
+    assert [batch.unused for batch in alone] == [batch.unused for batch in together]
+    assert sum(batch.unused.uncovered for batch in alone) > 0
     assert [line.id for line in lines(iter(alone))] == [f"synth-3-{number:07d}" for number in range(140)]
 
 

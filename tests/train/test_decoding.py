@@ -1,5 +1,6 @@
 """The decoder of a model that was trained from another one."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,13 @@ from hwr.train.decoding import (
     BONUSES,
     WEIGHTS,
     Reading,
-    ReadLines,
-    first_lines,
     inherited_decoder,
     measure,
     tune_decoder,
 )
 from hwr.train.folder import BEST, LAST
 from hwr.train.run import train
-from hwr.train.validate import validate
+from hwr.train.validate import ReadLine, validate
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = ROOT / "checkpoints" / "small.safetensors"
@@ -47,7 +46,7 @@ def test_greedy_rates_are_those_of_validation() -> None:
     network, info = load_model(SMALL)
     source = StoreLines(ROOT / "data" / "samples" / "lines", 48, "val")
     result = validate(network, source, info.make_alphabet(), 16, FP32, keep=1000)
-    lines = first_lines([result])
+    lines = result.first
     greedy = measure(lines, {}, info.make_alphabet())
     assert (greedy.decoder, greedy.lines, greedy.cer) == ("greedy", result.lines, result.errors.rate)
     searched = measure(lines, info.decoder, info.make_alphabet())
@@ -55,16 +54,16 @@ def test_greedy_rates_are_those_of_validation() -> None:
     assert str(searched) == f"CER {searched.cer:.4f}, WER {searched.wer:.4f} (with language models)"
 
 
-def lines_of(count: int) -> ReadLines:
-    return ReadLines(["a"] * count, [np.zeros((1, 5), np.float32)] * count)
+def lines_of(count: int) -> list[ReadLine]:
+    return [("a", np.zeros((1, 5), np.float32))] * count
 
 
 def with_rates(monkeypatch: pytest.MonkeyPatch, rate: Any) -> None:
     """Let the CER depend on weight and bonus alone; None: the greedy decoder."""
 
-    def measured(lines: ReadLines, settings: dict[str, Any], alphabet: Alphabet) -> Reading:
+    def measured(lines: Sequence[ReadLine], settings: dict[str, Any], alphabet: Alphabet) -> Reading:
         beam = settings.get("beam")
-        return Reading("", rate(beam and (beam["weight"], beam["insertion_bonus"])), 0.0, len(lines.truths))
+        return Reading("", rate(beam and (beam["weight"], beam["insertion_bonus"])), 0.0, len(lines))
 
     monkeypatch.setattr(decoding, "measure", measured)
 

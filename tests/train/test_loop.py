@@ -231,7 +231,7 @@ def test_no_usable_line(tmp_path: Path, weight: float) -> None:
         trainer.go(Listener(), lambda: False)
 
 
-def test_an_epoch_without_a_share_of_the_data_is_passed_over(tmp_path: Path) -> None:
+def test_an_epoch_without_a_share_of_the_data_is_skipped(tmp_path: Path) -> None:
     """One group with weight one half: about every second epoch has nothing to show."""
     write_drawn(tmp_path / "train.parquet", [Drawn(drawn_line("abcd"), "abcd", "id")])
     trainer = trainer_of(tmp_path, recipe(tmp_path, lines=12), 0.5)

@@ -16,7 +16,7 @@ from hwr.model.checkpoint import load_model
 from hwr.model.network import Network, build
 from hwr.store.lines import LineStore
 from hwr.text import Alphabet
-from hwr.train.start import RARITY, base_character, extend, grow, replace, with_classes
+from hwr.train.start import RARITY, Growth, base_character, extended, grow, with_classes
 
 ROOT = Path(__file__).parent.parent.parent
 OLD = Alphabet(CHARACTERS)
@@ -81,8 +81,12 @@ def test_base_of_a_new_character(character: str, known: str, base: str | None) -
     assert base_character(character, known) == base
 
 
+def to_extended(old: Alphabet, wanted: Alphabet) -> Growth:
+    return Growth(old, extended(old, wanted))
+
+
 def test_extend_keeps_every_label() -> None:
-    growth = extend(Alphabet("bca"), Alphabet.of(["àb", "Жz"]))
+    growth = to_extended(Alphabet("bca"), Alphabet.of(["àb", "Жz"]))
     assert growth.alphabet.characters == "bcazàЖ"
     assert growth.bases == {"z": None, "à": "a", "Ж": None} and growth.dropped == ""
     told = growth.describe({"z": 3, "à": 2, "Ж": 1})
@@ -92,24 +96,26 @@ def test_extend_keeps_every_label() -> None:
 
 
 def test_replace_takes_the_alphabet_of_the_data() -> None:
-    growth = replace(Alphabet("bca"), Alphabet.of(["àbb"]))
+    growth = Growth(Alphabet("bca"), Alphabet.of(["àbb"]))
     assert growth.alphabet.characters == "bà"
     assert growth.bases == {"à": "a"} and growth.dropped == "ca"
     assert "1 new: 'à' (1 times) from 'a'; 2 dropped: 'ca'" in growth.describe({"b": 2, "à": 1})
 
 
 def test_nothing_changes_without_new_characters() -> None:
-    assert extend(OLD, Alphabet("ba")).describe({}) == ""
-    assert replace(OLD, OLD).describe({}) == ""
+    assert to_extended(OLD, Alphabet("ba")).describe({}) == ""
+    assert Growth(OLD, OLD).describe({}) == ""
 
 
 @pytest.mark.parametrize("auxiliary", [True, False])
-@pytest.mark.parametrize(("change", "wanted"), [(extend, "dáeЖ"), (replace, "áЖdb"), (replace, "xyz"), (replace, "c")])
-def test_rows_against_a_copy_one_by_one(change: object, wanted: str, auxiliary: bool) -> None:
+@pytest.mark.parametrize(
+    ("change", "wanted"), [("extend", "dáeЖ"), ("replace", "áЖdb"), ("replace", "xyz"), ("replace", "c")]
+)
+def test_rows_against_a_copy_one_by_one(change: str, wanted: str, auxiliary: bool) -> None:
     old = network(auxiliary)
     before = {name: tensor.clone() for name, tensor in old.state_dict().items()}
-    growth = (extend if change is extend else replace)(OLD, Alphabet(wanted))
-    grown, spec = grow(old, CLASSES, OLD, growth)
+    growth = (to_extended if change == "extend" else Growth)(OLD, Alphabet(wanted))
+    grown, spec = grow(old, CLASSES, growth)
     new = growth.alphabet.characters
     assert grown.classes == len(new) + 1 and spec == SPEC.replace("{classes}", str(len(new) + 1))
     assert not grown.training
@@ -135,7 +141,7 @@ def test_rows_against_a_copy_one_by_one(change: object, wanted: str, auxiliary: 
 
 
 def test_new_characters_that_start_from_nothing_differ() -> None:
-    grown, _ = grow(network(), CLASSES, OLD, extend(OLD, Alphabet("ЖЩ")))
+    grown, _ = grow(network(), CLASSES, to_extended(OLD, Alphabet("ЖЩ")))
     weight, _ = rows(grown, "output")
     assert not np.array_equal(weight[-1], weight[-2])
 
@@ -144,7 +150,7 @@ def test_new_characters_that_start_from_nothing_differ() -> None:
 def test_scores_of_old_characters_differ_by_the_share_of_the_new_ones() -> None:
     old = network()
     old.output.bias.zero_()
-    grown, _ = grow(old, CLASSES, OLD, extend(OLD, Alphabet("áЖxB")))
+    grown, _ = grow(old, CLASSES, to_extended(OLD, Alphabet("áЖxB")))
     read: set[int] = set()
     for line in drawn_lines(10, seed=3):
         ink = torch.from_numpy(line.ink)[None, None] / 255
@@ -170,7 +176,7 @@ def test_new_characters_are_not_read_by_networks_with_large_outputs(last: str) -
             parameter.mul_(20)
     inputs: list[Tensor] = []
     old.output.register_forward_hook(lambda module, given, scores: inputs.append(given[0]))
-    grown, _ = grow(old, spec, OLD, extend(OLD, Alphabet("ЖЩЮЯ")))
+    grown, _ = grow(old, spec, to_extended(OLD, Alphabet("ЖЩЮЯ")))
     for line in drawn_lines(10, seed=3):
         ink = torch.from_numpy(line.ink)[None, None] / 255
         before, after = old(ink)[0], grown(ink)[0]
@@ -184,8 +190,8 @@ def test_new_characters_are_not_read_by_networks_with_large_outputs(last: str) -
 def test_the_shipped_model_reads_as_before_when_extended() -> None:
     old, info = load_model(ROOT / "checkpoints" / "small.safetensors")
     alphabet = info.make_alphabet()
-    growth = extend(alphabet, Alphabet("ЖőşžŠŁŚ中ķŐ"))
-    grown, _ = grow(old, info.spec, alphabet, growth)
+    growth = to_extended(alphabet, Alphabet("ЖőşžŠŁŚ中ķŐ"))
+    grown, _ = grow(old, info.spec, growth)
     assert len(growth.bases) >= 8
     texts = []
     for line in list(LineStore(ROOT / "data" / "samples" / "lines" / "val.parquet"))[:12]:

@@ -63,10 +63,10 @@ def test_equals_reading_line_by_line(source: StoreLines, monkeypatch: pytest.Mon
     assert len({reading for _, reading in first}) > 20
 
     network.train()  # as the loop leaves it
-    result = validate(network, source, ALPHABET, 0, FP32, samples=3, keep=270)
+    result = validate(network, source, ALPHABET, 0, FP32, keep=270)
     assert (result.name, result.lines, result.empty_readings) == ("drawn", 300, blank)
     assert (result.errors.edits, result.errors.reference_length) == (edits, length)
-    assert result.samples == tuple(first[:3])
+    assert result.samples == tuple(first[:2])
     kept = [(truth, decode_greedy(log_probs, ALPHABET).text) for truth, log_probs in result.first]
     assert kept == first[:270]
 

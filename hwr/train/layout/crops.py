@@ -1,4 +1,7 @@
-"""Random crops of pages, bent, turned, lit and blurred at random, with the maps that the network should draw."""
+"""Random crops of pages, bent, turned, lit and blurred at random, with the maps that the network should draw.
+
+Some crops show no page but a picture without writing, like the surroundings of pages: noise, edges and shapes.
+"""
 
 from dataclasses import dataclass
 
@@ -10,7 +13,6 @@ from hwr.files.images import GreyImage
 from hwr.page.geometry import Points
 from hwr.segment.maps import HEIGHT_UNIT, STRIDE
 from hwr.train.layout.pages import TrueLine, TruePage
-from hwr.train.layout.scenery import draw_scenery
 
 Generator = np.random.Generator
 
@@ -22,14 +24,6 @@ END_REACH = 0.3
 SCENERY = 0.07
 """Share of the crops that show a picture without writing instead of a page."""
 FIXED_POINT_STEPS = 4
-
-
-@dataclass(frozen=True)
-class Crop:
-    """Grey (S, S), and the maps of `draw_maps`."""
-
-    grey: GreyImage
-    maps: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -62,10 +56,10 @@ class Placement:
         return places
 
 
-def random_crop(page: TruePage, size: int, random: Generator) -> Crop:
-    """Return a crop of `size` x `size` pixels: near a random line, anywhere on the page, or of no page."""
+def random_crop(page: TruePage, size: int, random: Generator) -> tuple[GreyImage, NDArray[np.float32]]:
+    """Return a crop of `size` x `size` pixels and its maps: near a random line, anywhere on the page, or of no page."""
     if random.random() < SCENERY:
-        return Crop(_light(draw_scenery(size, random), random), draw_maps([], size))
+        return _light(draw_scenery(size, random), random), draw_maps([], size)
     placement = _place(page, size, random)
     coarse = np.arange(0, size + 16, 16, dtype=np.float64)
     grid = np.stack(np.meshgrid(coarse, coarse), axis=2)
@@ -78,7 +72,7 @@ def random_crop(page: TruePage, size: int, random: Generator) -> Crop:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.35 * factor), np.uint8)
     grey = cv2.remap(image, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=border, borderValue=int(random.integers(80)))
     lines = _lines_on_crop(page, placement, factor)
-    return Crop(_light(np.asarray(grey, np.uint8), random), draw_maps(lines, size))
+    return _light(np.asarray(grey, np.uint8), random), draw_maps(lines, size)
 
 
 def _lines_on_crop(page: TruePage, placement: Placement, factor: float) -> list[TrueLine]:
@@ -171,3 +165,47 @@ def _light(grey: GreyImage, random: Generator) -> GreyImage:
         packed = cv2.imencode(".jpg", result, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         result = np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
     return result
+
+
+# --- pictures without writing ------------------------------------------------------------------------------------
+
+
+def draw_scenery(size: int, random: Generator) -> GreyImage:
+    """Draw a picture of `size` x `size` pixels that contains no line of writing."""
+    image = _clouds(size, random)
+    for _ in range(int(random.integers(0, 12))):
+        _shape(image, random)
+    if random.random() < 0.5:
+        image += 0.5 * random.uniform(0, 1) * _clouds(size, random)
+    low, high = np.percentile(image, [1, 99])
+    level = np.clip((image - low) / max(1e-3, float(high - low)), 0, 1)
+    dark, light = sorted(random.uniform(0, 255, 2))
+    return np.asarray(dark + (light - dark) * level, np.uint8)
+
+
+def _clouds(size: int, random: Generator) -> NDArray[np.float32]:
+    """Draw noise of all scales, often stretched in one direction; its strength is a power of its scale."""
+    image = np.zeros((size, size), np.float32)
+    power, stretch = random.uniform(0.3, 1.6), np.exp(random.normal(0, 0.8))
+    cells = 2.0
+    while cells < size:
+        across, down = (max(2, int(min(size, cells * side))) for side in (stretch, 1 / stretch))
+        noise = random.standard_normal((down, across), dtype=np.float32)
+        image += cells**-power * cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC)
+        cells *= 2
+    return image
+
+
+def _shape(image: NDArray[np.float32], random: Generator) -> None:
+    """Draw an edge, a bar, a disc or a polygon over the picture."""
+    size = len(image)
+    level = float(random.normal(0, 2 * image.std()))
+    points = random.uniform(-0.2 * size, 1.2 * size, (int(random.integers(2, 6)), 2)).astype(np.int32)
+    kind = random.integers(3)
+    if kind == 0:
+        cv2.polylines(image, [points], bool(random.integers(2)), level, int(random.integers(1, 30)), cv2.LINE_AA)
+    elif kind == 1:
+        cv2.fillPoly(image, [points], level)
+    else:
+        thickness = int(random.choice([-1, 2, 6, 15]))
+        cv2.circle(image, (int(points[0, 0]), int(points[0, 1])), int(random.integers(4, size // 3)), level, thickness)

@@ -121,8 +121,8 @@ class LayoutTrainer:
             random_crop(self.pages[int(random.integers(len(self.pages)))], self.recipe.size, random)
             for _ in range(self.recipe.batch)
         ]
-        ink = to_ink(np.stack([crop.grey for crop in crops])).contiguous(memory_format=torch.channels_last)
-        true = torch.from_numpy(np.stack([crop.maps for crop in crops]))
+        ink = to_ink(np.stack([grey for grey, _ in crops])).contiguous(memory_format=torch.channels_last)
+        true = torch.from_numpy(np.stack([maps for _, maps in crops]))
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         with torch.autocast("cpu", torch.bfloat16):
