@@ -99,7 +99,7 @@ def _run(verbose: bool) -> int:
         print(error.format_message(), file=sys.stderr)
         return EXIT_ERROR
     except click.ClickException as error:
-        complain(error.format_message())
+        complain(error.format_message() + _advice(error))
         return EXIT_ERROR
     except (HwrError, OSError) as error:
         if verbose:
@@ -109,6 +109,14 @@ def _run(verbose: bool) -> int:
     except Exception as error:
         _report_fault(error, verbose)
         return EXIT_FAULT
+
+
+def _advice(error: click.ClickException) -> str:
+    """Return where the help is, for an error that does not say what to do."""
+    if not isinstance(error, click.MissingParameter | click.NoSuchOption) or error.ctx is None:
+        return ""
+    suggests = isinstance(error, click.NoSuchOption) and error.possibilities
+    return "" if suggests else f" See {error.ctx.command_path} --help."
 
 
 def _as_line(error: HwrError | OSError) -> str:

@@ -292,12 +292,14 @@ def parse_formats(text: str) -> tuple[str, ...]:
     Raises:
         BadParameter: the format is unknown.
     """
-    from hwr.formats import FORMATS
+    from hwr.formats import FORMATS, format_of_name
 
     names = tuple(part.strip() for part in text.split(","))
     for name in names:
         if name not in FORMATS:
-            raise click.BadParameter(f"{name!r} is not one of {', '.join(FORMATS)}.")
+            meant = format_of_name(f".{name.lower()}") or FORMATS.get(name.lower())
+            advice = f" Did you mean {meant.name}?" if meant else ""
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(FORMATS)}.{advice}")
     return names
 
 
@@ -315,7 +317,7 @@ def choose_formats(formats: Iterable[tuple[str, ...]], output: str | None, sever
     """Return the named formats, or the one for the ending of the output, or text.
 
     Args:
-        several: there may be several inputs, so that an output with another ending is a folder.
+        several: there may be several inputs, so that an output without an ending is a folder, even `scans.2024`.
 
     Raises:
         UsageError: the output is a file with an ending that no format has.
@@ -325,11 +327,13 @@ def choose_formats(formats: Iterable[tuple[str, ...]], output: str | None, sever
     if names := [name for names in formats for name in names]:
         return [FORMATS[name] for name in dict.fromkeys(names)]
     form = format_of_name(output) if output else None
-    if output is None or form is not None or several or output.endswith("/") or Path(output).is_dir():
+    if output is None or form is not None or output.endswith("/") or Path(output).is_dir():
         return [form or FORMATS["text"]]
-    if ending := Path(output).suffix:
-        raise UsageError(f"-o {output}: no format has the ending {ending}; choose one with --format")
-    return [FORMATS["text"]]
+    ending = Path(output).suffix
+    if not ending or (several and ending[1:].isdecimal()):
+        return [FORMATS["text"]]
+    advice = f"choose one with --format, or write {output}/ for a folder" if several else "choose one with --format"
+    raise UsageError(f"-o {output}: no format has the ending {ending}; {advice}")
 
 
 def find_output(

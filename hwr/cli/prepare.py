@@ -75,10 +75,18 @@ EXAMPLES = (
 )
 @click.option("--whole-pages", is_flag=True, help="Take all lines of the pages of an IAM split, not only those listed.")
 @click.option(
-    "--val-share", type=float, default=0.0, metavar="SHARE", help="Set this share aside for validation, such as 0.1."
+    "--val-share",
+    type=float,
+    default=0.0,
+    metavar="SHARE",
+    help="Set about this share of the lines aside for validation, such as 0.1; see --split-by.",
 )
 @click.option(
-    "--test-share", type=float, default=0.0, metavar="SHARE", help="Set this share aside for testing, such as 0.1."
+    "--test-share",
+    type=float,
+    default=0.0,
+    metavar="SHARE",
+    help="Set about this share of the lines aside for testing, such as 0.1; see --split-by.",
 )
 @click.option(
     "--split-by",

@@ -129,6 +129,24 @@ def test_a_command_that_is_nearly_one_is_suggested(word: str, close: str | None)
     assert raised.value.format_message() == f"No such command {word!r}. {expected}"
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("recognize", "Missing argument 'INPUT...'. See hwr recognize --help."),
+        ("recognize page.png -f pdf", "No such option '-f'. See hwr recognize --help."),
+        ("lm build text.txt", "Missing option '-o' / '--output'. See hwr lm build --help."),
+        ("models --jsn", "No such option '--jsn'. Did you mean '--json'?"),
+    ],
+)
+def test_an_error_that_does_not_say_what_to_do_names_the_help(
+    words: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["hwr", *words.split()])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err == f"hwr: error: {message}\n"
+
+
 def test_help_of_a_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["help", "lm", "build"], prog_name="hwr", standalone_mode=False)
     first = capsys.readouterr().out

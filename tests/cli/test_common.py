@@ -61,16 +61,33 @@ def test_formats_are_named_or_follow_from_the_ending(
     assert [form.name for form in choose_formats(named, output)] == expected
 
 
-@pytest.mark.parametrize(("output", "several", "refused"), [("a.docx", False, True), ("out.2024", True, False)])
-def test_an_ending_of_no_format_is_refused(output: str, several: bool, refused: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("output", "several", "advice"),
+    [
+        ("a.docx", False, "choose one with --format"),
+        ("a.docx", True, "choose one with --format, or write a.docx/ for a folder"),
+        ("out.2024", True, None),
+    ],
+)
+def test_an_ending_of_no_format_is_refused(output: str, several: bool, advice: str | None, tmp_path: Path) -> None:
     (tmp_path / output).mkdir()
     assert choose_formats([], str(tmp_path / output), several)[0].name == "text", "a folder"
+    assert choose_formats([], f"{output}/", several)[0].name == "text", "a new folder"
     assert choose_formats([("text",)], output, several)[0].name == "text"
-    if not refused:
+    if advice is None:
         assert choose_formats([], output, several)[0].name == "text"
         return
-    with pytest.raises(UsageError, match=r"-o a\.docx: no format has the ending \.docx; choose one with --format"):
+    with pytest.raises(UsageError) as caught:
         choose_formats([], output, several)
+    assert str(caught.value) == f"-o a.docx: no format has the ending .docx; {advice}"
+
+
+@pytest.mark.parametrize(("name", "meant"), [("txt", "text"), ("PDF", "pdf"), ("md", "markdown"), ("TEXT", "text")])
+def test_an_ending_as_the_name_of_a_format_gets_a_suggestion(name: str, meant: str) -> None:
+    with pytest.raises(click.BadParameter, match=rf"'{name}' is not one of .*\. Did you mean {meant}\?$"):
+        parse_formats(f"json,{name}")
+    with pytest.raises(click.BadParameter, match=r"overlay\.$"):
+        parse_formats("docx")
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999"])
