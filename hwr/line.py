@@ -109,16 +109,8 @@ def _even_out(grey: GreyImage) -> NDArray[np.float32]:
     """Return ink between 0 and 1 on paper at 0, with polarity, uneven light and contrast removed."""
     import cv2
 
-    rows, columns = grey.shape
-    (median,) = quantiles(grey[:: max(1, rows // 32), :: max(1, columns // 256)], 0.5)
-    low, high = quantiles(grey[::2, ::2], 0.01, 0.99)
-    if high - median > median - low:
-        grey = 255 - grey
-    cells = (-(-columns // PAPER_CELL), -(-rows // PAPER_CELL))
-    small = cv2.resize(grey, cells, interpolation=cv2.INTER_AREA)
-    small = cv2.blur(cv2.dilate(small, np.ones((5, 5), np.uint8)), (7, 7))
-    paper = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    depth = cv2.subtract(paper, grey)  # saturates at 0
+    grey = _dark_on_light(grey)
+    depth = cv2.subtract(_paper(grey), grey)  # saturates at 0
     threshold, _ = cv2.threshold(depth, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     strokes = depth[depth > max(threshold, 8)]
     if strokes.size == 0:
@@ -128,6 +120,25 @@ def _even_out(grey: GreyImage) -> NDArray[np.float32]:
     gain = INK_LEVEL / (contrast - floor)
     table = np.clip((np.arange(256, dtype=np.float32) - floor) * gain, 0, 1).astype(np.float32)
     return np.asarray(cv2.LUT(depth, table), dtype=np.float32)
+
+
+def _dark_on_light(grey: GreyImage) -> GreyImage:
+    """Return the image, inverted if its ink is light. Most pixels are paper, so ink is what is far from the median."""
+    rows, columns = grey.shape
+    (median,) = quantiles(grey[:: max(1, rows // 32), :: max(1, columns // 256)], 0.5)
+    low, high = quantiles(grey[::2, ::2], 0.01, 0.99)
+    return 255 - grey if high - median > median - low else grey
+
+
+def _paper(grey: GreyImage) -> GreyImage:
+    """Return the grey of the paper at each pixel: the lightest of its surroundings, smoothed."""
+    import cv2
+
+    rows, columns = grey.shape
+    cells = (-(-columns // PAPER_CELL), -(-rows // PAPER_CELL))
+    small = cv2.resize(grey, cells, interpolation=cv2.INTER_AREA)
+    small = cv2.blur(cv2.dilate(small, np.ones((5, 5), np.uint8)), (7, 7))
+    return np.asarray(cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def quantiles(grey: GreyImage, *shares: float) -> list[float]:
@@ -145,37 +156,41 @@ def _fit(ink: NDArray[np.float32], height: int) -> NormalisedLine:
     """Remove the slant, centre the ink on the rows, scale it to the height, and remove the empty sides."""
     import cv2
 
-    shape = ink.shape
+    rows, columns = ink.shape
     profile = ink.sum(axis=1, dtype=np.float64)
-    total = profile.sum()
-    if total < 1.0:
+    if profile.sum() < 1.0:
         return NormalisedLine(np.zeros((height, 1), np.uint8), np.eye(2, 3))
-    rows = np.arange(len(profile)) + 0.5
-    mean = float((profile * rows).sum() / total)
-    deviation = float(np.sqrt((profile * (rows - mean) ** 2).sum() / total))
-    scale = _scale(profile / total, deviation, height)
+    mean, deviation = _moments(profile)
+    scale = _scale(profile / profile.sum(), deviation, height)
     shear = _slant(ink)
-    # target = scale * (x + shear * (y - mean)), rows likewise without shear
-    columns = ink.shape[1]
-    left = scale * min(shear * -mean, shear * (len(profile) - mean), 0.0)
-    right = scale * (columns + max(shear * -mean, shear * (len(profile) - mean), 0.0))
+    # The mean row stays where it is, the others move by shear * (row - mean): this far at the top and at the bottom.
+    shifts = (-shear * mean, shear * (rows - mean), 0.0)
+    left, right = scale * min(shifts), scale * (columns + max(shifts))
     width = max(1, int(np.ceil(right - left)))
     if scale < 0.75:  # bilinear sampling alone would skip ink
-        shrunk = (max(1, round(columns * scale)), max(1, round(len(profile) * scale)))
+        shrunk = (max(1, round(columns * scale)), max(1, round(rows * scale)))
         ink = np.asarray(cv2.resize(ink, shrunk, interpolation=cv2.INTER_AREA), dtype=np.float32)
-        mean *= shrunk[1] / len(profile)
+        mean *= shrunk[1] / rows
         scale = 1.0
     across = [scale, scale * shear, -left - scale * shear * mean]
     down = [0, scale, CENTRE * height - scale * mean]
-    matrix = np.array([across, down])
-    back = np.asarray(cv2.invertAffineTransform(matrix), dtype=np.float64)
+    to_line = np.array([across, down])
+    to_ink = np.asarray(cv2.invertAffineTransform(to_line), dtype=np.float64)
     # OpenCV puts pixel centres at whole numbers
-    matrix[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
-    fitted = cv2.warpAffine(ink, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    to_line[:, 2] += 0.5 * (to_line[:, 0] + to_line[:, 1]) - 0.5
+    fitted = cv2.warpAffine(ink, to_line, (width, height), flags=cv2.INTER_LINEAR)
     cut, start = _cut_sides((fitted * 255 + 0.5).astype(np.uint8))
-    back[:, 2] += start * back[:, 0]
-    sizes = np.array([shape[1] / ink.shape[1], shape[0] / ink.shape[0]])
-    return NormalisedLine(cut, sizes[:, None] * back)
+    to_ink[:, 2] += start * to_ink[:, 0]
+    sizes = np.array([columns / ink.shape[1], rows / ink.shape[0]])
+    return NormalisedLine(cut, sizes[:, None] * to_ink)
+
+
+def _moments(profile: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the mean row of the ink and its standard deviation in rows; `profile` is the ink of each row."""
+    total = profile.sum()
+    rows = np.arange(len(profile)) + 0.5
+    mean = float((profile * rows).sum() / total)
+    return mean, float(np.sqrt((profile * (rows - mean) ** 2).sum() / total))
 
 
 def _scale(profile: NDArray[np.float64], deviation: float, height: int) -> float:

@@ -14,7 +14,6 @@ from hwr.errors import DataError
 BLANK = 0
 """The label of the CTC blank; the labels of characters start at 1."""
 
-
 BYTE_ORDER_MARK = "\ufeff"
 
 Direction = Literal["ltr", "rtl"]
@@ -121,6 +120,14 @@ class Alphabet:
         return Counter(character for text in shown for character in text if character not in self._labels)
 
 
+def steps_needed(text: Sequence[object]) -> int:
+    """Return the minimum time steps on which CTC can align `text` (characters or labels): length + equal neighbours.
+
+    Between two equal neighbours CTC needs a blank (Graves et al. 2006).
+    """
+    return len(text) + sum(a == b for a, b in pairwise(text))
+
+
 # --- right-to-left text ------------------------------------------------------------------------------------------
 
 
@@ -194,11 +201,3 @@ def _balance(text: str) -> int:
         return -len(text)
     letters = [unicodedata.bidirectional(character) in ("R", "AL") for character in text if character.isalpha()]
     return 2 * sum(letters) - len(letters)
-
-
-def steps_needed(text: Sequence[object]) -> int:
-    """Return the minimum time steps on which CTC can align `text` (characters or labels): length + equal neighbours.
-
-    Between two equal neighbours CTC needs a blank (Graves et al. 2006).
-    """
-    return len(text) + sum(a == b for a, b in pairwise(text))

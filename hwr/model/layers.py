@@ -89,11 +89,12 @@ class MaskedBatchNorm(nn.BatchNorm2d):
 class MaskedInstanceNorm(nn.Module):
     """Instance norm (Ulyanov et al. 2016): each map of each line by its own true columns."""
 
-    def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
+    EPSILON = 1e-5
+
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
-        self.epsilon = epsilon
 
     def forward(self, x: Tensor, frame: Frame) -> Tensor:
         values = x.float()
@@ -107,7 +108,7 @@ class MaskedInstanceNorm(nn.Module):
             mean = (values * mask).sum((2, 3), keepdim=True) / count
             centred = (values - mean) * mask
             variance = centred.square().sum((2, 3), keepdim=True) / count
-        scaled = centred * torch.rsqrt(variance + self.epsilon)
+        scaled = centred * torch.rsqrt(variance + self.EPSILON)
         return (scaled * self.weight[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
 

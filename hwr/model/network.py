@@ -25,7 +25,6 @@ MODULES: dict[type[letters.Layer], Callable[[letters.Maps, Any], Layer]] = {
 }
 """The module of each layer; it is called with the maps before the layer and the layer itself."""
 
-
 PRESETS = {
     # For old computers and many pages: a third of the multiplications of `small`, 1.0 M parameters with 134 classes.
     "tiny": (
@@ -49,6 +48,8 @@ PRESETS = {
 class Network(nn.Module):
     """Ink -> log-probabilities of the classes at each time step.
 
+    `first_reading` is the number of the first layer that reads along the line: a recurrent one along x, on one row.
+
     With `auxiliary`, a second, tiny head (one 1 x 3 convolution) reads the columns just before the first recurrent
     layer along x. It helps the convolutions to learn and is dropped after training (Retsinas et al. 2022, "Best
     practices for a handwritten text recognition system").
@@ -64,10 +65,10 @@ class Network(nn.Module):
         layers = list(zip(specification.layers, before, strict=True))
         self.layers = nn.ModuleList(MODULES[type(layer)](maps, layer) for layer, maps in layers)
         self.output = nn.Linear(last.channels, self.classes)
-        self.auxiliary_at = next((i for i, layer in enumerate(layers) if _reads_line(*layer)), None)
+        self.first_reading = next((i for i, layer in enumerate(layers) if _reads_line(*layer)), len(layers))
         self.auxiliary: nn.Conv1d | None = None
-        if auxiliary and self.auxiliary_at is not None:
-            self.auxiliary = nn.Conv1d(before[self.auxiliary_at].channels, self.classes, 3, padding=1)
+        if auxiliary and self.first_reading < len(layers):
+            self.auxiliary = nn.Conv1d(before[self.first_reading].channels, self.classes, 3, padding=1)
 
     def forward(self, ink: Tensor, widths: Tensor | None = None) -> Tensor:
         """Return log-probabilities (B, T, classes) in float32; T = ceil(W / stride).
@@ -89,7 +90,7 @@ class Network(nn.Module):
             time_mask: (B, T), 0 on time steps whose columns are hidden from the recurrent layers.
         """
         x, frame, auxiliary = self._columns(ink, widths, time_mask)
-        for module in self.layers[self.auxiliary_at if self.auxiliary_at is not None else len(self.layers) :]:
+        for module in self.layers[self.first_reading :]:
             x, frame = module(x, frame)
         scores = self.output(x.squeeze(2).transpose(1, 2))
         return functional.log_softmax(scores.float(), dim=2), auxiliary
@@ -109,7 +110,7 @@ class Network(nn.Module):
             x = x.contiguous(memory_format=torch.channels_last)
         frame = Frame(widths)
         x = masked(x, frame)
-        for module in self.layers[: self.auxiliary_at]:
+        for module in self.layers[: self.first_reading]:
             x, frame = module(x, frame)
         auxiliary = None
         if self.auxiliary is not None and self.training:

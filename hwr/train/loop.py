@@ -56,9 +56,13 @@ class Observer(Protocol):
 
 
 class Trainer:
-    """Everything that a run changes: network, running average, optimiser and progress.
+    """Everything that a run changes.
 
-    `deadline`, a time of `time.monotonic`, ends the run early enough for its decay; None: only the recipe ends it.
+    Attributes:
+        network, optimiser, progress: of the run.
+        average: the running average of the network's weights, which is validated and shipped.
+        parallel: the network as a module whose backward pass averages the gradients over processes.
+        deadline: the time of `time.monotonic` at which the decay must be over; None: only the recipe ends the run.
     """
 
     def __init__(self, network: Network, recipe: Recipe, device: Device, processes: Processes = ALONE) -> None:
@@ -68,7 +72,7 @@ class Trainer:
         self.average.requires_grad_(False)
         self.recipe, self.device, self.processes = recipe, device, processes
         self.deadline: float | None = None
-        self.forward = processes.parallel(self.network)
+        self.parallel = processes.parallel(self.network)
         self.optimiser = Optimiser(self.network, recipe.optimisation)
         self.progress = Progress()
         self._loss_scale = LOSS_SCALE if device.device.type == "cuda" and device.precision == "bf16" else 1.0
@@ -108,6 +112,7 @@ class Trainer:
         return StepReport(progress.step, loss, rate, batch.batch.lines, duration)
 
     def _count(self, batch: ReadyBatch, duration: float) -> None:
+        """Advance the progress by a batch that took `duration` seconds."""
         progress = self.progress
         progress.step += 1
         progress.lines += batch.batch.lines
@@ -122,6 +127,7 @@ class Trainer:
             progress.seconds = max(progress.seconds, 60 * self.recipe.minutes - left)
 
     def _without_stalls(self, duration: float) -> float:
+        """Return the duration of a step, or that of a median step if the process was suspended; see `STALL_FACTOR`."""
         if len(self._durations) == self._durations.maxlen:
             median = sorted(self._durations)[len(self._durations) // 2]
             if duration > STALL_FACTOR * median:
@@ -161,7 +167,7 @@ class Trainer:
         longest = round(strength * options.span_time_steps)
         mask = span_mask(len(batch.ink), time_steps, longest, options.time_steps_per_span, self.device.device)
         with self.device.autocast():
-            log_probs, auxiliary = self.forward(batch.ink, mask)
+            log_probs, auxiliary = self.parallel(batch.ink, mask)
         loss = ctc_loss(log_probs, batch.targets, rows.target_lengths, rows.characters)
         if auxiliary is not None and options.auxiliary_weight:
             auxiliary_loss = ctc_loss(auxiliary, batch.targets, rows.target_lengths, rows.characters)
@@ -170,6 +176,7 @@ class Trainer:
 
     @torch.no_grad()
     def _unscale(self) -> None:
+        """Divide the gradients by `LOSS_SCALE` where the loss was multiplied by it."""
         if self._loss_scale != 1.0:
             gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
             torch._foreach_mul_(gradients, 1 / self._loss_scale)
@@ -231,4 +238,5 @@ def _step_seed(seed: int, step: int, rank: int) -> int:
 
 
 def _float_tensors(network: Network) -> list[Tensor]:
+    """Return the weights and the statistics of the norms, without their counters of steps."""
     return [tensor for tensor in network.state_dict().values() if tensor.is_floating_point()]
