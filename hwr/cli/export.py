@@ -47,7 +47,7 @@ CALIBRATION_LINES, CALIBRATION_GROUPS = 32, 4
     metavar="DATA",
     help="With --int8: training lines, on which the ranges of values are measured. Repeatable.",
 )
-@click.option("--force", is_flag=True, help="Replace a file that `hwr export` did not write.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 @click.option(
     "--release",
     "folder",
@@ -97,12 +97,12 @@ def require_torch() -> None:
 
 def _export(weights: Path, output: Path | None, force: bool) -> None:
     """Write the graph, or with `output` a self-contained file."""
-    from hwr.files.atomic import atomic_write
+    from hwr.files.atomic import atomic_write, check_free
     from hwr.model.export import export_graph, export_onnx, parity
     from hwr.model.files import GRAPH_SUFFIX
 
     target = output or weights.with_suffix(GRAPH_SUFFIX)
-    _check_target(target, force)
+    check_free(target, force, [weights])
     with atomic_write(target) as temporary:
         try:
             (export_onnx if output else export_graph)(weights, temporary)
@@ -114,11 +114,12 @@ def _export(weights: Path, output: Path | None, force: bool) -> None:
 
 def _export_int8(weights: Path, stores: tuple[Path, ...], force: bool) -> None:
     """Write the int8 file, calibrated on lines of each store."""
+    from hwr.files.atomic import check_free
     from hwr.model.files import INT8_SUFFIX, read_info
     from hwr.model.quantise import export_int8
 
     target = weights.with_suffix(INT8_SUFFIX)
-    _check_target(target, force)
+    check_free(target, force)
     height = read_info(weights).height
     lines = [ink for store in stores for ink in _some_lines(store, height)]
     export_int8(weights, target, lines)
@@ -135,28 +136,6 @@ def _some_lines(store: Path, height: int) -> list["GreyImage"]:
     if not lines:
         raise DataError(f"{store}: no usable line")
     return lines[:: -(-len(lines) // CALIBRATION_LINES)]
-
-
-def _check_target(target: Path, force: bool) -> None:
-    """Refuse to replace a folder or, without `force`, a file that `hwr export` did not write."""
-    if target.is_dir():
-        raise OutputError(f"{target}: a folder; name the ONNX file")
-    if target.exists() and not force and not _is_ours(target):
-        raise OutputError(f"{target}: exists and was not written by `hwr export`; --force replaces it")
-
-
-def _is_ours(path: Path) -> bool:
-    """Return whether `hwr export` wrote a file: then nothing is lost by writing it again."""
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
-    from hwr.model.graph import SPEC_KEY
-
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except (DecodeError, OSError):
-        return False
-    return any(entry.key == SPEC_KEY for entry in model.metadata_props)
 
 
 def _release(weights: Path, folder: Path, data: tuple[Path, ...]) -> None:

@@ -12,7 +12,7 @@ import click
 from hwr.cli.base import Command, Rule
 from hwr.cli.common import FILE, INSTALL_TORCH, Number
 from hwr.cli.terminal import show
-from hwr.errors import EXIT_INTERRUPTED, InputError, MissingDependency, UsageError
+from hwr.errors import EXIT_INTERRUPTED, InputError, MissingDependency, OutputError, UsageError
 
 if TYPE_CHECKING:
     from hwr.train.recipe import Recipe
@@ -127,12 +127,13 @@ def command(
     """
     # The exporter at the end of a run would print its own warnings about shapes.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    folder = output or (Path("runs") if dry_run and not resume else _run_folder(data))
+    _check_folder(folder, dry_run)
     try:
         import hwr.train.run  # noqa: F401
         from hwr.train.processes import join_processes
     except ModuleNotFoundError as error:
         raise MissingDependency(f"training needs {error.name}, which is not installed; run: {INSTALL_TORCH}") from None
-    folder = output or (Path("runs") if dry_run and not resume else _run_folder(data))
     recipe, note = _settings(data, folder, resume, **options)
     with join_processes() as processes:
         if dry_run:
@@ -250,6 +251,19 @@ def _run_folder(data: Sequence[Path]) -> Path:
         raise UsageError("name the run folder: -o FOLDER")
     path = data[0].resolve()
     return Path("runs") / (path.parent.name if path.stem in ("train", "val", "test") else path.stem)
+
+
+def _check_folder(folder: Path, dry_run: bool) -> None:
+    """Check that a run folder can be written, before torch is imported and the data are opened, which takes long.
+
+    Raises:
+        OutputError: a file has its name, or that of a folder above it; or it is read-only.
+    """
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise OutputError(f"{existing}: is a file; name a folder")
+    if not dry_run and not os.access(existing, os.W_OK):
+        raise OutputError(f"{existing}: the folder is read-only; choose another with -o")
 
 
 def _has_validation(path: Path) -> bool:

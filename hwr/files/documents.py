@@ -136,6 +136,12 @@ def page_name(name: str, number: int, count: int) -> str:
     return f"{name}#{number}" if count > 1 else name
 
 
+def split_page_name(name: str) -> tuple[str, int]:
+    """Return the name of a document and the number of its page from the name of a page: the inverse of `page_name`."""
+    document, _, number = name.rpartition("#")
+    return (document, int(number)) if document and _PAGE_NUMBER.fullmatch(number) and int(number) else (name, 1)
+
+
 def parse_pages(text: str) -> tuple[range, ...]:
     """Parse page numbers as on the command line: `1-3,7` or `5-` (to the end).
 

@@ -82,7 +82,7 @@ def open_graph(content: bytes, tensors: Tensors | None, where: object) -> Any:
     options.enable_mem_pattern = False  # memory plans are kept for each input shape, and each batch has another width
     options.add_session_config_entry("session.load_model_format", "ONNX")
     if LOCATION in content:
-        raise ModelError(f"{where}: refers to another file; write it again with `hwr export`")
+        raise ModelError(f"{where}: refers to another file; write it again with `hwr export --force`")
     if tensors is not None:
         content, names = _declare_external(content, tensors, where)
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensors[name]) for name in names]
@@ -128,7 +128,7 @@ def _declare_weights(graph: memoryview, tensors: Tensors, where: object, names: 
                 found = tensors[name].shape if name in tensors else "nothing"
                 raise ModelError(
                     f"{where}: made for another network: {name} is {shape} there, {found} in the model file; "
-                    "write it again with `hwr export`"
+                    "write it again with `hwr export --force`"
                 )
             names.append(name)
             value = memoryview(bytes(value) + EXTERNAL)

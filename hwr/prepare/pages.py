@@ -4,6 +4,7 @@
     DOC/0001.jpg  DOC/page/0001.xml  DOC/alto/...   an export of Transkribus; mets.xml and metadata.xml are not needed
     export.zip                                      either of them, not unpacked to disk
     a.xml                                           a single page
+    book.tif  book-0001.page.xml                    pages of a TIFF or a PDF, named `book.tif#1`
 
 A line is cut along its polygon and straightened along its baseline, as in `hwr recognize`, and stored as a grey PNG.
 Missing baselines or polygons are derived, polygons are cut off at the image's borders, and coordinates are scaled to an
@@ -20,7 +21,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from hwr.errors import DataError, InputError
-from hwr.files.images import GreyImage, decode_image
+from hwr.files.documents import open_document, split_page_name
+from hwr.files.images import GreyImage
+from hwr.files.pixels import grey_of
 from hwr.files.tree import FileIndex, FileTree, FolderTree, open_tree
 from hwr.formats.read_file import HEAD, page_kind, read_page_file
 from hwr.formats.read_xml import MAX_BYTES
@@ -42,7 +45,7 @@ from hwr.store.splits import SPLIT_NAMES
 KINDS = ("page", "alto")
 XML_FOLDERS = ("page", "alto")
 """Folders in which Transkribus puts the XML files of the images next to them."""
-PAGE_IMAGES = (*IMAGE_SUFFIXES, ".jp2")
+PAGE_IMAGES = (*IMAGE_SUFFIXES, ".jp2", ".pdf")
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class PageFiles(Source):
         if not self._pages:
             raise DataError(f"{path}: no PAGE XML and no ALTO in it")
         self._images = _ImageFinder(self.tree.names)
-        self._open_image: tuple[str, GreyImage | InputError] = ("", InputError(""))
+        self._open_image: tuple[_PageImage, GreyImage | InputError] = _PageImage(""), InputError("")
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
         """Yield the lines of all pages, in the order of file names and of reading, then images without XML."""
@@ -125,14 +128,11 @@ class PageFiles(Source):
             where = self.tree.where(file.name)
             image = self._images.find(file.name, page.image if isinstance(page, Page) else "")
             if image is not None:
-                self.used.add(image)
+                self.used.add(image.name)
             if isinstance(page, InputError):
                 yield Skipped(where, Reason.BAD_ROW, str(page).removeprefix(where).lstrip(":, "))
             elif image is None:
-                detail = f"neither {page.image!r} nor an image of the name of the file"
-                if re.search(r"#\d+$", page.image):
-                    detail += "; pages of documents are not read here: save them as images"
-                yield Skipped(where, Reason.NO_IMAGE, detail)
+                yield Skipped(where, Reason.NO_IMAGE, f"neither {page.image!r} nor an image of the name of the file")
             else:
                 yield from self._page(file, page, image)
 
@@ -156,7 +156,7 @@ class PageFiles(Source):
             self.notes.add(f"pages with several XML files: {chosen.kind.upper()} is read, not {others}", chosen.name)
         return chosen, page
 
-    def _page(self, file: _PageFile, page: Page, image: str) -> Iterator[Sample | Skipped]:
+    def _page(self, file: _PageFile, page: Page, image: "_PageImage") -> Iterator[Sample | Skipped]:
         where = self.tree.where(file.name)
         if not page.lines and not page.left_out:
             yield Skipped(where, Reason.NO_LINES, "no TextLine in it")
@@ -168,7 +168,7 @@ class PageFiles(Source):
         for line in page.lines:
             yield self._item(file, page, line, types.get(line.region, ""), image)
 
-    def _item(self, file: _PageFile, page: Page, line: Line, region: str, image: str) -> Sample | Skipped:
+    def _item(self, file: _PageFile, page: Page, line: Line, region: str, image: "_PageImage") -> Sample | Skipped:
         where = f"{self.tree.where(file.name)}, line {line.id}"
         if not (_matches(region, self.options.regions) and _matches(line.type, self.options.line_types)):
             return Skipped(where, Reason.OTHER_TYPE, f"region {region!r}, line {line.type!r}")
@@ -190,7 +190,7 @@ class PageFiles(Source):
             listed_as=f"{file.page}/{line.id}",
         )
 
-    def _cut(self, page: Page, line: Line, image: str, where: str) -> bytes:
+    def _cut(self, page: Page, line: Line, image: "_PageImage", where: str) -> bytes:
         """Return a line as a PNG file, cut out of its page."""
         import cv2
 
@@ -208,18 +208,24 @@ class PageFiles(Source):
             self.notes.add(note, where)
         return bytes(cv2.imencode(".png", cut.image)[1])
 
-    def _pixels(self, name: str) -> GreyImage:
+    def _pixels(self, image: "_PageImage") -> GreyImage:
         """Return the image of a page. The last one, or the reason why it cannot be read, is kept for the next line."""
-        if self._open_image[0] != name:
-            where = self.tree.where(name)
+        if self._open_image[0] != image:
             try:
-                self._open_image = name, decode_image(self.tree.read(name, MAX_IMAGE_BYTES), where)
+                self._open_image = image, self._load(image)
             except InputError as error:
-                self._open_image = name, error
+                self._open_image = image, error
         pixels = self._open_image[1]
         if isinstance(pixels, InputError):
             raise InputError(str(pixels))
         return pixels
+
+    def _load(self, image: "_PageImage") -> GreyImage:
+        where = self.tree.where(image.name)
+        with open_document(self.tree.read(image.name, MAX_IMAGE_BYTES), where) as document:
+            if image.number > document.count:
+                raise InputError(f"{where}: has no page {image.number}, which the XML names")
+            return grey_of(document.page(image.number).pixels)
 
 
 def _is_truth(line: Line) -> bool:
@@ -271,24 +277,35 @@ def _stem(name: str) -> str:
     return re.sub(r"(\.page|\.alto)?\.[^.]*$", "", PurePosixPath(name).name, flags=re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class _PageImage:
+    """The image of a page: a file of the tree, and the number of the page in it."""
+
+    name: str
+    number: int = 1
+
+
 class _ImageFinder:
     """Finds the image of a page among the files of a tree."""
 
     def __init__(self, names: list[str]) -> None:
         self._index = FileIndex(name for name in names if PurePosixPath(name).suffix.lower() in PAGE_IMAGES)
 
-    def find(self, file: str, image: str) -> str | None:
-        """Return the image that the XML names, or else one with the XML's own name.
+    def find(self, file: str, image: str) -> _PageImage | None:
+        """Return the image that the XML names, or else one with the XML's own name; `book.tif#2` is a page of a file.
 
         Both are searched for in the folder of the XML, in the folder above, and, if the name is unique, anywhere.
         """
         named = re.split(r"[/\\]", image)[-1]
-        names = [named] if named else []
-        names += [_stem(other) + suffix for other in (named, file) if other for suffix in PAGE_IMAGES]
+        document, number = split_page_name(named)
+        wanted = [_PageImage(named), _PageImage(document, number)] if named else []
+        wanted += [_PageImage(_stem(file) + suffix) for suffix in PAGE_IMAGES]
+        wanted += [_PageImage(_stem(document) + suffix, number) for suffix in PAGE_IMAGES if document]
         folder = PurePosixPath(file).parent
-        for name in names:
+        for entry in wanted:
+            name = entry.name
             found = self._index.at(str(folder / name)) or self._index.at(str(folder.parent / name))
             found = found or self._index.anywhere(name)
             if found:
-                return found
+                return _PageImage(found, entry.number)
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hwr.errors import HwrError, InputError, OutputError
-from hwr.files.documents import STDIN, STDIN_NAME, open_document, read_stdin
+from hwr.files.documents import STDIN, STDIN_NAME, open_document, read_stdin, split_page_name
 from hwr.files.images import Pixels
 from hwr.files.pixels import PageImage
 from hwr.files.tree import FileIndex, FolderTree, is_file, read_file
@@ -144,8 +144,7 @@ def find_image(name: str, source: Path, images: Path | None) -> PageImage:
     Raises:
         InputError: it does not exist, or cannot be used.
     """
-    stem, _, number = name.rpartition("#")
-    plain, page = (stem, int(number)) if stem and number.isdecimal() and len(number) < 9 else (name, 1)
+    plain, page = split_page_name(name)
     plain = plain.replace("\\", "/")
     base, own = plain.rpartition("/")[2], source.name.partition(".")[0]
     names = [base, *(f"{own}{suffix}" for suffix in sorted(IMAGE_SUFFIXES))]

@@ -1,5 +1,6 @@
 """Read many documents: keep one page in memory at a time, report failures, and write results immediately."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from hwr.recognize.outputs import Output, numbered
 from hwr.recognize.recognizer import Recognizer
 
 LINES_AT_ONCE = 64
-"""Number of line images to read together: enough to fill batches of similar width."""
+"""Maximum number of line images to read together: enough to fill batches of similar width."""
 MAX_PIXELS_AT_ONCE = 30_000_000
 """Maximum of their pixels together."""
 
@@ -108,7 +109,8 @@ class ReadingJob:
     The recognizer is made when the first page has been loaded, so that nobody waits for it if there is nothing to read.
 
     Attributes:
-        unfinished: pages that were read, of a document that is not written yet.
+        unfinished: pages that were read, of a document that is not written yet; with their lines, and how many of
+            them have a low confidence.
         make_settings: returns everything on which the reading of a page depends; pages that an interrupted job left
             are used only under equal settings.
     """
@@ -123,6 +125,8 @@ class ReadingJob:
     _document: InputFile | None = None
     _journal: Journal | None = None
     unfinished: int = 0
+    _unfinished_lines: int = 0
+    _unfinished_doubtful: int = 0
     _lost: set[InputFile] = field(default_factory=set)
 
     @cached_property
@@ -146,11 +150,14 @@ class ReadingJob:
         Failures are reported to `progress`, and the other pages are read. After an interruption, nothing remains of a
         document that was not completely written, except its journal (`Output.partial`).
         """
-        at_once = LINES_AT_ONCE if self.options.as_lines else 1
+        at_once = _lines_at_once(files)
         try:
             for file, image in self._images(files):
+                if self._loaded and self._loaded[-1][0].path.parent != file.path.parent:
+                    self._handle()
                 self._loaded.append((file, image))
-                if len(self._loaded) >= at_once or sum(i.pixels.size for _, i in self._loaded) > MAX_PIXELS_AT_ONCE:
+                most = at_once[file.path.parent] if self.options.as_lines else 1
+                if len(self._loaded) >= most or sum(i.pixels.size for _, i in self._loaded) > MAX_PIXELS_AT_ONCE:
                     self._handle()
             self._handle()
             self._settle(self.output.finish)
@@ -281,13 +288,13 @@ class ReadingJob:
         except OutputError as error:
             if self.output.joins and not error.partial:  # pages of the document that were added before are lost with it
                 self.counts.failed += self.unfinished
-                self.unfinished = 0
+                self._forget_unfinished()
                 self._lost.add(file)
             raise
         self.unfinished += 1
-        self.counts.lines += len(page.lines)
+        self._unfinished_lines += len(page.lines)
         words = words_of(page.lines)
-        self.counts.doubtful += bool(words) and mean_confidence(words) < WORTHLESS
+        self._unfinished_doubtful += bool(words) and mean_confidence(words) < WORTHLESS
         self.progress.done()
 
     def _end_document(self) -> None:
@@ -301,13 +308,19 @@ class ReadingJob:
             if not finish():
                 return
             self.counts.read += self.unfinished
+            self.counts.lines += self._unfinished_lines
+            self.counts.doubtful += self._unfinished_doubtful
             if self._journal is not None:
                 self._journal.remove()
         except HwrError as error:
             self.progress.failed(error)
             self.counts.failed += self.unfinished
             self.counts.partial += self.unfinished * (isinstance(error, OutputError) and error.partial)
-        self._journal, self.unfinished = None, 0
+        self._journal = None
+        self._forget_unfinished()
+
+    def _forget_unfinished(self) -> None:
+        self.unfinished = self._unfinished_lines = self._unfinished_doubtful = 0
 
     def _fail(self, error: HwrError) -> None:
         self.progress.failed(error)
@@ -323,6 +336,15 @@ class ReadingJob:
     def _skip(self) -> None:
         self.counts.skipped += 1
         self.progress.done()
+
+
+def _lines_at_once(files: Sequence[InputFile]) -> dict[Path, int]:
+    """Return the number of images of lines to read together in each folder: equal parts of at most `LINES_AT_ONCE`.
+
+    Lines that are read together are a document, whose language is detected; a rest of a few lines would be too short.
+    """
+    counts = Counter(file.path.parent for file in files)
+    return {folder: -(-count // -(-count // LINES_AT_ONCE)) for folder, count in counts.items()}
 
 
 def _page_path(file: InputFile, image: PageImage) -> Path:

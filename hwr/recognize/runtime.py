@@ -152,7 +152,7 @@ def load_int8(safetensors: Path, path: Path, threads: int | None = None) -> Onnx
     if session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY) != weights:
         raise ModelError(
             f"{path}: not made from {safetensors.name} as it is now; "
-            f"make it again: hwr export {safetensors} --int8 --calibrate DATA"
+            f"make it again: hwr export {safetensors} --int8 --force --calibrate DATA"
         )
     _check_network(session, info, path)
     return OnnxRuntime(info, weights, session, threads or available_cores(), max_lines=1)
@@ -164,7 +164,7 @@ def _check_network(session: Any, info: ModelInfo, where: Path) -> None:
     if spec is None:
         raise ModelError(f"{where}: an ONNX file, but not one that `hwr export` wrote")
     if spec != info.spec:
-        raise ModelError(f"{where}: made for another network, {spec}; write it again with `hwr export`")
+        raise ModelError(f"{where}: made for another network, {spec}; write it again with `hwr export --force`")
     height = session.get_inputs()[0].shape[1]
     if height != info.height:
         raise ModelError(f"{where}: for lines of height {height}, but the model file states {info.height}")

@@ -68,8 +68,8 @@ def copied(trained: Path, folder: Path) -> Path:
 
 def test_export_writes_the_graph_next_to_the_weights(run: Run, trained: Path, tmp_path: Path) -> None:
     weights = copied(trained, tmp_path / "model")
-    for _ in range(2):  # its own file is replaced
-        done = run("export", weights)
+    for force in ([], ["--force"]):
+        done = run("export", weights, *force)
         assert done.code == 0, done.err
         target = weights.with_suffix(".onnx")
         found = re.fullmatch(r"(.*): \d+\.\d+ MB, differs from torch by at most (\S+)\n", done.out)
@@ -103,12 +103,12 @@ def test_an_int8_file_reads_almost_as_well(run: Run, trained: Path, store: Path,
     assert abs(rates["int8"] - rates["fp32"]) < 0.05
 
 
-def test_a_foreign_file_is_kept(run: Run, trained: Path, tmp_path: Path) -> None:
+def test_an_existing_file_is_kept(run: Run, trained: Path, tmp_path: Path) -> None:
     weights, target = copied(trained, tmp_path), tmp_path / "other.onnx"
     target.write_text("somebody's work")
     done = run("export", weights, "-o", target)
     assert done.code == 2 and done.out == ""
-    assert done.err == f"hwr: error: {target}: exists and was not written by `hwr export`; --force replaces it\n"
+    assert done.err == f"hwr: error: {target}: already exists; --force overwrites it\n"
     assert target.read_text() == "somebody's work"
     assert run("export", weights, "-o", target, "--force").code == 0
     assert target.read_bytes()[:8] != b"somebody"
@@ -121,7 +121,8 @@ def test_a_file_that_differs_from_torch_is_not_kept(
     assert run("export", weights).code == 0
     before = target.read_bytes()
     monkeypatch.setattr("hwr.model.export.PARITY_BOUND", 0.0)
-    done = run("export", weights)
+    assert run("export", weights).err == f"hwr: error: {target}: already exists; --force overwrites it\n"
+    done = run("export", weights, "--force")
     assert done.code == 2 and done.out == ""
     assert done.err.startswith(f"hwr: error: {target}: differs from torch by ") and "nothing was written" in done.err
     assert target.read_bytes() == before
@@ -136,7 +137,7 @@ def test_a_file_that_differs_from_torch_is_not_kept(
         (("{folder}/missing.safetensors",), "no such model file"),
         (("{folder}",), "a folder without best.safetensors"),
         (("{folder}/text.safetensors",), "text.safetensors"),
-        (("{model}", "-o", "{folder}"), "a folder; name the ONNX file"),
+        (("{model}", "-o", "{folder}"), "is a folder; name a file"),
         (("{model}", "-o", "{folder}/text.safetensors/x.onnx"), "cannot be written"),
         (("{model}", "--val", "{store}"), "--val needs --release"),
         (("{model}", "--release", "{folder}/out"), "--release needs --val"),

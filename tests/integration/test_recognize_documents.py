@@ -408,3 +408,42 @@ def test_a_password_comes_from_a_file_or_a_prompt(
     monkeypatch.setattr("click.termui.hidden_prompt_func", lambda prompt: "sesame")
     assert recognize(pdf, "--password", "-").code == 0
     assert recognize(pdf, "--password", "wrong").code == 2
+
+
+def test_lines_are_read_in_equal_parts_of_a_folder(
+    recognize: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part is a document, whose language is detected: no single line is left over, and folders are not mixed."""
+    for number in range(70):
+        folder = tmp_path / "in" / ("a" if number < 65 else "b")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (60, 20), 255).save(folder / f"{number:02}.png")
+    parts = []
+    read = Recognizer.read_line_pages
+
+    def counted(self: Recognizer, images: list[tuple[str, object]]) -> object:
+        parts.append([Path(name).parent.name for name, _ in images])
+        return read(self, images)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Recognizer, "read_line_pages", counted)
+    assert recognize("--line", tmp_path / "in").code == 0
+    assert parts == [["a"] * 33, ["a"] * 32, ["b"] * 5]
+
+
+def test_the_closing_line_counts_only_what_was_written(
+    recognize: Run, tmp_path: Path, book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third page cannot be written to the file of the document, so the first is lost with it."""
+    from hwr.formats import tsv
+
+    add, pages = tsv.TsvWriter.add, []
+
+    def failing(self: object, page: object, *more: object) -> None:
+        pages.append(page)
+        if len(pages) == 3:
+            raise OSError(28, "No space left on device")
+        add(self, page, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tsv.TsvWriter, "add", failing)
+    done = recognize(book, "-o", tmp_path / "book.tsv")
+    assert done.code == 2 and "hwr: 3 pages, 0 lines, 3 failed; " in done.err

@@ -232,7 +232,8 @@ def test_val_names_other_data(tmp_path: Path, run: Run) -> None:
             ("{samples}", "-o", "{run}", "--init-from", "small", "--preset", "small"),
             "cannot be combined with --preset",
         ),
-        (("{samples}", "-o", "{file}"), "cannot be written"),
+        (("{samples}", "-o", "{file}"), "file: is a file; name a folder"),
+        (("{samples}", "-o", "{file}/run"), "file: is a file; name a folder"),
     ],
 )
 def test_wrong_use_is_one_line(tmp_path: Path, run: Run, arguments: tuple[str, ...], message: str) -> None:

@@ -153,7 +153,10 @@ def test_onnx_runtime_alone_follows_a_location(tmp_path: Path) -> None:
     ("tensors", "says"),
     [
         ({}, r"made for another network: levels is \(6,\) there, nothing in the model file"),
-        ({"levels": LEVELS[:5]}, r"levels is \(6,\) there, \(5,\) in the model file; write it again with `hwr export`"),
+        (
+            {"levels": LEVELS[:5]},
+            r"levels is \(6,\) there, \(5,\) in the model file; write it again with `hwr export --force`",
+        ),
     ],
 )
 def test_weights_of_another_network(tensors: dict[str, np.ndarray], says: str) -> None:

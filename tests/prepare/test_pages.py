@@ -102,6 +102,26 @@ def test_an_export_of_transkribus_takes_page_and_not_alto_as_well(tmp_path: Path
     assert (sample.id, sample.text) == ("Letters/0001_p/l0", "from page") and sample.load()
 
 
+@pytest.mark.parametrize("name", ["book.tif", "book.pdf"])
+def test_pages_of_a_document_are_cut_from_their_own_images(tmp_path: Path, name: str) -> None:
+    blank = Image.new("L", SIZE, 255)
+    data = io.BytesIO()
+    options = {"resolution": 72.0} if name.endswith(".pdf") else {}
+    blank.save(
+        data, "PDF" if options else "TIFF", save_all=True, append_images=[Image.open(io.BytesIO(scan()))], **options
+    )
+    files = {name: data.getvalue()}
+    for number in (1, 2, 3):
+        xml = page_xml(page_region("r", lines(f"page {number}")), SIZE, f"scans/{name}#{number}")
+        files[f"out/book-000{number}.page.xml"] = xml
+    samples, skipped = read(write(tmp_path / "b", files))
+    assert [sample.text for sample in samples] == ["page 1", "page 2", "page 3"] and skipped == []
+    first, second = (decode_image(sample.load(), "line") for sample in samples[:2])
+    assert first.min() > 200 and second.min() < 100
+    with pytest.raises(InputError, match=f"{name}: has no page 3, which the XML names"):
+        samples[2].load()
+
+
 def test_a_zip_of_escriptorium_is_read_as_it_comes(tmp_path: Path) -> None:
     folder = write(
         tmp_path / "export_doc3",
@@ -358,12 +378,13 @@ def test_a_page_is_decoded_once_for_all_its_lines(tmp_path: Path, monkeypatch: p
     from hwr.prepare import pages
 
     decoded: list[str] = []
+    opened = pages.open_document
 
     def count(data: bytes, where: str) -> object:
         decoded.append(where)
-        return decode_image(data, where)
+        return opened(data, where)
 
-    monkeypatch.setattr(pages, "decode_image", count)
+    monkeypatch.setattr(pages, "open_document", count)
     files = {"bad.png": scan()[:300], "bad.xml": page_xml(page_region("r", lines("a", "b")), SIZE, "bad.png")}
     for name in "ab":
         files |= {f"{name}.png": scan(), f"{name}.xml": page_xml(page_region("r", lines("x", "y")), SIZE, "")}
