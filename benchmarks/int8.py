@@ -12,8 +12,8 @@ import math
 import sys
 from pathlib import Path
 
-from hwr.evaluate.evaluation import EvaluationOptions, Figures, evaluate
-from hwr.evaluate.sets import find_sets
+from hwr.evaluate.evaluation import Figures, evaluate
+from hwr.evaluate.sets import Selection, find_sets
 from hwr.recognize import DEFAULT_MODEL
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.models import Precision
@@ -29,8 +29,7 @@ def measure(
     """Return the figures of each set."""
     reader = Recognizer(model, threads=1, decoder=decoder, precision=precision)
     sets, _ = find_sets(data, "val")
-    # Intervals are not needed, so that few replicates do.
-    evaluation = evaluate(reader, sets, EvaluationOptions(limit, replicates=2))
+    evaluation = evaluate(reader, sets, Selection(limit))
     return {item.source.name: item.figures for item in evaluation.sets}
 
 

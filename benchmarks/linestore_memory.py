@@ -79,8 +79,8 @@ def read_for_training(path: Path) -> int:
 def read_for_eval(path: Path) -> int:
     """Do what `hwr eval` does with a store, with the network replaced by a reader of nothing."""
     from hwr.decode.reading import Reading
-    from hwr.evaluate.evaluation import EvaluationOptions, evaluate
-    from hwr.evaluate.sets import find_sets
+    from hwr.evaluate.evaluation import evaluate
+    from hwr.evaluate.sets import Selection, find_sets
     from hwr.text import Alphabet
 
     class Nothing:
@@ -90,8 +90,8 @@ def read_for_eval(path: Path) -> int:
             return [Reading("", 0.0, ()) for _ in lines]
 
     found, _ = find_sets([path], "train")
-    options = EvaluationOptions(limit=SAMPLED)
-    return evaluate(Nothing(), found, options).total.lines  # type: ignore[arg-type]
+    selection = Selection(SAMPLED)
+    return evaluate(Nothing(), found, selection).total.lines  # type: ignore[arg-type]
 
 
 SAMPLED = 40_000

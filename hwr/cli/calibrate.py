@@ -67,15 +67,15 @@ def command(
     is measured with the calibration of the other. The stored calibration is fitted to all lines.
     """
     from hwr.evaluate.calibration import fit, read_scores
-    from hwr.evaluate.evaluation import EvaluationOptions
+    from hwr.evaluate.sets import Selection
     from hwr.recognize.recognizer import Recognizer
 
     source = check_settings_target(model, write, output)
     found, missing = find_sets(data, split)
-    options = EvaluationOptions(limit, make_columns(columns))
+    selection = Selection(limit, make_columns(columns))
     reader = Recognizer(model, decoder=make_decoder_options(decoding))
     lines, failed = read_sets(
-        lambda source, on_line: read_scores(source, reader, options.columns, options.limit, on_line), found, options
+        lambda item, chosen, on_line: read_scores(item, reader, chosen, on_line), found, selection
     )
     calibration = fit(lines)
     print_report(lines)

@@ -30,10 +30,10 @@ from hwr.cli.terminal import say, show, show_table
 from hwr.errors import Outcome, UsageError
 
 if TYPE_CHECKING:
-    from hwr.evaluate.evaluation import Evaluation, EvaluationOptions
+    from hwr.evaluate.evaluation import Evaluation
     from hwr.evaluate.lines import ReadLine
     from hwr.evaluate.report import Gate, GateResult, Setting, WorstLines
-    from hwr.evaluate.sets import EvaluationSet, FailedSet
+    from hwr.evaluate.sets import EvaluationSet, FailedSet, Selection
     from hwr.recognize.decoder import DecoderOptions
     from hwr.recognize.models import Precision
 
@@ -123,24 +123,24 @@ def command(
     The bounds --max-cer and --max-wer apply to each set separately. Exit codes: 0 everything was measured and every
     bound was kept; 1 a bound was exceeded; 2 nothing could be measured; 3 some lines or sets could not be read.
     """
-    from hwr.evaluate.evaluation import EvaluationOptions
     from hwr.evaluate.report import Gate
+    from hwr.evaluate.sets import Selection
 
-    options = EvaluationOptions(limit, make_columns(values))
+    selection = Selection(limit, make_columns(values))
     reports = ReportOptions(**{name: value for name, value in values.items() if not name.endswith("_column")})
     sets = find_sets(data, split)
     reader = (model, make_decoder_options(decoding), precision)
-    return report(reader, sets, options, Gate(max_cer, max_wer), reports)
+    return report(reader, sets, selection, Gate(max_cer, max_wer), reports)
 
 
 def report(
     reader: "ReaderChoice",
     sets: "tuple[list[EvaluationSet], list[FailedSet]]",
-    options: "EvaluationOptions",
+    selection: "Selection",
     bounds: "Gate",
     reports: ReportOptions,
 ) -> Outcome:
-    """Measure the sets, write and print the reports, and check the bounds."""
+    """Measure the sets, write and print the reports, and check the bounds of CER and WER."""
     from hwr.evaluate.report import JSON_HEAD, LINE_HEADER, SVG_HEAD, WorstLines, as_json, check_gate, line_row
 
     found, missing = sets
@@ -150,7 +150,7 @@ def report(
         write_json = stack.enter_context(text_file(None if reports.prints_json else reports.json_file, head=JSON_HEAD))
         write_drawing = stack.enter_context(text_file(reports.reject_curve, head=SVG_HEAD))
         write_row = stack.enter_context(text_file(reports.per_line, head=LINE_HEADER))
-        watch = stack.enter_context(watch_lines(found, options))
+        watch = stack.enter_context(watch_lines(found, selection))
         write_row(LINE_HEADER)
 
         def on_line(line: "ReadLine") -> None:
@@ -158,7 +158,7 @@ def report(
             worst.add(line)
             write_row(line_row(line))
 
-        evaluation, setting = measure(reader, found, options, on_line)
+        evaluation, setting = measure(reader, found, selection, on_line)
         evaluation = replace(evaluation, failed=(*missing, *evaluation.failed))
         gate = check_gate(bounds, evaluation.sets)
         text = json.dumps(as_json(evaluation, setting, gate, worst.lines()), ensure_ascii=False, indent=2) + "\n"
@@ -175,7 +175,7 @@ def report(
 def measure(
     choice: "ReaderChoice",
     sets: "Sequence[EvaluationSet]",
-    options: "EvaluationOptions",
+    selection: "Selection",
     on_line: "OnLine",
 ) -> "tuple[Evaluation, Setting]":
     """Load the model and read the sets; sets that turn out to be unusable are named."""
@@ -186,11 +186,11 @@ def measure(
 
     model, decoder, precision = choice
     reader = Recognizer(model, decoder=decoder, precision=precision)
-    evaluation = evaluate(reader, sets, options, on_line)
+    evaluation = evaluate(reader, sets, selection, on_line)
     for item in evaluation.failed:
         say(item.error)
     provenance = find_provenance(model, reader.decoder, decoder, [item.source for item in evaluation.sets])
-    return evaluation, Setting(model, reader.decoder.name, options, provenance)
+    return evaluation, Setting(model, reader.decoder.name, selection, provenance)
 
 
 def print_report(evaluation: "Evaluation", setting: "Setting", reports: ReportOptions, worst: "WorstLines") -> None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections import Counter
 
     from hwr.decode.beam import BeamSettings
+    from hwr.evaluate.sets import Selection
     from hwr.evaluate.tuning import Trial, Tuning
-    from hwr.store.columns import Columns
 
 
 @click.command(
@@ -81,11 +81,12 @@ def command(
     split in two by writer (by page, if there is one writer), and each half is read with the best settings of the other.
     The stored settings are tuned on all lines; `hwr recognize` and `hwr eval` then use them by default.
     """
+    from hwr.evaluate.sets import Selection
     from hwr.model.files import update_decoder
     from hwr.recognize.decoder import BEAM
 
     source = check_settings_target(model, write, output)
-    tuning, outcome = search(data, split, limit, make_columns(columns), model, names, language)
+    tuning, outcome = search(data, split, Selection(limit, make_columns(columns)), model, names, language)
     print_surface(tuning)
     print_halves(tuning)
     for name, counts in tuning.languages.items():
@@ -101,15 +102,13 @@ def command(
 def search(
     data: Sequence[Path],
     split: str,
-    limit: int | None,
-    columns: "Columns",
+    selection: "Selection",
     model: str,
     names: Sequence[str],
     language: str,
 ) -> "tuple[Tuning, Outcome]":
     """Read the sets with the network once, and try the settings on its output."""
     from hwr.decode.beam import BeamSettings
-    from hwr.evaluate.evaluation import EvaluationOptions
     from hwr.evaluate.tuning import read_network_lines, tune
     from hwr.recognize.decoder import BEAM, SHIPPED, Decoder, DecoderOptions, make_decoder
     from hwr.recognize.recognizer import Recognizer
@@ -127,9 +126,7 @@ def search(
     start = BeamSettings(language_models=files or (SHIPPED,))
     make(start)  # fails now, not after the reading, if a language model cannot be used
     lines, failed = read_sets(
-        lambda one, on_line: read_network_lines(one, recognizer, columns, limit, on_line),
-        found,
-        EvaluationOptions(limit, columns),
+        lambda item, chosen, on_line: read_network_lines(item, recognizer, chosen, on_line), found, selection
     )
     tuning = tune(lines, start, make, recognizer.alphabet, on_trial=report)
     return tuning, Outcome(len(lines), failed + len(missing))

@@ -9,9 +9,8 @@ from hwr.cli.terminal import progress_bar, say
 from hwr.errors import DataError
 
 if TYPE_CHECKING:
-    from hwr.evaluate.evaluation import EvaluationOptions
     from hwr.evaluate.lines import OnLine, ReadLine
-    from hwr.evaluate.sets import EvaluationSet, FailedSet
+    from hwr.evaluate.sets import EvaluationSet, FailedSet, Selection
 
 Line = TypeVar("Line")
 
@@ -33,12 +32,12 @@ def find_sets(data: Sequence[Path], split: str) -> "tuple[list[EvaluationSet], l
 
 
 @contextmanager
-def watch_lines(sets: "Sequence[EvaluationSet]", options: "EvaluationOptions") -> "Iterator[OnLine]":
+def watch_lines(sets: "Sequence[EvaluationSet]", selection: "Selection") -> "Iterator[OnLine]":
     """Yield a function to call with each line: it names unreadable lines and moves a bar, if stderr is a terminal."""
     from hwr.evaluate.lines import UnreadableLines
     from hwr.evaluate.sets import count_lines
 
-    with progress_bar("reading", count_lines(sets, options.columns, options.limit)) as advance:
+    with progress_bar("reading", count_lines(sets, selection)) as advance:
 
         def on_line(line: "ReadLine") -> None:
             if isinstance(line, UnreadableLines):
@@ -51,14 +50,14 @@ def watch_lines(sets: "Sequence[EvaluationSet]", options: "EvaluationOptions") -
 
 
 def read_sets(
-    read: "Callable[[EvaluationSet, OnLine], Iterable[Line]]",
+    read: "Callable[[EvaluationSet, Selection, OnLine], Iterable[Line]]",
     sets: "Sequence[EvaluationSet]",
-    options: "EvaluationOptions",
+    selection: "Selection",
 ) -> tuple[list[Line], int]:
     """Read all sets; return their lines and how many lines and sets could not be read.
 
     Args:
-        read: yields the lines of one set, and calls the function that it is given with each line, unreadable or not.
+        read: yields the selected lines of a set, and calls the function with each line, unreadable or not.
 
     Raises:
         DataError: there is no line.
@@ -67,7 +66,7 @@ def read_sets(
 
     lines: list[Line] = []
     failed = 0
-    with watch_lines(sets, options) as watch:
+    with watch_lines(sets, selection) as watch:
 
         def on_line(line: "ReadLine") -> None:
             nonlocal failed
@@ -76,7 +75,7 @@ def read_sets(
 
         for source in sets:
             try:
-                lines.extend(read(source, on_line))
+                lines.extend(read(source, selection, on_line))
             except DataError as error:
                 say(str(error))
                 failed += 1

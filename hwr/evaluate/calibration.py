@@ -31,9 +31,8 @@ from hwr.decode.lattice import LabelSpan
 from hwr.errors import DataError
 from hwr.evaluate.confidence import CalibrationError, calibration_error
 from hwr.evaluate.lines import OnLine, read_decoded
-from hwr.evaluate.sets import EvaluationSet, first_half
+from hwr.evaluate.sets import EVERY_LINE, EvaluationSet, Selection, first_half
 from hwr.recognize.recognizer import Recognizer
-from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.text import Alphabet
 
 Numbers = NDArray[np.float64]
@@ -86,12 +85,11 @@ class Confidences:
 def read_scores(
     source: EvaluationSet,
     recognizer: Recognizer,
-    columns: Columns = DEFAULT_COLUMNS,
-    limit: int | None = None,
+    selection: Selection = EVERY_LINE,
     on_line: OnLine = lambda line: None,
 ) -> Iterator[ReadScores]:
     """Read the lines of a set; arguments and errors as in `hwr.evaluate.lines.read_decoded`."""
-    for line, log_probs, spans in read_decoded(source, recognizer, columns, limit, on_line):
+    for line, log_probs, spans in read_decoded(source, recognizer, selection, on_line):
         whole, words = _scores(log_probs, spans, recognizer.alphabet)
         right = np.array(line.right_words, dtype=bool)
         edits = line.characters.edits

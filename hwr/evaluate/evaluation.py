@@ -8,8 +8,6 @@ from time import perf_counter
 from hwr.errors import DataError
 from hwr.evaluate.confidence import ConfidenceFigures, ConfidenceTallies
 from hwr.evaluate.intervals import (
-    REPLICATES,
-    SEED,
     Clusters,
     Interval,
     LineTallies,
@@ -18,26 +16,9 @@ from hwr.evaluate.intervals import (
     rate_intervals,
 )
 from hwr.evaluate.lines import OnLine, ReadLine, UnreadableLines, read_set
-from hwr.evaluate.sets import EvaluationSet, FailedSet
+from hwr.evaluate.sets import EVERY_LINE, EvaluationSet, FailedSet, Selection
 from hwr.metrics import ErrorCounts
 from hwr.recognize.recognizer import Recognizer
-from hwr.store.columns import DEFAULT_COLUMNS, Columns
-
-
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """Options of an evaluation.
-
-    Attributes:
-        limit: maximum number of lines of each set; the first ones are read.
-        columns: names of the Parquet columns.
-        replicates, seed: of the bootstrap; equal counts give equal intervals.
-    """
-
-    limit: int | None = None
-    columns: Columns = DEFAULT_COLUMNS
-    replicates: int = REPLICATES
-    seed: int = SEED
 
 
 @dataclass(frozen=True)
@@ -106,7 +87,7 @@ class _Measured:
 def evaluate(
     reader: Recognizer,
     sets: Sequence[EvaluationSet],
-    options: EvaluationOptions | None = None,
+    selection: Selection = EVERY_LINE,
     on_line: OnLine = lambda line: None,
 ) -> Evaluation:
     """Read all lines of `sets` and measure the reader on them.
@@ -117,7 +98,6 @@ def evaluate(
     Raises:
         DataError: no set could be measured.
     """
-    options = options or EvaluationOptions()
     measured: list[_Measured] = []
     failed: list[FailedSet] = []
     unreadable: list[UnreadableLines] = []
@@ -129,7 +109,7 @@ def evaluate(
 
     for source in sets:
         try:
-            measured.append(_measure(source, reader, options, observe))
+            measured.append(_measure(source, reader, selection, observe))
         except DataError as error:
             failed.append(FailedSet(source.path, str(error)))
     if not measured:
@@ -138,14 +118,14 @@ def evaluate(
     return Evaluation(tuple(item.result for item in measured), _total(measured), tuple(failed), tuple(unreadable))
 
 
-def _measure(source: EvaluationSet, reader: Recognizer, options: EvaluationOptions, observe: OnLine) -> _Measured:
+def _measure(source: EvaluationSet, reader: Recognizer, selection: Selection, observe: OnLine) -> _Measured:
     started = perf_counter()
     tallies, confidences = LineTallies(), ConfidenceTallies()
     characters, words = ErrorCounts(), ErrorCounts()
     outside: Counter[str] = Counter()
     lines = unreadable = 0
     reason = ""
-    for line in read_set(source, reader, options.columns, options.limit):
+    for line in read_set(source, reader, selection):
         if isinstance(line, UnreadableLines):
             unreadable += line.count
             reason = reason or line.error
@@ -163,7 +143,7 @@ def _measure(source: EvaluationSet, reader: Recognizer, options: EvaluationOptio
     if not characters.reference_length:
         raise DataError(f"{source.path}: the texts of its {lines} lines are empty: there is nothing to measure")
     clusters, totals = tallies.clustered()
-    replicates = bootstrap_totals(totals, options.replicates, options.seed)
+    replicates = bootstrap_totals(totals)
     cer, wer = _intervals(replicates, clusters.effective)
     figures = Figures(lines, unreadable, characters, words, cer, wer, dict(outside), seconds, confidences.figures())
     return _Measured(SetResult(source, figures, clusters), replicates, confidences)

@@ -12,11 +12,10 @@ from hwr.decode.confidence import read_spans
 from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
 from hwr.errors import DataError, InputError
-from hwr.evaluate.sets import EvaluationSet
+from hwr.evaluate.sets import EVERY_LINE, EvaluationSet, Selection
 from hwr.files.images import GreyImage, decode_image
 from hwr.metrics import ErrorCounts, character_errors, right_words, word_errors
 from hwr.recognize.recognizer import Decoded, Recognizer
-from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.store.lines import LineGroup, LineStore, StoredLine
 from hwr.store.normalised import check_normalised, check_shape
 from hwr.text import normalise_text
@@ -79,10 +78,8 @@ ReadLine = ScoredLine | UnreadableLines
 OnLine = Callable[[ReadLine], None]
 
 
-def read_set(
-    source: EvaluationSet, reader: LineReader, columns: Columns = DEFAULT_COLUMNS, limit: int | None = None
-) -> Iterator[ReadLine]:
-    """Read and score the lines of a set (at most the first `limit`), group by group.
+def read_set(source: EvaluationSet, reader: LineReader, selection: Selection = EVERY_LINE) -> Iterator[ReadLine]:
+    """Read and score the lines of a set, group by group.
 
     Lines that cannot be opened come as `UnreadableLines`, before the lines of their group.
 
@@ -90,12 +87,13 @@ def read_set(
         DataError: the file is missing, not Parquet, empty, lacks the columns, or is normalised in another way.
     """
     unusable: list[UnreadableLines] = []
+    limit = selection.limit
 
     def report(row: int, reason: str) -> None:
         if limit is None or row < limit:
             unusable.append(UnreadableLines(source.name, f"row {row}", reason))
 
-    file = LineStore(source.path, source.split, columns, report, normalised=True)
+    file = LineStore(source.path, source.split, selection.columns, report, normalised=True)
     if file.normalised:
         check_normalised(source.path, file.normalised, reader.height)
     read = reader.read_normalised if file.normalised else reader.read_lines
@@ -122,8 +120,7 @@ def read_set(
 def read_decoded(
     source: EvaluationSet,
     recognizer: Recognizer,
-    columns: Columns = DEFAULT_COLUMNS,
-    limit: int | None = None,
+    selection: Selection = EVERY_LINE,
     on_line: OnLine = lambda line: None,
 ) -> Iterator[tuple[ScoredLine, NDArray[np.float32], tuple[LabelSpan, ...]]]:
     """Read a set as `read_set` does; yield each line with the network's log-probabilities and the labels chosen.
@@ -134,7 +131,7 @@ def read_decoded(
         DataError: as `read_set`.
     """
     keeper = _Keeper(recognizer)
-    for line in read_set(source, keeper, columns, limit):
+    for line in read_set(source, keeper, selection):
         on_line(line)
         if isinstance(line, ScoredLine):
             yield line, *keeper.kept.popleft()

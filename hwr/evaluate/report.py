@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from hwr import __version__
 from hwr.evaluate.confidence import CalibrationError, ConfidenceFigures
-from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, Figures, SetResult
-from hwr.evaluate.intervals import LEVEL, Clusters, Interval
+from hwr.evaluate.evaluation import Evaluation, Figures, SetResult
+from hwr.evaluate.intervals import LEVEL, REPLICATES, SEED, Clusters, Interval
 from hwr.evaluate.lines import ReadLine, ScoredLine
 from hwr.evaluate.provenance import Provenance
+from hwr.evaluate.sets import Selection
 from hwr.files.texts import spreadsheet_cell
 from hwr.text import printable
 
@@ -30,11 +31,11 @@ SHOWN_CHARACTERS = 20
 
 @dataclass(frozen=True)
 class Setting:
-    """Model, decoder and options of an evaluation, with their hashes."""
+    """Model, decoder and lines of an evaluation, with their hashes."""
 
     model: str
     decoder: str
-    options: EvaluationOptions
+    selection: Selection
     provenance: Provenance
 
 
@@ -69,16 +70,15 @@ class GateResult:
 
 def check_gate(gate: Gate, sets: Sequence[SetResult]) -> list[GateResult]:
     """Return the result of each bound on each set, in the order of the sets."""
-    results = []
-    for item in sets:
-        figures = item.figures
+    return [
+        GateResult(item.source.name, measure, counts.rate, limit)
+        for item in sets
         for measure, counts, limit in (
-            ("cer", figures.characters, gate.max_cer),
-            ("wer", figures.words, gate.max_wer),
-        ):
-            if limit is not None:
-                results.append(GateResult(item.source.name, measure, counts.rate, limit))
-    return results
+            ("cer", item.figures.characters, gate.max_cer),
+            ("wer", item.figures.words, gate.max_wer),
+        )
+        if limit is not None
+    ]
 
 
 class WorstLines:
@@ -128,8 +128,8 @@ def as_json(
         "model_sha256": setting.provenance.model,
         "decoder_sha256": setting.provenance.decoder,
         "decoder_settings": setting.provenance.settings,
-        "limit": setting.options.limit,
-        "interval": {"level": LEVEL, "replicates": setting.options.replicates, "seed": setting.options.seed},
+        "limit": setting.selection.limit,
+        "interval": {"level": LEVEL, "replicates": REPLICATES, "seed": SEED},
         "sets": [_set_as_json(item, setting.provenance.data) for item in evaluation.sets],
         "total": _figures_as_json(evaluation.total),
         "gate": {

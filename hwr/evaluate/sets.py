@@ -28,6 +28,17 @@ class EvaluationSet:
 
 
 @dataclass(frozen=True)
+class Selection:
+    """The lines of each set to read: the first `limit`, or all; `columns` are the names of the Parquet columns."""
+
+    limit: int | None = None
+    columns: Columns = DEFAULT_COLUMNS
+
+
+EVERY_LINE = Selection()
+
+
+@dataclass(frozen=True)
 class FailedSet:
     """A set that could not be measured, and the reason in one line that names it."""
 
@@ -60,15 +71,15 @@ def find_sets(paths: Sequence[Path], split: str) -> tuple[list[EvaluationSet], l
     return renamed, failed
 
 
-def count_lines(sets: Sequence[EvaluationSet], columns: Columns = DEFAULT_COLUMNS, limit: int | None = None) -> int:
+def count_lines(sets: Sequence[EvaluationSet], selection: Selection = EVERY_LINE) -> int:
     """Return the number of lines of an evaluation; sets that cannot be opened have none."""
     total = 0
     for item in sets:
         try:
-            count = LineStore(item.path, item.split, columns, normalised=True).count
+            count = LineStore(item.path, item.split, selection.columns, normalised=True).count
         except DataError:
             continue
-        total += count if limit is None else min(count, limit)
+        total += count if selection.limit is None else min(count, selection.limit)
     return total
 
 

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from hwr.decode.beam import BONUSES, WEIGHTS, BeamSettings
 from hwr.evaluate.lines import OnLine, read_decoded
-from hwr.evaluate.sets import EvaluationSet, first_half
+from hwr.evaluate.sets import EVERY_LINE, EvaluationSet, Selection, first_half
 from hwr.metrics import character_errors, word_errors
 from hwr.recognize.decoder import DecodedLine, Decoder, GreedyDecoder
 from hwr.recognize.recognizer import Recognizer
-from hwr.store.columns import DEFAULT_COLUMNS, Columns
 from hwr.text import Alphabet, normalise_text
 
 Counts = NDArray[np.int64]
@@ -80,12 +79,11 @@ class Trial:
 def read_network_lines(
     source: EvaluationSet,
     recognizer: Recognizer,
-    columns: Columns = DEFAULT_COLUMNS,
-    limit: int | None = None,
+    selection: Selection = EVERY_LINE,
     on_line: OnLine = lambda line: None,
 ) -> Iterator[NetworkLine]:
     """Run the network on a set; arguments and errors as in `hwr.evaluate.lines.read_decoded`."""
-    for line, log_probs, _ in read_decoded(source, recognizer, columns, limit, on_line):
+    for line, log_probs, _ in read_decoded(source, recognizer, selection, on_line):
         yield NetworkLine(line.set, line.id, line.writer, line.page, line.truth, log_probs)
 
 

@@ -12,9 +12,9 @@ import pytest
 from helpers.line_sets import NumberReader, numbered_image
 from hwr.errors import DataError
 from hwr.evaluate import lines as lines_module
-from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, evaluate
+from hwr.evaluate.evaluation import Evaluation, evaluate
 from hwr.evaluate.lines import ReadLine, ScoredLine, UnreadableLines
-from hwr.evaluate.sets import EvaluationSet, find_sets
+from hwr.evaluate.sets import EvaluationSet, Selection, find_sets
 from hwr.store.columns import Columns
 from hwr.store.writing import write_lines
 from hwr.text import Alphabet, normalise_text
@@ -33,7 +33,7 @@ def run(reader: NumberReader, *paths: Path, **options: object) -> tuple[Evaluati
     found, failed = find_sets(paths, "val")
     assert not failed
     seen: list[ReadLine] = []
-    evaluation = evaluate(reader, found, EvaluationOptions(**options), seen.append)
+    evaluation = evaluate(reader, found, Selection(**options), seen.append)
     return evaluation, seen
 
 

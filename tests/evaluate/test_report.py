@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from helpers.line_sets import NumberReader
-from hwr.evaluate.evaluation import Evaluation, EvaluationOptions, evaluate
+from hwr.evaluate.evaluation import Evaluation, evaluate
 from hwr.evaluate.lines import ReadLine, ScoredLine, UnreadableLines
 from hwr.evaluate.provenance import Provenance
 from hwr.evaluate.report import (
@@ -27,13 +27,13 @@ from hwr.evaluate.report import (
     notes,
     tables,
 )
-from hwr.evaluate.sets import find_sets
+from hwr.evaluate.sets import Selection, find_sets
 from hwr.metrics import ErrorCounts
 from hwr.text import Alphabet
 
 DATA = {"[first]": "1" * 64, "second": "2" * 64, "set": "3" * 64, "a-set-with-a-rather-long-name-" * 3: "4" * 64}
 FACTS = Provenance("2030-01-02T03:04:05+00:00", "a" * 64, "b" * 64, {"decoder": "greedy"}, DATA)
-SETTING = Setting("small", "greedy", EvaluationOptions(), FACTS)
+SETTING = Setting("small", "greedy", Selection(), FACTS)
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "evaluation.md"
 
 

@@ -13,7 +13,7 @@ from hwr.decode.beam import BeamSettings
 from hwr.decode.lattice import LabelSpan, best_path
 from hwr.evaluate import tuning as tuning_module
 from hwr.evaluate.lines import ReadLine, UnreadableLines
-from hwr.evaluate.sets import EvaluationSet, first_half
+from hwr.evaluate.sets import EvaluationSet, Selection, first_half
 from hwr.evaluate.tuning import (
     BLANK_SCALES,
     LINES_AT_ONCE,
@@ -351,7 +351,7 @@ def test_lines_come_with_the_output_of_the_network(tmp_path: Path, monkeypatch: 
     assert len(reader.batches) > 1
     unreadable = [item for item in heard if isinstance(item, UnreadableLines)]
     assert len(heard) == 6 and [item.id for item in unreadable] == ["line-2"]
-    assert [item.id for item in read_network_lines(source, FakeNetwork(reader), limit=4)] == [
+    assert [item.id for item in read_network_lines(source, FakeNetwork(reader), Selection(4))] == [
         "line-0",
         "line-1",
         "line-3",
