@@ -62,6 +62,11 @@ class PageOptions(Settings):
     rotate: Literal["auto", 0, 90, 180, 270] = "auto"
     min_line_confidence: Share = 0.0
 
+    @property
+    def first_turn(self) -> int:
+        """Degrees clockwise by which a page is turned before it is read for the first time."""
+        return 0 if self.rotate == "auto" else self.rotate
+
 
 COLUMN_BY_COLUMN = PageOptions()
 
@@ -80,18 +85,25 @@ class PageReader:
     threads: int | None
     options: PageOptions
 
-    def read(self, grey: GreyImage) -> Page:
-        """Find the lines of a page and read them, turning the page if necessary.
+    def read(self, grey: GreyImage, layout: Layout) -> Page:
+        """Read the lines of a page, turning it and finding other lines if necessary.
+
+        Args:
+            grey: the page.
+            layout: its lines, from `find_layout` with the same options.
 
         Returns:
             A page without the names of its image and its model.
         """
-        rotate: int = 0 if self.options.rotate == "auto" else self.options.rotate
-        upright, layout, lines = self._read_turned(grey, rotate)
+        rotate = self.options.first_turn
+        upright = turned(grey, rotate)
+        lines = self._read_lines(upright, self._wanted(layout))
         if self.options.rotate == "auto":
             rotate = self.best_turn(grey, layout, lines)
             if rotate:
-                upright, layout, lines = self._read_turned(grey, rotate)
+                upright = turned(grey, rotate)
+                layout = find_lines(upright, self.threads, rows=self.options.rows)
+                lines = self._read_lines(upright, self._wanted(layout))
         lines, left_out = self._read_sideways(upright, layout, lines)
         page = assemble(lines, grey.shape, rotate, self.options)
         return replace(page, warnings=(*page.warnings, *left_out))
@@ -100,11 +112,6 @@ class PageReader:
         """Read the lines of a layout; see `read`."""
         lines = self._read_lines(grey, self._wanted(layout))
         return assemble(lines, grey.shape, 0, replace(self.options, rows=layout.rows))
-
-    def _read_turned(self, grey: GreyImage, rotate: int) -> tuple[GreyImage, Layout, list[Line]]:
-        upright = turned(grey, rotate)
-        layout = find_lines(upright, self.threads, rows=self.options.rows)
-        return upright, layout, self._read_lines(upright, self._wanted(layout))
 
     def _read_lines(self, grey: GreyImage, lines: Sequence[Line]) -> list[Line]:
         """Read lines; return those with text, in outlines that have few points and contain their words."""
@@ -181,6 +188,11 @@ class PageReader:
         height, width = upright.shape
         lines = self._read_lines(upright, self._wanted(find_lines(upright, self.threads)))
         return [turn_line(line, rotate, width, height) for line in lines]
+
+
+def find_layout(grey: GreyImage, threads: int | None, options: PageOptions) -> Layout:
+    """Find the lines of a page, which is turned first if the options say so."""
+    return find_lines(turned(grey, options.first_turn), threads, rows=options.rows)
 
 
 def page_read_as_line(grey: GreyImage, words: Sequence[Word], threads: int | None) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +13,14 @@ from hwr.errors import HwrError, InputError, Outcome, OutputError, UsageError
 from hwr.files.documents import Document, choose_pages, open_document, page_name
 from hwr.files.pixels import PageImage, grey_of
 from hwr.page.page import Page, mark_uncertain
-from hwr.recognize.found_lines import COLUMN_BY_COLUMN, WORTHLESS, PageOptions, mean_confidence, words_of
+from hwr.recognize.found_lines import (
+    COLUMN_BY_COLUMN,
+    WORTHLESS,
+    PageOptions,
+    find_layout,
+    mean_confidence,
+    words_of,
+)
 from hwr.recognize.given_lines import GivenLines, read_given
 from hwr.recognize.inputs import InputFile
 from hwr.recognize.journal import Journal
@@ -106,7 +114,8 @@ class Counts:
 class ReadingJob:
     """Reads documents with one recognizer and writes them to one output.
 
-    The recognizer is made when the first page has been loaded, so that nobody waits for it if there is nothing to read.
+    The recognizer is made as soon as there is a page to read, in a thread of its own: it is loaded while the page is
+    decoded and its lines are found.
 
     Attributes:
         unfinished: pages that were read, of a document that is not written yet; with their lines, and how many of
@@ -130,9 +139,18 @@ class ReadingJob:
     _lost: set[InputFile] = field(default_factory=set)
 
     @cached_property
+    def _loading(self) -> Future[Recognizer]:
+        """The recognizer, which a thread begins to make at the first use."""
+        pool = ThreadPoolExecutor(1)
+        try:
+            return pool.submit(self.make_recognizer)
+        finally:
+            pool.shutdown(wait=False)
+
+    @property
     def recognizer(self) -> Recognizer:
-        """Reads the pages."""
-        return self.make_recognizer()
+        """Reads the pages. Wait until it is made."""
+        return self._loading.result()
 
     @cached_property
     def settings(self) -> str:
@@ -206,6 +224,7 @@ class ReadingJob:
     def _load(self, file: InputFile, document: Document, number: int) -> Iterator[tuple[InputFile, PageImage]]:
         """Yield the image of a page, unless it is broken."""
         self.progress.begin(page_name(document.name, number, document.count))
+        _ = self._loading
         try:
             image = document.page(number, self.options.colour)
         except HwrError as error:
@@ -258,16 +277,25 @@ class ReadingJob:
         return files
 
     def _read_now(self, loaded: Sequence[tuple[InputFile, PageImage]]) -> Sequence[Page | HwrError]:
-        recognizer = self.recognizer  # a broken model is named once, not for each page
         if self.options.as_lines:
-            return recognizer.read_line_pages([(image.name, grey_of(image.pixels)) for _, image in loaded])
-        return [self._read_page(recognizer, file, image) for file, image in loaded]
+            return self.recognizer.read_line_pages([(image.name, grey_of(image.pixels)) for _, image in loaded])
+        if self.options.given is not None:
+            return [self._read_given(file, image, self.options.given) for file, image in loaded]
+        return [self._read_page(image) for _, image in loaded]
 
-    def _read_page(self, recognizer: Recognizer, file: InputFile, image: PageImage) -> Page | HwrError:
+    def _read_page(self, image: PageImage) -> Page | HwrError:
+        image = replace(image, pixels=grey_of(image.pixels))
+        layout = find_layout(image.pixels, None, self.options.page)
+        recognizer = self.recognizer  # outside the try: a broken model is named once, not for each page
         try:
-            if self.options.given is None:
-                return recognizer.read(image, options=self.options.page)
-            page, notes, lost = read_given(recognizer, image, _page_path(file, image), self.options.given)
+            return recognizer.read_found(image, layout, self.options.page)
+        except HwrError as error:
+            return error
+
+    def _read_given(self, file: InputFile, image: PageImage, given: GivenLines) -> Page | HwrError:
+        recognizer = self.recognizer
+        try:
+            page, notes, lost = read_given(recognizer, image, _page_path(file, image), given)
         except HwrError as error:
             return error
         for note in notes:

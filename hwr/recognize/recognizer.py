@@ -7,11 +7,11 @@ print(recognizer.read("page.png").text)
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from hwr.decode.reading import Reading, logical_words
 from hwr.errors import HwrError, InputError, UsageError
 from hwr.files.documents import open_pages, page_of, to_grey
 from hwr.files.images import GreyImage
-from hwr.files.pixels import Source, grey_of
+from hwr.files.pixels import PageImage, Source, grey_of
 from hwr.line import NormalisedLine, normalise_line, normalise_with_places
 from hwr.page.completing import rectangle
 from hwr.page.geometry import LineCut, bounding_box, clip_box, cut_line
@@ -34,6 +34,7 @@ from hwr.recognize.found_lines import (
     COLUMN_BY_COLUMN,
     PageOptions,
     PageReader,
+    find_layout,
     main_language,
     page_read_as_line,
 )
@@ -43,6 +44,8 @@ from hwr.recognize.words import find_words
 from hwr.segment import Layout
 from hwr.text import normalise_text
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Decoded = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
 
 AS_THE_MODEL_SAYS = DecoderOptions()
@@ -52,6 +55,14 @@ BASELINE_AT = 0.75
 
 HASH_DIGITS = 12
 """Digits of the weights' hash in results: enough to distinguish any two models."""
+
+
+def _cut_out(grey: GreyImage, line: Line) -> LineCut | None:
+    """Cut a line out of its page; return None if it has no area there or is too large."""
+    try:
+        return cut_line(grey, line.baseline, line.polygon)
+    except ValueError:
+        return None
 
 
 def _load(
@@ -159,9 +170,17 @@ class Recognizer:
             given = fit_lines(lines, width, height, "lines").page
             found = tuple(self._read_along(grey, given.lines))
             return replace(given, image=called, model=self.label, lines=found, language=main_language(found))
-        reader = self.page_reader(options)
-        page = reader.read(grey) if lines is None else reader.read_layout(grey, lines)
+        if lines is None:
+            return self.read_found(
+                replace(image, pixels=grey, name=called), find_layout(grey, self._threads, options), options
+            )
+        page = self.page_reader(options).read_layout(grey, lines)
         return replace(page, image=called, model=self.label, language=main_language(page.lines))
+
+    def read_found(self, image: PageImage, layout: Layout, options: PageOptions) -> Page:
+        """Read the page on an image, whose lines `find_layout` found with the same options; see `read`."""
+        page = self.page_reader(options).read(grey_of(image.pixels), layout)
+        return replace(page, image=image.name, model=self.label, language=main_language(page.lines))
 
     def page_reader(self, options: PageOptions = COLUMN_BY_COLUMN) -> PageReader:
         """Return the reader of pages that `read` uses, for its single steps."""
@@ -185,10 +204,8 @@ class Recognizer:
 
     def _read_along(self, grey: GreyImage, lines: Sequence[Line]) -> list[Line]:
         """Return the lines with the text read along them, without those that cannot be cut out."""
-        cuts: list[tuple[Line, LineCut]] = []
-        for line in lines:
-            with suppress(ValueError):
-                cuts.append((line, cut_line(grey, line.baseline, line.polygon)))
+        found = self._each(partial(_cut_out, grey), lines)
+        cuts = [(line, cut) for line, cut in zip(lines, found, strict=True) if cut is not None]
         size = grey.shape[1], grey.shape[0]
         return [
             replace(
@@ -289,8 +306,13 @@ class Recognizer:
 
     def _read(self, lines: Sequence[GreyImage]) -> list[tuple[Reading, NormalisedLine]]:
         """Return the reading and normalised image of each line."""
-        normalised = [normalise_with_places(line, self.info.height) for line in lines]
+        normalised = self._each(partial(normalise_with_places, height=self.info.height), lines)
         return list(zip(self.read_normalised([line.ink for line in normalised]), normalised, strict=True))
+
+    def _each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Return the result of each item, in order; most time is spent in OpenCV and NumPy, so threads help."""
+        with ThreadPoolExecutor(self._runtime.threads) as pool:
+            return list(pool.map(function, items))
 
     def _words(
         self, reading: Reading, normalised: NormalisedLine, cut: LineCut, size: tuple[int, int]

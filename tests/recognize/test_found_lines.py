@@ -22,6 +22,7 @@ from hwr.recognize.found_lines import (
     turned,
 )
 from hwr.recognize.recognizer import Recognizer
+from hwr.segment import find_lines
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
 PAGE = to_grey(SAMPLES / "page.png")[:900]
@@ -117,7 +118,7 @@ def test_a_note_that_cannot_be_read_is_left_out_with_a_warning() -> None:
             read.append(replace(line, text="word", words=(Word("word", confidence, bounding_box(line.polygon)),)))
         return read
 
-    page = PageReader(read_along, 1, PageOptions()).read(image)
+    page = PageReader(read_along, 1, PageOptions()).read(image, find_lines(image, 1))
     assert page.warnings == ("left out ink in 1 places that may be writing up or down the page",)
     assert len(page.lines) > 4 and not any(is_inside(line, place) for line in page.lines)
 
