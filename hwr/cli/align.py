@@ -43,7 +43,10 @@ OF_DATA = ("split", "limit")
         ('hwr align line.png --text "Dear Sir," --overlay boxes.png', "Print the words' boxes and draw them."),
         ("hwr align data/iam --split val -o words.jsonl", "Align each line of a store with its own text."),
     ],
-    rules=[Rule("text", excludes=("text_file",), reason="a line has one text")],
+    rules=[
+        Rule("text", excludes=("text_file",), reason="a line has one text"),
+        Rule("force", needs=("output", "overlay")),
+    ],
 )
 @click.argument("source", metavar="IMAGE|DATA", type=FILE)
 @click.option("--text", help="Text of the line in IMAGE.")

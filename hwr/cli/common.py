@@ -123,7 +123,7 @@ def parse_size(text: str) -> int:
 
 def model_option(command: Function) -> Function:
     """Add the option that names the model, `model`."""
-    help = "Name of an installed model, or a model file."
+    help = "Name of an installed model, a model file, or a run folder."
     option = click.option("-m", "--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|FILE", help=help)
     return option(command)
 
@@ -377,7 +377,7 @@ def settings_options(kind: str) -> Callable[[Function], Function]:
     """Return what adds the options of commands that store decoder settings in a model, `write` and `output`."""
 
     def add(command: Function) -> Function:
-        help = "Store them in copies of the model's files with this name."
+        help = f"Store the {kind} in copies of the model's files with this name."
         command = click.option("-o", "--output", type=FILE, metavar="FILE", help=help)(command)
         return click.option("--write", is_flag=True, help=f"Store the {kind} in the model's files.")(command)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hwr.cli.base import Command
+from hwr.cli.base import Command, Rule
 from hwr.cli.common import FILE, TARGET, FileName, choose_formats, find_output, force_option, format_option
 from hwr.errors import Outcome
 
@@ -17,6 +17,7 @@ from hwr.errors import Outcome
         ("hwr convert corrected.xml", "Print the text of a PAGE or ALTO file."),
         ("hwr convert page/ --images scans/ -o book.pdf", "Make a searchable PDF of corrected pages."),
     ],
+    rules=[Rule("force", needs=("output",))],
 )
 @click.argument("sources", metavar="INPUT...", nargs=-1, required=True, type=FILE)
 @format_option

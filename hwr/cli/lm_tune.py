@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     default="auto",
     show_default=True,
     metavar="CODE|auto",
-    help="Language of DATA. auto: found for each set, and for lines that differ from it.",
+    help="Language of DATA; auto detects it for each set, and for lines that differ.",
 )
 @set_options()
 @settings_options("settings")

@@ -59,6 +59,7 @@ FOUND = "it applies to lines that are found on a page"
         Rule("only", excludes=("as_lines", "lines_path"), reason=FOUND),
         Rule("rotate", excludes=("as_lines", "lines_path"), reason=FOUND),
         Rule("min_line_confidence", excludes=("as_lines", "lines_path"), reason=FOUND),
+        Rule("force", needs=("output",)),
         Rule("skip_existing", excludes=("force",), needs=("output",)),
         Rule("password", excludes=("password_file",)),
     ],
@@ -77,7 +78,7 @@ FOUND = "it applies to lines that are found on a page"
     type=click.Choice(["columns", "rows"]),
     help="Read column by column, or row by row as in a table; in text, tabs separate cells.  [default: columns]",
 )
-@click.option("--only", type=click.Choice(["handwritten", "printed"]), help="Leave out all other lines.")
+@click.option("--only", type=click.Choice(["handwritten", "printed"]), help="Read only lines of this kind.")
 @click.option(
     "--rotate",
     type=click.Choice(["auto", "0", "90", "180", "270"]),
@@ -106,7 +107,7 @@ FOUND = "it applies to lines that are found on a page"
     "--alternatives",
     type=click.IntRange(1, 20),
     metavar="N",
-    help="Give up to N other readings of each word and line, with probabilities.",
+    help="Add up to N other readings of each word and line, with probabilities.",
 )
 @decoder_options
 @click.pass_context

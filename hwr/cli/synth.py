@@ -41,7 +41,11 @@ EXAMPLES = (
     help="File of texts, a paragraph a line (.txt, .txt.xz, .txt.gz).",
 )
 @click.option(
-    "--fonts", type=FILE, multiple=True, metavar="FOLDER|FILE", help="Handwriting font (.ttf, .otf) or a folder."
+    "--fonts",
+    type=FILE,
+    multiple=True,
+    metavar="FOLDER|FILE",
+    help="Handwriting font (.ttf, .otf), or a folder of fonts.",
 )
 @click.option(
     "--language",

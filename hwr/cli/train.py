@@ -51,7 +51,7 @@ EXAMPLES = (
 @click.option(
     "--preset",
     metavar="NAME",
-    help="Network: tiny (1.0 M weights), small (2.4 M, for CPUs) or base (7 M, for GPUs).  [default: small]",
+    help="Network: tiny (1 M weights), small (2.4 M, for CPUs) or base (7 M, for GPUs).  [default: small]",
 )
 @click.option("--spec", metavar="VGSL", help="Network in VGSL; {classes} is replaced by the number of classes.")
 @click.option("--init-from", metavar="NAME|FILE", help="Start from this model and keep its network.")
@@ -95,7 +95,7 @@ EXAMPLES = (
     help="Learning rate before it falls.  [default: 0.002; when fine-tuning, 0.0005]",
 )
 @click.option("--seed", type=int, help="Random seed for weights, order and augmentation.  [default: 1]")
-@click.option("--exclude", metavar="CHARACTERS", help="Leave out lines with one of these characters.")
+@click.option("--exclude", metavar="CHARACTERS", help="Leave out lines with any of these characters.")
 @click.option(
     "--cache/--no-cache",
     default=None,

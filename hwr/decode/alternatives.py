@@ -1,4 +1,4 @@
-"""Other readings of the words of a line, with their probabilities.
+"""Other readings of a line and of its words, with their probabilities.
 
 Each word is searched again on the time steps that `hwr.decode.confidence` assigns to it. Candidates are compared with
 the chosen word by the probability of their paths (the forward algorithm) and by the scorer's score of the whole line
@@ -21,6 +21,22 @@ SEARCHED = 24
 """Number of texts to find for each word."""
 
 Score = Callable[[Sequence[int]], float]
+
+
+def line_alternatives(
+    log_probs: NDArray[np.floating], spans: Sequence[LabelSpan], alphabet: Alphabet, confidence: float, count: int
+) -> tuple[Alternative, ...]:
+    """Return at most `count` other readings of a line that was read along its best path, the most probable first.
+
+    Args:
+        log_probs: natural logarithms of shape (T, classes).
+        spans: the labels of the best path.
+        confidence: of the line.
+    """
+    (found,) = beam_search([log_probs], BeamSettings(width=SEARCHED), results=SEARCHED)
+    texts = [tuple(span.label for span in spans), *(text.labels for text in found)]
+    shown = [normalise_text(alphabet.decode(labels)) for labels in texts]
+    return share_out(shown, [0.0, *(text.score for text in found)], confidence)[:count]
 
 
 def word_alternatives(

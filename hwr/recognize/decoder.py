@@ -85,7 +85,8 @@ class DecoderOptions(Settings):
         super().__post_init__()
         given = [name for name in BEAM_OPTIONS if getattr(self, name) not in (None, AUTO)]
         if self.decoder == GREEDY and given:
-            raise UsageError(f"the greedy decoder has no {given[0].replace('_', ' ')}; use the decoder beam")
+            option = "beam width" if given[0] == "width" else given[0].replace("_", " ")
+            raise UsageError(f"the greedy decoder has no {option}; use the decoder beam")
         if self.unknown_cost is not None and self.lexicon is None:
             raise UsageError("an unknown-word cost needs a lexicon")
 
@@ -184,12 +185,13 @@ def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet:
     Raises:
         ModelError: a language model is missing, broken, or of another script; settings that cannot be used.
         InputError: the lexicon is missing or has no usable word.
-        UsageError: see `DecoderOptions`; or there is no language model for the language.
+        UsageError: see `DecoderOptions`; or there is no language model for the language, the weight or the bonus.
     """
     own = find_beam_settings(settings, model)
     if options.chosen(own) == GREEDY:
         return GreedyDecoder()
     beam = options.settings(own)
+    _check_scoring(options, beam)
     lexicon = None if options.lexicon is None else load_words(options.lexicon, alphabet)
     cost = UNKNOWN_COST if options.unknown_cost is None else options.unknown_cost
 
@@ -204,6 +206,17 @@ def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet:
         scorer = NgramScorer(found, rules, weight=beam.weight, insertion_bonus=beam.insertion_bonus)
         languages.append(language(code, scorer))
     return BeamDecoder(beam, Languages(beam, languages, language("", None) if options.language == AUTO else None))
+
+
+def _check_scoring(options: DecoderOptions, beam: BeamSettings) -> None:
+    """Refuse settings that only the score of a language model uses, if there is none.
+
+    Raises:
+        UsageError: such a setting was given.
+    """
+    given = [name for name in ("weight", "insertion_bonus") if getattr(options, name) is not None]
+    if given and not beam.language_models:
+        raise UsageError(f"the {given[0].replace('_', ' ')} needs a language model, and none is used")
 
 
 def chosen_language_models(names: Sequence[str], language: str) -> dict[str, str]:

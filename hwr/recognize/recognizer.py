@@ -253,10 +253,13 @@ class Recognizer:
         reading = replace(reading, language=line.language)
         if not self.alternatives:
             return reading
-        from hwr.decode.alternatives import share_out, word_alternatives
+        from hwr.decode.alternatives import line_alternatives, share_out, word_alternatives
 
-        texts = [normalise_text(self.alphabet.decode(text.labels)) for text in line.texts]
-        lines = share_out(texts, [text.score for text in line.texts], reading.confidence)
+        if line.texts:
+            texts = [normalise_text(self.alphabet.decode(text.labels)) for text in line.texts]
+            lines = share_out(texts, [text.score for text in line.texts], reading.confidence)
+        else:
+            lines = line_alternatives(log_probs, line.spans, self.alphabet, reading.confidence, self.alternatives)
         shown = "".join(span.character for span in reading.characters)
         _, order = logical_words(shown, self.alphabet.direction)
         confidences = [confidence for _, confidence in sorted(zip(order, reading.words, strict=True))]

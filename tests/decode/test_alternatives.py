@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hwr.decode.alternatives import share_out, word_alternatives
-from hwr.decode.lattice import align, text_log_probability
+from hwr.decode.alternatives import line_alternatives, share_out, word_alternatives
+from hwr.decode.lattice import align, best_path, text_log_probability
 from hwr.text import Alphabet
 
 ALPHABET = Alphabet(" abcd")
@@ -40,6 +40,17 @@ def test_words_get_the_readings_that_the_network_saw() -> None:
     window = LINE[: spans[2].stop]
     one, other = (text_log_probability(window, [*ALPHABET.encode(word.text), SPACE]) for word in first[:2])
     assert first[0].confidence / first[1].confidence == pytest.approx(np.exp(one - other), rel=1e-3)
+
+
+def test_a_line_read_along_its_best_path_gets_other_readings() -> None:
+    others = line_alternatives(LINE, best_path(LINE), ALPHABET, 0.5, 3)
+    # Against the sum over all paths of each text that differs from the chosen one in one or two doubtful places.
+    texts = ["cb da", "ab ba", "cb ba"]
+    sums = {text: text_log_probability(LINE, ALPHABET.encode(text)) for text in texts}
+    assert [other.text for other in others] == sorted(texts, key=lambda text: -sums[text])
+    assert sum(other.confidence for other in others) <= 0.5 + 1e-9
+    ratio = np.exp(sums["cb da"] - sums["ab ba"])
+    assert others[0].confidence / others[1].confidence == pytest.approx(ratio, rel=1e-2)
 
 
 def test_the_scorer_changes_the_result() -> None:

@@ -127,6 +127,7 @@ def test_wrong_use(run: Run, tmp_path: Path) -> None:
         ([LINE, "--text", ""], "the text is empty"),
         ([LINE, "--text", "жж"], "does not know 'ж'"),
         ([LINE, "--text", "long " * 200], "too long for the line"),
+        ([LINE, "--text", "a", "--force"], "--force needs --output or --overlay"),
         ([LINE, "--text", "a", "--text-file", tmp_path / "two.txt"], "--text cannot be combined with --text-file"),
         ([LINE, "--text-file", tmp_path / "two.txt"], "2 lines of text"),
         ([LINE, "--text-file", tmp_path / "empty.txt"], "contains no text"),

@@ -350,7 +350,9 @@ def test_wrong_use_of_the_decoder(
     for arguments, says in (
         (["--decoder", "greedy", "--lm", "en"], "greedy decoder has no language models"),
         (["--decoder", "greedy", "--lm", "none"], "greedy decoder has no language models"),
-        (["--decoder", "greedy", "--beam-width", 4], "greedy decoder has no width"),
+        (["--lm", "none", "--lm-weight", 1], "the weight needs a language model, and none is used"),
+        (["--lm", "none", "--insertion-bonus", 1], "the insertion bonus needs a language model"),
+        (["--decoder", "greedy", "--beam-width", 4], "greedy decoder has no beam width"),
         (["--unknown-cost", 4], "needs a lexicon"),
         (["--lexicon", strange, "--unknown-cost", "nan"], "'nan' is not a finite number"),
         (["--lm-weight", "nan"], "'nan' is not a finite number"),

@@ -253,6 +253,7 @@ def test_images_without_writing_print_nothing(recognize: Run, tmp_path: Path, na
 def test_wrong_use(recognize: Run, book: Path, tmp_path: Path) -> None:
     for arguments, reason in (
         ((book, "--skip-existing"), "--skip-existing needs --output"),
+        ((book, "--force"), "--force needs --output"),
         ((book, "--skip-existing", "--force", "-o", tmp_path / "x"), "--skip-existing cannot be combined with --force"),
         ((book, "--pages", "3-1"), "--pages 3-1: 3-1 ends before it begins"),
         ((book, "--pages", "7"), f"{book}: has 3 pages, and none of those named by --pages"),

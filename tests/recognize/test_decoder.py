@@ -148,7 +148,7 @@ def test_beam_options(name: str, value: object) -> None:
     """Each alone asks for the beam search, and does not go with the greedy decoder; 0 and () are asked for too."""
     options: dict[str, Any] = {name: value}
     assert DecoderOptions(**options).chosen(None) == "beam"
-    with pytest.raises(UsageError, match=f"greedy decoder has no {name.replace('_', ' ')}"):
+    with pytest.raises(UsageError, match=f"greedy decoder has no .*{name.replace('_', ' ')}"):
         DecoderOptions("greedy", **options)
     if name != "lexicon":
         assert getattr(DecoderOptions(**options).settings(BeamSettings(("de",), 0.3, 0.3, 3)), name) == value
