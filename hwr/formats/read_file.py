@@ -48,6 +48,8 @@ def read_page_file(data: bytes, where: str) -> Page:
         InputError: not XML, broken, truncated, too large, with entities of its own, of another format, or with
             no page; names the place in the file.
     """
+    if data.lstrip()[:1] == b"{":
+        raise InputError(f"{where}: JSON, not PAGE XML or ALTO; hwr convert {where} --format page makes PAGE XML of it")
     root = parse_xml(data, where)
     kind = ROOTS.get(local_name(root))
     if kind is None:

@@ -77,7 +77,10 @@ class Journal:
                     return {}
                 for line in file:
                     entry = json.loads(line)
-                    known[entry["key"]] = page_from_object(entry["page"], str(self.path))
+                    page = page_from_object(entry["page"], str(self.path))
+                    if len(page.lines) < len(entry["page"]["lines"]):  # damaged
+                        break
+                    known[entry["key"]] = page
         except (OSError, ValueError, KeyError, TypeError, RecursionError, HwrError):
             pass  # missing, or its last line is cut off: everything before it is good
         return known

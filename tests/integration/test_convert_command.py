@@ -107,7 +107,7 @@ def test_a_folder_and_several_pages(run: Run, results: Path, tmp_path: Path, pag
         ("a.json", b"{", "line 1: not JSON, or cut off"),
         ("a.json", b"{}", "the key 'image' is missing"),
         ("a.json", b'{"imag": 1}', "unknown key 'imag'"),
-        ("a.json", b'{"image": "\xff"}', "not UTF-8 text"),
+        ("a.json", b'{"image": "\xff"}', "not UTF-8"),
         ("a.json", b'{"a":' * 100_000, "line 1: not JSON, or cut off"),
         ("a.xml", b"<html/>", "not JSON of hwr, PAGE XML or ALTO"),
         ("a.xml", b"<alto><Layout>", "broken XML"),
@@ -121,10 +121,19 @@ def test_a_file_that_is_not_a_result(run: Run, tmp_path: Path, name: str, conten
 
 def test_numbers_of_a_page_are_checked(run: Run, results: Path, page: Page) -> None:
     whole = json.loads((results / "page.json").read_text())
-    for change in ({"width": "wide"}, {"height": float("nan")}, {"lines": {}}, {"regions": [{"id": "r"}]}):
+    for change in ({"width": "wide"}, {"height": float("nan")}, {"lines": {}}, {"regions": {}}):
         (results / "page.json").write_text(json.dumps({**whole, **change}))
         done = run(results / "page.json")
         assert done.code == 2 and next(iter(change)) in done.err, done.err
+
+
+def test_a_line_with_a_bad_number_costs_only_itself(run: Run, results: Path, page: Page) -> None:
+    whole = json.loads((results / "page.json").read_text())
+    whole["lines"].append({**whole["lines"][0], "id": "bad", "confidence": float("nan")})
+    (results / "page.json").write_text(json.dumps(whole))
+    done = run(results / "page.json")
+    assert done.code == 3 and done.out.splitlines() == page.text.splitlines()
+    assert "line 'bad' left out: " in done.err and "confidence = nan" in done.err
 
 
 def test_an_image_that_is_missing_is_named(run: Run, results: Path, tmp_path: Path) -> None:
