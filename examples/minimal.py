@@ -1,10 +1,12 @@
 """The whole method on one page: learn to read lines of handwriting, then read some.
 
-    python examples/minimal.py data/samples/lines --minutes 5
+    python examples/minimal.py data/samples/lines --minutes 20
 
 A line image is normalised, a network gives each time step a probability for each character and for "nothing new here"
 (the blank), and CTC adds up all ways in which the time steps can spell the text. `hwr train` does the same with
 augmentation, batches without padding, a learning rate schedule, checkpoints and much more; the parts are the same.
+
+For the first minutes the network reads every line as empty, since the blank is always a good guess. It needs more time.
 """
 
 import argparse
@@ -106,8 +108,8 @@ def read(network: Network, example: Example, alphabet: Alphabet) -> str:
 def main() -> None:
     """Train on the train split of a store, then read its val split."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("store", type=Path)
-    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("store", type=Path, help="a line store, such as data/samples/lines")
+    parser.add_argument("--minutes", type=float, default=20.0, help="length of training (default: 20)")
     arguments = parser.parse_args()
 
     random.seed(1)
@@ -124,6 +126,8 @@ def main() -> None:
         errors += character_errors(example.text, text)
         print(f"{example.text}\n  {text}")
     print(f"CER {errors.rate:.3f}")
+    if errors.rate == 1:
+        print("The network still reads nothing but blanks: give it more --minutes.")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def main() -> None:
             code = _run(verbose)
     except StreamError as error:
         code = _exit_code_of(error, error.written or files_written() > before)
-    gc.freeze()  # at the end Python would search all objects for garbage, a tenth of the time of reading a line
+    gc.freeze()  # at exit Python would search all objects for garbage, a tenth of the time for reading a line
     sys.exit(code)
 
 
@@ -142,7 +142,7 @@ def _report_fault(error: Exception, verbose: bool) -> None:
 
 
 def _exit_code_of(error: StreamError, written: bool) -> int:
-    """Report that results could not be written; if the reader went away (`| head`), say nothing.
+    """Report that results could not be written; say nothing if the reading program has ended (`| head`).
 
     Args:
         written: other results were written, to the stream or to files.

@@ -129,7 +129,7 @@ def model_option(command: Function) -> Function:
 
 
 def precision_option(command: Function) -> Function:
-    """Add the option that chooses the numbers of the network, `precision`."""
+    """Add the option for the precision of the network, `precision`."""
     help = "Compute the network with 8-bit integers or 32-bit floats.  [default: int8 if the model has an int8 file]"
     return click.option("--precision", type=click.Choice(["int8", "fp32"]), help=help)(command)
 
@@ -304,7 +304,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 
 def format_option(command: Function) -> Function:
-    """Add the option for one or several output formats, `formats`: a tuple of names for each time it is given."""
+    """Add the option for output formats, `formats`: a tuple of names for each time it is given."""
     from hwr.formats import FORMATS
 
     help = f"{', '.join(FORMATS)}. Several are separated by commas.  [default: from the ending of FILE, or text]"
@@ -339,7 +339,7 @@ def choose_formats(formats: Iterable[tuple[str, ...]], output: str | None, sever
 def find_output(
     forms: "Sequence[Format]", inputs: "Inputs", output: str | None, force: bool, keep: bool = False
 ) -> "Output":
-    """Return where the results go; see `hwr.recognize.outputs.make_file_output`.
+    """Return the output for the results; see `hwr.recognize.outputs.make_file_output`.
 
     Raises:
         UsageError: they do not fit there.
@@ -374,7 +374,7 @@ def text_options(command: Function) -> Function:
 
 
 def settings_options(kind: str) -> Callable[[Function], Function]:
-    """Return what adds the options of commands that store decoder settings in a model, `write` and `output`."""
+    """Return a decorator that adds the options of commands that store settings in a model: `write` and `output`."""
 
     def add(command: Function) -> Function:
         help = f"Store the {kind} in copies of the model's files with this name."
@@ -385,7 +385,7 @@ def settings_options(kind: str) -> Callable[[Function], Function]:
 
 
 def check_settings_target(model: str, write: bool, output: Path | None) -> Path:
-    """Check that the settings can be stored, before the reading, which takes minutes; return the model's file.
+    """Check that the settings can be stored before lines are read, which takes minutes; return the model's file.
 
     Raises:
         UsageError: both options, or a name that is not that of a model file.

@@ -149,7 +149,7 @@ def command(
 
 
 def job_options(forms: Sequence[Format], several: bool, values: dict[str, Any]) -> "JobOptions":
-    """Return how documents are read.
+    """Return the options of the reading job.
 
     Raises:
         UsageError: an option that has no effect on a format; numbers of pages that cannot be understood.
@@ -173,7 +173,7 @@ def job_options(forms: Sequence[Format], several: bool, values: dict[str, Any]) 
 
 
 def page_options(values: dict[str, Any]) -> "PageOptions":
-    """Return how the lines of pages are found, chosen and ordered."""
+    """Return the options for finding, choosing and ordering lines."""
     from hwr.recognize.found_lines import PageOptions
     from hwr.settings import from_dict
 
@@ -204,7 +204,7 @@ def find_password(password: str | None, file: Path | None) -> str | None:
 
     Raises:
         InputError: the file with the password cannot be used.
-        UsageError: there is nobody to ask.
+        UsageError: there is no terminal to ask on.
     """
     from hwr.files.texts import read_text
 
@@ -286,7 +286,7 @@ def describe_decoder(options: "DecoderOptions") -> list[object]:
 
 
 def how_to_continue(job: "ReadingJob", output: str | None) -> str:
-    """Return what the user can do after an interruption."""
+    """Return the message after an interruption, which says how to continue."""
     if output is None:
         return "interrupted"
     if not job.resumes:

@@ -41,7 +41,7 @@ def show(text: str) -> None:
 
 
 def show_table(table: "Table") -> None:
-    """Print a table on stdout; it is never cut to the width of a terminal that is not there."""
+    """Print a table on stdout; without a terminal, it is never cut to a width."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else TABLE_WIDTH

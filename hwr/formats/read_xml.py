@@ -27,8 +27,8 @@ MAX_POINTS = 100_000
 """Maximum points of one polygon or baseline."""
 
 BROKEN = "\ufdd0"
-"""Stands for bytes that are not in the encoding of a file, and for characters that XML does not allow: a noncharacter,
-which no text contains."""
+"""Replaces bytes that are not valid in the encoding of a file, and characters that XML does not allow. It is a
+noncharacter, which no text contains."""
 
 _DECLARATION = re.compile(r"\s*<\?xml\b[^>]*\?>")
 _DECLARED = re.compile(rb"""^\s*<\?xml\b[^>]*?\bencoding\s*=\s*["']([\w.:-]{1,40})["']""")

@@ -55,7 +55,7 @@ def find_beam_settings(settings: Mapping[str, Any], where: object) -> BeamSettin
 
 @dataclass(frozen=True)
 class DecoderOptions(Settings):
-    """Options of the user. None means: as the model file says.
+    """Options of the decoder. None means the value in the model file.
 
     Attributes:
         decoder: "greedy" or "beam"; None: beam if the model has settings for it, otherwise greedy.
@@ -97,7 +97,7 @@ class DecoderOptions(Settings):
         return replace(own or BeamSettings(), **changes)
 
     def chosen(self, own: BeamSettings | None) -> str:
-        """The decoder that results from the settings."""
+        """Return the name of the decoder that results from these options and the model's settings."""
         if self.decoder is not None:
             return self.decoder
         asked = any(getattr(self, name) not in (None, AUTO) for name in BEAM_OPTIONS)

@@ -140,7 +140,7 @@ class ReadingJob:
 
     @cached_property
     def _loading(self) -> Future[Recognizer]:
-        """The recognizer, which a thread begins to make at the first use."""
+        """The recognizer, which a thread starts to load at the first use."""
         pool = ThreadPoolExecutor(1)
         try:
             return pool.submit(self.make_recognizer)
@@ -149,7 +149,7 @@ class ReadingJob:
 
     @property
     def recognizer(self) -> Recognizer:
-        """Reads the pages. Wait until it is made."""
+        """The reader of the pages; waits until it is loaded."""
         return self._loading.result()
 
     @cached_property

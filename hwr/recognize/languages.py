@@ -61,11 +61,11 @@ class Languages:
     """Reads documents in the best of several languages, or in none of them."""
 
     def __init__(self, settings: BeamSettings, languages: Sequence[Language], none: Language | None) -> None:
-        """Prepare.
+        """Make a reader.
 
         Args:
             languages: competing languages, at least one unless `none` is given.
-            none: how to read a text in no language; without it, every text is in one of the languages.
+            none: reads a text in no language; without it, every text is in one of the languages.
         """
         self.settings, self.languages, self.none = settings, tuple(languages), none
 
@@ -108,7 +108,7 @@ class Languages:
         return self.languages[candidates[int(np.argmax(scores))]]
 
     def _take_rivals(self, document: "_Document", fits: Numbers, texts: list[FoundText]) -> None:
-        """Give lines that are far more probable in another language that language."""
+        """Move each line that is far more probable in another language to that language."""
         if len(document.lines) == 1:  # its language was chosen for it alone
             return
         main = self.languages.index(texts[0].language)

@@ -42,7 +42,7 @@ class Output(ABC):
         """
 
     def partial(self, file: InputFile, chosen: int) -> Path | None:
-        """Return where `chosen` pages of a document are kept until their file is complete; None if nowhere."""
+        """Return the file that keeps `chosen` pages of a document until the result is complete, or None."""
         return None
 
     @abstractmethod

@@ -75,14 +75,14 @@ class Recognizer:
     """A loaded model that reads lines and pages.
 
     Attributes:
-        info: the facts of the model file.
-        alphabet: the characters that it can write.
-        name: of the model.
+        info: metadata of the model file.
+        alphabet: the characters that the model can write.
+        name: name of the model.
         weights: hash of its weights.
         label: name and start of the hash, as in the results.
-        decoder: chooses the labels.
+        decoder: the decoder, which chooses the text.
         careful: whether each line is read in three views.
-        calibration: of the decoder's confidences.
+        calibration: calibration of the decoder's confidences.
     """
 
     def __init__(
@@ -98,10 +98,10 @@ class Recognizer:
 
         Args:
             model: the name of a shipped model, a `.safetensors` file, or a run folder.
-            threads: batches to compute at the same time; by default the number of available cores.
-            decoder: how its output becomes text; by default as the model file says.
-            precision: of the network; see `hwr.recognize.models.load_model`.
-            alternatives: number of other readings to give for each line and each word.
+            threads: number of batches to compute at the same time; by default the number of available cores.
+            decoder: options of the decoder; the defaults are stored in the model file.
+            precision: number format of the network; see `hwr.recognize.models.load_model`.
+            alternatives: number of other readings to return for each line and each word.
 
         Raises:
             InputError, ModelError, UsageError, MissingDependency: see `hwr.recognize.models.load_model` and
