@@ -114,15 +114,14 @@ def known_text(text: str | None, text_file: Path | None) -> str:
 
 def align_image(source: Path, text: str, model: str, output: Path | None, overlay: Path | None) -> None:
     """Align one image, and write the words and the requested drawing."""
-    from hwr.files.atomic import atomic_write
+    from hwr.files.atomic import write_file
     from hwr.files.documents import to_grey
     from hwr.formats.aligned import draw_alignment, write_alignment
     from hwr.recognize.alignment import Aligner
 
     line = Aligner(model).align_line(source, text)
     if overlay is not None:
-        with atomic_write(overlay) as temporary:
-            temporary.write_bytes(draw_alignment(to_grey(source), line))
+        write_file(overlay, draw_alignment(to_grey(source), line))
     with text_file(output, _show_line) as write:
         write(write_alignment(line))
 

@@ -151,7 +151,7 @@ def _shares(settings: tuple[str, ...]) -> dict[str, float]:
 
 def _draw(options: "BatchOptions", path: Path, count: int, name_broken: bool) -> bool:
     """Write the contact sheet, name broken fonts if asked to; return whether a font is broken."""
-    from hwr.files.atomic import atomic_write
+    from hwr.files.atomic import write_file
     from hwr.synth.batches import encode
     from hwr.synth.generator import LineGenerator
     from hwr.synth.sheet import draw_sheet
@@ -159,8 +159,7 @@ def _draw(options: "BatchOptions", path: Path, count: int, name_broken: bool) ->
     broken: list[str] = []
     generator = LineGenerator(options.synth, options.alphabet, broken.append)
     sheet = draw_sheet([generator.line(options.seed, index) for index in range(min(count or SHEET_LINES, SHEET_LINES))])
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(encode(sheet))
+    write_file(path, encode(sheet))
     for message in broken if name_broken else ():
         say(f"left out: {message}")
     say(f"{path}: written")

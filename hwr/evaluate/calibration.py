@@ -31,7 +31,7 @@ from hwr.decode.lattice import LabelSpan
 from hwr.errors import DataError
 from hwr.evaluate.confidence import CalibrationError, calibration_error
 from hwr.evaluate.lines import OnLine, read_decoded
-from hwr.evaluate.sets import EVERY_LINE, EvaluationSet, Selection, first_half
+from hwr.evaluate.sets import EVERY_LINE, EvaluationSet, Origin, Selection, first_half
 from hwr.recognize.recognizer import Recognizer
 from hwr.text import Alphabet
 
@@ -51,21 +51,16 @@ DIGITS = 5
 
 
 @dataclass(frozen=True)
-class ReadScores:
+class ReadScores(Origin):
     """A line that was read, with log-probabilities at the temperatures of the grid.
 
     Attributes:
-        set, id, writer, page: its origin.
         line: log-probabilities of the whole line, shape (temperatures,).
         line_right: the line was read without an edit.
         words: shape (words, temperatures).
         words_right: shape (words,).
     """
 
-    set: str
-    id: str
-    writer: str | None
-    page: str | None
     line: Numbers
     line_right: bool
     words: Numbers

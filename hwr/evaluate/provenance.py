@@ -16,8 +16,6 @@ from hwr.recognize.models import find_model, models_folder
 from hwr.settings import to_dict
 from hwr.store.splits import find_split
 
-CHUNK = 1 << 20
-
 
 @dataclass(frozen=True)
 class Provenance:
@@ -66,6 +64,5 @@ def _hash(head: bytes, files: Sequence[Path]) -> str:
     digest = hashlib.sha256(head)
     for path in files:
         with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
+            hashlib.file_digest(file, lambda: digest)  # adds the file to what the digest has seen
     return digest.hexdigest()

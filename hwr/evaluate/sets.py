@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,23 +82,17 @@ def count_lines(sets: Sequence[EvaluationSet], selection: Selection = EVERY_LINE
     return total
 
 
-class WriterLine(Protocol):
-    """A line with its set, its id in it, and its writer and page if known."""
+@dataclass(frozen=True)
+class Origin:
+    """Base of lines: the set of a line, its id in the set, and its writer and page if known."""
 
-    @property
-    def set(self) -> str: ...
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def writer(self) -> str | None: ...
-
-    @property
-    def page(self) -> str | None: ...
+    set: str
+    id: str
+    writer: str | None
+    page: str | None
 
 
-def first_half(lines: Sequence[WriterLine]) -> NDArray[np.bool_]:
+def first_half(lines: Sequence[Origin]) -> NDArray[np.bool_]:
     """Divide the lines of each set into two halves that have no writer in common; return which are in the first.
 
     A set of one writer is split by page, a set of one page by line. A line without a writer (or page) is a group of its
@@ -117,7 +110,7 @@ def first_half(lines: Sequence[WriterLine]) -> NDArray[np.bool_]:
     return inside
 
 
-def _groups(lines: Sequence[WriterLine], members: Sequence[int]) -> list[list[int]]:
+def _groups(lines: Sequence[Origin], members: Sequence[int]) -> list[list[int]]:
     """Return the places of the lines of each writer (page, line) of a set, the largest group first."""
     for by in ("writer", "page", "id"):
         groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)

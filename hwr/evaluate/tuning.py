@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hwr.decode.beam import BONUSES, WEIGHTS, BeamSettings
 from hwr.evaluate.lines import OnLine, read_decoded
-from hwr.evaluate.sets import EVERY_LINE, EvaluationSet, Selection, first_half
+from hwr.evaluate.sets import EVERY_LINE, EvaluationSet, Origin, Selection, first_half
 from hwr.metrics import character_errors, word_errors
 from hwr.recognize.decoder import DecodedLine, Decoder, GreedyDecoder
 from hwr.recognize.recognizer import Recognizer
@@ -34,13 +34,9 @@ MakeDecoder = Callable[[BeamSettings], Decoder]
 
 
 @dataclass(frozen=True)
-class NetworkLine:
+class NetworkLine(Origin):
     """A line of a set with the network's log-probabilities."""
 
-    set: str
-    id: str
-    writer: str | None
-    page: str | None
     truth: str
     log_probs: NDArray[np.float32]
 

@@ -52,6 +52,16 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def write_file(path: Path, data: bytes) -> None:
+    """Write a whole file; see `atomic_write`.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+
+
 def _make_folder_of(path: Path) -> None:
     """Make the folder of a file, and those above it.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwr.errors import UsageError
-from hwr.files.atomic import atomic_write
+from hwr.files.atomic import write_file
 from hwr.files.documents import page_of
 from hwr.formats import FORMATS, Format, find_format, format_of_name, to_bytes
 from hwr.page.page import Page
@@ -38,8 +38,7 @@ def save_page(
         data = to_bytes(form, fit_lines(page, width, height, page.image).page, picture.pixels, picture.dpi)
     else:
         data = to_bytes(form, page)
-    with atomic_write(target) as temporary:
-        temporary.write_bytes(data)
+    write_file(target, data)
 
 
 def _format_of(path: Path) -> Format:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.errors import ModelError, UsageError
-from hwr.files.atomic import atomic_write
+from hwr.files.atomic import write_file
 from hwr.files.tree import check_regular
 from hwr.lm.model import BITS, Model, Quantised, make_model, tables_of
 from hwr.lm.ngrams import MAX_ORDER, Symbols, Tables
@@ -50,8 +50,7 @@ def write_model(model: Model, path: Path) -> None:
         "continuations": model.continuations,
         "backoffs": model.backoffs.codes,
     }
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(save(arrays, {METADATA_KEY: json.dumps(facts, ensure_ascii=False, sort_keys=True)}))
+    write_file(path, save(arrays, {METADATA_KEY: json.dumps(facts, ensure_ascii=False, sort_keys=True)}))
 
 
 def read_model(path: Path) -> Model:

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from hwr.errors import ModelError
-from hwr.files.atomic import atomic_write
+from hwr.files.atomic import write_file
 from hwr.model.files import METADATA_KEY, read_info
 from hwr.model.info import ModelInfo
 from hwr.model.network import Network, build
@@ -28,10 +28,9 @@ def save_model(
         OutputError: the folder cannot be written, or the disk is full.
     """
     data = model_bytes(weights, info, half, with_auxiliary)
-    with atomic_write(path) as temporary:
-        # Not with the library's save_file: its files are readable by their owner only, and it has other errors for a
-        # full disk.
-        temporary.write_bytes(data)
+    # Not with the library's save_file: its files are readable by their owner only, and it has other errors for a full
+    # disk.
+    write_file(path, data)
 
 
 def model_bytes(weights: dict[str, Tensor], info: ModelInfo, half: bool = False, with_auxiliary: bool = False) -> bytes:

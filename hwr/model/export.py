@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hwr.errors import ModelError
-from hwr.files.atomic import atomic_write
+from hwr.files.atomic import atomic_write, write_file
 from hwr.model.checkpoint import load_model
 from hwr.model.files import METADATA_KEY, read_tensors, weights_hash
 from hwr.model.graph import INPUTS, OUTPUTS, SPEC_KEY, WEIGHTS_KEY, open_graph
@@ -84,8 +84,7 @@ def export_graph(safetensors: Path, target: Path) -> None:
         OutputError: `target` cannot be written.
     """
     _, info = load_model(safetensors)
-    with atomic_write(target) as temporary:
-        temporary.write_bytes(graph(info.spec))
+    write_file(target, graph(info.spec))
 
 
 def export_onnx(safetensors: Path, target: Path) -> None:

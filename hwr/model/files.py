@@ -120,8 +120,7 @@ def weights_hash(path: Path) -> str:
         (length,) = struct.unpack("<Q", file.read(8))
         file.seek(length, 1)
         digest.update(json.dumps(header, sort_keys=True).encode())
-        while block := file.read(1 << 20):
-            digest.update(block)
+        hashlib.file_digest(file, lambda: digest)  # adds the rest of the file
     return digest.hexdigest()
 
 

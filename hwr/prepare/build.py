@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError, OutputError
-from hwr.files.atomic import atomic_write, sync_folder
+from hwr.files.atomic import sync_folder, write_file
 from hwr.prepare.manifest import (
     SKIPPED,
     SplitFacts,
@@ -167,8 +167,7 @@ def _move(
     except OSError as error:
         raise OutputError(f"{output}: cannot be written: {error.strerror or error}") from error
     for name, data in ((SKIPPED, skipped_table(skipped)), (MANIFEST, to_bytes(manifest))):
-        with atomic_write(output / name) as temporary:
-            temporary.write_bytes(data)
+        write_file(output / name, data)
 
 
 def write_split(

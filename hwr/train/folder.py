@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from hwr.errors import InputError, OutputError
-from hwr.files.atomic import atomic_write
+from hwr.files.atomic import write_file
 from hwr.model.checkpoint import model_bytes
 from hwr.model.info import ModelInfo
 from hwr.settings import to_toml
@@ -51,21 +51,11 @@ class RunFolder:
         Raises:
             OutputError: it cannot be written.
         """
-        with atomic_write(self.path / RECIPE) as temporary:
-            temporary.write_text(to_toml(recipe), encoding="utf-8")
+        write_file(self.path / RECIPE, to_toml(recipe).encode())
         for name in (BEST, LAST, TRUNK, RESUME, TRUNK_RESUME, RECIPE, METRICS):
             for leftover in self.path.glob(f".{name}.*.tmp"):
                 with suppress(OSError):
                     leftover.unlink()
-
-    def write(self, name: str, data: bytes) -> None:
-        """Write a file; the old one stays until the new one is complete.
-
-        Raises:
-            OutputError: the folder cannot be written, the disk is full.
-        """
-        with atomic_write(self.path / name) as temporary:
-            temporary.write_bytes(data)
 
     def remove_cache(self) -> None:
         """Remove the cached lines, which a complete run does not need any more."""
@@ -136,8 +126,7 @@ class RunFolder:
         lines = path.read_bytes().decode("utf-8", errors="replace").split("\n")
         events = [(line, _step_of(line)) for line in lines if line]
         kept = [line for line, at in events if at is not None and at <= step]
-        with atomic_write(path) as temporary:
-            temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        write_file(path, "".join(line + "\n" for line in kept).encode())
         return sum(at is None for _, at in events)
 
 
@@ -188,7 +177,7 @@ class Saver:
         """Append one event to metrics.jsonl."""
         if self.writes:
             self._unlogged += json.dumps(event, ensure_ascii=False) + "\n"
-            self._try(log_only=True)
+            self._try()
 
     def finish(self) -> None:
         """Write all files that are waiting.
@@ -199,36 +188,30 @@ class Saver:
         if error := self._write_waiting():
             raise error
 
-    def _try(self, log_only: bool = False) -> None:
-        error = self._write_log() if log_only else self._write_waiting()
-        if error is None:
-            self._failing = self._failing and log_only
-        elif not self._failing:
-            self._failing = True
+    def _try(self) -> None:
+        error = self._write_waiting()
+        if error and not self._failing:
             self.report(
                 f"{error}; training continues, the previous save is kept, and every save tries again: free disk space"
             )
+        self._failing = error is not None
 
     def _write_waiting(self) -> OutputError | None:
         """Write everything that is waiting; return the first failure."""
-        failure = self._write_log()
+        failures = []
+        try:
+            if self._unlogged:
+                self.run.append_log(self._unlogged)
+                self._unlogged = ""
+        except OutputError as error:
+            failures.append(error)
         for name, data in list(self._waiting.items()):
             try:
-                self.run.write(name, data)
+                write_file(self.run.path / name, data)
                 del self._waiting[name]
             except OutputError as error:
-                failure = failure or error
-        return failure
-
-    def _write_log(self) -> OutputError | None:
-        if not self._unlogged:
-            return None
-        try:
-            self.run.append_log(self._unlogged)
-            self._unlogged = ""
-        except OutputError as error:
-            return error
-        return None
+                failures.append(error)
+        return failures[0] if failures else None
 
 
 def restore(run: RunFolder, trainer: Trainer, recipe: Recipe, characters: str) -> list[str]:

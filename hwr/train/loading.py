@@ -108,10 +108,9 @@ def _make_batches(
             skipped += pool.skipped
         for count, lines in enumerate(pool.batches, start=1):
             strength = regularisation(progress.share(recipe), recipe.optimisation)
-            options = recipe.augment if strength == 1 else recipe.augment.scaled(strength)
             batch = builder.cutter.collate(lines, processes.rank, processes.count)
             widths = torch.full_like(batch.widths, batch.target_width)
-            ink = augment(batch.ink.to(device), batch.widths, widths, batch.seeds, options)
+            ink = augment(batch.ink.to(device), batch.widths, widths, batch.seeds, recipe.augment.scaled(strength))
             last = count == len(pool.batches)
             after = (epoch, number + 1, 0) if last else (epoch, number, done + count)
             yield ReadyBatch(batch, ink, batch.targets.to(device), epoch, after, skipped)

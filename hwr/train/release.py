@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import UsageError
-from hwr.files.atomic import atomic_write
+from hwr.files.atomic import write_file
 from hwr.model.checkpoint import load_weights, save_model
 from hwr.model.export import export_graph
 from hwr.model.files import read_info
@@ -44,10 +44,10 @@ def release(source: Path, folder: Path, validation: Mapping[str, Mapping[str, An
     info = replace(info, training=_without_folders(info.training), validation=measured)
     target = folder / f"{info.name}.safetensors"
     write_half(source, target, info)
-    _write_text(folder / f"{info.name}.md", model_card(info))
+    write_file(folder / f"{info.name}.md", model_card(info).encode())
     log = source.parent / METRICS
     if log.exists():
-        _write_text(folder / f"{info.name}.jsonl", log.read_text(encoding="utf-8"))
+        write_file(folder / f"{info.name}.jsonl", log.read_bytes())
     trunk = source.parent / TRUNK
     if trunk.exists():
         path = folder / TRUNKS / f"{info.name}.safetensors"
@@ -62,11 +62,6 @@ def _without_folders(training: Mapping[str, Any]) -> dict[str, Any]:
     words = str(training.get("command", "")).split(" ")
     command = " ".join(Path(word).name if Path(word).is_absolute() else word for word in words)
     return {**training, "init_from": Path(str(training.get("init_from", ""))).stem, "command": command}
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def model_card(info: ModelInfo) -> str:

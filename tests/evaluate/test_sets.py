@@ -1,31 +1,23 @@
 """Halves that share no writer: sizes, order and what is unknown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from hwr.evaluate.sets import first_half
+from hwr.evaluate.sets import Origin, first_half
 
 
-@dataclass(frozen=True)
-class Known:
-    id: str
-    writer: str | None
-    page: str | None = None
-    set: str = "one"
-
-
-def lines(*counts: int, page: bool = False) -> list[Known]:
+def lines(*counts: int, page: bool = False) -> list[Origin]:
     """Make this number of lines for each writer, or for each page of one writer."""
     return [
-        Known(f"{group}-{number}", "w" if page else f"w{group}", f"p{group}" if page else "p")
+        Origin("one", f"{group}-{number}", "w" if page else f"w{group}", f"p{group}" if page else "p")
         for group, count in enumerate(counts)
         for number in range(count)
     ]
 
 
-def halves(known: Sequence[Known]) -> tuple[set[str], set[str]]:
+def halves(known: Sequence[Origin]) -> tuple[set[str], set[str]]:
     """The ids of the lines in both halves."""
     inside = first_half(known)
     first, second = ({line.id for line, at in zip(known, inside, strict=True) if at == half} for half in (True, False))
@@ -53,12 +45,15 @@ def test_one_writer_is_cut_by_page_and_one_page_by_line() -> None:
 
 
 def test_the_order_of_lines_does_not_matter() -> None:
-    known = [*lines(4, 4, 4, 2), Known("a", None), Known("b", None)]
+    known = [*lines(4, 4, 4, 2), Origin("one", "a", None, None), Origin("one", "b", None, None)]
     assert halves(known) == halves(known[::-1])
 
 
 def test_lines_without_a_writer_are_clusters_of_their_own() -> None:
-    known = [Known(str(number), None) for number in range(6)] + [Known("x", "w"), Known("y", "w")]
+    known = [Origin("one", str(number), None, None) for number in range(6)] + [
+        Origin("one", "x", "w", None),
+        Origin("one", "y", "w", None),
+    ]
     first, second = halves(known)
     assert len(first) == len(second) == 4
     assert {"x", "y"} <= first or {"x", "y"} <= second

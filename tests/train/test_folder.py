@@ -9,6 +9,7 @@ import torch
 
 from helpers.children import run_child
 from hwr.errors import InputError, OutputError
+from hwr.files.atomic import write_file
 from hwr.model.checkpoint import save_model
 from hwr.model.info import ModelInfo
 from hwr.settings import load_toml
@@ -22,7 +23,7 @@ def save_on_a_full_disk(folder: Path) -> None:
     tensor = torch.zeros(1_000_000)
     info = ModelInfo("spec", "abc", 48, "name", 1, 4)
     for save in (
-        lambda: RunFolder(folder).write(RESUME, state_bytes({"tensor": tensor})),
+        lambda: write_file(folder / RESUME, state_bytes({"tensor": tensor})),
         lambda: save_model(folder / "last.safetensors", {"tensor": tensor}, info),
     ):
         try:
@@ -33,14 +34,14 @@ def save_on_a_full_disk(folder: Path) -> None:
 
 def test_state_round_trip(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
-    folder.write(RESUME, state_bytes({"tensor": torch.arange(3), "value": 0.1}))
+    write_file(folder.path / RESUME, state_bytes({"tensor": torch.arange(3), "value": 0.1}))
     state = folder.load_state(RESUME)
     assert state["tensor"].tolist() == [0, 1, 2] and state["value"] == 0.1
 
 
 def test_a_save_that_is_cut_off_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = RunFolder(tmp_path)
-    folder.write(RESUME, state_bytes({"step": 1}))
+    write_file(folder.path / RESUME, state_bytes({"step": 1}))
     original = Path.write_bytes
 
     def cut_off(path: Path, data: memoryview) -> int:
@@ -49,7 +50,7 @@ def test_a_save_that_is_cut_off_leaves_the_last_one(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(Path, "write_bytes", cut_off)
     with pytest.raises(KeyboardInterrupt):
-        folder.write(RESUME, state_bytes({"step": 2}))
+        write_file(folder.path / RESUME, state_bytes({"step": 2}))
     assert folder.load_state(RESUME)["step"] == 1
     assert [path.name for path in tmp_path.iterdir()] == [RESUME], "the half-written file is still there"
 
@@ -57,7 +58,7 @@ def test_a_save_that_is_cut_off_leaves_the_last_one(tmp_path: Path, monkeypatch:
 def test_full_disk_is_one_line_and_leaves_the_last_save(tmp_path: Path) -> None:
     path = tmp_path / "run"
     folder = RunFolder(path)
-    folder.write(RESUME, state_bytes({"step": 1}))
+    write_file(folder.path / RESUME, state_bytes({"step": 1}))
     (path / "last.safetensors").write_bytes(b"old")
     result = run_child(tmp_path, save_on_a_full_disk, path)
     assert result.code == 0, result.err
