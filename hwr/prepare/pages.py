@@ -132,7 +132,7 @@ class PageFiles(Source):
             if isinstance(page, InputError):
                 yield Skipped(where, Reason.BAD_ROW, str(page).removeprefix(where).lstrip(":, "))
             elif image is None:
-                yield Skipped(where, Reason.NO_IMAGE, f"neither {page.image!r} nor an image of the name of the file")
+                yield Skipped(where, Reason.NO_IMAGE, f"neither {page.image!r} nor an image named like the XML file")
             else:
                 yield from self._page(file, page, image)
 

@@ -23,14 +23,19 @@ class Kind:
     Attributes:
         suffixes: their endings in lower case; a file that the user names may have any ending.
         name: name of the kind in messages.
+        ignored: names of other files with such an ending, in lower case.
     """
 
     suffixes: frozenset[str]
     name: str
+    ignored: frozenset[str] = frozenset()
 
 
 IMAGES = Kind(IMAGE_SUFFIXES, "images or PDFs")
-RESULTS = Kind(frozenset({".json", ".jsonl", ".xml"}), "JSON, PAGE or ALTO files")
+RESULTS = Kind(
+    frozenset({".json", ".jsonl", ".xml"}), "JSON, PAGE or ALTO files", frozenset({"mets.xml", "metadata.xml"})
+)
+"""Results, without the files that Transkribus and eScriptorium add to an export."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,9 @@ def find_inputs(sources: Sequence[Path], kind: Kind = IMAGES) -> Inputs:
 def _files_below(folder: Path, kind: Kind) -> list[Path]:
     """Return the files of a kind in a folder; links to folders are followed, each real folder once."""
     paths = (root / name for root, names in walk(folder) for name in names)
-    return sorted(path for path in paths if path.suffix.lower() in kind.suffixes)
+    return sorted(
+        path for path in paths if path.suffix.lower() in kind.suffixes and path.name.lower() not in kind.ignored
+    )
 
 
 def _expand(pattern: Path, kind: Kind) -> list[InputFile]:

@@ -94,7 +94,10 @@ def test_a_folder_and_several_pages(run: Run, results: Path, tmp_path: Path, pag
     done = run(results, "-o", tmp_path / "all.txt")
     assert done.code == 0 and (tmp_path / "all.txt").read_text() == "Chère amie\n\fChère amie\n\fChère amie\n"
     assert done.err.startswith("hwr: 3 pages, 3 lines; results in ")
+    for name in ("mets.xml", "Metadata.xml"):  # an export from Transkribus has them
+        (results / name).write_text("<mets/>")
     assert run(results, "--format", "text,alto", "-o", tmp_path / "out").code == 0
+    assert "not JSON of hwr" in run(results / "mets.xml").err
     names = ["b.alto.xml", "b.txt", "page-0001.alto.xml", "page-0002.alto.xml", "page.txt"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
 
