@@ -24,10 +24,10 @@ difference whose interval contains 0 is not significant. Trained lines, minutes 
 import argparse
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,15 @@ from hwr.errors import UsageError
 from hwr.evaluate.intervals import MIN_CLUSTERS, effective_number, expanded_tail
 from hwr.evaluate.lines import ScoredLine, read_set
 from hwr.evaluate.sets import EvaluationSet, find_sets
-from hwr.files.atomic import atomic_write
+from hwr.files.atomic import write_file
+from hwr.model.files import merge
 from hwr.recognize.recognizer import Recognizer
 from hwr.settings import from_dict, load_toml, to_dict
 from hwr.train.recipe import Recipe
 from hwr.train.reporters import PlainReporter
 from hwr.train.run import train
+
+Result = TypeVar("Result")
 
 REPLICATES = 2000
 FIGURES = "figures.json"
@@ -86,40 +89,33 @@ def load_variants(path: Path) -> list[Variant]:
     variants = []
     for entry in data["variant"]:
         changes = {key: value for key, value in entry.items() if key != "name"}
-        recipe = from_dict(Recipe, merged(merged(base, limits), changes), f"{path}: {entry['name']}")
+        recipe = from_dict(Recipe, merge(merge(base, limits), changes), f"{path}: {entry['name']}")
         variants.append(Variant(entry["name"], recipe))
     return variants
 
 
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with `changes`; nested tables are merged, all other values replaced."""
-    result = dict(base)
-    for key, value in changes.items():
-        old = result.get(key)
-        result[key] = merged(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
-    return result
+def kept(path: Path, kind: type[Result], make: Callable[[], Result]) -> Result:
+    """Return the result that an earlier call left in a file; otherwise make it, and keep it there as JSON."""
+    if not path.exists():
+        write_file(path, json.dumps(vars(make())).encode())
+    return kind(**json.loads(path.read_bytes()))
 
 
 def measure(variant: Variant, folder: Path, sets: Sequence[EvaluationSet]) -> Figures:
     """Train the variant, or load what an earlier call left, and read the sets."""
-    done = folder / FIGURES
-    if not done.exists():
+
+    def make() -> Figures:
         resume = (folder / "resume.pt").exists()
         result = train(variant.recipe, folder, PlainReporter(), resume=resume, command="benchmarks.ablations")
         errors = read_errors(folder / "last.safetensors", sets)
-        figures = Figures(errors, result.progress.lines, result.progress.seconds / 60)
-        with atomic_write(done) as temporary:
-            temporary.write_text(json.dumps(vars(figures)), encoding="utf-8")
-    return Figures(**json.loads(done.read_text(encoding="utf-8")))
+        return Figures(errors, result.progress.lines, result.progress.seconds / 60)
+
+    return kept(folder / FIGURES, Figures, make)
 
 
 def read_errors(model: Path, sets: Sequence[EvaluationSet]) -> dict[str, Errors]:
     """Return the errors of each line of each set."""
-    from hwr.model.export import export_onnx
-
-    onnx = model.with_suffix(".onnx")
-    export_onnx(model, onnx)
-    recognizer = Recognizer(str(onnx))
+    recognizer = Recognizer(model)
     return {item.name: errors_of(list(read_set(item, recognizer))) for item in sets}
 
 

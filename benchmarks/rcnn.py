@@ -18,7 +18,6 @@ with its 95 % interval (whole writers are drawn), and the difference from `recur
 """
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,10 +28,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.ablations import Errors, paired_interval
+from benchmarks.ablations import Errors, kept, paired_interval
 from benchmarks.letters import Letters, load_digits, load_letters
 from benchmarks.recurrent_family import cer, pooled
-from hwr.files.atomic import atomic_write
 from hwr.model import letters
 from hwr.model.layers import Convolution, Frame, Layer
 from hwr.model.recurrent_convolution import RecurrentConvolution
@@ -167,15 +165,15 @@ def _tensor(images: np.ndarray) -> Tensor:
 
 def measure(name: str, data: tuple[Letters, Letters], maps: int, epochs: int, seed: int, done: Path) -> Result:
     """Train and test one network, or return what an earlier call found."""
-    if not done.exists():
+
+    def make() -> Result:
         torch.manual_seed(seed)
         network = contenders(maps, data[0].classes)[name]
         start = time.process_time()
         train(network, data[0], epochs, seed)
-        result = Result(misread(network, data[1]), time.process_time() - start)
-        with atomic_write(done) as temporary:
-            temporary.write_text(json.dumps(vars(result)), encoding="utf-8")
-    return Result(**json.loads(done.read_text(encoding="utf-8")))
+        return Result(misread(network, data[1]), time.process_time() - start)
+
+    return kept(done, Result, make)
 
 
 def row(name: str, found: dict[str, list[Result]], network: Network) -> str:

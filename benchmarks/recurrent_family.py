@@ -18,7 +18,6 @@ matrices are cheaper than those of Muon, and no augmentation.
 """
 
 import argparse
-import json
 import re
 import time
 from collections.abc import Sequence
@@ -30,12 +29,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from benchmarks.ablations import Errors, errors_of, paired_interval
+from benchmarks.ablations import Errors, errors_of, kept, paired_interval
 from hwr.errors import UsageError
 from hwr.evaluate.intervals import bootstrap_totals, effective_number, rate_intervals
 from hwr.evaluate.lines import read_set
 from hwr.evaluate.sets import find_sets
-from hwr.files.atomic import atomic_write
 from hwr.model import vgsl
 from hwr.model.network import build
 from hwr.recognize.recognizer import Recognizer
@@ -172,8 +170,8 @@ class Result:
 
 def measure(spec: str, seed: int, data: Sequence[Path], scale: Scale, folder: Path) -> Result:
     """Train and read one member, or return what an earlier call found."""
-    done = folder / "result.json"
-    if not done.exists():
+
+    def make() -> Result:
         recipe = Recipe(
             train=tuple(TrainingSet(str(path)) for path in data),
             spec=spec,
@@ -188,17 +186,16 @@ def measure(spec: str, seed: int, data: Sequence[Path], scale: Scale, folder: Pa
         resume = (folder / "resume.pt").exists()
         _share_cache(folder)
         run = train(recipe, folder, PlainReporter(), resume=resume, command="benchmarks.recurrent_family")
-        recognizer = Recognizer(str(run.model.with_suffix(".onnx")))
+        recognizer = Recognizer(run.model)
         sets, failed = find_sets(data, "val")
         if failed:
             raise UsageError(failed[0].error)
         start = time.process_time()
         read = [line for item in sets for line in read_set(item, recognizer)]
         seconds = time.process_time() - start
-        result = Result(errors_of(read), run.progress.lines, seconds)
-        with atomic_write(done) as temporary:
-            temporary.write_text(json.dumps(vars(result)), encoding="utf-8")
-    return Result(**json.loads(done.read_text(encoding="utf-8")))
+        return Result(errors_of(read), run.progress.lines, seconds)
+
+    return kept(folder / "result.json", Result, make)
 
 
 def _share_cache(folder: Path) -> None:

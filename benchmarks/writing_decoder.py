@@ -12,7 +12,6 @@ finished network is not trained again.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,10 +23,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.ablations import Errors
+from benchmarks.ablations import Errors, kept
 from benchmarks.recurrent_family import SCALES, cer
 from hwr.decode.lattice import greedy_text
-from hwr.files.atomic import atomic_write
 from hwr.files.images import GreyImage, decode_image
 from hwr.line import normalise_line
 from hwr.metrics import character_errors
@@ -194,16 +192,16 @@ class Result:
 
 def measure(network: Reader | Writer, words: Sequence[Word], val: Sequence[Word], minutes: float, done: Path) -> Result:
     """Train and read, or return what an earlier call found."""
-    if not done.exists():
+
+    def make() -> Result:
         seen = train(network, words, 60 * minutes, seed=1)
         errors = {}
         for number, reading in enumerate(read_all(network, [word.ink for word in val])):
             counts = character_errors(val[number].text, reading)
             errors[str(number)] = (counts.edits, counts.reference_length, val[number].writer)
-        result = Result(seen, errors, list(read_all(network, paper())))
-        with atomic_write(done) as temporary:
-            temporary.write_text(json.dumps(vars(result)), encoding="utf-8")
-    return Result(**json.loads(done.read_text(encoding="utf-8")))
+        return Result(seen, errors, list(read_all(network, paper())))
+
+    return kept(done, Result, make)
 
 
 def row(name: str, network: Reader | Writer, result: Result) -> str:
