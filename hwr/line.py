@@ -146,8 +146,8 @@ def quantiles(grey: GreyImage, *shares: float) -> list[float]:
     counts = np.cumsum(np.bincount(grey.ravel(), minlength=256))
     quantiles = []
     for share in shares:
-        place, fraction = divmod(share * (grey.size - 1), 1)
-        low, high = np.searchsorted(counts, [place, min(place + 1, grey.size - 1)], side="right").tolist()
+        rank, fraction = divmod(share * (grey.size - 1), 1)
+        low, high = np.searchsorted(counts, [rank, min(rank + 1, grey.size - 1)], side="right").tolist()
         quantiles.append(low + (high - low) * fraction)
     return quantiles
 
@@ -226,9 +226,9 @@ def _slant(ink: NDArray[np.float32]) -> float:
     small = np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
     energy = np.full(len(SHEARS), -np.inf)
 
-    def measure(places: NDArray[np.intp]) -> None:
-        for place in places[np.isneginf(energy[places])]:
-            energy[place] = _energy(small, SHEARS[place])
+    def measure(indices: NDArray[np.intp]) -> None:
+        for index in indices[np.isneginf(energy[indices])]:
+            energy[index] = _energy(small, SHEARS[index])
 
     measure(np.arange(0, len(SHEARS), 4))
     for distance, share in ((2, 0.85), (1, 0.95)):

@@ -155,7 +155,7 @@ def logical_order(text: str, direction: Direction) -> list[tuple[int, str]]:
         return list(enumerate(text))
     # The algorithm is its own inverse except for digits, whose class depends on the letters before them (rule W2): in
     # Arabic they are like Arabic digits, except before the first letter, which is at the right end of the line.
-    last = max(place for place, character in enumerate(text) if has_right_to_left(character))
+    last = max(position for position, character in enumerate(text) if has_right_to_left(character))
     arranged = [_arrange(text, direction, arabic_digits) for arabic_digits in (0, len(text), last)]
     same = (one for one in arranged if to_display("".join(character for _, character in one), direction) == text)
     return next(same, arranged[0])
@@ -172,10 +172,10 @@ def _arrange(text: str, direction: Direction, arabic_digits: int | None = None) 
     storage["base_level"] = int(direction == "rtl")
     storage["base_dir"] = "R" if direction == "rtl" else "L"
     algorithm.get_embedding_levels(text, storage)
-    for place, entry in enumerate(storage["chars"]):
-        entry["place"] = place
+    for position, entry in enumerate(storage["chars"]):
+        entry["position"] = position
         if arabic_digits is not None:
-            changed = {"AL": "R", "EN": "AN" if place < arabic_digits else "EN"}
+            changed = {"AL": "R", "EN": "AN" if position < arabic_digits else "EN"}
             entry["type"] = changed.get(entry["type"], entry["type"])
     algorithm.explicit_embed_and_overrides(storage)
     algorithm.resolve_weak_types(storage)
@@ -186,7 +186,7 @@ def _arrange(text: str, direction: Direction, arabic_digits: int | None = None) 
     arranged: list[tuple[int, str]] = []
     marks: list[tuple[int, str]] = []
     for entry in storage["chars"]:
-        character = entry["place"], entry["ch"]
+        character = entry["position"], entry["ch"]
         if entry["level"] % 2 and unicodedata.combining(entry["ch"]):
             marks.append(character)
             continue

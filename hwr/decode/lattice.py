@@ -39,8 +39,8 @@ def best_path(log_probs: NDArray[np.floating]) -> tuple[LabelSpan, ...]:
     best = log_probs.argmax(axis=1)
     starts = np.concatenate(([0], np.flatnonzero(best[1:] != best[:-1]) + 1))
     stops = np.append(starts[1:], len(best))
-    runs = zip(best[starts].tolist(), starts.tolist(), stops.tolist(), strict=True)
-    return tuple(LabelSpan(*run) for run in runs if run[0] != BLANK)
+    spans = map(LabelSpan, best[starts].tolist(), starts.tolist(), stops.tolist())
+    return tuple(span for span in spans if span.label != BLANK)
 
 
 def greedy_text(log_probs: NDArray[np.floating], alphabet: Alphabet) -> str:
@@ -169,10 +169,10 @@ def alignments(
     for batch in _batches(log_probs, labels):
         paths = _best_paths([log_probs[index] for index in batch], [labels[index] for index in batch])
         for index, path in zip(batch, paths, strict=True):
-            places = 2 * np.arange(len(labels[index])) + 1
-            starts = np.searchsorted(path, places).tolist()
-            stops = np.searchsorted(path, places, side="right").tolist()
-            result[index] = tuple(LabelSpan(*span) for span in zip(labels[index], starts, stops, strict=True))
+            states = 2 * np.arange(len(labels[index])) + 1  # of the labels; the states between them are blanks
+            starts = np.searchsorted(path, states).tolist()
+            stops = np.searchsorted(path, states, side="right").tolist()
+            result[index] = tuple(map(LabelSpan, labels[index], starts, stops))
     return result
 
 

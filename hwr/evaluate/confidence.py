@@ -106,8 +106,8 @@ class ConfidenceTallies:
 
 def calibration_error(confidence: Numbers, right: NDArray[np.bool_]) -> CalibrationError:
     """Return the expected calibration error of confidences (n,), n > 0, given which are right (n,)."""
-    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(place, weights=confidence - right, minlength=BINS)
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, weights=confidence - right, minlength=BINS)
     order = np.argsort(confidence, kind="stable")
     parts = np.array_split((confidence - right)[order], BINS)
     total = len(confidence)

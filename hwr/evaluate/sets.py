@@ -101,22 +101,22 @@ def first_half(lines: Sequence[Origin]) -> NDArray[np.bool_]:
     """
     inside = np.zeros(len(lines), np.bool_)
     for name in dict.fromkeys(line.set for line in lines):
-        members = [place for place, line in enumerate(lines) if line.set == name]
+        members = [index for index, line in enumerate(lines) if line.set == name]
         sizes = [0, 0]
-        for places in _groups(lines, members):
+        for indices in _groups(lines, members):
             half = 0 if sizes[0] <= sizes[1] else 1
-            sizes[half] += len(places)
-            inside[places] = half == 0
+            sizes[half] += len(indices)
+            inside[indices] = half == 0
     return inside
 
 
 def _groups(lines: Sequence[Origin], members: Sequence[int]) -> list[list[int]]:
-    """Return the places of the lines of each writer (page, line) of a set, the largest group first."""
+    """Return the indices of the lines of each writer (page, line) of a set, the largest group first."""
     for by in ("writer", "page", "id"):
         groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        for place in members:
-            key = getattr(lines[place], by)
-            groups[(by, str(key)) if key is not None else ("id", lines[place].id)].append(place)
+        for index in members:
+            key = getattr(lines[index], by)
+            groups[(by, str(key)) if key is not None else ("id", lines[index].id)].append(index)
         if len(groups) > 1:
             break
-    return [places for _, places in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))]
+    return [indices for _, indices in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))]

@@ -103,9 +103,9 @@ def count_languages(lines: Sequence[NetworkLine], decoder: Decoder) -> dict[str,
 
 def _decode(lines: Sequence[NetworkLine], decoder: Decoder) -> Iterator[tuple[int, DecodedLine]]:
     """Yield the index of each line and what was decoded, set by set in documents of `LINES_AT_ONCE` lines."""
-    for places in by_set(lines).values():
-        for start in range(0, len(places), LINES_AT_ONCE):
-            chunk = places[start : start + LINES_AT_ONCE].tolist()
+    for indices in by_set(lines).values():
+        for start in range(0, len(indices), LINES_AT_ONCE):
+            chunk = indices[start : start + LINES_AT_ONCE].tolist()
             yield from zip(chunk, decoder.decode([lines[index].log_probs for index in chunk]), strict=True)
 
 
@@ -121,8 +121,8 @@ def objective(trial: Edits, greedy: Edits, sets: Sequence[NDArray[np.integer]]) 
     For a set that the greedy decoder reads without an edit, the ratio is 1 plus the CER.
     """
     ratios = []
-    for places in sets:
-        reference, found = greedy[places].cer, trial[places].cer
+    for indices in sets:
+        reference, found = greedy[indices].cer, trial[indices].cer
         ratios.append(found / reference if reference > 0 else 1 + found)
     return float(np.mean(ratios))
 
@@ -131,10 +131,10 @@ def best(
     trials: Sequence[Trial],
     greedy: Edits,
     lines: Sequence[NetworkLine],
-    places: NDArray[np.integer] | None = None,
+    indices: NDArray[np.integer] | None = None,
 ) -> Trial:
-    """Return the trial with the lowest objective on the lines at `places`, or on all lines."""
-    chosen = np.arange(len(lines)) if places is None else places
+    """Return the trial with the lowest objective on the lines at `indices`, or on all lines."""
+    chosen = np.arange(len(lines)) if indices is None else indices
     sets = [np.intersect1d(members, chosen) for members in by_set(lines).values()]
     sets = [members for members in sets if len(members)]
     return min(trials, key=lambda trial: objective(trial.edits, greedy, sets))

@@ -176,11 +176,11 @@ def _table(path: Path, order: int, section: _Section, codes: dict[str, int]) -> 
             keys = (keys << np.uint64(8)) | np.array([codes[words[n]] for words, _, _ in section], np.uint64)
     except KeyError as error:
         raise ModelError(f"{path}: {error.args[0]!r} is in the {order}-grams, but not in the 1-grams") from None
-    place = np.argsort(keys, kind="stable")
-    keys = keys[place]
+    ascending = np.argsort(keys, kind="stable")
+    keys = keys[ascending]
     if len(keys) and (keys[1:] == keys[:-1]).any():
         raise ModelError(f"{path}: one of the {order}-grams occurs twice")
-    values = np.array([(log_prob, backoff) for _, log_prob, backoff in section], float).reshape(-1, 2)[place]
+    values = np.array([(log_prob, backoff) for _, log_prob, backoff in section], float).reshape(-1, 2)[ascending]
     return Table(keys, values[:, 0], values[:, 1])
 
 

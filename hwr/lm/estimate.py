@@ -121,13 +121,13 @@ def _lower_level(upper: Level, order: int, begun: Keys, begun_counts: Counts, sy
         extra = np.concatenate([begun, extra])
     keys = np.concatenate([ends, extra])
     order_of = np.argsort(keys, kind="stable")
-    place = np.empty(len(keys), np.int32)
-    place[order_of] = np.arange(len(keys), dtype=np.int32)
+    new_index = np.empty(len(keys), np.int32)
+    new_index[order_of] = np.arange(len(keys), dtype=np.int32)
     occurrences = np.zeros(len(keys), np.int64)
     occurrences[: len(ends)] = np.bincount(inverse, upper.occurrences, len(ends))
     occurrences[len(ends) : len(ends) + len(begun)] += begun_counts
     level = _level(keys[order_of], occurrences[order_of], order)
-    upper.suffixes = place[inverse]
+    upper.suffixes = new_index[inverse]
     upper.contexts = np.searchsorted(level.keys, context(upper.keys)).astype(np.int32)
     if order == 1:
         level.occurrences[START - UNKNOWN] = level.occurrences[END - UNKNOWN]

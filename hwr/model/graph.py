@@ -151,41 +151,41 @@ def _weight(tensor: memoryview) -> tuple[str, tuple[int, ...]] | None:
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Yield number and value of each field of a message (Protocol Buffers, "Encoding")."""
-    place = 0
-    while place < len(message):
-        key, place = _varint(message, place)
+    offset = 0
+    while offset < len(message):
+        key, offset = _varint(message, offset)
         kind = key & 7
         if kind == 0:
-            value, place = _varint(message, place)
+            value, offset = _varint(message, offset)
             yield key >> 3, value
             continue
         if kind == 2:
-            length, place = _varint(message, place)
+            length, offset = _varint(message, offset)
         else:
             length = {1: 8, 5: 4}.get(kind, len(message))  # there are no other kinds
-        if place + length > len(message):
+        if offset + length > len(message):
             raise ValueError("truncated")
-        yield key >> 3, message[place : place + length]
-        place += length
+        yield key >> 3, message[offset : offset + length]
+        offset += length
 
 
 def _varints(packed: memoryview) -> list[int]:
-    values, place = [], 0
-    while place < len(packed):
-        value, place = _varint(packed, place)
+    values, offset = [], 0
+    while offset < len(packed):
+        value, offset = _varint(packed, offset)
         values.append(value)
     return values
 
 
-def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    """Return the number at `place`, seven bits in each byte, and the place after it."""
+def _varint(message: memoryview, offset: int) -> tuple[int, int]:
+    """Return the number at `offset`, seven bits in each byte, and the offset after it."""
     value = shift = 0
     while shift < 70:
-        byte = message[place]
+        byte = message[offset]
         value |= (byte & 127) << shift
-        place, shift = place + 1, shift + 7
+        offset, shift = offset + 1, shift + 7
         if byte < 128:
-            return value, place
+            return value, offset
     raise ValueError("too long")
 
 

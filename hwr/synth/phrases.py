@@ -75,8 +75,8 @@ class Grammar:
 
     def expand(self, rule: str, generator: np.random.Generator) -> str:
         """Return a text by a rule."""
-        place = bisect_right(self._bounds[rule], generator.random())
-        template = self._templates[rule][min(place, len(self._templates[rule]) - 1)]
+        index = bisect_right(self._bounds[rule], generator.random())
+        template = self._templates[rule][min(index, len(self._templates[rule]) - 1)]
         return _PART.sub(lambda match: self._part(match, generator), template)
 
     def _part(self, match: re.Match[str], generator: np.random.Generator) -> str:

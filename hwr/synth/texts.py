@@ -77,12 +77,12 @@ class TextCorpus:
         return " ".join(self._words_from(0, count))
 
     def _words(self, generator: Generator, count: int) -> list[str]:
-        place = int(generator.integers(len(self._bytes)))
+        position = int(generator.integers(len(self._bytes)))
         space = -1
         if generator.random() >= _PARAGRAPH_START:
-            space = self._bytes.find(b" ", place, place + _AHEAD)
+            space = self._bytes.find(b" ", position, position + _AHEAD)
         if space < 0:  # also where one long word or the last word follows
-            return self._words_from(self._bytes.rfind(b"\n", 0, place) + 1, count)
+            return self._words_from(self._bytes.rfind(b"\n", 0, position) + 1, count)
         return self._words_from(space + 1, count)
 
     def _words_from(self, start: int, count: int) -> list[str]:
@@ -198,9 +198,9 @@ def _first_half(word: str, generator: Generator) -> str:
     letters = word.rstrip(".,;:!?\"'”’»)").lower()
     if len(letters) < _MIN_BROKEN or not letters.isalpha():
         return ""
-    places = [
-        place
-        for place in range(_MIN_PART, len(letters) - _MIN_PART)
-        if letters[place] not in _VOWELS and letters[place + 1] in _VOWELS
+    breaks = [
+        position
+        for position in range(_MIN_PART, len(letters) - _MIN_PART)
+        if letters[position] not in _VOWELS and letters[position + 1] in _VOWELS
     ]
-    return word[: places[int(generator.integers(len(places)))]] if places else ""
+    return word[: breaks[int(generator.integers(len(breaks)))]] if breaks else ""

@@ -97,9 +97,9 @@ def smooth_noise(length: int, distance: float, generator: np.random.Generator) -
     """Return noise (length,) of standard deviation about 1 that changes over `distance` pixels."""
     knots = max(2, int(np.ceil(length / distance)) + 1)
     values = generator.standard_normal(knots, dtype=np.float32)
-    places = np.arange(length, dtype=np.float32) * np.float32((knots - 1) / max(1, length - 1))
-    low = np.minimum(places.astype(np.intp), knots - 2)
-    part = places - low.astype(np.float32)
+    positions = np.arange(length, dtype=np.float32) * np.float32((knots - 1) / max(1, length - 1))
+    low = np.minimum(positions.astype(np.intp), knots - 2)
+    part = positions - low.astype(np.float32)
     part *= part * (3 - 2 * part)
     return np.asarray(values[low] + (values[low + 1] - values[low]) * part, dtype=np.float32)
 
@@ -111,10 +111,10 @@ def _along(
     count = max(1, len(words))
     of_word = generator.standard_normal((3, count), dtype=np.float32)
     # Between the words the values pass from one to the next.
-    places = np.array([side for word in words for side in word] or [0.0, float(columns)], dtype=np.float32)
+    positions = np.array([side for word in words for side in word] or [0.0, float(columns)], dtype=np.float32)
     steps = np.repeat(of_word, 2, axis=1)
     x = np.arange(columns, dtype=np.float32)
-    scale, shift, lean = (np.interp(x, places, values).astype(np.float32) for values in steps)
+    scale, shift, lean = (np.interp(x, positions, values).astype(np.float32) for values in steps)
     sway = smooth_noise(columns, 260.0, generator)
     return (
         np.exp(np.clip(0.04 * hand.care * scale, -0.25, 0.25)),
@@ -129,9 +129,9 @@ def _across(columns: int, reach: float, hand: Hand, generator: np.random.Generat
     guess = int(guess * max(1.0, hand.aspect**2))
     drift = np.clip(0.05 * hand.care * smooth_noise(guess, 70.0 / _STEP, generator), -0.2, 0.2)
     rate = np.exp(drift) / hand.aspect
-    places = -reach + _STEP * np.cumsum(rate, dtype=np.float32)
-    used = int(np.searchsorted(places, columns + reach)) + 1
-    return np.asarray(places[:used], dtype=np.float32)
+    positions = -reach + _STEP * np.cumsum(rate, dtype=np.float32)
+    used = int(np.searchsorted(positions, columns + reach)) + 1
+    return np.asarray(positions[:used], dtype=np.float32)
 
 
 def _wobble(grid: tuple[int, ...], hand: Hand, generator: np.random.Generator) -> Field:
