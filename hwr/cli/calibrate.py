@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     sections={
         "Data": ("split", "limit"),
         "Model": ("model", *DECODER),
-        "Result": ("write", "output"),
+        "Result": ("write", "output", "force"),
         "Parquet files from elsewhere": COLUMN_NAMES,
     },
     examples=[
@@ -58,6 +58,7 @@ def command(
     decoding: dict[str, Any],
     write: bool,
     output: Path | None,
+    force: bool,
     **columns: str,
 ) -> Outcome:
     """Calibrate confidences on DATA that the model was not trained on: folders with SPLIT.parquet, or .parquet files.
@@ -70,7 +71,7 @@ def command(
     from hwr.evaluate.sets import Selection
     from hwr.recognize.recognizer import Recognizer
 
-    source = check_settings_target(model, write, output)
+    source = check_settings_target(model, write, output, force)
     found, missing = find_sets(data, split)
     selection = Selection(limit, make_columns(columns))
     reader = Recognizer(model, decoder=make_decoder_options(decoding))

@@ -374,9 +374,12 @@ def text_options(command: Function) -> Function:
 
 
 def settings_options(kind: str) -> Callable[[Function], Function]:
-    """Return a decorator that adds the options of commands that store settings in a model: `write` and `output`."""
+    """Return a decorator that adds the options of commands that store settings in a model: `write`, `output`,
+    `force`.
+    """
 
     def add(command: Function) -> Function:
+        command = force_option(command)
         help = f"Store the {kind} in copies of the model's files with this name."
         command = click.option("-o", "--output", type=FILE, metavar="FILE", help=help)(command)
         return click.option("--write", is_flag=True, help=f"Store the {kind} in the model's files.")(command)
@@ -384,19 +387,27 @@ def settings_options(kind: str) -> Callable[[Function], Function]:
     return add
 
 
-def check_settings_target(model: str, write: bool, output: Path | None) -> Path:
+def check_settings_target(model: str, write: bool, output: Path | None, force: bool) -> Path:
     """Check that the settings can be stored before lines are read, which takes minutes; return the model's file.
 
     Raises:
         UsageError: both options, or a name that is not that of a model file.
+        OutputError: a file would be overwritten and `force` is not set, or cannot be written.
     """
+    from hwr.files.atomic import check_free, check_writable
+    from hwr.model.files import ONNX_SUFFIXES
     from hwr.recognize.models import find_model
 
     source = find_model(model).safetensors
     if write and output is not None:
         raise UsageError("--write changes the model's own files and -o makes new ones: give only one")
-    if output is not None and output.suffix != MODEL_SUFFIX:
-        raise UsageError(f"{output}: name a model file, {MODEL_SUFFIX}")
+    if write:
+        check_writable(source)
+    if output is not None:
+        if output.suffix != MODEL_SUFFIX:
+            raise UsageError(f"{output}: name a model file, {MODEL_SUFFIX}")
+        for suffix in (MODEL_SUFFIX, *ONNX_SUFFIXES):
+            check_free(output.with_suffix(suffix), force, [source.with_suffix(suffix)])
     return source
 
 

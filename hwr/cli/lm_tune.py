@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     sections={
         "Data": ("split", "limit"),
         "Model": ("model", "names", "language"),
-        "Result": ("write", "output"),
+        "Result": ("write", "output", "force"),
         "Parquet files from elsewhere": COLUMN_NAMES,
     },
     examples=[
@@ -73,6 +73,7 @@ def command(
     limit: int | None,
     write: bool,
     output: Path | None,
+    force: bool,
     **columns: str,
 ) -> Outcome:
     """Find language-model weight, insertion bonus, beam width and blank scale on DATA that the model never saw.
@@ -85,7 +86,7 @@ def command(
     from hwr.model.files import update_decoder
     from hwr.recognize.decoder import BEAM
 
-    source = check_settings_target(model, write, output)
+    source = check_settings_target(model, write, output, force)
     tuning, outcome = search(data, split, Selection(limit, make_columns(columns)), model, names, language)
     print_surface(tuning)
     print_halves(tuning)

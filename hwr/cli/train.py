@@ -257,13 +257,14 @@ def _check_folder(folder: Path, dry_run: bool) -> None:
     """Check that a run folder can be written, before torch is imported and the data are opened, which takes long.
 
     Raises:
-        OutputError: a file has its name, or that of a folder above it; or it is read-only.
+        OutputError: it is a file, or cannot be made or written.
     """
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        raise OutputError(f"{existing}: is a file; name a folder")
-    if not dry_run and not os.access(existing, os.W_OK):
-        raise OutputError(f"{existing}: the folder is read-only; choose another with -o")
+    from hwr.files.atomic import check_writable
+
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file; name a folder")
+    if not dry_run:
+        check_writable(folder / "recipe.toml")
 
 
 def _has_validation(path: Path) -> bool:

@@ -79,7 +79,7 @@ def check_free(target: Path, force: bool, inputs: Collection[Path] = ()) -> None
     """Refuse to overwrite a file, before any work is done.
 
     Raises:
-        OutputError: `target` exists and `force` is not set, it is a folder, or one of the inputs.
+        OutputError: `target` exists and `force` is not set, it is a folder, one of the inputs, or cannot be written.
     """
     if target.exists() and any(target.resolve() == source.resolve() for source in inputs):
         raise OutputError(f"{target}: the result would overwrite an input")
@@ -87,6 +87,22 @@ def check_free(target: Path, force: bool, inputs: Collection[Path] = ()) -> None
         raise OutputError(f"{target}: is a folder; name a file")
     if target.exists() and not force and not is_device(target):
         raise OutputError(f"{target}: already exists; --force overwrites it")
+    check_writable(target)
+
+
+def check_writable(target: Path) -> None:
+    """Check that a file can be put into its folder, or that the folder can be made.
+
+    Raises:
+        OutputError: a file has the name of one of the folders, or it is read-only.
+    """
+    if is_device(target):
+        return
+    folder = next(above for above in target.absolute().parents if above.exists())
+    if not folder.is_dir():
+        raise OutputError(f"{target}: cannot be written: {folder} is not a folder")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{target}: cannot be written: {folder} is read-only")
 
 
 def files_written() -> int:

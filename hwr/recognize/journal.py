@@ -60,7 +60,8 @@ class Journal:
     def remove(self) -> None:
         """Remove the file: the result is written."""
         self.close()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, or the file system is read-only
+            self.path.unlink()
 
     def _write(self, value: Any) -> None:
         assert self._file is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hwr.errors import EXIT_ERROR, OutputError
-from hwr.files.atomic import atomic_write, files_written, is_device
+from hwr.files.atomic import atomic_write, check_free, files_written, is_device
 
 
 def test_a_new_file_appears_whole(tmp_path: Path) -> None:
@@ -97,6 +97,17 @@ def test_a_read_only_folder_is_one_clear_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="Permission denied"), atomic_write(tmp_path / "file") as temporary:
         temporary.write_text("x")
+
+
+def test_what_cannot_be_written_is_known_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OutputError, match="file is not a folder"):
+        check_free(tmp_path / "file" / "a" / "b.txt", force=True)
+    check_free(tmp_path / "new" / "folder" / "b.txt", force=False)
+    check_free(Path("/dev/null"), force=False)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)  # root may write everywhere
+    with pytest.raises(OutputError, match=f"cannot be written: {tmp_path} is read-only"):
+        check_free(tmp_path / "new" / "b.txt", force=True)
 
 
 def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:

@@ -53,6 +53,14 @@ def test_it_reports_and_stores_in_copies(run: Run, model: Path, store: Path, tmp
     assert set(stored) == {"temperature", "clarity", "word", "line"}
     assert load_model(target).info.decoder == read_info(target).decoder
     assert f"temperature {stored['temperature']:.4f}" in outcome.out
+    files = {path: path.read_bytes() for path in target.parent.iterdir()}
+    outcome = run("calibrate", store, "-m", model, "-o", target)
+    assert outcome.code == 2 and outcome.err == f"hwr: error: {target}: already exists; --force overwrites it\n"
+    target.unlink()
+    outcome = run("calibrate", store, "-m", model, "-o", target)
+    assert outcome.code == 2 and "calibrated.onnx: already exists" in outcome.err
+    assert run("calibrate", store, "-m", model, "-o", target, "--force").code == 0
+    assert {path: path.read_bytes() for path in target.parent.iterdir()} == files
 
 
 def test_the_calibration_makes_confidences_truer(run: Run, model: Path, store: Path) -> None:

@@ -233,7 +233,7 @@ def test_val_names_other_data(tmp_path: Path, run: Run) -> None:
             "cannot be combined with --preset",
         ),
         (("{samples}", "-o", "{file}"), "file: is a file; name a folder"),
-        (("{samples}", "-o", "{file}/run"), "file: is a file; name a folder"),
+        (("{samples}", "-o", "{file}/run"), "file is not a folder"),
     ],
 )
 def test_wrong_use_is_one_line(tmp_path: Path, run: Run, arguments: tuple[str, ...], message: str) -> None:
