@@ -13,7 +13,6 @@ from hwr.prepare.parquet import ParquetLines
 from hwr.prepare.samples import Notes, Reason, Sample, Skipped, Source
 from hwr.prepare.sidecar import SidecarFolder, unused_images
 from hwr.prepare.table import Table, TableOptions
-from hwr.prepare.table_rows import TableColumns
 from hwr.store.columns import Columns
 from hwr.store.splits import parquet_files
 
@@ -78,7 +77,7 @@ def open_source(path: Path, options: ReaderOptions = ReaderOptions(), kind: str 
 
 
 def _open(path: Path, options: ReaderOptions, kind: str) -> Source:
-    columns = dict(options.columns)
+    named = dict(options.columns)
     if kind == "iam":
         return IamTree(path, options.iam)
     if kind == "sidecar":
@@ -86,12 +85,12 @@ def _open(path: Path, options: ReaderOptions, kind: str) -> Source:
     if kind in pages.KINDS:
         return PageFiles(path, kind, options.pages)
     if kind == "parquet":
-        return ParquetLines(path, Columns(**_known(columns, Columns, "Parquet")))
+        return ParquetLines(path, _parquet_columns(named))
     if kind == "table":
         file = _folder_table(path) if path.is_dir() else path
         if file is None:
             raise DataError(f"{path}: a folder; name the table in it")
-        return Table(file, TableColumns(**_known(columns, TableColumns, "a table")), options.table)
+        return Table(file, named, options.table)
     raise UsageError(f"unknown kind of source {kind!r}; known: {', '.join(KINDS)}")
 
 
@@ -167,11 +166,11 @@ def _file_kind(path: Path) -> str:
     raise DataError(f"{path}: unknown kind of file; known are {known}, or give --from KIND")
 
 
-def _known(columns: dict[str, str], kind: type[Columns | TableColumns], name: str) -> dict[str, str]:
-    unknown = sorted(set(columns) - {item.name for item in fields(kind)})
+def _parquet_columns(named: dict[str, str]) -> Columns:
+    unknown = sorted(set(named) - {item.name for item in fields(Columns)})
     if unknown:
-        raise UsageError(f"--{unknown[0]}-column does not apply to {name}")
-    return columns
+        raise UsageError(f"--{unknown[0]}-column does not apply to Parquet")
+    return Columns(**named)
 
 
 def _folder_table(path: Path) -> Path | None:

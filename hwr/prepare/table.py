@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from hwr.errors import DataError
 from hwr.files.tree import FileIndex, FolderTree, check_regular, is_file
 from hwr.prepare.samples import IMAGE_SUFFIXES, Reason, Sample, Skipped, Source, read_image
-from hwr.prepare.table_rows import KNOWN_COLUMNS, Row, TableColumns, read_rows
+from hwr.prepare.table_rows import ALL_KNOWN, Named, Row, read_rows
 from hwr.store.splits import SPLIT_NAMES
 
 
@@ -48,9 +48,7 @@ class Table(Source):
 
     kind = "table"
 
-    def __init__(
-        self, path: Path, columns: TableColumns = KNOWN_COLUMNS, options: TableOptions = TableOptions()
-    ) -> None:
+    def __init__(self, path: Path, columns: Named = ALL_KNOWN, options: TableOptions = TableOptions()) -> None:
         super().__init__(path)
         check_regular(path)
         if options.images is not None and not options.images.is_dir():

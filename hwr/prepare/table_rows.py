@@ -2,11 +2,12 @@
 
 import csv
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hwr.errors import DataError, InputError
+from hwr.errors import DataError, InputError, UsageError
 from hwr.files.texts import decode_text
 from hwr.files.tree import read_file
 from hwr.prepare.samples import IMAGE_SUFFIXES
@@ -40,24 +41,11 @@ KNOWN_NAMES = {
     "source": ("source",),
     "licence": ("licence", "license"),
 }
+"""Fields of a row, and the names of their columns."""
 
-
-@dataclass(frozen=True)
-class TableColumns:
-    """Names (or numbers, from 1) of columns without a known name; None: use the known names."""
-
-    image: str | None = None
-    text: str | None = None
-    id: str | None = None
-    writer: str | None = None
-    page: str | None = None
-    split: str | None = None
-    lang: str | None = None
-    source: str | None = None
-    licence: str | None = None
-
-
-KNOWN_COLUMNS = TableColumns()
+Named = Mapping[str, str]
+"""Names (or numbers, from 1) of columns without a known name, by field."""
+ALL_KNOWN: Named = {}
 
 
 @dataclass(frozen=True)
@@ -78,7 +66,7 @@ class Rows:
     names: tuple[str, ...] = ()
     ignored: int = 0
 
-    def choices(self, columns: TableColumns) -> list[str]:
+    def choices(self, columns: Named) -> list[str]:
         """Return a note for each choice that was made between columns, and for columns without a name."""
         notes = []
         if self.ignored:
@@ -86,17 +74,20 @@ class Rows:
         lower = [name.strip().lower() for name in self.names]
         for field in ("image", "text"):
             found = [name for name in KNOWN_NAMES[field] for own in lower if name == own]
-            if getattr(columns, field) is None and len(found) > 1:
+            if field not in columns and len(found) > 1:
                 notes.append(f"columns {' and '.join(found)}: {found[0]} is read (--{field}-column names another)")
         return notes
 
 
-def read_rows(path: Path, columns: TableColumns, header: bool | None) -> Rows:
+def read_rows(path: Path, columns: Named, header: bool | None) -> Rows:
     """Return the rows of a table. `header`: the first row names the columns; None: detect it.
 
     Raises:
+        UsageError: no table has one of the fields in `columns`.
         DataError: it cannot be read, is empty, or has no column for the image or the text.
     """
+    if unknown := sorted(columns.keys() - KNOWN_NAMES.keys()):
+        raise UsageError(f"--{unknown[0]}-column does not apply to a table")
     try:
         data = read_file(path, MAX_BYTES)
         if data.startswith(PACKED):
@@ -138,7 +129,7 @@ def _split_rows(text: str) -> list[str]:
 # --- TSV and CSV -------------------------------------------------------------------------------------------------
 
 
-def _read_delimited(path: Path, text: str, kind: str, columns: TableColumns, header: bool | None) -> Rows:
+def _read_delimited(path: Path, text: str, kind: str, columns: Named, header: bool | None) -> Rows:
     rows = [row.split("\t") for row in _split_rows(text)] if kind == "tsv" else _csv_rows(text)
     numbered = [
         (number, row) for number, row in enumerate(rows, start=1) if isinstance(row, str) or any(map(str.strip, row))
@@ -148,12 +139,11 @@ def _read_delimited(path: Path, text: str, kind: str, columns: TableColumns, hea
         raise DataError(f"{path}: is empty" if not numbered else f"{path}: row {numbered[0][0]}: {numbered[0][1]}")
     if header is None:
         header = _is_header(names, columns)
-    places = _places_by_name(path, names, columns) if header else _places_by_number(path, names, columns)
+    indices = _indices_by_name(path, names, columns) if header else _indices_by_number(path, names, columns)
     made = [
-        _delimited_row(number, row, places, len(names)) for number, row in numbered if not (header and row is names)
+        _delimited_row(number, row, indices, len(names)) for number, row in numbered if not (header and row is names)
     ]
-    chosen = any(getattr(columns, item.name) for item in fields(TableColumns))
-    return Rows(made, tuple(names)) if header else Rows(made, ignored=0 if chosen else len(names) - 2)
+    return Rows(made, tuple(names)) if header else Rows(made, ignored=0 if columns else len(names) - 2)
 
 
 def _csv_rows(text: str) -> list[list[str] | str]:
@@ -166,11 +156,11 @@ def _csv_rows(text: str) -> list[list[str] | str]:
         separator = next((sign for sign in ";\t" if sign in lines[0]), ",")
     csv.field_size_limit(max(len(text), csv.field_size_limit()))
     rows: list[list[str] | str] = []
-    place = 0
-    while place < len(lines):
-        row, used = _csv_row(lines[place : place + MAX_ROWS_OF_TEXT + 1], separator)
+    first = 0
+    while first < len(lines):
+        row, used = _csv_row(lines[first : first + MAX_ROWS_OF_TEXT + 1], separator)
         rows.append(row)
-        place += used
+        first += used
     return rows
 
 
@@ -191,15 +181,15 @@ def _csv_row(lines: list[str], separator: str) -> tuple[list[str] | str, int]:
     return "a quotation mark is not closed" if row and row[-1].endswith("\n") else row, 1
 
 
-def _delimited_row(number: int, row: list[str] | str, places: dict[str, int], columns: int) -> Row:
+def _delimited_row(number: int, row: list[str] | str, indices: dict[str, int], columns: int) -> Row:
     if isinstance(row, str):
         return Row(number, {}, row)
-    missing = [field for field in ("image", "text") if places[field] >= len(row)]
+    missing = [field for field in ("image", "text") if indices[field] >= len(row)]
     if missing:
         return Row(number, {}, f"has {len(row)} columns, none for the {missing[0]}")
     if any(value.strip() for value in row[columns:]):
         return Row(number, {}, f"has {len(row)} columns, but the first row has {columns}: is a separator not quoted?")
-    values = {field: row[place] for field, place in places.items() if place < len(row)}
+    values = {field: row[index] for field, index in indices.items() if index < len(row)}
     if any(map(has_surrogates, values.values())):
         return Row(number, {}, "not UTF-8")
     if values["text"].startswith(BOXES):
@@ -221,9 +211,9 @@ def _pylaia_row(number: int, row: str) -> Row:
     return Row(number, {"image": image, "text": "".join(" " if token == PYLAIA_SPACE else token for token in tokens)})
 
 
-def _is_header(names: list[str], columns: TableColumns) -> bool:
+def _is_header(names: list[str], columns: Named) -> bool:
     """Return whether the first row names a column for the image and one for the text."""
-    return all(_find(names, field, getattr(columns, field)) is not None for field in ("image", "text"))
+    return all(_find(names, field, columns.get(field)) is not None for field in ("image", "text"))
 
 
 def _find(names: list[str], field: str, wanted: str | None) -> int | None:
@@ -234,16 +224,16 @@ def _find(names: list[str], field: str, wanted: str | None) -> int | None:
     return next((lower.index(name) for name in KNOWN_NAMES[field] if name in lower), None)
 
 
-def _places_by_name(path: Path, names: list[str], columns: TableColumns) -> dict[str, int]:
-    places: dict[str, int] = {}
-    for item in fields(TableColumns):
-        wanted = getattr(columns, item.name)
-        place = _find(names, item.name, wanted)
-        if place is not None:
-            places[item.name] = place
-        elif wanted is not None or item.name in ("image", "text"):
-            raise DataError(_no_column(path, item.name, wanted, names))
-    return places
+def _indices_by_name(path: Path, names: list[str], columns: Named) -> dict[str, int]:
+    indices: dict[str, int] = {}
+    for field in KNOWN_NAMES:
+        wanted = columns.get(field)
+        index = _find(names, field, wanted)
+        if index is not None:
+            indices[field] = index
+        elif wanted is not None or field in ("image", "text"):
+            raise DataError(_no_column(path, field, wanted, names))
+    return indices
 
 
 def _no_column(path: Path, field: str, wanted: str | None, names: list[str]) -> str:
@@ -251,28 +241,25 @@ def _no_column(path: Path, field: str, wanted: str | None, names: list[str]) -> 
     return f"{path}: {named}; there are: {', '.join(names)}; name the right one with --{field}-column"
 
 
-def _places_by_number(path: Path, first: list[str], columns: TableColumns) -> dict[str, int]:
+def _indices_by_number(path: Path, first: list[str], columns: Named) -> dict[str, int]:
     """Return the indices of columns in a table without a header: numbers from the options, otherwise image, text."""
-    places = {"image": 0, "text": 1}
-    for item in fields(TableColumns):
-        wanted = getattr(columns, item.name)
-        if wanted is None:
-            continue
+    indices = {"image": 0, "text": 1}
+    for field, wanted in columns.items():
         if not wanted.isdecimal() or len(wanted) > 9 or not 1 <= int(wanted) <= len(first):
             raise DataError(
-                f"{path}: no column {wanted!r} for the {item.name}: the first row, {', '.join(first)!r}, is not a "
+                f"{path}: no column {wanted!r} for the {field}: the first row, {', '.join(first)!r}, is not a "
                 f"header with it; give the number of the column (1 to {len(first)}) or --header"
             )
-        places[item.name] = int(wanted) - 1
-    if len(first) < 2 and columns.text is None:
+        indices[field] = int(wanted) - 1
+    if len(first) < 2 and "text" not in columns:
         raise DataError(f"{path}: the first row has one column; it needs an image and a text")
-    return places
+    return indices
 
 
 # --- JSON Lines --------------------------------------------------------------------------------------------------
 
 
-def _read_jsonl(path: Path, text: str, columns: TableColumns) -> Rows:
+def _read_jsonl(path: Path, text: str, columns: Named) -> Rows:
     rows = [_jsonl_row(number, row, columns) for number, row in enumerate(_split_rows(text), start=1) if row.strip()]
     if rows and all(row.error for row in rows):
         raise DataError(f"{path}: no row can be used; row {rows[0].number}: {rows[0].error}")
@@ -280,7 +267,7 @@ def _read_jsonl(path: Path, text: str, columns: TableColumns) -> Rows:
     return Rows(rows, names)
 
 
-def _jsonl_row(number: int, row: str, columns: TableColumns) -> Row:
+def _jsonl_row(number: int, row: str, columns: Named) -> Row:
     if has_surrogates(row):
         return Row(number, {}, "not UTF-8")
     try:
@@ -293,11 +280,11 @@ def _jsonl_row(number: int, row: str, columns: TableColumns) -> Row:
         return Row(number, {}, "not a JSON object")
     names = list(data)
     values: dict[str, str] = {}
-    for item in fields(TableColumns):
-        place = _find(names, item.name, getattr(columns, item.name))
-        value = None if place is None else data[names[place]]
-        if item.name in ("image", "text") and not isinstance(value, str):
-            return Row(number, {}, f"no string for the {item.name}; the keys are: {', '.join(names)}")
+    for field in KNOWN_NAMES:
+        index = _find(names, field, columns.get(field))
+        value = None if index is None else data[names[index]]
+        if field in ("image", "text") and not isinstance(value, str):
+            return Row(number, {}, f"no string for the {field}; the keys are: {', '.join(names)}")
         if value is not None:
-            values[item.name] = str(value)
+            values[field] = str(value)
     return Row(number, values, names=tuple(names))

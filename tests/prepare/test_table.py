@@ -10,7 +10,6 @@ from helpers.line_images import write_image
 from hwr.errors import DataError
 from hwr.prepare.samples import Reason, Sample, Skipped
 from hwr.prepare.table import Table, TableOptions
-from hwr.prepare.table_rows import TableColumns
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read(path: Path, header: bool | None = None, **columns: str) -> list[Sample | Skipped]:
-    return list(Table(path, TableColumns(**columns), TableOptions(header)).items())
+    return list(Table(path, columns, TableOptions(header)).items())
 
 
 def texts(items: list[Sample | Skipped]) -> list[tuple[str, str]]:
@@ -152,7 +151,7 @@ def test_a_choice_between_columns_is_noted(folder: Path) -> None:
         assert texts(list(table.items())) == [("a", "one")]
         [note] = table.notes.counts()
         assert note.startswith(f"columns text and {other}: text is read")
-        assert not Table(folder / name, TableColumns(text=other)).notes.counts()
+        assert not Table(folder / name, {"text": other}).notes.counts()
 
 
 def test_lists_as_trocr_and_pylaia_have_them(folder: Path) -> None:
