@@ -11,16 +11,7 @@ from numpy.typing import NDArray
 
 from hwr.files.images import GreyImage
 
-
-@dataclass(frozen=True)
-class Normalisation:
-    """Name and version of a line normalisation."""
-
-    name: str
-    version: int
-
-
-NORMALISATION = Normalisation("ink-moments", 1)
+NORMALISATION, NORMALISATION_VERSION = "ink-moments", 1
 
 # Lengths are fractions of the line height unless they say otherwise, so they apply to every height.
 WORKING_HEIGHT = 1.7  # taller images are reduced to this height before anything is measured: finer detail is lost later

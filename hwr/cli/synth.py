@@ -152,9 +152,8 @@ def _shares(settings: tuple[str, ...]) -> dict[str, float]:
 def _draw(options: "BatchOptions", path: Path, count: int, name_broken: bool) -> bool:
     """Write the contact sheet, name broken fonts if asked to; return whether a font is broken."""
     from hwr.files.atomic import write_file
-    from hwr.synth.batches import encode
+    from hwr.synth.batches import draw_sheet, encode
     from hwr.synth.generator import LineGenerator
-    from hwr.synth.sheet import draw_sheet
 
     broken: list[str] = []
     generator = LineGenerator(options.synth, options.alphabet, broken.append)

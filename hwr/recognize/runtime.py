@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.errors import ModelError
-from hwr.line import NORMALISATION, time_steps
+from hwr.line import NORMALISATION, NORMALISATION_VERSION, time_steps
 from hwr.model.files import read_info, read_tensors, weights_hash
 from hwr.model.graph import INPUTS, OUTPUTS, SPEC_KEY, WEIGHTS_KEY, Tensors, open_graph, read_graph
 from hwr.model.info import ModelInfo
@@ -177,13 +177,13 @@ def check_normalisation(info: ModelInfo, where: object) -> None:
     """Refuse a model that was trained on lines normalised in another way.
 
     Raises:
-        ModelError: name or version differ from `hwr.line.NORMALISATION`.
+        ModelError: name or version differ from those of `hwr.line`.
     """
     stated = (info.normalisation, info.normalisation_version)
-    if stated != (NORMALISATION.name, NORMALISATION.version):
+    if stated != (NORMALISATION, NORMALISATION_VERSION):
         raise ModelError(
             f"{where}: needs line normalisation {stated[0]} {stated[1]}; "
-            f"this hwr has {NORMALISATION.name} {NORMALISATION.version}: "
+            f"this hwr has {NORMALISATION} {NORMALISATION_VERSION}: "
             "use the version of hwr that made the model, or train it again"
         )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hwr.errors import DataError, InputError
 from hwr.files.images import GreyImage, decode_image
-from hwr.line import NORMALISATION, normalise_line
+from hwr.line import NORMALISATION, NORMALISATION_VERSION, normalise_line
 from hwr.store.columns import DEFAULT_COLUMNS, Columns, Normalised
 from hwr.store.lines import LineStore, Report, StoredLine
 from hwr.text import normalise_text
@@ -39,7 +39,7 @@ class LabelledLine:
 
 def made_here(height: int) -> Normalised:
     """Return the normalisation of this version of hwr, at a height."""
-    return Normalised(NORMALISATION.name, NORMALISATION.version, height)
+    return Normalised(NORMALISATION, NORMALISATION_VERSION, height)
 
 
 def check_normalised(where: Path | str, stated: Normalised | None, height: int) -> None:

@@ -1,15 +1,19 @@
-"""Make many lines as image files in several processes; the result does not depend on their number."""
+"""Make many lines as image files in several processes, or draw some in one picture, a contact sheet.
+
+The result does not depend on the number of processes.
+"""
 
 import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
 import cv2
+import numpy as np
 
 from hwr.errors import DataError, HwrError
 from hwr.files.images import GreyImage
@@ -24,6 +28,11 @@ BATCH_LINES, MAX_WORKERS = 64, 8
 PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 """PNG compression: 0.8 ms per line, and smaller files than the default; lossless WebP is 4 % smaller and takes ten
 times as long."""
+
+CELL, LINE_ROWS, COLUMN_WIDTH = 84, 64, 900
+"""Of a contact sheet: rows of a line with its caption, rows of the line, columns of the picture per line."""
+COLUMNS = 2
+BACKGROUND = 150
 
 HEIGHT, STRIDE = 48, 4
 """Line height, and columns per time step, of the models to be trained: CTC must be able to align every line."""
@@ -158,3 +167,19 @@ def _stored(line: SynthLine, licence: str | None) -> StoredLine:
         source="hwr synth",
         licence=licence,
     )
+
+
+def draw_sheet(lines: Sequence[SynthLine]) -> GreyImage:
+    """Return the lines below each other in columns, (H, W), each under its id and source; large ones are reduced."""
+    rows = -(-len(lines) // COLUMNS)
+    sheet = np.full((rows * CELL + 6, COLUMNS * COLUMN_WIDTH), BACKGROUND, np.uint8)
+    for number, line in enumerate(lines):
+        left, top = number // rows * COLUMN_WIDTH + 6, number % rows * CELL
+        caption = f"{line.id}  {line.source}"
+        cv2.putText(sheet, caption, (left, top + 14), cv2.FONT_HERSHEY_SIMPLEX, 0.35, 0, 1, cv2.LINE_AA)
+        height, width = line.grey.shape
+        scale = min(1.0, LINE_ROWS / height, (COLUMN_WIDTH - 12) / width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        fitted = cv2.resize(line.grey, size, interpolation=cv2.INTER_AREA)
+        sheet[top + 18 : top + 18 + size[1], left : left + size[0]] = fitted
+    return sheet

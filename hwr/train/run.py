@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from hwr import __version__
-from hwr.line import NORMALISATION
+from hwr.line import NORMALISATION, NORMALISATION_VERSION
 from hwr.model.export import export_graph
 from hwr.model.info import ModelInfo
 from hwr.model.network import count_parameters
@@ -374,8 +374,8 @@ class Run:
             spec=self.start.spec,
             alphabet=self.alphabet.characters,
             height=network.height,
-            normalisation=NORMALISATION.name,
-            normalisation_version=NORMALISATION.version,
+            normalisation=NORMALISATION,
+            normalisation_version=NORMALISATION_VERSION,
             stride=network.stride,
             text_direction=self.alphabet.direction,
             name=recipe.name,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
-from hwr.line import NORMALISATION
+from hwr.line import NORMALISATION, NORMALISATION_VERSION
 from hwr.model.files import METADATA_KEY
 from hwr.model.graph import SPEC_KEY
 from hwr.model.info import ModelInfo
@@ -29,8 +29,8 @@ INFO = ModelInfo(
     spec="[1,16,0,1 Mp16,4]",
     alphabet=ALPHABET,
     height=HEIGHT,
-    normalisation=NORMALISATION.name,
-    normalisation_version=NORMALISATION.version,
+    normalisation=NORMALISATION,
+    normalisation_version=NORMALISATION_VERSION,
     stride=STRIDE,
     name="tiny",
     licence="CC0",

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hwr.errors import ModelError
-from hwr.line import NORMALISATION, time_steps
+from hwr.line import NORMALISATION, NORMALISATION_VERSION, time_steps
 from hwr.model.checkpoint import load_model as load_network
 from hwr.model.checkpoint import save_model
 from hwr.model.export import export_graph, export_onnx, graph, parity
@@ -46,8 +46,8 @@ def random_model(path: Path, spec: str, half: bool = False) -> Path:
         spec=spec,
         alphabet="abcdefgh",
         height=24,
-        normalisation=NORMALISATION.name,
-        normalisation_version=NORMALISATION.version,
+        normalisation=NORMALISATION,
+        normalisation_version=NORMALISATION_VERSION,
         stride=parse(spec).stride,
         name="random",
     )

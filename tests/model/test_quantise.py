@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hwr.errors import ModelError, UsageError
-from hwr.line import NORMALISATION
+from hwr.line import NORMALISATION, NORMALISATION_VERSION
 from hwr.model.checkpoint import save_model
 from hwr.model.files import weights_hash
 from hwr.model.graph import WEIGHTS_KEY
@@ -22,8 +22,8 @@ INFO = ModelInfo(
     spec=SPEC,
     alphabet="abcdefgh",
     height=24,
-    normalisation=NORMALISATION.name,
-    normalisation_version=NORMALISATION.version,
+    normalisation=NORMALISATION,
+    normalisation_version=NORMALISATION_VERSION,
     stride=4,
 )
 

@@ -8,7 +8,7 @@ import torch
 
 from helpers.training_runs import SPEC, drawn_store
 from hwr.errors import InputError
-from hwr.line import NORMALISATION
+from hwr.line import NORMALISATION, NORMALISATION_VERSION
 from hwr.model.checkpoint import save_model
 from hwr.model.info import ModelInfo
 from hwr.model.network import build
@@ -55,7 +55,7 @@ def test_what_is_said() -> None:
 
 
 def test_lines_are_counted(tmp_path: Path) -> None:
-    info = ModelInfo(SPEC.replace("{classes}", "5"), "abcd", 48, NORMALISATION.name, NORMALISATION.version, 4)
+    info = ModelInfo(SPEC.replace("{classes}", "5"), "abcd", 48, NORMALISATION, NORMALISATION_VERSION, 4)
     torch.manual_seed(1)
     save_model(tmp_path / "m.safetensors", build(info.spec).state_dict(), info)
     data = TrainingSet(str(drawn_store(tmp_path / "store", train=30, validation=7)))

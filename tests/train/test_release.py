@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from helpers.training_runs import CHARACTERS, HEIGHT, SPEC
 from hwr.errors import UsageError
-from hwr.line import NORMALISATION
+from hwr.line import NORMALISATION, NORMALISATION_VERSION
 from hwr.model.checkpoint import load_model, load_weights, save_model
 from hwr.model.files import read_info
 from hwr.model.info import ModelInfo
@@ -24,8 +24,8 @@ INFO = ModelInfo(
     spec=SPEC.replace("{classes}", "5"),
     alphabet=CHARACTERS,
     height=HEIGHT,
-    normalisation=NORMALISATION.name,
-    normalisation_version=NORMALISATION.version,
+    normalisation=NORMALISATION,
+    normalisation_version=NORMALISATION_VERSION,
     stride=4,
     name="drawn",
     licence="CC0",

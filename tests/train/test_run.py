@@ -23,7 +23,7 @@ from helpers.training_runs import (
     write_drawn,
 )
 from hwr.errors import DataError, HwrError, InputError, ModelError, TrainingError
-from hwr.line import NORMALISATION
+from hwr.line import NORMALISATION, NORMALISATION_VERSION
 from hwr.metrics import ErrorCounts
 from hwr.model.checkpoint import load_model, load_weights
 from hwr.model.files import read_info
@@ -53,7 +53,7 @@ def test_folder_of_a_finished_run(tmp_path: Path, data: Path) -> None:
     for name in (BEST, LAST, TRUNK):
         network, info = load_model(tmp_path / name)
         assert info.make_alphabet() == Alphabet(CHARACTERS) and network.classes == 5
-        assert (info.normalisation, info.normalisation_version) == (NORMALISATION.name, NORMALISATION.version)
+        assert (info.normalisation, info.normalisation_version) == (NORMALISATION, NORMALISATION_VERSION)
         assert (info.name, info.licence, info.height, info.stride) == ("tiny", "CC0", 48, 4)
         assert info.training["command"] == "hwr train" and info.training["seed"] == 1
     best, trunk = read_info(tmp_path / BEST), read_info(tmp_path / TRUNK)

@@ -8,7 +8,7 @@ import torch
 
 from helpers.training_runs import CHARACTERS, SPEC, Drawn, Recorder, drawn_lines, recipe, run, write_drawn
 from hwr.errors import DataError, HwrError, InputError, ModelError, UsageError
-from hwr.line import NORMALISATION
+from hwr.line import NORMALISATION, NORMALISATION_VERSION
 from hwr.model.checkpoint import load_model, load_weights, save_model
 from hwr.model.files import read_info
 from hwr.model.info import ModelInfo
@@ -18,9 +18,7 @@ from hwr.train.recipe import Optimisation
 from hwr.train.run import Run
 from hwr.train.start import RARITY, initial_model
 
-INFO = ModelInfo(
-    SPEC.replace("{classes}", "5"), CHARACTERS, 48, NORMALISATION.name, NORMALISATION.version, 4, licence="CC0"
-)
+INFO = ModelInfo(SPEC.replace("{classes}", "5"), CHARACTERS, 48, NORMALISATION, NORMALISATION_VERSION, 4, licence="CC0")
 
 
 @pytest.fixture(scope="module")
