@@ -52,7 +52,7 @@ class Steps:
         candidates: (T, N, K), log-probabilities of these labels, followed by minus infinity.
         repeats: (T, N, K), the candidates that may only follow the same label after a blank; NO_LABEL after steps that
             were left out, which were blanks.
-        places: (T, N, C), index of each label among the candidates; K_t - 1 if it is not a candidate.
+        index_of_label: (T, N, C), index of each label among the candidates; K_t - 1 if it is not a candidate.
         left_out: (N,), sum of the blanks' log-probabilities over the steps that were left out.
     """
 
@@ -64,7 +64,7 @@ class Steps:
     labels: Integers
     candidates: Numbers
     repeats: Integers
-    places: NDArray[np.int16]
+    index_of_label: NDArray[np.int16]
     left_out: Numbers
 
 
@@ -91,14 +91,14 @@ def prepare_steps(log_probs: Sequence[NDArray[np.floating]], settings: BeamSetti
         if len(steps) < len(line):
             left_out[row] = np.delete(line[:, BLANK], steps).sum(dtype=np.float64) * blank_scale
     again[:, :, BLANK] = -np.inf
-    counts, labels, candidates, places = _candidates(again, settings.min_probability, settings.max_labels)
+    counts, labels, candidates, index_of_label = _candidates(again, settings.min_probability, settings.max_labels)
     again[after_gap] = -np.inf
     repeats = np.where(after_gap[:, :, None], NO_LABEL, labels)
-    return Steps(shape[1], classes, blank, again, counts, labels, candidates, repeats, places, left_out)
+    return Steps(shape[1], classes, blank, again, counts, labels, candidates, repeats, index_of_label, left_out)
 
 
 def _candidates(log_probs: Numbers, least: float, most: int) -> tuple[list[int], Integers, Numbers, NDArray[np.int16]]:
-    """Return `counts`, `labels`, `candidates` and `places` of `Steps`."""
+    """Return `counts`, `labels`, `candidates` and `index_of_label` of `Steps`."""
     steps, lines, classes = log_probs.shape
     flat = log_probs.reshape(-1, classes)
     threshold = np.log(least) if least > 0 else -np.inf
@@ -110,21 +110,26 @@ def _candidates(log_probs: Numbers, least: float, most: int) -> tuple[list[int],
     number = np.bincount(rows, minlength=len(flat))
     order = np.arange(len(rows)) - np.repeat(np.cumsum(number) - number, number)
     counts = number.reshape(steps, lines).max(axis=1, initial=0) + 1
-    places = np.repeat(counts - 1, lines * classes).astype(np.int16).reshape(-1, classes)
-    places[rows, found] = order
+    index_of_label = np.repeat(counts - 1, lines * classes).astype(np.int16).reshape(-1, classes)
+    index_of_label[rows, found] = order
     width = int(counts.max(initial=1))
     labels = np.full((len(flat), width), FILLER, np.int64)
     candidates = np.full((len(flat), width), -np.inf)
     labels[rows, order] = found
     candidates[rows, order] = flat[rows, found]
     shape = (steps, lines, width)
-    return counts.tolist(), labels.reshape(shape), candidates.reshape(shape), places.reshape(steps, lines, classes)
+    return (
+        counts.tolist(),
+        labels.reshape(shape),
+        candidates.reshape(shape),
+        index_of_label.reshape(steps, lines, classes),
+    )
 
 
 Fingerprints = NDArray[np.uint64]
 
 _ROOT, _NO_PARENT, _DEAD = (np.uint64(number) for number in (3, 2, 1))
-"""Fingerprints of the empty prefix, of its parent, and of an unused place in a beam: its parent does not exist."""
+"""Fingerprints of the empty prefix, of its parent, and of an unused entry of a beam: its parent does not exist."""
 _FACTOR, _SHIFT = np.uint64(0xBF58476D1CE4E5B9), np.uint64(31)
 
 
@@ -137,7 +142,7 @@ class _Step:
     labels: Integers
     candidates: Numbers
     repeats: Integers
-    places: NDArray[np.int16]
+    index_of_label: NDArray[np.int16]
 
 
 def _each(steps: Steps) -> Iterator[_Step]:
@@ -148,7 +153,7 @@ def _each(steps: Steps) -> Iterator[_Step]:
             steps.labels[index, :, :count],
             steps.candidates[index, :, None, :count],
             steps.repeats[index, :, None, :count],
-            steps.places[index].ravel(),
+            steps.index_of_label[index].ravel(),
         )
 
 
@@ -161,10 +166,10 @@ class _Workspace:
 
     def __init__(self, lines: int, width: int, count: int) -> None:
         ways = width * (1 + count)
-        self.total, self.total_stays, self.total_grown = _in_two(lines, width, count)
-        self.rank, _, _ = _in_two(lines, width, count)
-        self.bonus, self.bonus_stays, self.bonus_grown = _in_two(lines, width, count)
-        self.first = width * count
+        self.total, self.total_stays, self.total_grown = _stays_and_grown(lines, width, count)
+        self.bonus, self.bonus_stays, self.bonus_grown = _stays_and_grown(lines, width, count)
+        self.rank = np.zeros((lines, ways))
+        self.dropped = width * count  # continuations that do not stay in the beam
         self.offset = np.arange(lines)[:, None] * ways
         way = np.arange(ways)
         prefix = np.where(way < width, way, (way - width) // count)
@@ -175,34 +180,37 @@ class _Workspace:
         self.count = count
 
 
-def _in_two(lines: int, width: int, count: int) -> tuple[Numbers, Numbers, Numbers]:
+def _stays_and_grown(lines: int, width: int, count: int) -> tuple[Numbers, Numbers, Numbers]:
+    """Return an array of all continuations, and views of its parts: prefixes as they are, and with each candidate."""
     whole = np.zeros((lines, width * (1 + count)))
     return whole, whole[:, :width], whole[:, width:].reshape(lines, width, count)
 
 
 class _Search:
-    """The beams of N lines with W places each: flat arrays of N W. An unused place has probability 0."""
+    """The beams of N lines with W prefixes each: flat arrays of N W. An unused entry has probability 0."""
 
     def __init__(self, steps: Steps, width: int, scorer: Scorer | None) -> None:
         self.scorer, self.lines, self.width = scorer, steps.lines, width
-        places = steps.lines * width
+        prefixes = steps.lines * width
         self.codes = _codes(steps.classes)
         self.workspaces: dict[int, _Workspace] = {}
         self.history: list[tuple[Integers, Integers, Integers]] = []
-        self.row = np.repeat(np.arange(steps.lines) * steps.classes, width)
-        pair = np.arange(places * width)
-        self.child, self.ancestor = pair // width, pair // width**2 * width + pair % width
+        # For each prefix, the index of its line's class 0 in flat arrays (N, C).
+        self.class_0 = np.repeat(np.arange(steps.lines) * steps.classes, width)
+        # For each element of a flat matrix (N, W, W), the prefixes of its row and of its column.
+        pair = np.arange(prefixes * width)
+        self.of_row, self.of_column = pair // width, pair // width**2 * width + pair % width
 
-        self.last = np.full(places, BLANK)
-        self.in_blank = np.full(places, -np.inf)
+        self.last = np.full(prefixes, BLANK)
+        self.in_blank = np.full(prefixes, -np.inf)
         self.in_blank[::width] = 0.0
-        self.in_label = np.full(places, -np.inf)
+        self.in_label = np.full(prefixes, -np.inf)
         self.total = self.in_blank.copy()
-        self.bonus = np.zeros(places)
-        self.state = np.full(places, scorer.start if scorer else 0, np.int64)
-        self.prefix = np.full(places, _DEAD)
+        self.bonus = np.zeros(prefixes)
+        self.state = np.full(prefixes, scorer.start if scorer else 0, np.int64)
+        self.prefix = np.full(prefixes, _DEAD)
         self.prefix[::width] = _ROOT
-        self.parent = np.full(places, _NO_PARENT)
+        self.parent = np.full(prefixes, _NO_PARENT)
 
     def advance(self, step: _Step) -> None:
         """Process one time step."""
@@ -213,29 +221,29 @@ class _Search:
         by_line, by_prefix = (self.lines, self.width), (self.lines, self.width, 1)
 
         total = self.total.reshape(by_prefix)
-        last_place = self.row + self.last
+        last_label = self.class_0 + self.last
         stays_blank = (total[:, :, 0] + step.blank).ravel()
-        stays_label = self.in_label + step.again.take(last_place)
+        stays_label = self.in_label + step.again.take(last_label)
         # After the same label only paths that end in a blank count.
         reached = np.where(self.last.reshape(by_prefix) == step.repeats, self.in_blank.reshape(by_prefix), total)
         np.add(reached, step.candidates, out=work.total_grown)
-        self._join(work, step, last_place, stays_label)
+        self._join(work, step, last_label, stays_label)
         work.total_stays[...] = np.logaddexp(stays_blank, stays_label).reshape(by_line)
         rank = self._rank(work, step)
 
-        chosen = rank.argpartition(work.first, axis=1)[:, work.first :]
+        chosen = rank.argpartition(work.dropped, axis=1)[:, work.dropped :]
         grown = (chosen >= self.width).ravel()
         chosen = (chosen + work.offset).ravel()
         self._keep(work, chosen, grown, stays_blank, stays_label)
         self._grow(work, step, chosen, grown.nonzero()[0])
 
-    def _join(self, work: _Workspace, step: _Step, last_place: Integers, stays_label: Numbers) -> None:
+    def _join(self, work: _Workspace, step: _Step, last_label: Integers, stays_label: Numbers) -> None:
         """If a prefix with one more label is already in the beam, add its probability there and remove it here."""
         by_child = self.parent.reshape(self.lines, self.width, 1)
         pairs = (by_child == self.prefix.reshape(self.lines, 1, self.width)).ravel().nonzero()[0]
         if len(pairs):
-            child = self.child.take(pairs)
-            way = work.growth.take(self.ancestor.take(pairs)) + step.places.take(last_place.take(child))
+            child, parent = self.of_row.take(pairs), self.of_column.take(pairs)
+            way = work.growth.take(parent) + step.index_of_label.take(last_label.take(child))
             total = work.total.ravel()
             stays_label[child] = np.logaddexp(stays_label.take(child), total.take(way))
             total[way] = -np.inf
@@ -270,7 +278,7 @@ class _Search:
         self.source = source
 
     def _grow(self, work: _Workspace, step: _Step, chosen: Integers, grown: Integers) -> None:
-        """Give the chosen continuations at the places `grown` their new label."""
+        """Give the chosen continuations with the indices `grown` their new label."""
         label = step.labels.ravel().take(work.candidate.take(chosen.take(grown)))
         self.history.append((self.source, grown, label))
         if len(grown):
@@ -292,26 +300,26 @@ class _Search:
         if self.scorer is not None:
             score += self.scorer.finish(self.state)
         order = np.argsort(-score.reshape(self.lines, self.width), axis=1, kind="stable")[:, :results]
-        places = order + np.arange(self.lines)[:, None] * self.width
-        texts = iter(self._texts(places.ravel()))
+        indices = order + np.arange(self.lines)[:, None] * self.width
+        texts = iter(self._texts(indices.ravel()))
         found = []
-        for row, constant in zip(places, left_out.tolist(), strict=True):
+        for row, constant in zip(indices, left_out.tolist(), strict=True):
             texts_found = [
-                Hypothesis(next(texts), float(self.total[place]) + constant, float(score[place]) + constant)
-                for place in row
+                Hypothesis(next(texts), float(self.total[index]) + constant, float(score[index]) + constant)
+                for index in row
             ]
             found.append([one for one in texts_found if one.score > -np.inf])
         return found
 
-    def _texts(self, places: Integers) -> list[tuple[int, ...]]:
-        """Return the labels of the prefixes at these places, read backwards through the time steps."""
-        added = np.zeros((len(self.history), len(places)), np.int64)
+    def _texts(self, indices: Integers) -> list[tuple[int, ...]]:
+        """Return the labels of the prefixes with these indices, read backwards through the time steps."""
+        added = np.zeros((len(self.history), len(indices)), np.int64)
         new = np.zeros(self.lines * self.width, np.int64)
         for row, (source, grown, label) in zip(added[::-1], reversed(self.history), strict=True):
             new[grown] = label
-            new.take(places, out=row)
+            new.take(indices, out=row)
             new[grown] = BLANK
-            places = source.take(places)
+            indices = source.take(indices)
         return [tuple(labels[labels != BLANK].tolist()) for labels in added.T]
 
 
