@@ -59,15 +59,19 @@ def prepare(
     options.splitting.check()
     described = [{"path": str(source.path), "kind": source.kind} for source in sources]
 
+    notes: Counter[str] = Counter()
+
     def fill(folder: Path) -> tuple[dict[str, SplitFacts], list[Skipped]]:
-        splits, skipped = _write_splits(sources, make_plan(sources, options.splitting), options, folder, progress)
+        plan = make_plan(sources, options.splitting)
+        notes.update(plan.notes)
+        splits, skipped = _write_splits(sources, plan, options, folder, progress)
         if not splits:
             raise DataError(_nothing_usable(sources, skipped))
         return splits, skipped
 
     normalised = made_here(options.checks.height) if options.checks.normalise else None
     prepared = build_store(output, described, options.to_json(), force, fill, normalised)
-    return replace(prepared, notes=sum((source.notes.counts() for source in sources), Counter()))
+    return replace(prepared, notes=sum((source.notes.counts() for source in sources), notes))
 
 
 def _write_splits(

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -18,6 +18,13 @@ NAMED_LISTS = ("aachen", "lwitlrt", "aachen-part")
 """Splits of IAM that ship with the package; see `docs/data.md` and, for `aachen-part`, `docs/datasets.md`."""
 
 GROUPINGS = ("auto", "writer", "page", "line")
+
+NOTED_FACTOR = 1.5
+"""A split that is larger or smaller than the requested share by this factor is reported."""
+
+
+Facts = tuple[str | None, str | None, str]
+"""Writer, page and id of a sample."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,8 @@ class Plan:
     skipped: list[tuple[int, Skipped]] = field(default_factory=list)
     missing: list[Skipped] = field(default_factory=list)
     """Ids that the split lists and the sources do not have."""
+    notes: Counter[str] = field(default_factory=Counter)
+    """Surprising sizes of random splits, each with the number of groups."""
 
     def leave_out(self, skipped: Skipped) -> None:
         """Add an item that is not in any split."""
@@ -121,7 +130,7 @@ def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
     options.check()
     plan = Plan()
     seen: set[str] = set()
-    facts: list[tuple[str | None, str | None, str]] = []
+    facts: list[Facts] = []
     listed: dict[str, set[str]] = {}
     used: dict[str, IdLists] = {}
     for source in sources:
@@ -147,7 +156,9 @@ def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
     for lists in used.values():
         plan.missing += _not_in_source(lists, listed.get(lists.name, set()))
     if options.is_random:
-        _assign_at_random(plan, _group_keys(facts, options), options)
+        group = _group_of(facts, options)
+        _assign_at_random(plan, _group_keys(facts, group), group, options)
+        _note_shares(plan, facts, group, options)
     return plan
 
 
@@ -186,14 +197,18 @@ def _not_in_source(lists: IdLists, listed: set[str]) -> list[Skipped]:
     ]
 
 
-def _group_keys(facts: list[tuple[str | None, str | None, str]], options: SplitOptions) -> list[str]:
-    """Return the group of each sample, which stays together."""
-    group = options.group
-    if group == "auto":
-        writers, pages = ({fact[column] for fact in facts} for column in (0, 1))
-        enough = len(writers) > (options.val_share > 0) + (options.test_share > 0)
-        by_page = None not in pages and (None in writers or not enough)
-        group = "page" if by_page else "line" if None in writers else "writer"
+def _group_of(facts: Sequence[Facts], options: SplitOptions) -> str:
+    """Return the kind of group that stays together: writer, page or line."""
+    if options.group != "auto":
+        return options.group
+    writers, pages = ({fact[column] for fact in facts} for column in (0, 1))
+    enough = len(writers) > (options.val_share > 0) + (options.test_share > 0)
+    by_page = None not in pages and (None in writers or not enough)
+    return "page" if by_page else "line" if None in writers else "writer"
+
+
+def _group_keys(facts: Sequence[Facts], group: str) -> list[str]:
+    """Return the group of each sample."""
     column = GROUPINGS.index(group) - 1
     missing = sum(fact[column] is None for fact in facts)
     if missing:
@@ -201,7 +216,7 @@ def _group_keys(facts: list[tuple[str | None, str | None, str]], options: SplitO
     return [str(fact[column]) for fact in facts]
 
 
-def _assign_at_random(plan: Plan, groups: list[str], options: SplitOptions) -> None:
+def _assign_at_random(plan: Plan, groups: list[str], group: str, options: SplitOptions) -> None:
     """Set whole groups aside, in an order that depends only on the seed and the groups' names."""
     sizes = Counter(groups)
     order = sorted(sizes)
@@ -209,7 +224,8 @@ def _assign_at_random(plan: Plan, groups: list[str], options: SplitOptions) -> N
     shares = {"test": options.test_share, "val": options.val_share}
     wanted = [split for split, share in shares.items() if share > 0]
     if len(order) <= len(wanted):
-        raise UsageError(f"only {len(order)} group(s) to split by {options.group}; --split-by line splits lines")
+        many = "" if len(order) == 1 else "s"
+        raise UsageError(f"only {len(order)} {group}{many} to split by; --split-by line splits single lines")
     chosen: dict[str, str] = {}
     for split in wanted:
         free = [group for group in order if group not in chosen]
@@ -218,6 +234,17 @@ def _assign_at_random(plan: Plan, groups: list[str], options: SplitOptions) -> N
     positions = (position for position, split in enumerate(plan.splits) if split)
     for position, group in zip(positions, groups, strict=True):
         plan.splits[position] = chosen.get(group, "train")
+
+
+def _note_shares(plan: Plan, facts: Sequence[Facts], group: str, options: SplitOptions) -> None:
+    """Report each split whose share of the lines is far from the requested one because groups stay together."""
+    counts = Counter(split for split in plan.splits if split)
+    groups = len(set(_group_keys(facts, group)))
+    for split, share in (("val", options.val_share), ("test", options.test_share)):
+        actual = counts[split] / len(facts)
+        if group != "line" and share and not share / NOTED_FACTOR <= actual <= share * NOTED_FACTOR:
+            size = f"{split} has {100 * actual:.0f} % of the lines, not {100 * share:.0f} %"
+            plan.notes[f"{size}, because {group}s stay together (see --split-by); {group}s"] = groups
 
 
 def _fill(free: list[str], sizes: Counter[str], target: float) -> Iterator[str]:

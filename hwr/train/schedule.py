@@ -89,7 +89,7 @@ class Progress:
         self.stale = 0
 
     def stalls(self, cer: float, patience: int) -> bool:
-        """Note the mean CER of a validation; True when `patience` validations in sequence brought no progress."""
+        """Note the mean CER of a validation; True when `patience` validations in a row brought no progress."""
         if cer < self.stale_above * (1 - MIN_GAIN):
             self.stale_above, self.stale = cer, 0
         else:

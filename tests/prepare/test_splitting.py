@@ -177,10 +177,19 @@ def test_every_split_that_is_asked_for_gets_a_group() -> None:
     assert set(is_random(even, val_share=0.45, test_share=0.45)) == {"train", "val", "test"}
 
 
+def test_a_split_far_from_its_share_is_reported() -> None:
+    pages: list[Sample | Skipped] = [sample(str(k), page=str(k // 10)) for k in range(30)]
+    plan = make_plan([ListSource(pages)], SplitOptions(val_share=0.1))
+    note = "val has 33 % of the lines, not 10 %, because pages stay together (see --split-by); pages"
+    assert Counter(plan.splits)["val"] == 10 and plan.notes == {note: 3}
+    assert not make_plan([ListSource(pages)], SplitOptions(val_share=0.3)).notes
+    assert not make_plan([ListSource(pages)], SplitOptions(val_share=0.1, group="line")).notes
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"val_share": 0.1}, "only 1 group"),
+        ({"val_share": 0.1}, "only 1 writer to split by; --split-by line splits single lines"),
         ({"val_share": 0.1, "group": "page"}, "2 of 2 samples have no page"),
         ({"val_share": 1.0}, "between 0 and 1"),
         ({"val_share": -0.1}, "between 0 and 1"),
