@@ -1,7 +1,7 @@
-"""Numbers and capitals: tokens that a model of prose must not judge by its own probabilities alone.
+"""Numbers, symbols and capitals: tokens that a model of prose must not judge by its own probabilities alone.
 
-Prose has few numbers, so its model finds every digit improbable and reads `85` as `Es`. It also has few words in
-capitals. So a scorer of the beam search is always in one of five modes:
+Prose has few numbers and symbols, so its model finds them improbable, and reads `85` as `Es` and `=` as `-`. It also
+has few words in capitals. So a scorer of the beam search is always in one of five modes:
 
     START      at the beginning of a token, or after punctuation there
     PLAIN      inside a word: the model decides
@@ -9,9 +9,10 @@ capitals. So a scorer of the beam search is always in one of five modes:
     CAPITALS   after two: further capitals are scored as lower-case letters, which the model knows well
     NUMBER     in a token with a digit, up to its end: the network decides
 
-A digit at the beginning of a token or after a capital letter gets the model's score, but at least NUMBER_ENTRY. In
-NUMBER every digit and punctuation mark gets at least NUMBER_SCORE, every letter at least NUMBER_LETTER. Inside a word a
-digit gets only the model's score, or else any `l` could become a `1`. Entering or leaving CAPITALS adds CAPITALS_COST.
+A digit or a symbol at the beginning of a token or after a capital letter gets the model's score, but at least
+NUMBER_ENTRY. In NUMBER every digit and punctuation mark gets at least NUMBER_SCORE, every letter at least
+NUMBER_LETTER. Inside a word a digit gets only the model's score, or else any `l` could become a `1`. Entering or
+leaving CAPITALS adds CAPITALS_COST.
 """
 
 import unicodedata
@@ -26,9 +27,12 @@ from hwr.text import Alphabet
 
 START, PLAIN, CAPITAL, CAPITALS, NUMBER = range(5)
 SPACE, SMALL, LARGE, DIGIT, SIGN = range(5)
-NUMBER_ENTRY, NUMBER_SCORE, NUMBER_LETTER = -3.0, 0.0, -2.0
+NUMBER_ENTRY, NUMBER_SCORE, NUMBER_LETTER = -2.0, 0.0, -2.0
 CAPITALS_COST = -3.0
 """Natural logarithms, on the scale of the network's; chosen on validation lines, see docs/language-models.md."""
+
+SYMBOLS = frozenset("#%&*/@§†")
+"""Symbols in addition to those that Unicode counts as such (categories Sm, Sc, Sk and So)."""
 
 FOLLOWING = np.array(
     [
@@ -75,7 +79,7 @@ def plain_rules(symbols: Symbols, alphabet: Alphabet) -> TokenRules:
 
 
 def token_rules(symbols: Symbols, alphabet: Alphabet) -> TokenRules:
-    """Return the rules for numbers and capitals."""
+    """Return the rules for numbers, symbols and capitals."""
     rules = plain_rules(symbols, alphabet)
     kinds = np.array([SPACE, *map(_kind, alphabet.characters)])
     rules.following[...] = FOLLOWING[:, kinds]
@@ -85,8 +89,9 @@ def token_rules(symbols: Symbols, alphabet: Alphabet) -> TokenRules:
         rules.symbols[mode, capital] = np.array([END, *small], np.uint8)[capital]
     rules.added[CAPITAL, capital] = CAPITALS_COST
     rules.added[CAPITALS, kinds == SMALL] = CAPITALS_COST
+    entry = (kinds == DIGIT) | np.array([False, *map(_is_symbol, alphabet.characters)])
     for mode in (START, CAPITAL, CAPITALS):
-        rules.least[mode, kinds == DIGIT] = NUMBER_ENTRY
+        rules.least[mode, entry] = NUMBER_ENTRY
     rules.least[NUMBER] = NUMBER_SCORE
     rules.least[NUMBER, (kinds == SMALL) | (kinds == LARGE)] = NUMBER_LETTER
     return rules
@@ -101,6 +106,11 @@ def _kind(character: str) -> int:
     if character.isdecimal():
         return DIGIT
     return SMALL if unicodedata.category(character)[0] in "LM" else SIGN
+
+
+@cache
+def _is_symbol(character: str) -> bool:
+    return character in SYMBOLS or unicodedata.category(character)[0] == "S"
 
 
 @cache

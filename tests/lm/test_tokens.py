@@ -11,7 +11,7 @@ from hwr.lm.scorer import NgramScorer
 from hwr.lm.tokens import CAPITALS_COST, NUMBER_ENTRY, NUMBER_LETTER, NUMBER_SCORE, plain_rules, token_rules
 from hwr.text import Alphabet
 
-ALPHABET = Alphabet.of([*sentences(50), "ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz 0123456789%£/-"])
+ALPHABET = Alphabet.of([*sentences(50), "ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz 0123456789%£/-=+"])
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,19 @@ def test_a_token_with_a_digit_is_left_to_the_network(model: Model) -> None:
     assert steps(model, "85")[-1] == NUMBER_SCORE
     assert steps(model, "1")[0] == steps(model, "9")[0] >= NUMBER_ENTRY
     assert steps(model, "-£9")[2] >= NUMBER_ENTRY and steps(model, "A9")[1] >= NUMBER_ENTRY
+
+
+@pytest.mark.parametrize("symbol", "=+£%/")
+def test_a_symbol_that_begins_a_token_is_left_to_the_network(model: Model, symbol: str) -> None:
+    line = f"a {symbol} river"
+    found, plain = steps(model, line), steps(model, line, "plain")
+    assert found[2] == NUMBER_ENTRY > plain[2]
+    assert found[:2] + found[3:] == plain[:2] + plain[3:]
+
+
+def test_punctuation_is_not_a_symbol(model: Model) -> None:
+    line = "- river, a - river"
+    assert steps(model, line) == steps(model, line, "plain")
 
 
 def test_a_digit_inside_a_word_gets_what_the_model_gives_it(model: Model) -> None:
