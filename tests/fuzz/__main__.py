@@ -1,6 +1,7 @@
 """Run hostile cases and print what was found: `PYTHONPATH=tests python -m fuzz 1000-2000`.
 
-A long run may be split over several commands that share a log, each with other seeds.
+A long run may be split over several commands that share a log, each with other seeds. A command that was interrupted
+continues with the kinds that the log lacks.
 """
 
 import json
@@ -66,6 +67,11 @@ def run_kind(kind: str, seeds: str, place: Path, weights: Path) -> Counts:
     return counts
 
 
+def read_log(path: Path) -> list[Counts]:
+    """Return the counts in a log; none if there is no log yet."""
+    return [Counts(**json.loads(row)) for row in path.read_text().splitlines()] if path.exists() else []
+
+
 def total(kind: str, counts: Sequence[Counts]) -> Counts:
     """Return the sum of counts; of times and memory, the maximum."""
     sums = {name: sum(getattr(one, name) for one in counts) for name in ("read", "refused", "tracebacks", "hangs")}
@@ -98,18 +104,20 @@ def main(seeds: str, kinds: tuple[str, ...], log: Path | None) -> None:
     The exit code is 1 if a case fails or the process takes 2 GiB.
     """
     log = log.absolute() if log else None
+    before = read_log(log) if log else []
     counts = []
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         use_folder(place)
         weights = write_tiny_model(place)
         for kind in kinds or KINDS:
+            if any((one.kind, one.seeds) == (kind, seeds) for one in before):
+                continue
             counts.append(run_kind(kind, seeds, place, weights))
             if log:
                 with log.open("a") as file:
                     file.write(json.dumps(asdict(counts[-1])) + "\n")
-    if log:
-        counts = [Counts(**json.loads(row)) for row in log.read_text().splitlines()]
+    counts += before
     click.echo(table(counts))
     found = total("all", counts)
     sys.exit(int(bool(found.tracebacks or found.hangs or found.memory >= MAX_MEMORY)))
