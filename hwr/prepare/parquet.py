@@ -14,10 +14,10 @@ from hwr.store.splits import lost_files, parquet_files, split_of
 
 
 class ParquetLines(Source):
-    """One or more Parquet files as a source.
+    """One or more Parquet files as a source. A file of a folder that cannot be used is left out.
 
     Raises:
-        DataError: there is no file, or one of them cannot be used.
+        DataError: there is no file that can be used.
     """
 
     kind = "parquet"
@@ -28,12 +28,22 @@ class ParquetLines(Source):
         self.files = parquet_files(path)
         if not self.files:
             raise DataError(f"{path}: no .parquet file in this folder")
+        self._broken: dict[Path, str] = {}
         for file in self.files:
-            LineStore(file, columns=columns, normalised=True)
+            try:
+                LineStore(file, columns=columns, normalised=True)
+            except DataError as error:
+                self._broken[file] = str(error).removeprefix(f"{file}: ")
+        if len(self._broken) == len(self.files):
+            file, reason = next(iter(self._broken.items()))
+            raise DataError(f"{file}: {reason}")
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
         """Yield the rows of all files in order, then missing files. Without `images` the image columns are not read."""
         for file in self.files:
+            if file in self._broken:
+                yield Skipped(str(file), Reason.LOST_FILE, self._broken[file])
+                continue
             split = split_of(file)
             store = LineStore(file, columns=self.columns, normalised=True)
             for row, line in store.rows(images):

@@ -45,7 +45,7 @@ class Reason(StrEnum):
     MACHINE_TEXT = "text read by a program"
     UNUSED_IMAGE = "image without a text"
     NO_LINES = "page without lines"
-    LOST_FILE = "file of the data set is missing"
+    LOST_FILE = "file of the data set is missing or broken"
 
     @property
     def deliberate(self) -> bool:

@@ -44,6 +44,20 @@ def test_a_shard_that_is_missing_is_named_and_the_others_are_read(tmp_path: Path
     assert not Reason.LOST_FILE.deliberate
 
 
+def test_a_file_that_cannot_be_used_does_not_take_the_others_with_it(tmp_path: Path) -> None:
+    write_lines(tmp_path / "train-00000.parquet", [stored_line(0)])
+    write_lines(tmp_path / "train-00001.parquet", [stored_line(1)])
+    (tmp_path / "train-00001.parquet").write_bytes(b"PAR1 and no more")
+    pq.write_table(pa.table({"strokes": [1.0]}), tmp_path / "strokes.parquet")
+    broken, sample, truncated = ParquetLines(tmp_path).items()
+    assert isinstance(sample, Sample) and isinstance(broken, Skipped) and isinstance(truncated, Skipped)
+    assert broken.where == str(tmp_path / "strokes.parquet") and "no column 'image'" in broken.detail
+    assert truncated.reason is Reason.LOST_FILE and not truncated.reason.deliberate
+    (tmp_path / "train-00000.parquet").unlink()
+    with pytest.raises(DataError, match=r"strokes\.parquet: no column 'image'"):
+        ParquetLines(tmp_path)
+
+
 def test_a_store_is_read_back(tmp_path: Path) -> None:
     lines = [stored_line(number, image=image_file(seed=number)) for number in range(3)]
     write_lines(tmp_path / "train.parquet", lines[:2])
