@@ -1,6 +1,7 @@
 """Named files, folders and patterns -> files to read."""
 
 import glob
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,8 @@ class Inputs:
 
 
 def find_inputs(sources: Sequence[Path], kind: Kind = IMAGES) -> Inputs:
-    """Return the files that the user named, and those of a kind in named folders and their subfolders, sorted by name.
+    """Return the files that the user named, and those of a kind in named folders and their subfolders, in order of
+    names.
 
     Patterns such as `scans/*.jpg` that the shell did not expand are expanded; `-` is stdin. Hidden files and folders
     are left out. A file that is found twice is taken once.
@@ -91,19 +93,24 @@ def find_inputs(sources: Sequence[Path], kind: Kind = IMAGES) -> Inputs:
 def _files_below(folder: Path, kind: Kind) -> list[Path]:
     """Return the files of a kind in a folder; links to folders are followed, each real folder once."""
     paths = (root / name for root, names in walk(folder) for name in names)
-    return sorted(
-        path for path in paths if path.suffix.lower() in kind.suffixes and path.name.lower() not in kind.ignored
-    )
+    found = (path for path in paths if path.suffix.lower() in kind.suffixes and path.name.lower() not in kind.ignored)
+    return sorted(found, key=_natural_order)
+
+
+def _natural_order(path: Path) -> tuple[list[list[str | int]], str]:
+    """Return a key that sorts numbers in names by their value: `page 2.jpg` comes before `page 10.jpg`."""
+    parts = [re.split(r"([0-9]+)", part) for part in path.parts]  # every second piece is a number
+    return [[int(text) if place % 2 else text for place, text in enumerate(part)] for part in parts], str(path)
 
 
 def _expand(pattern: Path, kind: Kind) -> list[InputFile]:
-    """Return the files that match a pattern, sorted by name; `relative` begins where the pattern begins to vary.
+    """Return the files that match a pattern, in natural order; `relative` begins where the pattern begins to vary.
 
     Folders that match are searched as if they had been named.
     """
     fixed = Path(*_before_magic(pattern.parts))
     found = []
-    for path in sorted(Path(name) for name in glob.glob(str(pattern), recursive=True)):
+    for path in sorted((Path(name) for name in glob.glob(str(pattern), recursive=True)), key=_natural_order):
         inside = _files_below(path, kind) if path.is_dir() and "**" not in pattern.parts else [path]
         found += [InputFile(file, file.relative_to(fixed)) for file in inside if file.is_file()]
     return found

@@ -36,6 +36,21 @@ def test_folders_are_searched_in_order_for_images(tmp_path: Path) -> None:
     assert inputs.several and not inputs.failed
 
 
+def test_numbers_in_names_are_sorted_by_value(tmp_path: Path) -> None:
+    ordered = [
+        "1/page 10.png",
+        "2/page 1.png",
+        "2/page 2.png",
+        "2/page 2b.png",
+        "2/page 02c.png",
+        "10/x.png",
+        "10/٣.png",
+    ]
+    touch(tmp_path, *ordered)
+    assert [str(file.relative) for file in find_inputs([tmp_path]).files] == ordered
+    assert names("2/*.png", tmp_path) == [name.removeprefix("2/") for name in ordered if name.startswith("2/")]
+
+
 def test_named_files_are_taken_with_any_ending_and_once(tmp_path: Path) -> None:
     touch(tmp_path, "scan", "a.png")
     inputs = find_inputs([tmp_path / "scan", tmp_path / "a.png", tmp_path, tmp_path / "scan"])
