@@ -215,7 +215,7 @@ def test_interrupted(recognize: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Recognizer, "read", interrupt)
+    monkeypatch.setattr(Recognizer, "read_found", interrupt)
     done = recognize(SAMPLES / "page.png")
     assert (done.code, done.err) == (130, "\nhwr: interrupted\n")
 
