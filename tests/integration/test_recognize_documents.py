@@ -148,16 +148,16 @@ def test_where_nothing_is_left_to_read_no_model_is_loaded(recognize: Run, tmp_pa
 def test_an_interrupted_document_loses_no_page_that_was_read(
     recognize: Run, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, calls = Recognizer.read, []
+    read, calls = Recognizer.read_found, []
     SCAN.save(book.parent / "more.png")
 
-    def interrupted(self: Recognizer, source: object, **options: object) -> object:
+    def interrupted(self: Recognizer, source: object, *found: object) -> object:
         calls.append(source)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return read(self, source, **options)  # type: ignore[arg-type]
+        return read(self, source, *found)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Recognizer, "read", interrupted)
+    monkeypatch.setattr(Recognizer, "read_found", interrupted)
     whole, target = tmp_path / "whole.json", tmp_path / "book.json"
     stopped = recognize(book.parent, "-o", target)
     assert stopped.code == 130 and not target.exists()
@@ -177,15 +177,15 @@ def test_an_interruption_keeps_the_documents_that_were_read(
     scans.mkdir()
     for name in "abc":
         SCAN.save(scans / f"{name}.png")
-    read = Recognizer.read
+    read = Recognizer.read_found
 
-    def interrupted(self: Recognizer, source: PageImage, **options: object) -> object:
+    def interrupted(self: Recognizer, source: PageImage, *found: object) -> object:
         if source.name.endswith("b.png"):
             raise KeyboardInterrupt
-        return read(self, source, **options)  # type: ignore[arg-type]
+        return read(self, source, *found)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Recognizer, "read", interrupted)
+        patch.setattr(Recognizer, "read_found", interrupted)
         stopped = recognize(scans, "-o", tmp_path / "out")
     assert stopped.code == 130
     assert stopped.err == "\nhwr: interrupted; the same command with --skip-existing continues\n"
@@ -369,13 +369,13 @@ def test_several_formats_cost_one_reading(
     recognize: Run, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     SCAN.save(tmp_path / "a.png")
-    read, calls = Recognizer.read, []
+    read, calls = Recognizer.read_found, []
 
-    def counted(self: Recognizer, source: object, **options: object) -> object:
+    def counted(self: Recognizer, source: object, *found: object) -> object:
         calls.append(source)
-        return read(self, source, **options)  # type: ignore[arg-type]
+        return read(self, source, *found)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Recognizer, "read", counted)
+    monkeypatch.setattr(Recognizer, "read_found", counted)
     done = recognize(tmp_path / "a.png", "--format", "text,alto", "--format", "json", "-o", tmp_path / "out")
     assert (done.code, done.err, len(calls)) == (0, "", 1)
     written = below(tmp_path / "out")
