@@ -1,9 +1,7 @@
 """Line store -> grey images -> readings -> scored lines, as a stream: memory does not grow with the set."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,30 +13,13 @@ from hwr.errors import DataError, InputError
 from hwr.evaluate.sets import EVERY_LINE, EvaluationSet, Selection
 from hwr.files.images import GreyImage, decode_image
 from hwr.metrics import ErrorCounts, character_errors, right_words, word_errors
-from hwr.recognize.recognizer import Decoded, Recognizer
+from hwr.recognize.recognizer import Recognizer
 from hwr.store.lines import LineGroup, LineStore, StoredLine
 from hwr.store.normalised import check_normalised, check_shape
 from hwr.text import normalise_text
 
 MAX_BATCH_PIXELS = 64_000_000
 """Maximum number of pixels of decoded images in memory: 256 lines of a good scan, or a few very large ones."""
-
-
-class LineReader(Protocol):
-    """The part of a recognizer that reads lines."""
-
-    @property
-    def height(self) -> int:
-        """Height of normalised lines, in pixels."""
-        ...
-
-    def read_lines(self, lines: Sequence[GreyImage], /) -> Sequence[Reading]:
-        """Read grey images of lines, (H, W) each; the readings come in their order."""
-        ...
-
-    def read_normalised(self, lines: Sequence[GreyImage], /) -> Sequence[Reading]:
-        """Read lines that are normalised already, (height, W) each; the readings come in their order."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -78,7 +59,16 @@ ReadLine = ScoredLine | UnreadableLines
 OnLine = Callable[[ReadLine], None]
 
 
-def read_set(source: EvaluationSet, reader: LineReader, selection: Selection = EVERY_LINE) -> Iterator[ReadLine]:
+@dataclass(frozen=True)
+class _Batch:
+    """Lines of a set with their images, which are normalised or not, and fit into memory."""
+
+    lines: list[StoredLine]
+    images: list[GreyImage]
+    normalised: bool
+
+
+def read_set(source: EvaluationSet, reader: Recognizer, selection: Selection = EVERY_LINE) -> Iterator[ReadLine]:
     """Read and score the lines of a set, group by group.
 
     Lines that cannot be opened come as `UnreadableLines`, before the lines of their group.
@@ -86,6 +76,42 @@ def read_set(source: EvaluationSet, reader: LineReader, selection: Selection = E
     Raises:
         DataError: the file is missing, not Parquet, empty, lacks the columns, or is normalised in another way.
     """
+    for batch in _open_batches(source, reader, selection):
+        if isinstance(batch, UnreadableLines):
+            yield batch
+        else:
+            read = reader.read_normalised if batch.normalised else reader.read_lines
+            yield from _score(source, batch, read(batch.images))
+
+
+def read_decoded(
+    source: EvaluationSet,
+    recognizer: Recognizer,
+    selection: Selection = EVERY_LINE,
+    on_line: OnLine = lambda line: None,
+) -> Iterator[tuple[ScoredLine, NDArray[np.float32], tuple[LabelSpan, ...]]]:
+    """Read a set as `read_set` does; yield each line with the network's log-probabilities and the labels chosen.
+
+    `on_line` is called with every line; those that do not open go only there.
+
+    Raises:
+        DataError: as `read_set`.
+    """
+    for batch in _open_batches(source, recognizer, selection):
+        if isinstance(batch, UnreadableLines):
+            on_line(batch)
+            continue
+        log_probs, spans = (recognizer.decode_normalised if batch.normalised else recognizer.decode_lines)(batch.images)
+        scored = _score(source, batch, read_spans(log_probs, spans, recognizer.alphabet))
+        for line, line_log_probs, line_spans in zip(scored, log_probs, spans, strict=True):
+            on_line(line)
+            yield line, line_log_probs, line_spans
+
+
+def _open_batches(
+    source: EvaluationSet, reader: Recognizer, selection: Selection
+) -> Iterator[_Batch | UnreadableLines]:
+    """Yield the lines of a set with their images, and the lines that cannot be opened."""
     unusable: list[UnreadableLines] = []
     limit = selection.limit
 
@@ -96,7 +122,6 @@ def read_set(source: EvaluationSet, reader: LineReader, selection: Selection = E
     file = LineStore(source.path, source.split, selection.columns, report, normalised=True)
     if file.normalised:
         check_normalised(source.path, file.normalised, reader.height)
-    read = reader.read_normalised if file.normalised else reader.read_lines
     remaining = file.count if limit is None else limit
     corrupt = -1
     for group in file.groups:
@@ -114,50 +139,7 @@ def read_set(source: EvaluationSet, reader: LineReader, selection: Selection = E
         yield from unusable
         unusable.clear()
         remaining -= len(lines)
-        yield from _read_lines(source, lines, read)
-
-
-def read_decoded(
-    source: EvaluationSet,
-    recognizer: Recognizer,
-    selection: Selection = EVERY_LINE,
-    on_line: OnLine = lambda line: None,
-) -> Iterator[tuple[ScoredLine, NDArray[np.float32], tuple[LabelSpan, ...]]]:
-    """Read a set as `read_set` does; yield each line with the network's log-probabilities and the labels chosen.
-
-    `on_line` is called with every line; those that do not open go only there.
-
-    Raises:
-        DataError: as `read_set`.
-    """
-    keeper = _Keeper(recognizer)
-    for line in read_set(source, keeper, selection):
-        on_line(line)
-        if isinstance(line, ScoredLine):
-            yield line, *keeper.kept.popleft()
-
-
-class _Keeper:
-    """Reads lines, and keeps the network's output and the labels of each until they are taken."""
-
-    def __init__(self, recognizer: Recognizer) -> None:
-        self.recognizer = recognizer
-        self.kept: deque[tuple[NDArray[np.float32], tuple[LabelSpan, ...]]] = deque()
-
-    @property
-    def height(self) -> int:
-        return self.recognizer.height
-
-    def read_lines(self, lines: Sequence[GreyImage], /) -> list[Reading]:
-        return self._read(self.recognizer.decode_lines(lines))
-
-    def read_normalised(self, lines: Sequence[GreyImage], /) -> list[Reading]:
-        return self._read(self.recognizer.decode_normalised(lines))
-
-    def _read(self, decoded: Decoded) -> list[Reading]:
-        log_probs, spans = decoded
-        self.kept.extend(zip(log_probs, spans, strict=True))
-        return read_spans(log_probs, spans, self.recognizer.alphabet)
+        yield from _decode_images(source, lines, file.normalised is not None)
 
 
 def _corrupt_group(source: EvaluationSet, file: LineStore, group: LineGroup, error: str) -> UnreadableLines:
@@ -166,13 +148,11 @@ def _corrupt_group(source: EvaluationSet, file: LineStore, group: LineGroup, err
     return UnreadableLines(source.name, f"rows {offset} to {offset + count - 1}", error, count=count)
 
 
-def _read_lines(
-    source: EvaluationSet, lines: Sequence[StoredLine], read: Callable[[Sequence[GreyImage]], Sequence[Reading]]
-) -> Iterator[ReadLine]:
-    """Decode, read and score the lines of a group, in batches that fit into memory."""
-    batch: list[StoredLine] = []
-    images: list[GreyImage] = []
-    pixels = 0
+def _decode_images(
+    source: EvaluationSet, lines: Sequence[StoredLine], normalised: bool
+) -> Iterator[_Batch | UnreadableLines]:
+    """Decode the images of the lines of a group, in batches that fit into memory."""
+    batch = _Batch([], [], normalised)
     for line in lines:
         try:
             image = decode_image(line.image, line.path or line.id)
@@ -180,18 +160,17 @@ def _read_lines(
         except InputError as error:
             yield UnreadableLines(source.name, line.id, str(error), normalise_text(line.text))
             continue
-        batch.append(line)
-        images.append(image)
-        pixels += image.size
-        if pixels >= MAX_BATCH_PIXELS:
-            yield from _score(source, batch, read(images))
-            batch, images, pixels = [], [], 0
-    if batch:
-        yield from _score(source, batch, read(images))
+        batch.lines.append(line)
+        batch.images.append(image)
+        if sum(one.size for one in batch.images) >= MAX_BATCH_PIXELS:
+            yield batch
+            batch = _Batch([], [], normalised)
+    if batch.lines:
+        yield batch
 
 
-def _score(source: EvaluationSet, lines: Sequence[StoredLine], readings: Sequence[Reading]) -> Iterator[ScoredLine]:
-    for line, reading in zip(lines, readings, strict=True):
+def _score(source: EvaluationSet, batch: _Batch, readings: Sequence[Reading]) -> Iterator[ScoredLine]:
+    for line, reading in zip(batch.lines, readings, strict=True):
         yield ScoredLine(
             set=source.name,
             id=line.id,
