@@ -201,14 +201,11 @@ def schema(normalised: Normalised | None = None) -> Any:
     """Return the Arrow schema of a store, with the Hugging Face features and the normalisation in its metadata."""
     import pyarrow as pa
 
+    kinds = {"text": "string", "id": "string", "width": "int32", "height": "int32"} | dict.fromkeys(FACTS, "string")
     features: dict[str, Any] = {"image": {"_type": "Image"}}
-    features |= {name: {"dtype": "string", "_type": "Value"} for name in ("text", "id")}
-    features |= {name: {"dtype": "int32", "_type": "Value"} for name in ("width", "height")}
-    features |= {name: {"dtype": "string", "_type": "Value"} for name in FACTS}
+    features |= {name: {"dtype": kind, "_type": "Value"} for name, kind in kinds.items()}
     image = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
-    columns = [pa.field("image", image), pa.field("text", pa.string()), pa.field("id", pa.string())]
-    columns += [pa.field("width", pa.int32()), pa.field("height", pa.int32())]
-    columns += [pa.field(name, pa.string()) for name in FACTS]
+    columns = [pa.field("image", image), *(pa.field(name, pa.type_for_alias(kind)) for name, kind in kinds.items())]
     metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
     if normalised is not None:
         metadata[NORMALISATION_KEY] = json.dumps(asdict(normalised)).encode()
