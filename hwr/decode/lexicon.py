@@ -70,9 +70,9 @@ class WordTree:
     def find(self, nodes: Integers, labels: Integers) -> tuple[Integers, Flags]:
         """Return the positions among the edges of these labels after these nodes, and whether the edges exist."""
         keys = nodes * self.classes + labels
-        places = self.keys.searchsorted(keys)
-        np.minimum(places, len(self.keys) - 1, out=places)
-        return places, self.keys.take(places) == keys
+        edges = self.keys.searchsorted(keys)
+        np.minimum(edges, len(self.keys) - 1, out=edges)
+        return edges, self.keys.take(edges) == keys
 
     def costs(self, nodes: Integers, labels: Integers) -> NDArray[np.int16]:
         """Return the number of unknown words that each of the labels (M, K) ends or begins after nodes (M,):
@@ -94,8 +94,8 @@ class WordTree:
         """Return the nodes after labels (M,) from nodes (M,), and the number of unknown words that this ends
         or begins.
         """
-        places, found = self.find(nodes, labels)
-        targets, costs = self.children.take(places).astype(np.int64), np.zeros(len(nodes), np.int16)
+        edges, found = self.find(nodes, labels)
+        targets, costs = self.children.take(edges).astype(np.int64), np.zeros(len(nodes), np.int16)
         missing = np.flatnonzero(~found)
         if len(missing):
             targets[missing], costs[missing] = self._miss(nodes[missing], labels[missing])
@@ -112,9 +112,9 @@ class WordTree:
         while len(open_):
             before[open_] += self.other_cost.take(nodes[open_])
             nodes[open_] = self.other.take(nodes[open_])
-            places, found = self.find(nodes[open_], labels[open_])
+            edges, found = self.find(nodes[open_], labels[open_])
             hits = open_[found]
-            targets[hits], costs[hits] = self.children.take(places[found]), before[hits]
+            targets[hits], costs[hits] = self.children.take(edges[found]), before[hits]
             open_ = open_[~found]
             here = nodes[open_]
             open_ = open_[self.forks.take(here) & (is_letter[open_] | ~self.closes.take(here))]
@@ -296,7 +296,7 @@ def _forms(word: str) -> Iterator[str]:
 
 def _capital(word: str) -> str:
     """Return the word with its first letter as a capital, even after an apostrophe."""
-    first = next((place for place, character in enumerate(word) if character.isalpha()), 0)
+    first = next((index for index, character in enumerate(word) if character.isalpha()), 0)
     return word[:first] + word[first : first + 1].upper() + word[first + 1 :]
 
 

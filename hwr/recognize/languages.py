@@ -96,13 +96,13 @@ class Languages:
         totals = fits.sum(axis=1)
         gap = MAX_GAP * document.lengths.sum()
         order: list[int] = np.argsort(-totals).tolist()
-        candidates = [place for place in order if totals[place] >= totals.max() - gap][:MAX_CANDIDATES]
+        candidates = [index for index in order if totals[index] >= totals.max() - gap][:MAX_CANDIDATES]
         if len(candidates) == 1:
             return self.languages[candidates[0]]
         spread = np.linspace(0, len(document.lines) - 1, SEARCHED_LINES).round().astype(int)
-        places = sorted(set(spread.tolist()))
+        indices = sorted(set(spread.tolist()))
         scores = [
-            sum(found[0].score for found in document.search(self.languages[candidate], places))
+            sum(found[0].score for found in document.search(self.languages[candidate], indices))
             for candidate in candidates
         ]
         return self.languages[candidates[int(np.argmax(scores))]]
@@ -115,10 +115,10 @@ class Languages:
         rivals = fits.argmax(axis=0)
         differ = np.flatnonzero(fits[rivals, np.arange(len(texts))] > fits[main] + LINE_MARGIN)
         for rival in sorted(set(rivals[differ].tolist())):
-            places = differ[rivals[differ] == rival].tolist()
-            for place, found in zip(places, document.search(self.languages[rival], places), strict=True):
-                if found[0].score > texts[place].hypotheses[0].score + LINE_MARGIN:
-                    texts[place] = FoundText(found, self.languages[rival])
+            indices = differ[rivals[differ] == rival].tolist()
+            for index, found in zip(indices, document.search(self.languages[rival], indices), strict=True):
+                if found[0].score > texts[index].hypotheses[0].score + LINE_MARGIN:
+                    texts[index] = FoundText(found, self.languages[rival])
 
     def _take_none(self, document: "_Document", texts: list[FoundText]) -> None:
         """Read lines without a language: those with evidence against theirs, or nearly all in a document
@@ -127,9 +127,9 @@ class Languages:
         assert self.none is not None
         evidence = np.array([text.hypotheses[0].score for text in texts]) - document.without_language()
         bound = LINE_MARGIN if evidence.sum() < MIN_EVIDENCE else -LINE_MARGIN
-        places = np.flatnonzero(evidence < (MIN_EVIDENCE if len(texts) == 1 else bound)).tolist()
-        for place, found in zip(places, document.search(self.none, places), strict=True):
-            texts[place] = FoundText(found, self.none)
+        indices = np.flatnonzero(evidence < (MIN_EVIDENCE if len(texts) == 1 else bound)).tolist()
+        for index, found in zip(indices, document.search(self.none, indices), strict=True):
+            texts[index] = FoundText(found, self.none)
 
 
 def score_texts(language: Language, texts: Sequence[Labels]) -> list[float]:
@@ -161,12 +161,12 @@ class _Document:
         result: Numbers = best + added * self.lengths
         return result
 
-    def search(self, language: Language, places: Sequence[int]) -> list[tuple[Hypothesis, ...]]:
+    def search(self, language: Language, indices: Sequence[int]) -> list[tuple[Hypothesis, ...]]:
         """Return the texts of the lines at these indices; lines that were searched before are not searched again."""
-        missing = [place for place in places if (language.code, place) not in self._found]
-        missing.sort(key=lambda place: len(self.lines[place]))
+        missing = [index for index in indices if (language.code, index) not in self._found]
+        missing.sort(key=lambda index: len(self.lines[index]))
         for start in range(0, len(missing), TOGETHER):
             chunk = missing[start : start + TOGETHER]
             found = beam_search([self.lines[n] for n in chunk], self.settings, language.scorer, self.results)
             self._found.update({(language.code, n): tuple(texts) for n, texts in zip(chunk, found, strict=True)})
-        return [self._found[language.code, place] for place in places]
+        return [self._found[language.code, index] for index in indices]

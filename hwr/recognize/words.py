@@ -80,17 +80,17 @@ def find_words(
         stride: columns per time step.
         with_characters: also find the ink of each character.
     """
-    runs = list(_runs(characters))
-    if not runs:
+    bounds = list(_word_bounds(characters))
+    if not bounds:
         return []
     written = np.where(find_rules(line.ink), 0, line.ink)
     inked = np.where(written > INKED, written, 0)
     height, width = inked.shape
     core = inked[round(CORE[0] * height) : round(CORE[1] * height)]
     marks = np.array([_mark(span, stride, width) for span in characters])
-    cuts = [_part_words(inked, core, marks, last, first) for (_, last), (first, _) in pairwise(runs)]
+    cuts = [_part_words(inked, core, marks, last, first) for (_, last), (first, _) in pairwise(bounds)]
     words = []
-    for (first, last), (start, stop) in zip(runs, pairwise([0, *cuts, width]), strict=True):
+    for (first, last), (start, stop) in zip(bounds, pairwise([0, *cuts, width]), strict=True):
         spans = characters[first : last + 1]
         placed: tuple[PlacedCharacter, ...] = ()
         if with_characters:
@@ -115,7 +115,7 @@ def find_rules(ink: GreyImage) -> NDArray[np.bool_]:
 
 
 def _horizontal_rules(mask: GreyImage) -> NDArray[np.bool_]:
-    """Mark long thin runs, if they cover most of the line: shorter ones are dashes and underlines."""
+    """Mark long thin strokes, if they cover most of the line: shorter ones are dashes and underlines."""
     import cv2
 
     height = mask.shape[0]
@@ -127,12 +127,12 @@ def _horizontal_rules(mask: GreyImage) -> NDArray[np.bool_]:
     band = cv2.dilate(mask, near)
     closed = cv2.morphologyEx(band, cv2.MORPH_CLOSE, np.ones((1, gap), np.uint8))
     span = np.ones((1, length), np.uint8)
-    runs = cv2.morphologyEx(closed, cv2.MORPH_OPEN, span, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    strokes = cv2.morphologyEx(closed, cv2.MORPH_OPEN, span, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     covered, bare = (
         cv2.blur(part.astype(np.float32), (length, 1), borderType=cv2.BORDER_REFLECT)
         for part in (band, cv2.dilate(thin, near))
     )
-    rule = (thin > 0) & (runs > 0) & (covered > MIN_COVERED) & (bare > MIN_BARE)
+    rule = (thin > 0) & (strokes > 0) & (covered > MIN_COVERED) & (bare > MIN_BARE)
     return np.asarray(rule & (rule.any(axis=0).mean() > MIN_REACH), np.bool_)
 
 
@@ -148,8 +148,8 @@ def _vertical_rules(mask: GreyImage) -> NDArray[np.bool_]:
     return np.asarray(rule[labels], np.bool_)
 
 
-def _runs(characters: Sequence[CharacterSpan]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last index of each run without spaces."""
+def _word_bounds(characters: Sequence[CharacterSpan]) -> Iterator[tuple[int, int]]:
+    """Yield the indices of the first and the last character of each word."""
     for is_space, group in groupby(range(len(characters)), key=lambda index: characters[index].character == " "):
         if not is_space:
             first, *rest = group
