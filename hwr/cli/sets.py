@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from hwr.cli.terminal import progress_bar, say
+from hwr.cli.terminal import complain, progress_bar, say
 from hwr.errors import DataError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def find_sets(data: Sequence[Path], split: str) -> "tuple[list[EvaluationSet], l
     if not found:
         raise DataError("; ".join(item.error for item in missing))
     for item in missing:
-        say(item.error)
+        complain(item.error)
     return found, missing
 
 

@@ -71,7 +71,8 @@ def pixels_of(source: Source, colour: bool) -> Pixels:
             return turn_upright(to_pixels(source, colour), source.getexif().get(ORIENTATION, 1))
         except BROKEN as error:
             raise InputError(f"{name_of(source)}: the image is broken or truncated ({error})") from None
-    raise InputError(f"{type(source).__name__}: expected a path, bytes, an array or a PIL image")
+    advice = "; pass what its read() returns" if hasattr(source, "read") else ""
+    raise InputError(f"expected a path, bytes, an array or a PIL image, not {type(source).__name__}{advice}")
 
 
 def _from_array(array: NDArray[Any]) -> Pixels:

@@ -1,6 +1,7 @@
 """Every kind of source gives the same grey image."""
 
 import io
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -74,7 +75,8 @@ def test_a_broken_pil_image_is_named(tmp_path: Path) -> None:
         (np.zeros((4,), np.uint8), "expected"),
         (np.broadcast_to(np.uint8(0), (25001, 20000)), "megapixels"),
         (b"", "empty"),
-        (17, "int"),
+        (17, "not int$"),
+        (BytesIO(b"x"), r"not BytesIO; pass what its read\(\) returns$"),
     ],
 )
 def test_what_cannot_be_read_is_named(source: object, words: str) -> None:
