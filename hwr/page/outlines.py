@@ -39,6 +39,19 @@ def enclose(polygon: Sequence[Point] | Points, boxes: Sequence[Box]) -> tuple[Po
     return (*upper, *reversed(lower))
 
 
+def encloses(polygon: Sequence[Point], boxes: Sequence[Box]) -> bool:
+    """Return whether the corners of all boxes are inside a polygon, to `TOLERANCE` pixels."""
+    if not boxes:
+        return True
+    points = as_points(polygon)
+    x0, y0, x1, y1 = np.array(boxes, float).T
+    inside = (x0 >= points[:, 0].min() - TOLERANCE) & (x1 <= points[:, 0].max() + TOLERANCE)
+    for side in (x0, x1):
+        top, bottom = polygon_edges(points, side)
+        inside &= (y0 >= top - TOLERANCE) & (y1 <= bottom + TOLERANCE)
+    return bool(inside.all())
+
+
 def polygon_edges(points: Points, places: Values) -> tuple[Values, Values]:
     """Return the upper and lower edge of a polygon at each x; beyond its ends they continue horizontally."""
     x = np.unique(np.concatenate([points[:, 0], places]))

@@ -10,7 +10,7 @@ import numpy as np
 from hwr.files.images import GreyImage
 from hwr.page.completing import complete_regions
 from hwr.page.geometry import bounding_box
-from hwr.page.outlines import enclose, thin_baseline
+from hwr.page.outlines import enclose, encloses, thin_baseline
 from hwr.page.page import LINE_TYPE, PRINTED_TYPE, REGION_TYPE, ROW_REGION, Box, Line, Page, Region, Word
 from hwr.page.placing import clip_polygon, shift_line, turn_line
 from hwr.segment import Layout, find_lines
@@ -300,6 +300,15 @@ def assemble(lines: Sequence[Line], shape: tuple[int, ...], rotate: int, options
 
 def _tidied(line: Line, size: tuple[int, int]) -> Line:
     """Return a line whose outline has few points and contains its words."""
+    return replace(_around_words(line, size), baseline=thin_baseline(line.baseline))
+
+
+def with_words_inside(line: Line, size: tuple[int, int]) -> Line:
+    """Return a given line with its outline, which grows if a word is outside; `size`: width and height of the page."""
+    return line if encloses(line.polygon, [word.box for word in line.words]) else _around_words(line, size)
+
+
+def _around_words(line: Line, size: tuple[int, int]) -> Line:
     outline = enclose(line.polygon, [word.box for word in line.words])
     polygon = tuple((round(x, 1), round(y, 1)) for x, y in clip_polygon(outline, *size))
-    return replace(line, polygon=polygon or line.polygon, baseline=thin_baseline(line.baseline))
+    return replace(line, polygon=polygon or line.polygon)

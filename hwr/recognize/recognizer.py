@@ -37,6 +37,7 @@ from hwr.recognize.found_lines import (
     find_layout,
     main_language,
     page_read_as_line,
+    with_words_inside,
 )
 from hwr.recognize.models import Precision, load_model
 from hwr.recognize.views import decode_views
@@ -168,7 +169,8 @@ class Recognizer:
         height, width = grey.shape
         if isinstance(lines, Page):
             given = fit_lines(lines, width, height, "lines").page
-            found = tuple(self._read_along(grey, given.lines))
+            read = self._read_along(grey, given.lines)
+            found = tuple(with_words_inside(line, (width, height)) for line in read)
             return replace(given, image=called, model=self.label, lines=found, language=main_language(found))
         if lines is None:
             return self.read_found(

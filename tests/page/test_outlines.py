@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hwr.page.outlines import TOLERANCE, enclose, simplify_curve, thin_baseline
+from hwr.page.outlines import TOLERANCE, enclose, encloses, simplify_curve, thin_baseline
 from hwr.page.page import Box, Point
 
 
@@ -60,6 +60,23 @@ def test_words_are_in_the_outline_and_the_ring_does_not_cross_itself(seed: int) 
         assert all(a[0] < b[0] for a, b in itertools.pairwise(points))
     places = np.linspace(upper[0][0], upper[-1][0], 500)
     assert (np.interp(places, *zip(*upper, strict=True)) < np.interp(places, *zip(*lower, strict=True))).all()
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((10, 10, 90, 30), True),
+        ((10, 9.5, 90, 30.5), True),  # to a pixel
+        ((10, 7, 20, 30), False),
+        ((10, 10, 90, 33), False),
+        ((-5, 10, 20, 30), False),
+        ((80, 10, 105, 30), False),
+    ],
+)
+def test_boxes_inside_and_outside(box: Box, expected: bool) -> None:
+    polygon = ((0.0, 10.0), (100.0, 10.0), (100.0, 30.0), (0.0, 30.0))
+    assert encloses(polygon, [(40, 15, 50, 20), box]) is expected
+    assert encloses(enclose(polygon, [box]), [box])
 
 
 def test_an_outline_with_two_points_a_side_reaches_over_all_boxes() -> None:

@@ -12,7 +12,9 @@ from hwr.errors import InputError, UsageError
 from hwr.files.documents import to_grey
 from hwr.formats.read_file import load_page_file
 from hwr.page.completing import rectangle
-from hwr.page.page import Page, Region
+from hwr.page.outlines import encloses
+from hwr.page.page import Line, Page, Region
+from hwr.recognize.found_lines import with_words_inside
 from hwr.recognize.given_lines import GivenLines, read_given
 from hwr.recognize.recognizer import Recognizer
 from hwr.segment import find_lines
@@ -49,6 +51,22 @@ def test_a_page_keeps_order_ids_regions_and_types_and_gets_new_texts(recognizer:
     assert [line.text for line in read.lines] == [line.text for line in reversed(again.lines)]
     assert [line.words for line in read.lines] == [line.words for line in reversed(again.lines)]
     assert read.regions[0] == regions[0] and (read.image, read.model) == (str(PAGE), found.model)
+
+
+def test_words_are_inside_of_narrow_polygons_that_were_given(recognizer: Recognizer, found: Page) -> None:
+    """As OCR-D's validator asks; a polygon that contains its words does not change."""
+
+    def narrow(line: Line) -> Line:
+        middle = sum(y for _, y in line.polygon) / len(line.polygon)
+        return replace(line, polygon=tuple((x, middle + 0.6 * (y - middle)) for x, y in line.polygon))
+
+    given = replace(found, lines=tuple(map(narrow, found.lines)))
+    read = recognizer.read(PAGE, lines=given)
+    assert any(
+        not encloses(old.polygon, [w.box for w in new.words]) for old, new in zip(given.lines, read.lines, strict=True)
+    )
+    assert all(encloses(line.polygon, [word.box for word in line.words]) for line in read.lines)
+    assert all(with_words_inside(line, (read.width, read.height)) is line for line in read.lines)
 
 
 def test_a_page_for_a_smaller_image_reads_the_same_places(recognizer: Recognizer, found: Page) -> None:
