@@ -99,6 +99,8 @@ class Command(click.Command):
         for param in self.params:
             if param.metavar is None and isinstance(param.type, click.types.IntParamType):
                 param.metavar = "N"  # click would print INTEGER RANGE
+            if isinstance(param.type, click.IntRange):
+                param.type.name = "whole number"  # click would say "not a valid integer range"
 
     def get_params(self, context: click.Context) -> list[click.Parameter]:
         return [*super().get_params(context), VERBOSE]

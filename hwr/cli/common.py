@@ -65,6 +65,8 @@ TARGET = FileName()
 class Number(click.FloatRange):
     """A number; "nan", which is neither above nor below a bound, is refused, and "inf" unless it is allowed."""
 
+    name = "number"
+
     def __init__(
         self,
         min: float | None = None,

@@ -135,10 +135,12 @@ def test_a_command_that_is_nearly_one_is_suggested(word: str, close: str | None)
         ("recognize", "Missing argument 'INPUT...'. See hwr recognize --help."),
         ("recognize page.png -f pdf", "No such option '-f'. See hwr recognize --help."),
         ("lm build text.txt", "Missing option '-o' / '--output'. See hwr lm build --help."),
+        ("eval store --limit many", "Invalid value for '--limit': 'many' is not a valid whole number."),
+        ("train store --learning-rate 5%", "Invalid value for '--learning-rate': '5%' is not a valid number."),
         ("models --jsn", "No such option '--jsn'. Did you mean '--json'?"),
     ],
 )
-def test_an_error_that_does_not_say_what_to_do_names_the_help(
+def test_a_usage_error_says_what_to_do(
     words: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["hwr", *words.split()])
