@@ -4,9 +4,9 @@
     python -m benchmarks.no_writing FOLDER --show
 
 The photographs are those in the packages scikit-image, scikit-learn and matplotlib (`pip install` them) that show no
-text; FOLDER adds the images in it. Paper, stamps and forms are drawn, ten of each kind with different seeds. For each
-kind, the table gives the number of images, of images with a line, and of lines: those that the line finder found
-(`found`), and those in which text was read (`read`). `--show` prints each line that was read and its confidence.
+text; FOLDER adds the images in it. All other pages are drawn, ten of each kind with different seeds. For each kind, the
+table gives the number of images, of images with a line, and of lines: those that the line finder found (`found`), and
+those in which text was read (`read`). `--show` prints each line that was read and its confidence.
 """
 
 import argparse
@@ -117,6 +117,46 @@ def draw_pale_form(page: GreyImage, random: np.random.Generator) -> None:
     page[:] = np.clip(pale + random.normal(0, random.uniform(2, 10), page.shape), 0, 255)
 
 
+def draw_ticked_boxes(page: GreyImage, random: np.random.Generator) -> None:
+    """Draw columns of check boxes, most with a tick or a cross that touches them."""
+    height, width = page.shape
+    ink, side, step = int(random.integers(40, 110)), int(random.integers(28, 44)), int(random.integers(60, 120))
+    for y in range(200, height - 200, step):
+        for x in range(150, width - 200, 250):
+            cv2.rectangle(page, (x, y), (x + side, y + side), ink, int(random.integers(2, 5)))
+            low, high = random.integers(-2, 4, 2), random.integers(-4, 3, 2) + side
+            kind = random.random()
+            if kind < 0.4:
+                cv2.line(page, (x + int(low[0]), y + int(low[1])), (x + int(high[0]), y + int(high[1])), 30, 3)
+                cv2.line(page, (x + int(high[0]), y + int(low[1])), (x + int(low[0]), y + int(high[1])), 30, 3)
+            elif kind < 0.8:
+                tick = [(x + low[0], y + side // 2), (x + side // 2, y + high[1]), (x + side + 6, y - 4)]
+                cv2.polylines(page, [np.array(tick, np.int32)], False, 30, 3, cv2.LINE_AA)
+
+
+def draw_ornaments(page: GreyImage, random: np.random.Generator) -> None:
+    """Draw decorative rules: zigzags, waves, loops and meanders."""
+    height, width = page.shape
+    for y in range(200, height - 200, int(random.integers(90, 220))):
+        swing, period = random.uniform(5, 20), random.uniform(10, 50)
+        x = np.arange(120.0, width - 120)
+        phase = 2 * np.pi * x / period
+        wave = (np.arcsin(np.sin(phase)) * 2 / np.pi, np.sin(phase), np.sin(phase), np.sign(np.sin(phase)))
+        kind = int(random.integers(4))
+        across = x + 0.6 * period * np.sin(phase + 1) * (kind == 2)
+        points = np.stack([across, y + swing * wave[kind]], axis=1).round().astype(np.int32)
+        cv2.polylines(page, [points], False, int(random.integers(30, 140)), int(random.integers(1, 4)), cv2.LINE_AA)
+
+
+def draw_specks(page: GreyImage, random: np.random.Generator) -> None:
+    """Draw dirt: hundreds of specks of all sizes up to that of a letter's dot."""
+    height, width = page.shape
+    for _ in range(int(random.integers(200, 3000))):
+        centre = (int(random.integers(width)), int(random.integers(height)))
+        axes = (int(random.integers(1, 5)), int(random.integers(1, 4)))
+        cv2.ellipse(page, centre, axes, float(random.uniform(0, 180)), 0, 360, int(random.integers(30, 160)), -1)
+
+
 def draw_ruled_paper(page: GreyImage, random: np.random.Generator) -> None:
     """Draw rules and a margin, noise with dark pixels, and stamps."""
     height, width = page.shape
@@ -136,6 +176,9 @@ DRAWN: dict[str, Drawing] = {
     "empty forms": draw_form,
     "pale empty forms": draw_pale_form,
     "ruled paper": draw_ruled_paper,
+    "ticked boxes": draw_ticked_boxes,
+    "decorative rules": draw_ornaments,
+    "specks": draw_specks,
 }
 
 

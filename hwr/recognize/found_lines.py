@@ -14,6 +14,7 @@ from hwr.page.outlines import enclose, encloses, thin_baseline
 from hwr.page.page import LINE_TYPE, PRINTED_TYPE, REGION_TYPE, ROW_REGION, Box, Line, Page, Region, Word
 from hwr.page.placing import clip_polygon, shift_line, turn_line
 from hwr.segment import Layout, find_lines
+from hwr.segment.sideways import MISSED
 from hwr.settings import Settings, Share
 
 TRIED_LINES = 8
@@ -28,8 +29,6 @@ IN_LANGUAGE = 0.45
 are upside down have 0.2 to 0.3 in the rare case that their reading is in one."""
 FEW_WORDS, LESS_CERTAIN = 30, 0.85
 """The same for a few words, and for pages in no known language, as nearly all that are upside down."""
-MISSED = 0.4
-"""Minimum share of ink outside lines if a page may be on its side: 0.8 to 1 there, at most 0.4 on upright pages."""
 MIN_NOTE = 0.55
 """Minimum mean confidence of words for a note that runs up or down the page to be kept."""
 BETTER, CONFIRMED = 1.3, 1.1

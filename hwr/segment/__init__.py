@@ -17,8 +17,8 @@ from hwr.segment.clean import dark_on_light, find_writing, paper_depth, scaled, 
 from hwr.segment.maps import MULTIPLE, mark_lines
 from hwr.segment.order import group_regions, reading_order, rows_of
 from hwr.segment.outline import Outline, assign_ink, outline_lines, without_cut_off, written
-from hwr.segment.sideways import find_sideways, missed_share
-from hwr.segment.trace import Trace, is_writing, trace_lines
+from hwr.segment.sideways import MISSED, find_sideways, missed_share
+from hwr.segment.trace import Trace, trace_lines
 
 WORKING_PIXELS = 2_300_000
 """Pixels of the copy on which lines are searched for: a page of about 1300 x 1750."""
@@ -27,6 +27,9 @@ USUAL_HEIGHTS = (22.0, 95.0)
 BEST_HEIGHT = 40.0
 MAX_PIXELS, MIN_PIXELS = 4_600_000, 200_000
 """Pixels of the copy for the second pass."""
+CERTAIN = 0.9
+"""Minimum score of a line that is certain. On photographs and specks nearly all lines have at most 0.89; on pages with
+writing the best line has at least 0.94, even if they are pale, blurred, small or photographed."""
 PRINTED = 0.5
 """Minimum probability for a line to count as printed."""
 
@@ -94,6 +97,9 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
     writing = find_writing(depth, unit)
     ink = assign_ink(traces, writing)
     missed = missed_share(ink, unit)
+    if missed > MISSED:
+        traces = without_doubtful(traces)
+        ink = assign_ink(traces, writing)
     if not traces:
         return Layout((), (), rows, missed)
     outlines = outline_lines(traces, ink, depth)
@@ -115,6 +121,15 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
         for x0, y0, x1, y1 in find_sideways(ink, traces, copy.shape, unit)
     )
     return Layout(lines, tuple(_region_box(lines, number) for number in range(len(regions))), rows, missed, sideways)
+
+
+def without_doubtful(traces: Sequence[Trace]) -> list[Trace]:
+    """Return the certain lines, or all lines if most are certain.
+
+    On pages with much ink outside the lines, such as pictures and specks, the network takes parts of them for lines.
+    """
+    certain = [trace for trace in traces if trace.score >= CERTAIN]
+    return list(traces) if 2 * len(certain) >= len(traces) else certain
 
 
 def _columns(outlines: Sequence[Outline], traces: Sequence[Trace], kept: Sequence[int]) -> list[list[int]]:
@@ -154,7 +169,7 @@ def _trace(grey: NDArray[np.uint8], threads: int) -> tuple[list[Trace], NDArray[
             factor = min(max(factor * BEST_HEIGHT / height, least), most, longest)
             copy = scaled(grey, factor)
             traces = trace_lines(mark_lines(copy, threads))
-    return traces if is_writing(traces) else [], copy, factor
+    return traces, copy, factor
 
 
 def _on_page(points: Points, factor: float, width: int, height: int) -> tuple[Point, ...]:

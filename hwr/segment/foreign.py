@@ -19,7 +19,14 @@ MAX_DOT, MIN_SOLID = 0.7, 0.5
 """Maximum height of a dot or dash, as a share of a small letter's, and minimum share of its box that is ink: a dot of a
 few pixels is a diamond."""
 MIN_SIDE, MAX_INSIDE = 0.9, 0.02
-"""Minimum share of each side of a check box, and maximum share of its inside, that is ink."""
+"""Minimum share of each side of a frame, and maximum share of its inside, that is ink."""
+MAX_ASPECT, MAX_TICK = 1.3, 0.7
+"""Maximum ratio of the sides of a check box, and maximum share of its inside that the tick or cross in it covers."""
+MAX_FRAME = 0.8
+"""Maximum share of the extent of a box that is ink."""
+MIN_BODY, MIN_FILLED = 0.5, 0.95
+"""Minimum share of a piece's extent that its frame surrounds, the rest being the ends of a tick; minimum share of the
+frame's extent that is on or inside it: a letter is round."""
 
 
 def find_rules(ink: Mask, unit: float) -> tuple[Mask, Mask]:
@@ -61,7 +68,9 @@ def drop_foreign(ink: Mask, rules: Mask, unit: float) -> Mask:
     keep = ~(speck | rule | rim | stroke | loop | huge | cut_off)
     keep &= ~in_dotted_rules(np.asarray(stats, np.int32), np.asarray(centres, np.float64), unit)
     keep[0] = False
-    for box in np.flatnonzero(keep & (np.minimum(width, height) > 1.2 * unit) & (area < 0.5 * width * height)).tolist():
+    for box in np.flatnonzero(
+        keep & (np.minimum(width, height) > 1.2 * unit) & (area < MAX_FRAME * width * height)
+    ).tolist():
         x, y, across, down = (int(value) for value in stats[box, :4])
         keep[box] = not is_box(labels[y : y + down, x : x + across] == box)
     return np.asarray(keep[labels], np.uint8)
@@ -114,14 +123,26 @@ def _nearly_equal(one: Values, other: Values) -> Flags:
 
 
 def is_box(piece: Flags) -> bool:
-    """Return whether a piece of ink is an empty rectangle, such as a check box.
+    """Return whether a piece of ink is an empty rectangle, or a square with a tick or a cross, such as a check box.
 
     Args:
         piece: its pixels, cropped to its extent.
     """
-    rim = max(2, round(0.15 * min(piece.shape)))
-    inside = piece[rim:-rim, rim:-rim]
-    if inside.size == 0 or inside.mean() > MAX_INSIDE:
+    import cv2
+
+    outlines, _ = cv2.findContours(piece.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    filled = cv2.drawContours(np.zeros(piece.shape, np.uint8), outlines, -1, 1, cv2.FILLED)
+    # the ends of a tick reach over the frame: they are narrower than half of it
+    width = (min(piece.shape) // 2) | 1  # OpenCV shifts the result for kernels of even size
+    body = cv2.morphologyEx(filled, cv2.MORPH_OPEN, np.ones((width, width), np.uint8))
+    left, top, across, down = cv2.boundingRect(body)
+    if across * down < MIN_BODY * piece.size or body.sum() < MIN_FILLED * across * down:
         return False
-    sides = piece[:rim].any(axis=0), piece[-rim:].any(axis=0), piece[:, :rim].any(axis=1), piece[:, -rim:].any(axis=1)
+    frame = piece[top : top + down, left : left + across]
+    rim = max(2, round(0.15 * min(frame.shape)))
+    inside = frame[rim:-rim, rim:-rim]
+    is_square = max(frame.shape) <= MAX_ASPECT * min(frame.shape)
+    if inside.size == 0 or inside.mean() > (MAX_TICK if is_square else MAX_INSIDE):
+        return False
+    sides = frame[:rim].any(axis=0), frame[-rim:].any(axis=0), frame[:, :rim].any(axis=1), frame[:, -rim:].any(axis=1)
     return bool(min(side.mean() for side in sides) >= MIN_SIDE)

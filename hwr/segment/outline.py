@@ -39,6 +39,9 @@ MIN_RULE_LENGTH, FLAT, MIN_COVERED = 5.0, 0.25, 0.015
 """A line that is at least this long is a dotted rule of a form if its ink has a smaller spread, or covers a smaller
 share of the line's length times its height: of a pale dotted rule, little but grain is left. Writing covers at least
 0.021, even if it is small and faint."""
+MAX_REPETITION = 0.6
+"""A line of the same length that repeats itself more (`repetition`) is a decorative rule. Writing has at most 0.43,
+zigzags, waves, loops and meanders have at least 0.72."""
 
 AT_BORDER, RIM = 0.006, 0.12
 """Shares of the image width: lines closer than this to its border are cut off by it; the rim of a facing page."""
@@ -57,6 +60,7 @@ class Outline:
         depth: median grey levels by which its ink is darker than the paper; 0 if it has none.
         ink: number of pixels of ink.
         spread: height of the strip along the baseline that holds nine tenths of the ink.
+        repetition: see `repetition`; 0 for short lines.
     """
 
     baseline: Points
@@ -64,6 +68,7 @@ class Outline:
     depth: float
     ink: int
     spread: float
+    repetition: float
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ def outline_lines(traces: Sequence[Trace], ink: Ink, depth: GreyImage) -> list[O
 
 
 def written(outlines: Sequence[Outline], traces: Sequence[Trace]) -> list[int]:
-    """Return the indices of the lines that have ink, except dotted rules and ink from the other side of the sheet."""
+    """Return the indices of the lines that have ink, except rules and ink from the other side of the sheet."""
     usual = float(
         np.average([outline.depth for outline in outlines], weights=[outline.ink + 1 for outline in outlines])
     )
@@ -116,14 +121,37 @@ def written(outlines: Sequence[Outline], traces: Sequence[Trace]) -> list[int]:
         for number, (outline, trace) in enumerate(zip(outlines, traces, strict=True))
         if outline.ink > MIN_INK * trace.height**2
         and outline.depth > MIN_DEPTH * usual
-        and not _is_dotted_rule(outline, trace)
+        and not _is_rule(outline, trace)
     ]
 
 
-def _is_dotted_rule(outline: Outline, trace: Trace) -> bool:
+def _is_rule(outline: Outline, trace: Trace) -> bool:
     length = float(np.ptp(outline.baseline[:, 0]))
     is_thin = outline.spread < FLAT * trace.height or outline.ink < MIN_COVERED * length * trace.height
-    return length >= MIN_RULE_LENGTH * trace.height and is_thin
+    return length >= MIN_RULE_LENGTH * trace.height and (is_thin or outline.repetition > MAX_REPETITION)
+
+
+def repetition(rows: NDArray[np.floating], columns: Indices) -> float:
+    """Return how much a line of ink repeats itself: 1 for a perfect wave, about 0 for noise.
+
+    This is the greatest autocorrelation of the mean row of the ink in each column, at distances from the first
+    negative one, which is about a quarter of a period, to a third of the length.
+
+    Args:
+        rows, columns: of each pixel of ink; the rows are relative to the baseline.
+    """
+    columns = columns - columns.min()
+    counts = np.bincount(columns)
+    length = len(counts)
+    inked = counts > 0
+    mean = np.bincount(columns, weights=rows) / np.maximum(counts, 1)
+    wave = np.where(inked, mean - mean[inked].mean(), 0.0)
+    products = np.fft.irfft(np.abs(np.fft.rfft(wave, 2 * length)) ** 2)[:length]
+    energy = np.concatenate(([0.0], np.cumsum(wave**2)))
+    overlapping = np.sqrt(energy[::-1][:length] * (energy[-1] - energy[:length]))
+    correlation = (products / np.maximum(overlapping, 1e-9))[: length // 3]
+    negative = np.flatnonzero(correlation < 0)
+    return float(correlation[negative[0] :].max()) if negative.size else 0.0
 
 
 def without_cut_off(lines: Sequence[int], outlines: Sequence[Outline], width: int) -> list[int]:
@@ -213,7 +241,9 @@ def _outline(trace: Trace, rows: Indices, columns: Indices, depth: GreyImage) ->
     lower = np.stack([edges, _between(bottom, np.maximum) + pad], axis=1)
     darkness = float(np.median(depth[rows, columns])) if rows.size else 0.0
     spread = float(np.subtract(*np.percentile(rows - base[near], (95, 5)))) if rows.size else 0.0
-    return Outline(trace.baseline, np.concatenate([upper, lower[::-1]]), darkness, int(rows.size), spread)
+    long = rows.size > 0 and float(np.ptp(x)) >= MIN_RULE_LENGTH * height
+    repeated = repetition(rows - base[near], columns) if long else 0.0
+    return Outline(trace.baseline, np.concatenate([upper, lower[::-1]]), darkness, int(rows.size), spread, repeated)
 
 
 def _between(edge: NDArray[np.float64], outer: np.ufunc) -> NDArray[np.float64]:

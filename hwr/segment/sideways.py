@@ -8,6 +8,10 @@ from hwr.page.page import Box
 from hwr.segment.outline import Ink
 from hwr.segment.trace import Trace
 
+MISSED = 0.4
+"""Share of ink outside lines: on upright pages with writing less (at most 0.2 on most), on photographs and specks more
+(0.46 to 1), and on pages that are on their side as well (0.8 to 1)."""
+
 # Lengths are shares of the height of the page's lines; areas are shares of its square.
 MIN_INK = 1.0
 """With less ink than this, a page has no writing that could be missed."""

@@ -1,6 +1,5 @@
 """Maps of a page -> baselines: follow the ridges of the baseline map, cut them at the ends of lines, and join them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,11 +13,6 @@ MIN_CREST = 0.25
 """Minimum height of a ridge that is a baseline."""
 MIN_SCORE = 0.7
 """Minimum mean height of the ridge of a line."""
-MIN_BEST = 0.9
-"""Minimum score of the best line of a page with writing. On photographs without text the best line has at most 0.87; on
-pages with writing it has at least 0.94, even if they are pale, blurred, small or photographed."""
-MAX_DOUBTFUL = 5
-"""Maximum number of lines that `MIN_BEST` drops, so that a full page is never dropped."""
 MIN_LENGTH = 0.5
 """Minimum length of a baseline, in line heights; a shorter one is a speck."""
 END = 0.6
@@ -84,11 +78,6 @@ def trace_lines(maps: Maps) -> list[Trace]:
         if score >= MIN_SCORE and extent >= MIN_LENGTH * height:
             traces.append(Trace(_polyline(chain, height), height, printed, score))
     return traces
-
-
-def is_writing(traces: Sequence[Trace]) -> bool:
-    """Return whether a page with these lines has writing, and not only what the network takes for lines on pictures."""
-    return len(traces) > MAX_DOUBTFUL or any(trace.score >= MIN_BEST for trace in traces)
 
 
 def find_crests(baseline: NDArray[np.float32]) -> list[tuple[int, NDArray[np.float64]]]:

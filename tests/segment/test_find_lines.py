@@ -1,5 +1,6 @@
 """The line finder on drawn pages whose baselines are known, on the sample page, and on real pages."""
 
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 
 from benchmarks.baselines import BaselineMatch, match_baselines
-from benchmarks.no_writing import photographs
+from benchmarks.no_writing import draw_specks, drawn, photographs
 from hwr.files.documents import to_grey
 from hwr.files.images import GreyImage
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Point
-from hwr.segment import Layout, find_lines
+from hwr.segment import Layout, find_lines, without_doubtful
 from hwr.segment.maps import MULTIPLE, Maps
+from hwr.segment.trace import Trace
 
 ROOT = Path(__file__).parent.parent.parent
 WORDS = (
@@ -74,6 +76,22 @@ def test_a_page_on_its_side_is_mostly_missed() -> None:
     assert find_lines(page).missed < 0.2
     assert find_lines(np.ascontiguousarray(np.rot90(page))).missed > 0.6
     assert find_lines(np.full((500, 400), 230, np.uint8)).missed == 0
+
+
+def test_specks_are_not_lines_and_the_line_between_them_is_found() -> None:
+    *_, (_, page) = islice(drawn(draw_specks), 2)
+    assert find_lines(page).lines == ()
+    line = write(page, 100, 800, 6, 1)
+    assert found(find_lines(page), [line]).matched == 1
+
+
+def test_doubtful_lines_stay_if_most_are_certain() -> None:
+    def traces(*scores: float) -> list[Trace]:
+        return [Trace(np.array([[0.0, 9.0], [90.0, 9.0]]), 30, 0, score) for score in scores]
+
+    page, picture = traces(0.97, 0.8, 0.98), traces(0.75, 0.93, 0.8)
+    assert without_doubtful(page) == page
+    assert without_doubtful(picture) == picture[1:2]
 
 
 def test_a_strip_up_the_margin_is_seen_and_a_column_of_numbers_is_not() -> None:

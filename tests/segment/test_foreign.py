@@ -64,6 +64,19 @@ def test_check_boxes_go_and_the_marks_in_them_and_round_letters_stay() -> None:
     np.testing.assert_array_equal(crossed[written > 0], 1)
 
 
+@pytest.mark.parametrize("thickness", [1, 2, 4])
+def test_check_boxes_go_with_the_ticks_and_crosses_that_touch_them(thickness: int) -> None:
+    ink, written = sheet(), sheet()
+    for x in (50, 150, 250):
+        cv2.rectangle(ink, (x, 100), (x + 30, 130), 1, thickness)
+    cv2.line(ink, (48, 98), (132 - 50, 132), 1, 3)
+    cv2.line(ink, (52, 128), (128 - 50, 102), 1, 3)
+    cv2.polylines(ink, [np.array([[152, 115], [165, 128], [188, 92]])], False, 1, 3)
+    for x, letter in enumerate("BDQ08&"):
+        word(written, 50 + 40 * x, 200, letter)
+    np.testing.assert_array_equal(cleaned(np.maximum(ink, written)), written)
+
+
 def test_the_rims_of_a_rule_go_with_it() -> None:
     ink = sheet()
     cv2.line(ink, (20, 150), (580, 150), 1, 2)

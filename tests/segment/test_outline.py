@@ -1,11 +1,14 @@
 """Polygons of lines whose ink is drawn."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from hwr.page.geometry import bounding_box
-from hwr.segment.outline import Outline, assign_ink, outline_lines, without_cut_off, written
+from hwr.segment.outline import Outline, assign_ink, outline_lines, repetition, without_cut_off, written
 from hwr.segment.trace import Trace
 
 Mask = NDArray[np.uint8]
@@ -93,10 +96,36 @@ def test_dotted_rules_are_not_written_even_if_little_but_grain_is_left_of_them()
     assert written(outlined(traces, page, 120 * page), traces) == [0]
 
 
+WAVES = {
+    "sine": lambda x: np.sin(x / 7),
+    "zigzag": lambda x: 2 * np.abs(x / 15 % 2 - 1) - 1,
+    "meander": lambda x: np.sign(np.sin(x / 20)),
+}
+
+
+@pytest.mark.parametrize("wave", WAVES.values(), ids=WAVES)
+def test_decorative_rules_are_not_written(wave: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> None:
+    page = np.zeros((400, 600), np.uint8)
+    cv2.putText(page, "a few words of writing", (50, 100), cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, 1.2, 1, 2)
+    x = np.arange(50, 500)
+    cv2.polylines(page, [np.stack([x, 190 + 9 * wave(x)], axis=1).round().astype(np.int32)], False, 1, 2)
+    traces = [trace(50, 496, y) for y in (100, 200)]
+    assert written(outlined(traces, page, 120 * page), traces) == [0]
+
+
+def test_the_repetition_is_the_greatest_autocorrelation() -> None:
+    columns = np.arange(400)
+    rows = np.sin(columns / 9) + np.random.default_rng(0).normal(0, 0.5, 400)
+    slow = max(np.corrcoef(rows[lag:], rows[:-lag])[0, 1] for lag in range(30, 133))
+    assert repetition(rows, columns) == pytest.approx(slow, abs=0.03)
+    assert repetition(np.random.default_rng(1).normal(0, 1, 400), columns) < 0.3
+    assert repetition(np.linspace(0, 1, 400), columns) == repetition(np.arange(2.0), columns[:2]) == 0
+
+
 def test_rims_of_cut_off_lines_are_left_out_unless_a_long_line_begins_there() -> None:
     def outline(x0: float, x1: float) -> Outline:
         line = np.array([[x0, 50.0], [x1, 50.0]])
-        return Outline(line, line, 100.0, 500, 20.0)
+        return Outline(line, line, 100.0, 500, 20.0, 0.0)
 
     rims = [outline(1, 60), outline(0, 40), outline(2, 70), outline(100, 900), outline(120, 996)]
     assert without_cut_off([0, 1, 2, 3, 4], rims, 1000) == [3, 4]
