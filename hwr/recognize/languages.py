@@ -9,6 +9,9 @@ each:
 a text, a search finds texts that both the network and the language model find probable. In another language it finds
 none, and its evidence is negative. The evidence of all lines together determines the language of the document. A line
 is in another language, or in none, only if its own evidence is far greater.
+
+Scores are compared without the bonus for each character. With it, a text in the wrong language could win by its length
+alone, on writing in which the best path misses many letters.
 """
 
 from collections.abc import Sequence
@@ -125,7 +128,9 @@ class Languages:
         without one.
         """
         assert self.none is not None
-        evidence = np.array([text.hypotheses[0].score for text in texts]) - document.without_language()
+        bonus = self.settings.insertion_bonus
+        scores = [text.hypotheses[0].score - bonus * (len(text.hypotheses[0].labels) + 1) for text in texts]
+        evidence = np.array(scores) - document.without_language()
         bound = LINE_MARGIN if evidence.sum() < MIN_EVIDENCE else -LINE_MARGIN
         indices = np.flatnonzero(evidence < (MIN_EVIDENCE if len(texts) == 1 else bound)).tolist()
         for index, found in zip(indices, document.search(self.none, indices), strict=True):
@@ -155,10 +160,9 @@ class _Document:
         return np.array(score_texts(language, self.paths))
 
     def without_language(self) -> Numbers:
-        """Return the score of the best path of each line, including the score of "no language"."""
-        added = self.settings.insertion_bonus - self.settings.weight * NO_LANGUAGE_BITS * np.log(2)
+        """Return the score of the best path of each line, including the score of "no language", without a bonus."""
         best = np.array([line.max(axis=1).sum(dtype=np.float64) for line in self.lines])
-        result: Numbers = best + added * self.lengths
+        result: Numbers = best - self.settings.weight * NO_LANGUAGE_BITS * np.log(2) * self.lengths
         return result
 
     def search(self, language: Language, indices: Sequence[int]) -> list[tuple[Hypothesis, ...]]:

@@ -277,6 +277,26 @@ def test_what_is_in_no_language_is_read_without(english: Path, backwards: Path) 
     assert mixed[-1].language == "english"
 
 
+def test_no_language_wins_by_the_length_of_its_text(english: Path) -> None:
+    """Letters between which the network sees a blank rather than one of six: with a bonus, a search writes there."""
+    noise = np.random.default_rng(0)
+    letters = ALPHABET.encode("".join(letter for letter in ALPHABET.characters if letter.isalpha()))
+    lines = []
+    for seed in range(4):
+        gaps = np.full((40, ALPHABET.classes), 0.001)
+        gaps[1::2, 0] = 0.9
+        for step in range(0, 40, 2):
+            gaps[step, 0] = 0.4
+            gaps[step, noise.choice(letters, 6, replace=False)] = 0.1
+        lines.append(np.concatenate([log_probs_of("xdkx", seed=seed), np.log(gaps / gaps.sum(axis=1, keepdims=True))]))
+    assert [len(best_path(line)) for line in lines] == [4] * 4
+    written = beam_with(english, insertion_bonus=4.0, language="english").decode(lines)
+    assert min(len(line.spans) for line in written) > 12
+    for bonus in (0.0, 2.0, 4.0):
+        found = beam_with(english, insertion_bonus=bonus).decode(lines)
+        assert {line.language for line in found} == {""}, bonus
+
+
 def test_a_language_that_was_asked_for_is_used_for_all_lines(english: Path, backwards: Path) -> None:
     lines = doubtful_lines(6)
     decoder = beam_with(english, backwards, language="backwards")
