@@ -94,7 +94,7 @@ def find_calibration(settings: Mapping[str, Any], decoder: str, where: object) -
     try:
         word, line = (_curve(entry[name]) for name in ("word", "line"))
         return Calibration(float(entry["temperature"]), word, line, float(entry.get("clarity", 0.0)))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(
             f"{where}: the calibration of decoder {decoder!r} cannot be used ({error}); `hwr calibrate` makes a new one"
         ) from None

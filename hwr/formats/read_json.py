@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from hwr.errors import InputError
 from hwr.files.texts import decode_text
+from hwr.formats.read_xml import MAX_NUMBER
 from hwr.page.page import Line, Page, Region
 from hwr.settings import from_dict
 from hwr.text import has_surrogates
@@ -61,8 +62,8 @@ def page_from_object(value: object, where: str) -> Page:
     lines are kept.
 
     Raises:
-        InputError: an unknown or missing key of the page, a value of the wrong type, a rotation that is not a quarter
-            turn.
+        InputError: an unknown or missing key of the page, a value of the wrong type, a size that no image has, a
+            rotation that is not a quarter turn.
     """
     if not isinstance(value, Mapping):
         return from_dict(Page, value, where, error=InputError)
@@ -73,6 +74,8 @@ def page_from_object(value: object, where: str) -> Page:
     page = from_dict(Page, {**value, **kept}, where, error=InputError)
     if page.rotation not in QUARTER_TURNS:
         raise InputError(f"{where}: rotation = {page.rotation}: one of 0, 90, 180, 270 is needed")
+    if not (0 <= page.width <= MAX_NUMBER and 0 <= page.height <= MAX_NUMBER):
+        raise InputError(f"{where}: width and height are not those of an image")
     notes = tuple((id, f"region left out: {reason}") for id, reason in broken)
     return replace(
         page,

@@ -76,7 +76,7 @@ def read_model(path: Path) -> Model:
         )
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"{path}: the language model's metadata is incomplete ({error})") from None
     _check(model, path)
     return model

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from hwr.errors import InputError, OutputError
 from hwr.files.atomic import write_file
+from hwr.files.tree import check_regular
 from hwr.model.checkpoint import model_bytes
 from hwr.model.info import ModelInfo
 from hwr.settings import to_toml
@@ -70,6 +71,7 @@ class RunFolder:
         path = self.path / name
         if not path.exists():
             raise InputError(f"{path}: no such file; there is no run to resume")
+        check_regular(path)
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             version = state.get("version")
@@ -123,6 +125,7 @@ class RunFolder:
         path = self.path / METRICS
         if not path.exists():
             return 0
+        check_regular(path)
         lines = path.read_bytes().decode("utf-8", errors="replace").split("\n")
         events = [(line, _step_of(line)) for line in lines if line]
         kept = [line for line, at in events if at is not None and at <= step]

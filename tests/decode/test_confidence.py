@@ -188,6 +188,7 @@ class TestCalibration:
             {},
             {"temperature": 1.0},
             {"temperature": "hot", "word": [1, 1, 0], "line": [1, 1, 0]},
+            {"temperature": 10**400, "word": [1, 1, 0], "line": [1, 1, 0]},
             {"temperature": 0, "word": [1, 1, 0], "line": [1, 1, 0]},
             {"temperature": float("nan"), "word": [1, 1, 0], "line": [1, 1, 0]},
             {"temperature": 1, "word": [1], "line": [1, 0]},

@@ -63,3 +63,9 @@ def test_a_byte_that_is_not_utf_8_costs_only_its_page() -> None:
     assert [read_page_json(*pages[number]).image for number in (0, 2)] == ["a.png"] * 2
     with pytest.raises(InputError, match="line 2: not UTF-8"):
         read_page_json(*pages[1])
+
+
+@pytest.mark.parametrize("size", [{"width": -1}, {"height": 10**8}, {"width": 10**400}])
+def test_sizes_that_no_image_has_are_refused(size: dict[str, int]) -> None:
+    with pytest.raises(InputError, match="not those of an image"):
+        read_page_json(json.dumps(json.loads(write_json(PAGE)) | size), "a.json")

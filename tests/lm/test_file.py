@@ -93,6 +93,8 @@ def test_other_files_are_one_clear_line(model: Model, tmp_path: Path) -> None:
         ({"characters": "aa"}, "twice"),
         ({"order": 77}, "do not fit"),
         ({"log_probs": None}, "incomplete"),
+        ({"order": float("inf")}, "incomplete"),
+        ({"unknown": 10**400}, "incomplete"),
     ],
 )
 def test_wrong_facts_are_named(change, message, model, tmp_path) -> None:  # type: ignore[no-untyped-def]

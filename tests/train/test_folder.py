@@ -1,6 +1,7 @@
 """The run folder: a save that fails or is killed leaves what was there."""
 
 import json
+import os
 import resource
 from pathlib import Path
 
@@ -121,3 +122,15 @@ def test_a_damaged_byte_in_the_log_costs_no_more_than_its_line(tmp_path: Path) -
     assert folder.truncate_log(3) == 2
     kept = [json.loads(line) for line in (tmp_path / METRICS).read_text(encoding="utf-8").splitlines()]
     assert [(event["event"], event["step"]) for event in kept] == [("a", 1), ("\N{REPLACEMENT CHARACTER}", 2), ("b", 3)]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_pipes_in_a_run_folder_are_refused(tmp_path: Path) -> None:
+    """Reading one would never return."""
+    folder = RunFolder(tmp_path)
+    for name in (METRICS, RESUME):
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match="not a regular file"):
+        folder.truncate_log(1)
+    with pytest.raises(InputError, match="not a regular file"):
+        folder.load_state(RESUME)
