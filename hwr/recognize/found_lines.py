@@ -3,14 +3,15 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
 
 from hwr.files.images import GreyImage
 from hwr.page.completing import complete_regions
-from hwr.page.geometry import bounding_box
-from hwr.page.outlines import enclose, encloses, thin_baseline
+from hwr.page.geometry import as_points, bounding_box
+from hwr.page.outlines import enclose, encloses, polygon_edges, thin_baseline
 from hwr.page.page import LINE_TYPE, PRINTED_TYPE, REGION_TYPE, ROW_REGION, Box, Line, Page, Region, Word
 from hwr.page.placing import clip_polygon, shift_line, turn_line
 from hwr.segment import Layout, find_lines
@@ -23,14 +24,18 @@ FIRST_LINES = 2
 """Number of lines to read upside down first: they take little time. More must confirm the result, since a language
 model finds words in anything."""
 DOUBTFUL = 0.7
-"""Lines are searched for on an image that was read as one line if its words have a lower mean confidence."""
+"""A line is doubtful if its words have a lower mean confidence. An image that was read as one line may then be a
+page."""
 IN_LANGUAGE = 0.45
 """A page whose reading is in a known language may be upside down if its words have a lower mean confidence. Pages that
 are upside down have 0.2 to 0.3 in the rare case that their reading is in one."""
 FEW_WORDS, LESS_CERTAIN = 30, 0.85
 """The same for a few words, and for pages in no known language, as nearly all that are upside down."""
+MAX_INVERTED, MIN_BLOCK = 0.45, 3
+"""Lines may be upside down if at least three consecutive ones are all doubtful, and have a lower mean trust. Fewer
+than one in a hundred lines of upright pages is tried."""
 MIN_NOTE = 0.55
-"""Minimum mean confidence of words for a note that runs up or down the page to be kept."""
+"""Minimum mean confidence of words for a note to be kept that runs up or down the page, or is upside down."""
 BETTER, CONFIRMED = 1.3, 1.1
 """Factors by which another direction must have more right characters, estimated from the confidences: without and with
 other evidence."""
@@ -97,15 +102,18 @@ class PageReader:
         rotate = self.options.first_turn
         upright = turned(grey, rotate)
         lines = self._read_lines(upright, self._wanted(layout))
+        warnings: list[str] = []
         if self.options.rotate == "auto":
             rotate = self.best_turn(grey, layout, lines)
             if rotate:
                 upright = turned(grey, rotate)
                 layout = find_lines(upright, self.threads, rows=self.options.rows)
                 lines = self._read_lines(upright, self._wanted(layout))
+            lines, turned_over = self._read_inverted(upright, lines)
+            warnings += turned_over
         lines, left_out = self._read_sideways(upright, layout, lines)
         page = assemble(lines, grey.shape, rotate, self.options)
-        return replace(page, warnings=(*page.warnings, *left_out))
+        return replace(page, warnings=(*page.warnings, *warnings, *left_out))
 
     def read_layout(self, grey: GreyImage, layout: Layout) -> Page:
         """Read the lines of a layout; see `read`."""
@@ -154,6 +162,35 @@ class PageReader:
         height, width = grey.shape
         over = [turn_line(replace(line, baseline=line.baseline[::-1]), 180, width, height) for line in lines]
         return self.read_along(turned(grey, 180), over)
+
+    def _read_inverted(self, grey: GreyImage, lines: list[Line]) -> tuple[list[Line], list[str]]:
+        """Read lines that were written from the other side of the sheet upside down.
+
+        Of the longest block of doubtful lines, the most doubtful one is tried first, so that an upright page costs
+        little time. If it reads better, the others are tried too.
+
+        Returns:
+            The lines, and messages about those that were turned.
+        """
+        block = doubtful_block(lines)
+        if not block:
+            return lines, []
+        first = max((lines[place] for place in block), key=lambda line: len(line.text) * (1 - trust(line, lines)))
+        tried = self.read_along(grey, [inverted(first)])
+        factor = CONFIRMED if main_language(tried) and not first.language else BETTER
+        if right_characters(tried) <= factor * right_characters([first]):
+            return lines, []
+        over = self._read_lines(grey, [replace(inverted(lines[place]), id=str(place)) for place in block])
+        better = {
+            int(line.id): line for line in over if right_characters([line]) > right_characters([lines[int(line.id)]])
+        }
+        if mean_confidence(words_of(better.values())) < MIN_NOTE:
+            return lines, []
+        read: list[Line] = []
+        for is_inverted, places in groupby(range(len(lines)), key=better.__contains__):
+            # the lowest line on the sheet is the first of its block
+            read += [better[place] for place in reversed(list(places))] if is_inverted else [lines[n] for n in places]
+        return read, [f"read {len(better)} lines upside down, since they read better"]
 
     def _read_sideways(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> tuple[list[Line], list[str]]:
         """Read the writing that runs up or down the page, and add it to the lines in place of their scraps there.
@@ -210,6 +247,32 @@ def may_be_upside_down(lines: Sequence[Line]) -> bool:
     words = words_of(lines)
     certain = len(words) >= FEW_WORDS and main_language(lines)
     return mean_confidence(words) < (IN_LANGUAGE if certain else LESS_CERTAIN)
+
+
+def doubtful_block(lines: Sequence[Line]) -> range:
+    """Return the places of the longest block of consecutive lines that may be upside down; empty if there is none."""
+    best = range(0)
+    trusts = [trust(line, lines) for line in lines]
+    for is_doubtful, group in groupby(range(len(lines)), key=lambda place: trusts[place] < DOUBTFUL):
+        places = list(group)
+        block = range(places[0], places[-1] + 1)
+        mean = sum(trusts[place] for place in block) / len(block)
+        if is_doubtful and len(block) >= max(MIN_BLOCK, len(best) + 1) and mean < MAX_INVERTED:
+            best = block
+    return best
+
+
+def inverted(line: Line) -> Line:
+    """Return a line without text that runs the other way, its baseline on the other side of the letters."""
+    points = np.array(line.baseline)
+    top, bottom = polygon_edges(as_points(line.polygon), points[:, 0])
+    mirrored = np.column_stack([points[:, 0], top + bottom - points[:, 1]])[::-1].round(1)
+    return replace(line, text="", words=(), baseline=tuple((float(x), float(y)) for x, y in mirrored))
+
+
+def trust(line: Line, lines: Sequence[Line]) -> float:
+    """Return the mean confidence of a line's words; 0 if it is in no known language, unlike most of the lines."""
+    return mean_confidence(line.words) if line.language or not main_language(lines) else 0.0
 
 
 def turned(grey: GreyImage, degrees: int) -> GreyImage:
