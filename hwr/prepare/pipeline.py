@@ -21,6 +21,7 @@ from hwr.prepare.splitting import Plan, SplitOptions, make_plan
 from hwr.store.lines import StoredLine
 from hwr.store.normalised import made_here
 from hwr.store.splits import SPLITS
+from hwr.text import printable
 
 
 @dataclass(frozen=True)
@@ -124,4 +125,5 @@ def _nothing_usable(sources: list[Source], skipped: list[Skipped]) -> str:
     first = next((item for item in skipped if not item.reason.deliberate), skipped[0])
     detail = f": {first.detail}" if first.detail else ""
     items = "1 item" if len(skipped) == 1 else f"{len(skipped)} items"
-    return f"{names}: nothing usable; {items} left out, such as {first.where}: {first.reason}{detail}"
+    example = printable(f"{first.where}: {first.reason}{detail}")  # a name may contain a newline
+    return f"{names}: nothing usable; {items} left out, such as {example}"

@@ -295,3 +295,10 @@ def test_a_store_prepared_again_is_the_same_lines(table: Path, tmp_path: Path) -
         assert list(LineStore(tmp_path / "one" / f"{split}.parquet")) == list(
             LineStore(tmp_path / "two" / f"{split}.parquet")
         )
+
+
+def test_an_example_in_a_message_is_on_one_line(tmp_path: Path) -> None:
+    from hwr.prepare.pipeline import _nothing_usable
+    from hwr.prepare.samples import Reason, Skipped
+
+    assert _nothing_usable([], [Skipped("a.xml, line x\ny", Reason.NO_TEXT)]).count("\n") == 0
