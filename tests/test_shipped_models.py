@@ -1,0 +1,29 @@
+"""The licence that a shipped model states is that of what it was trained on."""
+
+import pytest
+
+from hwr.model.files import read_info
+from hwr.recognize.models import installed_models
+
+MODELS = {model.files.name: model.files.safetensors for model in installed_models()}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_licence_follows_from_the_training_data(name: str) -> None:
+    info = read_info(MODELS[name])
+    licences = {source: str(facts["licence"]) for source, facts in info.trained_on.items()}
+    assert licences and all(licences.values()), "each set states its licence"
+    non_commercial = [source for source, licence in licences.items() if "non-commercial" in licence]
+    share_alike = [source for source, licence in licences.items() if "CC BY-SA" in licence]
+    if non_commercial:
+        assert "non-commercial" in info.licence, non_commercial
+    elif share_alike:
+        assert "CC BY-SA" in info.licence, share_alike
+
+
+def test_open_saw_nothing_that_forbids_commercial_use() -> None:
+    info = read_info(MODELS["open"])
+    assert not info.training.get("init_from"), "no weights of another model"
+    assert not set(info.trained_on) & {"iam-lines", "iam-ondb", "iam-words", "copiste-fr"}
+    assert not any("non-commercial" in str(facts) for facts in info.trained_on.values())
+    assert "non-commercial" not in info.licence
