@@ -271,8 +271,10 @@ def inverted(line: Line) -> Line:
 
 
 def trust(line: Line, lines: Sequence[Line]) -> float:
-    """Return the mean confidence of a line's words; 0 if it is in no known language, unlike most of the lines."""
-    return mean_confidence(line.words) if line.language or not main_language(lines) else 0.0
+    """Return the mean confidence of a line's words; 0 if it is in no known language, but a third of the page is."""
+    known = sum(len(other.text) for other in lines if other.language)
+    is_foreign = not line.language and 3 * known >= sum(len(other.text) for other in lines)
+    return 0.0 if is_foreign else mean_confidence(line.words)
 
 
 def turned(grey: GreyImage, degrees: int) -> GreyImage:
