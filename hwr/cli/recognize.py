@@ -204,7 +204,7 @@ def find_password(password: str | None, file: Path | None) -> str | None:
 
     Raises:
         InputError: the file with the password cannot be used.
-        UsageError: there is no terminal to ask on.
+        UsageError: the input is not a terminal.
     """
     from hwr.files.texts import read_text
 

@@ -17,7 +17,7 @@ class ParquetLines(Source):
     """One or more Parquet files as a source. A file of a folder that cannot be used is left out.
 
     Raises:
-        DataError: there is no file that can be used.
+        DataError: none of the files can be used.
     """
 
     kind = "parquet"

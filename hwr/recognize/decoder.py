@@ -185,7 +185,7 @@ def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet:
     Raises:
         ModelError: a language model is missing, broken, or of another script; settings that cannot be used.
         InputError: the lexicon is missing or has no usable word.
-        UsageError: see `DecoderOptions`; or there is no language model for the language, the weight or the bonus.
+        UsageError: see `DecoderOptions`; or the language, the weight or the bonus lacks its language model.
     """
     own = find_beam_settings(settings, model)
     if options.chosen(own) == GREEDY:

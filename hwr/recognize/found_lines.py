@@ -271,7 +271,9 @@ def inverted(line: Line) -> Line:
 
 
 def trust(line: Line, lines: Sequence[Line]) -> float:
-    """Return the mean confidence of a line's words; 0 if it is in no known language, but a third of the page is."""
+    """Return the mean confidence of a line's words, or 0 for a line in no known language on a page of which at least
+    a third is in one.
+    """
     known = sum(len(other.text) for other in lines if other.language)
     is_foreign = not line.language and 3 * known >= sum(len(other.text) for other in lines)
     return 0.0 if is_foreign else mean_confidence(line.words)

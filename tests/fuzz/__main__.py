@@ -68,7 +68,7 @@ def run_kind(kind: str, seeds: str, place: Path, weights: Path) -> Counts:
 
 
 def read_log(path: Path) -> list[Counts]:
-    """Return the counts in a log; none if there is no log yet."""
+    """Return the counts in a log; a missing log is empty."""
     return [Counts(**json.loads(row)) for row in path.read_text().splitlines()] if path.exists() else []
 
 
