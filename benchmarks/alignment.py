@@ -31,7 +31,7 @@ from hwr.decode.confidence import read_spans
 from hwr.decode.lattice import align, best_path
 from hwr.decode.reading import CharacterSpan
 from hwr.files.images import GreyImage, decode_image
-from hwr.line import NormalisedLine, normalise_with_places
+from hwr.line import NormalisedLine, normalise_with_map
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Box
 from hwr.recognize.alignment import Aligner, KnownLine
@@ -149,7 +149,7 @@ def print_time(aligner: Aligner, lines: Sequence[ComposedLine]) -> None:
     known = [KnownLine("line", line.image, line.text, "line") for line in lines]
     info = aligner.info
     runtime = load_model(info.name, threads=1)
-    ink = [normalise_with_places(line.image, info.height).ink for line in lines]
+    ink = [normalise_with_map(line.image, info.height).ink for line in lines]
     log_probs = [runtime.log_probs([line])[0] for line in ink]
     labels = [aligner.alphabet.encode(line.text) for line in lines]
     parts: dict[str, Callable[[int], object]] = {
@@ -175,7 +175,7 @@ def measure(model: str, lines: Sequence[ComposedLine]) -> None:
     found: dict[str, list[tuple[float, float]]] = {"aligned": [], "read": [], "spread": []}
     usable = [line for line in lines if not alphabet.missing([line.text])]
     for line in usable:
-        normalised = normalise_with_places(line.image, info.height)
+        normalised = normalise_with_map(line.image, info.height)
         log_probs = runtime.log_probs([normalised.ink])[0]
         labels = alphabet.encode(line.text)
         spans = [

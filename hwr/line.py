@@ -73,10 +73,10 @@ def normalise_line(grey: GreyImage, height: int) -> GreyImage:
     Returns:
         Ink, shape (height, width), 0 paper to 255 ink, width at least 1. A line without ink is one empty column.
     """
-    return normalise_with_places(grey, height).ink
+    return normalise_with_map(grey, height).ink
 
 
-def normalise_with_places(grey: GreyImage, height: int) -> NormalisedLine:
+def normalise_with_map(grey: GreyImage, height: int) -> NormalisedLine:
     """Normalise a line as `normalise_line` does, and also return the map from its pixels back to those of the image."""
     small = _working_size(grey, height)
     fitted = _fit(_even_out(small), height)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from helpers import normalisation_twin
 from hwr import line as normalisation
 from hwr.files.images import GreyImage
-from hwr.line import normalise_line, normalise_with_places, time_steps
+from hwr.line import normalise_line, normalise_with_map, time_steps
 
 HEIGHT = 48
 
@@ -269,7 +269,7 @@ class TestPlaces:
         self, rows: int, columns: int, pen: float, slant: float, height: int, inverted: bool
     ) -> None:
         grey = strokes(rows, columns, slant, pen)
-        line = normalise_with_places(255 - grey if inverted else grey, height)
+        line = normalise_with_map(255 - grey if inverted else grey, height)
         drawn = components(235 - grey)
         found = components(line.ink)
         assert len(found) == len(drawn) >= 5
@@ -284,14 +284,14 @@ class TestPlaces:
         grey = np.full((90, 1500), 230, np.uint8)
         grey[30:60, 1203:1207] = 30
         grey[30:60, 1240:1244] = 30
-        line = normalise_with_places(grey, HEIGHT)
+        line = normalise_with_map(grey, HEIGHT)
         inked = np.flatnonzero(line.ink.max(axis=0) > 100)
         ends = line.image_points(np.array([(inked[0], 0.0), (inked[-1] + 1, 0.0)]))
         assert ends[:, 0].tolist() == pytest.approx([1203, 1244], abs=2)
 
     def test_ink_is_that_of_normalise_line_and_a_blank_line_has_places_too(self) -> None:
         for grey in (writing(), strokes(300, 2000, 0.3), np.full((20, 90), 200, np.uint8)):
-            line = normalise_with_places(grey, HEIGHT)
+            line = normalise_with_map(grey, HEIGHT)
             np.testing.assert_array_equal(line.ink, normalise_line(grey, HEIGHT))
             assert np.isfinite(line.image_points(np.zeros((1, 2)))).all()
 

@@ -92,7 +92,7 @@ def logical_words(shown: str, direction: Direction) -> tuple[str, list[int]]:
     ordered = logical_order(shown, direction)
     text = "".join(character for _, character in ordered)
     starts = [
-        place for place, character in enumerate(text) if character != " " and (place == 0 or text[place - 1] == " ")
+        index for index, character in enumerate(text) if character != " " and (index == 0 or text[index - 1] == " ")
     ]
     return text, [shown.count(" ", 0, ordered[start][0]) for start in starts]
 

@@ -209,7 +209,7 @@ def negative_log_likelihood(log_probabilities: Numbers, right: NDArray[np.bool_]
 
 
 def _golden_section(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return the place of a function's only minimum, by golden-section search (Kiefer 1953)."""
+    """Return the position of a function's only minimum, by golden-section search (Kiefer 1953)."""
     left, right = high - RATIO * (high - low), low + RATIO * (high - low)
     at_left, at_right = function(left), function(right)
     while high - low > TOLERANCE:

@@ -36,8 +36,8 @@ def draw_reject_curves(title: str, curves: Sequence[tuple[str, Sequence[RejectPo
     parts.append(_text(LEFT - 50, TOP - 10, "CER"))
     for number, (name, points) in enumerate(curves):
         colour = COLOURS[number % len(COLOURS)]
-        places = " ".join(f"{_x(point.kept):.1f},{_y(point.cer, top):.1f}" for point in points)
-        parts.append(f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        vertices = " ".join(f"{_x(point.kept):.1f},{_y(point.cer, top):.1f}" for point in points)
+        parts.append(f'<polyline points="{vertices}" fill="none" stroke="{colour}" stroke-width="2"/>')
         y = TOP + 16 * (number + 1)
         parts.append(f'<path d="M{LEFT + 10} {y - 4}h18" stroke="{colour}" stroke-width="2"/>')
         parts.append(_text(LEFT + 34, y, name))
@@ -47,8 +47,8 @@ def draw_reject_curves(title: str, curves: Sequence[tuple[str, Sequence[RejectPo
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start", size: int = 13) -> str:
-    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}"'
-    return f"<text {place}>{escape(text)}</text>"
+    attributes = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}"'
+    return f"<text {attributes}>{escape(text)}</text>"
 
 
 def _x(share: float) -> float:

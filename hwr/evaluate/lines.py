@@ -128,7 +128,7 @@ def _open_batches(
         if remaining <= 0:
             return
         try:
-            # After a corrupt place a row group cannot be read further, and each attempt would begin at its first line.
+            # After corrupt bytes a row group cannot be read further, and each attempt would begin at its first line.
             if group.row_group == corrupt:
                 raise DataError(f"row group {corrupt} is corrupt")
             lines = file.read_group(group.index)[:remaining]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 import hwr
-from hwr.formats.places import block_box, line_box
+from hwr.formats.positions import block_box, line_box
 from hwr.formats.xml import (
     SCHEMA_INSTANCE,
     Ids,
@@ -127,8 +127,8 @@ def _add_line(block: Element, line: Line, id: str, tags: _Tags, ids: Ids) -> Non
             x, width = before.box[2], max(0.0, word.box[0] - before.box[2])
             add(element, "SP", [("HPOS", decimal(x)), ("VPOS", decimal(before.box[1])), ("WIDTH", decimal(width))])
         marks = [("TAGREFS", tags.uncertain)] if word.uncertain else []
-        place = [("ID", ids.claim(f"{id}_w{number}")), *_place(word.box), ("CONTENT", word.text), *marks]
-        string = add(element, "String", [*place, ("WC", probability(word.confidence))])
+        attributes = [("ID", ids.claim(f"{id}_w{number}")), *_box_attributes(word.box), ("CONTENT", word.text), *marks]
+        string = add(element, "String", [*attributes, ("WC", probability(word.confidence))])
         for other in word.alternatives:
             about = f"confidence {probability(other.confidence)}"
             add(string, "ALTERNATIVE", [("PURPOSE", about)], text=other.text)
@@ -150,16 +150,16 @@ def _add_shaped(
     more: Sequence[tuple[str, str]] = (),
 ) -> Element:
     tags = [("TAGREFS", tag)] if tag else []
-    element = add(parent, name, [("ID", id), *tags, *_place(box), *more])
+    element = add(parent, name, [("ID", id), *tags, *_box_attributes(box), *more])
     if len(polygon) > 2:
         add(add(element, "Shape"), "Polygon", [("POINTS", _joined(polygon))])
     return element
 
 
-def _place(box: Box) -> list[tuple[str, str]]:
+def _box_attributes(box: Box) -> list[tuple[str, str]]:
     x0, y0, x1, y1 = (round(value, 1) for value in box)
-    place = (("HPOS", x0), ("VPOS", y0), ("WIDTH", x1 - x0), ("HEIGHT", y1 - y0))
-    return [(name, decimal(value)) for name, value in place]
+    attributes = (("HPOS", x0), ("VPOS", y0), ("WIDTH", x1 - x0), ("HEIGHT", y1 - y0))
+    return [(name, decimal(value)) for name, value in attributes]
 
 
 def _joined(points: Sequence[Point]) -> str:

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from hwr.files.images import Pixels
 from hwr.formats import DocumentWriter
-from hwr.formats.places import block_box, blocks, font_size, line_box, placed_words, slope_and_offset
+from hwr.formats.positions import block_box, blocks, font_size, line_box, slope_and_offset, words_with_boxes
 from hwr.formats.xml import SOFTWARE, Ids, add, clean, whole_box, whole_points
 from hwr.page.page import LINE_TYPE, REGION_TYPE, Box, Line, Page, Point, Region, Word
 
@@ -63,13 +63,13 @@ def page_element(page: Page, number: int, dpi: float | None, ids: Ids) -> Elemen
 
 def _add_block(root: Element, number: str, region: Region | None, lines: list[Line], page: Page, ids: Ids) -> None:
     box = block_box(region, lines)
-    place = [_bbox(box), *_poly(region.polygon if region else (), page)]
+    title = [_bbox(box), *_poly(region.polygon if region else (), page)]
     kind = _type(region.type, REGION_TYPE) if region else []
-    area = _add(root, "div", "ocr_carea", ids.claim(f"block_{number}"), place, kind)
+    area = _add(root, "div", "ocr_carea", ids.claim(f"block_{number}"), title, kind)
     paragraph = _add(area, "p", "ocr_par", ids.claim(f"par_{number}"), [_bbox(box)])
     for row, line in enumerate(lines, start=1):
         slope, offset = slope_and_offset(line)
-        place = [
+        title = [
             _bbox(line_box(line)),
             *_poly(line.polygon, page),
             f"baseline {round(slope, 4) + 0.0:.4f} {round(offset, 1) + 0.0:.1f}",
@@ -79,16 +79,16 @@ def _add_block(root: Element, number: str, region: Region | None, lines: list[Li
         kind = _type(line.type, LINE_TYPE)
         if line.language and line.language != page.language:
             kind += [("lang", line.language)]
-        element = _add(paragraph, "span", "ocr_line", ids.claim(f"line_{number}_{row}"), place, kind)
-        for place_in_line, word in enumerate(placed_words(line), start=1):
-            _add_word(element, ids.claim(f"word_{number}_{row}_{place_in_line}"), word)
+        element = _add(paragraph, "span", "ocr_line", ids.claim(f"line_{number}_{row}"), title, kind)
+        for word_number, word in enumerate(words_with_boxes(line), start=1):
+            _add_word(element, ids.claim(f"word_{number}_{row}_{word_number}"), word)
 
 
 def _add_word(line: Element, id: str, word: Word) -> None:
     # a second class would hide the word from programs that look for exactly "ocrx_word"
     mark = [("data-uncertain", "true")] if word.uncertain else []
-    place = [_bbox(word.box), f"x_wconf {round(100 * word.confidence)}"]
-    element = _add(line, "span", "ocrx_word", id, place, mark)
+    title = [_bbox(word.box), f"x_wconf {round(100 * word.confidence)}"]
+    element = _add(line, "span", "ocrx_word", id, title, mark)
     if not word.alternatives:
         element.text = clean(word.text)
         return
@@ -103,9 +103,9 @@ def _add_word(line: Element, id: str, word: Word) -> None:
 
 
 def _add(
-    parent: Element, name: str, kind: str, id: str, place: Iterable[str], more: Iterable[tuple[str, str]] = ()
+    parent: Element, name: str, kind: str, id: str, title: Iterable[str], more: Iterable[tuple[str, str]] = ()
 ) -> Element:
-    return add(parent, name, [("class", kind), ("id", id), ("title", "; ".join(place)), *more])
+    return add(parent, name, [("class", kind), ("id", id), ("title", "; ".join(title)), *more])
 
 
 def _bbox(box: Box) -> str:

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 from hwr.files.images import Pixels
 from hwr.formats import DocumentWriter
-from hwr.formats.places import block_box, line_box
+from hwr.formats.positions import block_box, line_box
 from hwr.formats.xml import (
     SCHEMA_INSTANCE,
     SOFTWARE,
@@ -106,7 +106,7 @@ def _add_region(body: Element, region: Region, id: str, lines: list[Line], page:
 
 
 def _add_line(region: Element, line: Line, id: str, index: int, page: Page, ids: Ids) -> None:
-    notes = [_custom("readingOrder", index=index), *_unclear_places(line)]
+    notes = [_custom("readingOrder", index=index), *_mark_unclear(line)]
     if line.type != LINE_TYPE:
         notes.append(_custom("structure", type=line.type))
     spoken = [("primaryLanguage", LANGUAGES[line.language])] if line.language in LANGUAGES else []
@@ -149,15 +149,15 @@ def _add_text(parent: Element, text: str, confidence: float | None, index: int |
     add(add(parent, "TextEquiv", known), "Unicode", text=text)
 
 
-def _unclear_places(line: Line) -> list[str]:
-    """Return notes of the positions of uncertain words in the line's text: its editors mark them this way."""
+def _mark_unclear(line: Line) -> list[str]:
+    """Return notes that mark the uncertain words in the line's text, as Transkribus does."""
     notes, start = [], 0
     for word in line.words:
-        place = line.text.find(word.text, start)
-        if place >= 0:
+        offset = line.text.find(word.text, start)
+        if offset >= 0:
             if word.uncertain:
-                notes.append(_custom("unclear", offset=place, length=len(word.text)))
-            start = place + len(word.text)
+                notes.append(_custom("unclear", offset=offset, length=len(word.text)))
+            start = offset + len(word.text)
     return notes
 
 

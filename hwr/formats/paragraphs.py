@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from hwr.formats.hyphens import is_divided
-from hwr.formats.places import blocks, line_box
+from hwr.formats.positions import blocks, line_box
 from hwr.page.page import Line, Page
 from hwr.page.placing import turn_line
 from hwr.text import has_right_to_left
@@ -24,7 +24,7 @@ SHORT = 0.25
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Extent:
     """A line's ends in reading direction, and the height of its baseline."""
 
     start: float
@@ -50,16 +50,16 @@ def _split(lines: Sequence[Line], page: Page) -> list[list[Line]]:
     """Split the lines of one region."""
     if not lines:
         return []
-    places = [_place(line, page) for line in lines]
-    left, right = min(place.start for place in places), max(place.end for place in places)
+    extents = [_extent(line, page) for line in lines]
+    left, right = min(extent.start for extent in extents), max(extent.end for extent in extents)
     width = max(1.0, right - left)
-    steps = [after.y - before.y for before, after in pairwise(places) if after.y > before.y]
+    steps = [after.y - before.y for before, after in pairwise(extents) if after.y > before.y]
     usual = float(np.median(steps)) if steps else float("inf")
     parts = [[lines[0]]]
     for number in range(1, len(lines)):
         text, before = lines[number].text, lines[number - 1].text
-        begins = _begins(places, number, width, usual) or (
-            right - places[number - 1].end > SHORT * width and not text[0].islower()
+        begins = _begins(extents, number, width, usual) or (
+            right - extents[number - 1].end > SHORT * width and not text[0].islower()
         )
         if begins and not is_divided(before, text):
             parts.append([])
@@ -67,19 +67,19 @@ def _split(lines: Sequence[Line], page: Page) -> list[list[Line]]:
     return parts
 
 
-def _begins(places: Sequence[_Place], number: int, width: float, usual: float) -> bool:
-    """Return whether the place of a line shows that a paragraph begins."""
-    before, this = places[number - 1], places[number]
-    following = places[number + 1] if number + 1 < len(places) else None
+def _begins(extents: Sequence[_Extent], number: int, width: float, usual: float) -> bool:
+    """Return whether the extent of a line shows that a paragraph begins."""
+    before, this = extents[number - 1], extents[number]
+    following = extents[number + 1] if number + 1 < len(extents) else None
     if this.y - before.y > GAP * usual or before.start - this.start > FAR * width:
         return True
     indented = this.start - before.start > INDENT * width
     return indented and (following is None or this.start - following.start > INDENT * width)
 
 
-def _place(line: Line, page: Page) -> _Place:
-    """Return the place of a line on the upright page, which is mirrored for right-to-left text."""
+def _extent(line: Line, page: Page) -> _Extent:
+    """Return the extent of a line on the upright page, which is mirrored for right-to-left text."""
     upright = turn_line(line, (360 - page.rotation) % 360, page.width, page.height)
     x0, _, x1, y1 = line_box(upright)
     y = float(np.mean([point[1] for point in upright.baseline])) if upright.baseline else y1
-    return _Place(-x1, -x0, y) if has_right_to_left(line.text) else _Place(x0, x1, y)
+    return _Extent(-x1, -x0, y) if has_right_to_left(line.text) else _Extent(x0, x1, y)

@@ -1,4 +1,4 @@
-"""Searchable PDF: the image of each page, and the invisible text on top, each word in its place. PDFium writes it.
+"""Searchable PDF: the image of each page, with invisible text on top of the words. PDFium writes it.
 
 Words begin on the line's baseline, follow its slant and are stretched to their width on the page. The size of the font
 comes from the line's outline, because a dash is as large as other writing. PDF readers separate words by the gap
@@ -23,7 +23,7 @@ from hwr.errors import OutputError
 from hwr.files.images import Pixels
 from hwr.formats import DocumentWriter
 from hwr.formats.glyphless import GlyphlessFont
-from hwr.formats.places import font_size, on_baseline, placed_words
+from hwr.formats.positions import font_size, on_baseline, words_with_boxes
 from hwr.formats.xml import SOFTWARE, base_name, clean, now
 from hwr.page.page import Line, Page, Point
 
@@ -74,7 +74,7 @@ class PdfWriter(DocumentWriter):
         image.load_jpeg(_Section(self._images, jpeg), autoclose=False)
         image.set_matrix(pypdfium2.PdfMatrix().scale(width * scale, height * scale))
         sheet.insert_obj(image)
-        pieces = list(place_page(page, scale, height))
+        pieces = list(page_pieces(page, scale, height))
         self._font.learn(piece.text for piece in pieces)
         for piece in pieces:
             text = self._font.text_object(piece.text, piece.size)
@@ -116,9 +116,9 @@ class _Section(RawIOBase):
         self._start = file.seek(0, os.SEEK_END)
         self._length = file.write(data)
 
-    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
-        place = place if whence == os.SEEK_SET else self._length + place
-        return self._file.seek(self._start + place) - self._start
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        offset = offset if whence == os.SEEK_SET else self._length + offset
+        return self._file.seek(self._start + offset) - self._start
 
     def readinto(self, buffer: Any) -> int:
         return self._file.readinto(buffer)
@@ -166,11 +166,11 @@ def new_document(title: str, model: str, language: str) -> Any:
 
 def _pdf_file(objects: Sequence[str]) -> bytes:
     """Return a file of these objects; the first is the catalogue, the last names the document (ISO 32000-1, 7.5)."""
-    data, places = b"%PDF-1.7\n", []
+    data, offsets = b"%PDF-1.7\n", []
     for number, content in enumerate(objects, start=1):
-        places.append(len(data))
+        offsets.append(len(data))
         data += f"{number} 0 obj\n{content}\nendobj\n".encode("ascii")
-    table = "0000000000 65535 f \n" + "".join(f"{place:010} 00000 n \n" for place in places)
+    table = "0000000000 65535 f \n" + "".join(f"{offset:010} 00000 n \n" for offset in offsets)
     count = len(objects)
     trailer = f"trailer\n<< /Size {count + 1} /Root 1 0 R /Info {count} 0 R >>\nstartxref\n{len(data)}\n%%EOF\n"
     return data + f"xref\n0 {count + 1}\n{table}{trailer}".encode("ascii")
@@ -206,7 +206,7 @@ def points_per_pixel(width: int, height: int, dpi: float | None) -> float:
 
 
 class Piece(NamedTuple):
-    """A word or a space in its place.
+    """A word or a space, with its size and position.
 
     Attributes:
         text: its characters.
@@ -219,7 +219,7 @@ class Piece(NamedTuple):
     matrix: tuple[float, float, float, float, float, float]
 
 
-def place_page(page: Page, scale: float, height: int) -> Iterator[Piece]:
+def page_pieces(page: Page, scale: float, height: int) -> Iterator[Piece]:
     """Yield the text of a page in reading order.
 
     PDFium takes consecutive words at nearly the same height for one line and sorts them from left to right. If a line
@@ -232,7 +232,7 @@ def place_page(page: Page, scale: float, height: int) -> Iterator[Piece]:
     """
     before: Piece | None = None
     for line in page.lines:
-        for number, piece in enumerate(place_text(line, scale, height)):
+        for number, piece in enumerate(line_pieces(line, scale, height)):
             if number == 0 and before is not None:
                 size = max(before.size, piece.size)
                 (*_, x, y), (*_, level) = before.matrix, piece.matrix
@@ -242,7 +242,7 @@ def place_page(page: Page, scale: float, height: int) -> Iterator[Piece]:
             before = piece
 
 
-def place_text(line: Line, scale: float, height: int) -> Iterator[Piece]:
+def line_pieces(line: Line, scale: float, height: int) -> Iterator[Piece]:
     """Yield the words of a line and the spaces between them.
 
     Args:
@@ -250,7 +250,7 @@ def place_text(line: Line, scale: float, height: int) -> Iterator[Piece]:
         scale: points per pixel.
         height: of the page, in pixels.
     """
-    words = [word for word in placed_words(line) if word.text]
+    words = [word for word in words_with_boxes(line) if word.text]
     if not words:
         return
     size = font_size(line) * scale
@@ -271,11 +271,11 @@ def place_text(line: Line, scale: float, height: int) -> Iterator[Piece]:
         yield _piece(" ", size, max(distance - length, MIN_GAP * size), (cosine, sine), behind)
 
 
-def _piece(text: str, size: float, width: float, direction: Point, place: Point) -> Piece:
-    """Return text that starts at this position, in this direction (cosine and sine), with this width; all in points."""
+def _piece(text: str, size: float, width: float, direction: Point, start: Point) -> Piece:
+    """Return text from this start, in this direction (cosine and sine), with this width; all in points."""
     cosine, sine = direction
     stretch = width / (len(text) * size)
-    return Piece(text, size, (stretch * cosine, stretch * sine, -sine, cosine, *place))
+    return Piece(text, size, (stretch * cosine, stretch * sine, -sine, cosine, *start))
 
 
 def _steady(word: tuple[float, float], line: tuple[float, float]) -> tuple[float, float]:

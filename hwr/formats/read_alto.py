@@ -26,9 +26,9 @@ from hwr.formats.read_xml import (
     children,
     content,
     local_name,
+    location,
     number,
     numbers,
-    place,
     points,
     probability,
     whole,
@@ -233,7 +233,7 @@ def _text(line: Element) -> str:
 
 
 def _words(strings: list[Element], labels: dict[str, str], where: str) -> tuple[Word, ...]:
-    """Return the strings that are words with a place; none at all if one is not a word, or lacks its place."""
+    """Return the strings that are words with a position; none at all if one is not a word, or lacks its position."""
     words = []
     for string in strings:
         text = string.get("CONTENT", "").strip()
@@ -254,7 +254,7 @@ def _words(strings: list[Element], labels: dict[str, str], where: str) -> tuple[
 def _baseline(line: Element, polygon: tuple[Point, ...], where: str) -> tuple[Point, ...]:
     """Return the points (version 4), or a level baseline as wide as the line from its height (versions 2 and 3)."""
     text = line.get("BASELINE", "")
-    what = f"{place(line, where)}: BASELINE"
+    what = f"{location(line, where)}: BASELINE"
     values = numbers(text, what)
     if len(values) != 1:
         return as_baseline(points(text, what))
@@ -266,7 +266,7 @@ def _outline(element: Element, where: str) -> tuple[Point, ...]:
     """Return the polygon of a block or a line, else its box, else nothing."""
     polygon = child(element, "Shape", "Polygon")
     if polygon is not None:
-        corners = as_polygon(points(polygon.get("POINTS", ""), f"{place(element, where)}: POINTS"))
+        corners = as_polygon(points(polygon.get("POINTS", ""), f"{location(element, where)}: POINTS"))
         if corners:
             return corners
     box = _box(element, where)

@@ -46,7 +46,7 @@ def read_page_file(data: bytes, where: str) -> Page:
 
     Raises:
         InputError: not XML, broken, truncated, too large, with entities of its own, of another format, or with
-            no page; names the place in the file.
+            no page; names the location in the file.
     """
     if data.lstrip()[:1] == b"{":
         raise InputError(f"{where}: JSON, not PAGE XML or ALTO; hwr convert {where} --format page makes PAGE XML of it")

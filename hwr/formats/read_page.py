@@ -26,8 +26,8 @@ from hwr.formats.read_xml import (
     children,
     content,
     local_name,
+    location,
     number,
-    place,
     points,
     probability,
     whole,
@@ -234,7 +234,7 @@ class _Text:
 
 
 def _words(words: Sequence[tuple[Element, _Text]], where: str) -> tuple[Word, ...]:
-    """Return the words that have a place; none at all if one of them lacks it, or has a broken one."""
+    """Return the words that have a position; none at all if one of them lacks it, or has a broken one."""
     made = []
     for element, found in words:
         text = found.text.strip()
@@ -281,4 +281,4 @@ def _points(element: Element, where: str) -> tuple[Point, ...]:
     text = element.get("points")
     if text is None:
         text = " ".join(f"{point.get('x', '?')},{point.get('y', '?')}" for point in children(element, "Point"))
-    return points(text, place(element, where))
+    return points(text, location(element, where))

@@ -19,7 +19,7 @@ MAX_BYTES = 32 * 2**20
 """Maximum size; a newspaper page with a box for each letter has up to 20 MiB."""
 MAX_DEPTH = 100
 MAX_LINES = 20_000
-"""Maximum lines of a page: large newspapers have some thousands, and each takes a millisecond to place."""
+"""Maximum lines of a page: large newspapers have some thousands, and each takes a millisecond."""
 MAX_ELEMENTS = 500_000
 MAX_NUMBER = 10_000_000
 """Maximum absolute value of a number; no image has larger coordinates."""
@@ -199,10 +199,10 @@ def check_text(text: str, element: Element, where: str) -> None:
         InputError: it contains bytes that are not text, or characters that XML does not allow.
     """
     if BROKEN in text:
-        raise InputError(f"{place(element, where)}: bytes in the text are not in the file's encoding, or not text")
+        raise InputError(f"{location(element, where)}: bytes in the text are not in the file's encoding, or not text")
 
 
-def place(element: Element, where: str) -> str:
+def location(element: Element, where: str) -> str:
     """Return the position of an element for messages: `page.xml, line 12, TextLine 'l1'`."""
     name = element.get("id") or element.get("ID")
     return f"{where}, line {element.get(LINE_NUMBER)}, {local_name(element)}" + (f" {name!r}" if name else "")
@@ -215,7 +215,7 @@ def number(element: Element, name: str, where: str) -> float | None:
         InputError: it is not a number, or above `MAX_NUMBER`.
     """
     text = element.get(name, "").strip()
-    return _number(text, f"{place(element, where)}: {name}") if text else None
+    return _number(text, f"{location(element, where)}: {name}") if text else None
 
 
 def whole(element: Element, name: str, where: str) -> int:
@@ -239,7 +239,7 @@ def points(text: str, what: str) -> tuple[Point, ...]:
     """Return points written as `x,y x,y`, as `x y x y` or mixed; repeated points count once.
 
     Raises:
-        InputError: something is not a number, or the last y is missing; `what` names the place.
+        InputError: something is not a number, or the last y is missing; `what` says which.
     """
     values = numbers(text, what)
     if len(values) % 2:

@@ -1,4 +1,4 @@
-"""Lines of a page -> rows and columns of tables, from the rows that were read and the places of their cells."""
+"""Lines of a page -> rows and columns of tables, from the rows that were read and the positions of their cells."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from itertools import groupby
 
 import numpy as np
 
-from hwr.formats.places import blocks, line_box
+from hwr.formats.positions import blocks, line_box
 from hwr.page.page import CELL_REGION, ROW_REGION, Line, Page
 
 SPANS = 0.5
@@ -74,8 +74,8 @@ def _table(rows: Sequence[list[Cell]]) -> Table:
     for row in rows:
         cells: list[tuple[Line, ...]] = [()] * len(columns)
         for cell in row:
-            place = int(np.argmax([_shared(_interval(cell), column) for column in columns]))
-            cells[place] += tuple(cell)
+            index = int(np.argmax([_shared(_interval(cell), column) for column in columns]))
+            cells[index] += tuple(cell)
         placed.append(tuple(cells))
     return Table(tuple(placed))
 
@@ -90,7 +90,7 @@ def find_columns(rows: Sequence[list[Cell]]) -> list[Interval]:
         for cell in row:
             interval = _interval(cell)
             shares = [_shared(interval, _mean(column)) for column in columns]
-            touched = [place for place, share in enumerate(shares) if share > 0]
+            touched = [index for index, share in enumerate(shares) if share > 0]
             if not touched:
                 columns.append([interval])
             elif len(touched) == 1:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from hwr.files.images import Pixels
 from hwr.files.texts import spreadsheet_cell
 from hwr.formats import DocumentWriter
-from hwr.formats.places import block_box, blocks, line_box, placed_words
+from hwr.formats.positions import block_box, blocks, line_box, words_with_boxes
 from hwr.page.page import Box, Page
 
 COLUMNS = ("level", "page_num", "block_num", "par_num", "line_num", "word_num",
@@ -36,8 +36,10 @@ class TsvWriter(DocumentWriter):
             self._row((3, number, block, 1, 0, 0), box)
             for row, line in enumerate(lines, start=1):
                 self._row((4, number, block, 1, row, 0), line_box(line))
-                for place, word in enumerate(placed_words(line), start=1):
-                    self._row((5, number, block, 1, row, place), word.box, f"{100 * word.confidence:.2f}", word.text)
+                for word_number, word in enumerate(words_with_boxes(line), start=1):
+                    self._row(
+                        (5, number, block, 1, row, word_number), word.box, f"{100 * word.confidence:.2f}", word.text
+                    )
 
     def _row(self, numbers: tuple[int, ...], box: Box, conf: str = NO_CONFIDENCE, text: str = "") -> None:
         x0, y0, x1, y1 = (round(value) for value in box)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hwr.lm.ngrams import START, Symbols, Table, Tables, context, last_symbols, suffix, unknown_log_probability
 
-Places = NDArray[np.integer]
+Indices = NDArray[np.integer]
 ROOT = 0
 """The state of the empty context."""
 
@@ -29,8 +29,8 @@ class Quantised:
     top: float
     step: float
 
-    def __getitem__(self, places: Places) -> NDArray[np.float32]:
-        return self._decoded(self.codes[places])
+    def __getitem__(self, indices: Indices) -> NDArray[np.float32]:
+        return self._decoded(self.codes[indices])
 
     @property
     def values(self) -> NDArray[np.float32]:
@@ -96,17 +96,17 @@ class Model:
         """The number of states among the n-grams before each byte of `followed`."""
         return _starts(BITS[self.followed])[:-1]
 
-    def state_of_ngram(self, places: Places) -> Places:
+    def state_of_ngram(self, indices: Indices) -> Indices:
         """Return the state of each n-gram, -1 if it has no continuation. Single symbols begin at n-gram 0."""
-        byte, bit = self.followed[places >> 3], places & 7
-        states = 1 + self.rank[places >> 3] + BITS[byte >> (8 - bit)]
+        byte, bit = self.followed[indices >> 3], indices & 7
+        states = 1 + self.rank[indices >> 3] + BITS[byte >> (8 - bit)]
         return np.where(byte >> (7 - bit) & 1, states, -1)
 
     @cached_property
     def start(self) -> int:
         """The state at the beginning of a line: that of the start mark, or the root if the model has none."""
-        places = np.flatnonzero(self.labels[: int(self.first[1])] == START)
-        return max(int(self.state_of_ngram(places)[0]), ROOT) if len(places) else ROOT
+        indices = np.flatnonzero(self.labels[: int(self.first[1])] == START)
+        return max(int(self.state_of_ngram(indices)[0]), ROOT) if len(indices) else ROOT
 
     @cached_property
     def levels(self) -> NDArray[np.int64]:
@@ -127,13 +127,13 @@ class Model:
         for length, (begin, end) in enumerate(pairwise(self.levels[1:].tolist()), start=1):
             parents = np.searchsorted(self.first, self.ngrams[begin:end], side="right") - 1 - self.levels[length - 1]
             keys.append((keys[-1][parents] << np.uint64(8)) | last[begin:end].astype(np.uint64))
-            rest, places = keys[-1], np.arange(begin, end)  # those whose suffix is not found yet
+            rest, indices = keys[-1], np.arange(begin, end)  # those whose suffix is not found yet
             for shorter in range(length - 1, 0, -1):
                 rest = suffix(rest, shorter + 1)
                 found = np.minimum(np.searchsorted(keys[shorter], rest), len(keys[shorter]) - 1)
                 hit = keys[shorter][found] == rest
-                result[places[hit]] = self.levels[shorter] + found[hit]
-                rest, places = rest[~hit], places[~hit]
+                result[indices[hit]] = self.levels[shorter] + found[hit]
+                rest, indices = rest[~hit], indices[~hit]
         return result
 
 
@@ -144,7 +144,7 @@ FLOOR = -16.0
 
 
 def _starts(counts: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Return the sum of the counts before each place, and of all: shape (n + 1,)."""
+    """Return the sum of the counts before each index, and of all: shape (n + 1,)."""
     starts = np.zeros(len(counts) + 1, np.int32)
     starts[1:] = counts  # a sum that has to convert its numbers takes eight times as long
     return np.cumsum(starts, dtype=np.int32, out=starts)
@@ -188,13 +188,13 @@ def tables_of(model: Model) -> Tables:
     keys = np.zeros(1, np.uint64)  # of `states`
     for _ in range(model.order):
         counts = model.continuations[states].astype(np.int64)
-        places = np.arange(model.first[states[0]], model.first[states[-1] + 1], dtype=np.int64)
-        grams = (np.repeat(keys, counts) << np.uint64(8)) | model.labels[places].astype(np.uint64)
-        following = model.state_of_ngram(places)
+        indices = np.arange(model.first[states[0]], model.first[states[-1] + 1], dtype=np.int64)
+        grams = (np.repeat(keys, counts) << np.uint64(8)) | model.labels[indices].astype(np.uint64)
+        following = model.state_of_ngram(indices)
         known = following >= 0
-        backoffs = np.zeros(len(places))
+        backoffs = np.zeros(len(indices))
         backoffs[known] = model.backoffs[following[known]]
-        orders.append(Table(grams, model.log_probs[places].astype(np.float64), backoffs))
+        orders.append(Table(grams, model.log_probs[indices].astype(np.float64), backoffs))
         states, keys = following[known], grams[known]
         if not len(states):
             break

@@ -171,11 +171,11 @@ class _Continuations:
         model = scorer.model
         counts = model.continuations[states].astype(np.int64)
         self.ends = np.concatenate(([0], np.cumsum(counts)))
-        places = (model.first[states] - self.ends[:-1]).repeat(counts) + np.arange(self.ends[-1])
-        column = scorer._column_of_symbol[model.labels[places]]
+        indices = (model.first[states] - self.ends[:-1]).repeat(counts) + np.arange(self.ends[-1])
+        column = scorer._column_of_symbol[model.labels[indices]]
         self.cells = (rows * scorer._columns).repeat(counts) + column
-        self.scores = scorer.weight * model.log_probs[places] + scorer._bonus_of_column[column]
-        self.following = model.state_of_ngram(places)
+        self.scores = scorer.weight * model.log_probs[indices] + scorer._bonus_of_column[column]
+        self.following = model.state_of_ngram(indices)
 
 
 def _enlarged(table: NDArray[Any], rows: int) -> NDArray[Any]:

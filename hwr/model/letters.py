@@ -331,7 +331,7 @@ def kernel_size(y: str, x: str) -> tuple[int, int]:
         LayerError: a side is even.
     """
     if int(y) % 2 == 0 or int(x) % 2 == 0:
-        raise LayerError("kernels must be odd, so that a column keeps its place")
+        raise LayerError("kernels must be odd, so that a column stays where it is")
     return int(y), int(x)
 
 

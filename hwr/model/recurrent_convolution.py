@@ -77,7 +77,7 @@ class GatedRecurrentConvolution(Layer):
         return x, frame
 
     def gate(self, norms: "_IterationNorms", constant: Tensor, recurrent: Tensor, frame: Frame) -> Tensor:
-        """Return G(t) from V_f * u and V_r * x(t-1): the share of the recurrent term at each place."""
+        """Return G(t) from V_f * u and V_r * x(t-1): the share of the recurrent term at each pixel."""
         return torch.sigmoid(
             _normed(norms.gate_input, constant, frame) + _normed(norms.gate_recurrent, recurrent, frame)
         )

@@ -104,8 +104,8 @@ def derive_baseline(polygon: Sequence[Point]) -> tuple[Point, ...]:
     x0, y0, x1, y1 = bounding_box(points)
     if x1 <= x0:
         return ((x0, y0 + BASELINE_AT * (y1 - y0)), (x0 + 1, y0 + BASELINE_AT * (y1 - y0)))
-    places = np.linspace(x0, x1, SAMPLES + 1)
-    centres = (places[1:] + places[:-1]) / 2
+    edges = np.linspace(x0, x1, SAMPLES + 1)
+    centres = (edges[1:] + edges[:-1]) / 2
     top, bottom = polygon_edges(points, centres)
     height = float(np.median(bottom - top))
     middle = (top + bottom) / 2 + (BASELINE_AT - 0.5) * height

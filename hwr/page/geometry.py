@@ -41,8 +41,8 @@ def resample(polyline: Sequence[Point] | Points, step: float) -> Points:
     along = np.concatenate(([0.0], np.cumsum(lengths)))
     if along[-1] == 0:
         return points[:1]
-    places = np.linspace(0, along[-1], int(np.ceil(along[-1] / step)) + 1)
-    return np.stack([np.interp(places, along, points[:, 0]), np.interp(places, along, points[:, 1])], axis=1)
+    positions = np.linspace(0, along[-1], int(np.ceil(along[-1] / step)) + 1)
+    return np.stack([np.interp(positions, along, points[:, 0]), np.interp(positions, along, points[:, 1])], axis=1)
 
 
 def bounding_box(points: Sequence[Point] | Points) -> Box:

@@ -52,10 +52,10 @@ def encloses(polygon: Sequence[Point], boxes: Sequence[Box]) -> bool:
     return bool(inside.all())
 
 
-def polygon_edges(points: Points, places: Values) -> tuple[Values, Values]:
+def polygon_edges(points: Points, columns: Values) -> tuple[Values, Values]:
     """Return the upper and lower edge of a polygon at each x; beyond its ends they continue horizontally."""
-    x = np.unique(np.concatenate([points[:, 0], places]))
-    at = np.searchsorted(x, places)
+    x = np.unique(np.concatenate([points[:, 0], columns]))
+    at = np.searchsorted(x, columns)
     top, bottom = _edges(points, x)
     return top[at], bottom[at]
 

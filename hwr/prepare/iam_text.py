@@ -88,10 +88,10 @@ def _join(tokens: Sequence[str], opening: Sequence[bool | None]) -> str:
 
 def _find_opening(lines: Sequence[FormLine], quote: str) -> dict[tuple[int, int], bool]:
     """Map (line, token) of each `quote` of a form to whether it opens: the sequence with the lowest cost (Viterbi)."""
-    places = [(row, k) for row, line in enumerate(lines) for k, token in enumerate(line.tokens) if token == quote]
+    quotes = [(row, k) for row, line in enumerate(lines) for k, token in enumerate(line.tokens) if token == quote]
     # State of the last mark (True: it opened) -> cost and states so far. Before the first mark: closed.
     best: dict[bool, tuple[int, tuple[bool, ...]]] = {False: (0, ()), True: (STARTS_INSIDE, ())}
-    for row, k in places:
+    for row, k in quotes:
         against = _against(lines[row], k)
         best = {
             opens: min(
@@ -100,7 +100,7 @@ def _find_opening(lines: Sequence[FormLine], quote: str) -> dict[tuple[int, int]
             )
             for opens in (False, True)
         }
-    return dict(zip(places, min(best.values())[1], strict=True))
+    return dict(zip(quotes, min(best.values())[1], strict=True))
 
 
 def _against(line: FormLine, k: int) -> dict[bool, int]:

@@ -177,7 +177,7 @@ class PageFiles(Source):
         if line.machine_read and not self.options.machine_texts:
             return Skipped(where, Reason.MACHINE_TEXT, "--machine-texts takes such lines")
         if not line.baseline and not line.polygon:
-            return Skipped(where, Reason.NO_PLACE, "neither a polygon nor a baseline")
+            return Skipped(where, Reason.NO_POSITION, "neither a polygon nor a baseline")
         return Sample(
             id=f"{file.page}/{line.id}",
             text=line.text,
@@ -199,11 +199,11 @@ class PageFiles(Source):
         scale, note = page_fit(page, width, height, where)
         fitted = fit_line(line, scale, width, height)
         if isinstance(fitted, str):
-            raise Unusable(Reason.NO_PLACE, fitted)
+            raise Unusable(Reason.NO_POSITION, fitted)
         try:
             cut = cut_line(grey, fitted.baseline, fitted.polygon)
         except ValueError as error:
-            raise Unusable(Reason.NO_PLACE, str(error)) from None
+            raise Unusable(Reason.NO_POSITION, str(error)) from None
         if note:
             self.notes.add(note, where)
         return bytes(cv2.imencode(".png", cut.image)[1])

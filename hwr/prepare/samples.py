@@ -40,7 +40,7 @@ class Reason(StrEnum):
     KNOWN_BROKEN = "known to be broken in every copy"
     BROKEN_FONT = "font cannot be used"
     NOT_MADE = "no text that can be written"
-    NO_PLACE = "no place on the image"
+    NO_POSITION = "no position on the image"
     OTHER_TYPE = "type not asked for"
     MACHINE_TEXT = "text read by a program"
     UNUSED_IMAGE = "image without a text"

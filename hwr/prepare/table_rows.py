@@ -25,7 +25,7 @@ PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ", b"\xd0\xcf\x11\xe0")
 """Beginnings of spreadsheets and of compressed files."""
 
 BOXES = '[{"transcription"'
-"""Beginning of PaddleOCR's labels of text detection: many texts with their places."""
+"""Beginning of PaddleOCR's labels of text detection: many texts with their positions."""
 
 PYLAIA_SPACE = "<space>"
 """A space in PyLaia's lists: `line-1 T h e <space> r a i n`."""
@@ -193,7 +193,9 @@ def _delimited_row(number: int, row: list[str] | str, indices: dict[str, int], c
     if any(map(has_surrogates, values.values())):
         return Row(number, {}, "not UTF-8")
     if values["text"].startswith(BOXES):
-        return Row(number, {}, "texts of a page with their places, not the text of a line: take the list of its crops")
+        return Row(
+            number, {}, "texts of a page with their positions, not the text of a line: use the list of its crops"
+        )
     return Row(number, values)
 
 

@@ -23,7 +23,7 @@ from hwr.errors import DataError, HwrError, InputError
 from hwr.files.documents import to_grey
 from hwr.files.images import GreyImage, decode_image
 from hwr.files.pixels import Source, name_of
-from hwr.line import NormalisedLine, normalise_with_places, time_steps
+from hwr.line import NormalisedLine, normalise_with_map, time_steps
 from hwr.page.geometry import bounding_box, clip_box
 from hwr.page.page import AlignedLine, Box, Character, Word
 from hwr.recognize import DEFAULT_MODEL
@@ -102,8 +102,8 @@ class Aligner:
             The results in the order of the lines; for one that cannot be aligned, the error that describes the reason.
         """
         with ThreadPoolExecutor(self._threads) as pool:
-            normalised = list(pool.map(lambda line: normalise_with_places(line.image, self.info.height), lines))
-            errors = [self._find_error(line, places) for line, places in zip(lines, normalised, strict=True)]
+            normalised = list(pool.map(lambda line: normalise_with_map(line.image, self.info.height), lines))
+            errors = [self._find_error(line, one) for line, one in zip(lines, normalised, strict=True)]
             good = [index for index, error in enumerate(errors) if error is None]
             aligned = self._align([lines[index] for index in good], [normalised[index] for index in good], pool)
         return [next(aligned) if error is None else DataError(error) for error in errors]
@@ -152,14 +152,14 @@ class Aligner:
         words = tuple(
             Word(
                 word,
-                min(confidences[place], 1.0),
-                _box(found[place].outline, line.image),
+                min(confidences[index], 1.0),
+                _box(found[index].outline, line.image),
                 characters=tuple(
                     Character(item.text, item.confidence, _box(item.outline, line.image))
-                    for item in found[place].characters
+                    for item in found[index].characters
                 ),
             )
-            for word, place in zip(shown.split(), order, strict=True)
+            for word, index in zip(shown.split(), order, strict=True)
         )
         return AlignedLine(
             image=line.name,

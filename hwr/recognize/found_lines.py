@@ -175,21 +175,21 @@ class PageReader:
         block = doubtful_block(lines)
         if not block:
             return lines, []
-        first = max((lines[place] for place in block), key=lambda line: len(line.text) * (1 - trust(line, lines)))
+        first = max((lines[index] for index in block), key=lambda line: len(line.text) * (1 - trust(line, lines)))
         tried = self.read_along(grey, [inverted(first)])
         factor = CONFIRMED if main_language(tried) and not first.language else BETTER
         if right_characters(tried) <= factor * right_characters([first]):
             return lines, []
-        over = self._read_lines(grey, [replace(inverted(lines[place]), id=str(place)) for place in block])
+        over = self._read_lines(grey, [replace(inverted(lines[index]), id=str(index)) for index in block])
         better = {
             int(line.id): line for line in over if right_characters([line]) > right_characters([lines[int(line.id)]])
         }
         if mean_confidence(words_of(better.values())) < MIN_NOTE:
             return lines, []
         read: list[Line] = []
-        for is_inverted, places in groupby(range(len(lines)), key=better.__contains__):
+        for is_inverted, numbers in groupby(range(len(lines)), key=better.__contains__):
             # the lowest line on the sheet is the first of its block
-            read += [better[place] for place in reversed(list(places))] if is_inverted else [lines[n] for n in places]
+            read += [better[n] for n in reversed(list(numbers))] if is_inverted else [lines[n] for n in numbers]
         return read, [f"read {len(better)} lines upside down, since they read better"]
 
     def _read_sideways(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> tuple[list[Line], list[str]]:
@@ -250,13 +250,13 @@ def may_be_upside_down(lines: Sequence[Line]) -> bool:
 
 
 def doubtful_block(lines: Sequence[Line]) -> range:
-    """Return the places of the longest block of consecutive lines that may be upside down; empty if there is none."""
+    """Return the indices of the longest block of consecutive lines that may be upside down; empty if there is none."""
     best = range(0)
     trusts = [trust(line, lines) for line in lines]
-    for is_doubtful, group in groupby(range(len(lines)), key=lambda place: trusts[place] < DOUBTFUL):
-        places = list(group)
-        block = range(places[0], places[-1] + 1)
-        mean = sum(trusts[place] for place in block) / len(block)
+    for is_doubtful, group in groupby(range(len(lines)), key=lambda index: trusts[index] < DOUBTFUL):
+        indices = list(group)
+        block = range(indices[0], indices[-1] + 1)
+        mean = sum(trusts[index] for index in block) / len(block)
         if is_doubtful and len(block) >= max(MIN_BLOCK, len(best) + 1) and mean < MAX_INVERTED:
             best = block
     return best

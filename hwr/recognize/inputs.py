@@ -100,7 +100,7 @@ def _files_below(folder: Path, kind: Kind) -> list[Path]:
 def _natural_order(path: Path) -> tuple[list[list[str | int]], str]:
     """Return a key that sorts numbers in names by their value: `page 2.jpg` comes before `page 10.jpg`."""
     parts = [re.split(r"([0-9]+)", part) for part in path.parts]  # every second piece is a number
-    return [[int(text) if place % 2 else text for place, text in enumerate(part)] for part in parts], str(path)
+    return [[int(text) if index % 2 else text for index, text in enumerate(part)] for part in parts], str(path)
 
 
 def _expand(pattern: Path, kind: Kind) -> list[InputFile]:

@@ -23,7 +23,7 @@ from hwr.errors import HwrError, InputError, UsageError
 from hwr.files.documents import open_pages, page_of, to_grey
 from hwr.files.images import GreyImage
 from hwr.files.pixels import PageImage, Source, grey_of
-from hwr.line import NormalisedLine, normalise_line, normalise_with_places
+from hwr.line import NormalisedLine, normalise_line, normalise_with_map
 from hwr.page.completing import rectangle
 from hwr.page.geometry import LineCut, bounding_box, clip_box, cut_line
 from hwr.page.page import LINE_TYPE, REGION_TYPE, Line, Page, Region, Word
@@ -267,7 +267,7 @@ class Recognizer:
         confidences = [confidence for _, confidence in sorted(zip(order, reading.words, strict=True))]
         score = partial(self.decoder.score, line)
         words = word_alternatives(log_probs, line.spans, self.alphabet, confidences, self.alternatives, score)
-        in_order = tuple(words[place] for place in order)
+        in_order = tuple(words[index] for index in order)
         return replace(reading, alternatives=lines[: self.alternatives], word_alternatives=in_order)
 
     def read_line_pages(self, images: Sequence[tuple[str, GreyImage]]) -> list[Page]:
@@ -311,7 +311,7 @@ class Recognizer:
 
     def _read(self, lines: Sequence[GreyImage]) -> list[tuple[Reading, NormalisedLine]]:
         """Return the reading and normalised image of each line."""
-        normalised = self._each(partial(normalise_with_places, height=self.info.height), lines)
+        normalised = self._each(partial(normalise_with_map, height=self.info.height), lines)
         return list(zip(self.read_normalised([line.ink for line in normalised]), normalised, strict=True))
 
     def _each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
@@ -330,10 +330,10 @@ class Recognizer:
             Word(
                 word,
                 confidence,
-                clip_box(bounding_box(cut.page_points(found[place].outline)), size),
+                clip_box(bounding_box(cut.page_points(found[index].outline)), size),
                 alternatives=alternatives,
             )
-            for word, confidence, place, alternatives in zip(text.split(), reading.words, order, others, strict=True)
+            for word, confidence, index, alternatives in zip(text.split(), reading.words, order, others, strict=True)
         )
 
     def decode_lines(self, lines: Sequence[GreyImage]) -> Decoded:

@@ -139,17 +139,17 @@ def _columns(outlines: Sequence[Outline], traces: Sequence[Trace], kept: Sequenc
     order = reading_order(boxes, levels, [traces[index].printed > PRINTED for index in kept])
     unit = float(np.median([traces[index].height for index in kept])) / 2 if kept else 1.0
     regions: list[list[int]] = []
-    for place, region in zip(order, group_regions([boxes[place] for place in order], unit), strict=True):
+    for number, region in zip(order, group_regions([boxes[number] for number in order], unit), strict=True):
         if region == len(regions):
             regions.append([])
-        regions[region].append(kept[place])
+        regions[region].append(kept[number])
     return regions
 
 
 def _rows(outlines: Sequence[Outline], traces: Sequence[Trace], kept: Sequence[int]) -> list[list[int]]:
     """Return the kept lines by the rows of a table."""
     baselines = [[(float(x), float(y)) for x, y in outlines[index].baseline] for index in kept]
-    return [[kept[place] for place in row] for row in rows_of(baselines, [traces[index].height for index in kept])]
+    return [[kept[number] for number in row] for row in rows_of(baselines, [traces[index].height for index in kept])]
 
 
 def _trace(grey: NDArray[np.uint8], threads: int) -> tuple[list[Trace], NDArray[np.uint8], float]:

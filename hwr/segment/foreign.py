@@ -89,27 +89,27 @@ def in_dotted_rules(stats: NDArray[np.int32], centres: NDArray[np.float64], unit
     solid = (area >= MIN_SOLID * sizes.prod(axis=1)) & (sizes.max(axis=1) >= SPECK)
     found = np.zeros(len(stats), np.bool_)
     for along, across in ((0, 1), (1, 0)):
-        places = np.flatnonzero(solid & (sizes[:, along] < 1.2 * unit) & (sizes[:, across] < MAX_DOT * unit))
+        marks = np.flatnonzero(solid & (sizes[:, along] < 1.2 * unit) & (sizes[:, across] < MAX_DOT * unit))
         for shift in (0.0, 0.5):  # a rule along the border of two bands is inside one of the shifted bands
-            bands = np.floor(centres[places, across] / (0.5 * unit) + shift)
-            order = np.lexsort((centres[places, along], bands))
-            for band in np.split(places[order], np.flatnonzero(np.diff(bands[order])) + 1):
+            bands = np.floor(centres[marks, across] / (0.5 * unit) + shift)
+            order = np.lexsort((centres[marks, along], bands))
+            for band in np.split(marks[order], np.flatnonzero(np.diff(bands[order])) + 1):
                 found[band] |= _equally_spaced(centres[band, along], sizes[band], unit)
     return found
 
 
-def _equally_spaced(places: Values, sizes: Values, unit: float) -> Flags:
+def _equally_spaced(positions: Values, sizes: Values, unit: float) -> Flags:
     """Return which marks are of the size of those in a series of `MIN_DOTS` with equal distances.
 
     Args:
-        places: along a line, ascending, shape (n,).
+        positions: along a line, ascending, shape (n,).
         sizes: width and height of each mark, shape (n, 2).
         unit: about the height of a small letter.
     """
-    found = np.zeros(len(places), np.bool_)
-    if len(places) < MIN_DOTS:
+    found = np.zeros(len(positions), np.bool_)
+    if len(positions) < MIN_DOTS:
         return found
-    gaps = np.diff(places)
+    gaps = np.diff(positions)
     alike = _nearly_equal(sizes[1:], sizes[:-1]).all(axis=1) & (gaps < 3 * unit)
     regular = _nearly_equal(gaps[1:], gaps[:-1]) & alike[1:] & alike[:-1]
     for start in np.flatnonzero(sliding_window_view(regular, MIN_DOTS - 2).all(axis=1)):

@@ -57,7 +57,7 @@ def reading_order(boxes: Sequence[Box], baselines_y: Sequence[float], printed: S
     whole = [bounding_box([corner for index in row for corner in (boxes[index][:2], boxes[index][2:])]) for row in rows]
     levels = np.array([np.mean([baselines_y[index] for index in row]) for row in rows])
     flags = np.array([bool(printed) and all(printed[index] for index in row) for row in rows])
-    return [index for place in _order_whole(np.array(whole), levels, flags) for index in rows[place]]
+    return [index for number in _order_whole(np.array(whole), levels, flags) for index in rows[number]]
 
 
 def _join_pieces(boxes: Values, y: Values) -> list[list[int]]:
@@ -113,7 +113,7 @@ def _order_whole(boxes: Values, y: Values, printed: Flags) -> list[int]:
         near = np.abs(y[None, :] - y[:, None]) < NEAR * float(np.median(bottom - top))
         members = np.bincount(groups := _groups(overlap & near))
         if members.max() >= MIN_CELLS:
-            _place_by_height(before, overlap, members[groups], y, centre, bottom - top)
+            _order_by_height(before, overlap, members[groups], y, centre, bottom - top)
     head = _head(printed, overlap, x0, y, bottom - top)
     if head:
         _put_head_first(before, head, y)
@@ -164,7 +164,7 @@ def _head(printed: Flags, overlap: Flags, x0: Values, y: Values, heights: Values
     return sorted(left, key=lambda index: (float(left[index]), row_of[index], float(x0[index])))
 
 
-def _place_by_height(
+def _order_by_height(
     before: Flags, overlap: Flags, members: NDArray[np.int64], y: Values, centre: Values, heights: Values
 ) -> None:
     """Order dates, numbers and notes next to the text by their height, not as columns; changes the partial order.

@@ -196,8 +196,8 @@ def _owners(rows: Indices, columns: Indices, traces: Sequence[Trace], writing: M
     in_core[:, 0] = 0
     total = in_core.sum(axis=1)
     several = (in_core > SHARE * total[:, None]).sum(axis=1) > 1
-    by_place = np.bincount(piece * size + closest, minlength=count * size).reshape(count, size).argmax(axis=1)
-    whole = np.where(total > 0, in_core.argmax(axis=1), by_place)
+    by_distance = np.bincount(piece * size + closest, minlength=count * size).reshape(count, size).argmax(axis=1)
+    whole = np.where(total > 0, in_core.argmax(axis=1), by_distance)
     owner = np.where(several[piece], closest, whole[piece])
     near = np.full(count, np.inf)
     np.minimum.at(near, piece, distance[rows, columns])

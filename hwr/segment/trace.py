@@ -200,8 +200,8 @@ def _ahead(piece: Piece, distance: float, right: bool) -> float:
     y = piece.y[-span:] if right else piece.y[:span][::-1]
     if span < 8:
         return float(y.mean())
-    places = np.arange(span) - (span - 1) / 2
-    slope = (places @ y) / (places @ places)
+    positions = np.arange(span) - (span - 1) / 2
+    slope = (positions @ y) / (positions @ positions)
     return float(y.mean() + slope * ((span - 1) / 2 + distance))
 
 

@@ -200,7 +200,7 @@ def _light(light: Field, darkness: float, generator: Generator, options: PaperOp
     in the shadow would look like light writing on dark paper.
     """
     rows, columns = light.shape
-    lost = np.zeros((rows, columns), np.float32)  # share of the light that is missing at each place
+    lost = np.zeros((rows, columns), np.float32)  # share of the light that is missing at each pixel
     if chosen(generator, options.light_probability):
         field = textures.smooth((rows, columns), (rows, columns / (1 + 3 * generator.random())), generator)
         lost += draw(generator, options.light_depth) * field

@@ -194,7 +194,7 @@ def _broken(words: list[str], generator: Generator) -> str:
 
 
 def _first_half(word: str, generator: Generator) -> str:
-    """Return a word up to a consonant before a vowel, where writers break it; empty if there is no such place."""
+    """Return a word up to a consonant before a vowel, where writers break it; empty if there is no such consonant."""
     letters = word.rstrip(".,;:!?\"'”’»)").lower()
     if len(letters) < _MIN_BROKEN or not letters.isalpha():
         return ""

@@ -108,7 +108,7 @@ def _write(lines: NormalisedLines, file: Path) -> tuple[int, int]:
 
 def _check_room(name: str, lines: NormalisedLines, folder: Path) -> None:
     needed = RESERVE * sum(_area(line, lines.height) for _, line in lines.store.rows(images=False))
-    there = next(place for place in (folder, *folder.parents) if place.is_dir())
+    there = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
     free = shutil.disk_usage(there).free
     if free < needed:
         raise OutputError(

@@ -30,7 +30,7 @@ process with "terminate called without an active exception"."""
 
 @dataclass(frozen=True)
 class Processes:
-    """The place of this process among those of the run; alone by default.
+    """The rank of this process among those of the run; alone by default.
 
     Attributes:
         rank, count: among all; local_rank, local_count: among those on this machine.

@@ -229,15 +229,15 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_kept(tmp_path: Path) -> No
     samples, skipped = read(folder)
     assert [(Path(item.where).name, item.reason) for item in skipped] == [
         ("a.xml, line l1", Reason.NO_TEXT),
-        ("a.xml, line nowhere", Reason.NO_PLACE),
-        ("a.xml, line flat", Reason.NO_PLACE),
+        ("a.xml, line nowhere", Reason.NO_POSITION),
+        ("a.xml, line flat", Reason.NO_POSITION),
         ("b.xml", Reason.BAD_ROW),
         ("c.xml", Reason.NO_IMAGE),
     ]
     assert "broken XML" in skipped[3].detail and skipped[3].detail.startswith("line ")
     checked = [check_sample(sample, CheckOptions()) for sample in samples]
     found = [(item.reason, item.detail) if isinstance(item, Skipped) else item.text for item in checked]
-    assert found[:3] == ["good", (Reason.NO_PLACE, "its polygon is outside the image"), "cut off"]
+    assert found[:3] == ["good", (Reason.NO_POSITION, "its polygon is outside the image"), "cut off"]
     assert found[3][0] == Reason.BROKEN_IMAGE
     assert found[4] == (
         Reason.BROKEN_IMAGE,

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hwr.decode.reading import CharacterSpan
-from hwr.line import NormalisedLine, normalise_with_places
+from hwr.line import NormalisedLine, normalise_with_map
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Box
 from hwr.recognize.words import PlacedWord, find_rules, find_words
@@ -85,7 +85,7 @@ def test_characters_follow_each_other_and_fill_their_word() -> None:
 @pytest.mark.parametrize("scale", [1, 4])
 def test_boxes_are_those_of_the_ink_on_the_image(slant: float, scale: int) -> None:
     grey, boxes = slanting_words(slant, scale)
-    line = normalise_with_places(grey, HEIGHT)
+    line = normalise_with_map(grey, HEIGHT)
     back = np.linalg.inv(line.to_image[:, :2])
     middles = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in boxes]
     steps = [int((back @ (np.array(middle) - line.to_image[:, 2]))[0] / STRIDE) for middle in middles]

@@ -168,9 +168,9 @@ def cut_off(
 ) -> Tensor:
     """Turn rows and columns at the edges into paper: the line finder cut too close."""
     height, width = lines.shape[2:]
-    row, place = np.arange(height)[None, :], np.arange(width)[None, :]
+    row, column = np.arange(height)[None, :], np.arange(width)[None, :]
     rows = (row >= top[:, None]) & (row < height - bottom[:, None])
-    columns = (place >= left[:, None]) & (place < (target_widths - right)[:, None])
+    columns = (column >= left[:, None]) & (column < (target_widths - right)[:, None])
     kept = torch.from_numpy(rows).to(lines.device)[:, None, :, None]
     return lines * kept * torch.from_numpy(columns).to(lines.device)[:, None, None, :]
 

@@ -28,7 +28,7 @@ FIXED_POINT_STEPS = 4
 
 @dataclass(frozen=True)
 class Placement:
-    """Place of a crop on its page: pixel u of the crop shows the page at `turn @ u + shift + waves(u)`."""
+    """Position of a crop on its page: pixel u of the crop shows the page at `turn @ u + shift + waves(u)`."""
 
     turn: NDArray[np.float64]
     shift: NDArray[np.float64]
@@ -36,31 +36,31 @@ class Placement:
     frequency: NDArray[np.float64]
     phase: NDArray[np.float64]
 
-    def waves(self, places: Points) -> Points:
-        """Return the displacement of bent paper at places (n, 2) of the crop, in pixels of the page."""
-        angles = places @ self.frequency.T + self.phase
+    def waves(self, points_on_crop: Points) -> Points:
+        """Return the displacement of bent paper at points (n, 2) of the crop, in pixels of the page."""
+        angles = points_on_crop @ self.frequency.T + self.phase
         bent: Points = np.sin(angles) @ self.amplitude
         return bent
 
-    def on_page(self, places: Points) -> Points:
-        """Return the points of the page at places (n, 2) of the crop."""
-        found: Points = places @ self.turn.T + self.shift + self.waves(places)
+    def on_page(self, points_on_crop: Points) -> Points:
+        """Return the points of the page at points (n, 2) of the crop."""
+        found: Points = points_on_crop @ self.turn.T + self.shift + self.waves(points_on_crop)
         return found
 
     def on_crop(self, points: Points) -> Points:
-        """Return the places of points (n, 2) of the page: the inverse of `on_page`, by fixed-point iteration."""
+        """Return points (n, 2) of the page on the crop: the inverse of `on_page`, by fixed-point iteration."""
         inverse = np.linalg.inv(self.turn)
-        places = (points - self.shift) @ inverse.T
+        points_on_crop = (points - self.shift) @ inverse.T
         for _ in range(FIXED_POINT_STEPS):
-            places = (points - self.shift - self.waves(places)) @ inverse.T
-        return places
+            points_on_crop = (points - self.shift - self.waves(points_on_crop)) @ inverse.T
+        return points_on_crop
 
 
 def random_crop(page: TruePage, size: int, random: Generator) -> tuple[GreyImage, NDArray[np.float32]]:
     """Return a crop of `size` x `size` pixels and its maps: near a random line, anywhere on the page, or of no page."""
     if random.random() < SCENERY:
         return _light(draw_scenery(size, random), random), draw_maps([], size)
-    placement = _place(page, size, random)
+    placement = _random_placement(page, size, random)
     coarse = np.arange(0, size + 16, 16, dtype=np.float64)
     grid = np.stack(np.meshgrid(coarse, coarse), axis=2)
     sources = placement.on_page(grid.reshape(-1, 2)).reshape(grid.shape).astype(np.float32)
@@ -91,7 +91,7 @@ def _enlarge(coarse: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return np.asarray(cv2.remap(coarse, *np.meshgrid(steps, steps), cv2.INTER_LINEAR), np.float32)
 
 
-def _place(page: TruePage, size: int, random: Generator) -> Placement:
+def _random_placement(page: TruePage, size: int, random: Generator) -> Placement:
     height, width = page.grey.shape
     factor = float(np.exp(random.uniform(np.log(0.65), np.log(1.6))))
     angle = np.radians(random.normal(0, 2) if random.random() < 0.8 else random.uniform(-15, 15))

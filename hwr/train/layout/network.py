@@ -15,7 +15,7 @@ from hwr.segment.maps import MULTIPLE
 CHANNELS = (16, 24, 48, 64, 96)
 """Channels at a half, a quarter, an eighth, a sixteenth and a thirty-second of the page's size."""
 MAPS = 4
-"""Outputs at each place: logits of a baseline, of a line's end and of printed writing; and the natural logarithm of the
+"""Outputs at each pixel: logits of a baseline, of a line's end and of printed writing; and the natural logarithm of the
 line's height, in units of `HEIGHT_UNIT` pixels (`hwr.segment.maps`)."""
 
 

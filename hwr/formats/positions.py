@@ -39,7 +39,7 @@ def block_box(region: Region | None, lines: list[Line]) -> Box:
     return bounding_box(corners) if corners else NOWHERE
 
 
-def placed_words(line: Line) -> tuple[Word, ...]:
+def words_with_boxes(line: Line) -> tuple[Word, ...]:
     """Return the line's words; if only its text is known, words with estimated boxes and the line's confidence.
 
     The line's box is then divided by the number of characters.

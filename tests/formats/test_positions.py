@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from helpers.written_pages import RICH, rectangle
-from hwr.formats.places import (
+from hwr.formats.positions import (
     ascent,
     block_box,
     blocks,
     font_size,
     line_box,
     on_baseline,
-    placed_words,
     slope_and_offset,
+    words_with_boxes,
 )
 from hwr.page.page import Line, Point, Region, Word
 
@@ -82,13 +82,13 @@ def test_slope_and_offset_of_a_straight_line() -> None:
 
 
 def test_words_that_have_no_place_share_out_their_line() -> None:
-    words = placed_words(LEVEL)
+    words = words_with_boxes(LEVEL)
     assert [word.text for word in words] == ["ab", "-", "cd"] and {word.confidence for word in words} == {0.5}
     step = 400 / 7
     for word, (first, last) in zip(words, ((0, 2), (3, 4), (5, 7)), strict=True):
         assert word.box == pytest.approx((100 + first * step, 20, 100 + last * step, 100))
-    assert placed_words(RICH.lines[0]) is RICH.lines[0].words
-    assert placed_words(replace(LEVEL, text="")) == ()
+    assert words_with_boxes(RICH.lines[0]) is RICH.lines[0].words
+    assert words_with_boxes(replace(LEVEL, text="")) == ()
 
 
 def test_boxes() -> None:
