@@ -34,15 +34,24 @@ COMMANDS = {
 }
 """Each command is the click command `command` of the module `hwr.cli.NAME`, which is imported when it is called."""
 
+EXAMPLES = (
+    ("hwr recognize page.png", "Print the text of a page."),
+    ("hwr help recognize", "Show the options and more examples of a command."),
+)
+
 
 @click.group(
-    cls=LazyGroup, members=COMMANDS, prefix="hwr.cli.", context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup,
+    members=COMMANDS,
+    prefix="hwr.cli.",
+    examples=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, "-v", "-V", "--version", prog_name="hwr")
 @click.option("--verbose", is_flag=True, help="Show details, and the traceback of an error.")
 @click.pass_context
 def cli(context: click.Context, verbose: bool) -> None:
-    """Read handwriting: hwr recognize page.png prints the text of a page."""
+    """Read handwriting, and train models that read it."""
     context.obj = {"verbose": verbose}
 
 

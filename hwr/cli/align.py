@@ -37,7 +37,7 @@ OF_DATA = ("split", "limit")
         "One image": OF_IMAGES,
         "A data set": (*OF_DATA, *(f"{name}_column" for name in COLUMNS)),
         "Model": ("model",),
-        "Result": ("form", "output", "force"),
+        "Result": ("output", "force"),
     },
     examples=[
         ('hwr align line.png --text "Dear Sir," --overlay boxes.png', "Print the words' boxes and draw them."),
@@ -52,9 +52,6 @@ OF_DATA = ("split", "limit")
 @click.option("--text", help="Text of the line in IMAGE.")
 @click.option("--text-file", type=FILE, metavar="FILE", help="File with that line of text.")
 @model_option
-@click.option(
-    "--format", "form", type=click.Choice(["json"]), default="json", show_default=True, help="Format of the result."
-)
 @click.option("--overlay", type=FILE, metavar="FILE.png", help="Draw the boxes on IMAGE.")
 @click.option("-o", "--output", type=FILE, metavar="FILE", help="Write to this file instead of stdout.")
 @force_option

@@ -146,28 +146,32 @@ class Command(click.Command):
                     formatter.write_dl(records)
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        if self.examples:
-            with formatter.section("Examples"):
-                for line, effect in self.examples:
-                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
-                    formatter.indent()
-                    formatter.write_text(effect)
-                    formatter.dedent()
-        super().format_epilog(context, formatter)
+        write_examples(self.examples, formatter)
+
+
+def write_examples(examples: Examples, formatter: click.HelpFormatter) -> None:
+    """Write the section of examples at the end of a help page."""
+    with formatter.section("Examples"):
+        for line, effect in examples:
+            formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+            formatter.indent()
+            formatter.write_text(effect)
+            formatter.dedent()
 
 
 class LazyGroup(click.Group):
     """A group that finds the command NAME as the click command `command` of the module `prefix` + NAME."""
 
-    def __init__(self, *args: Any, members: Mapping[str, str], prefix: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, members: Mapping[str, str], prefix: str, examples: Examples, **kwargs: Any) -> None:
         """Make a group.
 
         Args:
             members: name of each command with the line of help that is shown for it.
             prefix: the start of the full names of their modules.
+            examples: pairs of a command line and a description.
         """
         super().__init__(*args, **kwargs)
-        self.members, self.prefix = members, prefix
+        self.members, self.prefix, self.examples = members, prefix, examples
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(self.members)
@@ -191,3 +195,6 @@ class LazyGroup(click.Group):
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(self.members.items()))
+
+    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        write_examples(self.examples, formatter)

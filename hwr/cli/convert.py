@@ -13,6 +13,7 @@ from hwr.errors import Outcome
 @click.command(
     "convert",
     cls=Command,
+    sections={"Input": ("images",), "Output": ("formats", "output", "force")},
     examples=[
         ("hwr convert corrected.xml", "Print the text of a PAGE or ALTO file."),
         ("hwr convert page/ --images scans/ -o book.pdf", "Make a searchable PDF of corrected pages."),

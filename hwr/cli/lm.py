@@ -13,7 +13,13 @@ COMMANDS = {
 """Each subcommand is the click command `command` of `hwr.cli.lm_NAME`."""
 
 
-@click.group("lm", cls=LazyGroup, members=COMMANDS, prefix="hwr.cli.lm_")
+EXAMPLES = (
+    ("hwr lm build letters.txt -o my.lm", "Build a language model from texts of your own."),
+    ("hwr recognize page.png --lm my.lm", "Read a page with it."),
+)
+
+
+@click.group("lm", cls=LazyGroup, members=COMMANDS, prefix="hwr.cli.lm_", examples=EXAMPLES)
 def command() -> None:
     """Build, tune and inspect language models, which say how likely each next character of a language is.
 

@@ -13,6 +13,7 @@ from hwr.files.atomic import check_free
 @click.command(
     "convert",
     cls=Command,
+    sections={"Result": ("bits", "force")},
     examples=[
         ("hwr lm convert kenlm.arpa.gz my.lm", "Read a character model that KenLM made."),
         ("hwr lm convert my.lm my.arpa", "Write a model as ARPA, for other programs."),

@@ -13,6 +13,7 @@ from hwr.cli.terminal import show
 @click.command(
     "score",
     cls=Command,
+    sections={"Texts": ("wrap", "plain"), "Result": ("per_line",)},
     examples=[
         ("hwr lm score fr letters.txt", "Print the bits per character of a text in an installed model."),
         ("hwr lm score my.lm data/iam --per-line", "Print the probability of each training transcript of a store."),

@@ -18,6 +18,7 @@ COMPILED, NUMPY = "compiled", "NumPy"
 @click.command(
     "models",
     cls=Command,
+    sections={"Result": ("as_json",)},
     examples=[
         ("hwr models", "Print name, size, licence and error rates of each installed model."),
         ("hwr models --json", "Print the same for a program."),

@@ -106,6 +106,22 @@ def test_help_has_sections_and_examples() -> None:
     assert text.endswith("Examples:\n  hwr sample\n    Do it.\n  hwr sample --width 2\n    Do it twice.")
 
 
+def test_help_of_groups_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["lm"]):
+        cli.main([*words, "--help"], prog_name="hwr", standalone_mode=False)
+        _, _, examples = capsys.readouterr().out.partition("\nExamples:\n")
+        assert len(re.findall(r"^  hwr .*\n    \w.*", examples, re.M)) == 2, words
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_help_has_two_examples_and_a_section_for_each_option(name: str) -> None:
+    command = ALL[name]
+    assert isinstance(command, Command)
+    assert len(command.examples) >= 2
+    named = {option for names in command.sections.values() for option in names}
+    assert named >= {item.name for item in command.params if isinstance(item, click.Option)}
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_a_section_names_only_options_that_exist_and_each_once(name: str) -> None:
     command = ALL[name]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.child_processes import child_environment
+from helpers.children import child_environment
 from hwr.text import printable
 
 CLEAR = "\x1b]0;owned\x07"

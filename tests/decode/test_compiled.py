@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from helpers.child_processes import child_environment
+from helpers.children import child_environment
 from helpers.lm_texts import sentences
 from hwr.decode import compiled, numpy_search
 from hwr.decode.beam import BeamSettings, Scorer

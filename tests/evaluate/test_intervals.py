@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from helpers.child_processes import child_environment
+from helpers.children import child_environment
 from hwr.evaluate.intervals import (
     MAX_DRAWN,
     LineTallies,

@@ -1,4 +1,4 @@
-"""Child processes that call a function of a test module."""
+"""Child processes: their environment, and calls of a function of a test module."""
 
 import os
 import pickle
@@ -9,9 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.child_processes import child_environment
-
+TESTS = Path(__file__).parent.parent
 CALL = "import pickle, sys; function, arguments = pickle.load(open(sys.argv[1], 'rb')); function(*arguments)"
+
+
+def child_environment(**changes: object) -> dict[str, str]:
+    """Return the environment of this process with these changes, in which a child finds `helpers` as well."""
+    paths = filter(None, (str(TESTS), os.environ.get("PYTHONPATH")))
+    changes = {"PYTHONPATH": os.pathsep.join(paths)} | changes
+    return os.environ | {name: str(value) for name, value in changes.items()}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from helpers.child_processes import child_environment
+from helpers.children import child_environment
 from helpers.tiny_model import painted_line, write_tiny_model
 
 ROOT = Path(__file__).parent.parent.parent
