@@ -29,9 +29,7 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-
 
 
 def normalise_text(text: str) -> str:
-    """Return text in Unicode NFC, without byte order marks, with one space for each run of whitespace, ends
-    stripped.
-    """
+    """Return text in NFC without byte order marks; runs of whitespace become one space, ends are stripped."""
     return " ".join(unicodedata.normalize("NFC", text.replace(BYTE_ORDER_MARK, "")).split())
 
 

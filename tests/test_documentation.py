@@ -115,7 +115,8 @@ def test_the_tour_names_what_is_in_the_code() -> None:
     assert len(stops) == 12
     for stop in stops:
         code = "".join(
-            (ROOT / path).read_text(encoding="utf-8") for path in re.findall(r"`(hwr/[\w/]+\.(?:py|c))`", stop)
+            (ROOT / path).read_text(encoding="utf-8")
+            for path in re.findall(r"`((?:hwr|tests)/[\w/]+\.(?:py|c))`", stop)
         )
         names = {name for words in re.findall(r"`([A-Za-z_][\w.]*)`", stop) for name in words.split(".")}
         missing = {name for name in names - {"py"} if not re.search(rf"\b{name}\b", code)}

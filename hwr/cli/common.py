@@ -376,9 +376,7 @@ def text_options(command: Function) -> Function:
 
 
 def settings_options(kind: str) -> Callable[[Function], Function]:
-    """Return a decorator that adds the options of commands that store settings in a model: `write`, `output`,
-    `force`.
-    """
+    """Return a decorator for commands that store settings in a model: adds `write`, `output` and `force`."""
 
     def add(command: Function) -> Function:
         command = force_option(command)

@@ -74,9 +74,7 @@ def word_alternatives(
 
 
 def _words(found: Sequence[Hypothesis], spaces: frozenset[int], chosen: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Return the texts without spaces around them; leave out empty ones, those with a space inside, and the
-    chosen word.
-    """
+    """Return the stripped texts without empty ones, those with a space inside, and the chosen word."""
     words: dict[tuple[int, ...], None] = {}
     for hypothesis in found:
         inner = list(hypothesis.labels)

@@ -74,8 +74,8 @@ class Calibration:
 
     def correct_words(self, log_probabilities: Numbers) -> Numbers:
         """Return the confidences of the words of one line, shape (words,)."""
-        low, high, shift = self.word
-        return correct(log_probabilities, (low, high, shift + self.clarity * find_clarity(log_probabilities)))
+        a, b, c = self.word
+        return correct(log_probabilities, (a, b, c + self.clarity * find_clarity(log_probabilities)))
 
 
 UNCALIBRATED = Calibration()
@@ -101,8 +101,8 @@ def find_calibration(settings: Mapping[str, Any], decoder: str, where: object) -
 
 
 def _curve(numbers: Iterable[float]) -> Curve:
-    low, high, shift = map(float, numbers)
-    return low, high, shift
+    a, b, c = map(float, numbers)
+    return a, b, c
 
 
 def read_spans(
@@ -199,20 +199,20 @@ def find_clarity(log_probabilities: Numbers) -> float:
 
 
 def correct(log_probabilities: Numbers, curve: Curve) -> Numbers:
-    """Return probabilities from 0 to 1, corrected by a curve."""
+    """Return probabilities from 0 to 1, corrected by a curve; see the module."""
     values = np.minimum(log_probabilities, 0.0)
     if curve == IDENTITY:
         return np.exp(values)
-    low, high, shift = curve
-    of_right, of_wrong = with_complement(values)
-    corrected: Numbers = np.exp(-np.logaddexp(0.0, -(low * of_right - high * of_wrong + shift)))
+    a, b, c = curve
+    log_p, log_not_p = with_complement(values)
+    corrected: Numbers = np.exp(-np.logaddexp(0.0, -(a * log_p - b * log_not_p + c)))  # the inverse of the logit
     return corrected
 
 
 def logit(log_probabilities: Numbers) -> Numbers:
     """Return log p - log(1 - p), with p slightly below 1."""
-    of_right, of_wrong = with_complement(log_probabilities)
-    return of_right - of_wrong
+    log_p, log_not_p = with_complement(log_probabilities)
+    return log_p - log_not_p
 
 
 def with_complement(log_probabilities: Numbers) -> tuple[Numbers, Numbers]:

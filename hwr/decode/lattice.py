@@ -49,8 +49,7 @@ def greedy_text(log_probs: NDArray[np.floating], alphabet: Alphabet) -> str:
 
 
 def text_log_probability(log_probs: NDArray[np.floating], labels: Sequence[int]) -> float:
-    """Return the natural logarithm of the probability of `labels`, over all paths that spell it (the forward
-    algorithm).
+    """Return ln P(`labels`), summed over all paths that spell them (the forward algorithm).
 
     Args:
         log_probs: natural logarithms, shape (T, classes), T >= 0; class 0 is the blank.
@@ -66,14 +65,14 @@ def text_log_probability(log_probs: NDArray[np.floating], labels: Sequence[int])
     if len(log_probs) == 0:
         return 0.0 if not labels else -np.inf
     states = _states([labels])[0]
-    emissions, passes = log_probs[:, states].astype(np.float64), _passes(states)
-    reached = np.full(len(states), -np.inf)
+    emissions, may_skip = log_probs[:, states].astype(np.float64), _may_skip(states)
+    reached = np.full(len(states), -np.inf)  # log-probability of all paths up to here that end in each state
     reached[:2] = emissions[0, :2]
     for emission in emissions[1:]:
-        from_before = np.logaddexp(reached[1:], reached[:-1])
-        over_blank = np.where(passes, reached[:-2], -np.inf)
-        reached[1:] = from_before
-        reached[2:] = np.logaddexp(reached[2:], over_blank)
+        moved = np.logaddexp(reached[1:], reached[:-1])
+        skipped = np.where(may_skip, reached[:-2], -np.inf)
+        reached[1:] = moved
+        reached[2:] = np.logaddexp(reached[2:], skipped)
         reached += emission
     return float(np.logaddexp.reduce(reached[-2:]))
 
@@ -123,20 +122,20 @@ def _batches(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequenc
 
 def _forward(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]) -> Numbers:
     """Return log-probabilities of texts, summed without logarithms."""
-    emissions, passes, last = _padded(log_probs, labels)
+    emissions, may_skip, last = _padded(log_probs, labels)
     np.exp(emissions, out=emissions)
-    allowed = passes.astype(np.float64)
+    allowed = may_skip.astype(np.float64)
     states, texts = emissions.shape[1:]
     # Two states that are never reached come before the first, so that all shifts are slices of one array.
     reached = np.zeros((states + 2, texts))
     stay, step, skip = reached[2:], reached[1:-1], reached[2:-2]
     stay[:2] = emissions[0, :2]
-    coming, skipping = np.empty((states, texts)), np.empty((max(0, states - 2), texts))
+    arriving, skipping = np.empty((states, texts)), np.empty((max(0, states - 2), texts))
     for emission in emissions[1:]:
-        np.add(stay, step, out=coming)
+        np.add(stay, step, out=arriving)
         np.multiply(skip, allowed, out=skipping)
-        coming[2:] += skipping
-        np.multiply(coming, emission, out=stay)
+        arriving[2:] += skipping
+        np.multiply(arriving, emission, out=stay)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(stay[last, np.arange(texts)]))
 
@@ -178,20 +177,20 @@ def alignments(
 
 def _best_paths(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]) -> list[NDArray[np.int64]]:
     """Return the state at each time step of the most probable path of each text."""
-    emissions, passes, last = _padded(log_probs, labels)
+    emissions, may_skip, last = _padded(log_probs, labels)
     steps, states, texts = emissions.shape
-    forbidden = np.where(passes, 0.0, -np.inf)
+    forbidden = np.where(may_skip, 0.0, -np.inf)
     came_from = np.zeros((steps, states, texts), np.int8)  # number of states to go back
     reached = np.full((states + 2, texts), -np.inf)
     stay, step, skip = reached[2:], reached[1:-1], reached[2:-2]
     stay[:2] = emissions[0, :2]
     for time in range(1, steps):
         skipping = skip + forbidden
-        coming = np.maximum(stay, step)
+        arriving = np.maximum(stay, step)
         came_from[time] = step > stay
-        came_from[time, 2:][skipping > coming[2:]] = 2
-        np.maximum(coming[2:], skipping, out=coming[2:])
-        np.add(coming, emissions[time], out=stay)
+        came_from[time, 2:][skipping > arriving[2:]] = 2
+        np.maximum(arriving[2:], skipping, out=arriving[2:])
+        np.add(arriving, emissions[time], out=stay)
     columns = np.arange(texts)
     if not np.isfinite(stay[last, columns]).all():
         raise ValueError("no path spells these labels: a probability is 0")
@@ -206,7 +205,7 @@ def _best_paths(log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequ
 def _padded(
     log_probs: Sequence[NDArray[np.floating]], labels: Sequence[Sequence[int]]
 ) -> tuple[Numbers, NDArray[np.bool_], NDArray[np.int64]]:
-    """Return emissions (T + 1, S, N), passes (S - 2, N) and last states (N,) of N texts of different lengths.
+    """Return emissions (T + 1, S, N), may_skip (S - 2, N) and last states (N,) of N texts of different lengths.
 
     After its end, each text has time steps of certain blanks, at least one, which lead to its last state.
     """
@@ -217,7 +216,7 @@ def _padded(
         count = last[number] + 1
         emissions[: len(line), :count, number] = line[:, states[number, :count]]
         emissions[len(line) :, 0:count:2, number] = 0.0
-    return emissions, _passes(states).T, last
+    return emissions, _may_skip(states).T, last
 
 
 def _states(labels: Sequence[Sequence[int]]) -> NDArray[np.int64]:
@@ -228,7 +227,7 @@ def _states(labels: Sequence[Sequence[int]]) -> NDArray[np.int64]:
     return states
 
 
-def _passes(states: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _may_skip(states: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return where a path may skip a state, from the third state on: to a label that differs from the previous one."""
     return np.asarray((states[..., 2:] != BLANK) & (states[..., 2:] != states[..., :-2]))
 

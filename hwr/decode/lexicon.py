@@ -75,9 +75,7 @@ class WordTree:
         return edges, self.keys.take(edges) == keys
 
     def costs(self, nodes: Integers, labels: Integers) -> NDArray[np.int16]:
-        """Return the number of unknown words that each of the labels (M, K) ends or begins after nodes (M,):
-        shape (M, K).
-        """
+        """Return how many unknown words each label (M, K) ends or begins after its node (M,), shape (M, K)."""
         column = nodes[:, None]
         _, found = self.find(column, labels)
         is_letter = self.kinds.take(labels) == LETTER
@@ -91,9 +89,7 @@ class WordTree:
         return costs
 
     def follow(self, nodes: Integers, labels: Integers) -> tuple[Integers, NDArray[np.int16]]:
-        """Return the nodes after labels (M,) from nodes (M,), and the number of unknown words that this ends
-        or begins.
-        """
+        """Return the nodes (M,) after one label each, and how many unknown words this ends or begins."""
         edges, found = self.find(nodes, labels)
         targets, costs = self.children.take(edges).astype(np.int64), np.zeros(len(nodes), np.int16)
         missing = np.flatnonzero(~found)
@@ -191,9 +187,7 @@ def _shared(letters: Integers, starts: Integers, lengths: Integers) -> Integers:
 
 
 def _add_readings(tree: WordTree, parents: Integers, labels: Integers, levels: list[slice], known: Flags) -> None:
-    """Add the other readings of all nodes after a sign or digit; shorter texts first, since longer ones
-    depend on them.
-    """
+    """Add the other readings of all nodes after a sign or digit, shortest first: longer ones depend on them."""
     after_sign = np.zeros(len(known), np.bool_)
     for level in levels:
         rows = np.arange(level.start, level.stop)

@@ -123,9 +123,7 @@ def apply_text_rules(spans: Sequence[CharacterSpan]) -> list[CharacterSpan]:
 
 
 def _composes(before: str, character: str) -> bool:
-    """Return whether `character` is a mark on `before`, or is combined with it by NFC (like the parts of Korean
-    syllables).
-    """
+    """Return whether `character` is a mark on `before`, or NFC combines them, such as parts of Korean syllables."""
     if before == " ":
         return False
     if unicodedata.combining(character[0]):

@@ -229,21 +229,21 @@ def _curve_of_words(words: Numbers, right: NDArray[np.bool_], clarity: Numbers) 
     plain = _curve_if_needed(words, right)
     if plain == IDENTITY:
         return plain, 0.0
-    of_right, of_wrong = with_complement(words)
-    fitted = logistic_regression(np.stack([of_right, -of_wrong, clarity], axis=1), right)
-    low, high, weight, shift = (round(number, DIGITS) for number in fitted)
-    return ((low, high, shift), weight) if min(low, high) > 0 else (plain, 0.0)
+    log_p, log_not_p = with_complement(words)
+    fitted = logistic_regression(np.stack([log_p, -log_not_p, clarity], axis=1), right)
+    a, b, weight, c = (round(number, DIGITS) for number in fitted)
+    return ((a, b, c), weight) if min(a, b) > 0 else (plain, 0.0)
 
 
 def _curve_if_needed(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Curve:
     plain = np.exp(np.minimum(log_probabilities, 0.0))
     if calibration_error(plain, right).equal_width <= GOOD_ENOUGH or right.all() or not right.any():
         return IDENTITY
-    low, high, shift = fit_curve(np.minimum(log_probabilities, 0.0), right)
+    a, b, c = fit_curve(np.minimum(log_probabilities, 0.0), right)
     # A slope below 0 would reverse the order: the confidences then carry no information, and no curve helps.
-    if min(low, high) <= 10**-DIGITS:
+    if min(a, b) <= 10**-DIGITS:
         return IDENTITY
-    return round(low, DIGITS), round(high, DIGITS), round(shift, DIGITS)
+    return round(a, DIGITS), round(b, DIGITS), round(c, DIGITS)
 
 
 def fit_curve(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Curve:
@@ -251,12 +251,12 @@ def fit_curve(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Curve:
 
     If one of its slopes would be below 0, both are equal, as in Platt's sigmoid.
     """
-    of_right, of_wrong = with_complement(log_probabilities)
-    low, high, shift = logistic_regression(np.stack([of_right, -of_wrong], axis=1), right)
-    if min(low, high) > 0:
-        return low, high, shift
-    slope, shift = logistic_regression((of_right - of_wrong)[:, None], right)
-    return slope, slope, shift
+    log_p, log_not_p = with_complement(log_probabilities)
+    a, b, c = logistic_regression(np.stack([log_p, -log_not_p], axis=1), right)
+    if min(a, b) > 0:
+        return a, b, c
+    slope, c = logistic_regression((log_p - log_not_p)[:, None], right)
+    return slope, slope, c
 
 
 def logistic_regression(features: Numbers, right: NDArray[np.bool_]) -> tuple[float, ...]:

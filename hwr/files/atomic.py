@@ -118,9 +118,7 @@ def _shortened(name: str) -> str:
 
 
 def is_device(path: Path) -> bool:
-    """Return whether a path is a device, a pipe or an open file of the system (/dev/stdout), which a rename would
-    replace by a file.
-    """
+    """Return whether a path is a device, a pipe or a stream (/dev/stdout), which a rename would replace by a file."""
     if path.is_file():
         return _OPEN_FILE.fullmatch(str(path.absolute())) is not None
     return path.exists() and not path.is_dir()

@@ -193,9 +193,7 @@ def go_to_frame(image: "Image", frame: int, where: str) -> None:
 
 
 def image_dpi(image: "Image") -> float | None:
-    """Return the pixels per inch that the file states. Values of 72 and below are ignored: programs write them
-    by default.
-    """
+    """Return the pixels per inch that the file states; None up to 72, which programs write by default."""
     try:
         across, down = (float(value) for value in image.info.get("dpi", (0, 0)))
     except BROKEN:

@@ -23,9 +23,7 @@ UNKNOWN = "\ufffd"
 
 
 class GlyphlessFont:
-    """The font of one PDF. It numbers its characters, and is added to the document again when a page has more
-    of them.
-    """
+    """The font of one PDF: it numbers the characters, and is added again when a page has new ones."""
 
     def __init__(self, document: Any) -> None:
         self._document = document

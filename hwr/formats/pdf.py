@@ -279,9 +279,7 @@ def _piece(text: str, size: float, width: float, direction: Point, start: Point)
 
 
 def _steady(word: tuple[float, float], line: tuple[float, float]) -> tuple[float, float]:
-    """Return the line's direction if the word's is nearly the same: readers take a change of direction for a
-    new line.
-    """
+    """Return the line's direction if the word's is nearly the same: a change of direction looks like a new line."""
     same = word[0] * line[0] + word[1] * line[1]
     return line if same > math.cos(STEADY) else word
 

@@ -57,9 +57,7 @@ def words_with_boxes(line: Line) -> tuple[Word, ...]:
 
 
 def ascent(line: Line) -> float:
-    """Return the height of the writing above its baseline in pixels, from the outline, since words may be flat
-    dashes.
-    """
+    """Return the height of the writing above its baseline in pixels, from the outline: words may be flat dashes."""
     if len(line.polygon) < 3 or not _leads_on(line.baseline):
         return max([1.0] + [0.75 * (word.box[3] - word.box[1]) for word in line.words])
     outline = resample([*line.polygon, line.polygon[0]], 2.0)
@@ -73,9 +71,7 @@ def ascent(line: Line) -> float:
 
 
 def font_size(line: Line) -> float:
-    """Return the distance in pixels from the tops of tall letters to the feet of long ones, if a quarter of it
-    is below.
-    """
+    """Return the height from the feet of long letters to the tops of tall ones, in pixels; a quarter is below."""
     return ascent(line) / ASCENT
 
 

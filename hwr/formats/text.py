@@ -6,8 +6,7 @@ from hwr.page.page import ROW_REGION, Line, Page
 
 
 def write_text(page: Page) -> str:
-    """Return the lines' texts, each followed by a newline; nothing for a page without lines. Uncertain words are
-    `[word?]`.
+    """Return the text of each line with a newline; uncertain words are `[word?]`.
 
     The lines of a table's row are on one line, with tabs between them. Other readings of lines follow, one a line, each
     indented and with its probability.

@@ -101,9 +101,7 @@ def wrap_line(line: str, width: int) -> Iterator[str]:
 
 
 def choose_symbols(texts: Iterable[Text]) -> Symbols:
-    """Return the characters of the texts, sorted: the most frequent if there are too many; all digits are one
-    character.
-    """
+    """Return the sorted characters of the texts, or the most frequent ones; all digits are one character."""
     counts: Counter[str] = Counter()
     for text in texts:
         for start in range(0, len(text.lines), 10_000):

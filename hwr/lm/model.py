@@ -118,9 +118,7 @@ class Model:
 
     @cached_property
     def suffixes(self) -> NDArray[np.int32]:
-        """The state that each state backs off to: the longest one that it ends in, except itself; the root for
-        the root.
-        """
+        """The state that each state backs off to: the longest other one that it ends in; the root for the root."""
         result = np.zeros(self.states, np.int32)
         last = self.labels[self.ngrams]
         keys = [np.zeros(1, np.uint64)]  # of the states of each length

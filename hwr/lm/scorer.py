@@ -213,9 +213,7 @@ class Score:
 
 
 def line_log_probabilities(scorer: Scorer, lines: Sequence[Sequence[int] | NDArray[np.int32]]) -> list[float]:
-    """Return the scorer's scores of whole lines of labels, including their ends: ln p if its weight is 1 and
-    its bonus 0.
-    """
+    """Return the scores of whole lines of labels with their ends: ln p if the weight is 1 and the bonus 0."""
     states = np.full(len(lines), scorer.start)
     totals = np.zeros(len(lines))
     for step in range(max(map(len, lines), default=0)):

@@ -50,9 +50,7 @@ class Prepared:
 
     @property
     def outside_alphabet(self) -> Counter[str]:
-        """Characters outside the alphabet, with the number of times that they occur in lines that were left
-        out for them.
-        """
+        """Characters outside the alphabet, with their counts in the lines that were left out for them."""
         return Counter(character for item in self.skipped for character in item.characters)
 
     @property

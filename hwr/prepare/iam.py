@@ -169,9 +169,7 @@ class IamTree(Source):
 
     @cached_property
     def _images(self) -> dict[str, Path]:
-        """Map each id to its image file anywhere below `lines/` or `words/`; the first ending of IMAGE_SUFFIXES is
-        preferred.
-        """
+        """Map each id to its image file below `lines/` or `words/`; earlier IMAGE_SUFFIXES are preferred."""
         images: dict[str, Path] = {}
         for folder, folders, names in os.walk(self.root / ("words" if self.options.words else "lines")):
             folders.sort()

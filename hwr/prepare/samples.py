@@ -118,8 +118,7 @@ class Sample:
 
 
 class Notes:
-    """Decisions of a reader about items that it took, such as which of two texts is used; each is printed once, with a
-    count.
+    """Decisions of a reader, such as which of two texts it uses; each is printed once, with a count.
 
     A source is read several times, so the same note about the same item counts once.
     """

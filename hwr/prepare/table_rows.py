@@ -105,9 +105,7 @@ def read_rows(path: Path, columns: Named, header: bool | None) -> Rows:
 
 
 def _format(path: Path, text: str) -> str:
-    """Return `tsv`, `csv`, `jsonl`, `pylaia` or `spaces`: by the ending, else by the first row; CSV if nothing else
-    fits.
-    """
+    """Return `tsv`, `csv`, `jsonl`, `pylaia` or `spaces`, by the ending or else by the first row."""
     first = text.partition("\n")[0]
     words = first.split()
     if "\t" in first:
@@ -120,9 +118,7 @@ def _format(path: Path, text: str) -> str:
 
 
 def _split_rows(text: str) -> list[str]:
-    """Split at LF or CR LF only, or at CR if there is no LF: `splitlines` would also cut at separators that may be
-    part of a text.
-    """
+    """Split at LF or CR LF, or at CR if there is no LF; `splitlines` also cuts at separators inside texts."""
     return [row.removesuffix("\r") for row in text.split("\n" if "\n" in text else "\r")]
 
 

@@ -271,8 +271,9 @@ def inverted(line: Line) -> Line:
 
 
 def trust(line: Line, lines: Sequence[Line]) -> float:
-    """Return the mean confidence of a line's words, or 0 for a line in no known language on a page of which at least
-    a third is in one.
+    """Return the mean confidence of a line's words, or 0 for a line that is foreign to its page.
+
+    Such a line is in no known language, and a third or more of the page is in one.
     """
     known = sum(len(other.text) for other in lines if other.language)
     is_foreign = not line.language and 3 * known >= sum(len(other.text) for other in lines)

@@ -57,8 +57,7 @@ class Inputs:
 
 
 def find_inputs(sources: Sequence[Path], kind: Kind = IMAGES) -> Inputs:
-    """Return the files that the user named, and those of a kind in named folders and their subfolders, in order of
-    names.
+    """Return the files that the user named, and those of a kind in named folders and below, in order of names.
 
     Patterns such as `scans/*.jpg` that the shell did not expand are expanded; `-` is stdin. Hidden files and folders
     are left out. A file that is found twice is taken once.

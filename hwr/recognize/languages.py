@@ -124,9 +124,7 @@ class Languages:
                     texts[index] = FoundText(found, self.languages[rival])
 
     def _take_none(self, document: "_Document", texts: list[FoundText]) -> None:
-        """Read lines without a language: those with evidence against theirs, or nearly all in a document
-        without one.
-        """
+        """Read lines with evidence against their language without one; nearly all lines if the document has none."""
         assert self.none is not None
         bonus = self.settings.insertion_bonus
         scores = [text.hypotheses[0].score - bonus * (len(text.hypotheses[0].labels) + 1) for text in texts]

@@ -52,8 +52,6 @@ Decoded = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
 AS_THE_MODEL_SAYS = DecoderOptions()
 BASELINE_AT = 0.75
 """Position of the baseline in the image of a single line, as a share of the height; it is not searched for."""
-
-
 HASH_DIGITS = 12
 """Digits of the weights' hash in results: enough to distinguish any two models."""
 

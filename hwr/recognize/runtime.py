@@ -83,8 +83,7 @@ class OnnxRuntime:
 def plan_batches(
     widths: Sequence[int], height: int, *, max_lines: int, max_pixels: int, max_waste: float = MAX_WASTE
 ) -> list[list[int]]:
-    """Group lines of similar width: return batches of indices into `widths`, to be padded to the widest line of the
-    batch.
+    """Return batches of indices into `widths`: lines of similar width, to be padded to the widest of each batch.
 
     Each index occurs once. Lines are taken in the order of their widths. A batch ends before it has more than
     `max_lines` lines, more than `max_pixels` pixels with its padding, or a share of padding over `max_waste`. A line

@@ -94,9 +94,7 @@ def strengthen(depth: GreyImage) -> GreyImage:
 
 
 def binarise(depth: GreyImage) -> Mask:
-    """Return a mask that is 1 where there is ink, without faint ink: Sauvola's local threshold (Sauvola and Pietikäinen
-    2000).
-    """
+    """Return a mask that is 1 on ink that is not faint: the local threshold of Sauvola and Pietikäinen (2000)."""
     import cv2
 
     threshold, _ = cv2.threshold(depth, 0, 255, cv2.THRESH_OTSU)

@@ -81,9 +81,7 @@ def trace_lines(maps: Maps) -> list[Trace]:
 
 
 def find_crests(baseline: NDArray[np.float32]) -> list[tuple[int, NDArray[np.float64]]]:
-    """Return the first column and the y of each column of every ridge: a run of columns whose maxima over the rows
-    touch.
-    """
+    """Return every ridge, a run of columns whose maxima touch: its first column, and the y of each column."""
     import cv2
 
     smooth = cv2.GaussianBlur(baseline, (0, 0), sigmaX=2.0, sigmaY=1.0)

@@ -21,7 +21,7 @@ def in_decay(progress: float, options: Optimisation) -> bool:
 def learning_rate(step: int, progress: float, options: Optimisation) -> float:
     """Return the rate of step `step` (from 0) at `progress` through the run: warm-up, constant, decay.
 
-    The decay is 1 - sqrt(x), x the share of the decay that is over (Haegele et al. 2024, "Scaling laws and
+    The decay is 1 - sqrt(x), where x is the share of the decay that is done (Haegele et al. 2024, "Scaling laws and
     compute-optimal training beyond fixed training durations").
     """
     rate = options.learning_rate * min(1.0, (step + 1) / max(1, options.warm_up_steps))
@@ -32,7 +32,7 @@ def learning_rate(step: int, progress: float, options: Optimisation) -> float:
 
 
 def regularisation(progress: float, options: Optimisation) -> float:
-    """Return the strength of augmentation, dropout and span masking at `progress`: 1, at last falling linearly to 0."""
+    """Return the strength of augmentation, dropout and span masking at `progress`: 1, then falling linearly to 0."""
     if options.relax_share == 0:
         return 1.0
     return min(1.0, max(0.0, (1 - progress) / options.relax_share))
@@ -40,7 +40,7 @@ def regularisation(progress: float, options: Optimisation) -> float:
 
 @dataclass
 class Progress:
-    """The state of a run besides weights and optimiser.
+    """The state of a run apart from weights and optimiser.
 
     Attributes:
         skipped: lines skipped in the first epoch, by reason.

@@ -135,8 +135,7 @@ def bleed_through(lines: Tensor, target_widths: Integers, offsets: Integers, dow
 
 
 def intrusion(lines: Tensor, target_widths: Integers, offsets: Integers, reach: Integers, above: Integers) -> Tensor:
-    """Add strokes of a neighbouring line: the line's own lower rows extend into it from above, or its upper rows from
-    below.
+    """Add strokes of a neighbouring line: the line's own lower rows at its top, or its upper rows at its bottom.
 
     `reach` is the number of rows of the neighbour, and `above` is 1 for a neighbour above and 0 for one below.
     """
