@@ -209,7 +209,7 @@ def print_report(evaluation: "Evaluation", setting: "Setting", reports: ReportOp
 
 def draw(evaluation: "Evaluation", title: str) -> str:
     """Return the reject curves of all sets, and of them together where there are several, as SVG."""
-    from hwr.evaluate.charts import draw_reject_curves
+    from hwr.evaluate.confidence import draw_reject_curves
 
     curves = [(item.source.name, item.figures.confidence.reject_curve) for item in evaluation.sets]
     if len(curves) > 1:

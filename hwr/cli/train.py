@@ -160,15 +160,14 @@ def _train(
     note: str,
     processes: Any,
 ) -> None:
-    from hwr.train.reporters import stop_on_signal
+    from hwr.train import reporters
     from hwr.train.run import train
-    from hwr.train.tensorboard import tensorboard as with_tensorboard
 
     command_line = " ".join(["hwr", *sys.argv[1:]])
     with (
         _reporter(processes.first) as shown,
-        with_tensorboard(shown, folder, tensorboard and processes.first) as reporter,
-        stop_on_signal(reporter.message) as stop,
+        reporters.tensorboard(shown, folder, tensorboard and processes.first) as reporter,
+        reporters.stop_on_signal(reporter.message) as stop,
     ):
         result = train(recipe, folder, reporter, resume, stop, command_line, processes, note, deadline)
     if processes.first:

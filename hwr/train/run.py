@@ -17,14 +17,6 @@ from hwr.model.info import ModelInfo
 from hwr.model.network import count_parameters
 from hwr.train.batches import PoolBuilder
 from hwr.train.datasets import open_run_data, training_texts, with_cache, with_held_out, write_caches
-from hwr.train.decoding import (
-    MAX_TUNING_LINES,
-    Reading,
-    describe_decoder,
-    inherited_decoder,
-    measure,
-    tune_decoder,
-)
 from hwr.train.device import choose_device, hardware
 from hwr.train.folder import BEST, CACHE, LAST, RESUME, TRUNK, TRUNK_RESUME, RunFolder, Saver, restore
 from hwr.train.loading import describe_counts, load_batches
@@ -34,7 +26,17 @@ from hwr.train.recipe import Recipe
 from hwr.train.reporters import Reporter
 from hwr.train.schedule import Progress
 from hwr.train.start import initial_model
-from hwr.train.validate import ReadLine, SetResult, validate
+from hwr.train.validate import (
+    MAX_TUNING_LINES,
+    Reading,
+    ReadLine,
+    SetResult,
+    describe_decoder,
+    inherited_decoder,
+    measure,
+    tune_decoder,
+    validate,
+)
 
 LOG_SECONDS = 20.0
 """Seconds in steps between two entries of the log."""

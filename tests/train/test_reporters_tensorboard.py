@@ -9,8 +9,8 @@ import pytest
 
 from helpers.training_runs import Recorder, drawn_store, recipe
 from hwr.errors import MissingDependency
+from hwr.train.reporters import tensorboard
 from hwr.train.run import train
-from hwr.train.tensorboard import tensorboard
 
 
 class Writer:

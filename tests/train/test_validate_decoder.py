@@ -13,19 +13,20 @@ from helpers.training_runs import CHARACTERS, Recorder, drawn_store, recipe, run
 from hwr.model.checkpoint import load_model
 from hwr.model.files import read_info, update_decoder
 from hwr.text import Alphabet
-from hwr.train import decoding
+from hwr.train import validate as module
 from hwr.train.datasets import StoreLines
-from hwr.train.decoding import (
+from hwr.train.folder import BEST, LAST
+from hwr.train.run import train
+from hwr.train.validate import (
     BONUSES,
     WEIGHTS,
     Reading,
+    ReadLine,
     inherited_decoder,
     measure,
     tune_decoder,
+    validate,
 )
-from hwr.train.folder import BEST, LAST
-from hwr.train.run import train
-from hwr.train.validate import ReadLine, validate
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = ROOT / "checkpoints" / "small.safetensors"
@@ -65,7 +66,7 @@ def with_rates(monkeypatch: pytest.MonkeyPatch, rate: Any) -> None:
         beam = settings.get("beam")
         return Reading("", rate(beam and (beam["weight"], beam["insertion_bonus"])), 0.0, len(lines))
 
-    monkeypatch.setattr(decoding, "measure", measured)
+    monkeypatch.setattr(module, "measure", measured)
 
 
 @pytest.mark.parametrize("best", [(0.35, 2.0), (0.8, 0.5)])

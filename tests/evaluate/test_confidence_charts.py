@@ -4,8 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from hwr.evaluate.charts import HEIGHT, WIDTH, draw_reject_curves
-from hwr.evaluate.confidence import RejectPoint
+from hwr.evaluate.confidence import HEIGHT, WIDTH, RejectPoint, draw_reject_curves
 
 SVG = "{http://www.w3.org/2000/svg}"
 
