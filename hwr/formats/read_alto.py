@@ -14,23 +14,28 @@ such units that does not state the size of its page is refused.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePath
 from xml.etree.ElementTree import Element
 
 from hwr.errors import InputError
 from hwr.formats.alto import CONFIDENCES, UNCERTAIN
 from hwr.formats.read_xml import (
+    BAD_BASELINE,
+    BAD_OUTLINE,
+    BAD_WORDS,
     as_baseline,
     as_polygon,
+    attempt,
     check_text,
     child,
     children,
+    confidence,
     content,
     local_name,
-    location,
     number,
     numbers,
     points,
-    probability,
     whole,
 )
 from hwr.page.completing import complete_lines, complete_regions, rectangle
@@ -39,47 +44,84 @@ from hwr.page.page import LINE_TYPE, REGION_TYPE, Box, Line, Page, Point, Region
 SPACES = ("TopMargin", "LeftMargin", "RightMargin", "BottomMargin", "PrintSpace")
 
 
-def read_alto(root: Element, where: str) -> Page:
-    """Return the page of an ALTO file.
+def read_alto(root: Element, where: str) -> list[Page]:
+    """Return the pages of an ALTO file: one, but programs that convert a PDF write a file with all its pages.
 
     The text of a line is what is on the paper: for a word that is split at the end of a line its first part and the
     hyphen, not the whole word (SUBS_CONTENT). Missing confidences are 1; a line's is what `hwr.formats.alto` noted
     about it, else the product of its strings'. A string with spaces in it, as eScriptorium writes whole lines, is not
     a word. Missing baselines and polygons are derived (`hwr.page.completing`).
 
+    An attribute with a broken number is ignored, and named in `Page.notes`. A line whose text is broken is left out,
+    and named in `Page.left_out`. The image of page 2 of several is `book.pdf#2`.
+
     Args:
         root: the element alto.
         where: the file, for errors.
 
     Raises:
-        InputError: no page or several, or a unit that cannot be turned into pixels. A line with a broken number is left
-            out, and named in `Page.left_out`.
+        InputError: no page, or a unit that cannot be turned into pixels.
     """
     layout = child(root, "Layout")
     pages = list(children(layout, "Page")) if layout is not None else []
-    if len(pages) != 1:
-        raise InputError(f"{where}: ALTO with {len(pages)} pages; one is expected")
-    width, height = (whole(pages[0], name, where) for name in ("WIDTH", "HEIGHT"))
-    _check_unit(root, width * height > 0, where)
-    labels = _labels(root)
-    confidences = _noted_confidences(root, where)
+    if not pages:
+        raise InputError(f"{where}: ALTO without a Page")
+    image = content(child(root, "Description", "sourceImageInformation", "fileName")).strip()
+    file = _File(root, where, _labels(root), _noted_confidences(root), _model(root))
+    if len(pages) == 1:
+        return [_page(pages[0], file, image)]
+    document = image or PurePath(where).name.partition(".")[0]
+    return [_page(page, file, f"{document}#{number}") for page, number in zip(pages, _page_numbers(pages), strict=True)]
+
+
+@dataclass(frozen=True)
+class _File:
+    """The parts of a file that all its pages share.
+
+    Attributes:
+        labels: the label of each tag, by its id.
+        noted: the confidences of lines that `hwr.formats.alto` noted, by id.
+        model: the model that read the text, or empty.
+    """
+
+    root: Element
+    where: str
+    labels: dict[str, str]
+    noted: dict[str, float | None]
+    model: str
+
+
+def _page_numbers(pages: list[Element]) -> list[int]:
+    """Return the numbers of the pages in the document of images: as stated if they differ, else counted."""
+    stated = [whole(page, "PHYSICAL_IMG_NR") for page in pages]
+    return stated if len(set(stated)) == len(pages) and 0 not in stated else list(range(1, len(pages) + 1))
+
+
+def _page(page: Element, file: _File, image: str) -> Page:
+    width, height = (whole(page, name) for name in ("WIDTH", "HEIGHT"))
+    _check_unit(file.root, width * height > 0, file.where)
     regions: list[Region] = []
     lines: list[Line] = []
     left_out: list[tuple[str, str]] = []
-    model = _model(root)
-    for block in _in_order(root, pages[0]):
-        kind = _type(block.element, labels) or block.type(labels) or REGION_TYPE
-        region = Region(block.element.get("ID") or f"r{len(regions) + 1}", kind, _region_outline(block.element, where))
-        regions.append(region)
+    notes: list[tuple[str, str]] = []
+    for block in _in_order(file.root, page):
+        kind = _type(block.element, file.labels) or block.type(file.labels) or REGION_TYPE
+        name = block.element.get("ID") or f"r{len(regions) + 1}"
+        faults: list[str] = []
+        regions.append(Region(name, kind, _outline(block.element, faults)))
+        notes += [(name, fault) for fault in dict.fromkeys(faults)]
         for element in block.lines:
             id = element.get("ID") or f"l{len(lines) + len(left_out) + 1}"
+            faults = []
             try:
-                lines.append(_line(element, region.id, labels, where, id, bool(model), confidences.get(id)))
+                lines.append(_line(element, name, file, id, faults))
             except InputError as error:
-                left_out.append((id, str(error).removeprefix(f"{where}, ")))
+                left_out.append((id, str(error).removeprefix(f"{file.where}, ")))
+            else:
+                notes += [(id, fault) for fault in dict.fromkeys(faults)]
     complete = complete_lines(lines)
-    image = content(child(root, "Description", "sourceImageInformation", "fileName")).strip()
-    return Page(image, width, height, model, complete_regions(regions, complete), complete, left_out=tuple(left_out))
+    outlined = complete_regions(regions, complete)
+    return Page(image, width, height, file.model, outlined, complete, left_out=tuple(left_out), notes=tuple(notes))
 
 
 def _check_unit(root: Element, has_size: bool, where: str) -> None:
@@ -101,15 +143,9 @@ def _model(root: Element) -> str:
     return ""
 
 
-def _noted_confidences(root: Element, where: str) -> dict[str, float | None]:
+def _noted_confidences(root: Element) -> dict[str, float | None]:
     """Return the confidences of lines that `hwr.formats.alto` noted, by id; broken ones are ignored."""
-    noted: dict[str, float | None] = {}
-    for note in root.iter(f"{{{CONFIDENCES}}}line"):
-        try:
-            noted[note.get("id", "")] = probability(note, "confidence", where)
-        except InputError:
-            continue
-    return noted
+    return {note.get("id", ""): confidence(note, "confidence", []) for note in root.iter(f"{{{CONFIDENCES}}}line")}
 
 
 # --- types -------------------------------------------------------------------------------------------------------
@@ -183,37 +219,27 @@ def _reading_order(element: Element | None) -> Iterator[str]:
 # --- lines -------------------------------------------------------------------------------------------------------
 
 
-def _line(
-    element: Element,
-    region: str,
-    labels: dict[str, str],
-    where: str,
-    id: str,
-    by_program: bool,
-    noted: float | None,
-) -> Line:
-    """Return a line.
-
-    Args:
-        by_program: the file names the model that read it, so that any confidence is a program's.
-        noted: the line's confidence in the notes of `hwr.formats.alto`.
-    """
+def _line(element: Element, region: str, file: _File, id: str, faults: list[str]) -> Line:
+    """Return a line; add its broken attributes to `faults`."""
     strings = list(children(element, "String"))
-    stated = [value for string in strings if (value := probability(string, "WC", where)) is not None]
-    confidence = math.prod(stated) if noted is None else noted
-    polygon = _outline(element, where)
+    confidences = [confidence(string, "WC", faults) for string in strings]
+    stated = [value for value in confidences if value is not None]
+    noted = file.noted.get(id)
+    polygon = _outline(element, faults)
     text = _text(element)
-    check_text(text, element, where)
+    check_text(text, element, file.where)
+    if noted is not None:
+        stated.append(noted)
     return Line(
         id=id,
         region=region,
-        type=_type(element, labels) or LINE_TYPE,
+        type=_type(element, file.labels) or LINE_TYPE,
         text=text,
-        confidence=confidence,
-        baseline=_baseline(element, polygon, where),
+        confidence=math.prod(stated) if noted is None else noted,
+        baseline=attempt(lambda: _baseline(element, polygon), BAD_BASELINE, faults) or (),
         polygon=polygon,
-        words=_words(strings, labels, where),
-        machine_read=any(by_program or value < 1 for value in (*stated, *([noted] if noted is not None else []))),
+        words=_words(strings, confidences, file.labels, faults),
+        machine_read=bool(stated) and (file.model != "" or min(stated) < 1),
     )
 
 
@@ -232,57 +258,55 @@ def _text(line: Element) -> str:
     return "".join(parts).strip()
 
 
-def _words(strings: list[Element], labels: dict[str, str], where: str) -> tuple[Word, ...]:
+def _words(
+    strings: list[Element], confidences: list[float | None], labels: dict[str, str], faults: list[str]
+) -> tuple[Word, ...]:
     """Return the strings that are words with a position; none at all if one is not a word, or lacks its position."""
     words = []
-    for string in strings:
+    for string, stated in zip(strings, confidences, strict=True):
         text = string.get("CONTENT", "").strip()
         if not text:
             continue
-        try:
-            box = _box(string, where)
-        except InputError:
-            box = None
+        box = attempt(partial(_box, string), BAD_WORDS, faults)
         if box is None or len(text.split()) != 1:
             return ()
         uncertain = UNCERTAIN in (labels.get(id) for id in string.get("TAGREFS", "").split())
-        confidence = probability(string, "WC", where)
-        words.append(Word(text, 1.0 if confidence is None else confidence, box, uncertain))
+        words.append(Word(text, 1.0 if stated is None else stated, box, uncertain))
     return tuple(words)
 
 
-def _baseline(line: Element, polygon: tuple[Point, ...], where: str) -> tuple[Point, ...]:
-    """Return the points (version 4), or a level baseline as wide as the line from its height (versions 2 and 3)."""
+def _baseline(line: Element, polygon: tuple[Point, ...]) -> tuple[Point, ...]:
+    """Return the points (version 4), or a level baseline as wide as the line from its height (versions 2 and 3).
+
+    Raises:
+        ValueError: a number is broken.
+    """
     text = line.get("BASELINE", "")
-    what = f"{location(line, where)}: BASELINE"
-    values = numbers(text, what)
+    values = numbers(text)
     if len(values) != 1:
-        return as_baseline(points(text, what))
+        return as_baseline(points(text))
     columns = [x for x, _ in polygon]
     return ((min(columns), values[0]), (max(columns), values[0])) if columns else ()
 
 
-def _outline(element: Element, where: str) -> tuple[Point, ...]:
+def _outline(element: Element, faults: list[str]) -> tuple[Point, ...]:
     """Return the polygon of a block or a line, else its box, else nothing."""
     polygon = child(element, "Shape", "Polygon")
     if polygon is not None:
-        corners = as_polygon(points(polygon.get("POINTS", ""), f"{location(element, where)}: POINTS"))
+        corners = attempt(lambda: as_polygon(points(polygon.get("POINTS", ""))), BAD_OUTLINE, faults)
         if corners:
             return corners
-    box = _box(element, where)
+    box = attempt(lambda: _box(element), BAD_OUTLINE, faults)
     return () if box is None else rectangle(box)
 
 
-def _region_outline(element: Element, where: str) -> tuple[Point, ...]:
-    """Return the outline of a block; nothing if it is broken: its lines give it a box."""
-    try:
-        return _outline(element, where)
-    except InputError:
-        return ()
+def _box(element: Element) -> Box | None:
+    """Return the box of an element; None if it has none.
 
-
-def _box(element: Element, where: str) -> Box | None:
-    x, y, width, height = (number(element, name, where) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT"))
+    Raises:
+        ValueError: a number is broken.
+    """
+    x, y, width, height = (number(element, name) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT"))
     if x is None or y is None or not width or not height or width < 0 or height < 0:
         return None
     # numbers with one decimal keep one decimal

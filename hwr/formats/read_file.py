@@ -33,8 +33,8 @@ def page_kind(head: bytes) -> str | None:
     return ROOTS.get(root[1]) if root else None
 
 
-def read_page_file(data: bytes, where: str) -> Page:
-    """Return the lines of a page from PAGE XML (2010 to 2019) or ALTO (2 to 4).
+def read_xml_pages(data: bytes, where: str) -> list[Page]:
+    """Return the pages of a PAGE XML file (2010 to 2019), which has one, or of an ALTO file (2 to 4).
 
     `image` is the name of the image in the file, `model` what its metadata says, or empty. Lines are in reading order,
     with their ids, regions, types, texts, confidences and words, as far as the file has them; see `read_page_xml` and
@@ -54,13 +54,25 @@ def read_page_file(data: bytes, where: str) -> Page:
     kind = ROOTS.get(local_name(root))
     if kind is None:
         raise InputError(f"{where}: the root element is {local_name(root)!r}; expected PAGE XML (PcGts) or ALTO")
-    return read_page_xml(root, where) if kind == "page" else read_alto(root, where)
+    return [read_page_xml(root, where)] if kind == "page" else read_alto(root, where)
 
 
-def load_page_file(path: Path) -> Page:
-    """Read the lines of a page from a file, as `read_page_file` does.
+def read_page_file(data: bytes, where: str) -> Page:
+    """Return the page of a file that has one; see `read_xml_pages`.
 
     Raises:
-        InputError: the file cannot be read; see also `read_page_file`.
+        InputError: there are several; see also `read_xml_pages`.
     """
-    return read_page_file(read_file(path, MAX_BYTES), str(path))
+    pages = read_xml_pages(data, where)
+    if len(pages) > 1:
+        raise InputError(f"{where}: ALTO with {len(pages)} pages; one is expected")
+    return pages[0]
+
+
+def load_xml_pages(path: Path) -> list[Page]:
+    """Return the pages of a file, as `read_xml_pages` does.
+
+    Raises:
+        InputError: the file cannot be read; see also `read_xml_pages`.
+    """
+    return read_xml_pages(read_file(path, MAX_BYTES), str(path))

@@ -1,25 +1,35 @@
 """JSON that `hwr recognize --format json` wrote -> pages."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from hwr.errors import InputError
 from hwr.files.texts import decode_text
-from hwr.formats.read_xml import MAX_NUMBER
+from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_WORDS, MAX_NUMBER
+from hwr.page.completing import complete_lines
 from hwr.page.page import Line, Page, Region
 from hwr.settings import from_dict
 from hwr.text import has_surrogates
 
 Part = TypeVar("Part", Line, Region)
 
+MAX_BROKEN = 1000
+"""Broken objects after which a file is not searched any further: each may take as long as the whole file."""
+
+_BLANK = re.compile(r"[ \t\r\n]*")
+
 QUARTER_TURNS = (0, 90, 180, 270)
 """Degrees by which an image can have been turned for reading."""
 
 
 def split_pages_json(data: bytes, where: str) -> list[tuple[str, str]]:
-    """Return the JSON of each page of a file with one object per line, or with a single object on several lines.
+    """Return the JSON of each page of a file with objects one after another, or with a list of them.
+
+    Each object may have a line of its own, or several lines. One that is not JSON ends before the next line that begins
+    with an object.
 
     Args:
         data: the content of the file.
@@ -32,13 +42,42 @@ def split_pages_json(data: bytes, where: str) -> list[tuple[str, str]]:
         InputError: without a page. Bytes that are not UTF-8 are found when their page is read.
     """
     text = decode_text(data, where, errors="surrogateescape")
-    if isinstance(_parse(text), Mapping):
+    whole = _parse(text)
+    if isinstance(whole, Mapping):
         return [(text, where)]
-    lines = ((line, f"{where}: line {number}") for number, line in enumerate(text.split("\n"), start=1))
-    pages = [(line, name) for line, name in lines if line.strip()]
+    if isinstance(whole, list):
+        pages = [
+            (json.dumps(page, ensure_ascii=False), f"{where}: page {number}")
+            for number, page in enumerate(whole, start=1)
+        ]
+    else:
+        pages = list(_objects(text, where))
     if not pages:
         raise InputError(f"{where}: has no page")
     return pages
+
+
+def _objects(text: str, where: str) -> Iterator[tuple[str, str]]:
+    """Yield the objects of a file and their names, each with the number of the line on which it begins."""
+    decoder = json.JSONDecoder()
+    start, line, broken = 0, 1, 0
+    while blank := _BLANK.match(text, start):
+        line += text.count("\n", start, blank.end())
+        start = blank.end()
+        if start == len(text):
+            return
+        try:
+            if broken == MAX_BROKEN:
+                end = len(text)
+            else:
+                _, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            broken += 1
+            found = text.find("\n{", start)
+            end = len(text) if found < 0 else found
+        yield text[start:end], f"{where}: line {line}"
+        line += text.count("\n", start, end)
+        start = end
 
 
 def read_page_json(text: str, where: str) -> Page:
@@ -58,17 +97,18 @@ def read_page_json(text: str, where: str) -> Page:
 def page_from_object(value: object, where: str) -> Page:
     """Return a page from its dictionaries and lists; `where` begins the message of an error.
 
-    A line that cannot be used is named in `Page.left_out`. A region that cannot be used is named in `Page.notes`; its
-    lines are kept.
+    A line that cannot be used is named in `Page.left_out`. A broken confidence or position of a line is ignored, and
+    named in `Page.notes`, as is a region that cannot be used; its lines are kept.
 
     Raises:
         InputError: an unknown or missing key of the page, a value of the wrong type, a size that no image has, a
             rotation that is not a quarter turn.
     """
     if not isinstance(value, Mapping):
-        return from_dict(Page, value, where, error=InputError)
+        raise InputError(f"{where}: not a JSON object such as `hwr recognize --format json` writes")
     value = _with_languages(value)
-    lines, left_out = _usable(Line, value.get("lines"), where)
+    mended, faults = _mended_lines(value.get("lines"))
+    lines, left_out = _usable(Line, mended, where)
     regions, broken = _usable(Region, value.get("regions"), where)
     kept: dict[str, list[Any]] = {name: [] for name in ("lines", "regions") if isinstance(value.get(name), list)}
     page = from_dict(Page, {**value, **kept}, where, error=InputError)
@@ -76,10 +116,10 @@ def page_from_object(value: object, where: str) -> Page:
         raise InputError(f"{where}: rotation = {page.rotation}: one of 0, 90, 180, 270 is needed")
     if not (0 <= page.width <= MAX_NUMBER and 0 <= page.height <= MAX_NUMBER):
         raise InputError(f"{where}: width and height are not those of an image")
-    notes = tuple((id, f"region left out: {reason}") for id, reason in broken)
+    notes = (*faults, *((id, f"region left out: {reason}") for id, reason in broken))
     return replace(
         page,
-        lines=tuple(lines),
+        lines=complete_lines(lines) if faults else tuple(lines),
         regions=tuple(regions),
         left_out=(*page.left_out, *left_out),
         notes=(*page.notes, *notes),
@@ -98,6 +138,63 @@ def _usable(kind: type[Part], values: object, where: str) -> tuple[list[Part], t
             named = id if isinstance(id, str) else f"number {number}"
             left_out.append((named, str(error).removeprefix(f"{where}: ")))
     return used, tuple(left_out)
+
+
+def _mended_lines(lines: object) -> tuple[list[object], list[tuple[str, str]]]:
+    """Return lines without broken confidences, baselines, polygons and boxes of words; and the id and fault of each."""
+    mended, faults = [], []
+    for number, line in enumerate(lines if isinstance(lines, list) else (), start=1):
+        if isinstance(line, Mapping):
+            line, found = _mended_line(line)
+            faults += [(str(line.get("id", f"number {number}")), fault) for fault in found]
+        mended.append(line)
+    return mended, faults
+
+
+def _mended_line(line: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
+    made: dict[str, Any] = {}
+    faults: list[str] = []
+    for name, fault in (("baseline", BAD_BASELINE), ("polygon", BAD_OUTLINE)):
+        if name in line and not _is_list(line[name], _is_point):
+            made[name] = []
+            faults.append(fault)
+    words = line.get("words", [])
+    if _is_list(words, lambda word: isinstance(word, Mapping)):
+        if not all(_are_numbers(word.get("box"), 4) for word in words):
+            made["words"] = []
+            faults.append(BAD_WORDS)
+        elif not all(_is_probability(word.get("confidence", 0)) for word in words):
+            made["words"] = [_with_confidence(word) for word in words]
+            faults.append(BAD_CONFIDENCE)
+    if not _is_probability(line.get("confidence", 0)):
+        made["confidence"] = 1.0
+        faults.append(BAD_CONFIDENCE)
+    return {**line, **made}, list(dict.fromkeys(faults))
+
+
+def _with_confidence(word: Mapping[str, Any]) -> Mapping[str, Any]:
+    return word if _is_probability(word.get("confidence", 0)) else {**word, "confidence": 1.0}
+
+
+def _is_list(value: object, is_item: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list) and all(map(is_item, value))
+
+
+def _is_point(value: object) -> bool:
+    return _are_numbers(value, 2)
+
+
+def _are_numbers(value: object, count: int) -> bool:
+    """Return whether a value is a list of this many coordinates."""
+    return isinstance(value, list) and len(value) == count and _is_list(value, _is_coordinate)
+
+
+def _is_coordinate(value: object) -> bool:
+    return type(value) in (int, float) and abs(cast(float, value)) <= MAX_NUMBER
+
+
+def _is_probability(value: object) -> bool:
+    return type(value) in (int, float) and 0 <= cast(float, value) <= 1
 
 
 def _with_languages(page: Mapping[str, Any]) -> dict[str, Any]:

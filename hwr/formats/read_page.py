@@ -15,21 +15,25 @@ Order of the regions: the element ReadingOrder, regions that it does not name af
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from xml.etree.ElementTree import Element
 
 from hwr.errors import InputError
 from hwr.formats.read_xml import (
+    BAD_BASELINE,
+    BAD_OUTLINE,
+    BAD_WORDS,
     as_baseline,
     as_polygon,
+    attempt,
     check_text,
     child,
     children,
+    confidence,
     content,
     local_name,
-    location,
     number,
     points,
-    probability,
     whole,
 )
 from hwr.page.completing import complete_lines, complete_regions
@@ -39,6 +43,7 @@ from hwr.page.page import CELL_REGION, LINE_TYPE, Line, Page, Point, Region, Wor
 MAX_DIGITS = 9
 """Digits of an index: Python refuses to read numbers of several thousand."""
 SEVERAL_TEXTS = "lines with several texts: the one with the lowest index counts"
+BAD_INDEX = "text with a broken index, which counts as 0"
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -48,12 +53,15 @@ def read_page_xml(root: Element, where: str) -> Page:
     Texts are those of the lines; a line without a text gets those of its words. Missing confidences are 1: whoever
     states none vouches for the text. Missing baselines and polygons are derived (`hwr.page.completing`).
 
+    An attribute with a broken number is ignored, and named in `Page.notes`. A line whose text is broken is left out,
+    and named in `Page.left_out`.
+
     Args:
         root: the element PcGts.
         where: the file, for errors.
 
     Raises:
-        InputError: there is no Page in it. A line with a broken number is left out, and named in `Page.left_out`.
+        InputError: there is no Page in it.
     """
     page = child(root, "Page")
     if page is None:
@@ -63,20 +71,24 @@ def read_page_xml(root: Element, where: str) -> Page:
     left_out: list[tuple[str, str]] = []
     notes: list[tuple[str, str]] = []
     model = _model(root)
-    for found in _in_order(page, where):
+    for found in _in_order(page):
         if found.kept:
             regions.append(found.region)
+        notes += [(found.region.id, fault) for fault in found.faults]
         first = len(lines) + len(left_out)
         for count, element in _lines(found.element):
             id = element.get("id") or f"l{first + count}"
+            faults: list[str] = []
             try:
-                lines.append(_line(element, found.region.id, where, id, bool(model)))
+                lines.append(_line(element, found.region.id, where, id, bool(model), faults))
             except InputError as error:
                 left_out.append((id, str(error).removeprefix(f"{where}, ")))
+            else:
+                notes += [(id, fault) for fault in dict.fromkeys(faults)]
             if len({text for _, text in _readings(element)}) > 1:
                 notes.append((id, SEVERAL_TEXTS))
     complete = complete_lines(lines)
-    width, height = (whole(page, name, where) for name in ("imageWidth", "imageHeight"))
+    width, height = (whole(page, name) for name in ("imageWidth", "imageHeight"))
     image = page.get("imageFilename", "")
     outlined = complete_regions(regions, complete)
     return Page(image, width, height, model, outlined, complete, left_out=tuple(left_out), notes=tuple(notes))
@@ -96,17 +108,18 @@ def _model(root: Element) -> str:
 
 @dataclass(frozen=True)
 class _Found:
-    """A region, and the ids of the regions around it, the innermost last. `kept`: it can hold lines."""
+    """A region, the ids of the regions around it, the innermost last, and its faults. `kept`: it can hold lines."""
 
     element: Element
     region: Region
     path: tuple[str, ...]
     kept: bool
+    faults: tuple[str, ...]
 
 
-def _in_order(page: Element, where: str) -> list[_Found]:
+def _in_order(page: Element) -> list[_Found]:
     """Return all regions in reading order."""
-    found = list(_regions(page, where, ()))
+    found = list(_regions(page, ()))
     ranks = {id: rank for rank, id in enumerate(_reading_order(child(page, "ReadingOrder")))}
 
     def rank(entry: _Found) -> int:
@@ -116,38 +129,35 @@ def _in_order(page: Element, where: str) -> list[_Found]:
     return sorted(found, key=rank)
 
 
-def _regions(parent: Element, where: str, path: tuple[str, ...]) -> Iterator[_Found]:
+def _regions(parent: Element, path: tuple[str, ...]) -> Iterator[_Found]:
     """Yield the regions below an element, each before those inside it."""
     elements = [element for element in parent if local_name(element).endswith(("Region", "TableCell"))]
     in_table = local_name(parent) == "TableRegion"
     prefix = f"{path[-1]}_" if path else "r"
     ids = {element: f"{prefix}{number}" for number, element in enumerate(elements, start=1)}
-    for element in _by_cell(elements, where) if in_table else _by_custom_index(elements):
-        region = _region(element, where, in_table, ids[element])
+    for element in _by_cell(elements) if in_table else _by_custom_index(elements):
+        faults: list[str] = []
+        region = _region(element, in_table, ids[element], faults)
         kept = local_name(element) in ("TextRegion", "TableCell") or child(element, "TextLine") is not None
-        yield _Found(element, region, path, kept)
-        yield from _regions(element, where, (*path, region.id))
+        yield _Found(element, region, path, kept, tuple(faults))
+        yield from _regions(element, (*path, region.id))
 
 
-def _region(element: Element, where: str, in_table: bool, number: str) -> Region:
+def _region(element: Element, in_table: bool, number: str, faults: list[str]) -> Region:
     name = local_name(element)
     usual = CELL_REGION if name == "TableCell" or in_table else name.removesuffix("Region").lower()
     kind = custom(element, "structure", "type") or custom(element, "type", "type") or element.get("type") or usual
-    try:
-        polygon = as_polygon(_coords(element, where))
-    except InputError:  # its lines give it a box
-        polygon = ()
-    return Region(element.get("id") or number, kind, polygon)
+    return Region(element.get("id") or number, kind, _outline(element, faults))
 
 
-def _by_cell(cells: list[Element], where: str) -> list[Element]:
+def _by_cell(cells: list[Element]) -> list[Element]:
     """Return the cells of a table row by row: by `row`, `col` of TableCell (Transkribus), or TableCellRole (2019)."""
 
     def key(cell: Element) -> tuple[int, int]:
         role = child(cell, "Roles", "TableCellRole")
         if role is not None:
-            return whole(role, "rowIndex", where), whole(role, "columnIndex", where)
-        return whole(cell, "row", where), whole(cell, "col", where)
+            return whole(role, "rowIndex"), whole(role, "columnIndex")
+        return whole(cell, "row"), whole(cell, "col")
 
     return sorted(cells, key=key)
 
@@ -199,11 +209,14 @@ def _lines(region: Element) -> Iterator[tuple[int, Element]]:
     return enumerate(_by_custom_index(list(children(region, "TextLine"))), start=1)
 
 
-def _line(element: Element, region: str, where: str, id: str, by_program: bool) -> Line:
-    """Return a line. `by_program`: the file names the model that read it, so that any confidence is a program's."""
-    baseline = child(element, "Baseline")
-    words = [(word, _text(word, where)) for word in _by_custom_index(list(children(element, "Word")))]
-    own = _text(element, where)
+def _line(element: Element, region: str, where: str, id: str, by_program: bool, faults: list[str]) -> Line:
+    """Return a line; add its broken attributes to `faults`.
+
+    Args:
+        by_program: the file names the model that read it, so that any confidence is a program's.
+    """
+    words = [(word, _text(word, faults)) for word in _by_custom_index(list(children(element, "Word")))]
+    own = _text(element, faults)
     text, used = own.text, [own]
     if not text:
         # kraken writes spaces as words
@@ -217,9 +230,9 @@ def _line(element: Element, region: str, where: str, id: str, by_program: bool) 
         type=custom(element, "structure", "type") or custom(element, "type", "type") or LINE_TYPE,
         text=text,
         confidence=1.0 if own.confidence is None else own.confidence,
-        baseline=() if baseline is None else as_baseline(_points(baseline, where)),
-        polygon=as_polygon(_coords(element, where)),
-        words=_words(words, where),
+        baseline=_baseline(element, faults),
+        polygon=_outline(element, faults),
+        words=_words(words, faults),
         machine_read=any(one.alternative for one in used) or any(by_program or value < 1 for value in stated),
     )
 
@@ -233,22 +246,19 @@ class _Text:
     alternative: bool = False
 
 
-def _words(words: Sequence[tuple[Element, _Text]], where: str) -> tuple[Word, ...]:
+def _words(words: Sequence[tuple[Element, _Text]], faults: list[str]) -> tuple[Word, ...]:
     """Return the words that have a position; none at all if one of them lacks it, or has a broken one."""
     made = []
     for element, found in words:
         text = found.text.strip()
         if not text:
             continue
-        try:
-            corners = _coords(element, where)
-        except InputError:
-            corners = ()
+        corners = attempt(partial(_coords, element), BAD_WORDS, faults)
         if not corners:
             return ()
         uncertain = custom(element, "unclear", "offset") != ""
-        confidence = 1.0 if found.confidence is None else found.confidence
-        made.append(Word(text, confidence, bounding_box(corners), uncertain))
+        stated = 1.0 if found.confidence is None else found.confidence
+        made.append(Word(text, stated, bounding_box(corners), uncertain))
     return tuple(made)
 
 
@@ -259,26 +269,45 @@ def _readings(element: Element) -> Iterator[tuple[Element, str]]:
         yield reading, content(unicode if unicode is not None else child(reading, "PlainText"))
 
 
-def _text(element: Element, where: str) -> _Text:
+def _text(element: Element, faults: list[str]) -> _Text:
     """Return the text of a line or a word with the lowest index; a word without a text has those of its glyphs."""
-    readings = list(_readings(element))
+    readings = [(_index(reading, faults), reading, text) for reading, text in _readings(element)]
     if readings:
-        best, text = min(readings, key=lambda reading: number(reading[0], "index", where) or 0)
+        index, best, text = min(readings, key=lambda reading: reading[0])
         if text or child(element, "Glyph") is None:
-            return _Text(text, probability(best, "conf", where), (number(best, "index", where) or 0) >= 1)
-    glyphs = [_text(glyph, where) for glyph in children(element, "Glyph")]
+            return _Text(text, confidence(best, "conf", faults), index >= 1)
+    glyphs = [_text(glyph, faults) for glyph in children(element, "Glyph")]
     stated = [glyph.confidence for glyph in glyphs if glyph.confidence is not None]
     return _Text("".join(glyph.text for glyph in glyphs), min(stated, default=None))
 
 
-def _coords(element: Element, where: str) -> tuple[Point, ...]:
+def _index(reading: Element, faults: list[str]) -> float:
+    return attempt(lambda: number(reading, "index"), BAD_INDEX, faults) or 0
+
+
+def _baseline(line: Element, faults: list[str]) -> tuple[Point, ...]:
+    """Return the baseline of a line; nothing if it has none, or a broken one."""
+    found = child(line, "Baseline")
+    return () if found is None else attempt(lambda: as_baseline(_points(found)), BAD_BASELINE, faults) or ()
+
+
+def _outline(element: Element, faults: list[str]) -> tuple[Point, ...]:
+    """Return the polygon of a region or a line; nothing if it has none, or a broken one."""
+    return attempt(lambda: as_polygon(_coords(element)), BAD_OUTLINE, faults) or ()
+
+
+def _coords(element: Element) -> tuple[Point, ...]:
     coords = child(element, "Coords")
-    return () if coords is None else _points(coords, where)
+    return () if coords is None else _points(coords)
 
 
-def _points(element: Element, where: str) -> tuple[Point, ...]:
-    """Return the points of Coords or Baseline: the attribute `points`, or children Point."""
+def _points(element: Element) -> tuple[Point, ...]:
+    """Return the points of Coords or Baseline: the attribute `points`, or children Point.
+
+    Raises:
+        ValueError: a number is broken.
+    """
     text = element.get("points")
     if text is None:
         text = " ".join(f"{point.get('x', '?')},{point.get('y', '?')}" for point in children(element, "Point"))
-    return points(text, location(element, where))
+    return points(text)

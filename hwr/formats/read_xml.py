@@ -8,12 +8,14 @@ import codecs
 import math
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
 
 from hwr.errors import InputError
 from hwr.page.page import Point
+
+T = TypeVar("T")
 
 MAX_BYTES = 32 * 2**20
 """Maximum size; a newspaper page with a box for each letter has up to 20 MiB."""
@@ -25,6 +27,15 @@ MAX_NUMBER = 10_000_000
 """Maximum absolute value of a number; no image has larger coordinates."""
 MAX_POINTS = 100_000
 """Maximum points of one polygon or baseline."""
+
+ROUNDING = 0.001
+"""Distance from the range of 0 to 1 at which a confidence is only rounded."""
+
+BAD_CONFIDENCE = "confidence that is not a number from 0 to 1, ignored"
+BAD_BASELINE = "baseline with a broken number, ignored"
+BAD_OUTLINE = "outline with a broken number, ignored"
+BAD_WORDS = "boxes of words, one with a broken number, ignored"
+"""Faults that cost a line only one of its attributes, for `Page.notes`."""
 
 BROKEN = "\ufdd0"
 """Replaces bytes that are not valid in the encoding of a file, and characters that XML does not allow. It is a
@@ -208,62 +219,74 @@ def location(element: Element, where: str) -> str:
     return f"{where}, line {element.get(LINE_NUMBER)}, {local_name(element)}" + (f" {name!r}" if name else "")
 
 
-def number(element: Element, name: str, where: str) -> float | None:
+def number(element: Element, name: str) -> float | None:
     """Return the number in an attribute; None if it is missing or empty.
 
     Raises:
-        InputError: it is not a number, or above `MAX_NUMBER`.
+        ValueError: it is not a number, or above `MAX_NUMBER`.
     """
     text = element.get(name, "").strip()
-    return _number(text, f"{location(element, where)}: {name}") if text else None
+    return _number(text) if text else None
 
 
-def whole(element: Element, name: str, where: str) -> int:
+def whole(element: Element, name: str) -> int:
     """Return a whole number, such as the width of a page or the row of a cell; 0 if it is missing or broken."""
     try:
-        return max(0, round(number(element, name, where) or 0))
-    except InputError:
+        return max(0, round(number(element, name) or 0))
+    except ValueError:
         return 0
 
 
-def numbers(text: str, what: str) -> list[float]:
+def numbers(text: str) -> list[float]:
     """Return numbers that are separated by spaces or commas.
 
     Raises:
-        InputError: one of them is not a number, or above `MAX_NUMBER`; `what` names the element.
+        ValueError: one of them is not a number, or above `MAX_NUMBER`.
     """
-    return [_number(part, what) for part in text.replace(",", " ").split()]
+    return [_number(part) for part in text.replace(",", " ").split()]
 
 
-def points(text: str, what: str) -> tuple[Point, ...]:
+def points(text: str) -> tuple[Point, ...]:
     """Return points written as `x,y x,y`, as `x y x y` or mixed; repeated points count once.
 
     Raises:
-        InputError: something is not a number, or the last y is missing; `what` says which.
+        ValueError: something is not a number, the last y is missing, or there are too many points.
     """
-    values = numbers(text, what)
+    values = numbers(text)
     if len(values) % 2:
-        raise InputError(f"{what}: an odd number of coordinates ({len(values)})")
+        raise ValueError(f"an odd number of coordinates ({len(values)})")
     if len(values) > 2 * MAX_POINTS:
-        raise InputError(f"{what}: more than {MAX_POINTS:,} points")
+        raise ValueError(f"more than {MAX_POINTS:,} points")
     pairs = list(zip(values[::2], values[1::2], strict=True))
     return tuple(pair for before, pair in zip([None, *pairs], pairs, strict=False) if pair != before)
 
 
-def _number(text: str, what: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not abs(value) <= MAX_NUMBER or "_" in text:
-        raise InputError(f"{what}: {text[:40]!r} is not a number, or too large")
+def _number(text: str) -> float:
+    value = math.nan if "_" in text else float(text)
+    if not abs(value) <= MAX_NUMBER:
+        raise ValueError(f"{text[:40]!r} is not a number, or too large")
     return value
 
 
-def probability(element: Element, name: str, where: str) -> float | None:
-    """Return the confidence in an attribute, clipped to 0 to 1; None if it is missing."""
-    value = number(element, name, where)
-    return None if value is None else min(max(value, 0.0), 1.0)
+def attempt(read: Callable[[], T], fault: str, faults: list[str]) -> T | None:
+    """Return what `read` returns. If it meets a broken number, add `fault` to `faults` and return None.
+
+    A line has a text that is worth keeping, with or without a confidence or a position.
+    """
+    try:
+        return read()
+    except ValueError:
+        faults.append(fault)
+        return None
+
+
+def confidence(element: Element, name: str, faults: list[str]) -> float | None:
+    """Return the confidence in an attribute; None if it is missing, or not a number from 0 to 1."""
+    value = attempt(lambda: number(element, name), BAD_CONFIDENCE, faults)
+    if value is None or -ROUNDING <= value <= 1 + ROUNDING:
+        return None if value is None else min(max(value, 0.0), 1.0)
+    faults.append(BAD_CONFIDENCE)
+    return None
 
 
 def as_polygon(corners: tuple[Point, ...]) -> tuple[Point, ...]:

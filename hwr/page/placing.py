@@ -12,6 +12,8 @@ from hwr.page.completing import derive_baseline
 from hwr.page.geometry import bounding_box, polygon_area
 from hwr.page.page import Box, Line, Page, Point
 
+SHOWN_IDS = 3
+"""Maximum number of lines that a message names."""
 SAME_ASPECT = 0.01
 """Aspect ratios that differ by less than this share are equal."""
 
@@ -37,7 +39,20 @@ class FittedLines:
         scaled = [] if self.scale == 1 else [f"made for another size; coordinates times {self.scale:.4g}"]
         cropped = [self.note] if self.note else []
         lost = [f"line {id!r} left out: {reason}" for id, reason in self.left_out]
-        return [f"{where}: {message}" for message in (*scaled, *cropped, *lost)]
+        return [f"{where}: {message}" for message in (*self._notes(), *scaled, *cropped, *lost)]
+
+    def _notes(self) -> list[str]:
+        """Return what the reader of the file decided, each decision once, with the first lines that it is about."""
+        ids: dict[str, list[str]] = {}
+        for id, note in self.page.notes:
+            ids.setdefault(note, []).append(id)
+        return [f"{note} ({_counted(found)})" for note, found in ids.items()]
+
+
+def _counted(ids: Sequence[str]) -> str:
+    """Return the number of lines, and the ids of the first ones: `5: 'l1', 'l2', 'l3', ...`."""
+    rest = ", ..." if len(ids) > SHOWN_IDS else ""
+    return f"{len(ids)}: {', '.join(map(repr, ids[:SHOWN_IDS]))}{rest}"
 
 
 def fit_lines(page: Page, width: int, height: int, where: str) -> FittedLines:

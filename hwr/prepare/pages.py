@@ -5,6 +5,7 @@
     export.zip                                      either of them, not unpacked to disk
     a.xml                                           a single page
     book.tif  book-0001.page.xml                    pages of a TIFF or a PDF, named `book.tif#1`
+    book.pdf  book.xml                              ALTO with all pages of a PDF
 
 A line is cut along its polygon and straightened along its baseline, as in `hwr recognize`, and stored as a grey PNG.
 Missing baselines or polygons are derived, polygons are cut off at the image's borders, and coordinates are scaled to an
@@ -16,7 +17,7 @@ folder of the page. If the top folder is `train`, `val` or `test`, it is the spl
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -25,7 +26,7 @@ from hwr.files.documents import open_document, split_page_name
 from hwr.files.images import GreyImage
 from hwr.files.pixels import grey_of
 from hwr.files.tree import FileIndex, FileTree, FolderTree, open_tree
-from hwr.formats.read_file import HEAD, page_kind, read_page_file
+from hwr.formats.read_file import HEAD, page_kind, read_xml_pages
 from hwr.formats.read_xml import MAX_BYTES
 from hwr.page.geometry import cut_line
 from hwr.page.page import Line, Page
@@ -76,13 +77,17 @@ def find_kind(tree: FileTree, only: str | None = None) -> str | None:
 
 @dataclass(frozen=True)
 class _PageFile:
-    """An XML file: its path in the tree, its format, its page and document, and the split that its folder states."""
+    """An XML file: its path in the tree, its format, its page and document, and the split that its folder states.
+
+    `part`: which of its pages is meant, for messages, if it has several.
+    """
 
     name: str
     kind: str
     page: str
     document: str
     split: str | None
+    part: str = ""
 
 
 class PageFiles(Source):
@@ -124,40 +129,53 @@ class PageFiles(Source):
     def lines(self) -> Iterator[Sample | Skipped]:
         """Yield the lines of pages with XML."""
         for files in self._pages:
-            file, page = self._choose(files)
+            file, pages = self._choose(files)
             where = self.tree.where(file.name)
-            image = self._images.find(file.name, page.image if isinstance(page, Page) else "")
-            if image is not None:
-                self.used.add(image.name)
-            if isinstance(page, InputError):
-                yield Skipped(where, Reason.BAD_ROW, str(page).removeprefix(where).lstrip(":, "))
-            elif image is None:
-                yield Skipped(where, Reason.NO_IMAGE, f"neither {page.image!r} nor an image named like the XML file")
-            else:
-                yield from self._page(file, page, image)
+            if isinstance(pages, InputError):
+                image = self._images.find(file.name, "")
+                self.used.update([image.name] if image else [])
+                yield Skipped(where, Reason.BAD_ROW, str(pages).removeprefix(where).lstrip(":, "))
+                continue
+            for page in pages:
+                number = split_page_name(page.image)[1]
+                part = file if len(pages) == 1 else replace(file, page=f"{file.page}#{number}", part=f" page {number}")
+                yield from self._lines_of(part, page)
 
-    def _choose(self, files: list[_PageFile]) -> tuple[_PageFile, Page | InputError]:
+    def _lines_of(self, file: _PageFile, page: Page) -> Iterator[Sample | Skipped]:
+        """Yield the lines of one page."""
+        image = self._images.find(file.name, page.image, bool(file.part))
+        if image is None:
+            detail = f"neither {page.image!r} nor an image named like the XML file"
+            yield Skipped(self._where(file), Reason.NO_IMAGE, detail)
+        else:
+            self.used.add(image.name)
+            yield from self._page(file, page, image)
+
+    def _where(self, file: _PageFile) -> str:
+        return f"{self.tree.where(file.name)}{file.part}"
+
+    def _choose(self, files: list[_PageFile]) -> tuple[_PageFile, list[Page] | InputError]:
         """Return the preferred file of a page: the first with a text that no program read, otherwise the first."""
-        read: list[tuple[_PageFile, Page | InputError]] = []
+        read: list[tuple[_PageFile, list[Page] | InputError]] = []
         for file in files:
             where = self.tree.where(file.name)
             try:
-                page: Page | InputError = read_page_file(self.tree.read(file.name, MAX_BYTES), where)
+                pages: list[Page] | InputError = read_xml_pages(self.tree.read(file.name, MAX_BYTES), where)
             except InputError as error:
-                page = error
-            read.append((file, page))
-            if len(files) == 1 or (isinstance(page, Page) and any(_is_truth(line) for line in page.lines)):
+                pages = error
+            read.append((file, pages))
+            if len(files) == 1 or (isinstance(pages, list) and any(map(_has_truth, pages))):
                 break
         else:
             read = read[:1]
-        chosen, page = read[-1]
+        chosen, pages = read[-1]
         if len(files) > 1:
             others = ", ".join(sorted({f"{file.kind.upper()}" for file in files if file != chosen}))
             self.notes.add(f"pages with several XML files: {chosen.kind.upper()} is read, not {others}", chosen.name)
-        return chosen, page
+        return chosen, pages
 
     def _page(self, file: _PageFile, page: Page, image: "_PageImage") -> Iterator[Sample | Skipped]:
-        where = self.tree.where(file.name)
+        where = self._where(file)
         if not page.lines and not page.left_out:
             yield Skipped(where, Reason.NO_LINES, "no TextLine in it")
         for id, reason in page.left_out:
@@ -169,7 +187,7 @@ class PageFiles(Source):
             yield self._item(file, page, line, types.get(line.region, ""), image)
 
     def _item(self, file: _PageFile, page: Page, line: Line, region: str, image: "_PageImage") -> Sample | Skipped:
-        where = f"{self.tree.where(file.name)}, line {line.id}"
+        where = f"{self._where(file)}, line {line.id}"
         if not (_matches(region, self.options.regions) and _matches(line.type, self.options.line_types)):
             return Skipped(where, Reason.OTHER_TYPE, f"region {region!r}, line {line.type!r}")
         if not line.text.strip():
@@ -177,7 +195,8 @@ class PageFiles(Source):
         if line.machine_read and not self.options.machine_texts:
             return Skipped(where, Reason.MACHINE_TEXT, "--machine-texts takes such lines")
         if not line.baseline and not line.polygon:
-            return Skipped(where, Reason.NO_POSITION, "neither a polygon nor a baseline")
+            faults = [note for id, note in page.notes if id == line.id]
+            return Skipped(where, Reason.NO_POSITION, "; ".join(("neither a polygon nor a baseline", *faults)))
         return Sample(
             id=f"{file.page}/{line.id}",
             text=line.text,
@@ -228,8 +247,8 @@ class PageFiles(Source):
             return grey_of(document.page(image.number).pixels)
 
 
-def _is_truth(line: Line) -> bool:
-    return bool(line.text.strip()) and not line.machine_read
+def _has_truth(page: Page) -> bool:
+    return any(line.text.strip() and not line.machine_read for line in page.lines)
 
 
 def _matches(kind: str, wanted: tuple[str, ...]) -> bool:
@@ -291,15 +310,23 @@ class _ImageFinder:
     def __init__(self, names: list[str]) -> None:
         self._index = FileIndex(name for name in names if PurePosixPath(name).suffix.lower() in PAGE_IMAGES)
 
-    def find(self, file: str, image: str) -> _PageImage | None:
+    def find(self, file: str, image: str, several: bool = False) -> _PageImage | None:
         """Return the image that the XML names, or else one with the XML's own name; `book.tif#2` is a page of a file.
 
-        Both are searched for in the folder of the XML, in the folder above, and, if the name is unique, anywhere.
+        They are searched for in the folder of the XML, in the folder above, and, if the name is unique, anywhere.
+
+        Args:
+            file: name of the XML.
+            image: name of the image in it.
+            several: the XML has several pages, so its own name is that of a document.
         """
         named = re.split(r"[/\\]", image)[-1]
         document, number = split_page_name(named)
+        own = _stem(file)
         wanted = [_PageImage(named), _PageImage(document, number)] if named else []
-        wanted += [_PageImage(_stem(file) + suffix) for suffix in PAGE_IMAGES]
+        if several:
+            wanted += [_PageImage(f"{own}-{number:04}{suffix}") for suffix in PAGE_IMAGES]
+        wanted += [_PageImage(own + suffix, number if several else 1) for suffix in PAGE_IMAGES]
         wanted += [_PageImage(_stem(document) + suffix, number) for suffix in PAGE_IMAGES if document]
         folder = PurePosixPath(file).parent
         for entry in wanted:

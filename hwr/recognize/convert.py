@@ -14,7 +14,7 @@ from hwr.files.documents import STDIN, STDIN_NAME, open_document, read_stdin, sp
 from hwr.files.images import Pixels
 from hwr.files.pixels import PageImage
 from hwr.files.tree import FileIndex, FolderTree, is_file, read_file
-from hwr.formats.read_file import HEAD, page_kind, read_page_file
+from hwr.formats.read_file import HEAD, page_kind, read_xml_pages
 from hwr.formats.read_json import read_page_json, split_pages_json
 from hwr.page.page import Page
 from hwr.page.placing import FittedLines, fit_lines
@@ -103,8 +103,6 @@ def _placed(
     page: Page, file: InputFile, options: ConvertOptions, progress: Progress, counts: Counts
 ) -> tuple[Page, PageImage]:
     """Return a page, placed on its image if that is needed, and the image; count the lines that cannot be used."""
-    for note, times in Counter(note for _, note in page.notes).items():
-        progress.note(f"{file.path}: {note} ({times})")
     if options.pixels or not (page.width and page.height):
         image = find_image(page.image, file.path, options.images)
         height, width = image.pixels.shape[:2]
@@ -127,8 +125,8 @@ def open_results(path: Path) -> list[Callable[[], Page]]:
     where = STDIN_NAME if str(path) == STDIN else str(path)
     data = read_stdin() if str(path) == STDIN else read_file(path, MAX_FILE_BYTES)
     if page_kind(data[:HEAD]):
-        return [partial(read_page_file, data, where)]
-    if data[:HEAD].lstrip(b"\xff\xfe\xef\xbb\xbf\0 \t\r\n")[:1] == b"{":
+        return [lambda page=page: page for page in read_xml_pages(data, where)]  # type: ignore[misc]
+    if data[:HEAD].lstrip(b"\xff\xfe\xef\xbb\xbf\0 \t\r\n")[:1] in (b"{", b"["):
         return [partial(read_page_json, text, name) for text, name in split_pages_json(data, where)]
     raise InputError(f"{where}: not JSON of hwr, PAGE XML or ALTO")
 
@@ -154,6 +152,9 @@ def find_image(name: str, source: Path, images: Path | None) -> PageImage:
     if path is None:
         raise InputError(f"{source}: its image {base or own!r} is not in {folders[0]}; name its folder with --images")
     with open_document(path) as document:
+        alone = document.count == 1 and own in path.name and own not in base  # `book-0003.png` for `book.pdf#3`
+        if page > document.count and not alone:
+            raise InputError(f"{path}: has no page {page}, which {source} names")
         return document.page(min(page, document.count), colour=True)
 
 

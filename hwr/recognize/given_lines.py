@@ -1,12 +1,12 @@
 """Lines that the user gives in ALTO or PAGE XML: find the file for each image, and the lines in it that can be read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from hwr.errors import InputError, UsageError
-from hwr.files.documents import page_of
-from hwr.files.pixels import Source
+from hwr.files.documents import page_of, split_page_name
+from hwr.files.pixels import PageImage, Source
 from hwr.files.tree import FileIndex, FolderTree
 from hwr.page.page import Page
 from hwr.page.placing import FittedLines, fit_lines
@@ -23,11 +23,15 @@ SUBFOLDERS = (".", "page", "alto")
 class GivenLines:
     """A file for one image, or a folder with a file of the same stem for each image.
 
+    An ALTO file with several pages is for a document with several pages.
+
     Attributes:
         path: the file or folder that the user named.
     """
 
     path: Path
+    _loaded: dict[Path, list[Page]] = field(default_factory=dict, repr=False, compare=False)
+    """The pages of the file that was read last."""
 
     @cached_property
     def _index(self) -> FileIndex:
@@ -64,16 +68,37 @@ class GivenLines:
                         return self.path / found
         raise InputError(f"{relative}: no {relative.stem}.xml for it in {self.path}")
 
-    def fit(self, relative: Path, width: int, height: int) -> tuple[FittedLines, Path]:
-        """Return the lines for an image of `width` x `height` pixels, placed on it, and their file.
+    def fit(self, relative: Path, image: PageImage) -> tuple[FittedLines, Path]:
+        """Return the lines for an image, placed on it, and their file.
 
         Raises:
             InputError: there is no file for it, the file cannot be read, or it is for another image.
         """
-        from hwr.formats.read_file import load_page_file  # few readings need it, and it slows the start
-
         file = self.file_of(relative)
-        return fit_lines(load_page_file(file), width, height, str(file)), file
+        pages = self.pages(file)
+        if len(pages) == 1:
+            page: Page | None = pages[0]
+        elif image.count == 1:
+            raise InputError(f"{file}: ALTO with {len(pages)} pages, for an image with one")
+        else:
+            page = next((one for one in pages if split_page_name(one.image)[1] == image.number), None)
+        if page is None:
+            raise InputError(f"{file}: ALTO with {len(pages)} pages, none of them for page {image.number}")
+        height, width = image.pixels.shape[:2]
+        return fit_lines(page, width, height, str(file)), file
+
+    def pages(self, file: Path) -> list[Page]:
+        """Return the pages of a file.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        from hwr.formats.read_file import load_xml_pages  # few readings need it, and it slows the start
+
+        if file not in self._loaded:
+            self._loaded.clear()
+            self._loaded[file] = load_xml_pages(file)
+        return self._loaded[file]
 
 
 def read_given(recognizer: Recognizer, image: Source, relative: Path, given: GivenLines) -> tuple[Page, list[str], int]:
@@ -90,8 +115,7 @@ def read_given(recognizer: Recognizer, image: Source, relative: Path, given: Giv
         InputError: as `GivenLines.fit`, or the image cannot be used.
     """
     source = page_of(image)
-    height, width = source.pixels.shape[:2]
-    fitted, file = given.fit(relative, width, height)
+    fitted, file = given.fit(relative, source)
     page = recognizer.read(source, lines=fitted.page)
     notes = fitted.messages(str(file))
     if not fitted.page.lines and not fitted.left_out:

@@ -211,7 +211,8 @@ class ReadingJob:
                 self._fail(error)
 
     def _check(self, file: InputFile, count: int, chosen: int, settings: str) -> None:
-        if chosen > 1 and self.options.given is not None and not self.options.given.path.is_dir():
+        given = self.options.given
+        if chosen > 1 and given is not None and not given.path.is_dir() and len(given.pages(given.path)) == 1:
             raise UsageError(f"{file.path}: {count} pages, but --lines names one file; name a folder with their XML")
         self.output.check(file, count, chosen)
         path = self.output.partial(file, chosen)

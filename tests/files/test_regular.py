@@ -11,7 +11,7 @@ from hwr.errors import HwrError, InputError
 from hwr.files.documents import to_grey
 from hwr.files.images import decode_image
 from hwr.files.texts import read_text
-from hwr.formats.read_file import load_page_file
+from hwr.formats.read_file import load_xml_pages
 from hwr.lm.arpa import read_arpa
 from hwr.lm.file import read_model
 from hwr.model.graph import read_graph
@@ -23,7 +23,7 @@ from hwr.store.columns import open_parquet
 
 @pytest.mark.parametrize(
     ("name", "read"),
-    [("a.txt", read_text), ("a.arpa", read_arpa), ("a.onnx", find_model), ("a.xml", load_page_file)],
+    [("a.txt", read_text), ("a.arpa", read_arpa), ("a.onnx", find_model), ("a.xml", load_xml_pages)],
 )
 def test_a_pipe_is_refused_at_once(tmp_path: Path, name: str, read: Callable[[Path], object]) -> None:
     os.mkfifo(tmp_path / name)
@@ -39,7 +39,7 @@ def test_a_pipe_is_refused_at_once(tmp_path: Path, name: str, read: Callable[[Pa
         ("a.lm", read_model),
         ("a.safetensors", find_model),
         ("a.onnx", read_graph),
-        ("a.xml", load_page_file),
+        ("a.xml", load_xml_pages),
         ("a.png", to_grey),
         ("a.pdf", to_grey),
         ("a.parquet", open_parquet),

@@ -4,8 +4,9 @@ import pytest
 
 from helpers.page_files import alto_block, alto_line, alto_xml
 from hwr.errors import InputError
-from hwr.formats.read_file import read_page_file
-from hwr.page.page import Page
+from hwr.formats.read_file import read_page_file, read_xml_pages
+from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_WORDS
+from hwr.page.page import Page, Point
 
 BOX = 'HPOS="20" VPOS="0" WIDTH="100" HEIGHT="40"'
 
@@ -137,18 +138,77 @@ def test_a_missing_size_is_not_an_error_in_pixels() -> None:
     assert (page.width, page.height, texts(page)) == (0, 0, ["x"])
 
 
-def test_several_pages_are_refused() -> None:
-    with pytest.raises(InputError, match=r"^a\.xml: ALTO with 2 pages"):
-        read_page_file(b"<alto><Layout><Page/><Page/></Layout></alto>", "a.xml")
-    with pytest.raises(InputError, match="ALTO with 0 pages"):
+def test_several_pages_are_pages_of_the_document() -> None:
+    body = alto_block("b", alto_line("l", 0, "one"))
+    second = body.replace("one", "two")
+    file = alto_xml(f'{body}</PrintSpace></Page><Page PHYSICAL_IMG_NR="7"><PrintSpace>{second}', image="book.pdf")
+    pages = read_xml_pages(file, "a.xml")
+    assert [(page.image, page.width, page.text) for page in pages] == [
+        ("book.pdf#1", 400, "one"),
+        ("book.pdf#7", 0, "two"),
+    ]
+    unnumbered = file.replace(b"PHYSICAL_IMG_NR", b"X").replace(b"book.pdf", b"")
+    assert [page.image for page in read_xml_pages(unnumbered, "x/a.alto.xml")] == ["a#1", "a#2"]
+    with pytest.raises(InputError, match=r"^a\.xml: ALTO with 2 pages; one is expected$"):
+        read_page_file(file, "a.xml")
+    with pytest.raises(InputError, match=r"^a\.xml: ALTO without a Page$"):
         read_page_file(b"<alto/>", "a.xml")
 
 
-def test_broken_numbers_name_file_line_and_element() -> None:
-    for attributes, reason in (
-        (BOX + ' BASELINE="20 3O 90 30"', "line 6, TextLine 'l': BASELINE: '3O' is not a number"),
-        ('HPOS="left"', "line 6, TextLine 'l': HPOS: 'left' is not a number"),
-    ):
-        page = read(line_of("", attributes))
-        [(id, said)] = page.left_out
-        assert page.lines == () and id == "l" and said.startswith(reason)
+POLYGON = '<Shape><Polygon POINTS="{}"/></Shape>'
+STRAIGHT = ' BASELINE="20,30 120,30"'
+CORNERS = ((20, 0), (120, 0), (120, 40), (20, 40))
+
+
+@pytest.mark.parametrize(
+    ("inner", "attributes", "faults", "polygon", "baseline"),
+    [
+        ("", BOX + ' BASELINE="20 3O 90 30"', [BAD_BASELINE], CORNERS, None),
+        ("", BOX + ' BASELINE="nan,30 90,30"', [BAD_BASELINE], CORNERS, None),
+        ("", BOX + ' BASELINE="20,30 90"', [BAD_BASELINE], CORNERS, None),
+        ("", 'HPOS="left" VPOS="0" WIDTH="100" HEIGHT="40"' + STRAIGHT, [BAD_OUTLINE], None, ((20, 30), (120, 30))),
+        (POLYGON.format("1,2 inf,3 4,5"), BOX + STRAIGHT, [BAD_OUTLINE], CORNERS, ((20, 30), (120, 30))),
+        (POLYGON.format("1,2 3"), BOX + STRAIGHT, [BAD_OUTLINE], CORNERS, ((20, 30), (120, 30))),
+        (POLYGON.format("?"), 'HPOS="?" BASELINE="?"', [BAD_OUTLINE, BAD_BASELINE], (), ()),
+    ],
+)
+def test_a_broken_number_costs_the_baseline_or_the_outline(
+    inner: str,
+    attributes: str,
+    faults: list[str],
+    polygon: tuple[Point, ...] | None,
+    baseline: tuple[Point, ...] | None,
+) -> None:
+    """None is what is derived from the other."""
+    page = read(line_of(inner + '<String CONTENT="text"/>', attributes))
+    [line] = page.lines
+    assert line.text == "text" and page.left_out == ()
+    assert page.notes == tuple(("l", fault) for fault in faults)
+    assert line.polygon == polygon if polygon is not None else len(line.polygon) > 3
+    assert line.baseline == baseline if baseline is not None else line.baseline == ((20, 28), (120, 28))
+
+
+@pytest.mark.parametrize("stated", ["nan", "1.5", "-1", "inf", "1e999", "0,9", "95", "high"])
+def test_a_broken_confidence_counts_as_missing(stated: str) -> None:
+    strings = f'<String CONTENT="two" WC="{stated}" {BOX}/><SP/><String CONTENT="words" WC="0.5" {BOX}/>'
+    page = read(line_of(strings))
+    [line] = page.lines
+    assert page.notes == (("l", BAD_CONFIDENCE),) and page.left_out == ()
+    assert line.confidence == 0.5 and [word.confidence for word in line.words] == [1.0, 0.5]
+
+
+def test_a_confidence_beyond_its_range_by_rounding_is_not_broken() -> None:
+    page = read(line_of(f'<String CONTENT="x" WC="1.0000001" {BOX}/>'))
+    assert page.notes == () and page.lines[0].confidence == 1
+
+
+def test_a_broken_box_of_a_word_costs_the_words_of_its_line() -> None:
+    strings = f'<String CONTENT="a" {BOX}/><String CONTENT="b" {BOX.replace("20", "2O")}/>'
+    page = read(line_of(strings))
+    assert (page.lines[0].text, page.lines[0].words, page.notes) == ("a b", (), (("l", BAD_WORDS),))
+
+
+def test_a_broken_block_gets_the_box_of_its_lines() -> None:
+    page = read(alto_block("b", alto_line("l", 0, "x")).replace('HPOS="10"', 'HPOS="1O"'))
+    assert page.notes == (("b", BAD_OUTLINE),)
+    assert page.regions[0].polygon == ((20, 0), (380, 0), (380, 40), (20, 40))

@@ -7,6 +7,8 @@ import pytest
 from helpers.page_files import page_line, page_region, page_xml
 from hwr.errors import InputError
 from hwr.formats.read_file import read_page_file
+from hwr.formats.read_page import BAD_INDEX
+from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_WORDS
 from hwr.page.page import Page
 
 
@@ -172,21 +174,36 @@ def test_missing_ids_texts_and_places() -> None:
     assert page.regions[0].id == first.region and page.regions[0].polygon
 
 
+@pytest.mark.parametrize("points", ["1,2 3", "1,2 x,4 5,6", "1,2 nan,4 5,6", "1,2 1_0,4 5,6", "1e9,2 3,4 5,6"])
+@pytest.mark.parametrize(("element", "fault"), [("Coords", BAD_OUTLINE), ("Baseline", BAD_BASELINE)])
+def test_broken_coordinates_cost_the_outline_or_the_baseline(points: str, element: str, fault: str) -> None:
+    good = page_line("good", 0, "text")
+    bad = re.sub(f'<{element} points="[^"]*"', f'<{element} points="{points}"', page_line("l4", 60, "bad"))
+    page = read(page_region("r", good + bad))
+    assert texts(page) == ["text", "bad"] and page.left_out == () and page.notes == (("l4", fault),)
+    baseline, polygon = page.lines[1].baseline, page.lines[1].polygon
+    if element == "Coords":
+        assert baseline == ((20, 90), (380, 90)) and len(polygon) > 3
+    else:
+        assert polygon[0] == (20, 60) and baseline == ((20, 88), (380, 88))
+
+
 @pytest.mark.parametrize(
-    ("points", "reason"),
-    [
-        ("1,2 3", "odd number of coordinates"),
-        ("1,2 x,4 5,6", "'x' is not a number"),
-        ("1,2 nan,4 5,6", "'nan' is not a number"),
-        ("1,2 1_0,4 5,6", "'1_0' is not a number"),
-    ],
+    ("attribute", "fault"),
+    [('conf="1.5"', BAD_CONFIDENCE), ('conf="?"', BAD_CONFIDENCE), ('index="first"', BAD_INDEX)],
 )
-def test_broken_coordinates_name_file_line_and_element(points: str, reason: str) -> None:
-    body = page_region("r", f'\n<TextLine id="l4"><Coords points="{points}"/></TextLine>')
-    page = read(body + page_region("q", page_line("good", 0, "text")))
-    assert [line.id for line in page.lines] == ["good"]
-    [(id, said)] = page.left_out
-    assert id == "l4" and re.match(rf"line 5, Coords: .*{reason}", said)
+def test_a_broken_confidence_or_index_costs_only_itself(attribute: str, fault: str) -> None:
+    page = read(page_region("r", page_line("l", 0, "text").replace("<TextEquiv>", f"<TextEquiv {attribute}>")))
+    [line] = page.lines
+    assert (line.text, line.confidence, page.notes) == ("text", 1.0, (("l", fault),))
+
+
+def test_broken_numbers_of_words_and_regions_keep_the_text() -> None:
+    word = '<Word id="w"><Coords points="1,2 3,4 ?"/><TextEquiv><Unicode>text</Unicode></TextEquiv></Word>'
+    line = page_line("l", 0, "text").replace("<TextEquiv>", word + "<TextEquiv>", 1)
+    page = read(page_region("r", line).replace("10,0 390,0", "10,0 39O,0"))
+    assert page.lines[0].words == () and page.notes == (("r", BAD_OUTLINE), ("l", BAD_WORDS))
+    assert page.regions[0].polygon == ((20, 0), (380, 0), (380, 40), (20, 40))
 
 
 def test_a_file_without_a_page() -> None:

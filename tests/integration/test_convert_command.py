@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from helpers.commands import Run
-from helpers.page_files import page_line, page_region, page_xml
+from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from hwr.formats import FORMATS, find_format, to_bytes
 from hwr.formats.json import write_json
 from hwr.formats.read_file import read_page_file
@@ -106,7 +106,7 @@ def test_a_folder_and_several_pages(run: Run, results: Path, tmp_path: Path, pag
     ("name", "content", "reason"),
     [
         ("a.json", b"", "not JSON of hwr, PAGE XML or ALTO"),
-        ("a.json", b"[1]", "not JSON of hwr, PAGE XML or ALTO"),
+        ("a.json", b"[1]", "page 1: not a JSON object such as"),
         ("a.json", b"{", "line 1: not JSON, or cut off"),
         ("a.json", b"{}", "the key 'image' is missing"),
         ("a.json", b'{"imag": 1}', "unknown key 'imag'"),
@@ -130,13 +130,13 @@ def test_numbers_of_a_page_are_checked(run: Run, results: Path, page: Page) -> N
         assert done.code == 2 and next(iter(change)) in done.err, done.err
 
 
-def test_a_line_with_a_bad_number_costs_only_itself(run: Run, results: Path, page: Page) -> None:
+def test_a_bad_line_costs_only_itself(run: Run, results: Path, page: Page) -> None:
     whole = json.loads((results / "page.json").read_text())
-    whole["lines"].append({**whole["lines"][0], "id": "bad", "confidence": float("nan")})
+    whole["lines"].append({**whole["lines"][0], "id": "bad", "text": None})
     (results / "page.json").write_text(json.dumps(whole))
     done = run(results / "page.json")
     assert done.code == 3 and done.out.splitlines() == page.text.splitlines()
-    assert "line 'bad' left out: " in done.err and "confidence = nan" in done.err
+    assert "line 'bad' left out: " in done.err and "text = None" in done.err
 
 
 def test_an_image_that_is_missing_is_named(run: Run, results: Path, tmp_path: Path) -> None:
@@ -199,11 +199,11 @@ def test_pages_of_two_files_are_never_mixed(run: Run, results: Path, tmp_path: P
 
 
 def test_lines_that_cannot_be_used_are_named(run: Run, tmp_path: Path) -> None:
-    bad = page_line("bad", 100, "lost").replace("points=", 'points="1,2 3" old=', 1)
+    bad = page_line("bad", 100, "l\x01st")
     (tmp_path / "a.xml").write_bytes(page_xml(page_region("r", page_line("good", 50, "kept") + bad)))
     done = run(tmp_path / "a.xml")
     assert (done.code, done.out) == (3, "kept\n")
-    assert "line 'bad' left out: " in done.err and "odd number of coordinates" in done.err
+    assert "line 'bad' left out: " in done.err and "not text" in done.err
 
 
 def test_standard_input(run: Run, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,3 +211,37 @@ def test_standard_input(run: Run, results: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("sys.stdin", data)
     done = run("-", "--format", "text")
     assert (done.code, done.out, done.err) == (0, "Chère amie\n", "")
+
+
+@pytest.fixture
+def two_pages(tmp_path: Path) -> Path:
+    """ALTO with two pages of a TIFF."""
+    blocks = [alto_block("b", alto_line(f"l{k}", 60 * k, text)) for k, text in enumerate(("one", "two"))]
+    body = f'{blocks[0]}</PrintSpace></Page><Page PHYSICAL_IMG_NR="2" WIDTH="400" HEIGHT="300"><PrintSpace>{blocks[1]}'
+    (tmp_path / "book.xml").write_bytes(alto_xml(body, image="book.tif"))
+    return tmp_path / "book.xml"
+
+
+def test_alto_with_several_pages(run: Run, two_pages: Path, tmp_path: Path) -> None:
+    done = run(two_pages)
+    assert done.code == 0
+    assert done.out.splitlines() == ["==> book.tif#1 <==", "one", "==> book.tif#2 <==", "two"]
+    Image.new("L", (400, 300), 255).save(
+        tmp_path / "book.tif", save_all=True, append_images=[Image.new("L", (400, 300), 0)]
+    )
+    assert run(two_pages, "-o", tmp_path / "book.pdf").code == 0
+    assert len(pdfium.PdfDocument(tmp_path / "book.pdf")) == 2
+
+
+def test_a_page_without_an_image_of_its_own(run: Run, two_pages: Path, tmp_path: Path) -> None:
+    Image.new("L", (400, 300), 255).save(tmp_path / "book.tif")
+    done = run(two_pages, "-o", tmp_path / "book.pdf")
+    assert done.code == 3 and "book.tif: has no page 2" in done.err
+
+
+def test_lines_with_broken_numbers_keep_their_texts(run: Run, tmp_path: Path) -> None:
+    lines = "".join(page_line(f"l{k}", 60 * k, f"text {k}") for k in range(5)).replace("20,", "2O,")
+    (tmp_path / "a.xml").write_bytes(page_xml(page_region("r", lines)))
+    done = run(tmp_path / "a.xml")
+    assert (done.code, done.out) == (0, "".join(f"text {k}\n" for k in range(5)))
+    assert "a.xml: outline with a broken number, ignored (5: 'l0', 'l1', 'l2', ...)" in done.err

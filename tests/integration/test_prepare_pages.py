@@ -9,7 +9,7 @@ import pytest
 from helpers.commands import Run
 from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from hwr.files.images import decode_image
-from hwr.formats.read_file import load_page_file
+from hwr.formats.read_file import load_xml_pages
 from hwr.recognize.recognizer import Recognizer
 from hwr.store.lines import LineStore
 
@@ -97,6 +97,6 @@ def test_prepared_lines_read_as_the_pages_do(run: Run, tmp_path: Path) -> None:
     assert run(tmp_path / "a.xml", "-o", tmp_path / "out").code == 0
     recognizer = Recognizer(threads=1)
     images = [decode_image(line.image, line.id) for line in LineStore(tmp_path / "out" / "train.parquet")]
-    page = recognizer.read(tmp_path / "a.png", lines=load_page_file(tmp_path / "a.xml"))
+    page = recognizer.read(tmp_path / "a.png", lines=load_xml_pages(tmp_path / "a.xml")[0])
     texts = [reading.text for reading in recognizer.read_lines(images)]
     assert texts == [line.text for line in page.lines] and all(texts)

@@ -13,6 +13,7 @@ from helpers.line_images import strokes
 from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from hwr.errors import DataError, InputError
 from hwr.files.images import decode_image
+from hwr.formats.read_xml import BAD_CONFIDENCE, BAD_OUTLINE
 from hwr.page.geometry import cut_line
 from hwr.prepare.checks import CheckOptions, check_sample
 from hwr.prepare.pages import PageFileOptions, PageFiles
@@ -371,7 +372,7 @@ def test_one_broken_line_does_not_take_the_page(tmp_path: Path) -> None:
         samples, skipped = read(write(tmp_path / "d", {"a.png": scan(), "a.xml": page_xml(body, SIZE, "a.png")}))
         assert [sample.text for sample in samples] == ["one", "two"]
         assert [item.where.split(", ")[-1] for item in skipped] == ["line bad"]
-        assert (skipped[0].reason is Reason.BAD_ROW and "points" in skipped[0].detail) or "Coords" in skipped[0].detail
+        assert skipped[0].reason is Reason.NO_POSITION and BAD_OUTLINE in skipped[0].detail
 
 
 def test_a_page_is_decoded_once_for_all_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -407,3 +408,48 @@ def test_real_pages_give_the_texts_in_them(shared: Path) -> None:
             texts[f"pages/{file.parent.name}/{file.stem}/{line.id}"] = line.text
     assert {s.id: s.text for s in samples} == {id: text for id, text in texts.items() if text}
     assert len(samples) == 329 and [item.reason for item in skipped] == [Reason.NO_TEXT]
+
+
+def test_a_broken_confidence_keeps_the_line_and_is_noted(tmp_path: Path) -> None:
+    body = page_region("r", lines("one").replace("<TextEquiv>", '<TextEquiv conf="NaN">'))
+    source = PageFiles(write(tmp_path, {"a.png": scan(), "a.xml": page_xml(body, SIZE, "a.png")}))
+    assert [item.text for item in source.items() if isinstance(item, Sample)] == ["one"]
+    assert source.notes.counts() == {BAD_CONFIDENCE: 1}
+
+
+def several_pages(image: str) -> bytes:
+    first, second = (alto_block("b", alto_line(f"l{k}", 60 * k, text)) for k, text in enumerate(("one", "two")))
+    return alto_xml(f'{first}</PrintSpace></Page><Page PHYSICAL_IMG_NR="2"><PrintSpace>{second}', SIZE, image)
+
+
+def two_pages() -> bytes:
+    first, second = (Image.open(io.BytesIO(scan())), Image.new("L", SIZE, 255))
+    first.save(buffer := io.BytesIO(), "TIFF", save_all=True, append_images=[second])
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("stated", ["book.tif", "", "lost.pdf"])
+def test_alto_with_several_pages_of_a_document(tmp_path: Path, stated: str) -> None:
+    folder = write(tmp_path / "d", {"book.tif": two_pages(), "book.xml": several_pages(stated)})
+    samples, skipped = read(folder, "alto")
+    assert skipped == []
+    assert [(sample.id, sample.text, sample.page) for sample in samples] == [
+        ("d/book#1/l0", "one", "d/book#1"),
+        ("d/book#2/l1", "two", "d/book#2"),
+    ]
+    ink = [(decode_image(sample.load(), "cut") < 128).any() for sample in samples]
+    assert ink == [True, False]  # the second page is blank
+
+
+def test_alto_with_several_pages_and_an_image_of_each(tmp_path: Path) -> None:
+    files = {"book-0001.png": scan(), "book-0002.png": scan(), "book.xml": several_pages("book.pdf")}
+    samples, skipped = read(write(tmp_path / "d", files), "alto")
+    assert skipped == [] and [sample.text for sample in samples] == ["one", "two"]
+
+
+def test_alto_with_several_pages_and_one_image(tmp_path: Path) -> None:
+    folder = write(tmp_path / "d", {"book.png": scan(), "book.xml": several_pages("book.png")})
+    (first, second), skipped = read(folder, "alto")
+    assert skipped == [] and first.load()
+    with pytest.raises(InputError, match=r"book\.png: has no page 2, which the XML names"):
+        second.load()

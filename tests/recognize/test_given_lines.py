@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.page_files import page_line, page_region, page_xml
+from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from helpers.tiny_model import write_tiny_model
 from hwr.errors import InputError, UsageError
 from hwr.files.documents import to_grey
-from hwr.formats.read_file import load_page_file
+from hwr.files.pixels import PageImage
+from hwr.formats.read_file import load_xml_pages
 from hwr.page.completing import rectangle
 from hwr.page.outlines import encloses
 from hwr.page.page import Line, Page, Region
@@ -144,6 +145,24 @@ def test_what_is_left_out_and_scaled_is_said(recognizer: Recognizer, tmp_path: P
     assert lost == 2
 
 
+def test_alto_with_several_pages_goes_with_the_pages_of_a_document(recognizer: Recognizer, tmp_path: Path) -> None:
+    blocks = [alto_block("b", alto_line(f"l{k}", 60 * k, "x")) for k in range(2)]
+    body = f'{blocks[0]}</PrintSpace></Page><Page PHYSICAL_IMG_NR="3"><PrintSpace>{blocks[1]}'
+    (tmp_path / "a.xml").write_bytes(alto_xml(body, image="a.pdf"))
+    given = GivenLines(tmp_path / "a.xml")
+    pixels = np.full((300, 400), 255, np.uint8)
+
+    def lines_of(number: int, count: int) -> list[str]:
+        image = PageImage("a.pdf", number, count, pixels)
+        return [line.id for line in read_given(recognizer, image, Path("a.pdf"), given)[0].lines]
+
+    assert [lines_of(1, 3), lines_of(3, 3)] == [["l0"], ["l1"]]
+    with pytest.raises(InputError, match=r"a\.xml: ALTO with 2 pages, none of them for page 2$"):
+        lines_of(2, 3)
+    with pytest.raises(InputError, match=r"a\.xml: ALTO with 2 pages, for an image with one$"):
+        lines_of(1, 1)
+
+
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
-        load_page_file(tmp_path)
+        load_xml_pages(tmp_path)
