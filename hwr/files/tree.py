@@ -112,6 +112,17 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFC", path).casefold()
 
 
+def find_entry(folder: Path, name: str) -> Path | None:
+    """Return the file or folder of this name in a folder, or the only one with another spelling of it; or None."""
+    if (folder / name).exists():
+        return folder / name
+    try:
+        found = [entry for entry in os.listdir(folder) if name_key(entry) == name_key(name)]
+    except OSError:
+        return None
+    return folder / found[0] if len(found) == 1 else None
+
+
 class FileIndex:
     """Finds files by path or by name. An exact match is preferred to one by `name_key`, which must be unique.
 

@@ -9,11 +9,11 @@
     lines/a01/a01-000u/a01-000u-00.png
     words/a01/a01-000u/a01-000u-00-00.png
 
-Line ends may be CR LF. Listed lines may be missing. Line ids of the splits `aachen` and `lwitlrt` ship with this
-package (from jpuigcerver/Laia, egs/iam).
+Names may be in capitals. Without a folder `lines/` or `words/`, images may be anywhere below the tree, such as next to
+the list. Line ends may be CR LF. Listed lines may be missing. Line ids of the splits `aachen` and `lwitlrt` ship with
+this package (from jpuigcerver/Laia, egs/iam).
 """
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,10 +21,11 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-from hwr.errors import DataError
+from hwr.errors import DataError, InputError
 from hwr.files.texts import decode_text
+from hwr.files.tree import FileIndex, FolderTree, find_entry, name_key, read_file, walk
 from hwr.prepare.iam_text import CROSSED_OUT, mark_sentences, natural_text
-from hwr.prepare.samples import IMAGE_SUFFIXES, Reason, Sample, Skipped, Source, read_image
+from hwr.prepare.samples import IMAGE_SUFFIXES, MAX_TEXT_BYTES, Reason, Sample, Skipped, Source, read_image
 
 LICENCE = "IAM: non-commercial research"
 LANGUAGE = "en"
@@ -32,6 +33,9 @@ SOURCE = "IAM Handwriting Database"
 
 KNOWN_BROKEN_WORDS = frozenset({"a01-117-05-02", "r06-022-03-05"})
 """Word images that IAM distributes as empty or truncated files."""
+
+MAX_XML_BYTES = 16 * 2**20
+"""Maximum size of a form's XML; real ones have 200 kB."""
 
 FIELDS = 9
 """Fields of an entry of lines.txt or words.txt; the last one holds the tokens."""
@@ -75,8 +79,19 @@ def is_tree(path: Path) -> bool:
     """Return whether `path` is the folder of an IAM tree, or its lines.txt or words.txt."""
     names = ("lines.txt", "words.txt")
     if path.is_file():
-        return path.name in names
-    return any((path / folder / name).is_file() for folder in ("ascii", ".") for name in names)
+        return path.name.lower() in names
+    return any(_find_list(folder, name) for folder in _list_folders(path) for name in names)
+
+
+def _list_folders(root: Path) -> list[Path]:
+    """Return the folders of a tree that may have the lists, the usual one first."""
+    ascii = find_entry(root, "ascii")
+    return [ascii, root] if ascii is not None and ascii.is_dir() else [root]
+
+
+def _find_list(folder: Path, name: str) -> Path | None:
+    found = find_entry(folder, name)
+    return found if found is not None and found.is_file() else None
 
 
 class IamTree(Source):
@@ -92,30 +107,31 @@ class IamTree(Source):
         super().__init__(path)
         self.options = options
         if path.is_file():
-            path = path.parent.parent if path.parent.name == "ascii" else path.parent
+            path = path.parent.parent if path.absolute().parent.name.lower() == "ascii" else path.parent
         self.root = path
-        self.ascii = path / "ascii" if (path / "ascii").is_dir() else path
-        self._list = self.ascii / ("words.txt" if options.words else "lines.txt")
-        if not self._list.is_file():
-            other = "lines.txt" if options.words else "words.txt"
+        self.ascii = _list_folders(path)[0]
+        name, other = ("words.txt", "lines.txt") if options.words else ("lines.txt", "words.txt")
+        found = _find_list(self.ascii, name)
+        if found is None:
             advice = f"{other} is there: {'leave out' if options.words else 'add'} --words to read it"
-            there = (self.ascii / other).is_file()
-            raise DataError(f"{path}: no {self._list.name} in it or in ascii/" + (f"; {advice}" if there else ""))
+            there = _find_list(self.ascii, other) is not None
+            raise DataError(f"{path}: no {name} in it or in ascii/" + (f"; {advice}" if there else ""))
+        self._list = found
         self._entries = _read_entries(self._list, options.words)
         if not any(not entry.error for entry in self._entries):
             raise DataError(f"{self._list}: contains no {'word' if options.words else 'line'}")
 
     @cached_property
-    def _writers(self) -> dict[str, str]:
-        """Form -> writer, from forms.txt."""
-        rows = [row.split(" ") for row in _rows(self.ascii / "forms.txt")]
+    def _writers(self) -> dict[str, str | None]:
+        """Form -> writer, from forms.txt; forms that were looked up in their XML are added."""
+        rows = [row.split(" ") for row in _rows(_find_list(self.ascii, "forms.txt"))]
         return {row[0]: row[1] for row in rows if len(row) > 1}
 
     @cached_property
     def _sentences(self) -> dict[str, list[list[str]]]:
         """Form -> tokens of its sentences, from sentences.txt; their parts on several lines are joined."""
         sentences: dict[str, dict[str, list[str]]] = {}
-        for row in _rows(self.ascii / "sentences.txt"):
+        for row in _rows(_find_list(self.ascii, "sentences.txt")):
             values = row.split(" ", SENTENCE_FIELDS - 1)
             if len(values) == SENTENCE_FIELDS and values[0].count("-") >= 3:
                 form, sentence, _ = values[0].rsplit("-", 2)
@@ -144,7 +160,7 @@ class IamTree(Source):
             return Skipped(entry.id, Reason.SEGMENTATION, f"marked {entry.segmentation!r}", listed_as)
         if CROSSED_OUT in entry.tokens and not self.options.keep_crossed_out:
             return Skipped(entry.id, Reason.CROSSED_OUT, text, listed_as)
-        image = self._images.get(entry.id)
+        image = self._images.get(name_key(entry.id))
         if image is None:
             return Skipped(entry.id, Reason.NO_IMAGE, f"listed in {self._list.name}", listed_as)
         if self.options.words and entry.id in KNOWN_BROKEN_WORDS and not _is_png(image):
@@ -169,27 +185,50 @@ class IamTree(Source):
 
     @cached_property
     def _images(self) -> dict[str, Path]:
-        """Map each id to its image file below `lines/` or `words/`; earlier IMAGE_SUFFIXES are preferred."""
-        images: dict[str, Path] = {}
-        for folder, folders, names in os.walk(self.root / ("words" if self.options.words else "lines")):
-            folders.sort()
-            for name in sorted(names):
-                path = Path(folder, name)
-                rank = _rank(path)
-                if rank is not None and (path.stem not in images or rank < (_rank(images[path.stem]) or 0)):
-                    images[path.stem] = path
-        return images
+        """Map each id, as a `name_key`, to its image file; the first ending of IMAGE_SUFFIXES is preferred."""
+        folder = find_entry(self.root, "words" if self.options.words else "lines")
+        found = _find_images(folder) if folder is not None else {}
+        if not found:
+            found = _find_images(self.root)
+            self.notes.add("image folders that are missing: all images below the tree are searched", str(self.root))
+        return found
+
+    @cached_property
+    def _xml(self) -> tuple[Path, FileIndex]:
+        """The folder `xml`, and the files in it."""
+        folder = find_entry(self.root, "xml")
+        if folder is None or not folder.is_dir():
+            return self.root, FileIndex(())
+        return folder, FileIndex(FolderTree(folder, (".",)).names)
 
     def _writer(self, form: str) -> str | None:
         """Return the writer of a form: from forms.txt, else from the form's XML."""
-        if form in self._writers:
-            return self._writers[form]
-        path = self.root / "xml" / f"{form}.xml"
-        found = re.search(rb'writer-id="([^"]+)"', path.read_bytes()) if path.is_file() else None
-        writer = found.group(1).decode("latin-1") if found else None
-        if writer is not None:
-            self._writers[form] = writer
-        return writer
+        if form not in self._writers:
+            self._writers[form] = self._writer_in_xml(form)
+        return self._writers[form]
+
+    def _writer_in_xml(self, form: str) -> str | None:
+        folder, index = self._xml
+        name = index.at(f"{form}.xml")
+        if name is None:
+            return None
+        try:
+            found = re.search(rb'writer-id="([^"]{1,100})"', read_file(folder / name, MAX_XML_BYTES))
+        except InputError as error:
+            self.notes.add("forms without a known writer, since their XML cannot be read", str(error))
+            return None
+        return found.group(1).decode("latin-1") if found else None
+
+
+def _find_images(folder: Path) -> dict[str, Path]:
+    """Return the images below a folder by the `name_key` of their stems."""
+    images: dict[str, Path] = {}
+    for root, names in walk(folder):
+        for path in (root / name for name in names):
+            key, rank = name_key(path.stem), _rank(path)
+            if rank is not None and (key not in images or rank < (_rank(images[key]) or 0)):
+                images[key] = path
+    return images
 
 
 def _rank(path: Path) -> int | None:
@@ -198,14 +237,15 @@ def _rank(path: Path) -> int | None:
     return IMAGE_SUFFIXES.index(suffix) if suffix in IMAGE_SUFFIXES else None
 
 
-def _rows(path: Path) -> Iterator[str]:
-    """Yield the lines of an ascii file without the comments at its head; none if the file is missing."""
-    if not path.is_file():
+def _rows(path: Path | None) -> Iterator[str]:
+    """Yield the lines of an ascii file without the comments at its head; none if the file is missing.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if path is None:
         return
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    data = read_file(path, MAX_TEXT_BYTES)
     for row in decode_text(data, str(path), errors="surrogateescape").splitlines():
         if row and not row.startswith("#"):
             yield row
@@ -231,5 +271,8 @@ def _tokens(text: str) -> tuple[str, ...]:
 
 def _is_png(path: Path) -> bool:
     """Return whether the file is a complete PNG: it ends with the IEND chunk."""
-    data = path.read_bytes()
+    try:
+        data = read_image(path)
+    except InputError:
+        return False
     return data.startswith(b"\x89PNG") and b"IEND" in data[-16:]

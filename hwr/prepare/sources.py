@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from hwr.errors import DataError, UsageError
-from hwr.files.tree import ARCHIVES, FileTree, FolderTree, check_regular, open_tree
+from hwr.files.tree import ARCHIVES, FileTree, FolderTree, check_regular, find_entry, open_tree
 from hwr.prepare import iam, pages, sidecar, table_rows
 from hwr.prepare.iam import IamOptions, IamTree
 from hwr.prepare.pages import PageFileOptions, PageFiles
@@ -174,4 +174,5 @@ def _parquet_columns(named: dict[str, str]) -> Columns:
 
 
 def _folder_table(path: Path) -> Path | None:
-    return next((path / name for name in FOLDER_TABLES if (path / name).is_file()), None)
+    found = (find_entry(path, name) for name in FOLDER_TABLES)
+    return next((table for table in found if table is not None and table.is_file()), None)

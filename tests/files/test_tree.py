@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hwr.errors import DataError, InputError
-from hwr.files.tree import FileIndex, FolderTree, ZipTree, name_key, read_file
+from hwr.files.tree import FileIndex, FolderTree, ZipTree, find_entry, name_key, read_file
 
 FILES = {"a.xml": b"<a/>", "doc/page/b.xml": b"<b/>", "doc/b.jpg": b"image" * 100, ".hidden/c.xml": b"c", "doc/.d": b""}
 
@@ -159,3 +159,13 @@ def test_broken_and_encrypted_zips(tmp_path: Path) -> None:
     (tmp_path / "locked.zip").write_bytes(buffer.getvalue())
     with pytest.raises(InputError, match=r"locked.zip/a.xml: cannot be unpacked: .*(encrypted|password)"):
         ZipTree(tmp_path / "locked.zip").read("a.xml", 100)
+
+
+def test_find_entry_prefers_the_exact_name_and_refuses_to_guess(tmp_path: Path) -> None:
+    (tmp_path / "Lines.TXT").touch()
+    assert find_entry(tmp_path, "lines.txt") == tmp_path / "Lines.TXT"
+    (tmp_path / "LINES.txt").touch()
+    assert find_entry(tmp_path, "lines.txt") is None
+    (tmp_path / "lines.txt").touch()
+    assert find_entry(tmp_path, "lines.txt") == tmp_path / "lines.txt"
+    assert find_entry(tmp_path / "missing", "lines.txt") is None

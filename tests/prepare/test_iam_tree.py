@@ -169,3 +169,55 @@ def test_the_real_words_have_no_images(shared: Path) -> None:
         Reason.SEGMENTATION,
     }
     assert len(items) == 1080
+
+
+def test_names_in_capitals(tree: Path, tmp_path: Path) -> None:
+    """As on a CD, or a disk that ignores case."""
+    expected = read(tree)
+    (tree / "xml").mkdir()
+    (tree / "xml" / "b02-001.xml").write_text('<form writer-id="012">')
+    write_image(tree / "lines" / "b02-001-00.png")
+    capitals = tmp_path / "IAM"
+    for path in sorted(tree.rglob("*")):
+        copy = capitals / str(path.relative_to(tree)).upper()
+        copy.mkdir(parents=True) if path.is_dir() else copy.write_bytes(path.read_bytes())
+    assert is_tree(capitals) and is_tree(capitals / "ASCII" / "LINES.TXT")
+    for source in (capitals, capitals / "ASCII" / "LINES.TXT"):
+        items = read(source)
+        added = items.pop("b02-001-00")
+        assert isinstance(added, Sample) and added.writer == "012"
+        found = {name: item.text for name, item in items.items() if isinstance(item, Sample)}
+        assert found == {name: item.text for name, item in expected.items() if isinstance(item, Sample)}
+        first = items["a01-000u-00"]
+        assert isinstance(first, Sample) and first.writer == "007" and first.load()
+    assert set(reasons(read(capitals, words=True)).values()) == {Reason.SEGMENTATION, Reason.KNOWN_BROKEN}
+
+
+@pytest.mark.parametrize("with_ascii", [True, False])
+def test_images_next_to_the_list(tree: Path, tmp_path: Path, with_ascii: bool) -> None:
+    expected = read(tree)
+    flat = tmp_path / "flat" / ("ascii" if with_ascii else "")
+    flat.mkdir(parents=True)
+    for path in (*tree.glob("ascii/*"), *tree.glob("lines/*/*/*")):
+        (flat / path.name).write_bytes(path.read_bytes())
+    source = IamTree(tmp_path / "flat")
+    items = list(source.items())
+    assert [type(item) for item in items] == [type(item) for item in expected.values()]
+    assert [note for note in source.notes.counts() if "all images below the tree" in note]
+
+
+def test_images_behind_a_link_to_a_folder(tree: Path, tmp_path: Path) -> None:
+    (tree / "lines" / "a01").rename(tmp_path / "elsewhere")
+    (tree / "lines" / "a01").symlink_to(tmp_path / "elsewhere")
+    (tree / "lines" / "loop").symlink_to(tree / "lines")
+    assert isinstance(read(tree)["a01-000u-00"], Sample)
+
+
+def test_xml_that_cannot_be_read_costs_only_the_writer(tree: Path) -> None:
+    (tree / "ascii" / "forms.txt").unlink()
+    (tree / "xml").mkdir()
+    (tree / "xml" / "a01-000u.xml").symlink_to("nowhere.xml")
+    source = IamTree(tree)
+    first = next(iter(source.items()))
+    assert isinstance(first, Sample) and first.writer is None
+    assert source.notes.counts() == {"forms without a known writer, since their XML cannot be read": 1}
