@@ -73,7 +73,7 @@ def test_xml_alone_is_page_unless_a_format_is_named(tmp_path: Path) -> None:
 def test_what_cannot_be_saved_is_one_clear_line(tmp_path: Path) -> None:
     for path, options, reason in (
         ("page.docx", {}, "the ending is not that of a format"),
-        ("page", {"format": "docx"}, "no format named 'docx'"),
+        ("page", {"format": "docx"}, "unknown format 'docx'"),
         ("page.pdf", {}, "co"),
     ):
         with pytest.raises(hwr.errors.HwrError, match=reason) as failed:

@@ -119,7 +119,7 @@ def find_format(name: str) -> Format:
         UsageError: there is none.
     """
     if name not in FORMATS:
-        raise UsageError(f"no format named {name!r}; known are {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {name!r}; known: {', '.join(FORMATS)}")
     return FORMATS[name]
 
 

@@ -127,7 +127,7 @@ def _page(page: Element, file: _File, image: str) -> Page:
 def _check_unit(root: Element, has_size: bool, where: str) -> None:
     unit = content(child(root, "Description", "MeasurementUnit")).strip() or "pixel"
     if unit not in ("pixel", "mm10", "inch1200"):
-        raise InputError(f"{where}: MeasurementUnit {unit!r}; known are pixel, mm10, inch1200")
+        raise InputError(f"{where}: unknown MeasurementUnit {unit!r}; known: pixel, mm10, inch1200")
     if unit != "pixel" and not has_size:
         raise InputError(f"{where}: in {unit}, and the page has no WIDTH and HEIGHT: it cannot be turned into pixels")
 

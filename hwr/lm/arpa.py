@@ -165,7 +165,7 @@ def _read_section(path: Path, lines: _Lines, order: int, count: int) -> _Section
             raise ModelError(f"{path}: line {number}: {log_prob:g} is not the logarithm of a probability")
         section.append((fields[1 : order + 1], log_prob * LN10, backoff * LN10))
     if len(section) != count:
-        raise ModelError(f"{path}: {len(section)} {order}-grams, but its head says {count}; truncated?")
+        raise ModelError(f"{path}: {len(section)} {order}-grams, but its header states {count}; truncated?")
     return section
 
 

@@ -141,7 +141,7 @@ def preset_spec(name: str, classes: int) -> str:
         UsageError: the preset is unknown.
     """
     if name not in PRESETS:
-        raise UsageError(f"preset {name!r} is unknown; there are: {', '.join(PRESETS)}")
+        raise UsageError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
     return PRESETS[name].format(classes=classes)
 
 

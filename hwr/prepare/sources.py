@@ -163,7 +163,7 @@ def _file_kind(path: Path) -> str:
     if path.name.lower().endswith(ARCHIVES):
         raise DataError(f"{path}: archives other than zip are not read; unpack it, and name the folder")
     known = ".parquet, .tsv, .csv, .jsonl, and .xml or .zip with PAGE XML or ALTO"
-    raise DataError(f"{path}: unknown kind of file; known are {known}, or give --from KIND")
+    raise DataError(f"{path}: unknown kind of file; known: {known}, or give --from KIND")
 
 
 def _parquet_columns(named: dict[str, str]) -> Columns:

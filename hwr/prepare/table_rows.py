@@ -236,7 +236,7 @@ def _indices_by_name(path: Path, names: list[str], columns: Named) -> dict[str, 
 
 def _no_column(path: Path, field: str, wanted: str | None, names: list[str]) -> str:
     named = f"no column {wanted!r} for the {field}" if wanted else f"no column for the {field}"
-    return f"{path}: {named}; there are: {', '.join(names)}; name the right one with --{field}-column"
+    return f"{path}: {named}; its columns: {', '.join(names)}; name the right one with --{field}-column"
 
 
 def _indices_by_number(path: Path, first: list[str], columns: Named) -> dict[str, int]:

@@ -241,7 +241,7 @@ def chosen_language_models(names: Sequence[str], language: str) -> dict[str, str
     if code is None:
         there = ", ".join(sorted(models))
         advice = "add --lm FILE.lm, or leave out --language"
-        raise UsageError(f"no language model for the language {language!r}; there are: {there}; {advice}")
+        raise UsageError(f"no language model for the language {language!r}; available: {there}; {advice}")
     return {code: models[code]}
 
 

@@ -126,7 +126,7 @@ def check_columns(path: Path, schema: Any, columns: Columns) -> dict[str, str]:
             names[item.name] = name
         elif item.name in ("image", "text") or name != item.default:
             raise DataError(
-                f"{path}: no column {name!r} for the {item.name}; there are: {', '.join(schema.names)}; "
+                f"{path}: no column {name!r} for the {item.name}; its columns: {', '.join(schema.names)}; "
                 f"name the right one with --{item.name}-column"
             )
     text = schema.field(names["text"]).type

@@ -95,7 +95,7 @@ def grammar(language: str) -> Grammar:
         UsageError: an unknown language.
     """
     if language not in LANGUAGES:
-        raise UsageError(f"no phrases for the language {language!r}; there are {', '.join(LANGUAGES)}")
+        raise UsageError(f"no phrases for the language {language!r}; available: {', '.join(LANGUAGES)}")
     return Grammar(_rules(_COMMON) | _rules(language))
 
 
@@ -107,7 +107,7 @@ def phrase(generator: np.random.Generator, language: str, kind: str = "phrase") 
     """
     known = grammar(language)
     if kind not in known.rules:
-        raise UsageError(f"no phrases of the kind {kind!r} in {language}; there are {', '.join(known.rules)}")
+        raise UsageError(f"no phrases of the kind {kind!r} in {language}; available: {', '.join(known.rules)}")
     return normalise_text(known.expand(kind, generator))
 
 

@@ -102,7 +102,7 @@ def test_a_confidence_that_is_not_a_number_is_never_written() -> None:
 
 def test_formats_are_found_by_name() -> None:
     assert find_format("text") is FORMATS["text"] and all(name == entry.name for name, entry in FORMATS.items())
-    with pytest.raises(UsageError, match=r"'docx'; known are text, markdown, json"):
+    with pytest.raises(UsageError, match=r"'docx'; known: text, markdown, json"):
         find_format("docx")
 
 

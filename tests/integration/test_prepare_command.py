@@ -109,7 +109,7 @@ def test_parquet_with_other_columns_and_smaller_images(run: Run, tmp_path: Path)
     refused = run(source, "-o", tmp_path / "out")
     assert refused.code == 2
     assert (
-        "no column 'image' for the image; there are: img, label, hand" in refused.err
+        "no column 'image' for the image; its columns: img, label, hand" in refused.err
         and "--image-column" in refused.err
     )
     columns = ["--image-column", "img", "--text-column", "label", "--writer-column", "hand"]

@@ -152,7 +152,7 @@ def _in_this_process(options, parts, workers):  # type: ignore[no-untyped-def]
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--lines", "0"], "--lines and --val are both 0"),
         (
             ["-o", "out", "--fonts", "fonts", "--language", "latin"],
-            "no phrases for the language 'latin'; there are da, de, ",
+            "no phrases for the language 'latin'; available: da, de, ",
         ),
         (
             ["-o", "out", "--fonts", "fonts", "--language", "nl", "--phrases", "poem"],

@@ -216,7 +216,7 @@ def test_val_names_other_data(tmp_path: Path, run: Run) -> None:
         (("{missing}", "-o", "{run}"), "missing: does not exist"),
         (("{empty}", "-o", "{run}"), "no train.parquet here"),
         (("{samples}/train.parquet", "--val", "{missing}", "-o", "{run}"), "missing: does not exist"),
-        (("{samples}", "-o", "{run}", "--preset", "big"), "preset 'big' is unknown; there are: tiny, small, base"),
+        (("{samples}", "-o", "{run}", "--preset", "big"), "unknown preset 'big'; known: tiny, small, base"),
         (("{samples}", "-o", "{run}", "--preset", "small", "--spec", SPEC), "--preset cannot be combined with --spec"),
         (("{samples}", "-o", "{run}", "--dry-run", "--deadline", "1"), "--dry-run cannot be combined with --deadline"),
         (("{samples}", "-o", "{run}", "--spec", "nonsense"), "'nonsense' must be in square brackets"),

@@ -68,7 +68,7 @@ def test_a_file_of_others_is_read(blank: str, tmp_path: Path) -> None:
 
 BROKEN = {
     "no head": (SMALL.replace("\\data\\", ""), "\\\\data\\\\ is missing"),
-    "wrong count": (SMALL.replace("ngram 2=3", "ngram 2=4"), "3 2-grams, but its head says 4"),
+    "wrong count": (SMALL.replace("ngram 2=3", "ngram 2=4"), "3 2-grams, but its header states 4"),
     "missing section": (SMALL.replace("\\2-grams:", ""), "section .2-grams: is missing"),
     "no end": (SMALL.replace("\\end\\", ""), "\\\\end\\\\ is missing"),
     "cut off": (SMALL[: SMALL.index("\\2-grams")], "truncated: the section"),

@@ -88,7 +88,7 @@ def test_the_header_can_be_forced(folder: Path) -> None:
     assert len(forced) == 2 and isinstance(forced[0], Skipped) and forced[0].reason is Reason.NO_IMAGE
     headless = folder / "h.tsv"
     headless.write_text("a.png\thello\n")
-    with pytest.raises(DataError, match=r"no column for the image; there are: a\.png, hello; .*--image-column"):
+    with pytest.raises(DataError, match=r"no column for the image; its columns: a\.png, hello; .*--image-column"):
         read(headless, header=True)
 
 

@@ -303,7 +303,7 @@ def test_a_language_that_was_asked_for_is_used_for_all_lines(english: Path, back
     assert {line.language for line in decoder.decode(lines)} == {"backwards"}
     scorer = make_scorer(find_language_model(backwards))
     assert spans(decoder, lines) == [searched(line, decoder, scorer) for line in lines]
-    with pytest.raises(UsageError, match="no language model for the language 'nl'; there are: backwards, english"):
+    with pytest.raises(UsageError, match="no language model for the language 'nl'; available: backwards, english"):
         beam_with(english, backwards, language="nl")
     with pytest.raises(UsageError, match="the language 'nl' needs a language model, and none is used"):
         chosen_language_models((), "nl")

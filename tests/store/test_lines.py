@@ -201,7 +201,7 @@ def test_other_column_names(tmp_path: Path) -> None:
     [
         (
             Columns(),
-            "no column 'image' for the image; there are: picture, label; name the right one with --image-column",
+            "no column 'image' for the image; its columns: picture, label; name the right one with --image-column",
         ),
         (Columns(image="picture"), "no column 'text' for the text.*picture, label.*--text-column"),
         (Columns(image="picture", text="label", writer="hand"), "no column 'hand' for the writer.*--writer-column"),

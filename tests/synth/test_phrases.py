@@ -124,7 +124,7 @@ def test_languages_are_found_by_their_frequent_words() -> None:
 
 def test_unknown_names_are_one_line() -> None:
     generator = np.random.default_rng(0)
-    with pytest.raises(UsageError, match=r"no phrases for the language 'latin'; there are da, de, "):
+    with pytest.raises(UsageError, match=r"no phrases for the language 'latin'; available: da, de, "):
         phrase(generator, "latin")
-    with pytest.raises(UsageError, match=r"no phrases of the kind 'poem' in nl; there are phrase, figures, "):
+    with pytest.raises(UsageError, match=r"no phrases of the kind 'poem' in nl; available: phrase, figures, "):
         phrase(generator, "nl", "poem")
