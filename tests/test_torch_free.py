@@ -117,11 +117,11 @@ def test_help(process: Process) -> None:
 COMMANDS = ["prepare", "train", "recognize", "eval", "calibrate", "align", "synth", "models", "export"]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_a_command(process: Process, command: str) -> None:
-    done = process.hwr(command, "--help")
+def test_help_of_every_command(process: Process) -> None:
+    code = f"import hwr.cli\nfor name in {COMMANDS}: hwr.cli.cli.main([name, '--help'], standalone_mode=False)"
+    done = process.python("-c", code)
     assert done.code == 0, done.err
-    assert done.out.startswith("Usage: ")
+    assert done.out.count("Usage: ") == len(COMMANDS)
     assert not done.imported & {"cv2", "onnxruntime", "pyarrow"}
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -20,7 +21,9 @@ from hwr.settings import load_toml, to_toml
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.writing import write_lines
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME
+from hwr.train.loop import StepReport
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet
+from hwr.train.run import Run as TrainingRun
 
 COMMAND = ("train",)
 ROOT = Path(__file__).parent.parent.parent
@@ -89,14 +92,24 @@ def test_a_run_leaves_its_files_and_continues(tmp_path: Path, run: Run) -> None:
     assert load_toml(Recipe, folder / RECIPE).lines == 400
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        signal.SIGHUP,
-        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
-    ],
-)
+def test_a_run_is_stopped_and_continues(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, data = tmp_path / "run", drawn_store(tmp_path / "drawn", train=60, validation=5)
+    after_step = TrainingRun.after_step
+
+    def with_signal(made: TrainingRun, report: StepReport) -> None:
+        after_step(made, report)
+        if report.step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(TrainingRun, "after_step", with_signal)
+    done = run(data, "-o", folder, *TINY)
+    monkeypatch.undo()
+    assert (done.code, done.out) == (130, f"{folder / LAST}\n"), done.err
+    check_stopped_run(folder, done.messages, run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_ends_and_resume_continues(tmp_path: Path, run: Run, number: signal.Signals) -> None:
     folder, data = tmp_path / "run", drawn_store(tmp_path / "drawn", train=60, validation=5)
     command = [sys.executable, "-m", "hwr", "train", str(data), "-o", str(folder), *TINY]
@@ -112,6 +125,11 @@ def test_a_signal_saves_and_ends_and_resume_continues(tmp_path: Path, run: Run, 
         out = child.stdout.read()
         assert child.wait(60) == 130, heard
     assert out == f"{folder / LAST}\n"
+    check_stopped_run(folder, heard, run)
+
+
+def check_stopped_run(folder: Path, heard: list[str], run: Run) -> None:
+    """Check what a run that was stopped has said and saved, and that it continues."""
     assert sum("stopping after this step" in line for line in heard) == 1
     assert not any("Traceback" in line for line in heard)
     stopped = events(folder)[-1]

@@ -3,17 +3,16 @@
 import errno
 import json
 import os
-import resource
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from helpers.children import run_child
+from helpers.commands import run_command
+from helpers.file_limits import largest_file
 from helpers.training_runs import Recorder, recipe, run
-from hwr.cli import main
 from hwr.errors import OutputError
 from hwr.model.checkpoint import load_weights
 from hwr.settings import to_toml
@@ -35,26 +34,6 @@ def killed_in_a_save(settings: Recipe, folder: Path) -> None:
 
     Path.write_bytes = write_bytes  # type: ignore[assignment,method-assign]
     run(settings, folder)
-
-
-def train_with_small_files(settings: Recipe, folder: Path) -> None:
-    """For a child process: `hwr train` where no file may grow beyond 20 kB."""
-    file = folder.with_suffix(".toml")
-    file.write_text(to_toml(settings), encoding="utf-8")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-    sys.argv = ["hwr", "train", "--recipe", str(file), "--no-cache", "-o", str(folder)]
-    main()
-
-
-def append_to_a_full_log(folder: Path) -> None:
-    """For a child process: the log reaches the largest size that the system allows."""
-    log = RunFolder(folder)
-    log.append_log("a" * 990 + "\n")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-    try:
-        log.append_log("b" * 90 + "\n")
-    except OutputError as error:
-        print(error)
 
 
 class Disk:
@@ -127,10 +106,14 @@ def test_a_disk_that_stays_full_ends_the_run_with_one_line(
     assert again.losses == {step: loss for step, loss in whole.losses.items() if step > 3}
 
 
-def test_files_that_may_not_grow(tmp_path: Path, data: Path) -> None:
-    """The system refuses the checkpoints of a child process, but not the short log."""
-    settings = recipe(data, lines=20, save_minutes=1e-9)
-    done = run_child(tmp_path, train_with_small_files, settings, tmp_path / "run")
+def test_files_that_may_not_grow(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The system refuses the checkpoints, but not the short log."""
+    file = tmp_path / "recipe.toml"
+    file.write_text(to_toml(recipe(data, lines=20, save_minutes=1e-9)), encoding="utf-8")
+    with largest_file(20_000):
+        done = run_command(monkeypatch, capsys, "train", "--recipe", file, "--no-cache", "-o", tmp_path / "run")
     assert done.code == 2 and done.out == "" and "Traceback" not in done.err
     told = [line for line in done.err.splitlines() if "File too large" in line]
     assert len(told) == 2 and "training continues" in told[0] and told[1].startswith("hwr: error: ")
@@ -169,8 +152,10 @@ def test_events_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_half_an_event_does_not_stay(tmp_path: Path) -> None:
-    done = run_child(tmp_path, append_to_a_full_log, tmp_path)
-    assert done.out == f"{tmp_path / METRICS}: cannot be written: File too large\n", done.err
+    log = RunFolder(tmp_path)
+    log.append_log("a" * 990 + "\n")
+    with largest_file(1000), pytest.raises(OutputError, match=r"metrics\.jsonl: cannot be written: File too large$"):
+        log.append_log("b" * 90 + "\n")
     assert (tmp_path / METRICS).read_text() == "a" * 990 + "\n"
 
 

@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,14 @@ import pytest
 import torch
 
 from helpers.children import Ended, run_children
-from helpers.training_runs import Recorder, drawn_store, opened, plain, recipe, run
+from helpers.training_runs import Recorded, Recorder, drawn_store, opened, plain, recipe, run
 from hwr.errors import TrainingError, UsageError
 from hwr.model.checkpoint import load_model, load_weights
 from hwr.settings import to_toml
 from hwr.train import loop
 from hwr.train.folder import BEST, LAST, METRICS, RESUME, RunFolder
 from hwr.train.loop import Trainer
-from hwr.train.processes import ALONE, join_processes
+from hwr.train.processes import ALONE, Processes, join_processes
 from hwr.train.recipe import Optimisation, Recipe
 from hwr.train.run import train
 from hwr.train.validate import validate
@@ -30,50 +30,22 @@ SPEC = "[1,48,0,1 Ci3,3,8,2,2 Mp2,2 S1(1x0)1,3 Lbx16 O1c{classes}]"
 Job = tuple[Recipe, Path, bool, int]
 """A run: its settings, its folder, whether it is resumed, the step after which it stops (0: none)."""
 
-
-def run_jobs(*jobs: Job) -> None:
-    """For a child process: runs in sequence; prints each step and the end of each run."""
-    with join_processes() as processes:
-        for settings, folder, resume, stop_after in jobs:
-            done = run(settings, folder, resume, stop_after, processes=processes)
-            for report in done.reports:
-                print(report.step, report.lines, report.loss)
-            trainer = done.run.trainer
-            weights = torch.cat([tensor.detach().double().flatten() for tensor in trainer.network.parameters()])
-            print("gradient", gradient_norm(trainer))
-            print("weights", weights.sum().item().hex(), weights.norm().item().hex())
-            print("finished", done.finished, trainer.progress.seconds.hex())
+END = "end of the job"
 
 
-def gradient_norm(trainer: Trainer) -> float:
-    """Return the norm of the gradients of the last step."""
-    gradients = [weight.grad.double().flatten() for weight in trainer.network.parameters() if weight.grad is not None]
-    return torch.cat(gradients).norm().item()
+def work_in_two(jobs: list[Job], settings: Recipe, folder: Path) -> None:
+    """For a child process: all that two processes do in these tests, one job after another, as a start takes seconds.
 
-
-def agree(settings: Recipe, folder: Path) -> None:
-    """For a child process: the second of two has a loss that is not finite, and is asked to stop."""
-    with join_processes() as processes:
-        second = processes.rank == 1
-        print(processes.sum([processes.rank + 1.0, 0.5]), processes.any(second), processes.any(False))
-        print(processes.of_first(9.0 if second else 7.5))
-
-        original, calls = loop.ctc_loss, iter(range(10**9))
-
-        def loss(*arguments: Any) -> torch.Tensor:
-            spoiled = second and next(calls) == 4  # of the third step: each step has two heads
-            return original(*arguments) * (float("nan") if spoiled else 1.0)
-
-        loop.ctc_loss = loss
-        asked = iter(range(10**9))
-        result = train(settings, folder, Recorder(), stop=lambda: second and next(asked) == 5, processes=processes)
-        print(result.finished, result.progress.step, result.progress.non_finite)
-
-
-def leave() -> None:
-    """For a child process: the second of two ends without a word."""
+    First the runs; then a run whose second process has a loss that is not finite, and is asked to stop; in the end the
+    second process leaves.
+    """
     try:
         with join_processes() as processes:
+            for job in jobs:
+                run_job(job, processes)
+                print(END)
+            agree(settings, folder, processes)
+            print(END, flush=True)
             processes.sum([1.0])
             if processes.rank == 1:
                 os._exit(7)
@@ -82,30 +54,41 @@ def leave() -> None:
         print(error)
 
 
-def in_two(folder: Path, function: Callable[..., object], *arguments: object) -> list[Ended]:
-    """Call a function in two processes with the environment that torchrun gives."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    shared = {"WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    return run_children(folder, [shared | {"RANK": r, "LOCAL_RANK": r} for r in (0, 1)], function, *arguments)
+def run_job(job: Job, processes: Processes) -> None:
+    """Run; print each step and the end of the run."""
+    settings, folder, resume, stop_after = job
+    done = run(settings, folder, resume, stop_after, processes=processes)
+    for report in done.reports:
+        print(report.step, report.lines, report.loss)
+    trainer = done.run.trainer
+    weights = torch.cat([tensor.detach().double().flatten() for tensor in trainer.network.parameters()])
+    print("gradient", gradient_norm(trainer))
+    print("weights", weights.sum().item().hex(), weights.norm().item().hex())
+    print("finished", done.finished, trainer.progress.seconds.hex())
 
 
-def run_in_two(*jobs: Job) -> list[list[list[str]]]:
-    """Run the jobs in sequence in two processes; return the lines that each process printed in each run."""
-    results = in_two(jobs[0][1].parent, run_jobs, *jobs)
-    assert [child.code for child in results] == [0, 0], results[0].err + results[1].err
-    printed = [_of_runs(child.out.splitlines()) for child in results]
-    return [[runs[number] for runs in printed] for number in range(len(jobs))]
+def gradient_norm(trainer: Trainer) -> float:
+    """Return the norm of the gradients of the last step."""
+    gradients = [weight.grad.double().flatten() for weight in trainer.network.parameters() if weight.grad is not None]
+    return torch.cat(gradients).norm().item()
 
 
-def _of_runs(lines: list[str]) -> list[list[str]]:
-    runs: list[list[str]] = [[]]
-    for line in lines:
-        runs[-1].append(line)
-        if line.startswith("finished"):
-            runs.append([])
-    return runs
+def agree(settings: Recipe, folder: Path, processes: Processes) -> None:
+    """Train; the second of two processes has a loss that is not finite, and is asked to stop."""
+    second = processes.rank == 1
+    print(processes.sum([processes.rank + 1.0, 0.5]), processes.any(second), processes.any(False))
+    print(processes.of_first(9.0 if second else 7.5))
+
+    original, calls = loop.ctc_loss, iter(range(10**9))
+
+    def loss(*arguments: Any) -> torch.Tensor:
+        spoiled = second and next(calls) == 4  # of the third step: each step has two heads
+        return original(*arguments) * (float("nan") if spoiled else 1.0)
+
+    loop.ctc_loss = loss
+    asked = iter(range(10**9))
+    result = train(settings, folder, Recorder(), stop=lambda: second and next(asked) == 5, processes=processes)
+    print(result.finished, result.progress.step, result.progress.non_finite)
 
 
 @pytest.fixture(scope="module")
@@ -127,19 +110,69 @@ def exact(data: Path, **changes: object) -> Recipe:
 
 
 OPTIMISERS = ("adamw", "muon")
+FIVE_STEPS, CHANGED, WHOLE, BEFORE, AFTER = "five steps", "changed", "whole", "before", "after"
+"""Names of the jobs; five steps are taken with each optimiser."""
+
+
+@dataclass(frozen=True)
+class InTwo:
+    """What two processes left.
+
+    Attributes:
+        folder: of the runs, each in a folder of its own.
+        printed: what each of the two printed, by the name of the job.
+        agreed: the same for what they agree on.
+        ended: the processes.
+        alone: the first third of the run that changes its number of processes.
+    """
+
+    folder: Path
+    printed: dict[str, tuple[list[str], list[str]]]
+    agreed: tuple[list[str], list[str]]
+    ended: list[Ended]
+    alone: Recorded
 
 
 @pytest.fixture(scope="module")
-def five_steps(tmp_path_factory: pytest.TempPathFactory, data: Path) -> dict[str, tuple[Path, list[list[str]]]]:
-    """The folder of a run of five steps in two processes with each optimiser, and what they printed."""
-    folders = {optimiser: tmp_path_factory.mktemp(optimiser) / "two" for optimiser in OPTIMISERS}
-    jobs: list[Job] = [(exact(data, optimiser=name), folder, False, 5) for name, folder in folders.items()]
-    return dict(zip(OPTIMISERS, zip(folders.values(), run_in_two(*jobs), strict=True), strict=True))
+def in_two(tmp_path_factory: pytest.TempPathFactory, data: Path) -> InTwo:
+    """Do all jobs in two processes, with the environment that torchrun gives."""
+    folder = tmp_path_factory.mktemp("two")
+    alone = run(exact(data, lines=90), folder / CHANGED, stop_after=THIRD)
+    with_statistics = recipe(data, lines=60)
+    jobs: dict[str, Job] = {
+        FIVE_STEPS + name: (exact(data, optimiser=name), folder / name, False, 5) for name in OPTIMISERS
+    }
+    jobs |= {
+        CHANGED: (exact(data, lines=90), folder / CHANGED, True, 2 * THIRD),
+        WHOLE: (with_statistics, folder / WHOLE, False, 0),
+        BEFORE: (with_statistics, folder / BEFORE, False, 3),
+        AFTER: (with_statistics, folder / BEFORE, True, 0),
+    }
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    shared = {"WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    environments = [shared | {"RANK": rank, "LOCAL_RANK": rank} for rank in (0, 1)]
+    ended = run_children(folder, environments, work_in_two, list(jobs.values()), recipe(data), folder / "agree")
+    first, second = (_parts(child.out, len(jobs) + 1, child.err) for child in ended)
+    printed = dict(zip(jobs, zip(first, second, strict=True), strict=False))
+    return InTwo(folder, printed, (first[len(jobs)], second[len(jobs)]), ended, alone)
+
+
+THIRD = 4
+"""Steps of a third of the run that changes its number of processes."""
+
+
+def _parts(out: str, count: int, err: str) -> list[list[str]]:
+    """Return the lines that a process printed in each job."""
+    *parts, _ = out.split(f"{END}\n")
+    assert len(parts) == count, err
+    return [part.splitlines() for part in parts]
 
 
 @pytest.mark.parametrize(("optimiser", "tolerance"), [("adamw", 1e-5), ("muon", 5e-4)])
 def test_two_processes_learn_what_one_does(
-    five_steps: dict[str, tuple[Path, list[list[str]]]], tmp_path: Path, data: Path, optimiser: str, tolerance: float
+    in_two: InTwo, tmp_path: Path, data: Path, optimiser: str, tolerance: float
 ) -> None:
     """The same weights after five steps; each process has half of the lines of every batch.
 
@@ -147,7 +180,7 @@ def test_two_processes_learn_what_one_does(
     """
     settings = exact(data, optimiser=optimiser)
     one = run(settings, tmp_path / "one", stop_after=5)
-    two, (first, second) = five_steps[optimiser]
+    two, (first, second) = in_two.folder / optimiser, in_two.printed[FIVE_STEPS + optimiser]
     assert first == second, "the processes went apart"
     assert len(one.reports) == 5
     for report, line in zip(one.reports, first, strict=False):
@@ -166,66 +199,60 @@ def test_two_processes_learn_what_one_does(
     assert moved > max(10 * tolerance, 3e-3)
 
 
-def test_what_is_agreed_on(tmp_path: Path, data: Path) -> None:
+def test_what_is_agreed_on(in_two: InTwo) -> None:
     """A loss that is not finite and a request to stop in one process reach the other."""
-    results = in_two(tmp_path, agree, recipe(data), tmp_path / "run")
-    assert [child.code for child in results] == [0, 0], results[0].err + results[1].err
-    first, second = (child.out.splitlines() for child in results)
+    first, second = in_two.agreed
     assert first == second
     # Stopped before the sixth step, after one that was left out.
     assert first == ["[3.0, 1.0] True False", "7.5", "False 5 1"]
 
 
-def test_a_process_that_ends_is_noticed(tmp_path: Path) -> None:
-    stays, leaves = in_two(tmp_path, leave)
+def test_a_process_that_ends_is_noticed(in_two: InTwo) -> None:
+    stays, leaves = in_two.ended
     assert (stays.code, leaves.code) == (0, 7), stays.err
-    assert stays.out == "another process of this run has ended; its own message says why\n"
+    assert stays.out.endswith(f"{END}\nanother process of this run has ended; its own message says why\n")
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
 
 
-def test_a_run_changes_its_number_of_processes(tmp_path: Path, data: Path) -> None:
+def test_a_run_changes_its_number_of_processes(in_two: InTwo, tmp_path: Path, data: Path) -> None:
     """One process, then two, then one: the losses of a run that never stopped. The log is that of one run."""
     settings = exact(data, lines=90)
     whole = run(settings, tmp_path / "whole")
-    third = len(whole.reports) // 3
-    losses = run(settings, tmp_path / "run", stop_after=third).losses
-    ((first, second),) = run_in_two((settings, tmp_path / "run", True, 2 * third))
+    assert len(whole.reports) // 3 == THIRD
+    first, second = in_two.printed[CHANGED]
     assert first == second
-    losses |= {int(step): float(loss) for step, _, loss in map(str.split, first[:third])}
-    last = run(settings, tmp_path / "run", resume=True)
+    losses = in_two.alone.losses | {int(step): float(loss) for step, _, loss in map(str.split, first[:THIRD])}
+    last = run(settings, in_two.folder / CHANGED, resume=True)
     losses |= last.losses
     assert list(losses) == list(whole.losses)
     for step, loss in whole.losses.items():
         assert losses[step] == pytest.approx(loss, rel=1e-3), step
-    log = events(tmp_path / "run")
+    log = events(in_two.folder / CHANGED)
     sessions = [event for event in log if event["event"] == "session"]
-    assert [event["step"] for event in sessions] == [0, third, 2 * third]
+    assert [event["step"] for event in sessions] == [0, THIRD, 2 * THIRD]
     assert ["2 processes" in event["hardware"] for event in sessions] == [False, True, False]
     assert [event["step"] for event in log] == sorted(event["step"] for event in log)
     minutes = [event["minutes"] for event in log if "minutes" in event]
     assert minutes == sorted(minutes) and minutes[-1] > 0
 
 
-def test_batch_norm_dropout_and_augmentation(tmp_path: Path, data: Path) -> None:
+def test_batch_norm_dropout_and_augmentation(in_two: InTwo, data: Path) -> None:
     """A stopped run of two processes continues as if it had not stopped; it validates as one process does."""
-    settings = recipe(data, lines=60)
-    (whole, _), (before, _) = run_in_two(
-        (settings, tmp_path / "whole", False, 0), (settings, tmp_path / "run", False, 3)
-    )
-    ((after, other),) = run_in_two((settings, tmp_path / "run", True, 0))
+    whole, before, (after, other) = in_two.printed[WHOLE][0], in_two.printed[BEFORE][0], in_two.printed[AFTER]
     assert after == other
     steps = [line for line in whole if line[0].isdigit()]
     assert before[:3] + [line for line in after if line[0].isdigit()] == steps
     weights = [line for line in whole if line.startswith("weights")]
     assert weights == [line for line in after if line.startswith("weights")]
-    statistics = {name: tensor for name, tensor in load_weights(tmp_path / "run" / LAST).items() if "running" in name}
+    folder = in_two.folder / BEFORE
+    statistics = {name: tensor for name, tensor in load_weights(folder / LAST).items() if "running" in name}
     assert statistics and all(torch.isfinite(tensor).all() for tensor in statistics.values())
 
-    end = [event for event in events(tmp_path / "run") if event["event"] == "validation"][-1]
-    network, info = load_model(tmp_path / "run" / BEST)
+    end = [event for event in events(folder) if event["event"] == "validation"][-1]
+    network, info = load_model(folder / BEST)
     result = validate(network, opened(data, "val"), info.make_alphabet(), 0, torch.autocast("cpu", enabled=False))
     assert end["cer"]["drawn"] == pytest.approx(result.errors.rate, abs=1e-5) and result.lines == 20
 
