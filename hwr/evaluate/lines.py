@@ -123,17 +123,12 @@ def _open_batches(
     if file.normalised:
         check_normalised(source.path, file.normalised, reader.height)
     remaining = file.count if limit is None else limit
-    corrupt = -1
     for group in file.groups:
         if remaining <= 0:
             return
         try:
-            # After corrupt bytes a row group cannot be read further, and each attempt would begin at its first line.
-            if group.row_group == corrupt:
-                raise DataError(f"row group {corrupt} is corrupt")
             lines = file.read_group(group.index)[:remaining]
         except DataError as error:
-            corrupt = group.row_group
             yield _corrupt_group(source, file, group, str(error))
             continue
         yield from unusable

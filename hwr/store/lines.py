@@ -109,7 +109,7 @@ class LineStore:
     """One split of a store, read group by group. Do not share an object between threads or processes.
 
     Rows without text or without image bytes cannot be used. They are left out, counted in `unusable`, and passed once
-    each to `report`; without `report` they are logged.
+    each to `report`; without `report` they are logged. Rows of a corrupt row group are passed as one.
 
     Args:
         path: a folder or a `.parquet` file.
@@ -153,6 +153,8 @@ class LineStore:
             )
         self.groups: tuple[LineGroup, ...] = tuple(_cut_groups([group.size for group in self._row_groups]))
         self._open: _OpenBatches | None = None
+        self._corrupt: dict[int, tuple[int, str]] = {}
+        """Row group -> its first row that cannot be read, and the reason."""
 
     def _add_file(self, path: Path, columns: Columns) -> Normalised | None:
         """Add the row groups of a file; return the normalisation that it states."""
@@ -210,13 +212,27 @@ class LineStore:
                 yield from ((lost, str(error)) for lost in range(row, source.first + source.size))
 
     def texts(self) -> Iterator[str]:
-        """Yield the texts without reading any image. Texts of rows without an image are included."""
+        """Yield the texts without reading any image. Texts of rows without an image are included.
+
+        Texts in a corrupt part of a row group are left out.
+        """
         for source in self._row_groups:
             name = source.names["text"]
-            for batch in _batches(source, [name]):
-                yield from (
-                    text for text in plain_values(batch.column(name)) if not (text is None or has_surrogates(text))
-                )
+            read = 0
+            try:
+                for batch in _batches(source, [name]):
+                    read += batch.num_rows
+                    yield from (
+                        text for text in plain_values(batch.column(name)) if not (text is None or has_surrogates(text))
+                    )
+            except DataError as error:
+                self._leave_out_rows(range(source.first + read, source.first + source.size), str(error))
+
+    def leave_out_group(self, index: int, reason: str) -> None:
+        """Count the rows of a group that `read_rows` could not read as unusable."""
+        group = self.groups[index]
+        first = self._row_groups[group.row_group].first
+        self._leave_out_rows(range(first + group.start, first + group.stop), reason)
 
     def content_hash(self) -> str:
         """Return the SHA-256 of the bytes of all files in order, in hexadecimal.
@@ -236,15 +252,22 @@ class LineStore:
     def _batches_at(self, group: LineGroup) -> list[Any]:
         """Return the record batches of a group."""
         source = self._row_groups[group.row_group]
+        readable, reason = self._corrupt.get(group.row_group, (source.size, ""))
+        if group.stop > readable:  # each further attempt would begin at the first line of the row group
+            raise DataError(reason)
         held = self._open
         if held is None or held.row_group != group.row_group or held.next_row > group.start:
             held = _OpenBatches(group.row_group, 0, _batches(source, list(source.names.values())))
         self._open = None
         batches: list[Any] = []
         while held.next_row < group.stop:
-            batch = held.rest if held.rest is not None else next(held.batches, None)
-            if batch is None:
-                raise DataError(f"{source.path}: row group {source.number} ends after {held.next_row} lines: corrupt")
+            try:
+                batch = held.rest if held.rest is not None else next(held.batches, None)
+                if batch is None:
+                    raise DataError(f"{source.path}: row group {source.number} ends after {held.next_row} lines")
+            except DataError as error:
+                self._corrupt[group.row_group] = held.next_row, str(error)
+                raise
             taken = min(batch.num_rows, group.stop - held.next_row)
             held.rest = batch.slice(taken) if taken < batch.num_rows else None
             skipped = min(taken, max(0, group.start - held.next_row))
@@ -254,6 +277,14 @@ class LineStore:
         if group.stop < source.size:
             self._open = held
         return batches
+
+    def _leave_out_rows(self, rows: range, reason: str) -> None:
+        """Count rows of a corrupt part as unusable; report the first ones that are not reported yet."""
+        fresh = [row for row in rows if row not in self.unusable]
+        if fresh:
+            others = f"and the {len(fresh) - 1} rows after it: " if len(fresh) > 1 else ""
+            self._leave_out(fresh[0], others + reason)
+            self.unusable.update(dict.fromkeys(fresh, reason))
 
     def _leave_out(self, row: int, reason: str) -> None:
         if row in self.unusable:

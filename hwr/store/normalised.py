@@ -134,12 +134,12 @@ class NormalisedLines:
         yield from map(normalise_text, self.store.texts())
 
     def read_group(self, index: int) -> list[LabelledLine]:
-        """Return the lines of a group in order.
-
-        Raises:
-            DataError: the group's bytes are corrupt.
-        """
-        stored = self.store.read_rows(index)
+        """Return the lines of a group in order; none if its bytes are corrupt."""
+        try:
+            stored = self.store.read_rows(index)
+        except DataError as error:
+            self.store.leave_out_group(index, str(error))
+            return []
         with ThreadPoolExecutor(self._threads) as pool:
             made = list(pool.map(self._make, [line for _, line in stored]))
         if index not in self._reported:

@@ -69,7 +69,7 @@ def write_cache(name: str, lines: NormalisedLines, folder: Path, log: Callable[[
 
     Raises:
         OutputError: there is no room for it.
-        DataError: the store is corrupt.
+        DataError: the store cannot be read.
     """
     file = _file(lines, folder)
     if file.with_suffix(".npz").exists():

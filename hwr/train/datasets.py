@@ -44,6 +44,7 @@ class StoreLines:
 
     def __init__(self, path: Path, height: int, split: str, log: Log = lambda text: None) -> None:
         self.path, self.height, self.split, self._log = path, height, split, log
+        self._reported: set[int] = set()
         self.name = path.name if path.is_dir() else (path.parent.name if path.stem == split else path.stem)
         self.chains = [group.row_group for group in self.lines.groups]
 
@@ -70,7 +71,9 @@ class StoreLines:
         return {line.licence for line in rows if not isinstance(line, str) and line.licence}
 
     def _report(self, row: int, reason: str) -> None:
-        self._log(f"{self.path}: row {row} left out: {reason}")
+        if row not in self._reported:  # the store may be opened several times
+            self._reported.add(row)
+            self._log(f"{self.path}: row {row} left out: {reason}")
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,13 @@ def training_texts(recipe: Recipe, height: int) -> Iterator[str]:
     if not recipe.train:
         raise DataError("no training data: name at least one line store")
     for entry in recipe.train:
-        yield from StoreLines(Path(entry.path), height, "train").texts()
+        lines = StoreLines(Path(entry.path), height, "train")
+        empty = True
+        for text in lines.texts():
+            empty = False
+            yield text
+        if empty and lines.lines.store.unusable:
+            raise DataError(f"{entry.path}: no text can be read: {next(iter(lines.lines.store.unusable.values()))}")
 
 
 def open_run_data(recipe: Recipe, height: int, log: Log) -> RunData:

@@ -296,6 +296,29 @@ def test_a_damaged_group_is_an_error_and_the_others_are_read(tmp_path: Path, lin
     assert file.read_group(2) == lines[512:]
 
 
+def test_rows_of_a_damaged_group_are_left_out_and_reported_once(tmp_path: Path, lines: list[StoredLine]) -> None:
+    corrupt(tmp_path / "a.parquet", lines)
+    reports: list[tuple[int, str]] = []
+    store = LineStore(tmp_path / "a.parquet", report=lambda row, reason: reports.append((row, reason)))
+    for _ in range(2):
+        store.leave_out_group(1, "corrupt")
+    assert reports == [(256, "and the 255 rows after it: corrupt")]
+    assert list(store.unusable) == list(range(256, 512))
+    assert len(list(store.texts())) == 700  # which are in another column
+
+
+def test_texts_of_a_damaged_group_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    table = pa.table({"image": [b"i"] * 600, "text": [f"text {number:04}" for number in range(600)]})
+    pq.write_table(table, path, 256, compression="none", use_dictionary=False, write_page_checksum=True)
+    path.write_bytes(path.read_bytes().replace(b"text 0300", b"TEXT 0300"))
+    reports: list[tuple[int, str]] = []
+    store = LineStore(path, report=lambda row, reason: reports.append((row, reason)))
+    assert [text[5:] for text in store.texts()] == [f"{n:04}" for n in (*range(256), *range(512, 600))]
+    [(row, reason)] = reports
+    assert row == 256 and reason.startswith(f"and the 255 rows after it: {path}: row group 1 cannot be read")
+
+
 def test_rows_continue_after_a_damaged_group(tmp_path: Path, lines: list[StoredLine]) -> None:
     corrupt(tmp_path / "a.parquet", lines)
     rows = dict(LineStore(tmp_path / "a.parquet").rows())

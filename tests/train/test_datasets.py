@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from helpers.line_images import image_file, stored_line
@@ -15,7 +17,7 @@ from hwr.files.images import decode_image
 from hwr.line import normalise_line
 from hwr.store.normalised import LabelledLine
 from hwr.store.writing import write_lines
-from hwr.train.datasets import MAX_HELD_OUT, StoreLines, hold_out, open_run_data
+from hwr.train.datasets import MAX_HELD_OUT, StoreLines, hold_out, open_run_data, training_texts
 from hwr.train.recipe import Recipe, TrainingSet
 
 INK = np.zeros((48, 10), np.uint8)
@@ -150,6 +152,34 @@ def test_a_model_states_weight_lines_and_licence_of_each_set(tmp_path: Path) -> 
         {"lines": 5, "weight": 2.0, "licence": "CC0"},
         {"lines": 7, "weight": 1.0, "licence": "mine"},
     ]
+
+
+def test_a_corrupt_row_group_costs_only_its_lines(tmp_path: Path) -> None:
+    path = tmp_path / "train.parquet"
+    texts = [f"text {number:04}" for number in range(30)]
+    images = [image_file(60, seed=number) for number in range(30)]
+    table = pa.table({"image": images, "text": texts})
+    pq.write_table(table, path, 10, compression="none", use_dictionary=False, write_page_checksum=True)
+    path.write_bytes(path.read_bytes().replace(b"text 0015", b"TEXT 0015").replace(images[25], bytes(len(images[25]))))
+    reports: list[str] = []
+    data = open_run_data(Recipe(train=(TrainingSet(str(path)),)), 48, reports.append)
+    source = data.training[0].source
+    for _ in range(2):
+        assert [line.text for group in range(3) for line in source.read(group)] == texts[:10]
+        assert list(source.texts()) == texts[:10] + texts[20:]  # of the third group only the images are lost
+    assert [report.split(":")[1] for report in reports] == [
+        " row 10 left out",
+        " row 20 left out",
+    ]
+    assert all("and the 9 rows after it: " in report and "row group" in report for report in reports)
+
+
+def test_a_store_without_a_text_that_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "train.parquet"
+    pq.write_table(pa.table({"image": [b"i"], "text": ["text"]}), path, compression="none", write_page_checksum=True)
+    path.write_bytes(path.read_bytes().replace(b"text", b"TEXT", 1))
+    with pytest.raises(DataError, match=r"train\.parquet: no text can be read: .*row group 0 cannot be read"):
+        list(training_texts(Recipe(train=(TrainingSet(str(path)),)), 48))
 
 
 def test_what_cannot_be_opened(tmp_path: Path) -> None:
