@@ -118,8 +118,8 @@ def describe(calibration: "Calibration") -> str:
     parts = [f"temperature {calibration.temperature:.4f}"]
     for name, curve in (("words", calibration.word), ("lines", calibration.line)):
         if curve != IDENTITY:
-            low, high, shift = curve
-            parts.append(f"{name}: {low:.4f} log p - {high:.4f} log(1 - p) {shift:+.4f}")
+            a, b, c = curve
+            parts.append(f"{name}: {a:.4f} log p - {b:.4f} log(1 - p) {c:+.4f}")
     if calibration.clarity:
         parts.append(f"clarity of the line {calibration.clarity:+.4f}")
     return "; ".join(parts)

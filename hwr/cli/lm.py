@@ -12,7 +12,6 @@ COMMANDS = {
 }
 """Each subcommand is the click command `command` of `hwr.cli.lm_NAME`."""
 
-
 EXAMPLES = (
     ("hwr lm build letters.txt -o my.lm", "Build a language model from texts of your own."),
     ("hwr recognize page.png --lm my.lm", "Read a page with it."),

@@ -4,6 +4,7 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +36,35 @@ if TYPE_CHECKING:
     from hwr.recognize.job import JobOptions, ReadingJob
     from hwr.recognize.models import Precision
     from hwr.recognize.outputs import Output
+    from hwr.recognize.recognizer import Recognizer
 
 FOUND = "it applies to lines that are found on a page"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The model to read with, and its options."""
+
+    model: str
+    decoder: "DecoderOptions"
+    precision: "Precision | None"
+    alternatives: int
+
+    def load(self) -> "Recognizer":
+        """Load the model."""
+        from hwr.recognize.recognizer import Recognizer
+
+        return Recognizer(self.model, decoder=self.decoder, precision=self.precision, alternatives=self.alternatives)
+
+    def identify(self) -> list[object]:
+        """Return the options, and the versions of all files that they name, without reading the files."""
+        from hwr.recognize.journal import describe_file
+        from hwr.recognize.models import find_model
+
+        named = [Path(name) for name in self.decoder.language_models or ()]
+        files = [find_model(self.model).safetensors, *named, self.decoder.lexicon]
+        versions = [describe_file(path) for path in files if path is not None]
+        return [self.precision, self.decoder, self.alternatives, *versions]
 
 
 @click.command(
@@ -144,7 +172,7 @@ def command(
         check_formats(forms, "--alternatives", "alternatives", "write other readings")
     options = job_options(forms, inputs.several, values)
     target = find_output(forms, inputs, output, force, options.skip_existing)
-    reader = (model, decoding, precision, alternatives or 0)
+    reader = Reader(model, make_decoder_options(decoding), precision, alternatives or 0)
     return read(inputs, target, options, reader, output, context.obj["verbose"])
 
 
@@ -161,14 +189,14 @@ def job_options(forms: Sequence[Format], several: bool, values: dict[str, Any]) 
     if values["min_confidence"] is not None:
         check_formats(forms, "--min-confidence", "marks", "mark uncertain words")
     return JobOptions(
-        values["as_lines"],
-        any(form.needs_pixels for form in forms),
-        parse_pages(values["page_numbers"]) if values["page_numbers"] is not None else (),
-        find_password(values["password"], values["password_file"]),
-        values["skip_existing"],
-        values["min_confidence"],
-        find_given(values["lines_path"], several),
-        page_options(values),
+        as_lines=values["as_lines"],
+        colour=any(form.needs_pixels for form in forms),
+        pages=parse_pages(values["page_numbers"]) if values["page_numbers"] is not None else (),
+        password=find_password(values["password"], values["password_file"]),
+        skip_existing=values["skip_existing"],
+        min_confidence=values["min_confidence"],
+        given=find_given(values["lines_path"], several),
+        page=page_options(values),
     )
 
 
@@ -232,20 +260,12 @@ def find_given(path: Path | None, several: bool) -> "GivenLines | None":
 
 
 def read(
-    inputs: "Inputs",
-    target: "Output",
-    options: "JobOptions",
-    reader: "tuple[str, dict[str, Any], Precision | None, int]",
-    output: str | None,
-    verbose: bool,
+    inputs: "Inputs", target: "Output", options: "JobOptions", reader: Reader, output: str | None, verbose: bool
 ) -> Outcome:
-    """Read the inputs with a model, its decoder options, precision and alternatives, and print what happens."""
+    """Read the inputs, and print what happens."""
     from hwr.cli.job_display import Display, say_summary
     from hwr.recognize.job import ReadingJob
-    from hwr.recognize.recognizer import Recognizer
 
-    model, decoding, precision, alternatives = reader
-    decoder = make_decoder_options(decoding)
     bar = output is not None or (len(inputs.files) > 1 and not sys.stdout.isatty())
     started = time.monotonic()
     with Display(len(inputs.files), bar, verbose) as display:
@@ -253,13 +273,9 @@ def read(
             display.failed(error)
 
         def settings() -> str:
-            kind = (precision, decoder, describe_decoder(decoder), alternatives)
-            return repr((describe_model(model), *kind, options.as_lines, options.given, options.page))
+            return repr((*reader.identify(), options.as_lines, options.given, options.page))
 
-        def recognizer() -> Recognizer:
-            return Recognizer(model, decoder=decoder, precision=precision, alternatives=alternatives)
-
-        job = ReadingJob(recognizer, target, options, display, settings)
+        job = ReadingJob(reader.load, target, options, display, settings)
         job.counts.failed += len(inputs.failed)
         try:
             counts = job.read(inputs.files)
@@ -267,22 +283,6 @@ def read(
             raise KeyboardInterrupt(how_to_continue(job, output)) from None
     say_summary(counts, output, time.monotonic() - started)
     return counts.outcome
-
-
-def describe_model(name: str) -> object:
-    """Return an identifier of the version of a model, without reading the model."""
-    from hwr.recognize.journal import describe_file
-    from hwr.recognize.models import find_model
-
-    return describe_file(find_model(name).safetensors)
-
-
-def describe_decoder(options: "DecoderOptions") -> list[object]:
-    """Return identifiers of the versions of the files that the user gave to the decoder."""
-    from hwr.recognize.journal import describe_file
-
-    files = [Path(name) for name in options.language_models or ()]
-    return [describe_file(path) for path in (*files, options.lexicon) if path is not None]
 
 
 def how_to_continue(job: "ReadingJob", output: str | None) -> str:

@@ -186,8 +186,8 @@ def tune(
     chosen = best(surface, greedy, lines)
     others: list[Trial] = []
     for name, values in (("width", WIDTHS), ("blank_scale", BLANK_SCALES)):
-        present = getattr(chosen.settings, name)
-        tried = [chosen if value == present else attempt(_changed(chosen.settings, name, value)) for value in values]
+        current = getattr(chosen.settings, name)
+        tried = [chosen if value == current else attempt(_changed(chosen.settings, name, value)) for value in values]
         others.extend(trial for trial in tried if trial is not chosen)
         bound = min(objective(trial.edits, greedy, sets) for trial in tried) * (1 + MAX_RELATIVE_LOSS)
         chosen = next(trial for trial in tried if objective(trial.edits, greedy, sets) <= bound)

@@ -146,7 +146,7 @@ def parse_pages(text: str) -> tuple[range, ...]:
     """Parse page numbers as on the command line: `1-3,7` or `5-` (to the end).
 
     Raises:
-        UsageError: it is nothing of the kind.
+        UsageError: the text is of another form, or a range ends before it begins.
     """
     ranges = []
     for part in text.split(","):

@@ -114,8 +114,6 @@ def cut_line(
     Raises:
         ValueError: the polygon has no area on the page.
     """
-    import cv2
-
     base, outline = as_points(baseline), as_points(polygon)
     along, down = directions(base)
     frame = np.stack([along, down], axis=1)
@@ -134,13 +132,9 @@ def cut_line(
     across = left + columns
     map_x = (across * along[0] + rows * down[0]).astype(np.float32)
     map_y = (across * along[1] + rows * down[1]).astype(np.float32)
-    image = _sample(page, map_x, map_y)
-    mask = np.zeros((height, width), np.uint8)
     corners = np.stack([flat_outline[:, 0] - left, offsets - top], axis=1)
-    cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 1)
-    inside = cv2.dilate(mask, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)) > 0
+    cut = _fill_outside(_sample(page, map_x, map_y), _polygon_mask(corners, (height, width), margin))
     origin = left * along
-    cut = _fill_outside(np.asarray(image, np.uint8), np.asarray(inside, np.bool_))
     return LineCut(cut, (origin[0], origin[1]), (along[0], along[1]), (down[0], down[1]), drop)
 
 
@@ -168,6 +162,15 @@ def _sample(page: GreyImage, x: NDArray[np.float32], y: NDArray[np.float32]) -> 
     if half == 0:
         raise ValueError("a polygon this high cannot be a line")
     return np.concatenate([_sample(page, x[:, :half], y[:, :half]), _sample(page, x[:, half:], y[:, half:])], axis=1)
+
+
+def _polygon_mask(corners: Points, shape: tuple[int, int], margin: int) -> NDArray[np.bool_]:
+    """Return a mask of a polygon and of the pixels up to `margin` outside it."""
+    import cv2
+
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 1)
+    return np.asarray(cv2.dilate(mask, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)) > 0, np.bool_)
 
 
 def _fill_outside(image: GreyImage, inside: NDArray[np.bool_]) -> GreyImage:

@@ -1,8 +1,8 @@
 """Characters on time steps -> words and characters in the ink of their line.
 
-CTC marks a character on one or two time steps near its middle and gives no end. The marks determine the order of the
-characters, and the ink between two marks determines the border. Printed rules are removed from the ink first, since
-they run through the gaps between words.
+CTC marks a character on one or two time steps near its middle and does not show where it ends. The marks determine the
+order of the characters, and the ink between two marks determines the border. Printed rules are removed from the ink
+first, since they run through the gaps between words.
 """
 
 from collections.abc import Iterator, Sequence
@@ -88,7 +88,7 @@ def find_words(
     height, width = inked.shape
     core = inked[round(CORE[0] * height) : round(CORE[1] * height)]
     marks = np.array([_mark(span, stride, width) for span in characters])
-    cuts = [_part_words(inked, core, marks, last, first) for (_, last), (first, _) in pairwise(bounds)]
+    cuts = [_border(inked, core, marks, last, first) for (_, last), (first, _) in pairwise(bounds)]
     words = []
     for (first, last), (start, stop) in zip(bounds, pairwise([0, *cuts, width]), strict=True):
         spans = characters[first : last + 1]
@@ -161,7 +161,7 @@ def _mark(span: CharacterSpan, stride: int, width: int) -> float:
     return min(stride * (span.start + span.stop) / 2, width)
 
 
-def _part_words(inked: GreyImage, core: GreyImage, marks: Points, last: int, first: int) -> int:
+def _border(inked: GreyImage, core: GreyImage, marks: Points, last: int, first: int) -> int:
     """Return the column between the word that ends with character `last` and the one that begins with `first`."""
     left, right = marks[last], marks[first]
     for zone in (inked, core):

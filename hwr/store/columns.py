@@ -74,7 +74,7 @@ def stated_normalisation(path: Path, schema: Any) -> Normalised | None:
     except (ValueError, LookupError, TypeError, RecursionError):
         name = version = height = None
     if not (isinstance(name, str) and type(version) is int and type(height) is int and 0 < height <= MAX_HEIGHT):
-        raise DataError(f"{path}: its statement about the normalisation of its images is invalid")
+        raise DataError(f"{path}: states an invalid normalisation of its images")
     return Normalised(name, version, height)
 
 
@@ -182,7 +182,7 @@ def plain_values(column: Any) -> list[Any]:
         return [None if value is None else value.decode("utf-8", "surrogateescape") for value in values]
 
 
-def measure(image: bytes) -> tuple[int, int]:
+def image_size(image: bytes) -> tuple[int, int]:
     """Return width and height from the header of an image file; 0, 0 if it cannot be read."""
     from PIL import Image
 
@@ -194,6 +194,7 @@ def measure(image: bytes) -> tuple[int, int]:
 
 
 def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or the name of its class."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 

@@ -30,8 +30,8 @@ from hwr.store.columns import (
     Normalised,
     check_columns,
     first_line,
+    image_size,
     image_values,
-    measure,
     open_parquet,
     plain_values,
     stated_normalisation,
@@ -340,7 +340,7 @@ def _line(name: str, image: bytes | None, path: str | None, values: dict[str, An
         return "no image bytes (null" + (f", only the path {path!r})" if path else ")")
     width, height = values.get("width"), values.get("height")
     if not (type(width) is int and type(height) is int and width > 0 and height > 0):
-        width, height = measure(image)
+        width, height = image_size(image)
     identity = values.get("id")
     return StoredLine(
         image=image,

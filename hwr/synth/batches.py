@@ -65,7 +65,7 @@ def default_workers() -> int:
 
 
 def make_batch(generator: LineGenerator, options: BatchOptions, indices: range) -> Batch:
-    """Return the lines of some numbers."""
+    """Make the lines with these numbers."""
     batch = Batch()
     generator.unused = batch.unused
     for index in indices:

@@ -33,15 +33,18 @@ _BROKEN = (OSError, ValueError, SyntaxError)  # raised by Pillow on a broken fon
 
 
 class UncoveredText(DataError):
-    """A text of which no font has all characters."""
+    """No font has all characters of a text."""
 
 
 @dataclass(frozen=True)
 class FontShape:
     """Measures of a font, per pixel of its em size.
 
-    size: em size in pixels at which its lines are about 64 pixels high; stroke: mean width of strokes; x_height: height
-    of small letters; joined: the letters of a word touch, so they must be drawn together.
+    Attributes:
+        size: em size in pixels at which its lines are about 64 pixels high.
+        stroke: mean width of strokes.
+        x_height: height of small letters.
+        joined: the letters of a word touch, so they must be drawn together.
     """
 
     size: float

@@ -14,7 +14,10 @@ Ink = NDArray[np.uint8]
 class InkLine:
     """Ink of one line.
 
-    text: normalised; source: the font, for example "font:caveat"; language: code of the text's language, if known.
+    Attributes:
+        text: normalised.
+        source: the font, for example "font:caveat".
+        language: code of the text's language, if known.
     """
 
     ink: Ink

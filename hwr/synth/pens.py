@@ -24,11 +24,16 @@ _WIDEST = 0.21  # width of a stroke, relative to the height of small letters, ab
 
 @dataclass(frozen=True)
 class Pen:
-    """A pen. Widths in pixels of a line about 64 high.
+    """A pen. Widths are in pixels of a line about 64 pixels high.
 
-    width: of a stroke; pressure: variation of the width along the line, in pixels; broad: the nib draws down strokes
-    thicker than up strokes; level: darkness 0 to 1; shade: variation of the darkness over some letters; grain: of
-    single pixels, from the tooth of the paper; soft: blur in pixels.
+    Attributes:
+        width: of a stroke.
+        pressure: variation of the width along the line.
+        broad: the nib draws down strokes thicker than up strokes.
+        level: darkness, from 0 to 1.
+        shade: variation of the darkness over some letters.
+        grain: variation of single pixels, from the tooth of the paper.
+        soft: blur in pixels.
     """
 
     width: float
@@ -57,8 +62,9 @@ def ink_with(pen: Pen, ink: Ink, stroke: float, x_height: float, generator: np.r
     """Draw a line with a pen.
 
     Args:
-        ink: uint8 (H, W) with at least REACH empty pixels around the ink; stroke: its mean width of strokes in pixels;
-            x_height: height of its small letters in pixels.
+        ink: uint8 (H, W), with at least REACH empty pixels around the ink.
+        stroke: mean width of its strokes, in pixels.
+        x_height: height of its small letters, in pixels.
 
     Returns:
         uint8 (H, W), 0 paper to 255 ink.

@@ -78,8 +78,8 @@ class TensorBoardReporter:
     Events of later steps, written before a run returned to its trunk, are purged.
     """
 
-    def __init__(self, reporter: Reporter, folder: Path, writer: Any) -> None:
-        self._reporter, self._folder, self._make = reporter, folder, writer
+    def __init__(self, reporter: Reporter, folder: Path, make_writer: Any) -> None:
+        self._reporter, self._folder, self._make_writer = reporter, folder, make_writer
         self._writer: Any = None
         self._failed = False
 
@@ -109,7 +109,7 @@ class TensorBoardReporter:
             return
         try:
             if self._writer is None:
-                self._writer = self._make(str(self._folder), purge_step=step)
+                self._writer = self._make_writer(str(self._folder), purge_step=step)
             for name, value in scalars.items():
                 if value is not None:
                     self._writer.add_scalar(name, value, step)
