@@ -339,7 +339,7 @@ def choose_formats(formats: Iterable[tuple[str, ...]], output: str | None, sever
 
 
 def find_output(
-    forms: "Sequence[Format]", inputs: "Inputs", output: str | None, force: bool, keep: bool = False
+    forms: "Sequence[Format]", inputs: "Inputs", output: str | None, force: bool, keep: bool | None = None
 ) -> "Output":
     """Return the output for the results; see `hwr.recognize.outputs.make_file_output`.
 

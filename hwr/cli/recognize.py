@@ -167,6 +167,7 @@ def command(
     inputs = find_inputs(sources)
     if not inputs.several and inputs.failed:
         raise inputs.failed[0]
+    check_password(inputs, values)
     forms = choose_formats(formats, output, inputs.several)
     if alternatives is not None:
         check_formats(forms, "--alternatives", "alternatives", "write other readings")
@@ -225,6 +226,19 @@ def check_formats(forms: Sequence[Format], option: str, ability: str, does: str)
     if unable:
         able = ", ".join(name for name, entry in FORMATS.items() if getattr(entry, ability))
         raise UsageError(f"{option}: {unable} cannot {does}; these formats can: {able}")
+
+
+def check_password(inputs: "Inputs", values: dict[str, Any]) -> None:
+    """Refuse a password for inputs none of which is a PDF.
+
+    Raises:
+        UsageError: there is no PDF.
+    """
+    from hwr.files.documents import may_be_pdf
+
+    given = next((name for name in ("password", "password_file") if values[name] is not None), None)
+    if given and inputs.files and not any(may_be_pdf(file.path) for file in inputs.files):
+        raise UsageError(f"--{given.replace('_', '-')} applies to PDFs, and none of the inputs is a PDF")
 
 
 def find_password(password: str | None, file: Path | None) -> str | None:

@@ -13,6 +13,8 @@ from hwr.errors import OutputError
 MAX_NAME_BYTES = 230
 """Names that are longer are shortened for temporary files."""
 
+FORCE_OVERWRITES = "--force overwrites it"
+
 _files_written = 0
 _OPEN_FILE = re.compile(r"/dev/(std(in|out|err)|fd/\d+)|/proc/\w+/fd/\d+")
 _TEMPORARY = re.compile(r"\..+\.(\d{1,10})\.tmp")
@@ -75,8 +77,11 @@ def _make_folder_of(path: Path) -> None:
         raise OutputError(f"{path}: cannot be written: {file} is not a folder") from None
 
 
-def check_free(target: Path, force: bool, inputs: Collection[Path] = ()) -> None:
+def check_free(target: Path, force: bool, inputs: Collection[Path] = (), advice: str = FORCE_OVERWRITES) -> None:
     """Refuse to overwrite a file, before any work is done.
+
+    Args:
+        advice: the options of the command for a target that exists.
 
     Raises:
         OutputError: `target` exists and `force` is not set, it is a folder, one of the inputs, or cannot be written.
@@ -86,7 +91,7 @@ def check_free(target: Path, force: bool, inputs: Collection[Path] = ()) -> None
     if target.is_dir():
         raise OutputError(f"{target}: is a folder; name a file")
     if target.exists() and not force and not is_device(target):
-        raise OutputError(f"{target}: already exists; --force overwrites it")
+        raise OutputError(f"{target}: already exists; {advice}")
     check_writable(target)
 
 

@@ -36,8 +36,9 @@ STDIN_NAME = "stdin"
 STREAM_LIMIT = 1 << 30
 """Maximum bytes taken from a stream, since they are kept in memory."""
 _PAGE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+PDF_MARK = b"%PDF-"
 PDF_HEAD = 1024
-"""`%PDF-` is within this many bytes from the start of a PDF (ISO 32000-1, annex H.3.4.1)."""
+"""`PDF_MARK` is within this many bytes from the start of a PDF (ISO 32000-1, annex H.3.4.1)."""
 
 
 class Document(Protocol):
@@ -218,13 +219,24 @@ def _opened(file: BinaryIO, source: bytes | Path, name: str, password: str | Non
     """Yield a document in an open file, whose bytes or path are `source`."""
     head = file.read(PDF_HEAD)
     file.seek(0)
-    if b"%PDF-" in head:
+    if PDF_MARK in head:
         from hwr.files.pdf import open_pdf
 
         with open_pdf(source, name, password) as document:
             yield document
         return
     yield _ImageFile(file, source, name)
+
+
+def may_be_pdf(path: Path) -> bool:
+    """Return whether a file is a PDF, or a stream that may be one; False for a file that cannot be read."""
+    if str(path) == STDIN or _is_pipe(path):
+        return True
+    try:
+        with opened_file(path) as file:
+            return PDF_MARK in file.read(PDF_HEAD)
+    except (InputError, OSError):
+        return False
 
 
 def read_stdin() -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hwr.errors import HwrError, OutputError, UsageError
-from hwr.files.atomic import atomic_write, check_free, is_device
+from hwr.files.atomic import FORCE_OVERWRITES, atomic_write, check_free, is_device
 from hwr.files.pixels import PageImage
 from hwr.formats import DocumentWriter, Format, to_bytes
 from hwr.page.page import Page
@@ -72,15 +72,16 @@ class Output(ABC):
 class PageFiles(Output):
     """A file for each page."""
 
-    def __init__(self, form: Format, targets: Targets, force: bool = False) -> None:
+    def __init__(self, form: Format, targets: Targets, force: bool = False, advice: str = FORCE_OVERWRITES) -> None:
         """Make an output.
 
         Args:
             targets: the file for each document's result; pages of a document get a number in its name.
             force: overwrite files.
+            advice: the options of the command for a file that exists.
         """
         self._form, self._targets = form, targets
-        self._guard = _Guard(targets, force)
+        self._guard = _Guard(targets, force, advice)
 
     def exists(self, file: InputFile, number: int, count: int) -> bool:
         return self._target(file, number, count).is_file()
@@ -110,10 +111,10 @@ class DocumentFiles(Output):
 
     joins = True
 
-    def __init__(self, form: Format, targets: Targets, force: bool = False) -> None:
+    def __init__(self, form: Format, targets: Targets, force: bool = False, advice: str = FORCE_OVERWRITES) -> None:
         """Make an output; the arguments are those of `PageFiles`."""
         self._form, self._targets = form, targets
-        self._guard = _Guard(targets, force)
+        self._guard = _Guard(targets, force, advice)
         self._merged = len(targets) > 1 and len(set(targets.values())) == 1
         self._stack = ExitStack()
         self._writer: DocumentWriter | None = None
@@ -186,9 +187,9 @@ class _Abandoned(Exception):
 class _Guard:
     """Refuses targets that exist, that are inputs, or that this run has written."""
 
-    def __init__(self, targets: Targets, force: bool) -> None:
+    def __init__(self, targets: Targets, force: bool, advice: str) -> None:
         self._inputs = {file.path.resolve() for file in targets}
-        self._force = force
+        self._force, self._advice = force, advice
         self.written: set[Path] = set()
 
     def check(self, target: Path) -> None:
@@ -196,7 +197,7 @@ class _Guard:
             raise OutputError(f"{target}: this run has written another page there; read the inputs one by one")
         if target.resolve() in self._inputs:
             raise OutputError(f"{target}: the result would overwrite an input")
-        check_free(target, self._force)
+        check_free(target, self._force, advice=self._advice)
 
 
 class ManyOutputs(Output):
@@ -310,13 +311,13 @@ class StreamOutput(Output):
 
 
 def make_file_output(
-    forms: Sequence[Format], inputs: Inputs, output: str, force: bool = False, keep: bool = False
+    forms: Sequence[Format], inputs: Inputs, output: str, force: bool = False, keep: bool | None = None
 ) -> Output:
     """Return the output for `-o`, in one or several formats; see `find_targets`.
 
     Args:
         force: overwrite files.
-        keep: of several formats, write only those whose results do not exist.
+        keep: of several formats, write only those whose results do not exist; None: the command has no such option.
 
     Raises:
         UsageError: several formats, and `output` is not a folder; see also `find_targets`.
@@ -324,11 +325,12 @@ def make_file_output(
     if len(forms) > 1 and (Path(output).is_file() or names_file(output)):
         raise UsageError(f"-o {output}: several formats need a folder, such as {Path(output).with_suffix('')}/")
     folder = f"{output.rstrip('/')}/" if len(forms) > 1 else output
+    advice = FORCE_OVERWRITES if keep is None else f"{FORCE_OVERWRITES}, and --skip-existing keeps it"
     outputs: list[Output] = []
     for form in forms:
         targets = dict(zip(inputs.files, find_targets(inputs, folder, form), strict=True))
-        outputs.append(DocumentFiles(form, targets, force) if form.joins else PageFiles(form, targets, force))
-    return outputs[0] if len(outputs) == 1 else ManyOutputs(outputs, keep)
+        outputs.append((DocumentFiles if form.joins else PageFiles)(form, targets, force, advice))
+    return outputs[0] if len(outputs) == 1 else ManyOutputs(outputs, bool(keep))
 
 
 def find_targets(inputs: Inputs, output: str, form: Format) -> list[Path]:

@@ -116,7 +116,10 @@ def test_nothing_is_overwritten_without_force(recognize: Run, scans: Path, tmp_p
     (out / "b.txt").write_text("mine")
     done = recognize("--line", scans, "-o", out)
     assert done.code == 3 and (out / "b.txt").read_text() == "mine" and (out / "sub" / "a.txt").exists()
-    assert done.messages[0] == f"hwr: error: {out}/b.txt: already exists; --force overwrites it"
+    assert (
+        done.messages[0]
+        == f"hwr: error: {out}/b.txt: already exists; --force overwrites it, and --skip-existing keeps it"
+    )
     assert done.messages[1].startswith("hwr: 2 pages, 1 line, 1 failed, ")
     assert recognize("--line", scans, "-o", out, "--force").code == 0
     assert (out / "b.txt").read_text() != "mine"

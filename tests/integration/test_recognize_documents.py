@@ -448,3 +448,19 @@ def test_the_closing_line_counts_only_what_was_written(
     monkeypatch.setattr(tsv.TsvWriter, "add", failing)
     done = recognize(book, "-o", tmp_path / "book.tsv")
     assert done.code == 2 and "hwr: 3 pages, 0 lines, 3 failed; " in done.err
+
+
+@pytest.mark.parametrize("option", ["--password", "--password-file"])
+def test_a_password_needs_a_pdf(recognize: Run, tmp_path: Path, option: str) -> None:
+    """An option that is accepted acts; a folder may hold images as well."""
+    (tmp_path / "in").mkdir()
+    Image.new("L", (200, 100), 255).save(tmp_path / "in" / "a.png")
+    (tmp_path / "secret").write_text("sesame")
+    value = "sesame" if option == "--password" else tmp_path / "secret"
+    for source in (tmp_path / "in", tmp_path / "in" / "a.png"):
+        done = recognize(source, option, value)
+        assert done.code == 2 and done.messages == [
+            f"hwr: error: {option} applies to PDFs, and none of the inputs is a PDF"
+        ]
+    (tmp_path / "in" / "b.pdf").write_bytes(text_pdf([""], password="sesame"))
+    assert recognize(tmp_path / "in", option, value).code == 0
