@@ -116,7 +116,7 @@ def tune(model: str, lines: Sequence[StoredLine], folder: Path, options: argpars
     """Fine-tune on `lines`; return the new model, and the minutes of processor time."""
     # The exporter would print warnings of its own; torch takes this when it is imported.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    from hwr.train.fine_tuning import fine_tuning
+    from hwr.train.fine_tuning import fine_tuning_recipe
     from hwr.train.recipe import Recipe, TrainingSet, override
     from hwr.train.run import train
 
@@ -132,7 +132,10 @@ def tune(model: str, lines: Sequence[StoredLine], folder: Path, options: argpars
         threads=options.threads,
     )
     recipe = override(
-        fine_tuning(begun, len(lines)), minutes=options.minutes, seed=options.seed, learning_rate=options.learning_rate
+        fine_tuning_recipe(begun, len(lines)),
+        minutes=options.minutes,
+        seed=options.seed,
+        learning_rate=options.learning_rate,
     )
     started = time.process_time()
     result = train(recipe, folder / "run", Quiet())

@@ -86,7 +86,7 @@ def tune(start: Path, sets: Sequence[tuple[Path, float]], folder: Path, lines: i
     """Train from `start` on the Parquet files, each with its weight, for this many lines; return the new weights."""
     # The exporter would print warnings of its own; torch takes this when it is imported.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    from hwr.train.fine_tuning import fine_tuning
+    from hwr.train.fine_tuning import fine_tuning_recipe
     from hwr.train.recipe import Recipe, TrainingSet
     from hwr.train.reporters import SilentReporter
     from hwr.train.run import train
@@ -95,7 +95,7 @@ def tune(start: Path, sets: Sequence[tuple[Path, float]], folder: Path, lines: i
     if not model.with_suffix(".onnx").exists():
         train_sets = tuple(TrainingSet(str(path), weight) for path, weight in sets)
         begun = Recipe(train=train_sets, init_from=str(start), threads=1, seed=seed)
-        recipe = replace(fine_tuning(begun, lines, hold_out=0.0), minutes=1000.0, lines=lines)
+        recipe = replace(fine_tuning_recipe(begun, lines, hold_out=0.0), minutes=1000.0, lines=lines)
         train(recipe, folder, SilentReporter())
     return model
 

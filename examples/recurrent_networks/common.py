@@ -72,7 +72,7 @@ class Adam:
         self.square = {name: np.zeros_like(value) for name, value in weights.items()}
 
     def step(self, gradients: Weights) -> None:
-        """Change the weights in place."""
+        """Update the weights."""
         self.count += 1
         length = np.sqrt(sum((gradients[name] ** 2).sum() for name in self.weights))
         for name, value in self.weights.items():

@@ -1,4 +1,4 @@
-"""The gated recurrent convolutional layer (Wang and Hu 2017, 2021): each place decides how far it sees.
+"""The gated recurrent convolutional layer (Wang and Hu 2017, 2021): each pixel decides how far it sees.
 
     x(0) = relu(W_f * u + b)
     G(t) = sigmoid(V_f * u + V_r * x(t-1) + d)          V: kernels of 1 x 1
@@ -7,8 +7,8 @@
 The gate multiplies what comes from the neighbours, and nothing else. Closed, it leaves a plain convolution; open, a
 recurrent convolutional layer. As published, each product has a batch norm of its own, which this file leaves out.
 
-The demonstration opens the gates by hand, then lets a stroke of ink open them: places on the stroke see further than
-places on empty paper.
+The demonstration opens the gates by hand, then lets a stroke of ink open them: pixels on the stroke see further than
+pixels on empty paper.
 """
 
 import numpy as np
@@ -67,7 +67,7 @@ def backward(weights: Weights, cache: Cache, dx: Array) -> Weights:
 
 
 def sight(network: Weights, u: Array, row: int, column: int, steps: int = 3) -> tuple[int, int]:
-    """Return height and width of the part of ``u`` that one place of the output sees, to a millionth of the most."""
+    """Return height and width of the part of ``u`` that one pixel of the output sees, to a millionth of the most."""
     y, cache = forward(network, u, steps)
     error = np.zeros_like(y)
     error[:, :, row, column] = 1
@@ -76,19 +76,19 @@ def sight(network: Weights, u: Array, row: int, column: int, steps: int = 3) -> 
 
 
 def main() -> None:
-    """Print what a place sees with gates closed, open, and opened by ink."""
+    """Print what a pixel sees with gates closed, open, and opened by ink."""
     rng = np.random.default_rng(0)
     network = weights(rng, 1, 8)
     network["Vr"][:] = 0
     paper = 0.01 * (1 + rng.random((1, 1, 21, 21)))
     for name, bias in (("closed", -40.0), ("open", 40.0)):
         network["Vf"][:], network["d"][:] = 0, bias
-        print("gates {}: a place sees {} x {}".format(name, *sight(network, paper, 10, 10)))
+        print("gates {}: a pixel sees {} x {}".format(name, *sight(network, paper, 10, 10)))
     network["Vf"][:], network["d"][:] = 80, -40
     line = paper.copy()
     line[:, :, :, 4:7] = 1  # a vertical stroke
     for name, column in (("the stroke", 5), ("empty paper", 15)):
-        print("gates opened by ink: on {} a place sees {} x {}".format(name, *sight(network, line, 10, column)))
+        print("gates opened by ink: on {} a pixel sees {} x {}".format(name, *sight(network, line, 10, column)))
 
 
 if __name__ == "__main__":

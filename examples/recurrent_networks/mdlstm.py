@@ -1,14 +1,14 @@
 """Multidimensional LSTM (Graves et al. 2007; Graves and Schmidhuber 2008): a plane read cell by cell.
 
-A place has two pasts, the place above and the place to the left, and one forget gate for each:
+A pixel has two pasts, the pixel above and the pixel to the left, and one forget gate for each:
 
     i, f1, f2, o = sigmoid(W x_ij + U1 h_{i-1,j} + U2 h_{i,j-1} + b)        g = tanh(the same with its own rows)
     c_ij = f1 c_{i-1,j} + f2 c_{i,j-1} + i g
     h_ij = o tanh(c_ij)
 
-One scan from a corner sees the rectangle between that corner and the place. Four scans, one from each corner with
-weights of its own, are added, so that each place sees the whole plane. The price is order: a place must wait for both
-of its pasts, so even with one processor for each place a scan takes H + W - 1 steps.
+One scan from a corner sees the rectangle between that corner and the pixel. Four scans, one from each corner with
+weights of its own, are added, so that each pixel sees the whole plane. The price is order: a pixel must wait for both
+of its pasts, so even with one processor for each pixel a scan takes H + W - 1 steps.
 """
 
 import numpy as np
@@ -97,7 +97,7 @@ def backward(four: list[Weights], caches: list[Cache], dy: Array) -> tuple[list[
 
 
 def main() -> None:
-    """Print what the place in row 3, column 5 of a plane of 8 x 12 sees."""
+    """Print what the pixel in row 3, column 5 of a plane of 8 x 12 sees."""
     rng = np.random.default_rng(0)
     four = [weights(rng, 2, 4) for _ in CORNERS]
     x = rng.normal(size=(1, 2, 8, 12))
@@ -105,7 +105,7 @@ def main() -> None:
     error[:, :, 3, 5] = 1
     one = scan_back(four[0], scan(four[0], x)[1], error)["x"]
     _, all_four = backward(four, forward(four, x)[1], error)
-    print("one scan sees {} x {} places up and left".format(*reach(one)))
+    print("one scan sees {} x {} pixels up and left".format(*reach(one)))
     print("four scans see {} x {}".format(*reach(all_four)))
 
 

@@ -76,7 +76,7 @@ def draw_spikes(folder: Path) -> None:
 
 
 def draw_fields(folder: Path) -> None:
-    """Draw the field of view of one place of an RCL after T steps."""
+    """Draw the field of view of one pixel of an RCL after T steps."""
     _, axes = plt.subplots(1, 4, figsize=(6.5, 1.9))
     for steps, axis in enumerate(axes):
         field = rcl.field(steps)

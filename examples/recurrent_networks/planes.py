@@ -1,6 +1,6 @@
 """Convolution of planes, forwards and backwards: what the networks over the plane share.
 
-Planes are arrays of shape (B, C, H, W): B pictures with C features at each place. Kernels have shape (K, C, k, k) with
+Planes are arrays of shape (B, C, H, W): B pictures with C features at each pixel. Kernels have shape (K, C, k, k) with
 odd k, and the border is padded with zeros, so that H and W stay.
 """
 
@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 
 def windows(x: Array, size: int, stride: int = 1) -> Array:
-    """Return the neighbourhood of each place, (B, C, H / stride, W / stride, size, size)."""
+    """Return the neighbourhood of each pixel, (B, C, H / stride, W / stride, size, size)."""
     edge = size // 2
     padded = np.pad(x, ((0, 0), (0, 0), (edge, edge), (edge, edge)))
     return sliding_window_view(padded, (size, size), axis=(2, 3))[:, :, ::stride, ::stride]
@@ -41,7 +41,7 @@ def relu(x: Array) -> Array:
 
 
 def reach(change: Array) -> tuple[int, int]:
-    """Return height and width of the box around all places of (..., H, W) that are not zero."""
-    places = np.argwhere(np.abs(change).reshape(-1, *change.shape[-2:]).max(0) > 0)
-    height, width = places.max(0) - places.min(0) + 1
+    """Return height and width of the box around all pixels of (..., H, W) that are not zero."""
+    pixels = np.argwhere(np.abs(change).reshape(-1, *change.shape[-2:]).max(0) > 0)
+    height, width = pixels.max(0) - pixels.min(0) + 1
     return int(height), int(width)

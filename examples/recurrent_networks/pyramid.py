@@ -1,16 +1,16 @@
 """The Neural Abstraction Pyramid (Behnke 1998, 2003): a picture seen again and again, on several scales at once.
 
 From layer to layer the resolution halves and the number of features doubles. Each cell receives input from three
-directions, within a small neighbourhood and with weights that all places of its layer share:
+directions, within a small neighbourhood and with weights that all cells of its layer share:
 
     a_l(t+1) = tanh( F_l * a_{l-1}(t)  +  L_l * a_l(t)  +  B_l * up(a_{l+1}(t))  +  b_l )
                      forward, stride 2    lateral          backward
 
-All cells update at the same time. What is clear at one place helps others to read what is not, directly or by way of
-the layers above. A recurrent convolutional layer is one layer of this with the lateral way only.
+All cells update at the same time. What is clear in one cell helps others to read what is not, directly or by way of
+the layers above. A recurrent convolutional layer is one layer of this with lateral connections only.
 
 The demonstration trains two layers by back-propagation through time to restore bars of which a part is hidden, and
-prints the error of each iteration: with the forward way alone, with forward and lateral, and with all three.
+prints the error of each iteration: with forward connections alone, with forward and lateral ones, and with all three.
 """
 
 import numpy as np
@@ -83,21 +83,21 @@ def backward(weights: Weights, cache: Cache, errors: list[Array]) -> Weights:
 
 
 def bars(rng: np.random.Generator, batch: int) -> tuple[Array, Array]:
-    """Draw upright or lying bars, two places wide. Return them with a hidden square, and whole."""
+    """Draw upright or lying bars, two pixels wide. Return them with a hidden square, and whole."""
     whole = np.zeros((batch, 1, SIZE, SIZE))
     for picture in whole[:, 0]:
-        place = rng.integers(1, SIZE - 2)
+        start = rng.integers(1, SIZE - 2)
         lying = picture if rng.random() < 0.5 else picture.T
-        lying[place : place + 2] = 1
+        lying[start : start + 2] = 1
     seen = whole.copy()
     seen[HIDDEN] = 0
     return seen, whole
 
 
-def fit(ways: str, updates: int = 70, steps: int = 5, seed: int = 0) -> tuple[Weights, list[float]]:
-    """Train with these ways open. Return the weights, and the error of the hidden places after each iteration."""
+def fit(connections: str, updates: int = 70, steps: int = 5, seed: int = 0) -> tuple[Weights, list[float]]:
+    """Train with these connections. Return the weights, and the error of the hidden pixels after each iteration."""
     rng = np.random.default_rng(seed)
-    kept = "Rb" + ways
+    kept = "Rb" + connections
     network = {name: value * (name[0] in kept) for name, value in weights(rng).items()}
     optimiser = Adam({name: value for name, value in network.items() if name[0] in kept}, rate=0.02)
     for _ in range(updates):
@@ -111,9 +111,9 @@ def fit(ways: str, updates: int = 70, steps: int = 5, seed: int = 0) -> tuple[We
 
 
 def main() -> None:
-    """Print the error of the hidden places after each iteration."""
-    for ways in ("F", "FL", "FLB"):
-        print(f"ways {ways:3}: " + " ".join(f"{error:.3f}" for error in fit(ways)[1]))
+    """Print the error of the hidden pixels after each iteration."""
+    for connections in ("F", "FL", "FLB"):
+        print(f"connections {connections:3}: " + " ".join(f"{error:.3f}" for error in fit(connections)[1]))
 
 
 if __name__ == "__main__":

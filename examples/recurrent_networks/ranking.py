@@ -92,8 +92,8 @@ def pairs(rng: np.random.Generator, batch: int, looks: Array) -> tuple[Array, Ar
     """Draw pictures of four different things, and sentences that name three of them; and where these are."""
     things = np.array([rng.permutation(THINGS)[:4] for _ in range(batch)])
     regions = looks[things] + rng.normal(0, 0.2, (batch, 4, looks.shape[1]))
-    places = np.array([rng.permutation(4)[:3] for _ in range(batch)])
-    return regions, one_hot(np.take_along_axis(things, places, 1).T, THINGS), places.T
+    positions = np.array([rng.permutation(4)[:3] for _ in range(batch)])
+    return regions, one_hot(np.take_along_axis(things, positions, 1).T, THINGS), positions.T
 
 
 def learn(updates: int = 120, seed: int = 0) -> tuple[float, float]:
@@ -104,9 +104,9 @@ def learn(updates: int = 120, seed: int = 0) -> tuple[float, float]:
     optimiser = Adam(network, rate=0.02)
     shares = []
     for update in range(updates + 1):
-        regions, x, places = pairs(rng, 20, looks)
+        regions, x, positions = pairs(rng, 20, looks)
         _, gradients, picked = loss(network, regions, x)
-        shares.append(float((picked == places).mean()))
+        shares.append(float((picked == positions).mean()))
         if update < updates:
             optimiser.step(gradients)
     return shares[0], shares[-1]

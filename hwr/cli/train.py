@@ -239,7 +239,9 @@ def _fine_tuning(settings: "Recipe", always: bool, changes: dict[str, Any]) -> "
     settings = override(settings, alphabet=changes["alphabet"])
     if not always and lines >= fine_tuning.FEW_LINES:
         return settings, ""
-    settings = fine_tuning.fine_tuning(settings, lines, changes["hold_out"], endless=changes["minutes"] is not None)
+    settings = fine_tuning.fine_tuning_recipe(
+        settings, lines, changes["hold_out"], endless=changes["minutes"] is not None
+    )
     given = override(settings, minutes=changes["minutes"], lines=changes["lines"])
     return settings, fine_tuning.describe(given, lines)
 

@@ -90,13 +90,13 @@ def wrap_line(line: str, width: int) -> Iterator[str]:
     """Yield pieces of at most `width` characters, broken at spaces; a longer word is a piece of its own."""
     start = 0
     while len(line) - start > width:
-        blank = line.rfind(" ", start, start + width + 1)
-        if blank <= start:
-            blank = line.find(" ", start + width)
-            if blank < 0:
+        space = line.rfind(" ", start, start + width + 1)
+        if space <= start:
+            space = line.find(" ", start + width)
+            if space < 0:
                 break
-        yield line[start:blank]
-        start = blank + 1
+        yield line[start:space]
+        start = space + 1
     yield line[start:]
 
 

@@ -126,7 +126,7 @@ class PageReader:
         return [_tidied(line, size) for line in self.read_along(grey, lines) if line.text]
 
     def _wanted(self, layout: Layout) -> list[Line]:
-        lines = _blank_lines(layout)
+        lines = _unread_lines(layout)
         return [line for line in lines if self.options.only in (None, _kind(line))]
 
     def best_turn(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> int:
@@ -135,7 +135,7 @@ class PageReader:
             read = {0: BETTER * right_characters(longest(lines, TRIED_LINES))}
             for rotate in (90, 270):
                 upright = turned(grey, rotate)
-                found = longest(_blank_lines(find_lines(upright, self.threads)), TRIED_LINES)
+                found = longest(_unread_lines(find_lines(upright, self.threads)), TRIED_LINES)
                 read[rotate] = right_characters(self.read_along(upright, found))
             best = max(read, key=read.__getitem__)
             if best:
@@ -319,7 +319,7 @@ def mean_confidence(words: Sequence[Word]) -> float:
     return sum(word.confidence for word in words) / len(words) if words else 0.0
 
 
-def _blank_lines(layout: Layout) -> list[Line]:
+def _unread_lines(layout: Layout) -> list[Line]:
     """Return the lines of a layout, without text."""
     return [
         Line(

@@ -31,7 +31,7 @@ GROWTH_RATE = 1.5e-3
 """The learning rate if characters may be new: a step moves a weight by about the rate, and theirs have far to go."""
 
 
-def fine_tuning(recipe: Recipe, lines: int, hold_out: float | None = None, endless: bool = False) -> Recipe:
+def fine_tuning_recipe(recipe: Recipe, lines: int, hold_out: float | None = None, endless: bool = False) -> Recipe:
     """Return `recipe` with the settings for fine-tuning on `lines` training lines; data, start and name do not change.
 
     Args:

@@ -35,13 +35,13 @@ class Optimisation(Settings):
     With muon, kernels and recurrent matrices use `momentum`; all other weights use AdamW and its `betas`.
 
     Attributes:
-        decay_share: last part of the run, in which the learning rate falls; before it the trunk is saved.
+        decay_share: share of the run, at its end, in which the learning rate falls; the trunk is saved before it.
         ema: memory of the running average of the weights.
         auxiliary_weight: weight of the auxiliary head's loss; 0: no auxiliary head.
         span_time_steps: longest span of time steps that is hidden from the recurrent layers; 0: none.
         time_steps_per_span: one hidden span for every this many time steps.
         width_jitter: bounds of the logarithm of the factor by which a line is stretched.
-        relax_share: last part of the run, in which augmentation, dropout and hidden spans weaken linearly to nothing.
+        relax_share: share of the run, at its end, in which augmentation, dropout and hidden spans weaken to nothing.
     """
 
     optimiser: Literal["muon", "adamw"] = "muon"
@@ -63,15 +63,15 @@ class Optimisation(Settings):
 
 @dataclass(frozen=True)
 class Recipe(Settings):
-    """Everything that decides what a run learns.
+    """All settings of a run.
 
     Attributes:
-        train, validation: data sets; of a store to validate on, the split `val` is read. Relative paths are taken from
-            the working directory.
+        train, validation: data sets; validation reads the split `val` of a store. Relative paths are taken from the
+            working directory.
         hold_out: without validation sets, this share of the training lines is held out to validate on.
-        preset, spec: the network; `spec` wins and may contain `{classes}`.
+        preset, spec: the network; `spec` has priority and may contain `{classes}`.
         init_from: a model file whose weights are the start.
-        alphabet: of that model: keep it, extend it by new characters of the data, or replace it by those of the data.
+        alphabet: with `init_from`: keep the characters of that model, add those of the data, or use those of the data.
         minutes: length of the run in minutes spent in steps; `lines` counts lines seen. The first limit reached ends
             the run.
         exclude: lines with one of these characters are skipped.

@@ -28,7 +28,7 @@ from hwr.train.schedule import Progress
 from hwr.train.start import initial_model
 from hwr.train.validate import (
     MAX_TUNING_LINES,
-    Reading,
+    ErrorRates,
     ReadLine,
     SetResult,
     describe_decoder,
@@ -114,7 +114,7 @@ class Run:
         self._losses: deque[float] = deque(maxlen=100)
         self._speed: deque[StepReport] = deque(maxlen=100)
         self._logged = 0.0
-        self._before: Reading | None = None
+        self._before: ErrorRates | None = None
         self._first: list[ReadLine] = []
         self._skipped_reported = False
 

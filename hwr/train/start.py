@@ -223,7 +223,7 @@ def _from_nothing(recipe: Recipe, texts_of_height: TextsOfHeight) -> InitialMode
     if network.classes != alphabet.classes:
         raise DataError(
             f"the specification has {network.classes} classes, the alphabet needs {alphabet.classes}: "
-            "write {classes} in its place"
+            "write {classes} instead of the number"
         )
     return InitialModel(network, alphabet, spec)
 

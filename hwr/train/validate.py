@@ -127,7 +127,7 @@ def _log_probs(network: Network, lines: Sequence[LabelledLine], autocast: torch.
 
 
 @dataclass(frozen=True)
-class Reading:
+class ErrorRates:
     """Error rates of lines as a model reads them by default."""
 
     decoder: str
@@ -154,7 +154,7 @@ def inherited_decoder(base: ModelInfo | None, alphabet: Alphabet) -> tuple[dict[
     return dict(base.decoder), ""
 
 
-def measure(lines: Sequence[ReadLine], settings: dict[str, Any], alphabet: Alphabet) -> Reading:
+def measure(lines: Sequence[ReadLine], settings: dict[str, Any], alphabet: Alphabet) -> ErrorRates:
     """Decode lines as a model with these decoder settings is read by default."""
     decoder = make_decoder(DecoderOptions(), settings, alphabet, "the model")
     characters = words = ErrorCounts(0, 0)
@@ -164,7 +164,7 @@ def measure(lines: Sequence[ReadLine], settings: dict[str, Any], alphabet: Alpha
         for (truth, _), line in zip(document, decoded, strict=True):
             text = normalise_text(alphabet.decode([span.label for span in line.spans]))
             characters, words = characters + character_errors(truth, text), words + word_errors(truth, text)
-    return Reading(decoder.name, characters.rate, words.rate, len(lines))
+    return ErrorRates(decoder.name, characters.rate, words.rate, len(lines))
 
 
 def tune_decoder(lines: Sequence[ReadLine], settings: dict[str, Any], alphabet: Alphabet) -> dict[str, Any]:

@@ -49,7 +49,9 @@ def test_few_lines_are_fine_tuned_and_measured(tmp_path: Path, run: Run, mine: P
     assert done.out.strip() == str(Path("runs") / "mine" / BEST)
     assert "fine-tuning on 30 lines" in done.err and "until 40 lines seen" in done.err
     recipe = load_toml(Recipe, folder / RECIPE)
-    assert recipe == dataclasses.replace(fine_tuning.fine_tuning(recipe, 30), lines=40) and recipe.hold_out == 0.1
+    assert (
+        recipe == dataclasses.replace(fine_tuning.fine_tuning_recipe(recipe, 30), lines=40) and recipe.hold_out == 0.1
+    )
     assert recipe.optimisation.learning_rate == fine_tuning.GROWTH_RATE
 
     assert done.err.index("before training:") < done.err.index("mine: CER")

@@ -13,7 +13,7 @@ from hwr.model.checkpoint import save_model
 from hwr.model.info import ModelInfo
 from hwr.model.network import build
 from hwr.settings import load_toml
-from hwr.train.fine_tuning import EPOCHS, GROWTH_RATE, MINUTES, OPTIMISATION, count_lines, describe, fine_tuning
+from hwr.train.fine_tuning import EPOCHS, GROWTH_RATE, MINUTES, OPTIMISATION, count_lines, describe, fine_tuning_recipe
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 
 ROOT = Path(__file__).parent.parent.parent
@@ -21,7 +21,7 @@ BEGUN = Recipe(train=(TrainingSet("mine.parquet"),), init_from="small.safetensor
 
 
 def test_what_few_lines_change() -> None:
-    settings = fine_tuning(BEGUN, 200)
+    settings = fine_tuning_recipe(BEGUN, 200)
     assert settings.lines == EPOCHS * 180 and settings.minutes == MINUTES <= 15 and settings.hold_out == 0.1
     assert settings.optimisation == OPTIMISATION != Optimisation()
     kept = ("train", "init_from", "name", "seed", "exclude", "precision", "threads", "alphabet", "augment")
@@ -30,28 +30,30 @@ def test_what_few_lines_change() -> None:
 
 def test_new_characters_need_a_higher_rate() -> None:
     for alphabet in ("extend", "replace"):
-        settings = fine_tuning(replace(BEGUN, alphabet=alphabet), 200)
+        settings = fine_tuning_recipe(replace(BEGUN, alphabet=alphabet), 200)
         assert settings.alphabet == alphabet
         assert settings.optimisation == replace(OPTIMISATION, learning_rate=GROWTH_RATE)
     assert OPTIMISATION.learning_rate < GROWTH_RATE
 
 
 def test_nothing_is_held_out_with_validation_data() -> None:
-    settings = fine_tuning(replace(BEGUN, validation=(TrainingSet("val.parquet"),)), 200, hold_out=0.3)
+    settings = fine_tuning_recipe(replace(BEGUN, validation=(TrainingSet("val.parquet"),)), 200, hold_out=0.3)
     assert settings.hold_out == 0 and settings.lines == EPOCHS * 200
-    assert fine_tuning(BEGUN, 200, hold_out=0.0).hold_out == 0
-    assert fine_tuning(BEGUN, 200, hold_out=0.5).lines == EPOCHS * 100
+    assert fine_tuning_recipe(BEGUN, 200, hold_out=0.0).hold_out == 0
+    assert fine_tuning_recipe(BEGUN, 200, hold_out=0.5).lines == EPOCHS * 100
 
 
 def test_minutes_that_are_asked_for_are_used() -> None:
-    assert fine_tuning(BEGUN, 200, endless=True).lines == 0
+    assert fine_tuning_recipe(BEGUN, 200, endless=True).lines == 0
 
 
 def test_what_is_said() -> None:
-    told = describe(fine_tuning(BEGUN, 200), 200)
+    told = describe(fine_tuning_recipe(BEGUN, 200), 200)
     assert told.startswith("fine-tuning on 200 lines ") and f"until {EPOCHS * 180:,} lines seen or for 15 m" in told
     assert told.endswith("or for 15 minutes")
-    assert describe(replace(fine_tuning(BEGUN, 1200, 0.0, True), minutes=2.5), 1200).endswith(", for 2.5 minutes")
+    assert describe(replace(fine_tuning_recipe(BEGUN, 1200, 0.0, True), minutes=2.5), 1200).endswith(
+        ", for 2.5 minutes"
+    )
 
 
 def test_lines_are_counted(tmp_path: Path) -> None:
@@ -67,5 +69,5 @@ def test_lines_are_counted(tmp_path: Path) -> None:
 
 def test_the_recipe_file_has_the_same_settings() -> None:
     recipe = load_toml(Recipe, ROOT / "recipes" / "fine-tune.toml")
-    expected = fine_tuning(Recipe(), 200)
+    expected = fine_tuning_recipe(Recipe(), 200)
     assert recipe == replace(expected, name=recipe.name)

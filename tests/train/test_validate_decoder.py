@@ -20,7 +20,7 @@ from hwr.train.run import train
 from hwr.train.validate import (
     BONUSES,
     WEIGHTS,
-    Reading,
+    ErrorRates,
     ReadLine,
     inherited_decoder,
     measure,
@@ -62,9 +62,9 @@ def lines_of(count: int) -> list[ReadLine]:
 def with_rates(monkeypatch: pytest.MonkeyPatch, rate: Any) -> None:
     """Let the CER depend on weight and bonus alone; None: the greedy decoder."""
 
-    def measured(lines: Sequence[ReadLine], settings: dict[str, Any], alphabet: Alphabet) -> Reading:
+    def measured(lines: Sequence[ReadLine], settings: dict[str, Any], alphabet: Alphabet) -> ErrorRates:
         beam = settings.get("beam")
-        return Reading("", rate(beam and (beam["weight"], beam["insertion_bonus"])), 0.0, len(lines))
+        return ErrorRates("", rate(beam and (beam["weight"], beam["insertion_bonus"])), 0.0, len(lines))
 
     monkeypatch.setattr(module, "measure", measured)
 
