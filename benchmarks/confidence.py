@@ -50,7 +50,8 @@ def read(path: Path, recognizer: Recognizer, every: int, beam: int) -> list[Read
     file, alphabet, lines = LineStore(path, "val"), recognizer.alphabet, []
     for group in file.groups:
         stored = file.read_group(group.index)[::every]
-        log_probs, spans = recognizer.decode_lines([decode_image(line.image, line.id) for line in stored])
+        log_probs, decoded = recognizer.decode_lines([decode_image(line.image, line.id) for line in stored])
+        spans = [line.spans for line in decoded]
         readings = read_spans(log_probs, spans, alphabet)
         forward, words = score_lines(log_probs, spans), score_words(log_probs, spans, alphabet)
         for index, (line, reading) in enumerate(zip(stored, readings, strict=True)):

@@ -103,7 +103,7 @@ def print_parts(model: str, path: Path, runs: int) -> None:
         "network": lambda: runtime.log_probs(ink),
         "decode": lambda: read_spans(outputs, [best_path(output) for output in outputs], alphabet),
         "decode, calibrated": lambda: read_spans(
-            outputs, [best_path(output) for output in outputs], alphabet, Calibration(1.1)
+            outputs, [best_path(output) for output in outputs], alphabet, [Calibration(1.1)] * len(outputs)
         ),
     }
     columns = sum(line.shape[1] for line in ink) / max(1, len(ink))

@@ -66,25 +66,30 @@ def command(
     Prints the calibration error (ECE) of words and lines before and after. "After" is measured on lines that the
     calibration was not fitted to: each set is split in two by writer (by page, if there is one writer), and each half
     is measured with the calibration of the other. The stored calibration is fitted to all lines.
+
+    The beam search is calibrated on the lines in which it used a language model. Lines in no language are left out:
+    they get the confidences that --decoder greedy calibrates.
     """
-    from hwr.evaluate.calibration import fit, read_scores
+    from hwr.evaluate.calibration import fit, of_one_kind, read_scores
     from hwr.evaluate.sets import Selection
+    from hwr.recognize.decoder import GREEDY
     from hwr.recognize.recognizer import Recognizer
 
     source = check_settings_target(model, write, output, force)
     found, missing = find_sets(data, split)
     selection = Selection(limit, make_columns(columns))
     reader = Recognizer(model, decoder=make_decoder_options(decoding))
-    lines, failed = read_sets(
-        lambda item, chosen, on_line: read_scores(item, reader, chosen, on_line), found, selection
-    )
+    read, failed = read_sets(lambda item, chosen, on_line: read_scores(item, reader, chosen, on_line), found, selection)
+    lines = of_one_kind(read)
     calibration = fit(lines)
+    if len(lines) < len(read):
+        say(f"left out {len(read) - len(lines)} lines in no language; --decoder greedy calibrates such lines")
     print_report(lines)
     show(describe(calibration))
     if write or output is not None:
-        store(source, reader.decoder.name, calibration, output)
+        store(source, GREEDY if lines[0].predictions is None else reader.decoder.name, calibration, output)
         show(f"stored in {output or source}")
-    return Outcome(len(lines), failed + len(missing))
+    return Outcome(len(read), failed + len(missing))
 
 
 def print_report(lines: "Sequence[ReadScores]") -> None:
@@ -122,6 +127,8 @@ def describe(calibration: "Calibration") -> str:
             parts.append(f"{name}: {a:.4f} log p - {b:.4f} log(1 - p) {c:+.4f}")
     if calibration.clarity:
         parts.append(f"clarity of the line {calibration.clarity:+.4f}")
+    if calibration.language:
+        parts.append(f"language model {calibration.language:+.4f}")
     return "; ".join(parts)
 
 

@@ -73,10 +73,13 @@ class CompiledScorer:
         self.ngrams = _filled(_Ngrams, tables.get("ngrams"))
         self.lexicon = _filled(_Lexicon, tables.get("lexicon"))
 
-    def score(self, labels: Sequence[int] | NDArray[np.int32]) -> float:
-        """Return the scorer's score of a whole line of labels, including its end."""
+    def label_scores(self, labels: Sequence[int] | NDArray[np.int32]) -> NDArray[np.float64]:
+        """Return the scorer's score of each label of a line (L,), and of the end of the line: shape (L + 1,)."""
         codes = np.asarray(labels, np.int32)
-        return float(_checked_library().hwr_score_text(self.ngrams, self.lexicon, codes.ctypes.data, len(codes)))
+        scores = np.empty(len(codes) + 1)
+        arguments = codes.ctypes.data, len(codes), scores.ctypes.data
+        _checked_library().hwr_score_labels(self.ngrams, self.lexicon, *arguments)
+        return scores
 
 
 def _filled(structure: type[ctypes.Structure], values: Mapping[str, Any] | None) -> Any:
@@ -165,8 +168,8 @@ def open_library() -> ctypes.CDLL:
     try:
         library.hwr_search.restype = ctypes.c_int32
         library.hwr_search.argtypes = [_POINTER, ctypes.c_int64, ctypes.c_int32, *[_POINTER] * 7]
-        library.hwr_score_text.restype = ctypes.c_double
-        library.hwr_score_text.argtypes = [_POINTER, _POINTER, _POINTER, ctypes.c_int64]
+        library.hwr_score_labels.restype = None
+        library.hwr_score_labels.argtypes = [_POINTER, _POINTER, _POINTER, ctypes.c_int64, _POINTER]
     except AttributeError as error:
         raise OSError(f"{library._name}: {error}") from None
     return library

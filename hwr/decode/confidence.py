@@ -11,9 +11,14 @@ log-probabilities are divided by a temperature before the sum, and normalised ag
 correct words and lines further: logit p' = a log p - b log(1 - p) + c (Kull, Silva Filho and Flach 2017, "Beta
 calibration"); with a = b it is Platt's sigmoid. Language models need it: words that they chose against the ink are
 right far more often than the ink suggests, and a curve that lifts these with a single slope would make certain words
-uncertain. How often they are right depends on the writing, too: the curve of words has a fourth term, d times the
-clarity of the line, which is the mean log-probability of its words. Everything is fitted on validation data for each
-decoder (`hwr.evaluate.calibration`) and stored in the model file.
+uncertain. How often they are right depends on the writing and on the word, so the curve of words has two more terms:
+
+    clarity     d times the mean log-probability of the line's words;
+    language    e times the mean log-probability, in the language model, of the word's characters and of the space or
+                the end of the line after it.
+
+Everything is fitted on validation data (`hwr.evaluate.calibration`) and stored in the model file: for lines that the
+network read alone, and for those that it read with a language model.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +43,8 @@ SETTINGS_KEY = "calibration"
 IDENTITY: Curve = (1.0, 1.0, 0.0)
 MIN_CLARITY = -5.0
 """Lower limit on a word's log-probability in the clarity of its line, so that one hopeless word does not decide."""
+MIN_PREDICTION = -5.0
+"""Lower limit on a word's mean log-probability in the language model."""
 CERTAIN = -1e-12
 """Maximum log-probability, so that every probability has a logit."""
 
@@ -50,6 +57,7 @@ class Calibration:
         temperature: divides the log-probabilities; above 1 it makes a network less certain.
         word, line: further corrections of the sums.
         clarity: weight of the line's clarity in the correction of words (`find_clarity`).
+        language: weight of the language model's log-probability of a word (`word_predictions`).
 
     Raises:
         ValueError: not finite, or the temperature or a slope is not above 0.
@@ -59,9 +67,10 @@ class Calibration:
     word: Curve = IDENTITY
     line: Curve = IDENTITY
     clarity: float = 0.0
+    language: float = 0.0
 
     def __post_init__(self) -> None:
-        numbers = (self.temperature, *self.word, *self.line, self.clarity)
+        numbers = (self.temperature, *self.word, *self.line, self.clarity, self.language)
         if not all(isfinite(number) for number in numbers):
             raise ValueError(f"not a finite number in {numbers}")
         if min(self.temperature, *self.word[:2], *self.line[:2]) <= 0:
@@ -70,12 +79,19 @@ class Calibration:
     def settings(self) -> dict[str, Any]:
         """Return the calibration as it is stored in the model file."""
         curves = {"word": list(self.word), "line": list(self.line)}
-        return {"temperature": self.temperature, **curves, "clarity": self.clarity}
+        return {"temperature": self.temperature, **curves, "clarity": self.clarity, "language": self.language}
 
-    def correct_words(self, log_probabilities: Numbers) -> Numbers:
-        """Return the confidences of the words of one line, shape (words,)."""
-        a, b, c = self.word
-        return correct(log_probabilities, (a, b, c + self.clarity * find_clarity(log_probabilities)))
+    def correct_words(self, log_probabilities: Numbers, predictions: Numbers | None = None) -> Numbers:
+        """Return the confidences of the words of one line, shape (words,).
+
+        Args:
+            log_probabilities: of the words, by the network.
+            predictions: their mean log-probabilities in the language model, if there is one.
+        """
+        shift: Numbers | float = self.clarity * find_clarity(log_probabilities)
+        if predictions is not None:
+            shift = shift + self.language * predictions
+        return correct(log_probabilities, self.word, shift)
 
 
 UNCALIBRATED = Calibration()
@@ -83,6 +99,8 @@ UNCALIBRATED = Calibration()
 
 def find_calibration(settings: Mapping[str, Any], decoder: str, where: object) -> Calibration:
     """Return the calibration of `decoder` in the decoder settings of a model; `UNCALIBRATED` if there is none.
+
+    That of "greedy" is for all lines that the network read alone.
 
     Raises:
         ModelError: the entry is not a valid calibration; `where` names the model.
@@ -93,7 +111,8 @@ def find_calibration(settings: Mapping[str, Any], decoder: str, where: object) -
         return UNCALIBRATED
     try:
         word, line = (_curve(entry[name]) for name in ("word", "line"))
-        return Calibration(float(entry["temperature"]), word, line, float(entry.get("clarity", 0.0)))
+        weights = (float(entry.get(name, 0.0)) for name in ("clarity", "language"))
+        return Calibration(float(entry["temperature"]), word, line, *weights)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(
             f"{where}: the calibration of decoder {decoder!r} cannot be used ({error}); `hwr calibrate` makes a new one"
@@ -109,13 +128,16 @@ def read_spans(
     log_probs: Sequence[NDArray[np.floating]],
     spans: Sequence[Sequence[LabelSpan]],
     alphabet: Alphabet,
-    calibration: Calibration = UNCALIBRATED,
+    calibrations: Sequence[Calibration] | None = None,
+    predictions: Sequence[Sequence[float]] | None = None,
 ) -> list[Reading]:
     """Return readings of the labels that a decoder chose for each line; lines of similar length together are fastest.
 
     Args:
         log_probs: for each line, natural logarithms of shape (T, classes), T >= 0; class 0 is the blank.
         spans: for each line, its labels with their time steps, without CTC's blanks.
+        calibrations: for each line; `UNCALIBRATED` if not given.
+        predictions: for each line, ln p of each of its labels and of its end in the language model; empty without one.
 
     Raises:
         ValueError: a shape or label does not fit.
@@ -123,21 +145,26 @@ def read_spans(
     for line in log_probs:
         if line.ndim != 2 or line.shape[1] != alphabet.classes:
             raise ValueError(f"log_probs of shape (T, {alphabet.classes}) expected, {line.shape} found")
-    tempered = [temper(line, calibration.temperature) for line in log_probs]
-    lines = correct(score_lines(tempered, spans), calibration.line)
+    if calibrations is None:
+        calibrations = [UNCALIBRATED] * len(log_probs)
+    if predictions is None:
+        predictions = [()] * len(log_probs)
+    tempered = [temper(line, own.temperature) for line, own in zip(log_probs, calibrations, strict=True)]
+    lines = score_lines(tempered, spans)
     raw = words = score_words(tempered, spans, alphabet)
-    if calibration.temperature != 1:
+    if any(own.temperature != 1 for own in calibrations):
         raw = score_words(log_probs, spans, alphabet)
     readings = []
-    for index, (line, line_spans) in enumerate(zip(log_probs, spans, strict=True)):
+    for index, (line, line_spans, own) in enumerate(zip(log_probs, spans, calibrations, strict=True)):
         characters = find_characters(line, line_spans, alphabet)
+        predicted = word_predictions(predictions[index], line_spans, alphabet)
         text, order = logical_words("".join(span.character for span in characters), alphabet.direction)
         readings.append(
             Reading(
                 text=text,
-                confidence=float(lines[index]),
+                confidence=float(correct(lines[index], own.line)),
                 characters=tuple(characters),
-                words=tuple(calibration.correct_words(words[index])[order].tolist()),
+                words=tuple(own.correct_words(words[index], predicted)[order].tolist()),
                 raw_words=tuple(correct(raw[index], IDENTITY)[order].tolist()),
             )
         )
@@ -163,6 +190,23 @@ def score_words(
             texts.append([span.label for span in line_spans[first : last + 1]])
         counts.append(len(steps))
     return np.split(text_log_probabilities(steps, texts), counts[1:])[:-1]
+
+
+def word_predictions(predictions: Sequence[float], spans: Sequence[LabelSpan], alphabet: Alphabet) -> Numbers | None:
+    """Return the mean log-probability of each word of a line in the language model; None without `predictions`.
+
+    The space after the word belongs to it, and at the end of the line the end. Arguments as in `read_spans`.
+    """
+    if not predictions:
+        return None
+    spaces = space_labels(alphabet)
+    is_space = np.array([span.label in spaces for span in spans] + [True])
+    before = np.concatenate(([True], is_space[:-1]))
+    firsts, ends = np.flatnonzero(before & ~is_space), np.flatnonzero(is_space & ~before)
+    bounds = np.column_stack([firsts, ends + 1])
+    sums = np.add.reduceat(np.append(predictions, 0.0), bounds.ravel())[::2]
+    means: Numbers = np.maximum(sums / (ends + 1 - firsts), MIN_PREDICTION)
+    return means
 
 
 def space_labels(alphabet: Alphabet) -> frozenset[int]:
@@ -198,14 +242,15 @@ def find_clarity(log_probabilities: Numbers) -> float:
     return float(np.clip(log_probabilities, MIN_CLARITY, 0.0).mean()) if len(log_probabilities) else MIN_CLARITY
 
 
-def correct(log_probabilities: Numbers, curve: Curve) -> Numbers:
-    """Return probabilities from 0 to 1, corrected by a curve; see the module."""
+def correct(log_probabilities: Numbers, curve: Curve, shift: Numbers | float = 0.0) -> Numbers:
+    """Return probabilities from 0 to 1, corrected by a curve; `shift` is added to c; see the module."""
     values = np.minimum(log_probabilities, 0.0)
-    if curve == IDENTITY:
+    if curve == IDENTITY and not np.any(shift):
         return np.exp(values)
     a, b, c = curve
     log_p, log_not_p = with_complement(values)
-    corrected: Numbers = np.exp(-np.logaddexp(0.0, -(a * log_p - b * log_not_p + c)))  # the inverse of the logit
+    logits = a * log_p - b * log_not_p + c + shift
+    corrected: Numbers = np.exp(-np.logaddexp(0.0, -logits))  # the inverse of the logit
     return corrected
 
 

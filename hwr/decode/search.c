@@ -272,19 +272,20 @@ static Place begin(const Ngrams *m)
     return place;
 }
 
-EXPORT double hwr_score_text(const Ngrams *m, const Lexicon *x, const int32_t *labels, int64_t count)
+/* `scores` gets the score of each label, and that of the end. */
+EXPORT void hwr_score_labels(const Ngrams *m, const Lexicon *x, const int32_t *labels, int64_t count, double *scores)
 {
     Place place = begin(m);
-    double sum = 0;
     for (int64_t i = 0; i < count; i++) {
+        scores[i] = 0;
         if (x) {
-            sum += score(NULL, x, &place, labels[i]);
+            scores[i] += score(NULL, x, &place, labels[i]);
             advance(NULL, x, &place, labels[i]);
         }
         if (m)
-            sum += follow_ngram(m, &place, labels[i]);
+            scores[i] += follow_ngram(m, &place, labels[i]);
     }
-    return sum + score_end(m, x, &place);
+    scores[count] = score_end(m, x, &place);
 }
 
 /* ---- search ---- */

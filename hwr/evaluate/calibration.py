@@ -2,7 +2,8 @@
 
 The temperature maximises the likelihood of the right and wrong words (Guo et al. 2017, section 4.2). If the calibration
 error is then still above `GOOD_ENOUGH`, a curve is fitted for words and for lines (Kull et al. 2017; with the targets
-of Platt 1999, by Newton's method); the curve of words has the clarity of the line as a further term.
+of Platt 1999, by Newton's method). The curve of words has more terms: the clarity of the line and, for lines that were
+read with a language model, what that model predicts of the word.
 
 Scores are computed on a grid of temperatures while the lines are read, and interpolated between its points, so that the
 lines need not be kept in memory.
@@ -26,6 +27,7 @@ from hwr.decode.confidence import (
     score_words,
     temper,
     with_complement,
+    word_predictions,
 )
 from hwr.decode.lattice import LabelSpan
 from hwr.errors import DataError
@@ -59,12 +61,14 @@ class ReadScores(Origin):
         line_right: the line was read without an edit.
         words: shape (words, temperatures).
         words_right: shape (words,).
+        predictions: mean log-probability of each word in the language model, shape (words,); None without one.
     """
 
     line: Numbers
     line_right: bool
     words: Numbers
     words_right: NDArray[np.bool_]
+    predictions: Numbers | None = None
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,12 @@ def read_scores(
     on_line: OnLine = lambda line: None,
 ) -> Iterator[ReadScores]:
     """Read the lines of a set; arguments and errors as in `hwr.evaluate.lines.read_decoded`."""
-    for line, log_probs, spans in read_decoded(source, recognizer, selection, on_line):
-        whole, words = _scores(log_probs, spans, recognizer.alphabet)
+    for line, log_probs, chosen in read_decoded(source, recognizer, selection, on_line):
+        whole, words = _scores(log_probs, chosen.spans, recognizer.alphabet)
         right = np.array(line.right_words, dtype=bool)
         edits = line.characters.edits
-        yield ReadScores(line.set, line.id, line.writer, line.page, whole, edits == 0, words, right)
+        predictions = word_predictions(chosen.predictions, chosen.spans, recognizer.alphabet)
+        yield ReadScores(line.set, line.id, line.writer, line.page, whole, edits == 0, words, right, predictions)
 
 
 def _scores(log_probs: NDArray[np.float32], spans: Sequence[LabelSpan], alphabet: Alphabet) -> tuple[Numbers, Numbers]:
@@ -103,7 +108,12 @@ def confidences(lines: Sequence[ReadScores], calibration: Calibration) -> Confid
     """Return the confidences of lines under a calibration; its temperature must be within the grid."""
     words, lines_scores = _at(lines, calibration.temperature)
     return Confidences(
-        np.concatenate([calibration.correct_words(of_line) for of_line in _by_line(words, lines)]),
+        np.concatenate(
+            [
+                calibration.correct_words(of_line, line.predictions)
+                for of_line, line in zip(_by_line(words, lines), lines, strict=True)
+            ]
+        ),
         np.concatenate([line.words_right for line in lines]),
         correct(lines_scores, calibration.line),
         np.array([line.line_right for line in lines]),
@@ -181,8 +191,16 @@ def _by_line(words: Numbers, lines: Sequence[ReadScores]) -> list[Numbers]:
     return np.split(words, np.cumsum([len(line.words) for line in lines])[:-1])
 
 
+def of_one_kind(lines: Sequence[ReadScores]) -> list[ReadScores]:
+    """Return the lines that were read with a language model; if there are none, all lines."""
+    return [line for line in lines if line.predictions is not None] or list(lines)
+
+
 def fit(lines: Sequence[ReadScores]) -> Calibration:
     """Return the calibration that makes the observed right and wrong words most likely.
+
+    Args:
+        lines: all read with a language model, or all without.
 
     Raises:
         DataError: all words are right, or all are wrong.
@@ -198,8 +216,10 @@ def fit(lines: Sequence[ReadScores]) -> Calibration:
     words, whole = _at(lines, temperature)
     lines_right = np.array([line.line_right for line in lines])
     clarity = np.concatenate([np.full(len(part), find_clarity(part)) for part in _by_line(words, lines)])
-    word, weight = _curve_of_words(words, right, clarity)
-    return Calibration(temperature, word, _curve_if_needed(whole, lines_right), weight)
+    predictions = [line.predictions for line in lines if line.predictions is not None]
+    more = [clarity, np.concatenate(predictions)] if predictions else [clarity]
+    word, weights = _curve_of_words(words, right, np.stack(more, axis=1))
+    return Calibration(temperature, word, _curve_if_needed(whole, lines_right), *weights)
 
 
 def negative_log_likelihood(log_probabilities: Numbers, right: NDArray[np.bool_]) -> float:
@@ -224,15 +244,15 @@ def _golden_section(function: Callable[[float], float], low: float, high: float)
     return (low + high) / 2
 
 
-def _curve_of_words(words: Numbers, right: NDArray[np.bool_], clarity: Numbers) -> tuple[Curve, float]:
-    """Return the curve and the weight of the clarity; without the clarity if a slope would be below 0."""
+def _curve_of_words(words: Numbers, right: NDArray[np.bool_], more: Numbers) -> tuple[Curve, list[float]]:
+    """Return the curve and the weights of more features, (words, features); no weights if a slope would be below 0."""
     plain = _curve_if_needed(words, right)
     if plain == IDENTITY:
-        return plain, 0.0
+        return plain, []
     log_p, log_not_p = with_complement(words)
-    fitted = logistic_regression(np.stack([log_p, -log_not_p, clarity], axis=1), right)
-    a, b, weight, c = (round(number, DIGITS) for number in fitted)
-    return ((a, b, c), weight) if min(a, b) > 0 else (plain, 0.0)
+    fitted = logistic_regression(np.column_stack([log_p, -log_not_p, more]), right)
+    a, b, *weights, c = (round(number, DIGITS) for number in fitted)
+    return ((a, b, c), weights) if min(a, b) > 0 else (plain, [])
 
 
 def _curve_if_needed(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Curve:

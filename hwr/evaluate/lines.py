@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.confidence import read_spans
-from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading
 from hwr.errors import DataError, InputError
 from hwr.evaluate.sets import EVERY_LINE, EvaluationSet, Selection
 from hwr.files.images import GreyImage, decode_image
 from hwr.metrics import ErrorCounts, character_errors, right_words, word_errors
+from hwr.recognize.decoder import DecodedLine
 from hwr.recognize.recognizer import Recognizer
 from hwr.store.lines import LineGroup, LineStore, StoredLine
 from hwr.store.normalised import check_normalised, check_shape
@@ -89,7 +89,7 @@ def read_decoded(
     recognizer: Recognizer,
     selection: Selection = EVERY_LINE,
     on_line: OnLine = lambda line: None,
-) -> Iterator[tuple[ScoredLine, NDArray[np.float32], tuple[LabelSpan, ...]]]:
+) -> Iterator[tuple[ScoredLine, NDArray[np.float32], DecodedLine]]:
     """Read a set as `read_set` does; yield each line with the network's log-probabilities and the labels chosen.
 
     `on_line` is called with every line; those that do not open go only there.
@@ -101,11 +101,12 @@ def read_decoded(
         if isinstance(batch, UnreadableLines):
             on_line(batch)
             continue
-        log_probs, spans = (recognizer.decode_normalised if batch.normalised else recognizer.decode_lines)(batch.images)
-        scored = _score(source, batch, read_spans(log_probs, spans, recognizer.alphabet))
-        for line, line_log_probs, line_spans in zip(scored, log_probs, spans, strict=True):
+        decode = recognizer.decode_normalised if batch.normalised else recognizer.decode_lines
+        log_probs, decoded = decode(batch.images)
+        readings = read_spans(log_probs, [line.spans for line in decoded], recognizer.alphabet)
+        for line, line_log_probs, chosen in zip(_score(source, batch, readings), log_probs, decoded, strict=True):
             on_line(line)
-            yield line, line_log_probs, line_spans
+            yield line, line_log_probs, chosen
 
 
 def _open_batches(

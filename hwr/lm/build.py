@@ -58,7 +58,8 @@ def build(texts: Sequence[Text], options: BuildOptions, report: Callable[[str], 
     symbols = choose_symbols(texts)
     characters = sum(text.characters for text in texts)
     report(f"{characters:,} characters in {sum(len(text.lines) for text in texts):,} lines, {symbols.count} symbols")
-    levels = count_levels(texts, symbols, options.order)
+    longest = max(len(line) for text in texts for line in text.lines) + 2  # with its start and end
+    levels = count_levels(texts, symbols, min(options.order, longest))
     report("n-grams: " + " ".join(f"{len(level.keys):,}" for level in levels))
     if options.min_counts[-1] > 1:
         keep_frequent(levels, options.min_counts)

@@ -212,23 +212,31 @@ class Score:
         return -self.log_probability / self.characters / float(np.log(2.0))
 
 
-def line_log_probabilities(scorer: Scorer, lines: Sequence[Sequence[int] | NDArray[np.int32]]) -> list[float]:
-    """Return the scores of whole lines of labels with their ends: ln p if the weight is 1 and the bonus 0."""
+def label_scores(scorer: Scorer, lines: Sequence[Sequence[int] | NDArray[np.int32]]) -> list[NDArray[np.float64]]:
+    """Return the scores of the labels of each line and of its end: ln p if the weight is 1 and the bonus 0.
+
+    Returns:
+        Arrays of shape (L + 1,) for lines of L labels.
+    """
+    if not lines:
+        return []
     states = np.full(len(lines), scorer.start)
-    totals = np.zeros(len(lines))
-    for step in range(max(map(len, lines), default=0)):
+    scores = np.zeros((len(lines), max(map(len, lines)) + 1))
+    for step in range(scores.shape[1] - 1):
         active = np.array([index for index, line in enumerate(lines) if len(line) > step])
         labels = np.array([line[step] for line in lines if len(line) > step])
-        totals[active] += scorer.scores(states[active], labels[:, None])[:, 0]
+        scores[active, step] = scorer.scores(states[active], labels[:, None])[:, 0]
         states[active] = scorer.advance(states[active], labels)
-    return list(map(float, totals + scorer.finish(states))) if lines else []
+    lengths = np.array([len(line) for line in lines])
+    scores[np.arange(len(lines)), lengths] = scorer.finish(states)
+    return [row[: length + 1] for row, length in zip(scores, lengths, strict=True)]
 
 
 def text_log_probabilities(model: Model, lines: Sequence[str]) -> list[float]:
     """Return ln p of each normalised line, from its start to its end."""
     alphabet = Alphabet.of(lines)
     scorer = NgramScorer(model, plain_rules(model.symbols, alphabet), weight=1.0)
-    return line_log_probabilities(scorer, [alphabet.encode(line) for line in lines])
+    return [float(scores.sum()) for scores in label_scores(scorer, [alphabet.encode(line) for line in lines])]
 
 
 def score_lines(model: Model, lines: Sequence[str]) -> Score:

@@ -21,7 +21,7 @@ from hwr.lm.model import Model
 from hwr.lm.ngrams import UNKNOWN
 from hwr.lm.scorer import NgramScorer
 from hwr.lm.tokens import token_rules
-from hwr.recognize.languages import Language, Languages
+from hwr.recognize.languages import FoundText, Language, Languages
 from hwr.recognize.models import find_language_model, language_model_names
 from hwr.settings import Range, Settings, from_dict
 from hwr.text import Alphabet
@@ -115,11 +115,14 @@ class DecodedLine:
         spans: the labels with their time steps.
         language: code of the language in which the line was searched; "" for none.
         texts: the best texts as labels with their log-scores, the chosen one first.
+        predictions: ln p of each label, and of the end of the line, by the language model; empty if the network alone
+            chose the labels.
     """
 
     spans: Spans
     language: str = ""
     texts: tuple[Hypothesis, ...] = ()
+    predictions: tuple[float, ...] = ()
 
 
 class GreedyDecoder:
@@ -138,6 +141,10 @@ class GreedyDecoder:
     def score(self, line: DecodedLine, labels: Sequence[int], /) -> float:
         """Return the decoder's score for a text of the line, given as labels, in addition to the log-probability."""
         return 0.0
+
+    def predict(self, language: str, labels: Sequence[int], /) -> tuple[float, ...]:
+        """Return the `predictions` of a line of labels in a language; see `DecodedLine`."""
+        return ()
 
 
 class BeamDecoder:
@@ -161,15 +168,24 @@ class BeamDecoder:
             # Aligned in chunks: the lattices of all lines at once would take gigabytes.
             lines, texts = log_probs[start : start + LINES_TOGETHER], found[start : start + LINES_TOGETHER]
             spans = alignments(lines, [text.hypotheses[0].labels for text in texts])
-            decoded += [
-                DecodedLine(tuple(line_spans), text.language.code, text.hypotheses)
-                for line_spans, text in zip(spans, texts, strict=True)
-            ]
+            decoded += [self._decoded(tuple(line_spans), text) for line_spans, text in zip(spans, texts, strict=True)]
         return decoded
+
+    def _decoded(self, spans: Spans, text: FoundText) -> DecodedLine:
+        code, best = text.language.code, text.hypotheses[0]
+        return DecodedLine(spans, code, text.hypotheses, self.predict(code, best.labels))
 
     def score(self, line: DecodedLine, labels: Sequence[int], /) -> float:
         """See `GreedyDecoder.score`."""
-        return self.languages.score(line.language, labels)
+        return float(self.languages.scores(line.language, labels).sum())
+
+    def predict(self, language: str, labels: Sequence[int], /) -> tuple[float, ...]:
+        """See `GreedyDecoder.predict`."""
+        if not language or not self.settings.weight:
+            return ()
+        scores = self.languages.scores(language, labels)
+        scores[:-1] -= self.settings.insertion_bonus
+        return tuple((scores / self.settings.weight).tolist())
 
 
 Decoder = GreedyDecoder | BeamDecoder

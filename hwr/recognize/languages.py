@@ -24,7 +24,7 @@ from hwr.decode.beam import BeamSettings, Hypothesis, Scorer
 from hwr.decode.compiled import compiled_scorer
 from hwr.decode.lattice import best_path
 from hwr.decode.search import beam_search
-from hwr.lm.scorer import line_log_probabilities
+from hwr.lm.scorer import label_scores
 
 NO_LANGUAGE_BITS = 3.8
 MIN_EVIDENCE = 3.0
@@ -89,8 +89,8 @@ class Languages:
             self._take_none(document, texts)
         return texts
 
-    def score(self, code: str, labels: Sequence[int]) -> float:
-        """Return the score of a language for a line of labels."""
+    def scores(self, code: str, labels: Sequence[int]) -> Numbers:
+        """Return the score of a language for each label of a line (L,) and for its end: shape (L + 1,)."""
         every = (*self.languages, *([self.none] if self.none else []))
         return score_texts(next(language for language in every if language.code == code), [labels])[0]
 
@@ -135,12 +135,12 @@ class Languages:
             texts[index] = FoundText(found, self.none)
 
 
-def score_texts(language: Language, texts: Sequence[Labels]) -> list[float]:
-    """Return the score of a language for each line of labels."""
+def score_texts(language: Language, texts: Sequence[Labels]) -> list[Numbers]:
+    """Return the scores of a language for lines of labels; see `Languages.scores`."""
     if language.scorer is None:
-        return [0.0] * len(texts)
+        return [np.zeros(len(text) + 1) for text in texts]
     fast = compiled_scorer(language.scorer)
-    return line_log_probabilities(language.scorer, texts) if fast is None else [fast.score(text) for text in texts]
+    return label_scores(language.scorer, texts) if fast is None else [fast.label_scores(text) for text in texts]
 
 
 class _Document:
@@ -155,7 +155,7 @@ class _Document:
 
     def fits(self, language: Language) -> Numbers:
         """Return the language's score of the best path of each line."""
-        return np.array(score_texts(language, self.paths))
+        return np.array([scores.sum() for scores in score_texts(language, self.paths)])
 
     def without_language(self) -> Numbers:
         """Return the score of the best path of each line, including the score of "no language", without a bonus."""

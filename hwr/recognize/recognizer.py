@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.decode.confidence import find_calibration, read_spans
-from hwr.decode.lattice import LabelSpan
 from hwr.decode.reading import Reading, logical_words
 from hwr.errors import HwrError, InputError, UsageError
 from hwr.files.documents import open_pages, page_of, to_grey
@@ -29,7 +28,7 @@ from hwr.page.geometry import LineCut, bounding_box, clip_box, cut_line
 from hwr.page.page import LINE_TYPE, REGION_TYPE, Line, Page, Region, Word
 from hwr.page.placing import fit_lines
 from hwr.recognize import DEFAULT_MODEL
-from hwr.recognize.decoder import DecodedLine, DecoderOptions, make_decoder
+from hwr.recognize.decoder import GREEDY, DecodedLine, DecoderOptions, make_decoder
 from hwr.recognize.found_lines import (
     COLUMN_BY_COLUMN,
     PageOptions,
@@ -47,7 +46,7 @@ from hwr.text import normalise_text
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Decoded = tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]
+Decoded = tuple[list[NDArray[np.float32]], list[DecodedLine]]
 
 AS_THE_MODEL_SAYS = DecoderOptions()
 BASELINE_AT = 0.75
@@ -81,7 +80,8 @@ class Recognizer:
         label: name and start of the hash, as in the results.
         decoder: the decoder, which chooses the text.
         careful: whether each line is read in three views.
-        calibration: calibration of the decoder's confidences.
+        calibration: of confidences in lines that the decoder read with a language model, if it has any.
+        network_calibration: of confidences in lines that the network read alone.
     """
 
     def __init__(
@@ -122,6 +122,7 @@ class Recognizer:
         self.careful = decoder.careful
         self.decoder = make_decoder(decoder, self.info.decoder, self.alphabet, self.name)
         self.calibration = find_calibration(self.info.decoder, self.decoder.name, model)
+        self.network_calibration = find_calibration(self.info.decoder, GREEDY, model)
 
     @property
     def height(self) -> int:
@@ -245,7 +246,9 @@ class Recognizer:
     def read_normalised(self, lines: Sequence[GreyImage], /) -> list[Reading]:
         """Read normalised lines, ink of shape (`height`, W); the results are in their order."""
         log_probs, decoded = self._decode(lines, self.alternatives + 1)
-        readings = read_spans(log_probs, [line.spans for line in decoded], self.alphabet, self.calibration)
+        calibrations = [self.calibration if line.predictions else self.network_calibration for line in decoded]
+        spans, predictions = [line.spans for line in decoded], [line.predictions for line in decoded]
+        readings = read_spans(log_probs, spans, self.alphabet, calibrations, predictions)
         return list(map(self._completed, readings, decoded, log_probs))
 
     def _completed(self, reading: Reading, line: DecodedLine, log_probs: NDArray[np.float32]) -> Reading:
@@ -344,12 +347,9 @@ class Recognizer:
 
     def decode_normalised(self, lines: Sequence[GreyImage], /) -> Decoded:
         """Decode normalised lines; see `decode_lines`."""
-        log_probs, decoded = self._decode(lines)
-        return log_probs, [line.spans for line in decoded]
+        return self._decode(lines)
 
-    def _decode(
-        self, lines: Sequence[GreyImage], results: int = 1
-    ) -> tuple[list[NDArray[np.float32]], list[DecodedLine]]:
+    def _decode(self, lines: Sequence[GreyImage], results: int = 1) -> Decoded:
         """Return the log-probabilities of normalised lines, and the labels that the decoder chose."""
         if self.careful:
             return decode_views(self._runtime.log_probs, self.decoder, lines, results)

@@ -80,7 +80,8 @@ def _choose(decoder: Decoder, views: Sequence[LogProbs], found: Sequence[Decoded
     scores = paths + np.array([decoder.score(found[0], text) for text in texts])
     best = np.argsort(-scores, kind="stable")[:results]
     ranked = tuple(Hypothesis(texts[index], float(paths[index]), float(scores[index])) for index in best)
-    return DecodedLine(align(views[0], ranked[0].labels), found[0].language, ranked)
+    language, chosen = found[0].language, ranked[0].labels
+    return DecodedLine(align(views[0], chosen), language, ranked, decoder.predict(language, chosen))
 
 
 def _texts(line: DecodedLine) -> list[tuple[int, ...]]:

@@ -23,7 +23,7 @@ from hwr.lm.build import BuildOptions, build
 from hwr.lm.corpus import Text
 from hwr.lm.file import write_model
 from hwr.lm.model import Model, make_model
-from hwr.lm.scorer import NgramScorer, line_log_probabilities
+from hwr.lm.scorer import NgramScorer, label_scores
 from hwr.lm.tokens import token_rules
 from hwr.recognize.models import find_language_model
 from hwr.text import Alphabet
@@ -79,12 +79,13 @@ def test_both_searches_find_the_same_texts_with_the_same_scores(model: Model) ->
 
 
 @needs_compiler
-def test_both_give_whole_lines_the_same_score(model: Model) -> None:
+def test_both_give_the_labels_of_lines_the_same_scores(model: Model) -> None:
     lines = [ALPHABET.encode(line) for line in (*sentences(20, seed=3), "THE OLD 12 boats", "", "zzz qqq")]
     scorer = NgramScorer(model, token_rules(model.symbols, ALPHABET), weight=1.0)
     fast = compiled.compiled_scorer(scorer)
     assert fast is not None
-    assert [fast.score(line) for line in lines] == pytest.approx(line_log_probabilities(scorer, lines))
+    for line, expected in zip(lines, label_scores(scorer, lines), strict=True):
+        assert fast.label_scores(line) == pytest.approx(expected)
 
 
 def test_without_a_compiler_numpy_searches_and_the_log_says_so(

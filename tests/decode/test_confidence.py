@@ -18,6 +18,7 @@ from hwr.decode.confidence import (
     find_calibration,
     read_spans,
     temper,
+    word_predictions,
 )
 from hwr.decode.lattice import LabelSpan, alignments, best_path, text_log_probability
 from hwr.errors import ModelError
@@ -98,11 +99,37 @@ def test_many_lines_equal_one_by_one() -> None:
     alphabet = Alphabet(" abcdefgh")
     lines = [random_log_probs(steps, 10, seed=steps) for steps in (40, 3, 77, 0, 20, 20)]
     calibration = Calibration(1.3, (0.8, 0.6, 0.1), (1.2, 1.1, -0.3), clarity=0.7)
-    together = read_spans(lines, [best_path(line) for line in lines], alphabet, calibration)
+    together = read_spans(lines, [best_path(line) for line in lines], alphabet, [calibration] * len(lines))
     for line, reading in zip(lines, together, strict=True):
         alone = decode_greedy(line, alphabet, calibration)
         assert alone.text == reading.text and alone.characters == reading.characters
         assert (alone.confidence, *alone.words) == pytest.approx((reading.confidence, *reading.words))
+
+
+def test_each_line_has_its_own_calibration_and_predictions() -> None:
+    lines = [likely([A, BLANK_LABEL, B], seed=seed) for seed in range(3)]
+    spans = [best_path(line) for line in lines]
+    calibrations = [Calibration(1.4, language=0.9), UNCALIBRATED, Calibration(word=(0.8, 0.6, 0.1), language=0.9)]
+    predictions = [(-1.0, -2.0, -3.0, -0.5), (), (-0.1, -0.2, -9.0, -90.0)]
+    found = read_spans(lines, spans, AB, calibrations, predictions)
+    for number, reading in enumerate(found):
+        part = slice(number, number + 1)
+        assert [reading] == read_spans(lines[part], spans[part], AB, calibrations[part], predictions[part])
+    expected = calibrations[0].correct_words(
+        np.log(decode_greedy(temper(lines[0], 1.4), AB).words), np.array([-1.5, -1.75])
+    )
+    assert found[0].words == pytest.approx(expected)
+    assert found[1] == decode_greedy(lines[1], AB)
+
+
+def test_predictions_of_words_are_means_up_to_the_next_word() -> None:
+    labels = [BLANK_LABEL, A, B, BLANK_LABEL, BLANK_LABEL, A, BLANK_LABEL, B]
+    spans = [LabelSpan(label, step, step + 1) for step, label in enumerate(labels)]
+    found = word_predictions((-9.0, -1.0, -2.0, -4.5, -9.0, -3.0, -2.0, -np.inf, -1.0), spans, AB)
+    np.testing.assert_allclose(found, [-2.5, -2.5, -5.0])
+    np.testing.assert_allclose(word_predictions((-1.0, -2.0), spans[1:2], AB), [-1.5])
+    assert len(word_predictions((-1.0, -2.0), spans[:1], AB)) == len(word_predictions((-2.0,), [], AB)) == 0
+    assert word_predictions((), spans, AB) is None
 
 
 def test_labels_of_the_best_path_give_its_reading() -> None:
@@ -175,8 +202,16 @@ class TestCalibration:
         np.testing.assert_allclose(found, odds / (1 + odds), rtol=1e-6)
         assert Calibration(clarity=0.5).correct_words(np.zeros(0)).shape == (0,)
 
+    def test_the_language_model_by_its_formula(self) -> None:
+        words, predicted = np.array([-0.2, -1.0]), np.array([-0.5, -4.0])
+        found = Calibration(word=(0.7, 0.9, -0.4), language=0.6).correct_words(words, predicted)
+        odds = np.exp(-0.4 + 0.6 * predicted + 0.7 * words) / (1 - np.exp(words)) ** 0.9
+        np.testing.assert_allclose(found, odds / (1 + odds), rtol=1e-6)
+        without = Calibration(word=(0.7, 0.9, -0.4)).correct_words(words)
+        np.testing.assert_allclose(Calibration(word=(0.7, 0.9, -0.4), language=0.6).correct_words(words), without)
+
     def test_settings_and_back(self) -> None:
-        calibration = Calibration(1.25, (0.9, 0.5, 0.1), (1.1, 1.0, -0.2), clarity=-0.3)
+        calibration = Calibration(1.25, (0.9, 0.5, 0.1), (1.1, 1.0, -0.2), clarity=-0.3, language=0.7)
         settings = {"calibration": {"greedy": calibration.settings()}, "beam": {"width": 3}}
         assert find_calibration(settings, "greedy", "m") == calibration
         assert find_calibration(settings, "beam", "m") == find_calibration({}, "greedy", "m") == UNCALIBRATED

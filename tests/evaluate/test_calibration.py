@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from helpers.line_sets import NumberReader
 from hwr.decode.confidence import IDENTITY, Calibration, Curve, read_spans
-from hwr.decode.lattice import LabelSpan, best_path
+from hwr.decode.lattice import best_path
 from hwr.errors import DataError
 from hwr.evaluate.calibration import (
     TEMPERATURES,
@@ -23,10 +23,12 @@ from hwr.evaluate.calibration import (
     logistic_regression,
     measure_in_halves,
     negative_log_likelihood,
+    of_one_kind,
     read_scores,
 )
 from hwr.evaluate.confidence import calibration_error
 from hwr.evaluate.sets import find_sets, first_half
+from hwr.recognize.decoder import DecodedLine
 from hwr.text import Alphabet
 
 Numbers = NDArray[np.float64]
@@ -138,6 +140,32 @@ def test_the_true_weight_of_the_clarity_is_found() -> None:
     assert (*found.word, found.clarity) == pytest.approx((0.4, 0.8, 1.4, 1.1), abs=0.1)
 
 
+def test_the_true_weight_of_the_language_model_is_found() -> None:
+    random = np.random.default_rng(7)
+    words, predicted = -random.exponential(1.0, (4_000, 10)), random.uniform(-4.0, -0.5, (4_000, 10))
+    p = np.exp(words)
+    clarity = np.maximum(words, -5.0).mean(axis=1, keepdims=True)
+    right = random.random(words.shape) < 1 / (
+        1 + np.exp(-3.0 - 0.5 * clarity - 1.2 * predicted) * p**-0.4 * (1 - p) ** 0.8
+    )
+    same = np.ones(len(TEMPERATURES))
+    lines = [
+        ReadScores("set", "", None, None, part.sum() * same, bool(flag.all()), part[:, None] * same, flag, known)
+        for part, flag, known in zip(words, right, predicted, strict=True)
+    ]
+    found = fit(lines)
+    assert (*found.word, found.clarity, found.language) == pytest.approx((0.4, 0.8, 3.0, 0.5, 1.2), abs=0.15)
+    result = confidences(lines, found)
+    assert calibration_error(result.words, result.words_right).equal_width < 0.02
+
+
+def test_lines_without_a_language_model_are_left_out_if_others_have_one() -> None:
+    without = made_lines(3)
+    read = [replace(line, predictions=np.zeros(5)) for line in made_lines(2)]
+    assert of_one_kind([*without, *read]) == read
+    assert of_one_kind(without) == without and of_one_kind([]) == []
+
+
 def test_a_curve_never_turns_the_order_round() -> None:
     values = np.array([-4.0, -3.0, -2.0, -0.5, -0.1, -0.01] * 20)
     right = np.array([True, False, False, True, True, True] * 20)  # the least likely are right
@@ -181,9 +209,9 @@ class NoisyDecoder:
 
     def decode_lines(
         self, lines: Sequence[NDArray[np.uint8]], /
-    ) -> tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]:
+    ) -> tuple[list[NDArray[np.float32]], list[DecodedLine]]:
         log_probs = [self.log_probs(int(line[0, 0])) for line in lines]
-        return log_probs, [best_path(line) for line in log_probs]
+        return log_probs, [DecodedLine(best_path(line)) for line in log_probs]
 
     def log_probs(self, number: int) -> NDArray[np.float32]:
         scores = np.random.default_rng(number).normal(0, 3, (20 + number, 5))
@@ -199,7 +227,7 @@ def test_scores_between_temperatures_are_those_of_readings(tmp_path: Path) -> No
     for calibration in (Calibration(), Calibration(1.23, (0.9, 0.7, 0.2), (1.1, 1.2, -0.1), 0.4), Calibration(2.9)):
         for number, line in enumerate(lines):
             log_probs = decoder.log_probs(number)
-            (reading,) = read_spans([log_probs], [best_path(log_probs)], decoder.alphabet, calibration)
+            (reading,) = read_spans([log_probs], [best_path(log_probs)], decoder.alphabet, [calibration])
             found = confidences([line], calibration)
             assert found.words == pytest.approx(reading.words, rel=0.02, abs=1e-6)
             assert found.lines == pytest.approx([reading.confidence], rel=0.02, abs=1e-6)

@@ -325,9 +325,9 @@ class FakeNetwork:
 
     def decode_lines(
         self, lines: Sequence[NDArray[np.uint8]], /
-    ) -> tuple[list[NDArray[np.float32]], list[tuple[LabelSpan, ...]]]:
+    ) -> tuple[list[NDArray[np.float32]], list[DecodedLine]]:
         log_probs = [log_probs_of(reading.text) for reading in self.reader.read_lines(lines)]
-        return log_probs, [best_path(one) for one in log_probs]
+        return log_probs, [DecodedLine(best_path(one)) for one in log_probs]
 
 
 def test_lines_come_with_the_output_of_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,4 +13,4 @@ def decode_greedy(
     log_probs: NDArray[np.floating], alphabet: Alphabet, calibration: Calibration = UNCALIBRATED
 ) -> Reading:
     """Return the reading of one line, log_probs of shape (T, classes)."""
-    return read_spans([log_probs], [best_path(log_probs)], alphabet, calibration)[0]
+    return read_spans([log_probs], [best_path(log_probs)], alphabet, [calibration])[0]

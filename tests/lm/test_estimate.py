@@ -58,6 +58,13 @@ def test_probabilities_sum_to_one_after_every_context(options: BuildOptions) -> 
         assert total == pytest.approx(1, abs=1e-9)
 
 
+def test_the_order_is_at_most_that_of_the_longest_line() -> None:
+    tables = build([Text("", ("ab", "b"))], BuildOptions(order=6))
+    assert tables.order == 4
+    whole = [START, *(FIRST_CHARACTER + tables.symbols.characters.index(character) for character in "ab"), END]
+    assert np.exp(log_probability(tables, whole)) > 0.9
+
+
 def test_a_weight_is_the_same_as_a_repeated_text() -> None:
     lines = tuple(sentences(30))
     one = build([Text("", lines, 3)], BuildOptions(order=4, max_bytes=None))

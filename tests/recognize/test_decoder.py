@@ -277,6 +277,20 @@ def test_what_is_in_no_language_is_read_without(english: Path, backwards: Path) 
     assert mixed[-1].language == "english"
 
 
+def test_lines_come_with_what_their_language_model_predicts(english: Path) -> None:
+    model = find_language_model(english)
+    lines = [log_probs_of("the mill has seen a river.", {1: "x"}), log_probs_of("a river", {3: "x"})]
+    for decoder in (beam_with(english), beam_with(english, weight=0.8, insertion_bonus=2.0)):
+        for line in decoder.decode(lines):
+            (text,) = texts_of([line.spans])
+            assert len(line.predictions) == len(text) + 1
+            assert sum(line.predictions) == pytest.approx(text_log_probabilities(model, [text])[0], abs=1e-3)
+    unknown = log_probs_of("xxxxxxxxxxxx")
+    for decoder, line in ((beam_with(english), unknown), (beam_with(), lines[0]), (GreedyDecoder(), lines[0])):
+        assert [found.predictions for found in decoder.decode([line])] == [()]
+    assert beam_with(english, weight=0.0, language="english").decode(lines)[0].predictions == ()
+
+
 def test_no_language_wins_by_the_length_of_its_text(english: Path) -> None:
     """Letters between which the network sees a blank rather than one of six: with a bonus, a search writes there."""
     noise = np.random.default_rng(0)

@@ -12,12 +12,16 @@ from PIL import Image
 
 from helpers.best_paths import decode_greedy
 from helpers.tiny_model import ALPHABET, INFO, expected_log_probs, write_tiny_model
-from hwr.decode.confidence import Calibration
+from hwr.decode.confidence import Calibration, read_spans
 from hwr.errors import InputError, ModelError, UsageError
 from hwr.files.documents import to_grey
 from hwr.line import normalise_line
+from hwr.lm.build import BuildOptions, build
+from hwr.lm.corpus import Text
+from hwr.lm.file import write
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Page
+from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import PageOptions, Recognizer
 from hwr.segment import Layout, find_lines
 from hwr.text import Alphabet
@@ -217,6 +221,33 @@ def test_confidences_follow_the_calibration_in_the_model_file(tmp_path: Path, re
     assert [word.confidence for word in page.lines[0].words] == pytest.approx(expected.words, rel=1e-4)
 
 
+def test_lines_read_without_a_language_model_have_the_calibration_of_greedy_reading(tmp_path: Path) -> None:
+    greedy = Calibration(1.5)
+    calibrations = {"greedy": greedy.settings(), "beam": Calibration(word=(0.1, 0.1, 3.0)).settings()}
+    model = write_tiny_model(tmp_path, info=replace(INFO, decoder={"calibration": calibrations, "beam": {}}))
+    recognizer = Recognizer(model, threads=1)
+    assert recognizer.decoder.name == "beam"
+    line = to_grey(SAMPLES / "line-2.png")
+    log_probs, (decoded,) = recognizer.decode_lines([line])
+    (expected,) = read_spans(log_probs, [decoded.spans], recognizer.alphabet, [greedy])
+    assert recognizer.read_line(line) == expected
+
+
+def test_lines_read_with_a_language_model_have_a_calibration_of_their_own(tmp_path: Path) -> None:
+    write(build([Text("letters", (3 * ALPHABET,))], BuildOptions()), tmp_path / "xx.lm", 16, {})
+    own = Calibration(word=(0.8, 0.7, 0.5), language=0.4)
+    settings = {"calibration": {"greedy": Calibration(1.5).settings(), "beam": own.settings()}}
+    model = write_tiny_model(tmp_path, info=replace(INFO, decoder=settings))
+    options = DecoderOptions("beam", (str(tmp_path / "xx.lm"),), language="xx", weight=0.01)
+    recognizer = Recognizer(model, threads=1, decoder=options)
+    line = to_grey(SAMPLES / "line-2.png")
+    log_probs, (decoded,) = recognizer.decode_lines([line])
+    (expected,) = read_spans(log_probs, [decoded.spans], recognizer.alphabet, [own], [decoded.predictions])
+    assert recognizer.read_line(line) == replace(expected, language="xx")
+    (plain,) = read_spans(log_probs, [decoded.spans], recognizer.alphabet, [own])
+    assert expected.words != plain.words
+
+
 def test_a_broken_calibration_is_one_line(tmp_path: Path) -> None:
     model = write_tiny_model(tmp_path, info=replace(INFO, decoder={"calibration": {"greedy": {"temperature": -1}}}))
     with pytest.raises(ModelError, match=r"tiny.safetensors: the calibration of decoder 'greedy' cannot be used"):
@@ -225,10 +256,10 @@ def test_a_broken_calibration_is_one_line(tmp_path: Path) -> None:
 
 def test_log_probabilities_and_labels_of_lines(recognizer: Recognizer) -> None:
     line = to_grey(SAMPLES / "line-1.png")
-    (log_probs,), (spans,) = recognizer.decode_lines([line])
+    (log_probs,), (decoded,) = recognizer.decode_lines([line])
     expected = expected_log_probs(normalise_line(line, recognizer.info.height))
     np.testing.assert_allclose(log_probs, expected, atol=1e-4)
-    assert recognizer.alphabet.decode([span.label for span in spans]).strip() == recognizer.read_line(line).text
+    assert recognizer.alphabet.decode([span.label for span in decoded.spans]).strip() == recognizer.read_line(line).text
 
 
 def test_handwritten_or_printed_lines_alone(recognizer: Recognizer, layout: Layout) -> None:

@@ -54,6 +54,10 @@ class SearchWithScores:
         assert line.language == "xx"
         return 0.7 * list(labels).count(2)
 
+    def predict(self, language: str, labels: Sequence[int], /) -> tuple[float, ...]:
+        assert language == "xx"
+        return (*map(float, labels), 0.0)
+
 
 class Network:
     """Answers each view with log-probabilities of its own, and keeps the lines that it was given."""
@@ -116,6 +120,7 @@ def test_the_text_that_fits_all_views_best_is_chosen(seed: int) -> None:
     assert [text.labels for text in chosen.texts] == expected
     np.testing.assert_allclose([text.score for text in chosen.texts], [scores[text] for text in expected], atol=1e-9)
     assert chosen.spans == align(views[0], expected[0]) and chosen.language == "xx"
+    assert chosen.predictions == (*expected[0], 0.0)
 
 
 def test_two_views_outvote_the_line_as_it_is() -> None:
@@ -149,7 +154,7 @@ def test_a_recognizer_that_reads_carefully(tmp_path: Path) -> None:
     _, expected = decode_views(lambda _: next(answers), GreedyDecoder(), lines)
     texts = ["".join(ALPHABET[span.label - 1] for span in line.spans) for line in expected]
     assert [reading.text for reading in readings] == texts == [reading.text for reading in plain.read_normalised(lines)]
-    found, spans = careful.decode_normalised(lines)
-    assert spans == [line.spans for line in expected]
+    found, decoded = careful.decode_normalised(lines)
+    assert [line.spans for line in decoded] == [line.spans for line in expected]
     np.testing.assert_allclose(found[1], network[0][1], atol=1e-5)
     assert careful.read_normalised([]) == []
