@@ -111,13 +111,13 @@ def test_a_note_along_the_margin_is_read(recognizer: Recognizer, upright: Page, 
 
 def test_lines_from_the_other_side_of_the_sheet_are_read_in_their_order(recognizer: Recognizer, upright: Page) -> None:
     levels = [line.baseline[0][1] for line in upright.lines]
-    border, end = (round((levels[place] + levels[place + 1]) / 2) for place in (-6, -2))
+    border, end = (round((levels[place] + levels[place + 1]) / 2) for place in (-5, -2))
     image = PAGE.copy()
     image[border:end] = turned(image[border:end], 180)
     page = recognizer.read(image)
-    assert any("lines upside down" in warning for warning in page.warnings)
+    assert page.rotation == 0 and any("lines upside down" in warning for warning in page.warnings)
     over = [line for line in page.lines if line.baseline[0][0] > line.baseline[-1][0]]
-    for line, other in zip([line for line in over if len(line.words) > 4], upright.lines[-5:-1], strict=True):
+    for line, other in zip([line for line in over if len(line.words) > 4], upright.lines[-4:-1], strict=True):
         words = set(other.text.split())
         assert len(words & set(line.text.split())) >= 0.6 * len(words)
         left, top, right, bottom = bounding_box(line.polygon)
