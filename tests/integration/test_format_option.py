@@ -22,7 +22,7 @@ SAMPLE = Path(__file__).parent.parent.parent / "data" / "samples" / "page.png"
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("image") / "page.png"
-    sample_page().save(path)
+    sample_page(rows=500).save(path)
     return path
 
 

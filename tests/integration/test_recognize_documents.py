@@ -15,6 +15,7 @@ from PIL import Image
 
 from helpers.commands import Run
 from helpers.line_images import sample_page
+from helpers.page_files import page_line, page_region, page_xml
 from helpers.pdf_files import scan_pdf, text_pdf, without_page
 from hwr.files.pixels import PageImage
 from hwr.recognize.recognizer import Recognizer
@@ -251,6 +252,7 @@ def test_images_without_writing_print_nothing(recognize: Run, tmp_path: Path, na
 
 
 def test_wrong_use(recognize: Run, book: Path, tmp_path: Path) -> None:
+    (tmp_path / "lines.xml").write_bytes(page_xml(page_region("r1", page_line("l1", 20, ""))))
     for arguments, reason in (
         ((book, "--skip-existing"), "--skip-existing needs --output"),
         ((book, "--force"), "--force needs --output"),
@@ -258,7 +260,7 @@ def test_wrong_use(recognize: Run, book: Path, tmp_path: Path) -> None:
         ((book, "--pages", "3-1"), "--pages 3-1: 3-1 ends before it begins"),
         ((book, "--pages", "7"), f"{book}: has 3 pages, and none of those named by --pages"),
         ((book, "--format", "overlay"), "its 3 pages cannot be written to stdout as overlay"),
-        ((book, "--lines", SAMPLES / "page.txt"), "3 pages, but --lines names one file"),
+        ((book, "--lines", tmp_path / "lines.xml"), "3 pages, but --lines names one file"),
     ):
         done = recognize(*arguments)
         assert (done.code, done.out) == (2, ""), arguments

@@ -8,11 +8,11 @@ import torch
 
 from helpers.commands import run_command
 from helpers.line_images import write_image
-from helpers.training_runs import Recorder, drawn_lines, drawn_store, recipe, run
+from helpers.training_runs import Recorded, drawn_lines, drawn_store, recipe, run
 from hwr.model.checkpoint import load_model
+from hwr.model.export import export_graph
 from hwr.recognize import models
 from hwr.train.folder import LAST
-from hwr.train.run import train
 from hwr.train.start import initial_model
 
 SPECS = {
@@ -26,10 +26,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return drawn_store(tmp_path_factory.mktemp("store") / "drawn", train=60, validation=4)
 
 
-@pytest.mark.parametrize("name", SPECS)
-def test_a_stopped_run_resumes_exactly(tmp_path: Path, data: Path, name: str) -> None:
-    settings = recipe(data, spec=SPECS[name], lines=90, validation=())
-    whole = run(settings, tmp_path / "whole")
+@pytest.fixture(scope="module", params=SPECS)
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, data: Path) -> Recorded:
+    """A run that was not stopped."""
+    settings = recipe(data, spec=SPECS[request.param], lines=50, validation=())
+    return run(settings, tmp_path_factory.mktemp("run") / "whole")
+
+
+def test_a_stopped_run_resumes_exactly(tmp_path: Path, whole: Recorded) -> None:
+    settings = whole.run.recipe
     run(settings, tmp_path / "stopped", stop_after=3)
     after = run(settings, tmp_path / "stopped", resume=True)
     assert after.finished and after.losses and after.losses == {s: v for s, v in whole.losses.items() if s > 3}
@@ -38,12 +43,15 @@ def test_a_stopped_run_resumes_exactly(tmp_path: Path, data: Path, name: str) ->
         assert torch.equal(resumed[key], tensor), key
 
 
-@pytest.mark.parametrize("name", SPECS)
 def test_a_trained_model_is_read_and_starts_a_run(
-    tmp_path: Path, data: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data: Path,
+    whole: Recorded,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    model = train(recipe(data, spec=SPECS[name], lines=60, validation=()), tmp_path / "run", Recorder()).model
-    assert model.name == LAST
+    model = whole.run.folder.path / LAST
+    export_graph(model, model.with_suffix(".onnx"))
     network, info = load_model(model)
     ink = [line.ink for line in drawn_lines(3, seed=2)]
     for line, found in zip(ink, models.load_model(model, threads=1).log_probs(ink), strict=True):
