@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwr.cli.base import Command, Rule, given_options, refuse
-from hwr.cli.common import (
-    FILE,
-    column_options,
-    force_option,
-    make_columns,
-    model_option,
-    set_options,
-    text_file,
-)
+from hwr.cli.common import column_options, force_option, make_columns, model_option, set_options, text_file
 from hwr.cli.terminal import complain, progress_bar, say, show
+from hwr.cli.values import FILE, PICTURE, RESULT
 from hwr.errors import DataError, HwrError, InputError, Outcome, UsageError
 from hwr.files.atomic import check_free
 
@@ -27,7 +20,7 @@ if TYPE_CHECKING:
 PARQUET = ".parquet"
 COLUMNS = ("image", "text", "id")
 OF_IMAGES = ("text", "text_file", "overlay")
-OF_DATA = ("split", "limit")
+OF_DATA = ("split", "limit", *(f"{name}_column" for name in COLUMNS))
 
 
 @click.command(
@@ -35,7 +28,7 @@ OF_DATA = ("split", "limit")
     cls=Command,
     sections={
         "One image": OF_IMAGES,
-        "A data set": (*OF_DATA, *(f"{name}_column" for name in COLUMNS)),
+        "A data set": OF_DATA,
         "Model": ("model",),
         "Result": ("output", "force"),
     },
@@ -52,8 +45,8 @@ OF_DATA = ("split", "limit")
 @click.option("--text", help="Text of the line in IMAGE.")
 @click.option("--text-file", type=FILE, metavar="FILE", help="File with that line of text.")
 @model_option
-@click.option("--overlay", type=FILE, metavar="FILE.png", help="Draw the boxes on IMAGE.")
-@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write to this file instead of stdout.")
+@click.option("--overlay", type=PICTURE, metavar="FILE.png", help="Draw the boxes on IMAGE.")
+@click.option("-o", "--output", type=RESULT, metavar="FILE", help="Write to this file instead of stdout.")
 @force_option
 @set_options("Align")
 @column_options(*COLUMNS)
@@ -82,6 +75,8 @@ def command(
     given = given_options(context)
     if source.is_dir() or source.suffix == PARQUET:
         refuse(given, OF_IMAGES, f"applies to a single image; the lines of {source} have their own texts")
+        if not source.is_dir():
+            refuse(given, ("split",), f"applies to folders; {source} is a single file")
         return align_data(source, model, values["split"], make_columns(values), values["limit"], output)
     refuse(given, OF_DATA, f"applies to a data set; {source} is a single image")
     if overlay is not None and overlay == output:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwr.cli.base import Command
+from hwr.cli.base import Command, Rule
 from hwr.cli.common import (
     COLUMN_NAMES,
     COLUMNS,
     DECODER,
-    FILE,
     check_settings_target,
     column_options,
     decoder_options,
@@ -23,6 +22,7 @@ from hwr.cli.common import (
 )
 from hwr.cli.sets import find_sets, read_sets
 from hwr.cli.terminal import say, show, show_table
+from hwr.cli.values import FILE
 from hwr.errors import DataError, Outcome
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         ("hwr calibrate data/iam -m base", "Print the calibration error before and after; store nothing."),
         ("hwr calibrate letters -m my.safetensors --write", "Store the calibration in the model's files."),
     ],
+    rules=[Rule("force", needs=("output",))],
 )
 @click.argument("data", nargs=-1, required=True, type=FILE, metavar="DATA...")
 @model_option

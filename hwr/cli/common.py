@@ -1,7 +1,5 @@
 """Options that several commands share."""
 
-import math
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hwr.cli.values import FILE, NEW, Number
 from hwr.errors import OutputError, UsageError
 from hwr.recognize import DEFAULT_MODEL
 
@@ -46,81 +45,6 @@ MODEL_SUFFIX = ".safetensors"
 INSTALL_TORCH = "pip install torch==2.11.0 torchaudio==2.11.0 safetensors onnx"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class FileName(click.Path):
-    """The name of a file or a folder. An empty one is refused: it would be the working folder."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "":
-            self.fail("the name is empty.", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-FILE = FileName(path_type=Path)
-TARGET = FileName()
-"""A file or a folder; a slash at the end makes it a folder, which a `Path` would not keep."""
-
-
-class Number(click.FloatRange):
-    """A number; "nan", which is neither above nor below a bound, is refused, and "inf" unless it is allowed."""
-
-    name = "number"
-
-    def __init__(
-        self,
-        min: float | None = None,
-        max: float | None = None,
-        *,
-        min_open: bool = False,
-        max_open: bool = False,
-        infinite: bool = False,
-    ) -> None:
-        super().__init__(min, max, min_open, max_open)
-        self.infinite = infinite
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        number = super().convert(value, param, ctx)
-        if math.isnan(number) or (math.isinf(number) and not self.infinite):
-            self.fail(f"{value!r} is not a finite number.", param, ctx)
-        return number
-
-    def _describe_range(self) -> str:
-        bounded = self.min is not None or self.max is not None
-        return super()._describe_range() if bounded else ""  # click writes "x<=None" without bounds
-
-
-class Rate(click.FloatRange):
-    """A rate from 0 to 1. "nan", which is neither above nor below a bound, is refused."""
-
-    name = "rate"
-
-    def __init__(self) -> None:
-        super().__init__(0, 1)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            rate = float(value)
-        except ValueError:
-            rate = float("nan")
-        if not 0 <= rate <= 1:
-            self.fail(f"{value!r} is not a rate from 0 to 1; 0.05 is 5 %.", param, ctx)
-        return rate
-
-
-def parse_size(text: str) -> int:
-    """Parse a size such as 8MB, 30MiB or 500000 into bytes.
-
-    Raises:
-        BadParameter: it is not one.
-    """
-    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?)\s*(?:([KMG])(I?))?B?", str(text).strip().upper())
-    if not found:
-        raise click.BadParameter(f"{text!r} is not a size; write it like 8MB or 30MiB.")
-    size = float(found[1]) * (1024 if found[3] else 1000) ** ("KMG".find(found[2] or "?") + 1)
-    if 0 < size < 1:
-        raise click.BadParameter(f"{text!r} is less than a byte.")
-    return int(size)
 
 
 def model_option(command: Function) -> Function:
@@ -381,7 +305,7 @@ def settings_options(kind: str) -> Callable[[Function], Function]:
     def add(command: Function) -> Function:
         command = force_option(command)
         help = f"Store the {kind} in copies of the model's files with this name."
-        command = click.option("-o", "--output", type=FILE, metavar="FILE", help=help)(command)
+        command = click.option("-o", "--output", type=NEW, metavar="FILE", help=help)(command)
         return click.option("--write", is_flag=True, help=f"Store the {kind} in the model's files.")(command)
 
     return add

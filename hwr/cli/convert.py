@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from hwr.cli.base import Command, Rule
-from hwr.cli.common import FILE, TARGET, FileName, choose_formats, find_output, force_option, format_option
+from hwr.cli.common import choose_formats, find_output, force_option, format_option
+from hwr.cli.values import FILE, TARGET, FileName
 from hwr.errors import Outcome
 
 

@@ -14,8 +14,6 @@ from hwr.cli.common import (
     COLUMN_NAMES,
     COLUMNS,
     DECODER,
-    FILE,
-    Rate,
     column_options,
     decoder_options,
     make_columns,
@@ -27,6 +25,7 @@ from hwr.cli.common import (
 )
 from hwr.cli.sets import find_sets, watch_lines
 from hwr.cli.terminal import say, show, show_table
+from hwr.cli.values import FILE, NEW, NewName, Rate
 from hwr.errors import Outcome, UsageError
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     OnLine = Callable[[ReadLine], None]
 
 STDOUT = "-"
+DRAWING = NewName(ending=".svg")
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,9 @@ class ReportOptions:
     worst: int
 
     def __post_init__(self) -> None:
-        if self.reject_curve is not None and self.reject_curve.suffix.lower() != ".svg":
-            raise UsageError(f"--reject-curve {self.reject_curve}: the drawing is an SVG file; name it FILE.svg")
         files = [path.resolve() for path in (self.json_file, self.per_line, self.reject_curve) if path is not None]
         if len(set(files)) < len(files):
             raise UsageError("--json, --per-line and --reject-curve need files of their own")
-        if str(self.per_line) == STDOUT:
-            raise UsageError("--per-line writes a file and cannot print; name a file")
         if self.reject and self.prints_json:
             raise UsageError(
                 "--reject prints a table, and --json - prints JSON instead; the JSON has the same curve as reject_curve"
@@ -102,9 +98,14 @@ class ReportOptions:
 @click.option(
     "--json", "json_file", type=FILE, metavar="FILE|-", help="Write the figures as JSON; - prints them, not the table."
 )
-@click.option("--per-line", type=FILE, metavar="FILE", help="Write edits, truth and reading of each line (TSV).")
+@click.option("--per-line", type=NEW, metavar="FILE", help="Write edits, truth and reading of each line (TSV).")
 @click.option("--reject", is_flag=True, help="Print the CER of the most confident lines, for shares from 100 % to 5 %.")
-@click.option("--reject-curve", type=FILE, metavar="FILE.svg", help="Draw the CER of each set's most confident lines.")
+@click.option(
+    "--reject-curve",
+    type=DRAWING,
+    metavar="FILE.svg",
+    help="Draw the CER of each set's most confident lines.",
+)
 @click.option("--worst", type=click.IntRange(0), default=0, metavar="N", help="Print the N lines with the most edits.")
 @column_options(*COLUMNS)
 def command(

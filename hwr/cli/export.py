@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwr.cli.base import Command, Rule
-from hwr.cli.common import FILE, INSTALL_TORCH
+from hwr.cli.common import INSTALL_TORCH
+from hwr.cli.values import FILE, NEW
 from hwr.errors import DataError, InputError, MissingDependency, ModelError, OutputError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ CALIBRATION_LINES, CALIBRATION_GROUPS = 32, 4
     ],
 )
 @click.argument("model")
-@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write one ONNX file with the weights inside.")
+@click.option("-o", "--output", type=NEW, metavar="FILE", help="Write one ONNX file with the weights inside.")
 @click.option("--int8", is_flag=True, help="Write the int8 file next to the weights.")
 @click.option(
     "--calibrate",
@@ -51,7 +52,7 @@ CALIBRATION_LINES, CALIBRATION_GROUPS = 32, 4
 @click.option(
     "--release",
     "folder",
-    type=FILE,
+    type=NEW,
     metavar="DIR",
     help="Write all files of a release to this folder: fp16 weights, ONNX graph, model card, training log, trunk.",
 )

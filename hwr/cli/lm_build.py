@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from hwr.cli.base import Command
-from hwr.cli.common import FILE, Number, force_option, parse_size, text_options
+from hwr.cli.base import Command, given_options, refuse
+from hwr.cli.common import force_option, text_options
 from hwr.cli.terminal import say
+from hwr.cli.values import FILE, NEW, Number, parse_size
 from hwr.errors import UsageError
 from hwr.files.atomic import check_free
 
@@ -40,7 +41,7 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
     ],
 )
 @click.argument("texts", nargs=-1, metavar="TEXT...", type=FILE)
-@click.option("-o", "--output", required=True, type=FILE, metavar="FILE", help="NAME.lm, or NAME.arpa[.gz|.xz].")
+@click.option("-o", "--output", required=True, type=NEW, metavar="FILE", help="NAME.lm, or NAME.arpa[.gz|.xz].")
 @click.option(
     "--often",
     "heavy",
@@ -85,8 +86,15 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
 )
 @click.option("--licence", default="", metavar="NAME", help="Licence to state in the .lm file.")
 @force_option
+@click.pass_context
 def command(
-    texts: tuple[Path, ...], output: Path, heavy: tuple[tuple[Path, int], ...], force: bool, **values: Any
+    context: click.Context,
+    /,
+    texts: tuple[Path, ...],
+    output: Path,
+    heavy: tuple[tuple[Path, int], ...],
+    force: bool,
+    **values: Any,
 ) -> None:
     """Build a character n-gram model with modified Kneser-Ney smoothing.
 
@@ -95,12 +103,14 @@ def command(
     """
     from hwr.lm.build import BuildOptions, build
     from hwr.lm.corpus import load_text
-    from hwr.lm.file import check_suffix, write
+    from hwr.lm.file import check_suffix, is_arpa, write
 
     if not texts and not heavy:
         raise UsageError("there is no text: name text files or line stores")
     options = BuildOptions(values["order"], values["min_counts"], values["max_size"] or None, int(values["bits"]))
     check_suffix(output)
+    if is_arpa(output):
+        refuse(given_options(context), ("bits", "licence"), "applies to .lm files; an ARPA file has no place for it")
     check_free(output, force, [*texts, *(path for path, _ in heavy)])
     reading = {"wrap": values["wrap"], "plain": values["plain"], "hold_out": values["hold_out"] / 100}
     weighted = [(path, 1) for path in texts] + list(heavy)

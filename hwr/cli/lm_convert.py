@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from hwr.cli.base import Command
-from hwr.cli.common import FILE, force_option
+from hwr.cli.base import Command, given_options, refuse
+from hwr.cli.common import force_option
 from hwr.cli.terminal import say
+from hwr.cli.values import FILE, NEW
 from hwr.files.atomic import check_free
 
 
@@ -20,7 +21,7 @@ from hwr.files.atomic import check_free
     ],
 )
 @click.argument("source", metavar="LM", type=FILE)
-@click.argument("target", metavar="OUTPUT", type=FILE)
+@click.argument("target", metavar="OUTPUT", type=NEW)
 @click.option(
     "--bits",
     type=click.Choice(["8", "16"]),
@@ -29,14 +30,17 @@ from hwr.files.atomic import check_free
     help="Size of a probability in a .lm file.",
 )
 @force_option
-def command(source: Path, target: Path, bits: str, force: bool) -> None:
+@click.pass_context
+def command(context: click.Context, /, source: Path, target: Path, bits: str, force: bool) -> None:
     """Convert an ARPA file of characters (from KenLM, SRILM or `hwr lm build`) to a .lm file, or the reverse.
 
     The words of the ARPA file are single characters; the space between words is written ▁ or <space>.
     """
-    from hwr.lm.file import check_suffix, read_tables, write
+    from hwr.lm.file import check_suffix, is_arpa, read_tables, write
 
     check_suffix(target)
+    if is_arpa(target):
+        refuse(given_options(context), ("bits",), "applies to .lm files; an ARPA file has no place for it")
     check_free(target, force, [source])
     tables, facts = read_tables(source)
     write(tables, target, int(bits), facts)

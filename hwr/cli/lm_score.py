@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from hwr.cli.base import Command
-from hwr.cli.common import FILE, text_options
+from hwr.cli.common import text_options
 from hwr.cli.terminal import show
+from hwr.cli.values import FILE
 
 
 @click.command(

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hwr.cli.base import Command
+from hwr.cli.base import Command, Rule
 from hwr.cli.common import (
     COLUMN_NAMES,
     COLUMNS,
-    FILE,
     check_settings_target,
     column_options,
     make_columns,
@@ -20,6 +19,7 @@ from hwr.cli.common import (
 )
 from hwr.cli.sets import find_sets, read_sets
 from hwr.cli.terminal import say, show, show_table
+from hwr.cli.values import FILE
 from hwr.errors import Outcome
 from hwr.settings import to_dict
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         ("hwr lm tune data/iam -m base", "Print what the search gains with each setting; store nothing."),
         ("hwr lm tune letters -m my.safetensors --lm fr --write", "Store the best settings for French."),
     ],
+    rules=[Rule("force", needs=("output",))],
 )
 @click.argument("data", nargs=-1, required=True, type=FILE, metavar="DATA...")
 @model_option

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hwr.cli.base import Command, Rule, given_options, refuse
-from hwr.cli.common import FILE, find_alphabet, parse_size
+from hwr.cli.common import find_alphabet
 from hwr.cli.terminal import progress_counter, say
+from hwr.cli.values import FILE, NEW, Rate, parse_size
 from hwr.errors import Outcome, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ Options = TypeVar("Options")
 
 COLUMNS = ("image", "text", "id", "writer", "page", "split", "lang", "source", "licence")
 COLUMN_NAMES = tuple(f"{name}_column" for name in COLUMNS)
-IAM_OPTIONS = ("words", "tokens", "segmentation", "keep_crossed_out")
+IAM_OPTIONS = ("whole_pages", "words", "tokens", "segmentation", "keep_crossed_out")
 PAGE_OPTIONS = ("regions", "line_types", "machine_texts")
 TABLE_OPTIONS = ("header", "images", "allow_outside")
 
@@ -36,7 +37,7 @@ SECTIONS = {
     "Sources": ("kind", *PAGE_OPTIONS, *TABLE_OPTIONS),
     "IAM": IAM_OPTIONS,
     "Columns of tables and Parquet files": COLUMN_NAMES,
-    "Splits": ("split", "whole_pages", "val_share", "test_share", "group", "seed"),
+    "Splits": ("split", "val_share", "test_share", "group", "seed"),
     "Lines": ("alphabet", "height", "stride", "lang", "source", "licence"),
     "Store": ("output", "max_height", "normalise", "quality", "shard_size", "force"),
 }
@@ -45,6 +46,8 @@ RULES = (
     Rule("normalise", excludes=("height", "max_height"), reason="lines already get the height of --normalise"),
     Rule("quality", needs=("normalise",)),
     Rule("whole_pages", excludes=("val_share", "test_share")),
+    Rule("seed", needs=("val_share", "test_share")),
+    Rule("group", needs=("val_share", "test_share")),
 )
 
 EXAMPLES = (
@@ -58,7 +61,7 @@ EXAMPLES = (
 
 @click.command("prepare", cls=Command, sections=SECTIONS, rules=RULES, examples=EXAMPLES)
 @click.argument("sources", nargs=-1, required=True, type=FILE, metavar="SOURCE...")
-@click.option("-o", "--output", type=FILE, metavar="DIR", required=True, help="Folder of the line store.")
+@click.option("-o", "--output", type=NEW, metavar="DIR", required=True, help="Folder of the line store.")
 @click.option(
     "--from",
     "kind",
@@ -76,14 +79,14 @@ EXAMPLES = (
 @click.option("--whole-pages", is_flag=True, help="Take all lines of the pages of an IAM split, not only those listed.")
 @click.option(
     "--val-share",
-    type=float,
+    type=Rate(),
     default=0.0,
     metavar="SHARE",
     help="Set about this share of the lines aside for validation, such as 0.1; see --split-by.",
 )
 @click.option(
     "--test-share",
-    type=float,
+    type=Rate(),
     default=0.0,
     metavar="SHARE",
     help="Set about this share of the lines aside for testing, such as 0.1; see --split-by.",

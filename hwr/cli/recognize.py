@@ -13,9 +13,6 @@ import click
 from hwr.cli.base import Command, Rule
 from hwr.cli.common import (
     DECODER,
-    FILE,
-    TARGET,
-    Rate,
     choose_formats,
     decoder_options,
     find_output,
@@ -25,6 +22,7 @@ from hwr.cli.common import (
     model_option,
     precision_option,
 )
+from hwr.cli.values import FILE, TARGET, Rate
 from hwr.errors import Outcome, UsageError
 from hwr.formats import FORMATS, Format
 

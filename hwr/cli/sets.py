@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import click
+
+from hwr.cli.base import given_options, refuse
 from hwr.cli.terminal import complain, progress_bar, say
 from hwr.errors import DataError
 
@@ -19,9 +22,13 @@ def find_sets(data: Sequence[Path], split: str) -> "tuple[list[EvaluationSet], l
     """Return the sets that exist and those that do not; the latter are named.
 
     Raises:
+        UsageError: the user chose a split, and there are only single files.
         DataError: none exists.
     """
     from hwr.evaluate import sets
+
+    if not any(path.is_dir() for path in data):
+        refuse(given_options(click.get_current_context()), ("split",), "applies to folders; name the file of the split")
 
     found, missing = sets.find_sets(data, split)
     if not found:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwr.cli.base import Command
-from hwr.cli.common import FILE, Number, find_alphabet
+from hwr.cli.base import Command, Rule
+from hwr.cli.common import find_alphabet
 from hwr.cli.terminal import progress_counter, say
+from hwr.cli.values import FILE, NEW, PICTURE, Rate
 from hwr.errors import Outcome, UsageError
 from hwr.files.atomic import check_free
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from hwr.synth.batches import BatchOptions
     from hwr.synth.options import SynthOptions
 
-SHARE = Number(0, 1)
 SHEET_LINES = 48
+OF_STORES = "it applies to line stores"
 
 SECTIONS = {
     "Sources": ("texts", "fonts", "languages", "phrases", "phrase_share"),
@@ -30,8 +31,10 @@ EXAMPLES = (
     ("hwr synth -o made --lines 0 --val 400 --fonts my-fonts/ --language de", "Make phrases to validate on."),
 )
 
+RULES = tuple(Rule(name, needs=("output",), reason=OF_STORES) for name in ("validation", "licence", "workers"))
 
-@click.command("synth", cls=Command, sections=SECTIONS, examples=EXAMPLES)
+
+@click.command("synth", cls=Command, sections=SECTIONS, examples=EXAMPLES, rules=RULES)
 @click.option(
     "--text",
     "texts",
@@ -58,11 +61,16 @@ EXAMPLES = (
     "--phrases", multiple=True, metavar="KIND", help="Kind of phrases, such as date or figures.  [default: all]"
 )
 @click.option(
-    "--phrase-share", type=SHARE, metavar="SHARE", default=0.25, show_default=True, help="Share of lines with a phrase."
+    "--phrase-share",
+    type=Rate(),
+    metavar="SHARE",
+    default=0.25,
+    show_default=True,
+    help="Share of lines with a phrase.",
 )
 @click.option(
     "--paper-share",
-    type=SHARE,
+    type=Rate(),
     metavar="SHARE",
     default=0.9,
     show_default=True,
@@ -82,8 +90,8 @@ EXAMPLES = (
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the lines.")
 @click.option("--alphabet", metavar="FILE|MODEL", help="Use only the characters of this text file or model.")
 @click.option("--licence", metavar="NAME", help="Licence to state with the lines.")
-@click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder of the line store.")
-@click.option("--sheet", type=FILE, metavar="FILE.png", help=f"Draw the first {SHEET_LINES} lines as one picture.")
+@click.option("-o", "--output", type=NEW, metavar="DIR", help="Folder of the line store.")
+@click.option("--sheet", type=PICTURE, metavar="FILE.png", help=f"Draw the first {SHEET_LINES} lines as one picture.")
 @click.option("--force", is_flag=True, help="Replace the store in the folder, or the picture.")
 @click.option("--workers", type=click.IntRange(1), help="Number of processes.  [default: all cores, at most 8]")
 def command(**values: Any) -> Outcome:

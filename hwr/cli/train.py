@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwr.cli.base import Command, Rule
-from hwr.cli.common import FILE, INSTALL_TORCH, Number
+from hwr.cli.common import INSTALL_TORCH
 from hwr.cli.terminal import show
+from hwr.cli.values import FILE, NEW, Number, Rate
 from hwr.errors import EXIT_INTERRUPTED, InputError, MissingDependency, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ RULES = (
     Rule("preset", excludes=("spec",)),
     Rule("fine_tune", excludes=("recipe", "resume"), reason="they have all settings"),
     Rule("fine_tune", needs=("init_from",)),
+    Rule("hold_out", excludes=("validation",), reason="lines are held out where there are no other validation data"),
     Rule("dry_run", excludes=("deadline",), reason="it estimates --minutes and --lines"),
 )
 
@@ -43,7 +45,7 @@ EXAMPLES = (
 
 @click.command(name="train", cls=Command, sections=SECTIONS, rules=RULES, examples=EXAMPLES)
 @click.argument("data", nargs=-1, type=FILE)
-@click.option("-o", "--output", type=FILE, metavar="DIR", help="Run folder.  [default: runs/NAME, named after DATA]")
+@click.option("-o", "--output", type=NEW, metavar="DIR", help="Run folder.  [default: runs/NAME, named after DATA]")
 @click.option("--recipe", type=FILE, metavar="FILE", help="TOML file with all settings; options override it.")
 @click.option(
     "--val", "validation", multiple=True, metavar="DATA", help="Data to validate on.  [default: the val splits of DATA]"
@@ -67,7 +69,7 @@ EXAMPLES = (
 )
 @click.option(
     "--hold-out",
-    type=Number(0, 1, max_open=True),
+    type=Rate(),
     metavar="SHARE",
     help="Without validation data, validate on this share of the lines.  [default: 0; when fine-tuning, 0.1]",
 )
@@ -199,7 +201,22 @@ def _settings(
     note = ""
     if init_from and recipe is None and not resume and fine_tune is not False:
         settings, note = _fine_tuning(settings, bool(fine_tune), changes)
-    return override(settings, **changes), note
+    settings = override(settings, **changes)
+    _check_validation(settings, changes)
+    return settings, note
+
+
+def _check_validation(recipe: "Recipe", changes: dict[str, Any]) -> None:
+    """Refuse options that have no effect with, or without, the validation data of the recipe.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    if changes["hold_out"] and recipe.validation:
+        paths = ", ".join(item.path for item in recipe.validation)
+        raise UsageError(f"--hold-out has no effect: there are validation data ({paths})")
+    if changes["patience"] and not recipe.validation and not recipe.hold_out:
+        raise UsageError("--patience needs validation data: give --val or --hold-out")
 
 
 def _recipe_of_run(folder: Path) -> "Recipe":

@@ -165,6 +165,36 @@ def test_a_usage_error_says_what_to_do(
     assert capsys.readouterr().err == f"hwr: error: {message}\n"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "prepare lines -o store --seed 3",
+        "prepare lines -o store --split-by page",
+        "calibrate store --force",
+        "lm tune store --write --force",
+        "lm build text.txt -o a.arpa --bits 16",
+        "lm build text.txt -o a.arpa.gz --licence CC0",
+        "lm convert a.lm a.arpa --bits 8",
+        "synth --sheet look.png --val 5",
+        "synth --sheet look.png --workers 2",
+        "eval val.parquet --split test",
+        "calibrate val.parquet test.parquet --split val",
+        "align val.parquet --split val",
+        "align line.png --text a --id-column name",
+        "train store --val other --hold-out 0.1",
+    ],
+)
+def test_an_option_without_an_effect_is_refused(
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["hwr", *words.split()])
+    with pytest.raises(SystemExit) as left:
+        main()
+    option = next(word for word in reversed(words.split()) if word.startswith("--"))
+    assert left.value.code == 2
+    assert re.match(rf"hwr: error: {option} (needs|applies to|cannot be combined)", capsys.readouterr().err)
+
+
 def test_help_of_a_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["help", "lm", "build"], prog_name="hwr", standalone_mode=False)
     first = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Options that commands share: rates, formats, and advice after an interruption."""
+"""Options that commands share: formats, and advice after an interruption."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,39 +7,9 @@ from typing import Any
 import click
 import pytest
 
-from hwr.cli.common import Number, Rate, choose_formats, make_decoder_options, parse_formats, parse_size
+from hwr.cli.common import choose_formats, make_decoder_options, parse_formats
 from hwr.cli.recognize import how_to_continue
 from hwr.errors import UsageError
-
-
-@pytest.mark.parametrize(("text", "rate"), [("0", 0.0), ("1", 1.0), ("0.05", 0.05), ("1e-3", 0.001)])
-def test_rates(text: str, rate: float) -> None:
-    assert Rate().convert(text, None, None) == rate
-
-
-@pytest.mark.parametrize("text", ["5%", "5", "-0.1", "nan", "inf", "", "often"])
-def test_the_message_about_a_wrong_rate_shows_a_right_one(text: str) -> None:
-    with pytest.raises(click.BadParameter, match=r"is not a rate from 0 to 1; 0\.05 is 5 %"):
-        Rate().convert(text, None, None)
-
-
-@pytest.mark.parametrize("kind", [Number(0, 50), Number(0, min_open=True), Number(0, 1, max_open=True)])
-@pytest.mark.parametrize("text", ["nan", "inf", "-1", "x", ""])
-def test_what_are_not_numbers_within_bounds(kind: Number, text: str) -> None:
-    with pytest.raises(click.BadParameter):
-        kind.convert(text, None, None)
-    assert kind.convert("0.5", None, None) == 0.5
-
-
-@pytest.mark.parametrize(("text", "size"), [("8MB", 8_000_000), ("30 MiB", 30 * 2**20), ("1.5k", 1500), ("7", 7)])
-def test_sizes(text: str, size: int) -> None:
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "MB", "-1MB", "1e9", "9" * 5000, "9" * 400 + "G", "0.0001"])
-def test_what_are_not_sizes(text: str) -> None:
-    with pytest.raises(click.BadParameter, match=r"is not a size|less than a byte"):
-        parse_size(text)
 
 
 @pytest.mark.parametrize(
@@ -88,13 +58,6 @@ def test_an_ending_as_the_name_of_a_format_gets_a_suggestion(name: str, meant: s
         parse_formats(f"json,{name}")
     with pytest.raises(click.BadParameter, match=r"overlay\.$"):
         parse_formats("docx")
-
-
-@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999"])
-def test_numbers_are_finite(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="is not a finite number"):
-        Number().convert(text, None, None)
-    assert Number(0, infinite=True).convert("inf", None, None) == float("inf")
 
 
 def test_no_language_model_excludes_others() -> None:

@@ -305,7 +305,7 @@ def test_reject_curve_as_table_and_drawing(run: Run, reader: NumberReader, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--reject-curve", "curve.png"], "name it FILE.svg"),
+        (["--reject-curve", "curve.png"], "does not end in .svg"),
         (["--reject", "--json", "-"], "the JSON has the same curve"),
     ],
 )

@@ -112,6 +112,21 @@ def test_lines_are_held_out_of_any_training(tmp_path: Path, run: Run, mine: Path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ((SAMPLES, "--hold-out", 0.2), f"--hold-out has no effect: there are validation data ({SAMPLES})"),
+        (("mine", "--patience", 3), "--patience needs validation data: give --val or --hold-out"),
+    ],
+)
+def test_options_of_validation_that_would_do_nothing(
+    tmp_path: Path, run: Run, arguments: tuple[object, ...], message: str
+) -> None:
+    done = run(*arguments, "-o", "run", "--spec", SPEC)
+    assert (done.code, done.err) == (2, f"hwr: error: {message}\n")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (("--fine-tune", "data.parquet"), "--fine-tune needs --init-from"),
         (
             ("--recipe", "recipe.toml", "--init-from", "small", "--fine-tune", "data.parquet"),
