@@ -192,7 +192,8 @@ def _scale(profile: NDArray[np.float64], deviation: float, height: int) -> float
     (docs/normalisation.md).
 
     Args:
-        profile: share of the ink in each row; deviation: its standard deviation in rows.
+        profile: share of the ink in each row.
+        deviation: its standard deviation in rows.
     """
     top, bottom = np.searchsorted(np.cumsum(profile), [0.003, 0.997])
     extent = float(bottom - top + 1)

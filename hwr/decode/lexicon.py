@@ -308,7 +308,7 @@ class LexiconScorer:
     def __init__(
         self, lexicon: Lexicon, alphabet: Alphabet, inner: Scorer | None = None, unknown_cost: float = UNKNOWN_COST
     ) -> None:
-        """Prepare.
+        """Prepare to score.
 
         Args:
             lexicon: made for the same alphabet.

@@ -51,7 +51,8 @@ class SidecarFolder(Source):
     """Images and texts of the same name as a source.
 
     Args:
-        path: a folder or a zip; `tree`: its files, if they are known.
+        path: a folder or a zip.
+        tree: its files, if they are known.
         plain: texts are called `NAME.txt`; None: only if there is no `.gt.txt`.
 
     Attributes:

@@ -32,7 +32,10 @@ _INK, _PAPER = range(2)
 class SynthLine:
     """A line as in a data set.
 
-    grey: uint8 (H, W), paper bright, ink dark; id: unique for a seed; the rest as in `InkLine`.
+    Attributes:
+        grey: uint8 (H, W), paper bright, ink dark.
+        id: unique for a seed.
+        text, source, language: as in `InkLine`.
     """
 
     grey: GreyImage
@@ -46,7 +49,10 @@ class SynthLine:
 class UnusedTexts:
     """Counts of texts that were drawn and not used.
 
-    uncovered: texts that no font can write; outside: texts with characters outside the alphabet; characters: those.
+    Attributes:
+        uncovered: texts that no font can write.
+        outside: texts with characters outside the alphabet.
+        characters: these characters.
     """
 
     uncovered: int = 0
@@ -69,7 +75,7 @@ class UnusedTexts:
 
 
 class LineGenerator:
-    """Makes the lines of any seed. Not to be shared between threads; each process makes its own.
+    """Makes the lines of any seed. Each thread and each process needs its own generator.
 
     Args:
         options: texts, fonts and papers.

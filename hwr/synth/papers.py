@@ -37,8 +37,11 @@ LIGHT_BELOW_INK = 0.35
 class Placed:
     """Ink on an empty sheet.
 
-    coverage: (H, W), 0 paper to 1 ink; baseline: row of the baseline at the left edge; slope: rows by which it falls
-    per column; height: the line height in rows, taken from the spread of the ink (it is about ascender to descender).
+    Attributes:
+        coverage: (H, W), 0 paper to 1 ink.
+        baseline: row of the baseline at the left edge.
+        slope: rows by which the baseline falls per column.
+        height: line height in rows, from the spread of the ink; about from ascender to descender.
     """
 
     coverage: Field

@@ -19,23 +19,26 @@ _STEP = 8  # pixels between the nodes of the grid
 
 @dataclass(frozen=True)
 class Hand:
-    """Habits of a writer. Lengths in pixels of a line about 64 high.
+    """Habits of a writer. Lengths are in pixels of a line about 64 pixels high.
 
-    aspect: width of letters against the font's; shear: columns a row that tops lean to the right; slope: rows a column
-    that the line sinks; care: 0 for type, 1 for a usual hand, more for uneven words, baselines and strokes;
-    wobble_length: pixels over which the unevenness of strokes changes.
+    Attributes:
+        aspect: width of letters relative to the font's.
+        shear: columns per row by which letters lean to the right.
+        slope: rows per column by which the line sinks.
+        unevenness: of words, baselines and strokes: 0 for type, 1 for a usual hand.
+        wobble_length: pixels over which the unevenness of strokes changes.
     """
 
     aspect: float
     shear: float
     slope: float
-    care: float
+    unevenness: float
     wobble_length: int
 
     @property
     def wobble(self) -> float:
         """Displacement of strokes."""
-        return min(2.1, 0.95 * self.care)
+        return min(2.1, 0.95 * self.unevenness)
 
 
 def draw_hand(generator: np.random.Generator) -> Hand:
@@ -44,7 +47,7 @@ def draw_hand(generator: np.random.Generator) -> Hand:
         aspect=float(np.clip(np.exp(generator.normal(0.0, 0.13)), 0.72, 1.35)),
         shear=float(np.clip(generator.normal(0.06, 0.17), -0.4, 0.5)),
         slope=float(np.clip(generator.normal(0.0, 0.009), -0.025, 0.025)),
-        care=float(np.exp(generator.normal(0.0, 0.45))),
+        unevenness=float(np.exp(generator.normal(0.0, 0.45))),
         wobble_length=int(generator.integers(14, 34)),
     )
 
@@ -60,7 +63,9 @@ def bend(
     """Bend a line of type as a hand does.
 
     Args:
-        ink: uint8 (H, W), cut to the ink; baseline: its row; words: first and last column of each word.
+        ink: uint8 (H, W), cut to the ink.
+        baseline: its row.
+        words: first and last column of each word.
         margin: empty pixels to leave around the ink.
 
     Returns:
@@ -117,9 +122,11 @@ def _along(
     scale, shift, lean = (np.interp(x, positions, values).astype(np.float32) for values in steps)
     sway = smooth_noise(columns, 260.0, generator)
     return (
-        np.exp(np.clip(0.04 * hand.care * scale, -0.25, 0.25)),
-        np.asarray(np.clip(hand.care * (0.9 * shift + 1.3 * sway), -6, 6) + hand.slope * (x - columns / 2), np.float32),
-        np.asarray(hand.shear + np.clip(0.03 * hand.care * lean, -0.12, 0.12), np.float32),
+        np.exp(np.clip(0.04 * hand.unevenness * scale, -0.25, 0.25)),
+        np.asarray(
+            np.clip(hand.unevenness * (0.9 * shift + 1.3 * sway), -6, 6) + hand.slope * (x - columns / 2), np.float32
+        ),
+        np.asarray(hand.shear + np.clip(0.03 * hand.unevenness * lean, -0.12, 0.12), np.float32),
     )
 
 
@@ -127,7 +134,7 @@ def _across(columns: int, reach: float, hand: Hand, generator: np.random.Generat
     """Return the source column of every grid column of the result, `reach` pixels beyond the source on both sides."""
     guess = int(np.ceil((columns + 2 * reach) * 1.6 / (min(hand.aspect, 1.0) * _STEP))) + 2
     guess = int(guess * max(1.0, hand.aspect**2))
-    drift = np.clip(0.05 * hand.care * smooth_noise(guess, 70.0 / _STEP, generator), -0.2, 0.2)
+    drift = np.clip(0.05 * hand.unevenness * smooth_noise(guess, 70.0 / _STEP, generator), -0.2, 0.2)
     rate = np.exp(drift) / hand.aspect
     positions = -reach + _STEP * np.cumsum(rate, dtype=np.float32)
     used = int(np.searchsorted(positions, columns + reach)) + 1

@@ -76,9 +76,14 @@ class Pool:
 class Batch:
     """The lines of one step, all of one width; in a run of several processes, the rows of this process.
 
-    ink: uint8 (B, H, W); widths: int64 (B,), true widths in `ink`; target_width: columns after augmentation;
-    seeds: int64 (B,); targets: int64 (sum of target_lengths,); target_lengths: int64 (B,).
-    lines, characters: how many the whole batch has, over all processes.
+    Attributes:
+        ink: uint8 (B, H, W).
+        widths: int64 (B,), true widths in `ink`.
+        target_width: columns after augmentation.
+        seeds: int64 (B,), of the augmentation.
+        targets: int64 (sum of `target_lengths`,), labels of all lines in sequence.
+        target_lengths: int64 (B,).
+        lines, characters: of the whole batch, over all processes.
     """
 
     ink: Tensor

@@ -13,7 +13,8 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, target_lengths: Tensor, charact
 
     Args:
         log_probs: (B, T, classes); every line has T time steps.
-        targets: the labels of all lines in sequence; target_lengths: (B,).
+        targets: the labels of all lines in sequence, (sum of `target_lengths`,).
+        target_lengths: labels of each line, (B,).
         characters: number of characters of the whole batch, whose lines several processes may share.
     """
     time_steps = torch.full((log_probs.shape[0],), log_probs.shape[1], dtype=torch.int64)

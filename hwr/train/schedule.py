@@ -45,7 +45,8 @@ class Progress:
     Attributes:
         skipped: lines skipped in the first epoch, by reason.
         warm_up_from: the step at which the optimiser started from scratch.
-        stale: validations since the last one that brought progress; stale_above: the mean CER of that one.
+        stale: validations since the last one that brought progress.
+        stale_above: the mean CER of that one.
         early_end: share of the run at which it ends, and the minutes and lines of the recipe that this holds for.
     """
 
