@@ -28,14 +28,16 @@ TABLE_OPTIONS = ("header", "images", "allow_outside")
 def column_options(command: Callable[..., Outcome]) -> Callable[..., Outcome]:
     """Add an option for each column that may have another name in a table or Parquet file."""
     for name in reversed(COLUMNS):
-        text = f"Column of the {'language' if name == 'lang' else name} in a table or Parquet file."
+        text = f"Column of the {'language' if name == 'lang' else name}."
         command = click.option(f"--{name}-column", metavar="NAME", help=text)(command)
     return command
 
 
 SECTIONS = {
-    "Sources": ("kind", *PAGE_OPTIONS, *TABLE_OPTIONS),
+    "Sources": ("kind",),
+    "Pages with PAGE XML or ALTO": PAGE_OPTIONS,
     "IAM": IAM_OPTIONS,
+    "Tables": TABLE_OPTIONS,
     "Columns of tables and Parquet files": COLUMN_NAMES,
     "Splits": ("split", "val_share", "test_share", "group", "seed"),
     "Lines": ("alphabet", "height", "stride", "lang", "source", "licence"),
@@ -68,9 +70,9 @@ EXAMPLES = (
     type=click.Choice(["iam", "sidecar", "table", "parquet", "page", "alto"]),
     help="Format of the sources.  [default: detected]",
 )
-@click.option("--regions", multiple=True, metavar="TYPE,...", help="Pages: only lines in regions of these types.")
-@click.option("--line-types", multiple=True, metavar="TYPE,...", help="Pages: only lines of these types.")
-@click.option("--machine-texts", is_flag=True, help="Pages: also take texts that a program read.")
+@click.option("--regions", multiple=True, metavar="TYPE,...", help="Take only lines in regions of these types.")
+@click.option("--line-types", multiple=True, metavar="TYPE,...", help="Take only lines of these types.")
+@click.option("--machine-texts", is_flag=True, help="Also take texts that a program read.")
 @click.option(
     "--split",
     metavar="NAME|DIR",
@@ -100,23 +102,25 @@ EXAMPLES = (
     help="Keep these together in one split; auto: writers if known, otherwise pages, otherwise lines.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the shares.")
-@click.option("--words", is_flag=True, help="IAM: word images (words.txt) instead of lines.")
+@click.option("--words", is_flag=True, help="Take word images (words.txt) instead of lines.")
 @click.option(
     "--tokens",
     type=click.Choice(["natural", "spaced"]),
     default="natural",
     show_default=True,
-    help="IAM: write spaces as people do, or between all tokens.",
+    help="Write spaces as people do, or between all tokens.",
 )
 @click.option(
     "--segmentation",
     type=click.Choice(["any", "ok"]),
-    help="IAM: take lines with any segmentation, or only those marked ok.  [default: any; for --words, ok]",
+    help="Take lines with any segmentation, or only those marked ok.  [default: any; for --words, ok]",
 )
-@click.option("--keep-crossed-out", is_flag=True, help="IAM: keep lines with #, a crossed-out word.")
-@click.option("--header/--no-header", default=None, help="Table: the first row names the columns.  [default: detected]")
-@click.option("--images", type=FILE, metavar="DIR", help="Table: folder of the images.  [default: that of the table]")
-@click.option("--allow-outside", is_flag=True, help="Table: also take images from outside that folder.")
+@click.option("--keep-crossed-out", is_flag=True, help="Keep lines with #, a crossed-out word.")
+@click.option(
+    "--header/--no-header", default=None, help="Whether the first row names the columns.  [default: detected]"
+)
+@click.option("--images", type=FILE, metavar="DIR", help="Folder of the images.  [default: that of the table]")
+@click.option("--allow-outside", is_flag=True, help="Also take images from outside that folder.")
 @click.option("--alphabet", metavar="FILE|MODEL", help="Leave out and count lines with other characters.")
 @click.option(
     "--height", type=click.IntRange(8, 1024), default=48, show_default=True, help="Line height of the model, in pixels."
