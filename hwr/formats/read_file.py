@@ -1,7 +1,7 @@
 """A file with the lines of a page -> Page, whether it is PAGE XML or ALTO."""
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hwr.errors import InputError
 from hwr.files.tree import read_file
@@ -16,7 +16,13 @@ ROOTS = {"PcGts": "page", "alto": "alto"}
 HEAD = 4096
 """Number of bytes at the beginning of a file that contain its root element."""
 
+_RESULT_ENDING = re.compile(r"(\.page|\.alto)?\.[^.]*$", re.IGNORECASE)
 _ROOT = re.compile(r"<(?:[\w.-]+:)?(\w[\w.-]*)")
+
+
+def stem_of_result(name: str) -> str:
+    """Return the name of a file with a page without folders and ending, also without .page.xml and .alto.xml."""
+    return _RESULT_ENDING.sub("", PurePosixPath(name).name)
 
 
 def page_kind(head: bytes) -> str | None:

@@ -25,8 +25,8 @@ from hwr.errors import DataError, InputError
 from hwr.files.documents import open_document, split_page_name
 from hwr.files.images import GreyImage
 from hwr.files.pixels import grey_of
-from hwr.files.tree import FileIndex, FileTree, FolderTree, open_tree
-from hwr.formats.read_file import HEAD, page_kind, read_xml_pages
+from hwr.files.tree import LFS_POINTER, FileIndex, FileTree, FolderTree, open_tree
+from hwr.formats.read_file import HEAD, page_kind, read_xml_pages, stem_of_result
 from hwr.formats.read_xml import MAX_BYTES
 from hwr.page.geometry import cut_line
 from hwr.page.page import Line, Page
@@ -282,18 +282,15 @@ def _find_pages(tree: FileTree, root: str, kind: str, only: str | None) -> list[
         folder = path.parent.parent if path.parent.name.lower() in XML_FOLDERS else path.parent
         document = str(PurePosixPath(root) / folder)
         split = SPLIT_NAMES.get(folder.parts[0].lower()) if folder.parts else None
-        file = _PageFile(name, found, f"{document}/{_stem(name)}", document, split)
+        file = _PageFile(name, found, f"{document}/{stem_of_result(name)}", document, split)
         pages.setdefault(file.page, []).append(file)
     return [sorted(files, key=lambda file: (file.kind != kind, len(file.name), file.name)) for files in pages.values()]
 
 
 def _kind(tree: FileTree, name: str) -> str | None:
-    return page_kind(tree.head(name, HEAD)) if name.lower().endswith(".xml") else None
-
-
-def _stem(name: str) -> str:
-    """Return the name without folders and endings, also without .page.xml and .alto.xml of `hwr recognize`."""
-    return re.sub(r"(\.page|\.alto)?\.[^.]*$", "", PurePosixPath(name).name, flags=re.IGNORECASE)
+    """Return the format of an XML file; that of a pointer of Git LFS is unknown, and its reading will say so."""
+    head = tree.head(name, HEAD) if name.lower().endswith(".xml") else b""
+    return "page" if head.startswith(LFS_POINTER) else page_kind(head)
 
 
 @dataclass(frozen=True)
@@ -322,12 +319,12 @@ class _ImageFinder:
         """
         named = re.split(r"[/\\]", image)[-1]
         document, number = split_page_name(named)
-        own = _stem(file)
+        own = stem_of_result(file)
         wanted = [_PageImage(named), _PageImage(document, number)] if named else []
         if several:
             wanted += [_PageImage(f"{own}-{number:04}{suffix}") for suffix in PAGE_IMAGES]
-        wanted += [_PageImage(own + suffix, number if several else 1) for suffix in PAGE_IMAGES]
-        wanted += [_PageImage(_stem(document) + suffix, number) for suffix in PAGE_IMAGES if document]
+        wanted += [_PageImage(own + suffix, number if several else 1) for suffix in ("", *PAGE_IMAGES)]
+        wanted += [_PageImage(stem_of_result(document) + suffix, number) for suffix in PAGE_IMAGES if document]
         folder = PurePosixPath(file).parent
         for entry in wanted:
             name = entry.name

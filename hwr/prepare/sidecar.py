@@ -126,7 +126,9 @@ class SidecarFolder(Source):
 
 def _images(index: FileIndex, stem: str) -> list[str]:
     """Return the images of a line, the best first."""
-    candidates = (index.at(stem + variant + suffix) for variant in VARIANTS for suffix in IMAGE_SUFFIXES)
+    names = (stem + variant + suffix for variant in VARIANTS for suffix in IMAGE_SUFFIXES)
+    whole = [stem] if stem.lower().endswith(IMAGE_SUFFIXES) else []  # `a.png.gt.txt`
+    candidates = map(index.at, (*whole, *names))
     return list(dict.fromkeys(name for name in candidates if name))
 
 

@@ -14,7 +14,7 @@ from hwr.files.documents import STDIN, STDIN_NAME, open_document, read_stdin, sp
 from hwr.files.images import Pixels
 from hwr.files.pixels import PageImage
 from hwr.files.tree import FileIndex, FolderTree, is_file, read_file
-from hwr.formats.read_file import HEAD, page_kind, read_xml_pages
+from hwr.formats.read_file import HEAD, page_kind, read_xml_pages, stem_of_result
 from hwr.formats.read_json import read_page_json, split_pages_json
 from hwr.page.page import Page
 from hwr.page.placing import FittedLines, fit_lines
@@ -144,8 +144,10 @@ def find_image(name: str, source: Path, images: Path | None) -> PageImage:
     """
     plain, page = split_page_name(name)
     plain = plain.replace("\\", "/")
-    base, own = plain.rpartition("/")[2], source.name.partition(".")[0]
-    names = [base, *(f"{own}{suffix}" for suffix in sorted(IMAGE_SUFFIXES))]
+    base, own = plain.rpartition("/")[2], stem_of_result(source.name)
+    endings = sorted(IMAGE_SUFFIXES)
+    whole = [own] if own.lower().endswith(tuple(endings)) else []  # `a.jpg.xml`
+    names = [base, *whole, *(own + ending for ending in endings)]
     folders = [source.parent, source.parent.parent] if images is None else [images]
     below = images is None and not plain.startswith("/") and ".." not in plain.split("/")
     path = Path(plain) if below and is_file(Path(plain)) else _find_in(folders, names)

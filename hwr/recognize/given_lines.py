@@ -62,8 +62,8 @@ class GivenLines:
             return self.path
         for folder in dict.fromkeys((relative.parent, Path("."))):
             for sub in SUBFOLDERS:
-                for suffix in SUFFIXES:
-                    found = self._index.at((folder / sub / (relative.stem + suffix)).as_posix())
+                for name in (*(relative.stem + suffix for suffix in SUFFIXES), f"{relative.name}.xml"):
+                    found = self._index.at((folder / sub / name).as_posix())
                     if found:
                         return self.path / found
         raise InputError(f"{relative}: no {relative.stem}.xml for it in {self.path}")

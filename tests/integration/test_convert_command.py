@@ -245,3 +245,20 @@ def test_lines_with_broken_numbers_keep_their_texts(run: Run, tmp_path: Path) ->
     done = run(tmp_path / "a.xml")
     assert (done.code, done.out) == (0, "".join(f"text {k}\n" for k in range(5)))
     assert "a.xml: outline with a broken number, ignored (5: 'l0', 'l1', 'l2', ...)" in done.err
+
+
+@pytest.mark.parametrize(
+    ("xml", "image"),
+    [
+        ("scan.2024.xml", "scan.2024.png"),
+        ("scan.2024.page.xml", "SCAN.2024.PNG"),
+        ("scan.2024.jpg.xml", "scan.2024.jpg"),
+    ],
+)
+def test_the_image_with_the_name_of_the_xml(run: Run, tmp_path: Path, xml: str, image: str) -> None:
+    """All parts of a name count: another year is another page."""
+    (tmp_path / xml).write_bytes(page_xml(page_region("r", page_line("l", 0, "x")), image="lost.png"))
+    Image.new("L", (30, 40), 255).save(tmp_path / "scan.png")  # would be refused: its aspect ratio differs
+    Image.new("L", (400, 300), 255).save(tmp_path / image)
+    done = run(tmp_path / xml, "-o", tmp_path / "a.pdf")
+    assert (done.code, done.err) == (0, "")

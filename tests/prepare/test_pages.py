@@ -13,6 +13,7 @@ from helpers.line_images import strokes
 from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from hwr.errors import DataError, InputError
 from hwr.files.images import decode_image
+from hwr.files.tree import LFS_POINTER
 from hwr.formats.read_xml import BAD_CONFIDENCE, BAD_OUTLINE
 from hwr.page.geometry import cut_line
 from hwr.prepare.checks import CheckOptions, check_sample
@@ -453,3 +454,18 @@ def test_alto_with_several_pages_and_one_image(tmp_path: Path) -> None:
     assert skipped == [] and first.load()
     with pytest.raises(InputError, match=r"book\.png: has no page 2, which the XML names"):
         second.load()
+
+
+def test_an_xml_with_the_whole_name_of_its_image(tmp_path: Path) -> None:
+    files = {"a.png": scan(), "a.png.xml": page_xml(page_region("r", lines("one")), SIZE, "http://x/iiif/default.jpg")}
+    samples, skipped = read(write(tmp_path, files))
+    assert skipped == [] and [sample.text for sample in samples] == ["one"]
+
+
+def test_a_pointer_of_git_lfs_among_pages_is_named(tmp_path: Path) -> None:
+    pointer = LFS_POINTER + b"v1\noid sha256:0\nsize 3\n"
+    files = {"a.png": scan(), "a.xml": page_xml(page_region("r", lines("one")), SIZE, "a.png"), "b.xml": pointer}
+    samples, [skipped] = read(write(tmp_path / "d", files))
+    assert len(samples) == 1 and (skipped.reason, Path(skipped.where).name) == (Reason.BAD_ROW, "b.xml")
+    assert "git lfs pull" in skipped.detail
+    assert detect_kinds(write(tmp_path / "e", {"b.xml": pointer, "b.png": scan()}))[0] == ["page"]

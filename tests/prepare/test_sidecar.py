@@ -170,3 +170,10 @@ def test_separators_that_are_part_of_a_text(tmp_path: Path) -> None:
     write_line(tmp_path, "a", "one\u2028two\x0cthree\r\n")
     samples, _ = read(tmp_path)
     assert samples[0].text == "one\u2028two\x0cthree"
+
+
+def test_a_text_with_the_whole_name_of_its_image(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png")
+    (tmp_path / "a.png.gt.txt").write_text("text")
+    samples, skipped = read(tmp_path)
+    assert skipped == [] and [(sample.path, sample.text) for sample in samples] == [("a.png", "text")]

@@ -116,6 +116,8 @@ def test_files_of_the_same_stem_are_found_where_exports_have_them(tmp_path: Path
     assert given.file_of(Path("a.jpg")) == flat and given.file_of(Path("sub/a.jpg")) == flat
     assert given.file_of(Path("doc/b.tif")) == deep
     assert given.file_of(Path("c.png")) == ours
+    whole = write_xml(tmp_path / "f.jpg.xml")
+    assert GivenLines(tmp_path).file_of(Path("f.jpg")) == whole
     with pytest.raises(InputError, match=r"^d\.e\.png: no d\.e\.xml for it in "):
         given.file_of(Path("d.e.png"))
 
