@@ -180,8 +180,8 @@ def text_file(
 ) -> Iterator[Callable[[str], None]]:
     """Yield a function that writes to a text file; without a path, the function `instead`.
 
-    The file is put in place when the block ends. It is opened at once, so that a folder that cannot be
-    written is noticed before the reading, which takes long.
+    The file gets its name when the block ends. It is opened at once, so that a folder that cannot be written is noticed
+    before a long reading.
 
     Args:
         head: the beginning of all such files. An existing file with another one is not replaced: it may be an input.

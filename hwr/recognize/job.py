@@ -83,10 +83,10 @@ class Counts:
 
     Attributes:
         read: pages that were read and written.
-        partial: of the failed pages, those that were written in another format.
-        resumed: of these, the pages that an interrupted job had read.
-        doubtful: of these, the pages with a low confidence.
-        lines: lines on the pages that were read.
+        partial: failed pages that were written in another format.
+        resumed: pages that an interrupted job had read.
+        doubtful: read pages with a low confidence.
+        lines: lines on the read pages.
         lost_lines: lines of given files that could not be used.
     """
 
@@ -118,10 +118,9 @@ class ReadingJob:
     decoded and its lines are found.
 
     Attributes:
-        unfinished: pages that were read, of a document that is not written yet; with their lines, and how many of
-            them have a low confidence.
-        make_settings: returns everything on which the reading of a page depends; pages that an interrupted job left
-            are used only under equal settings.
+        unfinished: pages that were read, of a document that is not written yet.
+        make_settings: returns everything on which the reading of a page depends; pages of an interrupted job are used
+            only under equal settings.
     """
 
     make_recognizer: Callable[[], Recognizer]
