@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hwr.page.geometry import Points, bounding_box, clip_box
 from hwr.page.page import Box, Point
-from hwr.segment.clean import dark_on_light, find_writing, paper_depth, scaled, strengthen
+from hwr.segment.clean import dark_on_light, find_writing, grain_depth, paper_depth, scaled, strengthen
 from hwr.segment.maps import MULTIPLE, mark_lines
 from hwr.segment.order import group_regions, reading_order, rows_of
 from hwr.segment.outline import Outline, assign_ink, outline_lines, without_cut_off, written
@@ -98,12 +98,15 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
     ink = assign_ink(traces, writing)
     missed = missed_share(ink, unit)
     if missed > MISSED:
-        traces = without_doubtful(traces)
+        writing = find_writing(depth, unit, grain_depth(depth))
+        traces = [traces[index] for index in without_doubtful(range(len(traces)), traces)]
         ink = assign_ink(traces, writing)
     if not traces:
         return Layout((), (), rows, missed)
     outlines = outline_lines(traces, ink, depth)
     kept = without_cut_off(written(outlines, traces), outlines, copy.shape[1])
+    if missed > MISSED:  # most may have been rules, whose scores are high
+        kept = without_doubtful(kept, traces)
     regions = _rows(outlines, traces, kept) if rows else _columns(outlines, traces, kept)
     height, width = grey.shape
     lines = tuple(
@@ -123,13 +126,16 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
     return Layout(lines, tuple(_region_box(lines, number) for number in range(len(regions))), rows, missed, sideways)
 
 
-def without_doubtful(traces: Sequence[Trace]) -> list[Trace]:
+def without_doubtful(lines: Sequence[int], traces: Sequence[Trace]) -> list[int]:
     """Return the certain lines, or all lines if most are certain.
 
     On pages with much ink outside the lines, such as pictures and specks, the network takes parts of them for lines.
+
+    Args:
+        lines: indices into `traces`.
     """
-    certain = [trace for trace in traces if trace.score >= CERTAIN]
-    return list(traces) if 2 * len(certain) >= len(traces) else certain
+    certain = [index for index in lines if traces[index].score >= CERTAIN]
+    return list(lines) if 2 * len(certain) >= len(lines) else certain
 
 
 def _columns(outlines: Sequence[Outline], traces: Sequence[Trace], kept: Sequence[int]) -> list[list[int]]:

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwr.files.images import GreyImage
 from hwr.segment.foreign import Mask, drop_foreign, find_rules
@@ -24,6 +25,8 @@ USUAL_DEPTH, MAX_GAIN = 100.0, 8.0
 reach it."""
 FAINT_INK = 0.3
 """Minimum depth of ink, as a share of the page's usual ink: anything paler is bleed-through or paper grain."""
+GRAIN = 3.0
+"""Depth above the page's median that little of the paper's grain reaches, in its standard deviations."""
 
 
 def scaled(grey: GreyImage, factor: float) -> GreyImage:
@@ -49,14 +52,15 @@ def dark_on_light(grey: GreyImage) -> GreyImage:
     return grey
 
 
-def find_writing(depth: GreyImage, height: float) -> Mask:
+def find_writing(depth: GreyImage, height: float, least: float = 0.0) -> Mask:
     """Return a mask that is 1 where ink can belong to letters; rules, frames and specks are removed.
 
     Args:
         depth: from `paper_depth`, shape (H, W).
         height: of the page's lines, from ascenders to descenders.
+        least: minimum depth of ink, if that of `binarise` is lower.
     """
-    ink = binarise(depth)
+    ink = binarise(depth, least)
     unit = UNIT * height
     horizontal, vertical = find_rules(ink, unit)
     return drop_foreign(ink, horizontal | vertical, unit)
@@ -93,8 +97,27 @@ def strengthen(depth: GreyImage) -> GreyImage:
     return np.asarray(cv2.convertScaleAbs(depth, alpha=min(MAX_GAIN, USUAL_DEPTH / float(strokes.mean()))), np.uint8)
 
 
-def binarise(depth: GreyImage) -> Mask:
-    """Return a mask that is 1 on ink that is not faint: the local threshold of Sauvola and Pietikäinen (2000)."""
+def grain_depth(depth: GreyImage) -> float:
+    """Return the depth that little of the paper's grain reaches, from the median and the median absolute deviation."""
+    counts = np.bincount(depth.ravel(), minlength=256)
+    median = _median(counts)
+    deviations = np.bincount(np.abs(np.arange(256) - median), weights=counts)
+    return median + GRAIN * 1.4826 * _median(deviations)
+
+
+def _median(counts: NDArray[np.number]) -> int:
+    """Return the median of whole numbers from 0 on, given how often each occurs."""
+    total = np.cumsum(counts)
+    return int(np.searchsorted(total, total[-1] / 2))
+
+
+def binarise(depth: GreyImage, least: float = 0.0) -> Mask:
+    """Return a mask that is 1 on ink that is not faint: the local threshold of Sauvola and Pietikäinen (2000).
+
+    Args:
+        depth: from `paper_depth`.
+        least: minimum depth of ink, if that of usual pages is lower.
+    """
     import cv2
 
     threshold, _ = cv2.threshold(depth, 0, 255, cv2.THRESH_OTSU)
@@ -104,7 +127,7 @@ def binarise(depth: GreyImage) -> Mask:
     light = 255 - depth
     window = (SAUVOLA_WINDOW, SAUVOLA_WINDOW)
     means, squares = (box(light, cv2.CV_32F, window) for box in (cv2.boxFilter, cv2.sqrBoxFilter))
-    deep = depth > max(MIN_DEPTH, FAINT_INK * float(strokes.mean()))
+    deep = depth > max(MIN_DEPTH, FAINT_INK * float(strokes.mean()), least)
     mean = means[deep]
     deviation = np.sqrt(np.maximum(squares[deep] - mean * mean, 0))
     ink = np.zeros(depth.shape, np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.baselines import BaselineMatch, match_baselines
-from benchmarks.no_writing import draw_specks, drawn, photographs
+from benchmarks.no_writing import draw_pale_form, draw_specks, drawn, photographs
 from hwr.files.documents import to_grey
 from hwr.files.images import GreyImage
 from hwr.page.geometry import bounding_box
@@ -90,8 +90,18 @@ def test_doubtful_lines_stay_if_most_are_certain() -> None:
         return [Trace(np.array([[0.0, 9.0], [90.0, 9.0]]), 30, 0, score) for score in scores]
 
     page, picture = traces(0.97, 0.8, 0.98), traces(0.75, 0.93, 0.8)
-    assert without_doubtful(page) == page
-    assert without_doubtful(picture) == picture[1:2]
+    assert without_doubtful([0, 1, 2], page) == [0, 1, 2]
+    assert without_doubtful([0, 1, 2], picture) == [1]
+    assert without_doubtful([0, 1], page) == [0, 1]
+
+
+def test_dotted_rules_are_no_lines_in_the_grain_of_the_paper_and_a_line_between_them_is() -> None:
+    *_, (_, page) = islice(drawn(draw_pale_form), 5)
+    assert find_lines(page).lines == ()
+    pale = np.full(page.shape, 255, np.uint8)
+    lines = [write(pale, 100, y, 6, y) for y in (300, 370, 440)]
+    page -= np.minimum(page, (255 - pale) // 2)
+    assert found(find_lines(page), lines).matched == 3
 
 
 def test_a_strip_up_the_margin_is_seen_and_a_column_of_numbers_is_not() -> None:
