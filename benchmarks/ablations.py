@@ -138,18 +138,18 @@ def errors_of(lines: Sequence[Any]) -> Errors:
 
 def paired_interval(first: Errors, second: Errors, seed: int = 0) -> tuple[float, float]:
     """Return the 95 % interval of CER(second) - CER(first) over the lines of both; clusters are drawn with
-    replacement.
+    replacement. A line may count more often in one than in the other, as with errors of several seeds.
     """
     clusters = sorted({first[line][2] for line in first if line in second})
     index = {cluster: number for number, cluster in enumerate(clusters)}
-    totals: NDArray[np.float64] = np.zeros((len(clusters), 3))
+    totals: NDArray[np.float64] = np.zeros((len(clusters), 4))
     for line, (edits, length, cluster) in first.items():
         if line in second:
-            totals[index[cluster]] += (edits, second[line][0], length)
+            totals[index[cluster]] += (edits, length, *second[line][:2])
     drawn = np.random.default_rng(seed).integers(len(clusters), size=(REPLICATES, len(clusters)))
     sums = totals[drawn].sum(axis=1)
-    differences = (sums[:, 1] - sums[:, 0]) / sums[:, 2]
-    tail = expanded_tail(max(2.0, effective_number(totals[:, 2].astype(np.int64))))
+    differences = sums[:, 2] / sums[:, 3] - sums[:, 0] / sums[:, 1]
+    tail = expanded_tail(max(2.0, effective_number(totals[:, 1].astype(np.int64))))
     low, high = np.quantile(differences, (tail, 1 - tail))
     return float(low), float(high)
 
