@@ -272,11 +272,7 @@ def _run_folder(data: Sequence[Path]) -> Path:
 
 
 def _check_folder(folder: Path, dry_run: bool) -> None:
-    """Check that a run folder can be written, before torch is imported and the data are opened, which takes long.
-
-    Raises:
-        OutputError: it is a file, or cannot be made or written.
-    """
+    """Check that a run folder can be written, before torch is imported and the data are opened, which takes long."""
     from hwr.files.atomic import check_writable
 
     if folder.exists() and not folder.is_dir():

@@ -176,11 +176,7 @@ def open_library() -> ctypes.CDLL:
 
 
 def _find_library() -> Path:
-    """Return the path of the library, compiled if necessary.
-
-    Raises:
-        OSError: it does not exist and cannot be compiled.
-    """
+    """Return the path of the library, compiled if necessary."""
     name = library_name()
     folders = [Path(__file__).parent, cache_folder()]
     for folder in folders:

@@ -65,11 +65,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def _make_folder_of(path: Path) -> None:
-    """Make the folder of a file, and those above it.
-
-    Raises:
-        OutputError: one of them is a file.
-    """
+    """Make the folder of a file, and those above it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):

@@ -270,11 +270,7 @@ def _read_stream(path: Path, name: str) -> bytes:
 
 
 def _limited(file: BinaryIO, name: str) -> bytes:
-    """Read all bytes of a stream.
-
-    Raises:
-        InputError: there are too many to keep in memory.
-    """
+    """Read all bytes of a stream."""
     data = file.read(STREAM_LIMIT + 1)
     if len(data) > STREAM_LIMIT:
         raise InputError(f"{name}: more than {STREAM_LIMIT >> 20} MiB on standard input; use a file instead")

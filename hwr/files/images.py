@@ -141,11 +141,7 @@ def _no_limit() -> Iterator[None]:
 
 
 def _register_heif(where: str) -> None:
-    """Let Pillow open HEIC.
-
-    Raises:
-        MissingDependency: there is no library for it.
-    """
+    """Let Pillow open HEIC."""
     try:
         import pillow_heif
     except ModuleNotFoundError:
@@ -244,11 +240,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def _decode_lean(image: "Image", source: bytes | Path, where: str) -> GreyImage:
-    """Decode a large image as grey with about one byte of memory per pixel.
-
-    Raises:
-        InputError: the format cannot be decoded this way; broken or truncated.
-    """
+    """Decode a large image as grey with about one byte of memory per pixel."""
     import cv2
 
     width, height = image.size
@@ -281,11 +273,7 @@ def _decode_lean(image: "Image", source: bytes | Path, where: str) -> GreyImage:
 
 
 def _check_whole(form: str | None, data: NDArray[np.uint8]) -> None:
-    """Check that the image file is complete; OpenCV returns the part that it found of a truncated one.
-
-    Raises:
-        ValueError: its end is missing.
-    """
+    """Check that the image file is complete; OpenCV returns the part that it found of a truncated one."""
     ends = {"PNG": b"IEND", "JPEG": b"\xff\xd9", "MPO": b"\xff\xd9"}
     if form in ends and ends[form] not in data[-65536:].tobytes():
         raise ValueError("its end is missing")

@@ -276,11 +276,7 @@ def _words(
 
 
 def _baseline(line: Element, polygon: tuple[Point, ...]) -> tuple[Point, ...]:
-    """Return the points (version 4), or a level baseline as wide as the line from its height (versions 2 and 3).
-
-    Raises:
-        ValueError: a number is broken.
-    """
+    """Return the points (version 4), or a level baseline as wide as the line from its height (versions 2 and 3)."""
     text = line.get("BASELINE", "")
     values = numbers(text)
     if len(values) != 1:
@@ -301,11 +297,7 @@ def _outline(element: Element, faults: list[str]) -> tuple[Point, ...]:
 
 
 def _box(element: Element) -> Box | None:
-    """Return the box of an element; None if it has none.
-
-    Raises:
-        ValueError: a number is broken.
-    """
+    """Return the box of an element; None if it has none."""
     x, y, width, height = (number(element, name) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT"))
     if x is None or y is None or not width or not height or width < 0 or height < 0:
         return None

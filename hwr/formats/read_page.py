@@ -302,11 +302,7 @@ def _coords(element: Element) -> tuple[Point, ...]:
 
 
 def _points(element: Element) -> tuple[Point, ...]:
-    """Return the points of Coords or Baseline: the attribute `points`, or children Point.
-
-    Raises:
-        ValueError: a number is broken.
-    """
+    """Return the points of Coords or Baseline: the attribute `points`, or children Point."""
     text = element.get("points")
     if text is None:
         text = " ".join(f"{point.get('x', '?')},{point.get('y', '?')}" for point in children(element, "Point"))

@@ -142,9 +142,6 @@ def _sample(page: GreyImage, x: NDArray[np.float32], y: NDArray[np.float32]) -> 
     """Sample the page at positions (x, y), each of shape (H, W); beyond its borders the page repeats its edge pixels.
 
     OpenCV reads and returns at most `MAX_SIDE` rows and columns, so longer strips are sampled in halves.
-
-    Raises:
-        ValueError: a few columns span too much of the page.
     """
     import cv2
 

@@ -238,11 +238,7 @@ def _rank(path: Path) -> int | None:
 
 
 def _rows(path: Path | None) -> Iterator[str]:
-    """Yield the lines of an ascii file without the comments at its head; none if the file is missing.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+    """Yield the lines of an ascii file without the comments at its head; none if the file is missing."""
     if path is None:
         return
     data = read_file(path, MAX_TEXT_BYTES)

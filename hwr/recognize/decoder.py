@@ -225,11 +225,7 @@ def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet:
 
 
 def _check_scoring(options: DecoderOptions, beam: BeamSettings) -> None:
-    """Refuse settings that only the score of a language model uses, if there is none.
-
-    Raises:
-        UsageError: such a setting was given.
-    """
+    """Refuse settings that only the score of a language model uses, if there is none."""
     given = [name for name in ("weight", "insertion_bonus") if getattr(options, name) is not None]
     if given and not beam.language_models:
         raise UsageError(f"the {given[0].replace('_', ' ')} needs a language model, and none is used")
@@ -262,11 +258,7 @@ def chosen_language_models(names: Sequence[str], language: str) -> dict[str, str
 
 
 def _checked(name: str, alphabet: Alphabet, model: str) -> Model:
-    """Return a language model that knows the letters of the alphabet.
-
-    Raises:
-        ModelError: it knows less than a quarter of them.
-    """
+    """Return a language model that knows the letters of the alphabet."""
     found = find_language_model(name)
     letters = [character for character in alphabet.characters if character.isalpha()]
     known = sum(found.symbols.symbol(letter) != UNKNOWN for letter in letters)
