@@ -69,11 +69,6 @@ class Evaluation:
     failed: tuple[FailedSet, ...]
     unreadable: tuple[UnreadableLines, ...]
 
-    @property
-    def complete(self) -> bool:
-        """Return whether every set and every line could be measured."""
-        return not self.failed and not self.unreadable
-
 
 @dataclass(frozen=True)
 class _Measured:

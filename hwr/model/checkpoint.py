@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from hwr.errors import ModelError
 from hwr.files.atomic import write_file
-from hwr.model.files import METADATA_KEY, read_info
+from hwr.model.files import METADATA_KEY, read_info, read_tensors
 from hwr.model.info import ModelInfo
 from hwr.model.network import Network, build
 
@@ -59,11 +58,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         InputError, ModelError: missing, truncated, or not a model of hwr.
     """
     read_info(path)
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: the weights cannot be read ({error})") from None
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    return {name: torch.tensor(values) for name, values in read_tensors(path).items()}
 
 
 def load_model(path: Path, auxiliary: bool = False) -> tuple[Network, ModelInfo]:

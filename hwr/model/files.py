@@ -18,7 +18,6 @@ from hwr.files.atomic import atomic_write
 from hwr.model.info import ModelInfo, info_from_json
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 WEIGHTS_SUFFIX = ".safetensors"
@@ -83,8 +82,8 @@ def read_info(path: Path) -> ModelInfo:
     return info_from_json(metadata[METADATA_KEY], path)
 
 
-def read_tensors(path: Path) -> "dict[str, NDArray[np.float32]]":
-    """Return the floating-point tensors of a model file in float32.
+def read_tensors(path: Path) -> "dict[str, NDArray[Any]]":
+    """Return the tensors of a model file; those of floating-point numbers in float32.
 
     Raises:
         InputError, ModelError: see `read_header`; shapes that contradict the size of the data.
@@ -100,11 +99,11 @@ def read_tensors(path: Path) -> "dict[str, NDArray[np.float32]]":
         raise ModelError(f"{path}: the weights cannot be read ({error})") from None
     # A table of all fp16 numbers is twice as fast as NumPy's conversion.
     numbers = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)
-    return {
-        name: numbers[value.view(np.uint16)] if value.dtype == np.float16 else value.astype(np.float32, copy=False)
-        for name, value in tensors.items()
-        if value.dtype.kind == "f"
-    }
+    for name, value in tensors.items():
+        if value.dtype.kind == "f":
+            half = value.dtype == np.float16
+            tensors[name] = numbers[value.view(np.uint16)] if half else value.astype(np.float32, copy=False)
+    return tensors
 
 
 def weights_hash(path: Path) -> str:

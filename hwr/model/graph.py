@@ -101,7 +101,7 @@ def open_graph(content: bytes, tensors: Tensors | None, where: object) -> Any:
 
 
 def _declare_external(content: bytes, tensors: Tensors, where: object) -> tuple[bytes, list[str]]:
-    """Return a graph with external weights, as ONNX Runtime requires for weights that are passed in, and their names."""
+    """Return a graph with external weights, as ONNX Runtime needs for weights that are passed in, and their names."""
     names: list[str] = []
     model = bytearray()
     try:

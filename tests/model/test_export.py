@@ -91,7 +91,7 @@ def test_the_graph_is_small_and_names_its_weights(tmp_path: Path) -> None:
     export_graph(path, tmp_path / "random.onnx")
     model = onnx.load(tmp_path / "random.onnx")
     declared = {item.name: tuple(item.dims) for item in model.graph.initializer if not item.raw_data and item.dims}
-    stored = {name: value.shape for name, value in read_tensors(path).items()}
+    stored = {name: value.shape for name, value in read_tensors(path).items() if value.dtype == np.float32}
     assert declared == stored
     assert (tmp_path / "random.onnx").stat().st_size < path.stat().st_size / 3
     assert {entry.key: entry.value for entry in model.metadata_props} == {SPEC_KEY: LARGE}

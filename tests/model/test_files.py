@@ -127,12 +127,13 @@ class TestHeader:
 
 
 class TestTensors:
-    def test_floats_come_in_fp32_and_counters_are_left_out(self, tmp_path: Path) -> None:
+    def test_floats_come_in_fp32(self, tmp_path: Path) -> None:
         save_file(TENSORS | {"count": np.array(3)}, tmp_path / "m")
         read = read_tensors(tmp_path / "m")
         assert {name: (value.dtype, value.tolist()) for name, value in read.items()} == {
             "a": (np.float32, [[0, 1, 2], [3, 4, 5]]),
             "b": (np.float32, [1, 1, 1, 1]),
+            "count": (np.int64, 3),
         }
 
     @pytest.mark.parametrize(

@@ -99,7 +99,8 @@ def test_only_the_main_graph_has_weights() -> None:
 def test_other_programs_open_the_graphs_that_ship(name: str) -> None:
     path = find_model(name).safetensors.with_suffix(".onnx")
     model = onnx.load(path)
-    stored = read_tensors(path.with_suffix(".safetensors"))
+    tensors = read_tensors(path.with_suffix(".safetensors"))
+    stored = {key: value for key, value in tensors.items() if value.dtype == np.float32}
     declared = {item.name: tuple(item.dims) for item in model.graph.initializer if item.name in stored}
     assert declared == {key: value.shape for key, value in stored.items()}
     assert b"location" not in path.read_bytes()

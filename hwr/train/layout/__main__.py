@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from hwr.errors import HwrError
+from hwr.train.layout.crops import read_pages
 from hwr.train.layout.loop import LayoutRecipe, LayoutTrainer
-from hwr.train.layout.pages import read_pages
 
 
 def main() -> None:

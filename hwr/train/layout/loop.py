@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hwr.files.atomic import atomic_write
-from hwr.train.layout.crops import random_crop
+from hwr.train.layout.crops import TruePage, random_crop
 from hwr.train.layout.network import LineFinder, export
-from hwr.train.layout.pages import TruePage
 
 EMA = 0.998
 END_WEIGHT = 4.0

@@ -6,8 +6,7 @@ import pytest
 
 from hwr.segment.maps import HEIGHT_UNIT
 from hwr.train.layout import crops
-from hwr.train.layout.crops import Placement, draw_maps, random_crop
-from hwr.train.layout.pages import TrueLine, TruePage
+from hwr.train.layout.crops import Placement, TrueLine, TruePage, draw_maps, random_crop
 
 
 def line(x0: float, x1: float, y: float, height: float = 40, printed: bool = False) -> TrueLine:

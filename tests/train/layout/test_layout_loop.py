@@ -11,9 +11,8 @@ import pytest
 import torch
 
 from hwr.errors import DataError
-from hwr.train.layout.crops import draw_maps
+from hwr.train.layout.crops import TruePage, draw_maps, read_pages
 from hwr.train.layout.loop import LayoutRecipe, LayoutTrainer, line_loss
-from hwr.train.layout.pages import TruePage, read_pages
 
 
 def page_file(folder: Path) -> Path:
