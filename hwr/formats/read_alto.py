@@ -38,7 +38,7 @@ from hwr.formats.read_xml import (
     points,
     whole,
 )
-from hwr.page.completing import complete_lines, complete_regions, rectangle
+from hwr.page.completing import complete_lines, complete_regions, correct_words, rectangle
 from hwr.page.page import LINE_TYPE, REGION_TYPE, Box, Line, Page, Point, Region, Word
 
 SPACES = ("TopMargin", "LeftMargin", "RightMargin", "BottomMargin", "PrintSpace")
@@ -119,9 +119,11 @@ def _page(page: Element, file: _File, image: str) -> Page:
                 left_out.append((id, str(error).removeprefix(f"{file.where}, ")))
             else:
                 notes += [(id, fault) for fault in dict.fromkeys(faults)]
-    complete = complete_lines(lines)
+    complete, other_words = correct_words(complete_lines(lines))
     outlined = complete_regions(regions, complete)
-    return Page(image, width, height, file.model, outlined, complete, left_out=tuple(left_out), notes=tuple(notes))
+    return Page(
+        image, width, height, file.model, outlined, complete, left_out=tuple(left_out), notes=(*notes, *other_words)
+    )
 
 
 def _check_unit(root: Element, has_size: bool, where: str) -> None:

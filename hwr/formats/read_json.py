@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from hwr.errors import InputError
 from hwr.files.texts import decode_text
 from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_WORDS, MAX_NUMBER
-from hwr.page.completing import complete_lines
+from hwr.page.completing import complete_lines, correct_words
 from hwr.page.page import Line, Page, Region
 from hwr.settings import from_dict
 from hwr.text import has_surrogates
@@ -116,10 +116,11 @@ def page_from_object(value: object, where: str) -> Page:
         raise InputError(f"{where}: rotation = {page.rotation}: one of 0, 90, 180, 270 is needed")
     if not (0 <= page.width <= MAX_NUMBER and 0 <= page.height <= MAX_NUMBER):
         raise InputError(f"{where}: width and height are not those of an image")
-    notes = (*faults, *((id, f"region left out: {reason}") for id, reason in broken))
+    own, other_words = correct_words(complete_lines(lines) if faults else lines)
+    notes = (*faults, *other_words, *((id, f"region left out: {reason}") for id, reason in broken))
     return replace(
         page,
-        lines=complete_lines(lines) if faults else tuple(lines),
+        lines=own,
         regions=tuple(regions),
         left_out=(*page.left_out, *left_out),
         notes=(*page.notes, *notes),

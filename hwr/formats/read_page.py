@@ -36,7 +36,7 @@ from hwr.formats.read_xml import (
     points,
     whole,
 )
-from hwr.page.completing import complete_lines, complete_regions
+from hwr.page.completing import complete_lines, complete_regions, correct_words
 from hwr.page.geometry import bounding_box
 from hwr.page.page import CELL_REGION, LINE_TYPE, Line, Page, Point, Region, Word
 
@@ -87,11 +87,11 @@ def read_page_xml(root: Element, where: str) -> Page:
                 notes += [(id, fault) for fault in dict.fromkeys(faults)]
             if len({text for _, text in _readings(element)}) > 1:
                 notes.append((id, SEVERAL_TEXTS))
-    complete = complete_lines(lines)
+    complete, other_words = correct_words(complete_lines(lines))
     width, height = (whole(page, name) for name in ("imageWidth", "imageHeight"))
     image = page.get("imageFilename", "")
     outlined = complete_regions(regions, complete)
-    return Page(image, width, height, model, outlined, complete, left_out=tuple(left_out), notes=tuple(notes))
+    return Page(image, width, height, model, outlined, complete, left_out=tuple(left_out), notes=(*notes, *other_words))
 
 
 def _model(root: Element) -> str:

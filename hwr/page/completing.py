@@ -1,4 +1,4 @@
-"""Baselines and polygons that are missing, derived from each other.
+"""Complete lines of files: derive baselines and polygons from each other, and correct words by the text of their line.
 
 Points are (x, y) in pixels, x to the right, y downwards. An unknown baseline or polygon is empty.
 """
@@ -23,6 +23,10 @@ LOCAL = (0.7, 2.0)
 """Limits of a line's own distance to its neighbours, relative to the page's usual distance."""
 SAMPLES = 64
 """Number of positions along a polygon at which its height is measured."""
+
+
+OTHER_WORDS = "words that do not spell the text of the line, ignored"
+"""Note about a line that lost its words."""
 
 
 def complete_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
@@ -75,6 +79,45 @@ def _with_baseline(line: Line) -> Line:
     if line.polygon and not line.baseline:
         return replace(line, baseline=derive_baseline(line.polygon))
     return line
+
+
+def correct_words(lines: Sequence[Line]) -> tuple[tuple[Line, ...], list[tuple[str, str]]]:
+    """Return the lines with words that spell their texts, and the ids of lines that lost their words, with the reason.
+
+    People often correct only the text of a line. If it still has as many words, each keeps its box and gets its text
+    from the line. Parts of a word, such as a comma of its own, are joined. Otherwise, the words are removed.
+    """
+    corrected = [_with_own_words(line) for line in lines]
+    lost = [(line.id, OTHER_WORDS) for line, own in zip(lines, corrected, strict=True) if line.words and not own.words]
+    return tuple(corrected), lost
+
+
+def _with_own_words(line: Line) -> Line:
+    texts = line.text.split()
+    if not line.words or " ".join(word.text for word in line.words).split() == texts:
+        return line
+    words = _joined(line.words, texts)
+    if len(words) != len(texts):
+        return replace(line, words=())
+    pairs = zip(words, texts, strict=True)
+    return replace(
+        line,
+        words=tuple(word if word.text == text else Word(text, line.confidence, word.box) for word, text in pairs),
+    )
+
+
+def _joined(words: Sequence[Word], texts: Sequence[str]) -> Sequence[Word]:
+    """Return the words, joined so that they are those of the text; as they are if other characters are in it."""
+    joined, rest = [], list(words)
+    for text in texts:
+        parts = [rest.pop(0)] if rest else []
+        while rest and len("".join(part.text for part in parts)) < len(text):
+            parts.append(rest.pop(0))
+        if "".join(part.text for part in parts) != text:
+            return words
+        confidence = min(part.confidence for part in parts)
+        joined.append(parts[0] if len(parts) == 1 else Word(text, confidence, _around(parts)))
+    return words if rest else joined
 
 
 def _around(words: Sequence[Word]) -> Box:

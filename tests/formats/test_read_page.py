@@ -6,6 +6,7 @@ import pytest
 
 from helpers.page_files import page_line, page_region, page_xml
 from hwr.errors import InputError
+from hwr.formats import find_format, to_bytes
 from hwr.formats.read_file import read_page_file
 from hwr.formats.read_page import BAD_INDEX
 from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_WORDS
@@ -24,25 +25,25 @@ def test_a_line_with_everything() -> None:
     words = (
         '<Word id="w1"><Coords points="20,5 90,5 90,38 20,38"/>'
         '<TextEquiv conf="0.75"><Unicode>ab</Unicode></TextEquiv></Word>'
-        '<Word id="w2"><Coords points="100,8 200,9 200,40"/><TextEquiv><Unicode>cd</Unicode></TextEquiv></Word>'
+        '<Word id="w2"><Coords points="100,8 200,9 200,40"/><TextEquiv><Unicode>&amp;cd</Unicode></TextEquiv></Word>'
     )
     line = (
         '<TextLine id="t1" custom="readingOrder {index:0;} structure {type:heading\\u0020big;}">'
         '<Coords points="20,0 380,0 380,40.5 20,40"/><Baseline points="20,30 200,32 380,30"/>'
         f'{words}<TextEquiv index="1"><Unicode>worse</Unicode></TextEquiv>'
-        '<TextEquiv index="0" conf="0.5"><PlainText>no</PlainText><Unicode>ab &amp; cd</Unicode></TextEquiv></TextLine>'
+        '<TextEquiv index="0" conf="0.5"><PlainText>no</PlainText><Unicode>ab &amp;cd</Unicode></TextEquiv></TextLine>'
     )
     page = read(page_region("r7", line, 'type="paragraph" custom="structure {type:marginalia;}"'), size=(400, 300))
     assert (page.image, page.width, page.height, page.model) == ("scan.png", 400, 300, "")
     assert [(region.id, region.type, len(region.polygon)) for region in page.regions] == [("r7", "marginalia", 4)]
     (found,) = page.lines
     assert (found.id, found.region, found.type) == ("t1", "r7", "heading big")
-    assert (found.text, found.confidence) == ("ab & cd", 0.5)
+    assert (found.text, found.confidence) == ("ab &cd", 0.5)
     assert found.baseline == ((20, 30), (200, 32), (380, 30))
     assert found.polygon == ((20, 0), (380, 0), (380, 40.5), (20, 40))
     assert [(word.text, word.confidence, word.box) for word in found.words] == [
         ("ab", 0.75, (20, 5, 90, 38)),
-        ("cd", 1.0, (100, 8, 200, 40)),
+        ("&cd", 1.0, (100, 8, 200, 40)),
     ]
 
 
@@ -146,7 +147,36 @@ def test_text_from_words_and_glyphs_as_kraken_has_it() -> None:
     assert texts(read(line(word("ab", False), word("c", False)))) == ["ab c"]
     with_blanks = read(line(word("ab", True), word(" ", True), word("c", True), word(".", True)))
     assert texts(with_blanks) == ["ab c."]
-    assert [(w.text, w.confidence) for w in with_blanks.lines[0].words] == [("ab", 0.9), ("c", 0.9), (".", 0.9)]
+    assert [(w.text, w.confidence) for w in with_blanks.lines[0].words] == [("ab", 0.9), ("c.", 0.9)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Nobody ist hurt", ["Nobody", "ist", "hurt"]),
+        ("Nobody was hurt here", ["Nobody", "was", "hurt", "here"]),
+        ("Nobody", ["Nobody"]),
+    ],
+)
+@pytest.mark.parametrize("name", ["tsv", "hocr", "alto"])
+def test_a_corrected_line_is_written_with_its_words(name: str, text: str, words: list[str]) -> None:
+    """Editors change the text of a line and leave its words as they were."""
+    old = "".join(
+        f'<Word id="w{x}"><Coords points="{x},0 {x + 40},0 {x + 40},30 {x},30"/>'
+        f'<TextEquiv conf="0.7"><Unicode>{word}</Unicode></TextEquiv></Word>'
+        for x, word in ((10, "Nobody"), (60, "is"), (110, "heart"))
+    )
+    given = f"<TextEquiv><Unicode>{text}</Unicode></TextEquiv>"
+    line = f'<TextLine id="l"><Coords points="0,0 200,0 200,30 0,30"/>{old}{given}</TextLine>'
+    page = read(page_region("r", line))
+    written = to_bytes(find_format(name), page).decode()
+    found = {
+        "tsv": lambda: [row.split("\t")[11] for row in written.splitlines() if row.startswith("5\t")],
+        "hocr": lambda: re.findall(r'class="ocrx_word"[^>]*>([^<]*)<', written),
+        "alto": lambda: " ".join(re.findall(r'CONTENT="([^"]*)"', written)).split(),
+    }
+    assert found[name]() == words
+    assert "heart" not in written and "Nobody" in written
 
 
 def test_a_word_without_a_place_leaves_no_words() -> None:

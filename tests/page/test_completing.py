@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hwr.page.completing import complete_lines, derive_baseline, derive_polygon, rectangle
+from hwr.page.completing import complete_lines, correct_words, derive_baseline, derive_polygon, rectangle
 from hwr.page.geometry import as_points, bounding_box
 from hwr.page.page import Line, Point, Word
 
@@ -13,6 +13,32 @@ BOX = rectangle((20.0, 20.0, 180.0, 60.0))
 
 def line(id: str, polygon: tuple[Point, ...], baseline: tuple[Point, ...] = (), words: tuple[Word, ...] = ()) -> Line:
     return Line(id, "r", "default", "text", 1.0, baseline, polygon, words)
+
+
+def with_words(text: str, *words: str) -> Line:
+    boxes = [Word(word, 0.5, (20.0 * k, 0.0, 20.0 * k + 10, 9.0)) for k, word in enumerate(words)]
+    return Line("l", "r", "default", text, 0.9, (), BOX, tuple(boxes))
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "expected"),
+    [
+        ("a b", ("a", "b"), [("a", 0.5, 0, 10), ("b", 0.5, 20, 30)]),
+        ("a  New York", ("a", "New York"), [("a", 0.5, 0, 10), ("New York", 0.5, 20, 30)]),
+        ("a c", ("a", "b"), [("a", 0.5, 0, 10), ("c", 0.9, 20, 30)]),
+        ("a, (b)", ("a", ",", "(", "b", ")"), [("a,", 0.5, 0, 30), ("(b)", 0.5, 40, 90)]),
+        ("a b c", ("a", "bc"), []),
+        ("ab", ("a", "b", "c"), []),
+        ("", ("a",), []),
+        ("a b", (), []),
+    ],
+)
+def test_words_spell_the_text_of_their_line(
+    text: str, words: tuple[str, ...], expected: list[tuple[str, float, int, int]]
+) -> None:
+    (line,), lost = correct_words([with_words(text, *words)])
+    assert [(word.text, word.confidence, word.box[0], word.box[2]) for word in line.words] == expected
+    assert [id for id, _ in lost] == (["l"] if words and not expected else [])
 
 
 def test_a_box_has_a_level_baseline() -> None:
