@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from helpers.commands import Run
-from helpers.training_runs import SPEC, drawn_store
+from helpers.training_runs import SPEC, Recorder, drawn_store, recipe
 from hwr.model.files import read_info
 from hwr.settings import load_toml
 from hwr.store.lines import LineStore
@@ -15,6 +15,7 @@ from hwr.store.writing import write_lines
 from hwr.train import fine_tuning
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE
 from hwr.train.recipe import Optimisation, Recipe
+from hwr.train.run import train
 
 COMMAND = ("train",)
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples" / "lines"
@@ -34,12 +35,11 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def model(tmp_path: Path, run: Run) -> Path:
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model of four letters."""
-    store = drawn_store(tmp_path / "store", train=40, validation=5)
-    assert run(store, "-o", "model", "--spec", SPEC, "--threads", 1, "--lines", 20).code == 0
-    return tmp_path / "model" / BEST
+    store = drawn_store(tmp_path_factory.mktemp("drawn") / "store", train=40, validation=5)
+    return train(recipe(store, lines=20), tmp_path_factory.mktemp("model"), Recorder()).model
 
 
 def test_few_lines_are_fine_tuned_and_measured(tmp_path: Path, run: Run, mine: Path, model: Path) -> None:

@@ -1,6 +1,7 @@
 """A run that was killed, stopped or lengthened continues as if nothing had happened."""
 
 import json
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,20 @@ from hwr.train.folder import BEST, CACHE, LAST, METRICS, RECIPE, RESUME, TRUNK, 
 from hwr.train.loop import Trainer
 from hwr.train.recipe import Optimisation, Recipe
 from hwr.train.run import train
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    """The folder of a run that has ended; a test that changes it copies it."""
+    folder = tmp_path_factory.mktemp("ended") / "run"
+    run(recipe(data, lines=30), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Recorded:
+    """A run of 200 lines that was not stopped; a test that changes its folder copies it."""
+    return run(recipe(data, lines=200), tmp_path_factory.mktemp("whole") / "run")
 
 
 def two_epochs(data: Path, precision: str) -> Recipe:
@@ -99,28 +114,27 @@ def start_of(recorded: Recorded) -> Trainer:
 
 
 @pytest.mark.parametrize("lines", [220, pytest.param(900, marks=pytest.mark.slow)])
-def test_lengthened_run_continues_from_the_trunk(tmp_path: Path, data: Path, lines: int) -> None:
-    settings = recipe(data, lines=200)
-    short = run(settings, tmp_path / "run")
+def test_lengthened_run_continues_from_the_trunk(tmp_path: Path, data: Path, whole: Recorded, lines: int) -> None:
+    settings, short = recipe(data, lines=200), whole
+    shutil.copytree(whole.run.folder.path, tmp_path / "run")
     rate = settings.optimisation.learning_rate
     trunk = RunFolder(tmp_path / "run").load_state(TRUNK_RESUME)
     at = trunk["progress"]["step"]
     assert short.rates[at - 1] == rate and short.rates[-1] < 0.5 * rate
 
     longer = run(replace(settings, lines=lines), tmp_path / "run", resume=True)
-    whole = run(replace(settings, lines=lines), tmp_path / "whole")
+    expected = run(replace(settings, lines=lines), tmp_path / "whole")
     assert any("lengthened" in message and "trunk" in message for message in longer.reporter.messages)
     assert longer.reports[0].step == at + 1 and longer.rates[0] == rate
-    assert longer.losses == {step: loss for step, loss in whole.losses.items() if step > at}
+    assert longer.losses == {step: loss for step, loss in expected.losses.items() if step > at}
     assert RunFolder(tmp_path / "run").load_state(TRUNK_RESUME)["progress"]["lines"] >= 0.8 * lines
     logged = [event["step"] for event in events(tmp_path / "run")]
     assert logged == sorted(logged), "events of the decay that was left behind are still in the log"
 
 
-def test_run_killed_in_the_decay_continues_in_the_decay(tmp_path: Path, data: Path) -> None:
+def test_run_killed_in_the_decay_continues_in_the_decay(tmp_path: Path, data: Path, whole: Recorded) -> None:
     settings = recipe(data, lines=200)
-    whole = run(settings, tmp_path / "whole")
-    trunk = RunFolder(tmp_path / "whole").load_state(TRUNK_RESUME)["progress"]["step"]
+    trunk = whole.run.folder.load_state(TRUNK_RESUME)["progress"]["step"]
     run(settings, tmp_path / "run", stop_after=trunk + 2)
     after = run(settings, tmp_path / "run", resume=True)
     assert not any("lengthened" in message for message in after.reporter.messages)
@@ -142,8 +156,8 @@ def test_finished_run_resumed_with_the_same_length_stays_as_it_is(tmp_path: Path
         assert (tmp_path / "run" / name).read_bytes() == content, name
 
 
-def test_folder_that_holds_a_run_is_refused_without_resume(tmp_path: Path, data: Path) -> None:
-    run(recipe(data, lines=30), tmp_path / "run")
+def test_folder_that_holds_a_run_is_refused_without_resume(tmp_path: Path, data: Path, ended: Path) -> None:
+    shutil.copytree(ended, tmp_path / "run")
     before = (tmp_path / "run" / RESUME).read_bytes()
     with pytest.raises(OutputError, match=r"already contains a run.*--resume"):
         run(recipe(data, lines=60), tmp_path / "run")
@@ -170,8 +184,10 @@ def test_nothing_to_resume(tmp_path: Path, data: Path) -> None:
         ("progress", "does not fit"),
     ],
 )
-def test_damaged_state_is_one_clear_error(tmp_path: Path, data: Path, content: bytes | str, message: str) -> None:
-    run(recipe(data, lines=30), tmp_path / "run")
+def test_damaged_state_is_one_clear_error(
+    tmp_path: Path, data: Path, ended: Path, content: bytes | str, message: str
+) -> None:
+    shutil.copytree(ended, tmp_path / "run")
     path = tmp_path / "run" / RESUME
     whole = path.read_bytes()
     state = torch.load(path, weights_only=True)
@@ -202,15 +218,15 @@ def test_damaged_state_is_one_clear_error(tmp_path: Path, data: Path, content: b
         assert run(recipe(data, lines=30), tmp_path / "run", resume=True).finished
 
 
-def test_state_of_another_network_is_refused(tmp_path: Path, data: Path) -> None:
-    run(recipe(data, lines=30), tmp_path / "run")
+def test_state_of_another_network_is_refused(tmp_path: Path, data: Path, ended: Path) -> None:
+    shutil.copytree(ended, tmp_path / "run")
     with pytest.raises(InputError, match="does not fit this recipe"):
         run(recipe(data, lines=30, spec=SPEC.replace("Lbx16", "Lbx12")), tmp_path / "run", resume=True)
     assert load_toml(Recipe, tmp_path / "run" / RECIPE).spec == SPEC
 
 
-def test_a_recipe_of_a_later_hwr_is_one_clear_error(tmp_path: Path, data: Path) -> None:
-    run(recipe(data, lines=30), tmp_path / "run")
+def test_a_recipe_of_a_later_hwr_is_one_clear_error(tmp_path: Path, ended: Path) -> None:
+    shutil.copytree(ended, tmp_path / "run")
     file = tmp_path / "run" / RECIPE
     file.write_text("telepathy = true\n" + file.read_text())
     with pytest.raises(UsageError, match=r"recipe\.toml: unknown key 'telepathy'"):
@@ -270,10 +286,11 @@ def test_options_of_the_optimiser_that_changed_hold(tmp_path: Path, data: Path) 
 
 
 @pytest.mark.parametrize("damage", ["missing", "damaged"])
-def test_a_run_in_its_decay_continues_without_its_trunk(tmp_path: Path, data: Path, damage: str) -> None:
+def test_a_run_in_its_decay_continues_without_its_trunk(
+    tmp_path: Path, data: Path, whole: Recorded, damage: str
+) -> None:
     settings = recipe(data, lines=200)
-    whole = run(settings, tmp_path / "whole")
-    trunk = RunFolder(tmp_path / "whole").load_state(TRUNK_RESUME)["progress"]["step"]
+    trunk = whole.run.folder.load_state(TRUNK_RESUME)["progress"]["step"]
     run(settings, tmp_path / "run", stop_after=trunk + 1)
     path = tmp_path / "run" / TRUNK_RESUME
     path.unlink() if damage == "missing" else path.write_bytes(b"half of")
