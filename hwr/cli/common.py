@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from hwr.formats import Format
     from hwr.recognize.decoder import DecoderOptions
     from hwr.recognize.inputs import Inputs
+    from hwr.recognize.models import Precision
     from hwr.recognize.outputs import Output
+    from hwr.recognize.recognizer import Recognizer
     from hwr.store.columns import Columns
     from hwr.text import Alphabet
 
@@ -172,6 +175,32 @@ def make_decoder_options(decoding: dict[str, Any]) -> "DecoderOptions":
         raise UsageError(f"--lm {NONE} cannot be combined with other language models")
     models = tuple(name for name in names if name != NONE) if names else None
     return DecoderOptions(**{**decoding, "language_models": models})
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model to read with, and the options to read with it."""
+
+    model: str
+    decoder: "DecoderOptions"
+    precision: "Precision | None"
+    alternatives: int = 0
+
+    def load(self) -> "Recognizer":
+        """Load the model."""
+        from hwr.recognize.recognizer import Recognizer
+
+        return Recognizer(self.model, decoder=self.decoder, precision=self.precision, alternatives=self.alternatives)
+
+    def identify(self) -> list[object]:
+        """Return the options, and the versions of all files that they name, without reading the files."""
+        from hwr.recognize.journal import describe_file
+        from hwr.recognize.models import find_model
+
+        named = [Path(name) for name in self.decoder.language_models or ()]
+        files = [find_model(self.model).safetensors, *named, self.decoder.lexicon]
+        versions = [describe_file(path) for path in files if path is not None]
+        return [self.precision, self.decoder, self.alternatives, *versions]
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from hwr.cli.common import (
     COLUMN_NAMES,
     COLUMNS,
     DECODER,
+    ModelChoice,
     column_options,
     decoder_options,
     make_columns,
@@ -33,11 +34,8 @@ if TYPE_CHECKING:
     from hwr.evaluate.lines import ReadLine
     from hwr.evaluate.report import Gate, GateResult, Setting, WorstLines
     from hwr.evaluate.sets import EvaluationSet, FailedSet, Selection
-    from hwr.recognize.decoder import DecoderOptions
     from hwr.recognize.models import Precision
 
-    ReaderChoice = tuple[str, DecoderOptions, Precision | None]
-    """Model, decoder and precision."""
     OnLine = Callable[[ReadLine], None]
 
 STDOUT = "-"
@@ -130,12 +128,12 @@ def command(
     selection = Selection(limit, make_columns(values))
     reports = ReportOptions(**{name: value for name, value in values.items() if not name.endswith("_column")})
     sets = find_sets(data, split)
-    reader = (model, make_decoder_options(decoding), precision)
-    return report(reader, sets, selection, Gate(max_cer, max_wer), reports)
+    choice = ModelChoice(model, make_decoder_options(decoding), precision)
+    return report(choice, sets, selection, Gate(max_cer, max_wer), reports)
 
 
 def report(
-    reader: "ReaderChoice",
+    choice: ModelChoice,
     sets: "tuple[list[EvaluationSet], list[FailedSet]]",
     selection: "Selection",
     bounds: "Gate",
@@ -159,7 +157,7 @@ def report(
             worst.add(line)
             write_row(line_row(line))
 
-        evaluation, setting = measure(reader, found, selection, on_line)
+        evaluation, setting = measure(choice, found, selection, on_line)
         evaluation = replace(evaluation, failed=(*missing, *evaluation.failed))
         gate = check_gate(bounds, evaluation.sets)
         text = json.dumps(as_json(evaluation, setting, gate, worst.lines()), ensure_ascii=False, indent=2) + "\n"
@@ -174,7 +172,7 @@ def report(
 
 
 def measure(
-    choice: "ReaderChoice",
+    choice: ModelChoice,
     sets: "Sequence[EvaluationSet]",
     selection: "Selection",
     on_line: "OnLine",
@@ -183,15 +181,15 @@ def measure(
     from hwr.evaluate.evaluation import evaluate
     from hwr.evaluate.provenance import find_provenance
     from hwr.evaluate.report import Setting
-    from hwr.recognize.recognizer import Recognizer
 
-    model, decoder, precision = choice
-    reader = Recognizer(model, decoder=decoder, precision=precision)
+    reader = choice.load()
     evaluation = evaluate(reader, sets, selection, on_line)
     for item in evaluation.failed:
         say(item.error)
-    provenance = find_provenance(model, reader.decoder, decoder, [item.source for item in evaluation.sets])
-    return evaluation, Setting(model, reader.decoder.name, selection, provenance)
+    provenance = find_provenance(
+        choice.model, reader.decoder, choice.decoder, [item.source for item in evaluation.sets]
+    )
+    return evaluation, Setting(choice.model, reader.decoder.name, selection, provenance)
 
 
 def print_report(evaluation: "Evaluation", setting: "Setting", reports: ReportOptions, worst: "WorstLines") -> None:
@@ -209,7 +207,7 @@ def print_report(evaluation: "Evaluation", setting: "Setting", reports: ReportOp
 
 
 def draw(evaluation: "Evaluation", title: str) -> str:
-    """Return the reject curves of all sets, and of them together where there are several, as SVG."""
+    """Return the reject curves of all sets, and of several sets together, as SVG."""
     from hwr.evaluate.confidence import draw_reject_curves
 
     curves = [(item.source.name, item.figures.confidence.reject_curve) for item in evaluation.sets]

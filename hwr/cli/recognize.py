@@ -4,7 +4,6 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import click
 from hwr.cli.base import Command, Rule
 from hwr.cli.common import (
     DECODER,
+    ModelChoice,
     choose_formats,
     decoder_options,
     find_output,
@@ -27,42 +27,14 @@ from hwr.errors import Outcome, UsageError
 from hwr.formats import FORMATS, Format
 
 if TYPE_CHECKING:
-    from hwr.recognize.decoder import DecoderOptions
     from hwr.recognize.found_lines import PageOptions
     from hwr.recognize.given_lines import GivenLines
     from hwr.recognize.inputs import Inputs
     from hwr.recognize.job import JobOptions, ReadingJob
     from hwr.recognize.models import Precision
     from hwr.recognize.outputs import Output
-    from hwr.recognize.recognizer import Recognizer
 
 FOUND = "it applies to lines that are found on a page"
-
-
-@dataclass(frozen=True)
-class Reader:
-    """The model to read with, and its options."""
-
-    model: str
-    decoder: "DecoderOptions"
-    precision: "Precision | None"
-    alternatives: int
-
-    def load(self) -> "Recognizer":
-        """Load the model."""
-        from hwr.recognize.recognizer import Recognizer
-
-        return Recognizer(self.model, decoder=self.decoder, precision=self.precision, alternatives=self.alternatives)
-
-    def identify(self) -> list[object]:
-        """Return the options, and the versions of all files that they name, without reading the files."""
-        from hwr.recognize.journal import describe_file
-        from hwr.recognize.models import find_model
-
-        named = [Path(name) for name in self.decoder.language_models or ()]
-        files = [find_model(self.model).safetensors, *named, self.decoder.lexicon]
-        versions = [describe_file(path) for path in files if path is not None]
-        return [self.precision, self.decoder, self.alternatives, *versions]
 
 
 @click.command(
@@ -171,8 +143,8 @@ def command(
         check_formats(forms, "--alternatives", "alternatives", "write other readings")
     options = job_options(forms, inputs.several, values)
     target = find_output(forms, inputs, output, force, options.skip_existing)
-    reader = Reader(model, make_decoder_options(decoding), precision, alternatives or 0)
-    return read(inputs, target, options, reader, output, context.obj["verbose"])
+    choice = ModelChoice(model, make_decoder_options(decoding), precision, alternatives or 0)
+    return read(inputs, target, options, choice, output, context.obj["verbose"])
 
 
 def job_options(forms: Sequence[Format], several: bool, values: dict[str, Any]) -> "JobOptions":
@@ -272,7 +244,7 @@ def find_given(path: Path | None, several: bool) -> "GivenLines | None":
 
 
 def read(
-    inputs: "Inputs", target: "Output", options: "JobOptions", reader: Reader, output: str | None, verbose: bool
+    inputs: "Inputs", target: "Output", options: "JobOptions", choice: ModelChoice, output: str | None, verbose: bool
 ) -> Outcome:
     """Read the inputs, and print what happens."""
     from hwr.cli.job_display import Display, say_summary
@@ -285,9 +257,9 @@ def read(
             display.failed(error)
 
         def settings() -> str:
-            return repr((*reader.identify(), options.as_lines, options.given, options.page))
+            return repr((*choice.identify(), options.as_lines, options.given, options.page))
 
-        job = ReadingJob(reader.load, target, options, display, settings)
+        job = ReadingJob(choice.load, target, options, display, settings)
         job.counts.failed += len(inputs.failed)
         try:
             counts = job.read(inputs.files)

@@ -266,7 +266,7 @@ def _fine_tuning(settings: "Recipe", always: bool, changes: dict[str, Any]) -> "
 def _run_folder(data: Sequence[Path]) -> Path:
     """Return `runs/NAME`, named after the first of the data."""
     if not data:
-        raise UsageError("name the run folder: -o FOLDER")
+        raise UsageError("name the training data, or a run folder with -o")
     path = data[0].resolve()
     return Path("runs") / (path.parent.name if path.stem in ("train", "val", "test") else path.stem)
 

@@ -132,7 +132,7 @@ def test_options_of_validation_that_would_do_nothing(
             ("--recipe", "recipe.toml", "--init-from", "small", "--fine-tune", "data.parquet"),
             "cannot be combined with --recipe",
         ),
-        (("--init-from", "small"), "name the run folder: -o FOLDER"),
+        (("--init-from", "small"), "name the training data, or a run folder with -o"),
         (("--init-from", "small", "missing.parquet"), "missing.parquet: does not exist"),
     ],
 )

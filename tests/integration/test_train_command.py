@@ -229,7 +229,7 @@ def test_val_names_other_data(tmp_path: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "name the run folder: -o FOLDER"),
+        ((), "name the training data, or a run folder with -o"),
         (("-o", "{run}"), "no training data"),
         (("{missing}", "-o", "{run}"), "missing: does not exist"),
         (("{empty}", "-o", "{run}"), "no train.parquet here"),
