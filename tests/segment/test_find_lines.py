@@ -95,7 +95,7 @@ def test_doubtful_lines_stay_if_most_are_certain() -> None:
     assert without_doubtful([0, 1], page) == [0, 1]
 
 
-def test_dotted_rules_are_no_lines_in_the_grain_of_the_paper_and_a_line_between_them_is() -> None:
+def test_dotted_rules_are_not_lines_in_the_grain_of_the_paper_and_a_line_between_them_is() -> None:
     *_, (_, page) = islice(drawn(draw_pale_form), 5)
     assert find_lines(page).lines == ()
     pale = np.full(page.shape, 255, np.uint8)
