@@ -28,7 +28,8 @@ from hwr.errors import Outcome
     "--images",
     type=FileName(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="Folder of the page images, for PDF and overlay.  [default: next to each INPUT, or one folder up]",
+    help="Fit the pages to their images in this folder; PDF and overlay show them.  "
+    "[default: next to each INPUT, or one folder up]",
 )
 @force_option
 @click.pass_context

@@ -187,7 +187,7 @@ class _Block:
 
 def _in_order(root: Element, page: Element) -> list[_Block]:
     """Return the text blocks in reading order."""
-    blocks = [block for space in children(page, *SPACES) for block in _blocks(space, ())]
+    blocks = [block for space in (page, *children(page, *SPACES)) for block in _blocks(space, ())]
     ranks: dict[str, int] = {}
     for id in _reading_order(child(root, "ReadingOrder")):
         ranks.setdefault(id, len(ranks))

@@ -40,7 +40,7 @@ def page_kind(head: bytes) -> str | None:
 
 
 def read_xml_pages(data: bytes, where: str) -> list[Page]:
-    """Return the pages of a PAGE XML file (2010 to 2019), which has one, or of an ALTO file (2 to 4).
+    """Return the pages of a PAGE XML file (2010 to 2019) or of an ALTO file (2 to 4): one, or those of a document.
 
     `image` is the name of the image in the file, `model` what its metadata says, or empty. Lines are in reading order,
     with their ids, regions, types, texts, confidences and words, as far as the file has them; see `read_page_xml` and
@@ -60,7 +60,7 @@ def read_xml_pages(data: bytes, where: str) -> list[Page]:
     kind = ROOTS.get(local_name(root))
     if kind is None:
         raise InputError(f"{where}: the root element is {local_name(root)!r}; expected PAGE XML (PcGts) or ALTO")
-    return [read_page_xml(root, where)] if kind == "page" else read_alto(root, where)
+    return read_page_xml(root, where) if kind == "page" else read_alto(root, where)
 
 
 def read_page_file(data: bytes, where: str) -> Page:
@@ -71,7 +71,7 @@ def read_page_file(data: bytes, where: str) -> Page:
     """
     pages = read_xml_pages(data, where)
     if len(pages) > 1:
-        raise InputError(f"{where}: ALTO with {len(pages)} pages; one is expected")
+        raise InputError(f"{where}: has {len(pages)} pages; one is expected")
     return pages[0]
 
 

@@ -43,12 +43,14 @@ from hwr.page.page import CELL_REGION, LINE_TYPE, Line, Page, Point, Region, Wor
 MAX_DIGITS = 9
 """Digits of an index: Python refuses to read numbers of several thousand."""
 SEVERAL_TEXTS = "lines with several texts: the one with the lowest index counts"
+NO_LINES = "text of a region without lines, not read"
 BAD_INDEX = "text with a broken index, which counts as 0"
+_LINE_BREAKS = re.compile(r"[ \t]*[\r\n]\s*")
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
-def read_page_xml(root: Element, where: str) -> Page:
-    """Return the page of a PAGE XML file.
+def read_page_xml(root: Element, where: str) -> list[Page]:
+    """Return the pages of a PAGE XML file: one, as the schema says, but some programs put several into a file.
 
     Texts are those of the lines; a line without a text gets those of its words. Missing confidences are 1: whoever
     states none vouches for the text. Missing baselines and polygons are derived (`hwr.page.completing`).
@@ -63,18 +65,23 @@ def read_page_xml(root: Element, where: str) -> Page:
     Raises:
         InputError: there is no Page in it.
     """
-    page = child(root, "Page")
-    if page is None:
+    pages = [_page(page, where, _model(root)) for page in children(root, "Page")]
+    if not pages:
         raise InputError(f"{where}: PAGE XML without a Page")
+    return pages
+
+
+def _page(page: Element, where: str, model: str) -> Page:
     regions: list[Region] = []
     lines: list[Line] = []
     left_out: list[tuple[str, str]] = []
     notes: list[tuple[str, str]] = []
-    model = _model(root)
     for found in _in_order(page):
         if found.kept:
             regions.append(found.region)
         notes += [(found.region.id, fault) for fault in found.faults]
+        if child(found.element, "TextLine") is None and any(text.strip() for _, text in _readings(found.element)):
+            notes.append((found.region.id, NO_LINES))
         first = len(lines) + len(left_out)
         for count, element in _lines(found.element):
             id = element.get("id") or f"l{first + count}"
@@ -266,7 +273,8 @@ def _readings(element: Element) -> Iterator[tuple[Element, str]]:
     """Yield the elements TextEquiv of a line or a word with their texts."""
     for reading in children(element, "TextEquiv"):
         unicode = child(reading, "Unicode")
-        yield reading, content(unicode if unicode is not None else child(reading, "PlainText"))
+        text = content(unicode if unicode is not None else child(reading, "PlainText"))
+        yield reading, _LINE_BREAKS.sub(" ", text.strip("\r\n"))
 
 
 def _text(element: Element, faults: list[str]) -> _Text:

@@ -136,8 +136,10 @@ class PageFiles(Source):
                 self.used.update([image.name] if image else [])
                 yield Skipped(where, Reason.BAD_ROW, str(pages).removeprefix(where).lstrip(":, "))
                 continue
-            for page in pages:
-                number = split_page_name(page.image)[1]
+            numbers = [split_page_name(page.image)[1] for page in pages]
+            if len(set(numbers)) < len(pages):
+                numbers = list(range(1, len(pages) + 1))
+            for page, number in zip(pages, numbers, strict=True):
                 part = file if len(pages) == 1 else replace(file, page=f"{file.page}#{number}", part=f" page {number}")
                 yield from self._lines_of(part, page)
 

@@ -35,7 +35,8 @@ class ConvertOptions:
 
     Attributes:
         pixels: the output needs the images of the pages.
-        images: folder with the images; by default next to each input and in the folder above.
+        images: folder with the images, on which the pages are placed; by default, if images are needed, next to each
+            input and in the folder above.
     """
 
     pixels: bool = False
@@ -103,7 +104,9 @@ def _placed(
     page: Page, file: InputFile, options: ConvertOptions, progress: Progress, counts: Counts
 ) -> tuple[Page, PageImage]:
     """Return a page, placed on its image if that is needed, and the image; count the lines that cannot be used."""
-    if options.pixels or not (page.width and page.height):
+    if not page.lines and not page.left_out:
+        progress.note(f"{file.path}: it contains no lines")
+    if options.pixels or options.images is not None or not (page.width and page.height):
         image = find_image(page.image, file.path, options.images)
         height, width = image.pixels.shape[:2]
         fitted = fit_lines(page, width, height, str(file.path))

@@ -7,7 +7,7 @@ from pathlib import Path
 from hwr.errors import InputError, UsageError
 from hwr.files.documents import page_of, split_page_name
 from hwr.files.pixels import PageImage, Source
-from hwr.files.tree import FileIndex, FolderTree
+from hwr.files.tree import FileIndex, FolderTree, name_key
 from hwr.page.page import Page
 from hwr.page.placing import FittedLines, fit_lines
 from hwr.recognize.recognizer import Recognizer
@@ -23,7 +23,7 @@ SUBFOLDERS = (".", "page", "alto")
 class GivenLines:
     """A file for one image, or a folder with a file of the same stem for each image.
 
-    An ALTO file with several pages is for a document with several pages.
+    A file with several pages is for a document with several pages, or names the image of each page.
 
     Attributes:
         path: the file or folder that the user named.
@@ -75,15 +75,7 @@ class GivenLines:
             InputError: there is no file for it, the file cannot be read, or it is for another image.
         """
         file = self.file_of(relative)
-        pages = self.pages(file)
-        if len(pages) == 1:
-            page: Page | None = pages[0]
-        elif image.count == 1:
-            raise InputError(f"{file}: ALTO with {len(pages)} pages, for an image with one")
-        else:
-            page = next((one for one in pages if split_page_name(one.image)[1] == image.number), None)
-        if page is None:
-            raise InputError(f"{file}: ALTO with {len(pages)} pages, none of them for page {image.number}")
+        page = _page_of(self.pages(file), relative, image, file)
         height, width = image.pixels.shape[:2]
         return fit_lines(page, width, height, str(file)), file
 
@@ -99,6 +91,24 @@ class GivenLines:
             self._loaded.clear()
             self._loaded[file] = load_xml_pages(file)
         return self._loaded[file]
+
+
+def _page_of(pages: list[Page], relative: Path, image: PageImage, file: Path) -> Page:
+    """Return the page of a file that belongs to an image: the only one, or the one with its number or its name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if len(pages) == 1:
+        return pages[0]
+    if image.count > 1:
+        found = [page for page in pages if split_page_name(page.image)[1] == image.number]
+    else:
+        found = [page for page in pages if name_key(page.image).rpartition("/")[2] == name_key(relative.name)]
+    if len(found) != 1:
+        sought = f"page {image.number}" if image.count > 1 else str(relative)
+        raise InputError(f"{file}: has {len(pages)} pages, {len(found) or 'none'} of them for {sought}")
+    return found[0]
 
 
 def read_given(recognizer: Recognizer, image: Source, relative: Path, given: GivenLines) -> tuple[Page, list[str], int]:

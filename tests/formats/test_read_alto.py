@@ -148,7 +148,7 @@ def test_several_pages_are_pages_of_the_document() -> None:
     ]
     unnumbered = file.replace(b"PHYSICAL_IMG_NR", b"X").replace(b"book.pdf", b"")
     assert [page.image for page in read_xml_pages(unnumbered, "x/a.alto.xml")] == ["a#1", "a#2"]
-    with pytest.raises(InputError, match=r"^a\.xml: ALTO with 2 pages; one is expected$"):
+    with pytest.raises(InputError, match=r"^a\.xml: has 2 pages; one is expected$"):
         read_page_file(file, "a.xml")
     with pytest.raises(InputError, match=r"^a\.xml: ALTO without a Page$"):
         read_page_file(b"<alto/>", "a.xml")
@@ -211,3 +211,10 @@ def test_a_broken_block_gets_the_box_of_its_lines() -> None:
     page = read(alto_block("b", alto_line("l", 0, "x")).replace('HPOS="10"', 'HPOS="1O"'))
     assert page.notes == (("b", BAD_OUTLINE),)
     assert page.regions[0].polygon == ((20, 0), (380, 0), (380, 40), (20, 40))
+
+
+def test_blocks_without_a_space_around_them() -> None:
+    file = (
+        alto_xml(alto_block("b", alto_line("l", 0, "x"))).replace(b"<PrintSpace>", b"").replace(b"</PrintSpace>", b"")
+    )
+    assert texts(read_page_file(file, "a.xml")) == ["x"]

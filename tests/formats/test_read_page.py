@@ -7,8 +7,8 @@ import pytest
 from helpers.page_files import page_line, page_region, page_xml
 from hwr.errors import InputError
 from hwr.formats import find_format, to_bytes
-from hwr.formats.read_file import read_page_file
-from hwr.formats.read_page import BAD_INDEX
+from hwr.formats.read_file import read_page_file, read_xml_pages
+from hwr.formats.read_page import BAD_INDEX, NO_LINES
 from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_WORDS
 from hwr.page.page import Page
 
@@ -251,3 +251,22 @@ def test_numbers_that_only_give_an_order_never_cost_a_line() -> None:
     table = f'<TableRegion id="t"><Coords points="0,60 390,60 390,290 0,290"/>{cells}</TableRegion>'
     page = read(order + page_region("r", huge) + table)
     assert [line.text for line in page.lines] == ["one", "cell", "cell"] and not page.left_out
+
+
+def test_several_pages_each_with_its_image() -> None:
+    second = page_region("q", page_line("l", 0, "two"))
+    body = page_region("r", page_line("l", 0, "one")) + f'</Page><Page imageFilename="b.png">{second}'
+    pages = read_xml_pages(page_xml(body, image="a.png"), "a.xml")
+    assert [(page.image, page.text) for page in pages] == [("a.png", "one"), ("b.png", "two")]
+    with pytest.raises(InputError, match=r"^a\.xml: has 2 pages; one is expected$"):
+        read(body)
+
+
+def test_a_text_of_a_region_without_lines_is_noted() -> None:
+    text = "<TextEquiv><Unicode>lost</Unicode></TextEquiv>"
+    page = read(page_region("r", text) + page_region("q", page_line("l", 0, "kept") + text))
+    assert texts(page) == ["kept"] and page.notes == (("r", NO_LINES),)
+
+
+def test_a_line_break_in_a_text_is_a_space() -> None:
+    assert texts(read(page_region("r", page_line("l", 0, "\n  two \r\n\t words\n")))) == ["  two words"]

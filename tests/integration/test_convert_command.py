@@ -262,3 +262,27 @@ def test_the_image_with_the_name_of_the_xml(run: Run, tmp_path: Path, xml: str, 
     Image.new("L", (400, 300), 255).save(tmp_path / image)
     done = run(tmp_path / xml, "-o", tmp_path / "a.pdf")
     assert (done.code, done.err) == (0, "")
+
+
+def test_a_folder_of_images_is_used_in_every_format(run: Run, results: Path, tmp_path: Path) -> None:
+    """An option that is accepted acts: lines are scaled to the image, and a missing image is an error."""
+    with Image.open(tmp_path / "page.png") as image:
+        half = (image.width // 2, image.height // 2)
+    (tmp_path / "small").mkdir()
+    Image.new("L", half, 255).save(tmp_path / "small" / "page.png")
+    done = run(results / "page.json", "--format", "json", "--images", tmp_path / "small")
+    assert done.code == 0 and (json.loads(done.out)["width"], json.loads(done.out)["height"]) == half
+    (tmp_path / "none").mkdir()
+    done = run(results / "page.json", "--images", tmp_path / "none")
+    assert done.code == 2 and "'page.png' is not in" in done.err
+
+
+def test_a_file_without_lines_is_noted(run: Run, tmp_path: Path) -> None:
+    text = "<TextEquiv><Unicode>lost</Unicode></TextEquiv>"
+    (tmp_path / "a.xml").write_bytes(page_xml(page_region("r", text)))
+    done = run(tmp_path / "a.xml")
+    assert (done.code, done.out.strip()) == (0, "")
+    assert done.err.splitlines() == [
+        f"hwr: {tmp_path}/a.xml: it contains no lines",
+        f"hwr: {tmp_path}/a.xml: text of a region without lines, not read (1: 'r')",
+    ]

@@ -469,3 +469,13 @@ def test_a_pointer_of_git_lfs_among_pages_is_named(tmp_path: Path) -> None:
     assert len(samples) == 1 and (skipped.reason, Path(skipped.where).name) == (Reason.BAD_ROW, "b.xml")
     assert "git lfs pull" in skipped.detail
     assert detect_kinds(write(tmp_path / "e", {"b.xml": pointer, "b.png": scan()}))[0] == ["page"]
+
+
+def test_page_xml_with_several_pages(tmp_path: Path) -> None:
+    second = page_region("q", lines("two"))
+    body = page_region("r", lines("one")) + f'</Page><Page imageFilename="b.png">{second}'
+    samples, skipped = read(
+        write(tmp_path / "d", {"a.png": scan(), "b.png": scan(), "d.xml": page_xml(body, SIZE, "a.png")})
+    )
+    assert skipped == []
+    assert [(sample.id, sample.text) for sample in samples] == [("d/d#1/l0", "one"), ("d/d#2/l0", "two")]
