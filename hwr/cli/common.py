@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hwr.cli.completion import complete_formats, complete_language, complete_language_model, complete_model
 from hwr.cli.values import FILE, NEW, Number
 from hwr.errors import OutputError, UsageError
 from hwr.recognize import DEFAULT_MODEL
@@ -53,7 +54,15 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def model_option(command: Function) -> Function:
     """Add the option that names the model, `model`."""
     help = "Name of an installed model, a model file, or a run folder."
-    option = click.option("-m", "--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|FILE", help=help)
+    option = click.option(
+        "-m",
+        "--model",
+        default=DEFAULT_MODEL,
+        show_default=True,
+        metavar="NAME|FILE",
+        shell_complete=complete_model,
+        help=help,
+    )
     return option(command)
 
 
@@ -122,6 +131,7 @@ _DECODER_OPTIONS = (
         default="auto",
         show_default=True,
         metavar="CODE|auto",
+        shell_complete=complete_language,
         help="Use the language model of this language, such as de; auto detects the language of each document.",
     ),
     click.option(
@@ -129,6 +139,7 @@ _DECODER_OPTIONS = (
         "language_models",
         multiple=True,
         metavar="NAME|FILE",
+        shell_complete=complete_language_model,
         help="Language model for the search (.lm or ARPA). Repeat it to let several compete; shipped: all that ship; "
         "none: search without.",
     ),
@@ -263,9 +274,15 @@ def format_option(command: Function) -> Function:
     from hwr.formats import FORMATS
 
     help = f"{', '.join(FORMATS)}. Several are separated by commas.  [default: from the ending of FILE, or text]"
-    return click.option("--format", "formats", type=parse_formats, multiple=True, metavar="NAME,...", help=help)(
-        command
-    )
+    return click.option(
+        "--format",
+        "formats",
+        type=parse_formats,
+        multiple=True,
+        metavar="NAME,...",
+        shell_complete=complete_formats,
+        help=help,
+    )(command)
 
 
 def choose_formats(formats: Iterable[tuple[str, ...]], output: str | None, several: bool = False) -> "list[Format]":

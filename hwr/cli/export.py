@@ -8,6 +8,7 @@ import click
 
 from hwr.cli.base import Command, Rule
 from hwr.cli.common import INSTALL_TORCH
+from hwr.cli.completion import complete_model
 from hwr.cli.values import FILE, NEW
 from hwr.errors import DataError, InputError, MissingDependency, ModelError, OutputError
 
@@ -37,7 +38,7 @@ CALIBRATION_LINES, CALIBRATION_GROUPS = 32, 4
         Rule("stores", needs=("int8",)),
     ],
 )
-@click.argument("model")
+@click.argument("model", shell_complete=complete_model)
 @click.option("-o", "--output", type=NEW, metavar="FILE", help="Write one ONNX file with the weights inside.")
 @click.option("--int8", is_flag=True, help="Write the int8 file next to the weights.")
 @click.option(

@@ -3,6 +3,7 @@
 import click
 
 from hwr.cli.base import Command
+from hwr.cli.completion import complete_command
 from hwr.cli.terminal import show
 
 
@@ -14,7 +15,7 @@ from hwr.cli.terminal import show
         ("hwr help lm build", "Show the help of a subcommand, as hwr lm build --help does."),
     ],
 )
-@click.argument("names", metavar="[COMMAND]...", nargs=-1)
+@click.argument("names", metavar="[COMMAND]...", nargs=-1, shell_complete=complete_command)
 @click.pass_context
 def command(context: click.Context, /, names: tuple[str, ...]) -> None:
     """Show the help of hwr or of COMMAND."""

@@ -17,6 +17,7 @@ from hwr.cli.common import (
     set_options,
     settings_options,
 )
+from hwr.cli.completion import complete_language, complete_language_model
 from hwr.cli.sets import find_sets, read_sets
 from hwr.cli.terminal import say, show, show_table
 from hwr.cli.values import FILE
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     "names",
     multiple=True,
     metavar="NAME|FILE",
+    shell_complete=complete_language_model,
     help="Language model to search with. Repeat it to let several compete; shipped: all that ship.  [default: shipped]",
 )
 @click.option(
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     default="auto",
     show_default=True,
     metavar="CODE|auto",
+    shell_complete=complete_language,
     help="Language of DATA; auto detects it for each set, and for lines that differ.",
 )
 @set_options()

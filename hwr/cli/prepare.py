@@ -9,6 +9,7 @@ import click
 
 from hwr.cli.base import Command, Rule, given_options, refuse
 from hwr.cli.common import find_alphabet
+from hwr.cli.completion import complete_model
 from hwr.cli.terminal import progress_counter, say
 from hwr.cli.values import FILE, NEW, Rate, parse_size
 from hwr.errors import Outcome, UsageError
@@ -121,7 +122,12 @@ EXAMPLES = (
 )
 @click.option("--images", type=FILE, metavar="DIR", help="Folder of the images.  [default: that of the table]")
 @click.option("--allow-outside", is_flag=True, help="Also take images from outside that folder.")
-@click.option("--alphabet", metavar="FILE|MODEL", help="Leave out and count lines with other characters.")
+@click.option(
+    "--alphabet",
+    metavar="FILE|MODEL",
+    shell_complete=complete_model,
+    help="Leave out and count lines with other characters.",
+)
 @click.option(
     "--height", type=click.IntRange(8, 1024), default=48, show_default=True, help="Line height of the model, in pixels."
 )

@@ -7,6 +7,7 @@ import click
 
 from hwr.cli.base import Command, Rule
 from hwr.cli.common import find_alphabet
+from hwr.cli.completion import complete_model
 from hwr.cli.terminal import progress_counter, say
 from hwr.cli.values import FILE, NEW, PICTURE, Rate
 from hwr.errors import Outcome, UsageError
@@ -88,7 +89,12 @@ RULES = tuple(Rule(name, needs=("output",), reason=OF_STORES) for name in ("vali
     "--val", "validation", type=click.IntRange(0), default=0, show_default=True, help="Number of validation lines."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the lines.")
-@click.option("--alphabet", metavar="FILE|MODEL", help="Use only the characters of this text file or model.")
+@click.option(
+    "--alphabet",
+    metavar="FILE|MODEL",
+    shell_complete=complete_model,
+    help="Use only the characters of this text file or model.",
+)
 @click.option("--licence", metavar="NAME", help="Licence to state with the lines.")
 @click.option("-o", "--output", type=NEW, metavar="DIR", help="Folder of the line store.")
 @click.option("--sheet", type=PICTURE, metavar="FILE.png", help=f"Draw the first {SHEET_LINES} lines as one picture.")

@@ -11,6 +11,7 @@ import click
 
 from hwr.cli.base import Command, Rule
 from hwr.cli.common import INSTALL_TORCH
+from hwr.cli.completion import complete_model, completing
 from hwr.cli.terminal import show
 from hwr.cli.values import FILE, NEW, Number, Rate
 from hwr.errors import EXIT_INTERRUPTED, InputError, MissingDependency, OutputError, UsageError
@@ -18,6 +19,7 @@ from hwr.errors import EXIT_INTERRUPTED, InputError, MissingDependency, OutputEr
 if TYPE_CHECKING:
     from hwr.train.recipe import Recipe
 
+PRESETS = ("tiny", "small", "base")
 POSITIVE = Number(0, min_open=True)
 
 SECTIONS = {
@@ -53,10 +55,16 @@ EXAMPLES = (
 @click.option(
     "--preset",
     metavar="NAME",
+    shell_complete=completing(lambda: PRESETS),
     help="Network: tiny (1 M weights), small (2.4 M, for CPUs) or base (7 M, for GPUs).  [default: small]",
 )
 @click.option("--spec", metavar="VGSL", help="Network in VGSL; {classes} is replaced by the number of classes.")
-@click.option("--init-from", metavar="NAME|FILE", help="Start from this model and keep its network.")
+@click.option(
+    "--init-from",
+    metavar="NAME|FILE",
+    shell_complete=complete_model,
+    help="Start from this model and keep its network.",
+)
 @click.option(
     "--alphabet",
     type=click.Choice(["keep", "extend", "replace"]),
