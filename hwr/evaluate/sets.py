@@ -49,9 +49,10 @@ def find_sets(paths: Sequence[Path], split: str) -> tuple[list[EvaluationSet], l
     """Return the sets of `paths` (stores or single `.parquet` files), and those that do not exist.
 
     A store is named after its folder, a single file after its stem, or also after its folder if the file is a split of
-    a store. Sets that would have the same name are named after their paths.
+    a store. Sets that would have the same name are named after their paths. A set that is given twice counts once.
     """
-    found, failed = [], []
+    found: dict[Path, EvaluationSet] = {}
+    failed = []
     for path in paths:
         try:
             files = find_split(path, split)
@@ -62,10 +63,12 @@ def find_sets(paths: Sequence[Path], split: str) -> tuple[list[EvaluationSet], l
         in_store = file.stem in SPLITS or path.is_dir()
         folder = path.resolve() if path.is_dir() else file.resolve().parent
         stated = split_of(file) or split if in_store else None
-        found.append(EvaluationSet(folder.name if in_store else file.stem, file, stated))
-    names = Counter(item.name for item in found)
+        name = folder.name if in_store else file.stem
+        found.setdefault(file.resolve(), EvaluationSet(name, file, stated))
+    names = Counter(item.name for item in found.values())
     renamed = [
-        item if names[item.name] == 1 else EvaluationSet(str(item.path), item.path, item.split) for item in found
+        item if names[item.name] == 1 else EvaluationSet(str(item.path), item.path, item.split)
+        for item in found.values()
     ]
     return renamed, failed
 

@@ -278,6 +278,7 @@ def test_sets_are_found_and_named(tmp_path: Path) -> None:
     ]
     assert [item.path for item in failed] == [tmp_path / "absent", tmp_path]
     assert "absent" in failed[0].error and "pages" in failed[1].error
+    assert find_sets([a, a / "val.parquet"], "val")[0] == find_sets([a], "val")[0]
     assert find_sets([a], "test")[0] == [EvaluationSet("a", test_file, "test")]
 
 
