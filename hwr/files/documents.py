@@ -170,9 +170,19 @@ def choose_pages(ranges: tuple[range, ...], document: Document) -> list[int]:
     numbers = range(1, document.count + 1)
     chosen = [number for number in numbers if not ranges or any(number in wanted for wanted in ranges)]
     if not chosen:
-        pages = "page" if document.count == 1 else "pages"
-        raise InputError(f"{document.name}: has {document.count} {pages}, and none of those named by --pages")
+        raise InputError(f"{document.name}: has {_pages(document.count)}, and none of those named by --pages")
     return chosen
+
+
+def describe_absent_pages(ranges: tuple[range, ...], document: Document) -> str:
+    """Return a message that names the ranges of which the document has no page; empty if there are none."""
+    absent = [wanted for wanted in ranges if wanted.start > document.count]
+    named = ", ".join(str(wanted.start) if len(wanted) == 1 else f"{wanted.start}-" for wanted in absent)
+    return f"{document.name}: has {_pages(document.count)}; --pages also names {named}" if absent else ""
+
+
+def _pages(count: int) -> str:
+    return f"{count} page{'' if count == 1 else 's'}"
 
 
 class _InMemory:

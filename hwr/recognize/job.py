@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hwr.errors import HwrError, InputError, Outcome, OutputError, UsageError
-from hwr.files.documents import Document, choose_pages, open_document, page_name
+from hwr.files.documents import Document, choose_pages, describe_absent_pages, open_document, page_name
 from hwr.files.pixels import PageImage, grey_of
 from hwr.page.page import Page, mark_uncertain
 from hwr.recognize.found_lines import (
@@ -196,7 +196,10 @@ class ReadingJob:
                 with open_document(file.path, password=options.password) as document:
                     numbers = choose_pages(options.pages, document)
                     self._check(file, document.count, len(numbers), settings)
-                    self.progress.opened(len(numbers))
+                    absent = describe_absent_pages(options.pages, document)
+                    self.progress.opened(len(numbers) + bool(absent))
+                    if absent:
+                        self._fail(InputError(absent))
                     for number in numbers:
                         if options.skip_existing and self.output.exists(file, number, document.count):
                             self._skip()

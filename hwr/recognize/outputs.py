@@ -386,7 +386,7 @@ def _check_distinct(inputs: Inputs, targets: Sequence[Path]) -> None:
     twice = [target for target, count in Counter(targets).items() if count > 1]
     if twice:
         both = [str(file.path) for file, target in zip(inputs.files, targets, strict=True) if target == twice[0]]
-        raise UsageError(f"{' and '.join(both)} would both be written to {twice[0]}; read them one by one")
+        raise UsageError(f"{' and '.join(both)} would both be written to {twice[0]}; name a folder that contains both")
 
 
 def numbered(path: Path, suffix: str, number: int, count: int) -> Path:

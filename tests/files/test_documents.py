@@ -14,7 +14,7 @@ from PIL import Image
 from helpers.pdf_files import text_pdf
 from hwr.errors import InputError, UsageError
 from hwr.files import documents
-from hwr.files.documents import choose_pages, open_document, open_pages, parse_pages
+from hwr.files.documents import choose_pages, describe_absent_pages, open_document, open_pages, parse_pages
 from hwr.files.pixels import PageImage
 
 PAGES = [Image.new("L", (20 + number, 10), 60 * number) for number in range(4)]
@@ -151,3 +151,10 @@ def test_what_are_not_page_numbers(text: str) -> None:
 def test_no_page_of_those_that_are_wanted() -> None:
     with pytest.raises(InputError, match=r"a\.png: has 1 page, and none of those named by --pages"):
         choose_pages(parse_pages("2-4"), SimpleNamespace(name="a.png", count=1))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("text", "absent"), [("1,8", "8"), ("7-9", ""), ("1-3,8-9,12", "8-, 12"), ("2-", "")])
+def test_pages_that_a_document_lacks_are_named(text: str, absent: str) -> None:
+    document = SimpleNamespace(name="book.pdf", count=7)
+    message = f"book.pdf: has 7 pages; --pages also names {absent}" if absent else ""
+    assert describe_absent_pages(parse_pages(text), document) == message  # type: ignore[arg-type]

@@ -58,6 +58,13 @@ def test_pages_on_the_standard_output_have_headers(recognize: Run, book: Path, t
     assert [(page["image"], len(page["lines"]) > 0) for page in pages] == [(f"{book}#2", False), (f"{book}#3", True)]
 
 
+def test_a_page_that_is_missing_does_not_lose_the_others(recognize: Run, book: Path, tmp_path: Path, text: str) -> None:
+    done = recognize(book, "--pages", "1,7", "-o", tmp_path / "book.txt")
+    assert done.code == 3 and (tmp_path / "book.txt").read_text() == f"{text}\n"
+    assert done.err.startswith(f"hwr: error: {book}: has 3 pages; --pages also names 7\nhwr: 2 pages, ")
+    assert recognize(book, "--pages", "1-7", "-o", tmp_path / "all.txt").code == 0
+
+
 def test_a_document_becomes_one_file(recognize: Run, book: Path, tmp_path: Path, text: str) -> None:
     done = recognize(book, "-o", tmp_path / "book.txt")
     assert (done.code, done.out) == (0, "")
