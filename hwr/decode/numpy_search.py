@@ -165,16 +165,18 @@ class _Workspace:
     """
 
     def __init__(self, lines: int, width: int, count: int) -> None:
-        ways = width * (1 + count)
+        continuations = width * (1 + count)
         self.total, self.total_stays, self.total_grown = _stays_and_grown(lines, width, count)
         self.bonus, self.bonus_stays, self.bonus_grown = _stays_and_grown(lines, width, count)
-        self.rank = np.zeros((lines, ways))
+        self.rank = np.zeros((lines, continuations))
         self.dropped = width * count  # continuations that do not stay in the beam
-        self.offset = np.arange(lines)[:, None] * ways
-        way = np.arange(ways)
-        prefix = np.where(way < width, way, (way - width) // count)
+        self.offset = np.arange(lines)[:, None] * continuations
+        number = np.arange(continuations)
+        prefix = np.where(number < width, number, (number - width) // count)
         self.source = (np.arange(lines)[:, None] * width + prefix).ravel()
-        self.candidate = (np.arange(lines)[:, None] * count + np.where(way < width, 0, (way - width) % count)).ravel()
+        self.candidate = (
+            np.arange(lines)[:, None] * count + np.where(number < width, 0, (number - width) % count)
+        ).ravel()
         # For each prefix, the position of its continuation with candidate 0.
         self.growth = (self.offset + width + np.arange(width) * count).ravel()
         self.count = count
@@ -243,10 +245,10 @@ class _Search:
         pairs = (by_child == self.prefix.reshape(self.lines, 1, self.width)).ravel().nonzero()[0]
         if len(pairs):
             child, parent = self.of_row.take(pairs), self.of_column.take(pairs)
-            way = work.growth.take(parent) + step.index_of_label.take(last_label.take(child))
+            continuation = work.growth.take(parent) + step.index_of_label.take(last_label.take(child))
             total = work.total.ravel()
-            stays_label[child] = np.logaddexp(stays_label.take(child), total.take(way))
-            total[way] = -np.inf
+            stays_label[child] = np.logaddexp(stays_label.take(child), total.take(continuation))
+            total[continuation] = -np.inf
 
     def _rank(self, work: _Workspace, step: _Step) -> Numbers:
         """Return the ranks of the continuations (N, W + W K): their probability plus the scores of the scorer."""
