@@ -1,4 +1,4 @@
-"""`hwr help`: the help of a command, for people who do not know `--help`."""
+"""`hwr help`: the same help as `--help`, for users who do not know that option."""
 
 import click
 

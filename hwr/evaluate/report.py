@@ -1,4 +1,4 @@
-"""Reports of an evaluation: bounds and whether they were kept, tables for people, JSON, one row per line."""
+"""Reports of an evaluation: bounds and whether they were kept, printed tables, JSON, and one row per line."""
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence

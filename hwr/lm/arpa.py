@@ -81,7 +81,7 @@ def read_arpa(path: Path) -> Tables:
     except UnicodeDecodeError:
         raise ModelError(f"{path}: not an ARPA file (it is not UTF-8 text)") from None
     except (lzma.LZMAError, zlib.error, EOFError, gzip.BadGzipFile) as error:
-        raise ModelError(f"{path}: the packed file is broken or truncated ({error})") from None
+        raise ModelError(f"{path}: the compressed file is broken or truncated ({error})") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
 

@@ -24,7 +24,7 @@ class ModelInfo(Settings):
         normalisation, normalisation_version: the line normalisation that the weights were trained with.
         text_direction: `rtl` if lines with right-to-left letters begin at the right; see `hwr.text.Alphabet`.
         stride: columns for one time step; a line of `width` columns has ceil(width / stride) time steps.
-        name, licence, trained_on: for people; trained_on maps a set to {"lines": n, "licence": ...}.
+        name, licence, trained_on: for information; trained_on maps a set to {"lines": n, "licence": ...}.
         validation: set -> {"cer": x, "lines": n}.
         training: command, seed, lines seen, minutes, hardware and other facts about the run.
         decoder: settings of decoders that were tuned for this model.

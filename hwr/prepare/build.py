@@ -108,7 +108,7 @@ def build_store(
 def _look_at(
     output: Path, options: dict[str, Any], sources: list[dict[str, str]], force: bool
 ) -> dict[str, Any] | None:
-    """Return the manifest of the store in `output`; refuse a run that is bound to fail."""
+    """Return the manifest of the store in `output`; refuse a run that cannot succeed."""
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output}: is a file; name a folder")
     if not output.is_dir():

@@ -5,7 +5,7 @@
     ascii/words.txt        a01-000u-00-00 ok 154 408 768 27 51 AT A
                            word, segmentation, grey level, box, grammatical tag, text
     ascii/sentences.txt    as lines.txt, cut at sentences; says where spaces are (optional)
-    ascii/forms.txt        a01-000u 000 2 prt 7 5 52 36     form, writer, ... (optional; `xml/` serves too)
+    ascii/forms.txt        a01-000u 000 2 prt 7 5 52 36     form, writer, ... (optional; `xml/` works too)
     lines/a01/a01-000u/a01-000u-00.png
     words/a01/a01-000u/a01-000u-00-00.png
 

@@ -121,7 +121,7 @@ def _checked(
 def _nothing_usable(sources: list[Source], skipped: list[Skipped]) -> str:
     names = ", ".join(str(source.path) for source in sources)
     if not skipped:
-        return f"{names}: nothing in it"
+        return f"{names}: contains nothing"
     first = next((item for item in skipped if not item.reason.deliberate), skipped[0])
     detail = f": {first.detail}" if first.detail else ""
     items = "1 item" if len(skipped) == 1 else f"{len(skipped)} items"

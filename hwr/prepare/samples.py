@@ -41,7 +41,7 @@ class Reason(StrEnum):
     BROKEN_FONT = "font cannot be used"
     NOT_MADE = "no text that can be written"
     NO_POSITION = "no position on the image"
-    OTHER_TYPE = "type not asked for"
+    OTHER_TYPE = "type not requested"
     MACHINE_TEXT = "text read by a program"
     UNUSED_IMAGE = "image without a text"
     NO_LINES = "page without lines"

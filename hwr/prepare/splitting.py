@@ -33,10 +33,10 @@ class SplitOptions:
 
     Attributes:
         split: `train`, `val` or `test` for everything; the name of a list in `NAMED_LISTS`; a folder with `train.txt`,
-            `val.txt`, `test.txt` of ids, one a line. None: IAM by `aachen`, other sources as they say themselves,
-            else `train`.
+            `val.txt`, `test.txt` of ids, one a line. None: IAM by `aachen`, other sources as they state,
+            otherwise `train`.
         whole_pages: with lists, every line of a page that has a line in the list.
-        val_share, test_share: random shares of the lines, 0 to 1; they win over what a source says.
+        val_share, test_share: random shares of the lines, 0 to 1; they override the splits that a source states.
         seed: of the random choice.
         group: what stays together: lines of a `writer`, a `page`; `auto`: the writer if all are known and enough for
             the splits, else the page if all are known, else the line.

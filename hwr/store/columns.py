@@ -79,7 +79,7 @@ def stated_normalisation(path: Path, schema: Any) -> Normalised | None:
 
 
 def open_parquet(path: Path) -> Any:
-    """Open a Parquet file such that a giant row group is not read as a whole.
+    """Open a Parquet file without reading a whole row group, which may be huge.
 
     Raises:
         DataError: it is missing, empty, truncated, corrupt, or not Parquet.

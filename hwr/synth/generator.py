@@ -66,7 +66,7 @@ class UnusedTexts:
         self.characters.update(other.characters)
 
     def reasons(self) -> list[str]:
-        """Return the counts in a few words each."""
+        """Return the counts as reasons, each a short phrase."""
         found = [f"{self.uncovered:,} texts have characters that no font has"] if self.uncovered else []
         if self.outside:
             shown = ", ".join(f"{character!r} ({count:,})" for character, count in self.characters.most_common(8))

@@ -218,7 +218,7 @@ class Saver:
 
 
 def restore(run: RunFolder, trainer: Trainer, recipe: Recipe, characters: str) -> list[str]:
-    """Load the saved state into `trainer`; return messages for people.
+    """Load the saved state into `trainer`; return messages for the user.
 
     A run that was made longer after its learning rate had begun to fall resumes from its trunk.
 

@@ -21,7 +21,7 @@ from hwr.errors import TrainingError, UsageError
 from hwr.model.network import Network
 
 TIMEOUT = timedelta(days=2)
-"""Maximum time that all processes may be suspended from outside. A process that ends is noticed at once."""
+"""Maximum time for which all processes may be suspended. A process that ends is noticed at once."""
 
 THREADS_END = 0.2
 """Seconds in which gloo's threads release Python objects. A thread that does so while Python shuts down ends the

@@ -1,4 +1,4 @@
-"""Messages of a run for people, and the signals by which they stop it."""
+"""Messages of a run, and the signals that stop it."""
 
 import os
 import signal

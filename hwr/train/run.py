@@ -369,7 +369,7 @@ class Run:
         }
 
     def info(self) -> ModelInfo:
-        """Return the facts for a model file, as of now."""
+        """Return the current facts for a model file."""
         network, progress, recipe, base = self.trainer.network, self.progress, self.recipe, self.start.base
         sets = {item.source.name: item.facts for item in self.data.training}
         return ModelInfo(

@@ -47,7 +47,7 @@ class Progress:
         warm_up_from: the step at which the optimiser started from scratch.
         stale: validations since the last one that brought progress.
         stale_above: the mean CER of that one.
-        early_end: share of the run at which it ends, and the minutes and lines of the recipe that this holds for.
+        early_end: share of the run at which it ends, and the recipe's minutes and lines, for which this is valid.
     """
 
     step: int = 0

@@ -188,7 +188,7 @@ class InitialModel:
     Attributes:
         alphabet, spec: of the network.
         base: the facts of the model that it comes from.
-        message: what changed in that model's alphabet, for people; may be empty.
+        message: description of the changes to that model's alphabet; may be empty.
     """
 
     network: Network

@@ -59,9 +59,9 @@ def test_one_document_is_split_by_page(run: Run, export: Path, tmp_path: Path) -
 def test_types_of_regions(run: Run, export: Path, tmp_path: Path) -> None:
     done = run(export, "-o", tmp_path / "out", "--regions", "caption,Marginalia", "--line-types", "default")
     assert done.code == 0
-    assert stored(tmp_path / "out") == {"train": ["margin"] * 6} and "type not asked for" in done.out
+    assert stored(tmp_path / "out") == {"train": ["margin"] * 6} and "type not requested" in done.out
     nothing = run(export, "-o", tmp_path / "none", "--regions", "MainZone")
-    assert nothing.code == 2 and "type not asked for: region 'text', line 'default'" in nothing.err
+    assert nothing.code == 2 and "type not requested: region 'text', line 'default'" in nothing.err
 
 
 def test_options_that_do_not_fit(run: Run, export: Path, tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def sampling_grid(curves: Tensor, height: int, source_width: int) -> Tensor:
 def smooth_shrunk(source: Tensor, ratios: NDArray[np.float64]) -> None:
     """Average the columns of lines, (lines, 1, H, W), that are shrunk by more than SHRINK_LIMIT; in place.
 
-    The window is as wide as the ratio; its two outermost columns count in part.
+    The window is as wide as the ratio; its two outermost columns have a lower weight.
     """
     width = source.shape[3]
     for line in np.flatnonzero(ratios > SHRINK_LIMIT):
