@@ -50,8 +50,8 @@ class BeamSettings(Settings):
         width: number of prefixes to keep at each time step.
         certain_blank: a time step whose blank has at least this probability is read as a blank; above 1, none is.
         min_probability: less probable labels are not tried at a time step.
-        blank_scale: factor of the blanks' log-probabilities. Below 1, labels gain weight relative to blanks, which
-            compensates for a network that is too certain of blanks when a language model adds a cost to every label.
+        blank_scale: factor of the blanks' log-probabilities. Below 1, improbable blanks cost less, so the search drops
+            labels more easily; above 1, less easily.
         max_labels: try only this many of the most probable labels at a time step. Without a scorer, none beyond
             `width` + 1 could stay in the beam.
 
