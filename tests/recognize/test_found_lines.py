@@ -27,7 +27,7 @@ from hwr.recognize.recognizer import Recognizer
 from hwr.segment import find_lines
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
-PAGE = to_grey(SAMPLES / "page.png")[:900]
+PAGE = to_grey(SAMPLES / "page.png")[:700]
 """The upper lines of the sample page."""
 
 

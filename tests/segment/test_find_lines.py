@@ -56,6 +56,17 @@ def drawn_page(rows: range, paper: int = 230, seed: int = 0) -> tuple[GreyImage,
     return (page * light + grain).clip(0, 255).astype(np.uint8), lines
 
 
+FullPage = tuple[GreyImage, list[list[Point]], Layout]
+
+
+@pytest.fixture(scope="module")
+def full() -> FullPage:
+    """A page full of lines, the lines, and what is found there; the page is not to be changed."""
+    page, lines = drawn_page(range(120, 1350, 60))
+    page.flags.writeable = False
+    return page, lines, find_lines(page)
+
+
 def found(layout: Layout, lines: list[list[Point]]) -> BaselineMatch:
     return match_baselines(lines, [line.baseline for line in layout.lines])
 
@@ -71,9 +82,9 @@ def test_pale_ink_is_found_in_outlines_that_contain_it(noise: float) -> None:
         assert bounding_box(line.polygon) == pytest.approx(bounding_box(dark.polygon), abs=12)
 
 
-def test_a_page_on_its_side_is_mostly_missed() -> None:
-    page, _ = drawn_page(range(120, 1350, 60))
-    assert find_lines(page).missed < 0.2
+def test_a_page_on_its_side_is_mostly_missed(full: FullPage) -> None:
+    page, _, layout = full
+    assert layout.missed < 0.2
     assert find_lines(np.ascontiguousarray(np.rot90(page))).missed > 0.6
     assert find_lines(np.full((500, 400), 230, np.uint8)).missed == 0
 
@@ -104,9 +115,11 @@ def test_dotted_rules_are_not_lines_in_the_grain_of_the_paper_and_a_line_between
     assert found(find_lines(page), lines).matched == 3
 
 
-def test_a_strip_up_the_margin_is_seen_and_a_column_of_numbers_is_not() -> None:
-    page, _ = drawn_page(range(120, 1350, 60))
-    assert find_lines(page).sideways == ()
+def test_a_strip_up_the_margin_is_seen_and_a_column_of_numbers_is_not(
+    full: FullPage,
+) -> None:
+    page, _, layout = full
+    assert layout.sideways == ()
     note = np.full((60, 700), 230, np.uint8)
     cv2.putText(note, "a note up the margin", (10, 40), cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, 1.2, 40, 2, cv2.LINE_AA)
     wide = np.concatenate([page, np.full((page.shape[0], 150), 230, np.uint8)], axis=1)
@@ -120,9 +133,8 @@ def test_a_strip_up_the_margin_is_seen_and_a_column_of_numbers_is_not() -> None:
     assert find_lines(numbers).sideways == ()
 
 
-def test_all_lines_of_a_drawn_page_in_order() -> None:
-    page, lines = drawn_page(range(120, 1350, 60))
-    layout = find_lines(page)
+def test_all_lines_of_a_drawn_page_in_order(full: FullPage) -> None:
+    _, lines, layout = full
     assert found(layout, lines) == BaselineMatch(len(lines), len(lines), len(lines))
     heights = [line.baseline[0][1] for line in layout.lines]
     assert heights == sorted(heights)
@@ -200,8 +212,8 @@ def test_specks_and_a_stain_are_not_lines() -> None:
     assert found(find_lines(page), lines).f1 == 1
 
 
-def test_the_edge_of_the_next_page_is_left_out() -> None:
-    page, lines = drawn_page(range(120, 1350, 60))
+def test_the_edge_of_the_next_page_is_left_out(full: FullPage) -> None:
+    page, lines, _ = full
     beside = page[:, 300:340]
     spread = np.concatenate([beside, page], axis=1)
     shifted = [[(x + 40, y) for x, y in line] for line in lines]
@@ -236,8 +248,8 @@ def test_a_table_is_read_across_its_columns_when_asked() -> None:
     assert starts == [False, True] * len(rows)
 
 
-def test_light_writing_on_dark_and_other_sizes() -> None:
-    page, lines = drawn_page(range(120, 1350, 60))
+def test_light_writing_on_dark_and_other_sizes(full: FullPage) -> None:
+    page, lines, _ = full
     assert found(find_lines(255 - page), lines).f1 == 1
     large = cv2.resize(page, None, fx=2.6, fy=2.6, interpolation=cv2.INTER_CUBIC)
     scaled = [[(2.6 * x, 2.6 * y) for x, y in line] for line in lines]
