@@ -19,7 +19,7 @@ from hwr.prepare.samples import Sample, Skipped, Source
 from hwr.prepare.sources import ReaderOptions
 from hwr.prepare.splitting import Plan, SplitOptions, make_plan
 from hwr.store.lines import StoredLine
-from hwr.store.normalised import made_here
+from hwr.store.normalised import current_normalisation
 from hwr.store.splits import SPLITS
 from hwr.text import printable
 
@@ -70,7 +70,7 @@ def prepare(
             raise DataError(_nothing_usable(sources, skipped))
         return splits, skipped
 
-    normalised = made_here(options.checks.height) if options.checks.normalise else None
+    normalised = current_normalisation(options.checks.height) if options.checks.normalise else None
     prepared = build_store(output, described, options.to_json(), force, fill, normalised)
     return replace(prepared, notes=sum((source.notes.counts() for source in sources), notes))
 
@@ -82,7 +82,7 @@ def _write_splits(
     left_out = list(plan.skipped)
     splits: dict[str, SplitFacts] = {}
     total = len(plan.splits) - plan.splits.count(None)
-    normalised = made_here(options.checks.height) if options.checks.normalise else None
+    normalised = current_normalisation(options.checks.height) if options.checks.normalise else None
     done = count(1)
 
     def check(sample: Sample) -> StoredLine | Skipped:

@@ -37,7 +37,7 @@ class LabelledLine:
     page: str | None = None
 
 
-def made_here(height: int) -> Normalised:
+def current_normalisation(height: int) -> Normalised:
     """Return the normalisation of this version of hwr, at a height."""
     return Normalised(NORMALISATION, NORMALISATION_VERSION, height)
 
@@ -48,7 +48,7 @@ def check_normalised(where: Path | str, stated: Normalised | None, height: int) 
     Raises:
         DataError: they are normalised in another way, or at another height.
     """
-    wanted = made_here(height)
+    wanted = current_normalisation(height)
     if stated not in (None, wanted):
         raise DataError(
             f"{where}: contains lines normalised by {stated}; {wanted} is needed: prepare it again from the images"

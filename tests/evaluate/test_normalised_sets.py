@@ -11,7 +11,7 @@ from hwr.evaluate.tuning import read_network_lines
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 from hwr.store.lines import LineStore
-from hwr.store.normalised import line_ink, made_here, normalised_line
+from hwr.store.normalised import current_normalisation, line_ink, normalised_line
 from hwr.store.writing import write_lines
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples" / "lines" / "val.parquet"
@@ -27,7 +27,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make(folder: Path, images: Path, height: int) -> Path:
     lines = (normalised_line(line, line_ink(line, None, height)) for line in LineStore(images))
-    written = write_lines(folder / "val.parquet", lines, made_here(height), shard_size=10_000)
+    written = write_lines(folder / "val.parquet", lines, current_normalisation(height), shard_size=10_000)
     assert len(written.files) > 1
     return folder
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from helpers.drawn_letters import CHARACTERS, HEIGHT, drawn_line
 from hwr.store.lines import StoredLine
-from hwr.store.normalised import made_here, normalised_line
+from hwr.store.normalised import current_normalisation, normalised_line
 from hwr.store.writing import write_lines
 from hwr.train.augment.options import AugmentOptions
 from hwr.train.datasets import StoreLines
@@ -52,7 +52,7 @@ def drawn_lines(count: int, seed: int = 0, longest: int = 8) -> list[Drawn]:
 def write_drawn(file: Path, lines: Sequence[Drawn], shard_size: int | None = None, **facts: str) -> Path:
     """Write a store of normalised lines, without loss."""
     stored = (normalised_line(StoredLine(b"", "", line.text, line.id, 1, HEIGHT, **facts), line.ink) for line in lines)
-    write_lines(file, stored, made_here(HEIGHT), shard_size)
+    write_lines(file, stored, current_normalisation(HEIGHT), shard_size)
     return file
 
 

@@ -13,7 +13,7 @@ from hwr.files.images import decode_image
 from hwr.line import normalise_line
 from hwr.store.columns import Normalised
 from hwr.store.lines import LineStore, StoredLine
-from hwr.store.normalised import NormalisedLines, line_ink, made_here, normalised_line
+from hwr.store.normalised import NormalisedLines, current_normalisation, line_ink, normalised_line
 from hwr.store.writing import write_lines
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples" / "lines" / "val.parquet"
@@ -30,7 +30,7 @@ def normalise(lines: list[StoredLine], height: int = HEIGHT, quality: int = 100)
 
 
 def test_a_normalised_store_gives_the_same_ink(tmp_path: Path, lines: list[StoredLine]) -> None:
-    write_lines(tmp_path / "train.parquet", normalise(lines), made_here(HEIGHT))
+    write_lines(tmp_path / "train.parquet", normalise(lines), current_normalisation(HEIGHT))
     found = list(NormalisedLines(tmp_path, HEIGHT, "train"))
     raw = list(NormalisedLines(SAMPLES, HEIGHT))
     assert len(found) == len(raw) == len(lines)
@@ -45,7 +45,9 @@ def test_quality_costs_little_ink_and_saves_bytes(lines: list[StoredLine]) -> No
     whole, lossy = normalise(lines), normalise(lines, quality=80)
     assert sum(len(line.image) for line in lossy) < sum(len(line.image) for line in whole)
     for one, other in zip(whole, lossy, strict=True):
-        difference = line_ink(one, made_here(HEIGHT), HEIGHT).astype(float) - line_ink(other, made_here(HEIGHT), HEIGHT)
+        difference = line_ink(one, current_normalisation(HEIGHT), HEIGHT).astype(float) - line_ink(
+            other, current_normalisation(HEIGHT), HEIGHT
+        )
         assert 0 < np.abs(difference).mean() < 4
 
 
@@ -53,12 +55,16 @@ def test_lines_too_wide_for_webp_keep_every_pixel() -> None:
     ink = np.random.default_rng(0).integers(0, 255, (20, 17_000), np.uint8)
     line = normalised_line(stored_line(1, image=b"-"), ink, quality=50)
     assert line.path.endswith(".png") and (line.width, line.height) == (17_000, 20)
-    np.testing.assert_array_equal(line_ink(line, made_here(20), 20), ink)
+    np.testing.assert_array_equal(line_ink(line, current_normalisation(20), 20), ink)
 
 
 @pytest.mark.parametrize(
     ("stated", "height"),
-    [(made_here(HEIGHT), 40), (Normalised("ink-moments", 0, HEIGHT), HEIGHT), (Normalised("other", 1, 48), 48)],
+    [
+        (current_normalisation(HEIGHT), 40),
+        (Normalised("ink-moments", 0, HEIGHT), HEIGHT),
+        (Normalised("other", 1, 48), 48),
+    ],
 )
 def test_another_normalisation_is_refused(
     tmp_path: Path, lines: list[StoredLine], stated: Normalised, height: int
@@ -70,8 +76,8 @@ def test_another_normalisation_is_refused(
 
 
 def test_images_as_found_are_asked_for(tmp_path: Path, lines: list[StoredLine]) -> None:
-    write_lines(tmp_path / "a.parquet", normalise(lines[:1]), made_here(HEIGHT))
-    assert LineStore(tmp_path / "a.parquet", normalised=True).normalised == made_here(HEIGHT)
+    write_lines(tmp_path / "a.parquet", normalise(lines[:1]), current_normalisation(HEIGHT))
+    assert LineStore(tmp_path / "a.parquet", normalised=True).normalised == current_normalisation(HEIGHT)
     with pytest.raises(DataError, match=r"already normalised .ink-moments 1 at height 48., which this command"):
         LineStore(tmp_path / "a.parquet")
 
@@ -79,14 +85,14 @@ def test_images_as_found_are_asked_for(tmp_path: Path, lines: list[StoredLine]) 
 def test_an_image_that_cannot_be_a_line_is_refused() -> None:
     buffer = io.BytesIO()
     Image.new("L", (9000, 2)).save(buffer, "PNG")
-    for stated in (None, made_here(2)):
+    for stated in (None, current_normalisation(2)):
         with pytest.raises(InputError, match="9000 x 2 pixels are too wide for a line"):
             line_ink(stored_line(1, image=buffer.getvalue()), stated, 2)
 
 
 def test_a_line_of_another_height_is_refused(lines: list[StoredLine]) -> None:
     with pytest.raises(InputError, match="has 40 rows, its store says 48"):
-        line_ink(normalise(lines[:1], 40)[0], made_here(48), 48)
+        line_ink(normalise(lines[:1], 40)[0], current_normalisation(48), 48)
 
 
 def test_broken_images_are_reported_once_with_their_row(tmp_path: Path, lines: list[StoredLine]) -> None:
@@ -123,7 +129,7 @@ def test_the_content_hash_sees_every_file(tmp_path: Path, lines: list[StoredLine
 
 
 def test_shards_normalised_differently_are_refused(tmp_path: Path, lines: list[StoredLine]) -> None:
-    write_lines(tmp_path / "train-0.parquet", normalise(lines[:1]), made_here(HEIGHT))
+    write_lines(tmp_path / "train-0.parquet", normalise(lines[:1]), current_normalisation(HEIGHT))
     write_lines(tmp_path / "train-1.parquet", lines[:1])
     with pytest.raises(DataError, match=r"train-1.parquet: its images are not normalised like those of train-0"):
         NormalisedLines(tmp_path, HEIGHT, "train")
