@@ -142,5 +142,5 @@ def test_a_statement_that_cannot_be_understood(tmp_path: Path, lines: list[Store
     write_lines(tmp_path / "a.parquet", lines[:1])
     table = parquet.read_table(tmp_path / "a.parquet")
     parquet.write_table(table.replace_schema_metadata({b"hwr.normalisation": stated}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="is invalid"):
+    with pytest.raises(DataError, match="invalid normalisation"):
         LineStore(tmp_path / "a.parquet", normalised=True)
