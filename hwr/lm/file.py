@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hwr.errors import ModelError, UsageError
 from hwr.files.atomic import write_file
 from hwr.files.tree import check_regular
-from hwr.lm.model import BITS, Model, Quantised, make_model, tables_of
+from hwr.lm.model import Model, Quantised, make_model, tables_of
 from hwr.lm.ngrams import MAX_ORDER, Symbols, Tables
 
 METADATA_KEY = "hwr_lm"
@@ -136,7 +136,7 @@ def _check(model: Model, path: Path) -> None:
         and int(model.labels.max(initial=0)) < len(model.symbols.characters) + 4
         and len(model.followed) == -(-grams // 8)
         and int(model.continuations.sum(dtype=np.int64)) == grams
-        and int(BITS[model.followed].sum()) == states - 1
+        and int(model.rank[-1]) == states - 1
         and not (grams % 8 and model.followed[-1] & (0xFF >> grams % 8))
     )
     numbers = (model.unknown, *(number for array in codes for number in (array.top, array.step)))

@@ -93,8 +93,8 @@ class Model:
 
     @cached_property
     def rank(self) -> NDArray[np.int32]:
-        """The number of states among the n-grams before each byte of `followed`."""
-        return _starts(BITS[self.followed])[:-1]
+        """The number of states among the n-grams before each byte of `followed`, and among all: one more number."""
+        return _starts(BITS[self.followed])
 
     def state_of_ngram(self, indices: Indices) -> Indices:
         """Return the state of each n-gram, -1 if it has no continuation. Single symbols begin at n-gram 0."""

@@ -10,7 +10,6 @@ from typing import IO, Any
 
 from hwr.errors import HwrError
 from hwr.files.atomic import is_device
-from hwr.formats.read_json import page_from_object
 from hwr.page.page import Page
 
 
@@ -69,6 +68,8 @@ class Journal:
         self._file.flush()
 
     def _load(self) -> dict[str, Page]:
+        from hwr.formats.read_json import page_from_object  # most runs resume nothing, and it slows the start
+
         known: dict[str, Page] = {}
         if is_device(self.path):  # opening it may never return
             return known
