@@ -14,8 +14,8 @@ right far more often than the ink suggests, and a curve that lifts these with a 
 uncertain. How often they are right depends on the writing and on the word, so the curve of words has two more terms:
 
     clarity     d times the mean log-probability of the line's words;
-    language    e times the mean log-probability, in the language model, of the word's characters and of the space or
-                the end of the line after it.
+    language    e times how much more probable the language model finds the word, with the space or the end of the line
+                after it, than "no language" does (`hwr.recognize.languages`), as a natural logarithm.
 
 Everything is fitted on validation data (`hwr.evaluate.calibration`) and stored in the model file: for lines that the
 network read alone, and for those that it read with a language model.
@@ -43,8 +43,8 @@ SETTINGS_KEY = "calibration"
 IDENTITY: Curve = (1.0, 1.0, 0.0)
 MIN_CLARITY = -5.0
 """Lower limit on a word's log-probability in the clarity of its line, so that one hopeless word does not decide."""
-MIN_PREDICTION = -5.0
-"""Lower limit on a word's mean log-probability in the language model."""
+MIN_PREDICTION = -8.0
+"""Lower limit on what the language model says of a word, so that an unknown name is not quite hopeless."""
 CERTAIN = -1e-12
 """Maximum log-probability, so that every probability has a logit."""
 
@@ -57,7 +57,7 @@ class Calibration:
         temperature: divides the log-probabilities; above 1 it makes a network less certain.
         word, line: further corrections of the sums.
         clarity: weight of the line's clarity in the correction of words (`find_clarity`).
-        language: weight of the language model's log-probability of a word (`word_predictions`).
+        language: weight of what the language model says of a word (`word_predictions`).
 
     Raises:
         ValueError: not finite, or the temperature or a slope is not above 0.
@@ -86,7 +86,7 @@ class Calibration:
 
         Args:
             log_probabilities: of the words, by the network.
-            predictions: their mean log-probabilities in the language model, if there is one.
+            predictions: of the words, by the language model, if there is one (`word_predictions`).
         """
         shift: Numbers | float = self.clarity * find_clarity(log_probabilities)
         if predictions is not None:
@@ -137,7 +137,8 @@ def read_spans(
         log_probs: for each line, natural logarithms of shape (T, classes), T >= 0; class 0 is the blank.
         spans: for each line, its labels with their time steps, without CTC's blanks.
         calibrations: for each line; `UNCALIBRATED` if not given.
-        predictions: for each line, ln p of each of its labels and of its end in the language model; empty without one.
+        predictions: for each line, how much more probable the language model finds each of its labels, and its end,
+            than "no language" does, as natural logarithms; empty without a language model.
 
     Raises:
         ValueError: a shape or label does not fit.
@@ -193,7 +194,7 @@ def score_words(
 
 
 def word_predictions(predictions: Sequence[float], spans: Sequence[LabelSpan], alphabet: Alphabet) -> Numbers | None:
-    """Return the mean log-probability of each word of a line in the language model; None without `predictions`.
+    """Return the sum of the predictions for each word of a line, at least `MIN_PREDICTION`; None without any.
 
     The space after the word belongs to it, and at the end of the line the end. Arguments as in `read_spans`.
     """
@@ -205,8 +206,8 @@ def word_predictions(predictions: Sequence[float], spans: Sequence[LabelSpan], a
     firsts, ends = np.flatnonzero(before & ~is_space), np.flatnonzero(is_space & ~before)
     bounds = np.column_stack([firsts, ends + 1])
     sums = np.add.reduceat(np.append(predictions, 0.0), bounds.ravel())[::2]
-    means: Numbers = np.maximum(sums / (ends + 1 - firsts), MIN_PREDICTION)
-    return means
+    result: Numbers = np.maximum(sums, MIN_PREDICTION)
+    return result
 
 
 def space_labels(alphabet: Alphabet) -> frozenset[int]:

@@ -61,7 +61,7 @@ class ReadScores(Origin):
         line_right: the line was read without an edit.
         words: shape (words, temperatures).
         words_right: shape (words,).
-        predictions: mean log-probability of each word in the language model, shape (words,); None without one.
+        predictions: what the language model says of each word (`word_predictions`), shape (words,); None without one.
     """
 
     line: Numbers

@@ -116,18 +116,18 @@ def test_each_line_has_its_own_calibration_and_predictions() -> None:
         part = slice(number, number + 1)
         assert [reading] == read_spans(lines[part], spans[part], AB, calibrations[part], predictions[part])
     expected = calibrations[0].correct_words(
-        np.log(decode_greedy(temper(lines[0], 1.4), AB).words), np.array([-1.5, -1.75])
+        np.log(decode_greedy(temper(lines[0], 1.4), AB).words), np.array([-3.0, -3.5])
     )
     assert found[0].words == pytest.approx(expected)
     assert found[1] == decode_greedy(lines[1], AB)
 
 
-def test_predictions_of_words_are_means_up_to_the_next_word() -> None:
+def test_predictions_of_words_are_sums_up_to_the_next_word() -> None:
     labels = [BLANK_LABEL, A, B, BLANK_LABEL, BLANK_LABEL, A, BLANK_LABEL, B]
     spans = [LabelSpan(label, step, step + 1) for step, label in enumerate(labels)]
     found = word_predictions((-9.0, -1.0, -2.0, -4.5, -9.0, -3.0, -2.0, -np.inf, -1.0), spans, AB)
-    np.testing.assert_allclose(found, [-2.5, -2.5, -5.0])
-    np.testing.assert_allclose(word_predictions((-1.0, -2.0), spans[1:2], AB), [-1.5])
+    np.testing.assert_allclose(found, [-7.5, -5.0, -8.0])
+    np.testing.assert_allclose(word_predictions((-1.0, 2.5), spans[1:2], AB), [1.5])
     assert len(word_predictions((-1.0, -2.0), spans[:1], AB)) == len(word_predictions((-2.0,), [], AB)) == 0
     assert word_predictions((), spans, AB) is None
 
