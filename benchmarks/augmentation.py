@@ -142,7 +142,7 @@ def print_share(repeats: int) -> None:
 
 
 def read_lines(path: Path, count: int, start: int) -> list[NDArray[np.uint8]]:
-    """Some normalised lines of a Parquet file, spread over its first group after `start`."""
+    """Return normalised lines of a Parquet file, spread over its first group after `start`."""
     from hwr.files.images import decode_image
     from hwr.line import normalise_line
     from hwr.store.lines import LineStore
@@ -154,7 +154,7 @@ def read_lines(path: Path, count: int, start: int) -> list[NDArray[np.uint8]]:
 
 
 def one_line(ink: NDArray[np.uint8], target: int, seed: int, options: AugmentOptions) -> NDArray[np.uint8]:
-    """An augmented line as dark ink on white, (HEIGHT, target)."""
+    """Return an augmented line as dark ink on white, (HEIGHT, target)."""
     batch = torch.from_numpy(np.ascontiguousarray(ink))[None]
     seeds = torch.tensor([seed])
     result = augment(batch, torch.tensor([ink.shape[1]]), torch.tensor([target]), seeds, options)
@@ -198,7 +198,7 @@ def sheet(path: Path, data: list[Path], lines: int, copies: int, strength: float
 
 
 def kinds_sheet(path: Path, data: list[Path], copies: int, seed: int, width: int) -> None:
-    """A row for each kind, alone, for `copies` lines."""
+    """Return a row for each kind, alone, for `copies` lines."""
     inks = [ink for file in data for ink in read_lines(file, max(1, copies // len(data)), seed)]
     rows = [("as it is", [255 - ink for ink in inks])]
     for kind in KINDS:

@@ -60,7 +60,7 @@ class BaselineScores:
         return harmonic_mean(self.precision, self.recall)
 
     def __add__(self, other: "BaselineScores") -> "BaselineScores":
-        """The lines of both, pooled."""
+        """Return the lines of both, pooled."""
         return BaselineScores(self.precisions + other.precisions, self.recalls + other.recalls)
 
 
@@ -175,7 +175,7 @@ def _nearest_neighbour(index: int, lines: Sequence[Points]) -> float:
 
 
 def _direction(line: Points) -> Values:
-    """Unit vector of the line's regression of y on x; straight down if all points have one x."""
+    """Return the unit vector of the line's regression of y on x; straight down if all points have one x."""
     x, y = (line - line.mean(axis=0)).T
     spread = float(x @ x)
     if spread == 0:

@@ -46,7 +46,7 @@ class Read:
 
 
 def read(path: Path, recognizer: Recognizer, every: int, beam: int) -> list[Read]:
-    """The lines of a set, each N-th of them."""
+    """Return every N-th line of a set."""
     file, alphabet, lines = LineStore(path, "val"), recognizer.alphabet, []
     for group in file.groups:
         stored = file.read_group(group.index)[::every]

@@ -74,13 +74,13 @@ def in_numpy(lines: list[Line], scorer: Scorer | None = None, width: int = WIDTH
 
 
 def language_scorer(alphabet: Alphabet) -> NgramScorer:
-    """The shipped English language model with the weight and bonus of the shipped models."""
+    """Return the shipped English language model with the weight and bonus of the shipped models."""
     model = language_model()
     return NgramScorer(model, token_rules(model.symbols, alphabet), weight=0.65, insertion_bonus=2.0)
 
 
 def word_scorer(alphabet: Alphabet) -> LexiconScorer:
-    """The same with a lexicon of 50,000 made words of the alphabet's small letters."""
+    """Return the same with a lexicon of 50,000 invented words of the alphabet's small letters."""
     random = np.random.default_rng(0)
     letters = [character for character in alphabet.characters if character.islower()]
     words = {"".join(random.choice(letters, length)) for length in random.integers(2, 12, 50_000)}

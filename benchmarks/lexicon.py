@@ -36,7 +36,7 @@ WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
 def frequent_words(paths: Sequence[Path], count: int) -> list[str]:
-    """The most frequent words, in small letters if they are found so."""
+    """Return the most frequent words, in small letters if they occur so."""
     counts: Counter[str] = Counter()
     for path in paths:
         counts.update(WORD.findall(read_text(path).decode()))

@@ -172,7 +172,7 @@ def child(arguments: list[str]) -> None:
 
 
 def run_child(*arguments: str) -> dict[str, float]:
-    """A step in a process of its own."""
+    """Run a step in a process of its own."""
     done = subprocess.run(
         [sys.executable, __file__, "--child", *arguments], check=True, capture_output=True, text=True, timeout=3600
     )

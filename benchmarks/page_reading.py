@@ -83,7 +83,7 @@ def timed(work: Callable[[], Result]) -> tuple[Result, Seconds]:
 
 
 def enlarged(grey: GreyImage, page: TruePage, size: tuple[int, int]) -> tuple[GreyImage, TruePage]:
-    """The page stretched to a width and height."""
+    """Return the page stretched to a width and height."""
     across, down = size[0] / grey.shape[1], size[1] / grey.shape[0]
 
     def scaled(points: Sequence[Point]) -> tuple[Point, ...]:

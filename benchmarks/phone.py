@@ -144,7 +144,7 @@ def _camera(
 
 
 def _table(size: tuple[int, int], random: np.random.Generator) -> NDArray[np.float32]:
-    """A table of wood or cloth, darker than paper: BGR, shape (H, W, 3)."""
+    """Return a table of wood or cloth, darker than paper: BGR, shape (H, W, 3)."""
     width, height = size
     colour = random.uniform(0.4, 1.1) * np.array([70, 95, 120]) * random.uniform(0.9, 1.1, 3)
     coarse = random.normal(0, 1, (max(2, height // 40), max(2, width // 4))).astype(np.float32)

@@ -65,7 +65,7 @@ def read(recognizer: Recognizer, page: TruePage) -> Result:
 
 
 def moved(page: TruePage, photo: Photograph) -> TruePage:
-    """The page as it is on the photograph."""
+    """Return the page as it is on the photograph."""
 
     def place(points: Sequence[Point]) -> tuple[Point, ...]:
         return tuple((float(x), float(y)) for x, y in photo.move(resample(points, POINTS_APART)))

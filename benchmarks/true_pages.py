@@ -40,7 +40,7 @@ CLEAN = str.maketrans({"’": "'", "¬": "-", "ᗅ": "A", "ᑕ": "C", "ᗞ": "D"
 
 
 def page_arguments(description: str | None) -> argparse.ArgumentParser:
-    """The arguments of a benchmark that reads pages."""
+    """Return the arguments of a benchmark that reads pages."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parquet", type=Path)
     parser.add_argument("-m", "--model", default=DEFAULT_MODEL)
@@ -87,7 +87,7 @@ class TruePage:
 
 
 def read_pages(path: Path, languages: Sequence[str]) -> Iterator[TruePage]:
-    """The pages in these languages, one at a time."""
+    """Yield the pages in these languages."""
     orders, unmarked = reading_orders(), unmarked_outlines()
     for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=1):
         for row in batch.to_pylist():
@@ -123,7 +123,7 @@ def _points(points: Sequence[Sequence[float]]) -> tuple[Point, ...]:
 
 
 def clean_text(text: str) -> str:
-    """The text as the line sets would have it."""
+    """Return the text as the line sets would have it."""
     return normalise_text(text.replace("&amp;", "&").translate(CLEAN))
 
 
@@ -151,7 +151,7 @@ def is_inside(line: Sequence[Point], outlines: Sequence[Sequence[Point]]) -> boo
 
 
 def counted(page: TruePage, baselines: Sequence[Sequence[Point]]) -> list[int]:
-    """Indices of the found lines that are not apart: those on a true line, or not in what the truth leaves out."""
+    """Return the indices of found lines on a true line, or outside the areas that the truth leaves out."""
     covered = coverage([line.baseline for line in page.lines], baselines)
     return [
         index
@@ -166,7 +166,7 @@ def joined_errors(page: TruePage, texts: Sequence[str]) -> ErrorCounts:
 
 
 def in_true_order(page: TruePage, baselines: Sequence[Sequence[Point]], texts: Sequence[str]) -> list[str]:
-    """The texts of found lines in the order of the true lines on which they lie; those on none come last.
+    """Return the texts of found lines in the order of their true lines; those on none come last.
 
     Several found lines on one true line are put from left to right.
     """

@@ -30,7 +30,7 @@ def python(code: str) -> list[str]:
 
 
 def on_a_terminal(command: list[str]) -> str:
-    """What a terminal gets from a command, on stdout and stderr."""
+    """Return the output of a command on a terminal, of stdout and stderr."""
     leader, follower = pty.openpty()
     parts = []
     with (

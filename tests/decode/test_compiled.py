@@ -42,7 +42,7 @@ def model(request: pytest.FixtureRequest) -> Model:
 
 
 def doubtful_lines(count: int, seed: int = 0) -> Iterator[NDArray[np.float32]]:
-    """What a network might say of sentences with numbers and capitals: a few labels compete at each step."""
+    """Log-probabilities as of sentences with numbers and capitals: a few labels compete at each step."""
     random = np.random.default_rng(seed)
     for number, line in enumerate(sentences(count, seed=seed)):
         text = [line, line.upper(), f"12/{number} {line[:9]} A{number}", "", line.title()][number % 5]

@@ -22,7 +22,7 @@ def random_log_probs(steps: int, classes: int, seed: int = 0, sharpness: float =
 
 
 def collapsed(path: Sequence[int]) -> tuple[int, ...]:
-    """What a path reads: runs become one, blanks go."""
+    """The labels of a path: repetitions are merged, then blanks dropped."""
     return tuple(label for label, _ in itertools.groupby(path) if label)
 
 

@@ -45,7 +45,7 @@ def unknown_words(text: str, words: set[str]) -> int:
 
 
 def charged(lexicon: Lexicon, text: str, alphabet: Alphabet = ALPHABET, inner: Scorer | None = None) -> float:
-    """What the scorer adds to a text, letter by letter, and whether it says the same when asked for all letters."""
+    """The score of a text, added letter by letter; asserts that it is equal if all letters are requested at once."""
     scorer = LexiconScorer(lexicon, alphabet, inner, unknown_cost=1.0)
     every = np.arange(1, alphabet.classes)[None]
     state, total = np.array([scorer.start]), 0.0

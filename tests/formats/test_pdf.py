@@ -32,7 +32,7 @@ def document(page: Page, pixels: np.ndarray, dpi: float | None = None):  # type:
 
 
 def poppler(data: bytes, folder: Path, *options: str) -> str:
-    """What pdftotext says of the file."""
+    """The text that pdftotext finds in the file."""
     if shutil.which("pdftotext") is None:
         pytest.skip("pdftotext (poppler-utils) is not installed")
     (folder / "a.pdf").write_bytes(data)

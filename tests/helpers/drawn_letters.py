@@ -10,7 +10,7 @@ SHAPES = {"a": (4, 44, 4), "b": (4, 20, 12), "c": (28, 44, 12), "d": (18, 30, 20
 
 
 def drawn_line(text: str) -> NDArray[np.uint8]:
-    """A normalised line: the strokes of the letters with empty columns between them; a blank is a wide gap."""
+    """A normalised line: the strokes of the letters with empty columns between them; a space is a wide gap."""
     parts = [np.zeros((HEIGHT, 6), np.uint8)]
     for character in text:
         if character == " ":

@@ -49,7 +49,7 @@ class NumberReader:
         return [self.reading(number) for number in numbers]
 
     def reading(self, number: int) -> Reading:
-        """What is read on the image of this number."""
+        """The page that is read on the image of this number."""
         text = self.readings[number]
         if not self.confidences:
             return Reading(text, 0.5, ())

@@ -12,7 +12,7 @@ def page_xml(body: str, size: tuple[int, int] = (400, 300), image: str = "scan.p
 
 
 def page_line(id: str, top: int, text: str, x0: int = 20, x1: int = 380, more: str = "") -> str:
-    """A TextLine of 40 pixels height whose baseline lies 30 pixels below its top."""
+    """A TextLine of 40 pixels height whose baseline is 30 pixels below its top."""
     return (
         f'<TextLine id="{id}" {more}><Coords points="{x0},{top} {x1},{top} {x1},{top + 40} {x0},{top + 40}"/>'
         f'<Baseline points="{x0},{top + 30} {x1},{top + 30}"/>'

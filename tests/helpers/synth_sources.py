@@ -22,7 +22,7 @@ def write_font(folder: Path, name: str = "aileron.ttf") -> Path:
 
 
 def write_broken_font(folder: Path, name: str = "broken.ttf") -> Path:
-    """A file that is called a font and is none."""
+    """A file that has the name of a font but is not one."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     path.write_bytes(b"\0\1\0\0 this is no font")

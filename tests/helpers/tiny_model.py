@@ -50,7 +50,7 @@ def painted_line(text: str, steps: int = 2) -> NDArray[np.uint8]:
 
 
 def expected_log_probs(line: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What the network answers, in NumPy."""
+    """The network's output, in NumPy."""
     steps = -(-line.shape[1] // STRIDE)
     padded = np.zeros((HEIGHT, steps * STRIDE), np.float32)
     padded[:, : line.shape[1]] = line

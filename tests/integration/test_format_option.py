@@ -28,7 +28,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def written(image: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What the tiny model reads on the page, in each format."""
+    """The reading of the page by the tiny model, in each format."""
     folder = tmp_path_factory.mktemp("written")
     contents = {}
     with pytest.MonkeyPatch.context() as patch:

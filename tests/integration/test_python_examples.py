@@ -27,7 +27,7 @@ DOCUMENTS = [
 
 @pytest.fixture
 def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the examples name without making it, in a folder with the files that they open."""
+    """The names that the examples use without defining them, in a folder with the files that they open."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").symlink_to(ROOT / "data")
     (tmp_path / "scans").mkdir()

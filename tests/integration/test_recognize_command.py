@@ -39,7 +39,7 @@ def scans(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def texts(model: Path) -> dict[str, str]:
-    """What the model reads on the sample lines."""
+    """The readings of the sample lines."""
     recognizer = Recognizer(model)
     return {name: recognizer.read_line(SAMPLES / name).text for name in ("line-1.png", "line-2.png", "line-3.png")}
 

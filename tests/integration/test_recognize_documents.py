@@ -29,7 +29,7 @@ BLANK = Image.new("L", SCAN.size, 240)
 
 @pytest.fixture(scope="module")
 def text(model: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What the model reads on the scan."""
+    """The reading of the scan."""
     path = tmp_path_factory.mktemp("scan") / "scan.png"
     SCAN.save(path)
     return Recognizer(model).read(path).text
@@ -37,7 +37,7 @@ def text(model: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
-    """A page of writing, a blank one and the first again."""
+    """A page of writing, an empty one and the first again."""
     path = tmp_path / "in" / "book.tif"
     path.parent.mkdir()
     SCAN.copy().save(path, save_all=True, append_images=[BLANK.copy(), SCAN.copy()], compression="tiff_adobe_deflate")

@@ -20,7 +20,7 @@ def model() -> Model:
 
 
 def steps(model: Model, text: str, rules: str = "tokens") -> list[float]:
-    """What each character of a text and its end add."""
+    """The score of each character of a text and of its end."""
     make = token_rules if rules == "tokens" else plain_rules
     scorer = NgramScorer(model, make(model.symbols, ALPHABET), weight=1.0)
     states, added = np.array([scorer.start]), []

@@ -42,14 +42,14 @@ ALPHABET = Alphabet.of([*SENTENCES, "x"])
 
 
 def log_probs_of(line: str, doubts: dict[int, str] | None = None, seed: int = 0) -> NDArray[np.float64]:
-    """A step of the character and one of the blank for each; at the places of `doubts` the network prefers those."""
+    """A step of the character and one of the blank for each; in `doubts` are the labels that it prefers instead."""
     probabilities = np.random.default_rng(seed).uniform(0.001, 0.003, (2 * len(line), ALPHABET.classes))
     probabilities[1::2, 0] = 0.9
-    for place, label in enumerate(ALPHABET.encode(line)):
-        probabilities[2 * place, label] = 0.9
-    for place, other in (doubts or {}).items():
-        probabilities[2 * place, ALPHABET.encode(line[place])] = 0.4
-        probabilities[2 * place, ALPHABET.encode(other)] = 0.5
+    for index, label in enumerate(ALPHABET.encode(line)):
+        probabilities[2 * index, label] = 0.9
+    for index, other in (doubts or {}).items():
+        probabilities[2 * index, ALPHABET.encode(line[index])] = 0.4
+        probabilities[2 * index, ALPHABET.encode(other)] = 0.5
     return np.log(probabilities / probabilities.sum(axis=1, keepdims=True))
 
 

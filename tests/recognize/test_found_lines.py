@@ -83,7 +83,7 @@ def test_a_direction_that_is_given_is_taken(recognizer: Recognizer, upright: Pag
 
 
 def with_note(degrees: int) -> tuple[GreyImage, tuple[int, int, int, int]]:
-    """The page with a line of writing up (270) or down (90) its right margin, and the place of that line."""
+    """The page with a line of writing up (270) or down (90) its right margin, and the position of that line."""
     line = to_grey(SAMPLES / "line-1.png")
     scale = 0.7 * PAGE.shape[0] / line.shape[1]
     note = turned(cv2.resize(line, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), degrees)

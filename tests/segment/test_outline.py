@@ -25,7 +25,7 @@ def covered(outline: Outline, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
 
 def letters(page: Mask, x0: int, x1: int, y: int) -> None:
-    """A row of small letters that stand on y, 14 pixels high."""
+    """A row of small letters, 14 pixels high, on the baseline y."""
     for x in range(x0, x1, 10):
         page[y - 14 : y, x : x + 6] = 1
 

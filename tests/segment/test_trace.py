@@ -12,7 +12,7 @@ Line = tuple[list[tuple[float, float]], float]
 
 
 def draw(lines: list[Line], size: tuple[int, int] = (800, 1000), gaps: tuple[tuple[int, int], ...] = ()) -> Maps:
-    """What a network without fault would say of these lines; between the columns of `gaps` it sees no baseline."""
+    """The output of a perfect network for these lines; between the columns of `gaps` it sees no baseline."""
     height, width = size[0] // 2, size[1] // 2
     baseline, ends = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
     heights = np.full((height, width), 20.0, np.float32)

@@ -37,7 +37,7 @@ MEASURED = {"letters": {"cer": 0.12345, "wer": 0.4, "lines": 1156, "fp32_cer": 0
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a run leaves that a release is made of; the weights are random."""
+    """The files of a run that a release is made of; the weights are random."""
     folder = tmp_path_factory.mktemp("run")
     torch.manual_seed(1)
     network = build(INFO.spec, True)
