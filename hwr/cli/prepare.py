@@ -48,6 +48,7 @@ SECTIONS = {
 RULES = (
     Rule("normalise", excludes=("height", "max_height"), reason="lines already get the height of --normalise"),
     Rule("quality", needs=("normalise",)),
+    Rule("tokens", excludes=("words",), reason="a word is one token"),
     Rule("whole_pages", excludes=("val_share", "test_share")),
     Rule("seed", needs=("val_share", "test_share")),
     Rule("group", needs=("val_share", "test_share")),

@@ -35,6 +35,7 @@ from hwr.formats.read_xml import (
     local_name,
     number,
     numbers,
+    page_size,
     points,
     whole,
 )
@@ -98,16 +99,17 @@ def _page_numbers(pages: list[Element]) -> list[int]:
 
 
 def _page(page: Element, file: _File, image: str) -> Page:
-    width, height = (whole(page, name) for name in ("WIDTH", "HEIGHT"))
+    faults: list[str] = []
+    width, height = page_size(page, "WIDTH", "HEIGHT", faults)
     _check_unit(file.root, width * height > 0, file.where)
     regions: list[Region] = []
     lines: list[Line] = []
     left_out: list[tuple[str, str]] = []
-    notes: list[tuple[str, str]] = []
+    notes = [("page", fault) for fault in faults[:1]]
     for block in _in_order(file.root, page):
         kind = _type(block.element, file.labels) or block.type(file.labels) or REGION_TYPE
         name = block.element.get("ID") or f"r{len(regions) + 1}"
-        faults: list[str] = []
+        faults = []
         regions.append(Region(name, kind, _outline(block.element, faults)))
         notes += [(name, fault) for fault in dict.fromkeys(faults)]
         for element in block.lines:

@@ -33,6 +33,7 @@ from hwr.formats.read_xml import (
     content,
     local_name,
     number,
+    page_size,
     points,
     whole,
 )
@@ -95,7 +96,9 @@ def _page(page: Element, where: str, model: str) -> Page:
             if len({text for _, text in _readings(element)}) > 1:
                 notes.append((id, SEVERAL_TEXTS))
     complete, other_words = correct_words(complete_lines(lines))
-    width, height = (whole(page, name) for name in ("imageWidth", "imageHeight"))
+    faults = []
+    width, height = page_size(page, "imageWidth", "imageHeight", faults)
+    notes += [("page", fault) for fault in faults[:1]]
     image = page.get("imageFilename", "")
     outlined = complete_regions(regions, complete)
     return Page(image, width, height, model, outlined, complete, left_out=tuple(left_out), notes=(*notes, *other_words))

@@ -9,6 +9,7 @@ import math
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
 
@@ -34,6 +35,7 @@ ROUNDING = 0.001
 BAD_CONFIDENCE = "confidence that is not a number from 0 to 1, ignored"
 BAD_BASELINE = "baseline with a broken number, ignored"
 BAD_OUTLINE = "outline with a broken number, ignored"
+BAD_SIZE = "page with a broken width or height, treated as unknown"
 BAD_WORDS = "boxes of words, one with a broken number, ignored"
 """Faults that cost a line only one of its attributes, for `Page.notes`."""
 
@@ -235,6 +237,13 @@ def whole(element: Element, name: str) -> int:
         return max(0, round(number(element, name) or 0))
     except ValueError:
         return 0
+
+
+def page_size(page: Element, width: str, height: str, faults: list[str]) -> tuple[int, int]:
+    """Return width and height of a page from these attributes; 0 x 0 if one is missing or broken."""
+    sizes = [attempt(partial(number, page, name), BAD_SIZE, faults) for name in (width, height)]
+    across, down = (max(0, round(size or 0)) for size in sizes)
+    return (across, down) if across and down else (0, 0)
 
 
 def numbers(text: str) -> list[float]:

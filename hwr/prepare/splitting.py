@@ -1,17 +1,17 @@
 """The split of each sample: one for all, by lists of ids, random with a seed, or as the source states."""
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from hwr.errors import DataError, UsageError
-from hwr.files.texts import decode_text
+from hwr.files.tree import find_entry
 from hwr.prepare.iam import form_of
-from hwr.prepare.samples import Reason, Sample, Skipped, Source
+from hwr.prepare.samples import Reason, Sample, Skipped, Source, read_text
 from hwr.store.splits import SPLITS
 
 NAMED_LISTS = ("aachen", "lwitlrt", "aachen-part")
@@ -102,23 +102,32 @@ def read_lists(name: str) -> IdLists:
         UsageError: neither a name nor a folder.
         DataError: the folder has none of the files, or an id is in two of them.
     """
-    folder: Traversable
     if name in NAMED_LISTS:
-        folder = files("hwr.prepare") / "splits" / name
+        lists = {split: _shipped_list(name, split) for split in SPLITS}
     elif Path(name).is_dir():
-        folder = Path(name)
+        lists = {split: _own_list(Path(name), split) for split in SPLITS}
     else:
         known = ", ".join((*SPLITS, *NAMED_LISTS))
         raise UsageError(f"unknown split {name!r}; known: {known}, or a folder with train.txt, val.txt, test.txt")
     ids: dict[str, str] = {}
-    for split in SPLITS:
-        file = folder / f"{split}.txt"
-        for identity in decode_text(file.read_bytes(), str(file)).split() if file.is_file() else ():
+    for split, listed in lists.items():
+        for identity in listed:
             if ids.setdefault(identity, split) != split:
                 raise DataError(f"{name}: {identity} is in {ids[identity]}.txt and in {split}.txt")
     if not ids:
         raise DataError(f"{name}: no ids in train.txt, val.txt or test.txt")
     return IdLists(name, ids, {form_of(identity): split for identity, split in ids.items()})
+
+
+def _shipped_list(name: str, split: str) -> list[str]:
+    file = files("hwr.prepare") / "splits" / name / f"{split}.txt"
+    return file.read_text("utf-8").split() if file.is_file() else []
+
+
+def _own_list(folder: Path, split: str) -> list[str]:
+    file = find_entry(folder, f"{split}.txt")
+    rows = re.split("\r\n|\r|\n", read_text(file)) if file is not None else []
+    return [row.strip() for row in rows if row.strip()]  # an id may contain spaces
 
 
 def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:

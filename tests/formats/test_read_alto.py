@@ -5,7 +5,7 @@ import pytest
 from helpers.page_files import alto_block, alto_line, alto_xml
 from hwr.errors import InputError
 from hwr.formats.read_file import read_page_file, read_xml_pages
-from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_WORDS
+from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_SIZE, BAD_WORDS
 from hwr.page.page import Page, Point
 
 BOX = 'HPOS="20" VPOS="0" WIDTH="100" HEIGHT="40"'
@@ -218,3 +218,13 @@ def test_blocks_without_a_space_around_them() -> None:
         alto_xml(alto_block("b", alto_line("l", 0, "x"))).replace(b"<PrintSpace>", b"").replace(b"</PrintSpace>", b"")
     )
     assert texts(read_page_file(file, "a.xml")) == ["x"]
+
+
+def test_a_broken_size_of_the_page_is_unknown() -> None:
+    page = read_page_file(
+        alto_xml(alto_block("b", alto_line("l", 0, "x"))).replace(
+            b'WIDTH="400" HEIGHT="300"', b'WIDTH="4OO" HEIGHT="300"'
+        ),
+        "a.xml",
+    )
+    assert (page.width, page.height, page.notes) == (0, 0, (("page", BAD_SIZE),)) and texts(page) == ["x"]

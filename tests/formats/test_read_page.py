@@ -9,7 +9,7 @@ from hwr.errors import InputError
 from hwr.formats import find_format, to_bytes
 from hwr.formats.read_file import read_page_file, read_xml_pages
 from hwr.formats.read_page import BAD_INDEX, NO_LINES
-from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_WORDS
+from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_SIZE, BAD_WORDS
 from hwr.page.page import Page
 
 
@@ -270,3 +270,9 @@ def test_a_text_of_a_region_without_lines_is_noted() -> None:
 
 def test_a_line_break_in_a_text_is_a_space() -> None:
     assert texts(read(page_region("r", page_line("l", 0, "\n  two \r\n\t words\n")))) == ["  two words"]
+
+
+def test_a_broken_size_of_the_page_is_unknown() -> None:
+    data = page_xml(page_region("r", page_line("l", 0, "x"))).replace(b'imageHeight="300"', b'imageHeight="inf"')
+    page = read_page_file(data, "a.xml")
+    assert (page.width, page.height, page.notes) == (0, 0, (("page", BAD_SIZE),)) and texts(page) == ["x"]

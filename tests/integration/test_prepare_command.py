@@ -168,6 +168,8 @@ def test_words_of_an_iam_tree(run: Run, tmp_path: Path) -> None:
     outcome = run(tmp_path / "iam", "-o", tmp_path / "out", "--words", "--split", tmp_path / "lists")
     assert (outcome.code, outcome.counts) == (0, {"train": 1, "known to be broken in every copy": 1})
     assert texts(tmp_path / "out") == ["A"]
+    outcome = run(tmp_path / "iam", "-o", tmp_path / "new", "--words", "--tokens", "spaced")
+    assert outcome.code == 2 and "--tokens cannot be combined with --words" in outcome.err
 
 
 def test_normalised_shards(run: Run, table: Path, tmp_path: Path) -> None:

@@ -125,6 +125,18 @@ def test_two_sources_complete_one_list(lists: Path) -> None:
     assert [(item.where, Path(item.detail).name) for item in plan.missing] == [("p4-00", "test")]
 
 
+def test_lists_with_other_names_and_ids_with_spaces(tmp_path: Path) -> None:
+    (tmp_path / "TRAIN.TXT").write_bytes("a b\r\n  c \r\n\r\n".encode("utf-16"))
+    (tmp_path / "val.txt").write_text("d e")
+    assert read_lists(str(tmp_path)).ids == {"a b": "train", "c": "train", "d e": "val"}
+
+
+def test_a_list_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").mkdir()
+    with pytest.raises(InputError, match=r"train\.txt: cannot be read"):
+        read_lists(str(tmp_path))
+
+
 def test_whole_pages(lists: Path) -> None:
     source = ListSource([sample("p1-02"), sample("p3-07"), sample("p9-00")])
     plan = make_plan([source], SplitOptions(split=str(lists), whole_pages=True))
