@@ -3,7 +3,7 @@
 default:
     @just --list
 
-# Style, types, layers and circles
+# Style, types, layers and import cycles
 check:
     ruff check .
     ruff format --check .
