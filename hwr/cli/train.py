@@ -33,6 +33,11 @@ SECTIONS = {
 RULES = (
     Rule("init_from", excludes=("preset", "spec"), reason="the network of the model is kept"),
     Rule("preset", excludes=("spec",)),
+    Rule(
+        "resume",
+        excludes=("preset", "spec", "init_from", "alphabet", "hold_out"),
+        reason="the run keeps its network, characters and held-out lines",
+    ),
     Rule("fine_tune", excludes=("recipe", "resume"), reason="they have all settings"),
     Rule("fine_tune", needs=("init_from",)),
     Rule("hold_out", excludes=("validation",), reason="lines are held out where there are no other validation data"),
@@ -210,12 +215,12 @@ def _settings(
     if init_from and recipe is None and not resume and fine_tune is not False:
         settings, note = _fine_tuning(settings, bool(fine_tune), changes)
     settings = override(settings, **changes)
-    _check_validation(settings, changes)
+    _check_validation(settings, resume, changes)
     return settings, note
 
 
-def _check_validation(recipe: "Recipe", changes: dict[str, Any]) -> None:
-    """Refuse options that have no effect with, or without, the validation data of the recipe.
+def _check_validation(recipe: "Recipe", resume: bool, changes: dict[str, Any]) -> None:
+    """Refuse options that do nothing with the validation data of the recipe, or would train on lines held out before.
 
     Raises:
         UsageError: one of them was given.
@@ -225,6 +230,10 @@ def _check_validation(recipe: "Recipe", changes: dict[str, Any]) -> None:
         raise UsageError(f"--hold-out has no effect: there are validation data ({paths})")
     if changes["patience"] and not recipe.validation and not recipe.hold_out:
         raise UsageError("--patience needs validation data: give --val or --hold-out")
+    if resume and recipe.hold_out and not recipe.validation:
+        for option in ("seed", "exclude"):
+            if changes[option] is not None:
+                raise UsageError(f"--{option} would change which lines are held out; start a new run instead")
 
 
 def _recipe_of_run(folder: Path) -> "Recipe":

@@ -9,12 +9,12 @@ import pytest
 from helpers.commands import Run
 from helpers.training_runs import SPEC, Recorder, drawn_store, recipe
 from hwr.model.files import read_info
-from hwr.settings import load_toml
+from hwr.settings import load_toml, to_toml
 from hwr.store.lines import LineStore
 from hwr.store.writing import write_lines
 from hwr.train import fine_tuning
 from hwr.train.folder import BEST, LAST, METRICS, RECIPE
-from hwr.train.recipe import Optimisation, Recipe
+from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 from hwr.train.run import train
 
 COMMAND = ("train",)
@@ -122,6 +122,17 @@ def test_options_of_validation_that_would_do_nothing(
     done = run(*arguments, "-o", "run", "--spec", SPEC)
     assert (done.code, done.err) == (2, f"hwr: error: {message}\n")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("option", [("--seed", 2), ("--exclude", "e")])
+def test_lines_that_were_held_out_are_not_trained_on_later(
+    tmp_path: Path, run: Run, option: tuple[str, object]
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / RECIPE).write_text(to_toml(Recipe(train=(TrainingSet("mine.parquet"),), hold_out=0.1)))
+    done = run("-o", "run", "--resume", *option)
+    message = f"hwr: error: {option[0]} would change which lines are held out; start a new run instead\n"
+    assert (done.code, done.err) == (2, message)
 
 
 @pytest.mark.parametrize(
