@@ -129,8 +129,8 @@ def load_model(name_or_path: str | Path, threads: int | None = None, precision: 
             int8 was requested and the model has no int8 file; threads or precision are wrong.
         MissingDependency: there is no ONNX graph and no torch to make it.
     """
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads = {threads}: at least 1 is needed")
+    if threads is not None and not (isinstance(threads, int) and threads > 0):
+        raise UsageError(f"threads = {threads!r}: a whole number, at least 1, is needed")
     if precision not in (None, *get_args(Precision)):
         raise UsageError(f"precision = {precision!r}: one of {', '.join(get_args(Precision))} is needed")
     files = find_model(name_or_path)

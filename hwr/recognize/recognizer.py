@@ -108,8 +108,8 @@ class Recognizer:
         """
         if not isinstance(decoder, DecoderOptions):
             raise UsageError(f"decoder = {decoder!r}: hwr.DecoderOptions(...) is needed")
-        if alternatives < 0:
-            raise UsageError(f"alternatives = {alternatives}: at least 0 is needed")
+        if not isinstance(alternatives, int) or alternatives < 0:
+            raise UsageError(f"alternatives = {alternatives!r}: a whole number, at least 0, is needed")
         self._arguments = (model, threads, decoder, precision, alternatives)
         self._runtime = load_model(model, threads, precision)
         self._threads = threads
@@ -161,8 +161,13 @@ class Recognizer:
         Raises:
             InputError: the image cannot be used, the source is a document of several pages (see `read_pages`), or
                 the page in `lines` has another aspect ratio.
+            UsageError: `lines` or `options` is of another kind.
             MissingDependency: HEIC, and pillow-heif is not installed.
         """
+        if not isinstance(lines, Layout | Page | None):
+            raise UsageError(f"lines = {lines!r}: a layout of hwr.find_lines or a page is needed")
+        if not isinstance(options, PageOptions):
+            raise UsageError(f"options = {options!r}: hwr.PageOptions(...) is needed")
         image = page_of(source, name)
         grey, called = grey_of(image.pixels), name or image.name
         height, width = grey.shape

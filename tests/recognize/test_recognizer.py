@@ -89,11 +89,25 @@ def test_what_are_not_images_of_lines(recognizer: Recognizer, lines: Any) -> Non
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"decoder": "greedy"}, {"alternatives": -1}, {"threads": 0}, {"precision": "int4"}, {"model": ""}],
+    [
+        {"decoder": "greedy"},
+        {"alternatives": -1},
+        {"alternatives": 1.5},
+        {"threads": 0},
+        {"threads": "2"},
+        {"precision": "int4"},
+        {"model": ""},
+    ],
 )
 def test_wrong_arguments_are_named(arguments: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(arguments))):
         Recognizer(**arguments)
+
+
+@pytest.mark.parametrize("arguments", [{"lines": "page.xml"}, {"lines": []}, {"options": None}, {"options": "rows"}])
+def test_wrong_arguments_of_a_reading_are_named(recognizer: Recognizer, arguments: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=f"^{next(iter(arguments))} = .* is needed$"):
+        recognizer.read(SAMPLES / "line-1.png", **arguments)
 
 
 def test_another_process_can_be_given_a_recognizer(recognizer: Recognizer) -> None:
