@@ -6,7 +6,6 @@ Everything but the log is written to a temporary file and renamed.
 import io
 import json
 import os
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -57,10 +56,6 @@ class RunFolder:
             for leftover in self.path.glob(f".{name}.*.tmp"):
                 with suppress(OSError):
                     leftover.unlink()
-
-    def remove_cache(self) -> None:
-        """Remove the cached lines, which a complete run does not need any more."""
-        shutil.rmtree(self.path / CACHE, ignore_errors=True)
 
     def load_state(self, name: str) -> dict[str, Any]:
         """Read a resume state.

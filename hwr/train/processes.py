@@ -7,7 +7,7 @@ how the run continues (the clock, a request to stop, a loss that is not finite) 
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -61,12 +61,6 @@ class Processes:
     def of_first(self, value: float) -> float:
         """Return the value of the first process."""
         return self.sum([value if self.first else 0.0])[0]
-
-    def first_alone(self, action: Callable[[], object]) -> None:
-        """Let the first process do something before the others continue."""
-        if self.first:
-            action()
-        self.sum([0.0])
 
     def parallel(self, network: Network) -> nn.Module:
         """Return the network as a module `(ink, time_mask)`; its backward pass averages gradients over processes."""

@@ -1,5 +1,6 @@
 """One training run, from recipe to model: opens the data, builds the network, logs, validates, saves, resumes."""
 
+import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -154,7 +155,9 @@ class Run:
         """Cache the lines if the recipe says so, and hold some out to validate on."""
         if cache and self.recipe.cache:
             folder = self.folder.path / CACHE
-            self.processes.first_alone(lambda: write_caches(self.data, folder, self.reporter.message))
+            if self.processes.first:
+                write_caches(self.data, folder, self.reporter.message)
+            self.processes.sum([0.0])  # the others wait for the first
             self.data = with_cache(self.data, folder)
         self.data = with_held_out(self.data, self.recipe)
 
@@ -357,7 +360,7 @@ class Run:
         self.files.log(event | self.figures())
         self.files.finish()
         if finished and self.processes.first:
-            self.folder.remove_cache()
+            shutil.rmtree(self.folder.path / CACHE, ignore_errors=True)
 
     def _versions(self) -> dict[str, str]:
         """Return the machine and the software of the run."""
