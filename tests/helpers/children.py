@@ -46,7 +46,7 @@ def run_children(
         )
         for environment in environments
     ]
-    done = [child.communicate(timeout=120) for child in children]
+    done = [child.communicate(timeout=300) for child in children]
     return [Ended(child.returncode, *streams) for child, streams in zip(children, done, strict=True)]
 
 

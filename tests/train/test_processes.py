@@ -34,10 +34,9 @@ END = "end of the job"
 
 
 def work_in_two(jobs: list[Job], settings: Recipe, folder: Path) -> None:
-    """For a child process: all that two processes do in these tests, one job after another, as a start takes seconds.
+    """For a child process: do all that two processes do in these tests, since each start of one takes seconds.
 
-    First the runs; then a run whose second process has a loss that is not finite, and is asked to stop; in the end the
-    second process leaves.
+    First come the jobs. Then `agree` trains. Last, the second process leaves.
     """
     try:
         with join_processes() as processes:
@@ -139,13 +138,12 @@ def in_two(tmp_path_factory: pytest.TempPathFactory, data: Path) -> InTwo:
     folder = tmp_path_factory.mktemp("two")
     alone = run(exact(data, lines=90), folder / CHANGED, stop_after=THIRD)
     with_statistics = recipe(data, lines=60)
-    jobs: dict[str, Job] = {
-        FIVE_STEPS + name: (exact(data, optimiser=name), folder / name, False, 5) for name in OPTIMISERS
-    }
+    # Other runs come between a run and its resumption: nothing that a process remembers can help.
+    jobs: dict[str, Job] = {BEFORE: (with_statistics, folder / BEFORE, False, 3)}
+    jobs |= {FIVE_STEPS + name: (exact(data, optimiser=name), folder / name, False, 5) for name in OPTIMISERS}
     jobs |= {
         CHANGED: (exact(data, lines=90), folder / CHANGED, True, 2 * THIRD),
         WHOLE: (with_statistics, folder / WHOLE, False, 0),
-        BEFORE: (with_statistics, folder / BEFORE, False, 3),
         AFTER: (with_statistics, folder / BEFORE, True, 0),
     }
     with socket.socket() as probe:
