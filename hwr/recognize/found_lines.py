@@ -1,52 +1,26 @@
 """Read the lines found on a page: determine their direction, choose those to keep, and warn about doubtful results."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from functools import partial
 from typing import Literal
-
-import numpy as np
 
 from hwr.files.images import GreyImage
 from hwr.page.completing import complete_regions
-from hwr.page.geometry import as_points, bounding_box
-from hwr.page.outlines import enclose, encloses, polygon_edges, thin_baseline
+from hwr.page.geometry import bounding_box
+from hwr.page.outlines import enclose, encloses, thin_baseline
 from hwr.page.page import LINE_TYPE, PRINTED_TYPE, REGION_TYPE, ROW_REGION, Box, Line, Page, Region, Word
 from hwr.page.placing import clip_polygon, shift_line, turn_line
+from hwr.recognize.estimates import BETTER, DOUBTFUL, WORTHLESS, mean_confidence, right_characters, words_of
+from hwr.recognize.upside_down import TRIED_LINES, ReadAlong, is_upside_down, longest, read_inverted, turned
 from hwr.segment import Layout, find_lines
 from hwr.segment.sideways import MISSED
 from hwr.settings import Settings, Share
 
-TRIED_LINES = 8
-"""Number of lines to read to find out whether a page is turned: the longest ones."""
-FIRST_LINES = 2
-"""Number of lines to read upside down first: they take little time. More must confirm the result, since a language
-model finds words in anything."""
-DOUBTFUL = 0.7
-"""A line is doubtful if its words have a lower mean confidence. An image that was read as one line may then be a
-page."""
-IN_LANGUAGE = 0.45
-"""A page whose reading is in a known language may be upside down if its words have a lower mean confidence. Pages that
-are upside down have 0.2 to 0.3 in the rare case that their reading is in one."""
-FEW_WORDS, LESS_CERTAIN = 30, 0.85
-"""The same for a few words, and for pages in no known language, as nearly all that are upside down."""
-MAX_INVERTED, MIN_BLOCK = 0.45, 3
-"""Lines may be upside down if at least three consecutive ones are all doubtful, and have a lower mean trust. Fewer
-than one in a hundred lines of upright pages is tried."""
 MIN_NOTE = 0.55
-"""Minimum mean confidence of words for a note to be kept that runs up or down the page, or is upside down."""
-BETTER, CONFIRMED = 1.3, 1.1
-"""Factors by which another direction must have more right characters, estimated from the confidences: without and with
-other evidence."""
-WORTHLESS = 0.35
-"""A reading whose words have a lower mean confidence is not useful: two words in three are wrong."""
-
+"""Minimum mean confidence of words for a note to be kept that runs up or down the page."""
 MIN_PAGE_LINES = 3
 """Minimum lines on an image for it to be taken for a page, if it was read as one line, and badly."""
-
-ReadAlong = Callable[[GreyImage, Sequence[Line]], list[Line]]
-"""Reads along the lines of an image; leaves out those that cannot be cut out."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +83,7 @@ class PageReader:
                 upright = turned(grey, rotate)
                 layout = find_lines(upright, self.threads, rows=self.options.rows)
                 lines = self._read_lines(upright, self._wanted(layout))
-            lines, turned_over = self._read_inverted(upright, lines)
+            lines, turned_over = read_inverted(partial(self._read_lines, upright), lines)
             warnings += turned_over
         lines, left_out = self._read_sideways(upright, layout, lines)
         page = assemble(lines, grey.shape, rotate, self.options)
@@ -140,57 +114,7 @@ class PageReader:
             best = max(read, key=read.__getitem__)
             if best:
                 return best
-        if not lines or not may_be_upside_down(lines):
-            return 0
-        return 180 if self._is_upside_down(grey, lines) else 0
-
-    def _is_upside_down(self, grey: GreyImage, lines: Sequence[Line]) -> bool:
-        """Return whether the longest lines have clearly more right characters upside down.
-
-        A smaller gain is enough if the page is in no known language, or in one only upside down.
-        """
-        known = bool(main_language(lines))
-        few, more = (longest(lines, count) for count in (FIRST_LINES, TRIED_LINES))
-        if right_characters(self._read_over(grey, few)) <= (BETTER if known else CONFIRMED) * right_characters(few):
-            return False
-        over = self._read_over(grey, more)
-        factor = CONFIRMED if known or main_language(over) else BETTER
-        return right_characters(over) > factor * right_characters(more)
-
-    def _read_over(self, grey: GreyImage, lines: Iterable[Line]) -> list[Line]:
-        """Read lines upside down."""
-        height, width = grey.shape
-        over = [turn_line(replace(line, baseline=line.baseline[::-1]), 180, width, height) for line in lines]
-        return self.read_along(turned(grey, 180), over)
-
-    def _read_inverted(self, grey: GreyImage, lines: list[Line]) -> tuple[list[Line], list[str]]:
-        """Read lines that were written from the other side of the sheet upside down.
-
-        Of the longest block of doubtful lines, the most doubtful one is tried first, so that an upright page costs
-        little time. If it reads better, the others are tried too.
-
-        Returns:
-            The lines, and messages about those that were turned.
-        """
-        block = doubtful_block(lines)
-        if not block:
-            return lines, []
-        first = max((lines[index] for index in block), key=lambda line: len(line.text) * (1 - trust(line, lines)))
-        tried = self.read_along(grey, [inverted(first)])
-        factor = CONFIRMED if main_language(tried) and not first.language else BETTER
-        if right_characters(tried) <= factor * right_characters([first]):
-            return lines, []
-        over = self._read_lines(grey, [replace(inverted(lines[index]), id=str(index)) for index in block])
-        better = {
-            int(line.id): line for line in over if right_characters([line]) > right_characters([lines[int(line.id)]])
-        }
-        if mean_confidence(words_of(better.values())) < MIN_NOTE:
-            return lines, []
-        read: list[Line] = []
-        for is_inverted, numbers in groupby(range(len(lines)), key=better.__contains__):
-            # the lowest line on the sheet is the first of its block
-            read += [better[n] for n in reversed(list(numbers))] if is_inverted else [lines[n] for n in numbers]
-        return read, [f"read {len(better)} lines upside down, since they read better"]
+        return 180 if is_upside_down(self.read_along, grey, lines) else 0
 
     def _read_sideways(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> tuple[list[Line], list[str]]:
         """Read the writing that runs up or down the page, and add it to the lines in place of their scraps there.
@@ -242,81 +166,10 @@ def page_read_as_line(grey: GreyImage, words: Sequence[Word], threads: int | Non
     return (f"{lines} lines were read as one; read pages without --line",) if lines >= MIN_PAGE_LINES else ()
 
 
-def may_be_upside_down(lines: Sequence[Line]) -> bool:
-    """Return whether the reading of a page is so doubtful that the page may be upside down."""
-    words = words_of(lines)
-    certain = len(words) >= FEW_WORDS and main_language(lines)
-    return mean_confidence(words) < (IN_LANGUAGE if certain else LESS_CERTAIN)
-
-
-def doubtful_block(lines: Sequence[Line]) -> range:
-    """Return the indices of the longest block of consecutive lines that may be upside down; empty if there is none."""
-    best = range(0)
-    trusts = [trust(line, lines) for line in lines]
-    for is_doubtful, group in groupby(range(len(lines)), key=lambda index: trusts[index] < DOUBTFUL):
-        indices = list(group)
-        block = range(indices[0], indices[-1] + 1)
-        mean = sum(trusts[index] for index in block) / len(block)
-        if is_doubtful and len(block) >= max(MIN_BLOCK, len(best) + 1) and mean < MAX_INVERTED:
-            best = block
-    return best
-
-
-def inverted(line: Line) -> Line:
-    """Return a line without text that runs the other way, its baseline on the other side of the letters."""
-    points = np.array(line.baseline)
-    top, bottom = polygon_edges(as_points(line.polygon), points[:, 0])
-    mirrored = np.column_stack([points[:, 0], top + bottom - points[:, 1]])[::-1].round(1)
-    return replace(line, text="", words=(), baseline=tuple((float(x), float(y)) for x, y in mirrored))
-
-
-def trust(line: Line, lines: Sequence[Line]) -> float:
-    """Return the mean confidence of a line's words, or 0 for a line that is foreign to its page.
-
-    Such a line is in no known language, and a third or more of the page is in one.
-    """
-    known = sum(len(other.text) for other in lines if other.language)
-    is_foreign = not line.language and 3 * known >= sum(len(other.text) for other in lines)
-    return 0.0 if is_foreign else mean_confidence(line.words)
-
-
-def turned(grey: GreyImage, degrees: int) -> GreyImage:
-    """Return the image turned clockwise by quarter turns."""
-    return np.ascontiguousarray(np.rot90(grey, -degrees // 90))
-
-
-def longest(lines: Iterable[Line], count: int) -> list[Line]:
-    """Return the longest lines."""
-    return sorted(lines, key=lambda line: -abs(line.baseline[-1][0] - line.baseline[0][0]))[:count]
-
-
-def right_characters(lines: Iterable[Line]) -> float:
-    """Return the number of right characters in lines, estimated from the confidences of their words."""
-    return sum(word.confidence * len(word.text) for line in lines for word in line.words)
-
-
 def is_inside(line: Line, box: Box) -> bool:
     """Return whether the middle of a line's outline is in a box."""
     left, top, right, bottom = bounding_box(line.polygon)
     return box[0] <= (left + right) / 2 <= box[2] and box[1] <= (top + bottom) / 2 <= box[3]
-
-
-def words_of(lines: Iterable[Line]) -> list[Word]:
-    """Return the words of all lines."""
-    return [word for line in lines for word in line.words]
-
-
-def main_language(lines: Iterable[Line]) -> str:
-    """Return the language of most characters of the lines; empty if most are in none."""
-    characters: Counter[str] = Counter()
-    for line in lines:
-        characters[line.language] += len(line.text)
-    return max(characters, key=lambda code: characters[code], default="")
-
-
-def mean_confidence(words: Sequence[Word]) -> float:
-    """Return the mean confidence of words; 0 without any."""
-    return sum(word.confidence for word in words) / len(words) if words else 0.0
 
 
 def _unread_lines(layout: Layout) -> list[Line]:

@@ -13,13 +13,11 @@ from hwr.errors import HwrError, InputError, Outcome, OutputError, UsageError
 from hwr.files.documents import Document, choose_pages, describe_absent_pages, open_document, page_name
 from hwr.files.pixels import PageImage, grey_of
 from hwr.page.page import Page, mark_uncertain
+from hwr.recognize.estimates import WORTHLESS, mean_confidence, words_of
 from hwr.recognize.found_lines import (
     COLUMN_BY_COLUMN,
-    WORTHLESS,
     PageOptions,
     find_layout,
-    mean_confidence,
-    words_of,
 )
 from hwr.recognize.given_lines import GivenLines, read_given
 from hwr.recognize.inputs import InputFile

@@ -29,12 +29,12 @@ from hwr.page.page import LINE_TYPE, REGION_TYPE, Line, Page, Region, Word
 from hwr.page.placing import fit_lines
 from hwr.recognize import DEFAULT_MODEL
 from hwr.recognize.decoder import GREEDY, DecodedLine, DecoderOptions, make_decoder
+from hwr.recognize.estimates import main_language
 from hwr.recognize.found_lines import (
     COLUMN_BY_COLUMN,
     PageOptions,
     PageReader,
     find_layout,
-    main_language,
     page_read_as_line,
     with_words_inside,
 )

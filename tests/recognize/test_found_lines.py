@@ -16,14 +16,11 @@ from hwr.recognize.found_lines import (
     PageOptions,
     PageReader,
     assemble,
-    doubtful_block,
-    inverted,
     is_inside,
-    may_be_upside_down,
     page_read_as_line,
-    turned,
 )
 from hwr.recognize.recognizer import Recognizer
+from hwr.recognize.upside_down import turned
 from hwr.segment import find_lines
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
@@ -109,41 +106,6 @@ def test_a_note_along_the_margin_is_read(recognizer: Recognizer, upright: Page, 
     assert same >= len(upright.lines) - 2
 
 
-def test_lines_from_the_other_side_of_the_sheet_are_read_in_their_order(recognizer: Recognizer, upright: Page) -> None:
-    levels = [line.baseline[0][1] for line in upright.lines]
-    border, end = (round((levels[place] + levels[place + 1]) / 2) for place in (-5, -2))
-    image = PAGE.copy()
-    image[border:end] = turned(image[border:end], 180)
-    page = recognizer.read(image)
-    assert page.rotation == 0 and any("lines upside down" in warning for warning in page.warnings)
-    over = [line for line in page.lines if line.baseline[0][0] > line.baseline[-1][0]]
-    for line, other in zip([line for line in over if len(line.words) > 4], upright.lines[-4:-1], strict=True):
-        words = set(other.text.split())
-        assert len(words & set(line.text.split())) >= 0.6 * len(words)
-        left, top, right, bottom = bounding_box(line.polygon)
-        for word in line.words:
-            assert (
-                left - 2 <= word.box[0] < word.box[2] <= right + 2
-                and top - 2 <= word.box[1] < word.box[3] <= bottom + 2
-            )
-
-
-def test_only_a_block_of_doubtful_lines_is_tried_upside_down() -> None:
-    def lines(*confidences: float) -> list[Line]:
-        box = (0.0, 0.0, 90.0, 30.0)
-        outline = ((0.0, 0.0), (90.0, 0.0), (90.0, 30.0), (0.0, 30.0))
-        return [
-            Line("", "r1", "default", "word", value, ((0.0, 20.0), (90.0, 20.0)), outline, (Word("word", value, box),))
-            for value in confidences
-        ]
-
-    assert doubtful_block(lines(0.9, 0.3, 0.6, 0.4, 0.9)) == range(1, 4)
-    assert not doubtful_block(lines(0.9, 0.3, 0.9, 0.2, 0.2))
-    assert not doubtful_block(lines(0.6, 0.6, 0.6, 0.6))
-    (line,) = map(inverted, lines(0.3))
-    assert line.baseline == ((90.0, 10.0), (0.0, 10.0)) and not line.words
-
-
 def test_a_note_that_cannot_be_read_is_left_out_with_a_warning() -> None:
     image, place = with_note(270)
 
@@ -205,19 +167,3 @@ def test_a_page_that_was_read_as_one_line_has_a_warning(recognizer: Recognizer) 
     doubtful = [Word("a", 0.1, (0.0, 0.0, 1.0, 1.0))]
     assert page_read_as_line(line, doubtful, 1) == () and page_read_as_line(PAGE, [], 1) == page.warnings
     assert page_read_as_line(np.full((400, 300), 255, np.uint8), [], 1) == ()
-
-
-@pytest.mark.parametrize(
-    ("count", "confidence", "language", "doubted"),
-    [
-        (20, 0.9, "", False),
-        (20, 0.75, "", True),
-        (20, 0.6, "fr", False),
-        (20, 0.4, "fr", True),
-        (3, 0.75, "fr", True),
-        (3, 0.9, "", False),
-    ],
-)
-def test_only_doubtful_pages_may_be_upside_down(count: int, confidence: float, language: str, doubted: bool) -> None:
-    lines = [replace(line_of(confidence), language=language)] * count
-    assert may_be_upside_down(lines) is doubted
