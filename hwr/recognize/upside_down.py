@@ -1,4 +1,4 @@
-"""Pages and single lines that are upside down: tell from their reading, and read them."""
+"""Pages and single lines that are upside down: recognise them by their readings, and read them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
