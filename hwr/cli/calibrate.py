@@ -84,7 +84,8 @@ def command(
     lines = of_one_kind(read)
     calibration = fit(lines)
     if len(lines) < len(read):
-        say(f"left out {len(read) - len(lines)} lines in no language; --decoder greedy calibrates such lines")
+        left_out = f"{len(read) - len(lines)} of {len(read)} lines left out"
+        say(f"{left_out}: they are in no language; --decoder greedy calibrates them")
     print_report(lines)
     show(describe(calibration))
     if write or output is not None:

@@ -14,8 +14,9 @@ right far more often than the ink suggests, and a curve that lifts these with a 
 uncertain. How often they are right depends on the writing and on the word, so the curve of words has two more terms:
 
     clarity     d times the mean log-probability of the line's words;
-    language    e times how much more probable the language model finds the word, with the space or the end of the line
-                after it, than "no language" does (`hwr.recognize.languages`), as a natural logarithm.
+    language    e times the word's prediction: how much more probable the language model finds the word, with the space
+                or the end of the line after it, than "no language" does (`hwr.recognize.languages`), as a natural
+                logarithm.
 
 Everything is fitted on validation data (`hwr.evaluate.calibration`) and stored in the model file: for lines that the
 network read alone, and for those that it read with a language model.
@@ -44,7 +45,7 @@ IDENTITY: Curve = (1.0, 1.0, 0.0)
 MIN_CLARITY = -5.0
 """Lower limit on a word's log-probability in the clarity of its line, so that one hopeless word does not decide."""
 MIN_PREDICTION = -8.0
-"""Lower limit on what the language model says of a word, so that an unknown name is not quite hopeless."""
+"""Lower limit on a word's prediction, so that an unknown name is not quite hopeless."""
 CERTAIN = -1e-12
 """Maximum log-probability, so that every probability has a logit."""
 
@@ -57,7 +58,7 @@ class Calibration:
         temperature: divides the log-probabilities; above 1 it makes a network less certain.
         word, line: further corrections of the sums.
         clarity: weight of the line's clarity in the correction of words (`find_clarity`).
-        language: weight of what the language model says of a word (`word_predictions`).
+        language: weight of a word's prediction by the language model (`word_predictions`).
 
     Raises:
         ValueError: not finite, or the temperature or a slope is not above 0.
@@ -194,7 +195,7 @@ def score_words(
 
 
 def word_predictions(predictions: Sequence[float], spans: Sequence[LabelSpan], alphabet: Alphabet) -> Numbers | None:
-    """Return the sum of the predictions for each word of a line, at least `MIN_PREDICTION`; None without any.
+    """Return the prediction of each word of a line, at least `MIN_PREDICTION`; None without a language model.
 
     The space after the word belongs to it, and at the end of the line the end. Arguments as in `read_spans`.
     """

@@ -61,7 +61,7 @@ class ReadScores(Origin):
         line_right: the line was read without an edit.
         words: shape (words, temperatures).
         words_right: shape (words,).
-        predictions: what the language model says of each word (`word_predictions`), shape (words,); None without one.
+        predictions: of each word by the language model (`word_predictions`), shape (words,); None without one.
     """
 
     line: Numbers
