@@ -70,13 +70,16 @@ class Display:
 
 
 def say_summary(counts: "Counts", output: str | None, seconds: float) -> None:
-    """Print one line about a run on several pages."""
-    if counts.total < 2:
+    """Print one line about a run on several pages, or on one that was skipped."""
+    if counts.total < 2 and not counts.skipped:
         return
-    parts = [f"{counts.total:,} pages", f"{counts.lines:,} line{'' if counts.lines == 1 else 's'}"]
+    parts = [
+        f"{counts.total:,} page{'' if counts.total == 1 else 's'}",
+        f"{counts.lines:,} line{'' if counts.lines == 1 else 's'}",
+    ]
     for count, text in (
         (counts.failed, "failed"),
-        (counts.skipped, "skipped because their results exist"),
+        (counts.skipped, f"skipped because {'its result exists' if counts.skipped == 1 else 'their results exist'}"),
         (counts.resumed, "read before the interruption"),
         (counts.doubtful, "with low confidence"),
         (counts.lost_lines, f"line{'' if counts.lost_lines == 1 else 's'} left out"),

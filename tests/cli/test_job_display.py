@@ -19,6 +19,7 @@ from hwr.recognize.job import Counts
             "hwr: 1,404 pages, 20,000 lines, 1 failed, 3 skipped because their results exist, "
             "5 read before the interruption, 7 with low confidence; results in out/; 1 h 02 min\n",
         ),
+        (Counts(skipped=1), "a", 1, "hwr: 1 page, 0 lines, 1 skipped because its result exists; results in a; 1.0 s\n"),
         (Counts(failed=2), "out", 1, "hwr: 2 pages, 0 lines, 2 failed; 1.0 s\n"),
     ],
 )

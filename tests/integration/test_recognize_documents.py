@@ -142,7 +142,7 @@ def test_what_was_read_is_not_read_again(recognize: Run, tmp_path: Path, text: s
     done = recognize(book.parent, "-o", out, "--skip-existing")
     assert done.code == 0
     assert below(out) == {"a.txt": "mine", "b.txt": text + "\n", "book.txt": f"{text}\n\f\f{text}\n"}
-    assert ", 1 skipped because their results exist, " in done.err.splitlines()[-1]
+    assert ", 1 skipped because its result exists, " in done.err.splitlines()[-1]
     again = recognize(book.parent, "-o", out, "--skip-existing")
     assert again.code == 0 and again.err.startswith("hwr: 3 pages, 0 lines, 3 skipped because their results exist; ")
 
@@ -199,7 +199,7 @@ def test_an_interruption_keeps_the_documents_that_were_read(
     assert stopped.err == "\nhwr: interrupted; the same command with --skip-existing continues\n"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.txt"]
     done = recognize(scans, "-o", tmp_path / "out", "--skip-existing")
-    assert done.code == 0 and "1 skipped because their results exist" in done.err
+    assert done.code == 0 and "1 skipped because its result exists" in done.err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.txt", "b.txt", "c.txt"]
 
 
