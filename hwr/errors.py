@@ -13,6 +13,7 @@ A command that ran to its end returns an `Outcome`, which has one of the codes 0
 programmer are assertions and ordinary exceptions; they are never caught and renamed, and end the program with 70.
 """
 
+import shlex
 from dataclasses import dataclass
 
 EXIT_OK = 0
@@ -46,6 +47,11 @@ class Outcome:
         if not self.failed:
             return EXIT_OK
         return EXIT_PARTIAL if self.done else EXIT_ERROR
+
+
+def as_argument(name: object) -> str:
+    """Return a name as an argument of a command in a message: in quotes if a shell would split or change it."""
+    return shlex.quote(str(name))
 
 
 class HwrError(Exception):

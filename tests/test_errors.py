@@ -1,5 +1,6 @@
 """Errors and exit codes: the table of the design, and how the command line reports them."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 import hwr.cli
 from hwr import errors
+from hwr.store.splits import find_split
 
 
 def subclasses(cls: type) -> Iterator[type]:
@@ -29,6 +31,20 @@ def test_exit_codes_are_those_of_the_design() -> None:
 )
 def test_an_outcome_has_the_code_of_the_design(done: int, failed: int, bounds_kept: bool, code: int) -> None:
     assert errors.Outcome(done, failed, bounds_kept).exit_code == code
+
+
+@pytest.mark.parametrize(("name", "argument"), [("a.png", "a.png"), (Path("my lines"), "'my lines'"), ("$a", "'$a'")])
+def test_a_name_in_a_command_can_be_pasted(name: object, argument: str) -> None:
+    assert errors.as_argument(name) == argument
+    assert shlex.split(f"hwr prepare {argument} -o DIR")[2] == str(name)
+
+
+@pytest.mark.parametrize("name", ["my lines", "a;b"])
+def test_messages_quote_names_in_commands(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir()
+    with pytest.raises(errors.DataError, match=f"`hwr prepare '{name}' -o DIR` makes one"):
+        find_split(Path(name), "val")
 
 
 def test_the_drawn_tree_is_the_real_tree() -> None:

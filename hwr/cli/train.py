@@ -14,7 +14,7 @@ from hwr.cli.common import INSTALL_TORCH
 from hwr.cli.completion import complete_model, completing
 from hwr.cli.terminal import show
 from hwr.cli.values import FILE, NEW, Number, Rate
-from hwr.errors import EXIT_INTERRUPTED, InputError, MissingDependency, OutputError, UsageError
+from hwr.errors import EXIT_INTERRUPTED, InputError, MissingDependency, OutputError, UsageError, as_argument
 
 if TYPE_CHECKING:
     from hwr.train.recipe import Recipe
@@ -247,7 +247,8 @@ def _recipe_of_run(folder: Path) -> "Recipe":
         return load_toml(Recipe, folder / RECIPE)
     except UsageError as error:
         raise InputError(
-            f"{error} (if another version of hwr made this run, start a new one with --init-from {folder / LAST})"
+            f"{error} (if another version of hwr made this run, start a new one with "
+            f"--init-from {as_argument(folder / LAST)})"
         ) from None
 
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path, PurePosixPath
 
-from hwr.errors import InputError
+from hwr.errors import InputError, as_argument
 from hwr.files.tree import read_file
 from hwr.formats.read_alto import read_alto
 from hwr.formats.read_page import read_page_xml
@@ -55,7 +55,8 @@ def read_xml_pages(data: bytes, where: str) -> list[Page]:
             no page; names the location in the file.
     """
     if data.lstrip()[:1] == b"{":
-        raise InputError(f"{where}: JSON, not PAGE XML or ALTO; hwr convert {where} --format page makes PAGE XML of it")
+        command = f"hwr convert {as_argument(where)} --format page"
+        raise InputError(f"{where}: JSON, not PAGE XML or ALTO; {command} makes PAGE XML of it")
     root = parse_xml(data, where)
     kind = ROOTS.get(local_name(root))
     if kind is None:

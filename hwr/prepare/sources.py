@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from hwr.errors import DataError, UsageError
+from hwr.errors import DataError, UsageError, as_argument
 from hwr.files.tree import ARCHIVES, FileTree, FolderTree, check_regular, find_entry, open_tree
 from hwr.prepare import iam, pages, sidecar, table_rows
 from hwr.prepare.iam import IamOptions, IamTree
@@ -131,10 +131,11 @@ def _nothing_found(path: Path, tree: FileTree) -> str:
     looked_for = "ascii/lines.txt (IAM), *.parquet, metadata.csv or .jsonl, NAME.gt.txt, PAGE XML or ALTO"
     lists = [name for name in tree.names if name.lower().endswith((".txt", ".tsv", ".csv", ".jsonl"))]
     if lists:
-        looked_for += f"; if {lists[0]} is a list of images and texts: hwr prepare {path / lists[0]} --from table"
+        command = f"hwr prepare {as_argument(path / lists[0])} --from table"
+        looked_for += f"; if {lists[0]} is a list of images and texts: {command}"
     archives = [name for name in tree.names if name.lower().endswith(".zip")]
     if archives and path.is_dir():
-        looked_for += f"; it contains a zip: hwr prepare {path / archives[0]}"
+        looked_for += f"; it contains a zip: hwr prepare {as_argument(path / archives[0])}"
     elif archives:
         looked_for += f"; it contains another zip, {archives[0]}: unpack {path.name} first"
     packed = [name for name in tree.names if name.lower().endswith(ARCHIVES)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from hwr.errors import InputError, MissingDependency, ModelError, OutputError, UsageError
+from hwr.errors import InputError, MissingDependency, ModelError, OutputError, UsageError, as_argument
 from hwr.files.atomic import atomic_write
 from hwr.files.tree import check_regular
 from hwr.lm.file import LM_SUFFIX, is_arpa, load
@@ -137,7 +137,7 @@ def load_model(name_or_path: str | Path, threads: int | None = None, precision: 
     if precision == "int8" and files.int8 is None:
         raise UsageError(
             f"{files.safetensors}: the model has no int8 file; "
-            f"make it: hwr export {files.safetensors} --int8 --calibrate DATA"
+            f"make it: hwr export {as_argument(files.safetensors)} --int8 --calibrate DATA"
         )
     if files.int8 is not None and precision != "fp32":
         log.info("%s: the network runs in int8", files.name)
@@ -163,7 +163,7 @@ def _made_graph(safetensors: Path, spec: str) -> Path | bytes:
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("onnx") is None:
         raise MissingDependency(
             f"{safetensors}: {sibling.name} is missing, and torch and onnx, which make it, are not installed; "
-            f"run `hwr export {safetensors}` where they are, and put {sibling.name} next to the weights"
+            f"run `hwr export {as_argument(safetensors)}` where they are, and put {sibling.name} next to the weights"
         )
     log.warning("%s: making %s, once", safetensors, sibling.name)
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # torch's exporter warns about shapes

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwr.errors import ModelError
+from hwr.errors import ModelError, as_argument
 from hwr.line import NORMALISATION, NORMALISATION_VERSION, time_steps
 from hwr.model.files import read_info, read_tensors, weights_hash
 from hwr.model.graph import INPUTS, OUTPUTS, SPEC_KEY, WEIGHTS_KEY, Tensors, open_graph, read_graph
@@ -151,7 +151,7 @@ def load_int8(safetensors: Path, path: Path, threads: int | None = None) -> Onnx
     if session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY) != weights:
         raise ModelError(
             f"{path}: not made from {safetensors.name} as it is now; "
-            f"make it again: hwr export {safetensors} --int8 --force --calibrate DATA"
+            f"make it again: hwr export {as_argument(safetensors)} --int8 --force --calibrate DATA"
         )
     _check_network(session, info, path)
     return OnnxRuntime(info, weights, session, threads or available_cores(), max_lines=1)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from hwr.errors import DataError, InputError
+from hwr.errors import DataError, InputError, as_argument
 from hwr.files.tree import read_file
 
 MANIFEST = "manifest.json"
@@ -65,7 +65,8 @@ def find_split(path: Path, split: str) -> list[Path]:
     files = [file for file in parquet_files(path) if split_of(file) == split]
     if not files:
         there = ", ".join(sorted({split_of(file) or file.name for file in parquet_files(path)}))
-        advice = f"there is: {there}" if there else f"not a line store; `hwr prepare {path} -o DIR` makes one"
+        way_out = f"`hwr prepare {as_argument(path)} -o DIR` makes one"
+        advice = f"there is: {there}" if there else f"not a line store; {way_out}"
         raise DataError(f"{path}: no {split}.parquet here; {advice}")
     _check_one_series(path, files)
     lost = lost_files(files)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hwr.errors import InputError, OutputError
+from hwr.errors import InputError, OutputError, as_argument
 from hwr.files.atomic import write_file
 from hwr.files.tree import check_regular
 from hwr.model.checkpoint import model_bytes
@@ -88,7 +88,7 @@ class RunFolder:
             ways.append(f"copy {TRUNK_RESUME} to {name} to resume from before the decay")
         for weights in (LAST, TRUNK, BEST):
             if (self.path / weights).exists():
-                ways.append(f"start a new run with --init-from {self.path / weights}")
+                ways.append(f"start a new run with --init-from {as_argument(self.path / weights)}")
                 break
         return ("; " if ways else "") + ", or ".join(ways)
 
@@ -224,7 +224,7 @@ def restore(run: RunFolder, trainer: Trainer, recipe: Recipe, characters: str) -
     if state.get("alphabet", characters) != characters:
         raise InputError(
             f"{run.path}: the training data have other characters than when this run began; "
-            f"resume with the same data, or start a new run with --init-from {run.path / LAST}"
+            f"resume with the same data, or start a new run with --init-from {as_argument(run.path / LAST)}"
         )
     try:
         state, messages, back = _before_decay(run, state, recipe)
