@@ -11,6 +11,11 @@ from hwr.lm.estimate import Estimate, Level, adjust_counts, count_levels, estima
 from hwr.lm.ngrams import MAX_ORDER, Symbols, Table, Tables, context
 from hwr.lm.prune import keep_frequent, keep_valuable, losses
 
+HEADER_BYTES = 4_096
+"""Bytes reserved for the metadata of a file."""
+IMPOSSIBLE = -99 * np.log(10.0)
+"""Log-probability of the start, which is never predicted, by the convention of ARPA files."""
+
 
 @dataclass(frozen=True)
 class BuildOptions:
@@ -41,12 +46,6 @@ class BuildOptions:
             raise UsageError(f"a size of {self.max_bytes} bytes: must be at least 10,000")
         if self.bits not in (8, 16):
             raise UsageError(f"{self.bits} bits: must be 8 or 16")
-
-
-HEADER_BYTES = 4_096
-"""Bytes reserved for the metadata of a file."""
-IMPOSSIBLE = -99 * np.log(10.0)
-"""Log-probability of the start, which is never predicted, by the convention of ARPA files."""
 
 
 def build(texts: Sequence[Text], options: BuildOptions, report: Callable[[str], None] = lambda text: None) -> Tables:

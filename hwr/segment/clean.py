@@ -102,7 +102,7 @@ def grain_depth(depth: GreyImage) -> float:
     counts = np.bincount(depth.ravel(), minlength=256)
     median = _median(counts)
     deviations = np.bincount(np.abs(np.arange(256) - median), weights=counts)
-    return median + GRAIN * 1.4826 * _median(deviations)
+    return median + GRAIN * 1.4826 * _median(deviations)  # of normal noise, 1.4826 deviations are a standard deviation
 
 
 def _median(counts: NDArray[np.number]) -> int:
