@@ -120,7 +120,9 @@ def _read(path: Path, file: TextIO) -> Tables:
 
 _RESERVED = {*MARKS, *SPACES, *UNKNOWNS}
 _Lines = Iterator[tuple[int, str]]
-_Section = list[tuple[list[str], float, float]]
+_Ngram = tuple[list[str], float, float]
+"""Symbols, log-probability and logarithm of the backoff weight, as natural logarithms."""
+_Section = list[_Ngram]
 
 
 def _read_counts(path: Path, lines: _Lines) -> list[int]:
@@ -141,32 +143,38 @@ def _read_counts(path: Path, lines: _Lines) -> list[int]:
 
 
 def _read_section(path: Path, lines: _Lines, order: int, count: int) -> _Section:
-    title = f"\\{order}-grams:"
-    for number, line in lines:
-        if line == title:
-            break
-        if line:
-            raise ModelError(f"{path}: line {number}: the section {title} is missing")
-    else:
-        raise ModelError(f"{path}: truncated: the section {title} is missing")
+    _skip_title(path, lines, f"\\{order}-grams:")
     section: _Section = []
     for number, line in lines:
         if not line:
             break
-        fields = line.split()
-        if len(fields) not in (order + 1, order + 2):
-            raise ModelError(f"{path}: line {number}: probability, {order} characters and a backoff weight expected")
-        try:
-            log_prob = float(fields[0])
-            backoff = float(fields[order + 1]) if len(fields) == order + 2 else 0.0
-        except ValueError:
-            raise ModelError(f"{path}: line {number}: not a number: {line[:40]!r}") from None
-        if not (log_prob <= 0 and math.isfinite(backoff)):
-            raise ModelError(f"{path}: line {number}: {log_prob:g} is not the logarithm of a probability")
-        section.append((fields[1 : order + 1], log_prob * LN10, backoff * LN10))
+        section.append(_parse_ngram(line, order, f"{path}: line {number}"))
     if len(section) != count:
         raise ModelError(f"{path}: {len(section)} {order}-grams, but its header states {count}; truncated?")
     return section
+
+
+def _skip_title(path: Path, lines: _Lines, title: str) -> None:
+    for number, line in lines:
+        if line == title:
+            return
+        if line:
+            raise ModelError(f"{path}: line {number}: the section {title} is missing")
+    raise ModelError(f"{path}: truncated: the section {title} is missing")
+
+
+def _parse_ngram(line: str, order: int, where: str) -> _Ngram:
+    fields = line.split()
+    if len(fields) not in (order + 1, order + 2):
+        raise ModelError(f"{where}: probability, {order} characters and a backoff weight expected")
+    try:
+        log_prob = float(fields[0])
+        backoff = float(fields[order + 1]) if len(fields) == order + 2 else 0.0
+    except ValueError:
+        raise ModelError(f"{where}: not a number: {line[:40]!r}") from None
+    if not (log_prob <= 0 and math.isfinite(backoff)):
+        raise ModelError(f"{where}: {log_prob:g} is not the logarithm of a probability")
+    return fields[1 : order + 1], log_prob * LN10, backoff * LN10
 
 
 def _table(path: Path, order: int, section: _Section, codes: dict[str, int]) -> Table:

@@ -31,11 +31,13 @@ model finds words in anything."""
 IN_LANGUAGE = 0.45
 """A page whose reading is in a known language may be upside down if its words have a lower mean confidence. Pages that
 are upside down have 0.2 to 0.3 in the rare case that their reading is in one."""
-FEW_WORDS, LESS_CERTAIN = 30, 0.85
-"""The same for a few words, and for pages in no known language, as nearly all that are upside down."""
+IN_NO_LANGUAGE = 0.85
+"""The same for a page in no known language, as nearly all are that are upside down."""
+MIN_WORDS = 30
+"""Minimum number of words on a page that make its language certain."""
 MAX_TRUST, MAX_SHARE = 0.45, 0.65
 """Maximum trust in a line for it to be tried upside down; the same as a share of the median trust in the page's lines.
-A language model gives words upside down on a clear page up to 0.56."""
+On a clear page, in words that a language model found upside down, trust is up to 0.56."""
 MIN_CHARACTERS, TRIED_CHARACTERS = 8, 16
 """Minimum characters of such a line, and the number, in whole words, that are read first."""
 MAX_FAILED = 2
@@ -70,8 +72,8 @@ def is_upside_down(read_along: ReadAlong, grey: GreyImage, lines: Sequence[Line]
 def may_be_upside_down(lines: Sequence[Line]) -> bool:
     """Return whether the reading of a page is so doubtful that the page may be upside down."""
     words = words_of(lines)
-    certain = len(words) >= FEW_WORDS and main_language(lines)
-    return mean_confidence(words) < (IN_LANGUAGE if certain else LESS_CERTAIN)
+    certain = len(words) >= MIN_WORDS and main_language(lines)
+    return mean_confidence(words) < (IN_LANGUAGE if certain else IN_NO_LANGUAGE)
 
 
 def _read_over(read_along: ReadAlong, grey: GreyImage, lines: Iterable[Line]) -> list[Line]:

@@ -179,10 +179,10 @@ def _cost(left: Piece, right: Piece) -> float:
     """Return the cost of joining two pieces to one line; infinite if they do not fit."""
     height = min(left.height, right.height) / STRIDE
     gap = right.start - left.stop
-    marked = max(left.right_mark, right.left_mark) > END
-    widest = MAX_MARKED_GAP if marked and min(left.right_mark, right.left_mark) > 0.5 * END else MAX_GAP
-    if marked and left.right_mark > END and right.left_mark > END:
+    weaker, stronger = sorted((left.right_mark, right.left_mark))
+    if weaker > END:
         return float("inf")
+    widest = MAX_MARKED_GAP if stronger > END and weaker > 0.5 * END else MAX_GAP
     unlike = max(left.height, right.height) > 2 * min(left.height, right.height)
     if unlike or not -0.5 * height <= gap <= widest * height:
         return float("inf")
