@@ -13,7 +13,7 @@ from hwr.page.page import Page
 ROOTS = {"PcGts": "page", "alto": "alto"}
 """Root element -> name of the format in `page_kind`."""
 
-HEAD = 4096
+HEAD = 16384
 """Number of bytes at the beginning of a file that contain its root element."""
 
 _RESULT_ENDING = re.compile(r"(\.page|\.alto)?\.[^.]*$", re.IGNORECASE)

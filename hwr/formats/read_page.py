@@ -23,6 +23,7 @@ from hwr.formats.read_xml import (
     BAD_BASELINE,
     BAD_OUTLINE,
     BAD_WORDS,
+    BROKEN,
     as_baseline,
     as_polygon,
     attempt,
@@ -45,6 +46,7 @@ MAX_DIGITS = 9
 """Digits of an index: Python refuses to read numbers of several thousand."""
 SEVERAL_TEXTS = "lines with several texts: the one with the lowest index counts"
 NO_LINES = "text of a region without lines, not read"
+BROKEN_WORDS = "words with bytes that are not text, left out"
 BAD_INDEX = "text with a broken index, which counts as 0"
 _LINE_BREAKS = re.compile(r"[ \t]*[\r\n]\s*")
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -232,7 +234,10 @@ def _line(element: Element, region: str, where: str, id: str, by_program: bool, 
         # kraken writes spaces as words
         space = "" if any(word.text and not word.text.strip() for _, word in words) else " "
         text, used = space.join(word.text for _, word in words).strip(), [word for _, word in words]
-    check_text("".join((text, *(word.text for _, word in words))), element, where)
+    check_text(text, element, where)
+    if any(BROKEN in word.text for _, word in words):
+        words = []
+        faults.append(BROKEN_WORDS)
     stated = [one.confidence for one in used if one.confidence is not None]
     return Line(
         id=id,

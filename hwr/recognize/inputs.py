@@ -34,7 +34,9 @@ class Kind:
 
 IMAGES = Kind(IMAGE_SUFFIXES, "images or PDFs")
 RESULTS = Kind(
-    frozenset({".json", ".jsonl", ".xml"}), "JSON, PAGE or ALTO files", frozenset({"mets.xml", "metadata.xml"})
+    frozenset({".json", ".jsonl", ".ndjson", ".xml"}),
+    "JSON, PAGE or ALTO files",
+    frozenset({"mets.xml", "metadata.xml"}),
 )
 """Results, without the files that Transkribus and eScriptorium add to an export."""
 

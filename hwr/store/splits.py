@@ -30,8 +30,8 @@ SPLIT_NAMES = {
 MAX_LOST = 1000
 """Maximum number of missing shards after the last one that are named: a file's name may state any number."""
 
-_NUMBERED = re.compile(r"(?P<start>.*?)-(?P<number>\d{1,6})(?:-of-(?P<count>\d{1,6}))?\Z", re.ASCII)
-"""`train-00000` (a store of hwr), `train-00000-of-00002` (Hugging Face)."""
+_NUMBERED = re.compile(r"(?P<start>.*?)-(?P<number>\d{1,6})(?:-of-(?P<count>\d{1,6})(?:-[0-9a-f]{16})?)?\Z", re.ASCII)
+"""`train-00000` (a store of hwr), `train-00000-of-00002` (Hugging Face; until 2023 with a hash after it)."""
 
 
 def parquet_files(path: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from helpers.page_files import page_line, page_region, page_xml
 from hwr.errors import InputError
 from hwr.formats import find_format, to_bytes
 from hwr.formats.read_file import read_page_file, read_xml_pages
-from hwr.formats.read_page import BAD_INDEX, NO_LINES
+from hwr.formats.read_page import BAD_INDEX, BROKEN_WORDS, NO_LINES
 from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_SIZE, BAD_WORDS
 from hwr.page.page import Page
 
@@ -276,3 +276,10 @@ def test_a_broken_size_of_the_page_is_unknown() -> None:
     data = page_xml(page_region("r", page_line("l", 0, "x"))).replace(b'imageHeight="300"', b'imageHeight="inf"')
     page = read_page_file(data, "a.xml")
     assert (page.width, page.height, page.notes) == (0, 0, (("page", BAD_SIZE),)) and texts(page) == ["x"]
+
+
+def test_bytes_that_are_not_text_in_a_word_cost_only_the_words() -> None:
+    word = '<Word id="w"><Coords points="1,2 3,4 5,6"/><TextEquiv><Unicode>WRONG</Unicode></TextEquiv></Word>'
+    line = page_line("l", 0, "text").replace("<TextEquiv>", word + "<TextEquiv>", 1)
+    page = read_page_file(page_xml(page_region("r", line)).replace(b"WRONG", b"caf\xe9"), "a.xml")
+    assert texts(page) == ["text"] and page.lines[0].words == () and page.notes == (("l", BROKEN_WORDS),)

@@ -8,7 +8,7 @@ import pytest
 from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from hwr.errors import InputError
 from hwr.formats import read_xml
-from hwr.formats.read_file import page_kind, read_page_file
+from hwr.formats.read_file import HEAD, page_kind, read_page_file
 
 GOOD = page_xml(page_region("r", page_line("l", 0, "text")))
 
@@ -91,7 +91,7 @@ def test_encodings() -> None:
         declared = text.replace('encoding="UTF-8"', f'encoding="{encoding.removesuffix("-sig")}"')
         data = declared.encode(encoding)
         assert read_page_file(data, "a.xml").lines[0].text == "caf\u00e9"
-        assert page_kind(data[:4096]) == "page"
+        assert page_kind(data[:HEAD]) == "page"
     assert "the encoding 'klingon'" in refusal(text.replace("UTF-8", "klingon").encode())
     assert "the encoding 'punycode'" in refusal(text.replace("UTF-8", "punycode").encode())
 
@@ -112,7 +112,7 @@ def test_encodings_that_are_declared_otherwise(declared: str, encoding: str) -> 
     word = "\u304b" if encoding == "shift_jis" else "caf\u00e9"
     text = GOOD.decode().replace(">text<", f">{word}<").replace('encoding="UTF-8"', f'encoding="{declared}"')
     data = text.encode(encoding)
-    assert page_kind(data[:4096]) == "page"
+    assert page_kind(data[:HEAD]) == "page"
     assert read_page_file(data, "a.xml").lines[0].text == word
 
 
@@ -144,6 +144,10 @@ def test_the_kind_is_known_from_the_head() -> None:
     assert page_kind(GOOD[:300]) == "page" and page_kind(alto_xml("")) == "alto"
     assert page_kind(b"<?xml version='1.0'?><!-- <alto> --><!DOCTYPE x><pc:PcGts xmlns:pc='x'>") == "page"
     assert page_kind(b"<mets:mets>") is None and page_kind(b"") is None and page_kind(b"<?xml <!-- ") is None
+
+
+def test_the_kind_is_known_after_a_long_comment() -> None:
+    assert page_kind((b"<!--" + b" licence" * 1000 + b"-->\n<PcGts/>")[:HEAD]) == "page"
 
 
 def test_real_files_have_the_texts_in_them(shared: Path) -> None:

@@ -30,6 +30,17 @@ def test_names_of_other_programs(tmp_path: Path, name: str) -> None:
     assert find_split(folder_of(tmp_path, name, "README.md"), "val") == [tmp_path / name]
 
 
+def test_shards_with_a_hash_in_their_names(tmp_path: Path) -> None:
+    names = [
+        f"train-0000{n}-of-00002-{hash}.parquet" for n, hash in enumerate(("00c2fd1e8a4b6d01", "9f80ce1d6c1b2a3d"))
+    ]
+    store = folder_of(tmp_path, *(f"data/{name}" for name in names))
+    assert [file.name for file in find_split(store, "train")] == names
+    (store / "data" / names[1]).unlink()
+    with pytest.raises(DataError, match=r"train-00001-of-00002\.parquet of train is missing"):
+        find_split(store, "train")
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [
