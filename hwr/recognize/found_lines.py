@@ -139,7 +139,8 @@ class PageReader:
                 left_out += 1
                 scraps = scraps if mean_confidence(words_of(scraps)) < MIN_NOTE else []
             kept = [line for line in kept if line not in scraps]
-        warning = f"left out ink in {left_out} places that may be writing up or down the page"
+        places = "1 place" if left_out == 1 else f"{left_out} places"
+        warning = f"left out ink in {places} that may be writing up or down the page"
         return [*kept, *notes], [warning] if left_out else []
 
     def _read_part(self, part: GreyImage, rotate: int) -> list[Line]:

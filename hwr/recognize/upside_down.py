@@ -123,7 +123,7 @@ def read_inverted(
             unsure += len(gained)
     messages = [f"read {_lines(len(better))} upside down, which reads better"] if better else []
     if unsure and mean_confidence(words_of(lines)) >= WORTHLESS:
-        messages.append(f"{_lines(unsure)} may be upside down, which reads badly too")
+        messages.append(f"{_lines(unsure)} may be upside down, but the reading is bad either way")
     return _in_order(lines, better), tuple(messages)
 
 

@@ -118,7 +118,7 @@ def test_a_note_that_cannot_be_read_is_left_out_with_a_warning() -> None:
         return read
 
     page = PageReader(read_along, 1, PageOptions()).read(image, find_lines(image, 1))
-    assert page.warnings == ("left out ink in 1 places that may be writing up or down the page",)
+    assert page.warnings == ("left out ink in 1 place that may be writing up or down the page",)
     assert len(page.lines) > 4 and not any(is_inside(line, place) for line in page.lines)
 
 

@@ -122,7 +122,7 @@ def test_each_doubtful_block_around_a_line_that_reads_better_is_turned() -> None
 
 def test_lines_that_read_badly_either_way_stay_with_a_message() -> None:
     numbers, messages, _ = read([0.9, 0.1, 0.2, 0.9], [0.1, 0.4, 0.4, 0.1])
-    assert numbers == [0, 1, 2, 3] and messages == ("2 lines may be upside down, which reads badly too",)
+    assert numbers == [0, 1, 2, 3] and messages == ("2 lines may be upside down, but the reading is bad either way",)
     _, messages, _ = read([0.1, 0.1, 0.2], [0.3, 0.4, 0.4])
     assert messages == ()  # the page has a warning that its words are wrong
 
