@@ -163,6 +163,9 @@ def _file_kind(path: Path) -> str:
         raise DataError(f"{path}: the file is empty")
     if path.name.lower().endswith(ARCHIVES):
         raise DataError(f"{path}: archives other than zip are not read; unpack it, and name the folder")
+    if suffix == ".json":
+        way_out = f"hwr convert {as_argument(path)} --format page -o DIR"
+        raise DataError(f"{path}: JSON is not read; {way_out} makes PAGE XML of what hwr wrote")
     known = ".parquet, .tsv, .csv, .jsonl, and .xml or .zip with PAGE XML or ALTO"
     raise DataError(f"{path}: unknown kind of file; known: {known}, or give --from KIND")
 

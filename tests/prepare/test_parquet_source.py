@@ -131,6 +131,9 @@ def test_the_format_can_be_forced(tmp_path: Path) -> None:
     assert isinstance(open_source(plain, kind="table"), Table)
     with pytest.raises(DataError, match="unknown kind of file"):
         open_source(plain)
+    (tmp_path / "a page.json").write_text("{}")
+    with pytest.raises(DataError, match=r"hwr convert '.*a page\.json' --format page -o DIR makes PAGE XML"):
+        open_source(tmp_path / "a page.json")
 
 
 def test_sources_that_are_none(tmp_path: Path) -> None:
