@@ -152,14 +152,21 @@ def _synth_options(values: dict[str, Any]) -> "SynthOptions":
 
 
 def _shares(settings: tuple[str, ...]) -> dict[str, float]:
-    """Parse each setting `KIND=SHARE`."""
+    """Parse each setting `KIND=SHARE`.
+
+    Raises:
+        UsageError: it is not one, or two are about the same kind.
+    """
     found: dict[str, float] = {}
     for setting in settings:
         name, _, number = setting.partition("=")
+        kind = name.strip().replace("-", "_")
+        if kind in found:
+            raise UsageError(f"--paper {setting}: {name.strip()} has two shares")
         try:
-            found[name.strip().replace("-", "_")] = float(number)
-        except ValueError:
-            raise UsageError(f"--paper {setting}: write KIND=SHARE") from None
+            found[kind] = Rate().convert(number, None, None)
+        except click.BadParameter as error:
+            raise UsageError(f"--paper {setting}: write KIND=SHARE; {error.message}") from None
     return found
 
 

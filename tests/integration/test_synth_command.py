@@ -147,8 +147,26 @@ def _in_this_process(options, parts, workers):  # type: ignore[no-untyped-def]
         (["-o", "out", "--text", "missing.txt", "--fonts", "fonts"], "missing.txt"),
         (["-o", "out", "--text", "prose.txt", "--fonts", "missing"], "missing"),
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--paper", "jpeg"], "write KIND=SHARE"),
+        (
+            ["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--paper", "jpeg=2"],
+            "--paper jpeg=2: write KIND=SHARE; '2' is not a rate from 0 to 1",
+        ),
+        (
+            [
+                "-o",
+                "out",
+                "--text",
+                "prose.txt",
+                "--fonts",
+                "fonts",
+                "--paper",
+                "low-resolution=0",
+                "--paper",
+                "low_resolution=1",
+            ],
+            "--paper low_resolution=1: low_resolution has two shares",
+        ),
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--paper", "snow=1"], "unknown kind of paper 'snow'"),
-        (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--paper", "jpeg=2"], "at most 1"),
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--lines", "0"], "--lines and --val are both 0"),
         (
             ["-o", "out", "--fonts", "fonts", "--language", "latin"],
