@@ -22,8 +22,8 @@ from hwr.recognize.runtime import OnnxRuntime, check_normalisation, load_int8, l
 
 Precision = Literal["int8", "fp32"]
 
-BEST = "best.safetensors"
-"""The model that is read from a run folder."""
+BEST, LAST = "best.safetensors", "last.safetensors"
+"""Weights in a run folder; see `model_of_run`."""
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """Tensors of a batch norm that are counted during training, not learned."""
 
@@ -94,11 +94,17 @@ def find_model(name_or_path: str | Path) -> ModelFiles:
     raise UsageError(f"no model named {name!r}; installed: {installed}; give a file with its path")
 
 
+def model_of_run(folder: Path) -> Path:
+    """Return the model in a run folder: the best one, or the last one if nothing was validated."""
+    return folder / (BEST if (folder / BEST).exists() else LAST)
+
+
 def _model_at(path: Path) -> ModelFiles:
     if path.is_dir():
-        if not (path / BEST).exists():
-            raise ModelError(f"{path}: a folder without {BEST}; give a run folder or a model file")
-        path = path / BEST
+        found = model_of_run(path)
+        if not found.exists():
+            raise ModelError(f"{path}: a folder without {BEST} or {LAST}; give a run folder or a model file")
+        path = found
     if not path.exists():
         raise InputError(f"{path}: no such model file")
     check_regular(path)

@@ -16,6 +16,7 @@ from hwr.line import NORMALISATION, NORMALISATION_VERSION
 from hwr.model.export import export_graph
 from hwr.model.info import ModelInfo
 from hwr.model.network import count_parameters
+from hwr.recognize.models import model_of_run
 from hwr.train.batches import PoolBuilder
 from hwr.train.datasets import open_run_data, training_texts, with_cache, with_held_out, write_caches
 from hwr.train.device import choose_device, hardware
@@ -86,7 +87,7 @@ def train(
     run.validate_start()
     finished = run.train(stop)
     run.finish(finished)
-    model = folder / (BEST if (folder / BEST).exists() else LAST)
+    model = model_of_run(folder)
     if finished and processes.first and find_spec("onnx") is not None:
         export_graph(model, model.with_suffix(".onnx"))
     return RunResult(finished, model, run.trainer.progress)

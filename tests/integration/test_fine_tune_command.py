@@ -9,6 +9,7 @@ import pytest
 from helpers.commands import Run
 from helpers.training_runs import SPEC, Recorder, drawn_store, recipe
 from hwr.model.files import read_info
+from hwr.recognize.models import find_model
 from hwr.settings import load_toml, to_toml
 from hwr.store.lines import LineStore
 from hwr.store.writing import write_lines
@@ -76,6 +77,7 @@ def test_all_lines_are_trained_on_when_asked(tmp_path: Path, run: Run, mine: Pat
     done = run(*options, "-o", "all", "--hold-out", 0)
     assert done.code == 0, done.err
     assert not (tmp_path / "all" / BEST).exists() and "no validation data" in done.err
+    assert find_model(tmp_path / "all").graph == (tmp_path / "all" / LAST).with_suffix(".onnx")
     assert read_info(tmp_path / "all" / LAST).trained_on["mine"]["lines"] == 30
 
     done = run(*options, "-o", "val", "--val", SAMPLES)

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import shutil
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +62,9 @@ def test_unknown_names_and_bad_paths(shipped: Path, tmp_path: Path) -> None:
         find_model("huge")
     with pytest.raises(InputError, match="no such model file"):
         find_model(tmp_path / "gone.safetensors")
-    with pytest.raises(ModelError, match=r"a folder without best\.safetensors; give a run folder or a model file"):
+    with pytest.raises(
+        ModelError, match=r"a folder without best\.safetensors or last\.safetensors; give a run folder or a model file"
+    ):
         find_model(shipped)
     (shipped / "lone.onnx").write_bytes(tiny_graph())
     with pytest.raises(InputError, match=r"lone\.safetensors: no such model file; lone\.onnx is read together with it"):
@@ -69,6 +72,14 @@ def test_unknown_names_and_bad_paths(shipped: Path, tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(b"x")
     with pytest.raises(ModelError, match="not a model file"):
         find_model(tmp_path / "model.pt")
+
+
+def test_a_run_without_validation_has_its_last_weights(shipped: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("last", "best"):
+        shutil.copy(shipped / "tiny.safetensors", run / f"{name}.safetensors")
+        assert find_model(run).safetensors == run / f"{name}.safetensors"
 
 
 def test_loaded_model_states_its_weights_and_facts(shipped: Path) -> None:
