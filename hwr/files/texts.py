@@ -3,8 +3,11 @@
 import codecs
 import gzip
 import io
+import json
 import lzma
+import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +22,11 @@ UTF_8 = "utf-8-sig"
 _MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """Byte order marks, and the encodings that they stand for."""
 _CHUNK = 1 << 20
+
+MAX_BROKEN = 1000
+"""Broken objects after which a file is not searched any further: each may take as long as the whole file."""
+
+_BLANK = re.compile(r"[ \t\r\n]*")
 
 _PLAIN = str.maketrans(
     dict.fromkeys("’‘‚", "'")
@@ -108,6 +116,32 @@ def _checked(file: IO[bytes], path: Path) -> bytes:
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: not UTF-8 text (near byte {start + error.start}); convert it first") from None
     return data
+
+
+def json_objects(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the JSON of objects one after another, each with the number of the line on which it begins.
+
+    One that is not JSON ends before the next line that begins with an object.
+    """
+    decoder = json.JSONDecoder()
+    start, line, broken = 0, 1, 0
+    while blank := _BLANK.match(text, start):
+        line += text.count("\n", start, blank.end())
+        start = blank.end()
+        if start == len(text):
+            return
+        try:
+            if broken == MAX_BROKEN:
+                end = len(text)
+            else:
+                _, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            broken += 1
+            found = text.find("\n{", start)
+            end = len(text) if found < 0 else found
+        yield line, text[start:end]
+        line += text.count("\n", start, end)
+        start = end
 
 
 def spreadsheet_cell(text: str) -> str:

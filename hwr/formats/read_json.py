@@ -1,13 +1,12 @@
 """JSON that `hwr recognize --format json` wrote -> pages."""
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from hwr.errors import InputError
-from hwr.files.texts import decode_text
+from hwr.files.texts import decode_text, json_objects
 from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_WORDS, MAX_NUMBER
 from hwr.page.completing import complete_lines, correct_words
 from hwr.page.page import Line, Page, Region
@@ -15,11 +14,6 @@ from hwr.settings import from_dict
 from hwr.text import has_surrogates
 
 Part = TypeVar("Part", Line, Region)
-
-MAX_BROKEN = 1000
-"""Broken objects after which a file is not searched any further: each may take as long as the whole file."""
-
-_BLANK = re.compile(r"[ \t\r\n]*")
 
 QUARTER_TURNS = (0, 90, 180, 270)
 """Degrees by which an image can have been turned for reading."""
@@ -51,33 +45,10 @@ def split_pages_json(data: bytes, where: str) -> list[tuple[str, str]]:
             for number, page in enumerate(whole, start=1)
         ]
     else:
-        pages = list(_objects(text, where))
+        pages = [(part, f"{where}: line {line}") for line, part in json_objects(text)]
     if not pages:
         raise InputError(f"{where}: has no page")
     return pages
-
-
-def _objects(text: str, where: str) -> Iterator[tuple[str, str]]:
-    """Yield the objects of a file and their names, each with the number of the line on which it begins."""
-    decoder = json.JSONDecoder()
-    start, line, broken = 0, 1, 0
-    while blank := _BLANK.match(text, start):
-        line += text.count("\n", start, blank.end())
-        start = blank.end()
-        if start == len(text):
-            return
-        try:
-            if broken == MAX_BROKEN:
-                end = len(text)
-            else:
-                _, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            broken += 1
-            found = text.find("\n{", start)
-            end = len(text) if found < 0 else found
-        yield text[start:end], f"{where}: line {line}"
-        line += text.count("\n", start, end)
-        start = end
 
 
 def read_page_json(text: str, where: str) -> Page:

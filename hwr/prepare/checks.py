@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hwr.errors import DataError, InputError
+from hwr.errors import DataError, InputError, MissingDependency
 from hwr.files.images import GreyImage, decode_image
 from hwr.line import normalise_line, time_steps
 from hwr.prepare.samples import Reason, Sample, Skipped, Unusable
@@ -64,7 +64,7 @@ def check_sample(sample: Sample, options: CheckOptions) -> StoredLine | Skipped:
         check_shape(grey, sample.where)
     except Unusable as error:
         return Skipped(sample.where, error.reason, str(error))
-    except InputError as error:
+    except (InputError, MissingDependency) as error:
         return Skipped(sample.where, Reason.BROKEN_IMAGE, _without(sample.where, str(error)))
     ink = grey if sample.normalised else normalise_line(grey, options.height)
     too_long = _too_long(text, ink.shape[1], options)

@@ -46,7 +46,7 @@ from hwr.store.splits import SPLIT_NAMES
 KINDS = ("page", "alto")
 XML_FOLDERS = ("page", "alto")
 """Folders in which Transkribus puts the XML files of the images next to them."""
-PAGE_IMAGES = (*IMAGE_SUFFIXES, ".jp2", ".pdf")
+PAGE_IMAGES = (*IMAGE_SUFFIXES, ".pdf")
 
 
 @dataclass(frozen=True)

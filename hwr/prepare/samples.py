@@ -12,7 +12,8 @@ from hwr.files.texts import decode_text
 from hwr.files.tree import read_file
 from hwr.store.columns import Normalised
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".pgm", ".pbm", ".ppm", ".gif")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".pgm", ".pbm", ".ppm", ".gif", ".pnm",
+                  ".jp2", ".j2k", ".jpf", ".jpx", ".avif", ".heic", ".heif")  # fmt: skip
 """Endings of image files, in order of preference."""
 
 

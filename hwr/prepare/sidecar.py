@@ -95,7 +95,9 @@ class SidecarFolder(Source):
     def _item(self, name: str, found: list[str]) -> Sample | Skipped:
         where, stem = self.tree.where(name), self._stem(name)
         if not found:
-            return Skipped(where, Reason.NO_IMAGE, f"no image {PurePosixPath(stem).name}.* in its folder")
+            return Skipped(
+                where, Reason.NO_IMAGE, f"no image {PurePosixPath(stem).name}.* in its folder{self._elsewhere(stem)}"
+            )
         try:
             text = decode_text(self.tree.read(name, MAX_TEXT_BYTES), where)
         except InputError as error:
@@ -122,6 +124,12 @@ class SidecarFolder(Source):
             split=SPLIT_NAMES.get(parts[0].lower()) if parts else None,
             page=str(folder) if parts else None,
         )
+
+    def _elsewhere(self, stem: str) -> str:
+        """Return where an image of this name is; it may be that of another line, so it is not taken."""
+        name = PurePosixPath(stem).name
+        found = next((hit for suffix in IMAGE_SUFFIXES if (hit := self._index.anywhere(name + suffix))), None)
+        return f"; move it there if it is {self.tree.where(found)}" if found else ""
 
 
 def _images(index: FileIndex, stem: str) -> list[str]:

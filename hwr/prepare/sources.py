@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hwr.errors import DataError, UsageError, as_argument
 from hwr.files.tree import ARCHIVES, FileTree, FolderTree, check_regular, find_entry, open_tree
+from hwr.formats.read_file import HEAD
 from hwr.prepare import iam, pages, sidecar, table_rows
 from hwr.prepare.iam import IamOptions, IamTree
 from hwr.prepare.pages import PageFileOptions, PageFiles
@@ -20,6 +21,11 @@ KINDS = ("iam", "sidecar", "table", "parquet", *pages.KINDS)
 
 FOLDER_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.tsv")
 """Tables that mark Hugging Face image folders."""
+
+
+OWN_JSON = b'"rotation"'
+"""A key of pages, in JSON that hwr wrote."""
+SPREADSHEETS = (".xlsx", ".xls", ".ods")
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,9 @@ def _nothing_found(path: Path, tree: FileTree) -> str:
     packed = [name for name in tree.names if name.lower().endswith(ARCHIVES)]
     if packed:
         looked_for += f"; it contains an archive, {packed[0]}: unpack it first"
+    sheets = [name for name in tree.names if name.lower().endswith(SPREADSHEETS)]
+    if sheets:
+        looked_for += f"; it contains a spreadsheet, {sheets[0]}: save it as CSV or TSV"
     foreign = [name for name in tree.names if name.lower().endswith(".xml")]
     if foreign:
         looked_for += f"; {foreign[0]} is neither PAGE XML nor ALTO"
@@ -153,7 +162,10 @@ def _file_kind(path: Path) -> str:
         return "iam"
     if suffix == ".parquet":
         return "parquet"
-    if suffix in table_rows.SUFFIXES:
+    if suffix in (*table_rows.SUFFIXES, ".json"):
+        if OWN_JSON in _head(path):
+            way_out = f"hwr convert {as_argument(path)} --format page -o DIR"
+            raise DataError(f"{path}: JSON of a page; {way_out} makes PAGE XML of what hwr wrote")
         return "table"
     if suffix == ".xml":
         kind = pages.find_kind(FolderTree(path.parent, (".",)), path.name)
@@ -161,13 +173,20 @@ def _file_kind(path: Path) -> str:
             return kind
     if not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
+    if suffix in SPREADSHEETS:
+        raise DataError(f"{path}: a spreadsheet; save it as CSV or TSV")
     if path.name.lower().endswith(ARCHIVES):
         raise DataError(f"{path}: archives other than zip are not read; unpack it, and name the folder")
-    if suffix == ".json":
-        way_out = f"hwr convert {as_argument(path)} --format page -o DIR"
-        raise DataError(f"{path}: JSON is not read; {way_out} makes PAGE XML of what hwr wrote")
-    known = ".parquet, .tsv, .csv, .jsonl, and .xml or .zip with PAGE XML or ALTO"
+    known = ".parquet, .tsv, .csv, .jsonl, .json, and .xml or .zip with PAGE XML or ALTO"
     raise DataError(f"{path}: unknown kind of file; known: {known}, or give --from KIND")
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except OSError:  # which its reader reports
+        return b""
 
 
 def _parquet_columns(named: dict[str, str]) -> Columns:

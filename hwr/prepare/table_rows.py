@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError, InputError, UsageError
-from hwr.files.texts import decode_text
+from hwr.files.texts import decode_text, json_objects
 from hwr.files.tree import read_file
 from hwr.prepare.samples import IMAGE_SUFFIXES
 from hwr.text import has_surrogates
@@ -108,7 +108,9 @@ def _format(path: Path, text: str) -> str:
     """Return `tsv`, `csv`, `jsonl`, `pylaia` or `spaces`, by the ending or else by the first row."""
     first = text.partition("\n")[0]
     words = first.split()
-    if "\t" in first:
+    if text.lstrip()[:1] in ("{", "[") and path.suffix.lower() == ".json":
+        found = "jsonl"
+    elif "\t" in first:
         found = "tsv"
     elif PYLAIA_SPACE in words:
         found = "pylaia"
@@ -126,7 +128,8 @@ def _split_rows(text: str) -> list[str]:
 
 
 def _read_delimited(path: Path, text: str, kind: str, columns: Named, header: bool | None) -> Rows:
-    rows = [row.split("\t") for row in _split_rows(text)] if kind == "tsv" else _csv_rows(text)
+    quoted = kind == "csv" or all(_is_quoted(name) for name in text.partition("\n")[0].strip().split("\t"))
+    rows = _csv_rows(text) if quoted else [row.split("\t") for row in _split_rows(text)]
     numbered = [
         (number, row) for number, row in enumerate(rows, start=1) if isinstance(row, str) or any(map(str.strip, row))
     ]
@@ -140,6 +143,10 @@ def _read_delimited(path: Path, text: str, kind: str, columns: Named, header: bo
         _delimited_row(number, row, indices, len(names)) for number, row in numbered if not (header and row is names)
     ]
     return Rows(made, tuple(names)) if header else Rows(made, ignored=0 if columns else len(names) - 2)
+
+
+def _is_quoted(field: str) -> bool:
+    return len(field) > 1 and field[0] == field[-1] == '"'
 
 
 def _csv_rows(text: str) -> list[list[str] | str]:
@@ -259,10 +266,21 @@ def _indices_by_number(path: Path, first: list[str], columns: Named) -> dict[str
 
 def _read_jsonl(path: Path, text: str, columns: Named) -> Rows:
     rows = [_jsonl_row(number, row, columns) for number, row in enumerate(_split_rows(text), start=1) if row.strip()]
+    if all(row.error for row in rows) and (objects := _json_objects(text)):
+        rows = [_jsonl_row(number, row, columns) for number, row in enumerate(objects, start=1)]
     if rows and all(row.error for row in rows):
         raise DataError(f"{path}: no row can be used; row {rows[0].number}: {rows[0].error}")
     names = next((row.names for row in rows if row.names), ())
     return Rows(rows, names)
+
+
+def _json_objects(text: str) -> list[str]:
+    """Return the objects of a list, or objects on several lines each."""
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError):
+        return [part for _, part in json_objects(text)]
+    return [json.dumps(item, ensure_ascii=False) for item in whole] if isinstance(whole, list) else [text]
 
 
 def _jsonl_row(number: int, row: str, columns: Named) -> Row:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from hwr.errors import InputError
+from hwr.files.texts import MAX_BROKEN
 from hwr.formats import FORMATS, find_format, to_bytes
 from hwr.formats.json import write_json
-from hwr.formats.read_json import MAX_BROKEN, read_page_json, split_pages_json
+from hwr.formats.read_json import read_page_json, split_pages_json
 from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_WORDS
 from hwr.page.page import Line, Page, Region
 

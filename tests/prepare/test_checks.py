@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from helpers.line_images import image_file, strokes
-from hwr.errors import DataError, InputError
+from hwr.errors import DataError, InputError, MissingDependency
 from hwr.files import images as imagefiles
 from hwr.files.images import decode_image
 from hwr.line import normalise_line
@@ -85,6 +85,14 @@ def test_a_huge_image_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) 
     Image.new("1", (50_000, 21), 1).save(buffer, "PNG")
     found = skipped(check_sample(sample(buffer.getvalue()), CheckOptions()))
     assert found.reason is Reason.BROKEN_IMAGE and "megapixels" in found.detail
+
+
+def test_an_image_whose_library_is_missing_costs_only_itself() -> None:
+    def load() -> bytes:
+        raise MissingDependency("HEIC needs pillow-heif")
+
+    found = skipped(check_sample(sample(b"", load=load), CheckOptions()))
+    assert (found.reason, found.detail) == (Reason.BROKEN_IMAGE, "HEIC needs pillow-heif")
 
 
 def test_an_image_that_cannot_be_opened() -> None:

@@ -4,9 +4,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from helpers.line_images import write_image
 from hwr.errors import DataError, InputError
+from hwr.files.images import decode_image
 from hwr.prepare.samples import Reason, Sample, Skipped
 from hwr.prepare.sidecar import SidecarFolder
 
@@ -177,3 +179,22 @@ def test_a_text_with_the_whole_name_of_its_image(tmp_path: Path) -> None:
     (tmp_path / "a.png.gt.txt").write_text("text")
     samples, skipped = read(tmp_path)
     assert skipped == [] and [(sample.path, sample.text) for sample in samples] == [("a.png", "text")]
+
+
+@pytest.mark.parametrize(("ending", "kind"), [("jp2", "JPEG2000"), ("AVIF", "AVIF"), ("pnm", "PPM")])
+def test_images_of_other_formats(tmp_path: Path, ending: str, kind: str) -> None:
+    """What `hwr recognize` reads can be learned from."""
+    Image.new("RGB", (60, 40), "white").save(tmp_path / f"a.{ending}", kind)
+    (tmp_path / "a.gt.txt").write_text("text")
+    [sample], skipped = read(tmp_path)
+    assert skipped == [] and decode_image(sample.load(), "").shape == (40, 60)
+
+
+def test_an_image_in_another_folder_is_named_but_not_taken(tmp_path: Path) -> None:
+    """It may be that of another line with the same name."""
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.gt.txt").write_text("text")
+    write_image(tmp_path / "images" / "a.png")
+    samples, skipped = read(tmp_path)
+    assert samples == [] and skipped[0].reason is Reason.NO_IMAGE
+    assert skipped[0].detail == f"no image a.* in its folder; move it there if it is {tmp_path}/images/a.png"

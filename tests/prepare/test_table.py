@@ -8,7 +8,10 @@ import pytest
 
 from helpers.line_images import write_image
 from hwr.errors import DataError
+from hwr.formats.json import write_json
+from hwr.page.page import Page
 from hwr.prepare.samples import Reason, Sample, Skipped
+from hwr.prepare.sources import detect_kinds, open_source
 from hwr.prepare.table import Table, TableOptions
 
 
@@ -279,3 +282,51 @@ def test_tables_that_cannot_be_used(
     with pytest.raises(DataError, match=message) as error:
         read(folder / name, **columns)
     assert name in str(error.value) and "\n" not in str(error.value)
+
+
+def test_tsv_whose_fields_are_all_quoted(folder: Path) -> None:
+    table = folder / "t.tsv"
+    with table.open("w", newline="", encoding="utf-16") as file:
+        rows = [("image", "text"), ("a.png", 'He said "no"'), ("b.png", "a\tb")]
+        csv.writer(file, delimiter="\t", quoting=csv.QUOTE_ALL).writerows(rows)
+    assert texts(read(table)) == [("a", 'He said "no"'), ("b", "a\tb")]
+
+
+ROWS = [{"image": "a.png", "text": "one"}, {"image": "b.png", "text": "tw\u00f6"}]
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps(ROWS),
+        json.dumps(ROWS, indent=2),
+        "\n".join(json.dumps(row, indent=2) for row in ROWS),
+        "\n".join(map(json.dumps, ROWS)),
+    ],
+)
+def test_json_of_every_layout(folder: Path, name: str, content: str) -> None:
+    (folder / name).write_text(content)
+    assert detect_kinds(folder / name)[0] == ["table"]
+    assert texts(read(folder / name)) == [("a", "one"), ("b", "tw\u00f6")]
+
+
+def test_a_bad_object_costs_only_itself(folder: Path) -> None:
+    first, second = (json.dumps(row, indent=2) for row in ROWS)
+    (folder / "t.json").write_text(f"{first}\n{first[:-5]}\n[1]\n{second}")
+    items = read(folder / "t.json")
+    assert texts(items) == [("a", "one"), ("b", "tw\u00f6")]
+    assert [item.reason for item in items if isinstance(item, Skipped)] == [Reason.BAD_ROW]
+
+
+def test_spreadsheets_are_named(folder: Path) -> None:
+    (folder / "Lines.XLSX").write_bytes(b"PK\x03\x04")
+    for path in (folder, folder / "Lines.XLSX"):
+        with pytest.raises(DataError, match=r"save it as CSV or TSV$"):
+            open_source(path)
+
+
+def test_json_of_pages_is_not_a_table(folder: Path) -> None:
+    (folder / "page.json").write_text(write_json(Page("a.png", 200, 100, "small", (), ())))
+    with pytest.raises(DataError, match=r"page\.json: JSON of a page; hwr convert .*page\.json --format page -o DIR"):
+        open_source(folder / "page.json")
