@@ -27,6 +27,7 @@ from hwr.formats.read_xml import (
     as_baseline,
     as_polygon,
     attempt,
+    check_pages,
     check_text,
     child,
     children,
@@ -61,14 +62,14 @@ def read_alto(root: Element, where: str) -> list[Page]:
         where: the file, for errors.
 
     Raises:
-        InputError: no page, or a unit that cannot be turned into pixels.
+        InputError: no page, too many, or a unit that cannot be turned into pixels.
     """
     layout = child(root, "Layout")
     pages = list(children(layout, "Page")) if layout is not None else []
-    if not pages:
-        raise InputError(f"{where}: ALTO without a Page")
+    check_pages(pages, f"{where}: ALTO")
     image = content(child(root, "Description", "sourceImageInformation", "fileName")).strip()
-    file = _File(root, where, _labels(root), _noted_confidences(root), _model(root))
+    unit = content(child(root, "Description", "MeasurementUnit")).strip() or "pixel"
+    file = _File(where, unit, _ranks(root), _labels(root), _noted_confidences(root), _model(root))
     if len(pages) == 1:
         return [_page(pages[0], file, image)]
     document = image or PurePath(where).name.partition(".")[0]
@@ -80,13 +81,16 @@ class _File:
     """The parts of a file that all its pages share.
 
     Attributes:
+        unit: the unit of all coordinates.
+        ranks: the rank in reading order of each id that has one.
         labels: the label of each tag, by its id.
         noted: the confidences of lines that `hwr.formats.alto` noted, by id.
         model: the model that read the text, or empty.
     """
 
-    root: Element
     where: str
+    unit: str
+    ranks: dict[str, int]
     labels: dict[str, str]
     noted: dict[str, float | None]
     model: str
@@ -101,12 +105,12 @@ def _page_numbers(pages: list[Element]) -> list[int]:
 def _page(page: Element, file: _File, image: str) -> Page:
     faults: list[str] = []
     width, height = page_size(page, "WIDTH", "HEIGHT", faults)
-    _check_unit(file.root, width * height > 0, file.where)
+    _check_unit(file.unit, width * height > 0, file.where)
     regions: list[Region] = []
     lines: list[Line] = []
     left_out: list[tuple[str, str]] = []
     notes = [("page", fault) for fault in faults[:1]]
-    for block in _in_order(file.root, page):
+    for block in _in_order(file.ranks, page):
         kind = _type(block.element, file.labels) or block.type(file.labels) or REGION_TYPE
         name = block.element.get("ID") or f"r{len(regions) + 1}"
         faults = []
@@ -128,8 +132,7 @@ def _page(page: Element, file: _File, image: str) -> Page:
     )
 
 
-def _check_unit(root: Element, has_size: bool, where: str) -> None:
-    unit = content(child(root, "Description", "MeasurementUnit")).strip() or "pixel"
+def _check_unit(unit: str, has_size: bool, where: str) -> None:
     if unit not in ("pixel", "mm10", "inch1200"):
         raise InputError(f"{where}: unknown MeasurementUnit {unit!r}; known: pixel, mm10, inch1200")
     if unit != "pixel" and not has_size:
@@ -187,12 +190,9 @@ class _Block:
         return next((kind for element in reversed(self.around) if (kind := _type(element, labels))), "")
 
 
-def _in_order(root: Element, page: Element) -> list[_Block]:
+def _in_order(ranks: dict[str, int], page: Element) -> list[_Block]:
     """Return the text blocks in reading order."""
     blocks = [block for space in (page, *children(page, *SPACES)) for block in _blocks(space, ())]
-    ranks: dict[str, int] = {}
-    for id in _reading_order(child(root, "ReadingOrder")):
-        ranks.setdefault(id, len(ranks))
     if not ranks:
         return blocks
 
@@ -215,9 +215,14 @@ def _blocks(parent: Element, around: tuple[Element, ...]) -> Iterator[_Block]:
             yield _Block(element, around, tuple(children(element, "TextLine")))
 
 
-def _reading_order(element: Element | None) -> Iterator[str]:
-    """Return ids in the order of the element ReadingOrder."""
-    return (ref for entry in (element.iter() if element is not None else ()) if (ref := entry.get("REF")))
+def _ranks(root: Element) -> dict[str, int]:
+    """Return the rank of each id in the element ReadingOrder."""
+    order = child(root, "ReadingOrder")
+    ranks: dict[str, int] = {}
+    for entry in order.iter() if order is not None else ():
+        if id := entry.get("REF"):
+            ranks.setdefault(id, len(ranks))
+    return ranks
 
 
 # --- lines -------------------------------------------------------------------------------------------------------

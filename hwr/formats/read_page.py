@@ -27,6 +27,7 @@ from hwr.formats.read_xml import (
     as_baseline,
     as_polygon,
     attempt,
+    check_pages,
     check_text,
     child,
     children,
@@ -66,12 +67,12 @@ def read_page_xml(root: Element, where: str) -> list[Page]:
         where: the file, for errors.
 
     Raises:
-        InputError: there is no Page in it.
+        InputError: there is no Page in it, or too many.
     """
-    pages = [_page(page, where, _model(root)) for page in children(root, "Page")]
-    if not pages:
-        raise InputError(f"{where}: PAGE XML without a Page")
-    return pages
+    pages = list(children(root, "Page"))
+    check_pages(pages, f"{where}: PAGE XML")
+    model = _model(root)
+    return [_page(page, where, model) for page in pages]
 
 
 def _page(page: Element, where: str, model: str) -> Page:

@@ -8,7 +8,7 @@ import codecs
 import math
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
@@ -23,6 +23,8 @@ MAX_BYTES = 32 * 2**20
 MAX_DEPTH = 100
 MAX_LINES = 20_000
 """Maximum lines of a page: large newspapers have some thousands, and each takes a millisecond."""
+MAX_PAGES = 10_000
+"""Maximum pages of a file; the longest books have some thousands."""
 MAX_ELEMENTS = 500_000
 MAX_NUMBER = 10_000_000
 """Maximum absolute value of a number; no image has larger coordinates."""
@@ -203,6 +205,18 @@ def child(element: Element, *path: str) -> Element | None:
 def content(element: Element | None) -> str:
     """Return the text of an element, all its parts joined; empty if there is none."""
     return "" if element is None else "".join(element.itertext())
+
+
+def check_pages(pages: Sequence[Element], what: str) -> None:
+    """Check the number of pages of a file; `what` names it in messages.
+
+    Raises:
+        InputError: there is none, or there are too many.
+    """
+    if not pages:
+        raise InputError(f"{what} without a Page")
+    if len(pages) > MAX_PAGES:
+        raise InputError(f"{what} with more than {MAX_PAGES:,} pages is not read")
 
 
 def check_text(text: str, element: Element, where: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from hwr.errors import InputError
 from hwr.formats import read_xml
-from hwr.formats.read_file import HEAD, page_kind, read_page_file
+from hwr.formats.read_file import HEAD, page_kind, read_page_file, read_xml_pages
 
 GOOD = page_xml(page_region("r", page_line("l", 0, "text")))
 
@@ -55,6 +55,8 @@ def test_entities_of_every_kind_are_refused(data: bytes) -> None:
 def test_size_depth_and_number_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "more than 100 elements inside one another" in refusal(b"<PcGts>" + b"<a>" * 100_000)
     assert "more than 20,000 lines of writing" in refusal(b"<PcGts>" + b"<TextLine/>" * 20_001 + b"</PcGts>")
+    assert "more than 10,000 pages" in refusal(b"<PcGts>" + b"<Page/>" * 10_001 + b"</PcGts>")
+    assert "more than 10,000 pages" in refusal(b"<alto><Layout>" + b"<Page/>" * 10_001 + b"</Layout></alto>")
     monkeypatch.setattr(read_xml, "MAX_ELEMENTS", 1000)
     assert "more than 1,000 elements" in refusal(b"<PcGts>" + b"<a/>" * 1001 + b"</PcGts>")
     monkeypatch.setattr(read_xml, "MAX_BYTES", 2**20)
@@ -68,6 +70,13 @@ def test_nested_regions_get_short_ids() -> None:
     depth = 90
     page = read_page_file(page_xml("<TextRegion>" * depth + page_line("l", 0, "x") + "</TextRegion>" * depth), "a.xml")
     assert len(page.lines) == 1 and max(len(region.id) for region in page.regions) < 200
+
+
+def test_the_time_of_many_pages_grows_with_the_file() -> None:
+    order = b"<ReadingOrder>" + b'<ElementRef REF="x"/>' * 50_000 + b"</ReadingOrder>"
+    started = time.process_time()
+    pages = read_xml_pages(b"<alto>" + order + b"<Layout>" + b"<Page/>" * 5000 + b"</Layout></alto>", "a.xml")
+    assert len(pages) == 5000 and time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("unit", ["a", "a{", "{", "a {b:"])
