@@ -48,6 +48,11 @@ def printable(text: str, *, lines: bool = False) -> str:
     return pattern.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: `1 line`, `2,000 lines`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def has_surrogates(text: str) -> bool:
     """Return whether a text has lone surrogates: bytes that were not UTF-8, or broken escapes of JSON."""
     return _SURROGATES.search(text) is not None

@@ -11,6 +11,7 @@ from hwr.errors import DataError
 from hwr.text import (
     BLANK,
     Alphabet,
+    counted,
     has_right_to_left,
     invisible_characters,
     normalise_text,
@@ -49,6 +50,10 @@ def test_normalise_text_equals_the_rules_as_written() -> None:
         assert normalise_text(text) == expected
         assert normalise_text(normalise_text(text)) == expected
         assert normalise_text(unicodedata.normalize("NFD", text)) == expected
+
+
+def test_numbers_agree_with_their_nouns() -> None:
+    assert [counted(n, "line") for n in (0, 1, 2, 2000)] == ["0 lines", "1 line", "2 lines", "2,000 lines"]
 
 
 def test_alphabet_is_sorted_and_complete() -> None:

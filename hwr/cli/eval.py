@@ -28,6 +28,7 @@ from hwr.cli.sets import find_sets, watch_lines
 from hwr.cli.terminal import say, show, show_table
 from hwr.cli.values import FILE, NEW, NewName, Rate
 from hwr.errors import Outcome, UsageError
+from hwr.text import counted
 
 if TYPE_CHECKING:
     from hwr.evaluate.evaluation import Evaluation
@@ -219,7 +220,7 @@ def draw(evaluation: "Evaluation", title: str) -> str:
 def judge(evaluation: "Evaluation", gate: "Sequence[GateResult]") -> Outcome:
     """Return the outcome, after printing the reasons on stderr."""
     if count := evaluation.total.unreadable:
-        say(f"left out of all figures: {count} unreadable line{'s' if count != 1 else ''}")
+        say(f"left out of all figures: {counted(count, 'unreadable line')}")
     for check in gate:
         say(f"{'bound kept' if check.passed else 'bound exceeded'}: {check}")
     failed = len(evaluation.failed) + len(evaluation.unreadable)

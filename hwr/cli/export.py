@@ -11,6 +11,7 @@ from hwr.cli.common import INSTALL_TORCH
 from hwr.cli.completion import complete_model
 from hwr.cli.values import FILE, NEW
 from hwr.errors import DataError, InputError, MissingDependency, ModelError, OutputError
+from hwr.text import counted
 
 if TYPE_CHECKING:
     from hwr.files.images import GreyImage
@@ -125,7 +126,7 @@ def _export_int8(weights: Path, stores: tuple[Path, ...], force: bool) -> None:
     height = read_info(weights).height
     lines = [ink for store in stores for ink in _some_lines(store, height)]
     export_int8(weights, target, lines)
-    click.echo(f"{target}: {target.stat().st_size / 1e6:.2f} MB, calibrated on {len(lines)} lines")
+    click.echo(f"{target}: {target.stat().st_size / 1e6:.2f} MB, calibrated on {counted(len(lines), 'line')}")
 
 
 def _some_lines(store: Path, height: int) -> list["GreyImage"]:
@@ -159,7 +160,7 @@ def _release(weights: Path, folder: Path, data: tuple[Path, ...]) -> None:
     for name, figures in validation.items():
         change = figures["cer"] - figures["fp32_cer"]
         rates = f"CER {figures['cer']:.4f}, WER {figures['wer']:.4f}"
-        click.echo(f"{name}: {rates} on {figures['lines']} lines; fp16 {change:+.5f}")
+        click.echo(f"{name}: {rates} on {counted(figures['lines'], 'line')}; fp16 {change:+.5f}")
     difference = parity(target, target.with_suffix(".onnx"))
     click.echo(f"{target}: {target.stat().st_size / 1e6:.1f} MB; ONNX differs from torch by at most {difference:.1e}")
 

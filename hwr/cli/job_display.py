@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from hwr.cli.terminal import complain, make_progress, say
 from hwr.errors import HwrError
-from hwr.text import printable
+from hwr.text import counted, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -74,8 +74,8 @@ def say_summary(counts: "Counts", output: str | None, seconds: float) -> None:
     if counts.total < 2 and not counts.skipped:
         return
     parts = [
-        f"{counts.total:,} page{'' if counts.total == 1 else 's'}",
-        f"{counts.lines:,} line{'' if counts.lines == 1 else 's'}",
+        counted(counts.total, "page"),
+        counted(counts.lines, "line"),
     ]
     for count, text in (
         (counts.failed, "failed"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hwr.cli.terminal import say
-from hwr.text import printable
+from hwr.text import counted, printable
 
 if TYPE_CHECKING:
     from hwr.prepare.build import Prepared
@@ -57,7 +57,7 @@ def name_findings(prepared: "Prepared") -> None:
         say(f"the texts have invisible characters, which a model would have to learn: {named}")
     lines = sum(facts.right_to_left for facts in prepared.splits.values())
     if lines:
-        say(f"right-to-left text, stored in logical order and trained in display order: {lines:,} lines")
+        say(f"right-to-left text, stored in logical order and trained in display order: {counted(lines, 'line')}")
 
 
 def print_table(prepared: "Prepared") -> None:

@@ -13,7 +13,7 @@ from hwr.evaluate.lines import ReadLine, ScoredLine
 from hwr.evaluate.provenance import Provenance
 from hwr.evaluate.sets import Selection
 from hwr.files.texts import spreadsheet_cell
-from hwr.text import printable
+from hwr.text import counted, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -249,7 +249,7 @@ def _details(label: str, figures: Figures, clusters: Clusters | None) -> list[An
     return [
         Text(label),
         f"{figures.characters.reference_length:,}",
-        f"{clusters.count:,} {clusters.by}{'s' if clusters.count != 1 else ''}" if clusters else "",
+        counted(clusters.count, clusters.by) if clusters else "",
         _format_error(figures.confidence.word_error),
         _format_error(figures.confidence.raw_word_error),
         f"{figures.lines_per_second:.1f}",
@@ -281,7 +281,7 @@ def _format_characters(counts: Mapping[str, int]) -> str:
     shown = ", ".join(f"{character!r} {count:,}" for character, count in ordered[:SHOWN_CHARACTERS])
     more = f", and {len(ordered) - SHOWN_CHARACTERS} others" if len(ordered) > SHOWN_CHARACTERS else ""
     total = sum(counts.values())
-    return f"{total:,} character{'s' if total != 1 else ''} of the texts ({shown}{more})"
+    return f"{counted(total, 'character')} of the texts ({shown}{more})"
 
 
 def describe_reject_curve(figures: ConfidenceFigures) -> str:

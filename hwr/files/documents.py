@@ -27,6 +27,7 @@ from hwr.files.images import (
     opened_image,
 )
 from hwr.files.pixels import PageImage, Source, grey_of, name_of, pixels_of
+from hwr.text import counted
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -170,7 +171,7 @@ def choose_pages(ranges: tuple[range, ...], document: Document) -> list[int]:
     numbers = range(1, document.count + 1)
     chosen = [number for number in numbers if not ranges or any(number in wanted for wanted in ranges)]
     if not chosen:
-        raise InputError(f"{document.name}: has {_pages(document.count)}, and none of those named by --pages")
+        raise InputError(f"{document.name}: has {counted(document.count, 'page')}, and none of those named by --pages")
     return chosen
 
 
@@ -178,11 +179,7 @@ def describe_absent_pages(ranges: tuple[range, ...], document: Document) -> str:
     """Return a message that names the ranges of which the document has no page; empty if there are none."""
     absent = [wanted for wanted in ranges if wanted.start > document.count]
     named = ", ".join(str(wanted.start) if len(wanted) == 1 else f"{wanted.start}-" for wanted in absent)
-    return f"{document.name}: has {_pages(document.count)}; --pages also names {named}" if absent else ""
-
-
-def _pages(count: int) -> str:
-    return f"{count} page{'' if count == 1 else 's'}"
+    return f"{document.name}: has {counted(document.count, 'page')}; --pages also names {named}" if absent else ""
 
 
 class _InMemory:

@@ -10,6 +10,7 @@ from hwr.lm.corpus import Text, choose_symbols
 from hwr.lm.estimate import Estimate, Level, adjust_counts, count_levels, estimate
 from hwr.lm.ngrams import MAX_ORDER, Symbols, Table, Tables, context
 from hwr.lm.prune import keep_frequent, keep_valuable, losses
+from hwr.text import counted
 
 HEADER_BYTES = 4_096
 """Bytes reserved for the metadata of a file."""
@@ -56,7 +57,8 @@ def build(texts: Sequence[Text], options: BuildOptions, report: Callable[[str], 
     """
     symbols = choose_symbols(texts)
     characters = sum(text.characters for text in texts)
-    report(f"{characters:,} characters in {sum(len(text.lines) for text in texts):,} lines, {symbols.count} symbols")
+    lines = sum(len(text.lines) for text in texts)
+    report(f"{counted(characters, 'character')} in {counted(lines, 'line')}, {counted(symbols.count, 'symbol')}")
     longest = max(len(line) for text in texts for line in text.lines) + 2  # with its start and end
     levels = count_levels(texts, symbols, min(options.order, longest))
     report("n-grams: " + " ".join(f"{len(level.keys):,}" for level in levels))

@@ -8,6 +8,8 @@ from html import escape
 from os import PathLike
 from typing import Any
 
+from hwr.text import counted
+
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 with x0 < x1 and y0 < y1; the right and lower edges are exclusive."""
@@ -138,8 +140,8 @@ class Page:
         hwr.save_page(self, path, format=format, image=image)
 
     def __repr__(self) -> str:
-        size = f"{self.width} x {self.height}"
-        return f"<Page {self.image!r}, {size}: {len(self.lines)} lines, read by {self.model or 'an unknown model'}>"
+        size, lines = f"{self.width} x {self.height}", counted(len(self.lines), "line")
+        return f"<Page {self.image!r}, {size}: {lines}, read by {self.model or 'an unknown model'}>"
 
     def _repr_html_(self) -> str:
         """Return the page as a notebook shows it."""
@@ -187,7 +189,8 @@ def mark_uncertain(page: Page, min_confidence: float) -> Page:
 
 def _as_html(page: Page) -> str:
     """Return the text of a page in a table of its lines; doubtful words are marked and show their confidence."""
-    caption = f"{escape(page.image)}: {len(page.lines)} lines, read by {escape(page.model or 'an unknown model')}"
+    lines = counted(len(page.lines), "line")
+    caption = f"{escape(page.image)}: {lines}, read by {escape(page.model or 'an unknown model')}"
     warnings = "".join(f"<p><strong>Warning:</strong> {escape(warning)}</p>" for warning in page.warnings)
     rows, region = [], page.lines[0].region if page.lines else ""
     for line in page.lines:

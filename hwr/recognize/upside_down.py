@@ -22,6 +22,7 @@ from hwr.recognize.estimates import (
     trust,
     words_of,
 )
+from hwr.text import counted
 
 TRIED_LINES = 8
 """Number of lines to read to find out whether a page is turned: the longest ones."""
@@ -121,14 +122,10 @@ def read_inverted(
             better |= gained
         else:
             unsure += len(gained)
-    messages = [f"read {_lines(len(better))} upside down, which reads better"] if better else []
+    messages = [f"read {counted(len(better), 'line')} upside down, which reads better"] if better else []
     if unsure and mean_confidence(words_of(lines)) >= WORTHLESS:
-        messages.append(f"{_lines(unsure)} may be upside down, but the reading is bad either way")
+        messages.append(f"{counted(unsure, 'line')} may be upside down, but the reading is bad either way")
     return _in_order(lines, better), tuple(messages)
-
-
-def _lines(count: int) -> str:
-    return "1 line" if count == 1 else f"{count} lines"
 
 
 def _most_doubtful(lines: Sequence[Line], trusts: Sequence[float]) -> list[int]:

@@ -22,6 +22,7 @@ from hwr.errors import OutputError
 from hwr.files.atomic import atomic_write
 from hwr.store.lines import StoredLine
 from hwr.store.normalised import LabelledLine, NormalisedLines
+from hwr.text import counted
 
 RESERVE = 1.25
 """Free space required in addition to the estimated size of the cache."""
@@ -76,9 +77,9 @@ def write_cache(name: str, lines: NormalisedLines, folder: Path, log: Callable[[
         return
     _check_room(name, lines, folder)
     if lines.count > MANY_LINES:
-        log(f"{name}: normalising {lines.count:,} lines once")
+        log(f"{name}: normalising {counted(lines.count, 'line')} once")
     count, size = _write(lines, file)
-    log(f"{name}: {count:,} lines normalised and cached, {size / 2**20:,.1f} MiB")
+    log(f"{name}: {counted(count, 'line')} normalised and cached, {size / 2**20:,.1f} MiB")
 
 
 def _file(lines: NormalisedLines, folder: Path) -> Path:

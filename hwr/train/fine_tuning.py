@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hwr.model.files import read_info
+from hwr.text import counted
 from hwr.train.datasets import StoreLines
 from hwr.train.recipe import Optimisation, Recipe
 
@@ -53,8 +54,8 @@ def fine_tuning_recipe(recipe: Recipe, lines: int, hold_out: float | None = None
 def describe(recipe: Recipe, lines: int) -> str:
     """Describe fine-tuning on `lines` lines, in one line."""
     return (
-        f"fine-tuning on {lines:,} lines with settings for few lines (--no-fine-tune: those for many), "
-        + (f"until {recipe.lines:,} lines seen or for " if recipe.lines else "for ")
+        f"fine-tuning on {counted(lines, 'line')} with settings for few lines (--no-fine-tune: those for many), "
+        + (f"until {counted(recipe.lines, 'line')} seen or for " if recipe.lines else "for ")
         + f"{recipe.minutes:g} minute{'' if recipe.minutes == 1 else 's'}"
     )
 

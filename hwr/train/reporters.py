@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, Protocol, TextIO
 
 from hwr.errors import MissingDependency
+from hwr.text import counted
 from hwr.train.validate import SetResult
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -54,7 +55,7 @@ class PlainReporter:
     def validation(self, results: Sequence[SetResult], figures: dict[str, Any]) -> None:
         """Print the CER of each set, with a truth and a reading."""
         for result in results:
-            self.message(f"  {result.name}: CER {result.errors.rate:.4f} on {result.lines} lines")
+            self.message(f"  {result.name}: CER {result.errors.rate:.4f} on {counted(result.lines, 'line')}")
             for truth, reading in result.samples[:1]:
                 self.message(f"    truth   {truth}\n    reading {reading}")
 

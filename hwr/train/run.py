@@ -17,6 +17,7 @@ from hwr.model.export import export_graph
 from hwr.model.info import ModelInfo
 from hwr.model.network import count_parameters
 from hwr.recognize.models import model_of_run
+from hwr.text import counted
 from hwr.train.batches import PoolBuilder
 from hwr.train.datasets import open_run_data, training_texts, with_cache, with_held_out, write_caches
 from hwr.train.device import choose_device, hardware
@@ -171,7 +172,7 @@ class Run:
             f"{count_parameters(self.trainer.network):,} weights, {self.alphabet.classes} classes, "
             f"{hardware(self.device, self.processes)}, {self.device.precision}, "
             f"training sets: {len(self.data.training)}, validation sets: {len(self.data.validation)}"
-            + (f"; resuming at step {progress.step}, {progress.lines:,} lines seen" if progress.step else "")
+            + (f"; resuming at step {progress.step}, {counted(progress.lines, 'line')} seen" if progress.step else "")
         )
         for message in filter(None, (self.start.message, self._decoder_message, self._describe_validation())):
             self.reporter.message(message)
@@ -183,7 +184,7 @@ class Run:
         if not self.recipe.hold_out or self.recipe.validation:
             return ""
         lines = sum(1 for source in self.data.validation for _ in source.texts())
-        return f"{lines:,} lines are held out to validate on"
+        return f"{counted(lines, 'line')} {'is' if lines == 1 else 'are'} held out to validate on"
 
     def builder(self) -> PoolBuilder:
         """Return what builds the pools of this run."""
@@ -218,10 +219,10 @@ class Run:
         if tuned != self.decoder:
             self.decoder = tuned
             self.files.save_model(BEST, self.trainer.average.state_dict(), self.info())
-            self.reporter.message(f"decoder tuned on {len(self._first)} lines: {describe_decoder(tuned)}")
+            self.reporter.message(f"decoder tuned on {counted(len(self._first), 'line')}: {describe_decoder(tuned)}")
         after = measure(self._first, self.decoder, self.alphabet)
         self.reporter.message(
-            f"{after.lines} validation lines, as `hwr recognize` reads them: "
+            f"{counted(after.lines, 'validation line')}, as `hwr recognize` reads them: "
             f"{self._before} before training, {after} after"
             + ("" if after.cer < self._before.cer else ": nothing was gained; keep the old model, or add lines")
         )

@@ -186,7 +186,7 @@ def test_what_may_surprise_is_said(run: Run, tmp_path: Path) -> None:
     outcome = run(tmp_path / "in", "-o", tmp_path / "out")
     assert outcome.code == 0 and texts(tmp_path / "out") == ["a\u200bb", "\u05d0\u05d1 12", "plain"]
     assert "invisible characters, which a model would have to learn: U+200B zero width space 1\n" in outcome.err
-    assert "right-to-left text, stored in logical order and trained in display order: 1 lines" in outcome.err
+    assert "right-to-left text, stored in logical order and trained in display order: 1 line\n" in outcome.err
 
 
 @pytest.mark.parametrize(
