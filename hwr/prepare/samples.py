@@ -131,6 +131,11 @@ class Notes:
         """Add a note about an item."""
         self._items.setdefault(note, set()).add(item)
 
+    def include(self, other: "Notes") -> None:
+        """Add the notes of another reader."""
+        for note, items in other._items.items():
+            self._items.setdefault(note, set()).update(items)
+
     def counts(self) -> Counter[str]:
         """Return the number of items for each note."""
         return Counter({note: len(items) for note, items in self._items.items()})

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from hwr.errors import DataError, UsageError, as_argument
-from hwr.files.tree import ARCHIVES, FileTree, FolderTree, check_regular, find_entry, open_tree
+from hwr.files.tree import ARCHIVES, FileTree, FolderTree, check_regular, open_tree
 from hwr.formats.read_file import HEAD
 from hwr.prepare import iam, pages, sidecar, table_rows
 from hwr.prepare.iam import IamOptions, IamTree
+from hwr.prepare.image_folder import ImageFolder, find_tables
 from hwr.prepare.pages import PageFileOptions, PageFiles
 from hwr.prepare.parquet import ParquetLines
 from hwr.prepare.samples import Notes, Reason, Sample, Skipped, Source
@@ -18,10 +19,6 @@ from hwr.store.columns import Columns
 from hwr.store.splits import parquet_files
 
 KINDS = ("iam", "sidecar", "table", "parquet", *pages.KINDS)
-
-FOLDER_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.tsv")
-"""Tables that mark Hugging Face image folders."""
-
 
 OWN_JSON = b'"rotation"'
 """A key of pages, in JSON that hwr wrote."""
@@ -93,10 +90,7 @@ def _open(path: Path, options: ReaderOptions, kind: str) -> Source:
     if kind == "parquet":
         return ParquetLines(path, _parquet_columns(named))
     if kind == "table":
-        file = _folder_table(path) if path.is_dir() else path
-        if file is None:
-            raise DataError(f"{path}: a folder; name the table in it")
-        return Table(file, named, options.table)
+        return (ImageFolder if path.is_dir() else Table)(path, named, options.table)
     raise UsageError(f"unknown kind of source {kind!r}; known: {', '.join(KINDS)}")
 
 
@@ -116,7 +110,7 @@ def detect_kinds(path: Path) -> tuple[list[str], FileTree | None]:
         return ["iam"], None
     tree = open_tree(path)
     kinds = ["parquet"] if path.is_dir() and parquet_files(path) else []
-    kinds += ["table"] if path.is_dir() and _folder_table(path) else []
+    kinds += ["table"] if path.is_dir() and find_tables(path) else []
     kinds += ["sidecar"] if sidecar.has_sidecars(tree) else []
     page = pages.find_kind(tree)
     kinds += [page] if page else []
@@ -194,8 +188,3 @@ def _parquet_columns(named: dict[str, str]) -> Columns:
     if unknown:
         raise UsageError(f"--{unknown[0]}-column does not apply to Parquet")
     return Columns(**named)
-
-
-def _folder_table(path: Path) -> Path | None:
-    found = (find_entry(path, name) for name in FOLDER_TABLES)
-    return next((table for table in found if table is not None and table.is_file()), None)
