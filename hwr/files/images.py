@@ -320,7 +320,7 @@ def _top_of_range(image: "Image", bands: list[tuple[int, int]]) -> float:
     Floating-point values may exceed white slightly.
     """
     greatest = max(float(_numbers(image, top, bottom).max(initial=0)) for top, bottom in bands)
-    usual = {255.0: 255.0, 65535.0: 65535.0}
+    usual = {float(2**bits - 1): float(2**bits - 1) for bits in (8, 10, 12, 14, 16)}
     if image.mode == "F":
         usual = {1.0: 1.0, 4 * 255.0: 255.0, 65535.0: 65535.0}
     return next((white for limit, white in usual.items() if greatest <= limit), greatest)

@@ -117,6 +117,9 @@ def read_inverted(
         block = _doubtful_around(index, trusts)
         tried.update(block)
         over = {int(line.id): line for line in read([replace(inverted(lines[n]), id=str(n)) for n in block])}
+        if index not in over or not _is_better([over[index]], lines[index]):
+            failed += 1
+            continue
         gained = {n: line for n, line in over.items() if right_characters([line]) > right_characters([lines[n]])}
         if mean_confidence(words_of(gained.values())) >= MIN_INVERTED:
             better |= gained

@@ -6,11 +6,12 @@ A small network marks baselines and the ends of lines (`maps`). `trace` follows 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.files.images import GreyImage
 from hwr.page.geometry import Points, bounding_box, clip_box
 from hwr.page.page import Box, Point
 from hwr.segment.clean import dark_on_light, find_writing, grain_depth, paper_depth, scaled, strengthen
@@ -18,6 +19,7 @@ from hwr.segment.maps import MULTIPLE, mark_lines
 from hwr.segment.order import group_regions, reading_order, rows_of
 from hwr.segment.outline import Outline, assign_ink, outline_lines, without_cut_off, written
 from hwr.segment.sideways import MISSED, find_sideways, missed_share
+from hwr.segment.skew import MAX_SKEW, Straightened, skew, straighten
 from hwr.segment.trace import Trace, trace_lines
 
 WORKING_PIXELS = 2_300_000
@@ -89,7 +91,38 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
         Lines in reading order, in pixels of `grey`; none on an empty page.
     """
     grey = dark_on_light(grey)
-    traces, copy, factor = _trace(grey, threads or 0)
+    found = _trace(grey, threads or 0)
+    angle = skew(found[0])
+    if abs(angle) <= MAX_SKEW:
+        return _lay_out(grey, *found, rows=rows)
+    straight = straighten(grey, angle)
+    return _moved(_lay_out(straight.grey, *_trace(straight.grey, threads or 0), rows=rows), straight, grey.shape)
+
+
+def _moved(layout: Layout, straight: Straightened, shape: tuple[int, ...]) -> Layout:
+    """Return the layout of a straightened page on the page itself, of shape (rows, columns)."""
+    height, width = shape
+
+    def box(box: Box) -> Box:
+        x0, y0, x1, y1 = box
+        corners = straight.on_page([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+        return bounding_box(_on_page(corners, 1.0, width, height))
+
+    lines = tuple(
+        replace(
+            line,
+            baseline=_on_page(straight.on_page(line.baseline), 1.0, width, height),
+            polygon=_on_page(straight.on_page(line.polygon), 1.0, width, height),
+        )
+        for line in layout.lines
+    )
+    return replace(
+        layout, lines=lines, regions=tuple(map(box, layout.regions)), sideways=tuple(map(box, layout.sideways))
+    )
+
+
+def _lay_out(grey: GreyImage, traces: list[Trace], copy: GreyImage, factor: float, *, rows: bool) -> Layout:
+    """Return the layout of a page; `traces` are its lines on `copy`, which is `factor` times as large."""
     unit = float(np.median([trace.height for trace in traces])) if traces else BEST_HEIGHT
     depth = paper_depth(copy)
     if traces:  # on an empty page, paper grain would be taken for ink

@@ -90,6 +90,12 @@ class TestDecoding:
         deep = np.array([[0, 257, 32768, 65535]], np.uint16)
         np.testing.assert_array_equal(decode_image(encoded(Image.fromarray(deep), kind), "x"), [[0, 1, 127, 255]])
 
+    @pytest.mark.parametrize("bits", [10, 12, 14])
+    def test_fewer_bits_in_16_are_scaled_by_their_own_white(self, bits: int) -> None:
+        white = 2**bits - 1
+        deep = np.array([[0, white // 2, white]], np.uint16)
+        np.testing.assert_array_equal(decode_image(encoded(Image.fromarray(deep), "TIFF"), "x"), [[0, 127, 255]])
+
     def test_floating_point(self) -> None:
         image = Image.fromarray(np.array([[0.0, 128.0, 255.0, np.nan, 900.0]], np.float32))
         np.testing.assert_array_equal(decode_image(encoded(image, "TIFF"), "x"), [[0, 128, 255, 0, 255]])

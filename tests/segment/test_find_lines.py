@@ -167,6 +167,22 @@ def test_slanting_lines_are_followed(angle: float) -> None:
     assert abs(skew(layout) + angle) < 0.2
 
 
+@pytest.mark.parametrize("angle", [15, -12])
+def test_lines_of_a_skewed_page_are_found_on_the_page(angle: float) -> None:
+    page, lines = drawn_page(range(300, 1150, 60))
+    matrix = cv2.getRotationMatrix2D((500, 700), angle, 1)
+    matrix[:, 2] += 200, 150
+    turned = cv2.warpAffine(page, matrix, (1400, 1700), borderMode=cv2.BORDER_REPLICATE)
+    moved = [[tuple(matrix @ (x, y, 1)) for x, y in line] for line in lines]
+    layout = find_lines(turned)
+    assert found(layout, moved) == BaselineMatch(len(lines), len(lines), len(lines))
+    covered = np.zeros(turned.shape, np.uint8)
+    for line in layout.lines:
+        assert all(0 <= x <= 1400 and 0 <= y <= 1700 for x, y in line.polygon)
+        cv2.fillPoly(covered, [np.array(line.polygon).round().astype(np.int32)], 1)
+    assert covered[turned < 120].mean() > 0.98
+
+
 def skew(layout: Layout) -> float:
     """Degrees by which the lines of a page fall: the mean over the lines, weighed by their lengths."""
     fits = []

@@ -1,0 +1,59 @@
+"""Skew: straighten a page whose lines slant, and place what is found there on the page itself."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwr.files.images import GreyImage
+from hwr.page.geometry import Points
+from hwr.segment.trace import Trace
+
+MAX_SKEW = 9.0
+"""Degrees up to which the network finds lines well."""
+MIN_LENGTH = 3.0
+"""Minimum length of a line that shows the skew, in line heights."""
+
+
+@dataclass(frozen=True)
+class Straightened:
+    """A page that was turned by a small angle.
+
+    Attributes:
+        grey: the turned page; its corners are filled with the colour of paper.
+        back: affine map, shape (2, 3), from its pixels to those of the page.
+    """
+
+    grey: GreyImage
+    back: Points
+
+    def on_page(self, points: Sequence[Sequence[float]]) -> Points:
+        """Return points of the turned page in pixels of the page."""
+        return np.asarray(np.array(points) @ self.back[:, :2].T + self.back[:, 2])
+
+
+def skew(traces: Sequence[Trace]) -> float:
+    """Return the median angle of the lines, weighted by their lengths, in degrees; positive if they go down."""
+    ends = [trace.baseline[-1] - trace.baseline[0] for trace in traces]
+    long = [end for end, trace in zip(ends, traces, strict=True) if math.hypot(*end) >= MIN_LENGTH * trace.height]
+    if not long:
+        return 0.0
+    angles = np.degrees([math.atan2(y, x) for x, y in long])
+    order = np.argsort(angles)
+    weights = np.cumsum([math.hypot(*long[index]) for index in order])
+    return float(angles[order][np.searchsorted(weights, weights[-1] / 2)])
+
+
+def straighten(grey: GreyImage, angle: float) -> Straightened:
+    """Turn a page, so that lines at this angle become level."""
+    import cv2
+
+    height, width = grey.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    cosine, sine = abs(turn[0, 0]), abs(turn[0, 1])
+    size = math.ceil(width * cosine + height * sine), math.ceil(width * sine + height * cosine)
+    turn[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
+    paper = float(np.median(grey[:: max(1, height // 500), :: max(1, width // 500)]))
+    turned = cv2.warpAffine(grey, turn, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=paper)
+    return Straightened(np.asarray(turned, np.uint8), np.asarray(cv2.invertAffineTransform(turn), np.float64))
