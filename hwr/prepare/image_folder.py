@@ -3,7 +3,7 @@
     FOLDER/metadata.csv  FOLDER/a.png
     FOLDER/train/metadata.csv  FOLDER/train/a.png  FOLDER/test/metadata.csv ...     a table for each split
 
-Format: https://huggingface.co/docs/datasets/image_dataset#imagefolder.
+The layout is that of `datasets.load_dataset("imagefolder")`.
 """
 
 from collections.abc import Iterator
