@@ -22,9 +22,11 @@ from hwr.cli.common import (
     model_option,
     precision_option,
 )
+from hwr.cli.terminal import say
 from hwr.cli.values import FILE, TARGET, Rate
 from hwr.errors import Outcome, UsageError
 from hwr.formats import FORMATS, Format
+from hwr.text import counted
 
 if TYPE_CHECKING:
     from hwr.recognize.found_lines import PageOptions
@@ -132,6 +134,7 @@ def command(
     PAGE and overlays: each page), at the same relative path as the input.
     """
     from hwr.recognize.inputs import find_inputs
+    from hwr.recognize.outputs import without_results
 
     warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow warns about odd tags in images that it reads well
     inputs = find_inputs(sources)
@@ -142,6 +145,10 @@ def command(
     if alternatives is not None:
         check_formats(forms, "--alternatives", "alternatives", "write other readings")
     options = job_options(forms, inputs.several, values)
+    if output is not None:
+        inputs, results = without_results(inputs, output, forms)
+        if results:
+            say(f"{counted(len(results), 'result')} of an earlier run not read, such as {results[0].path}")
     target = find_output(forms, inputs, output, force, options.skip_existing)
     choice = ModelChoice(model, make_decoder_options(decoding), precision, alternatives or 0)
     return read(inputs, target, options, choice, output, context.obj["verbose"])

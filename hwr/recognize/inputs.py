@@ -3,7 +3,7 @@
 import glob
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hwr.errors import HwrError, InputError
@@ -43,10 +43,16 @@ RESULTS = Kind(
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file to read; `relative` is its path below the folder that the user named, or its name."""
+    """A file to read.
+
+    Attributes:
+        relative: its path below the folder that the user named, or its name.
+        found: the user did not name it, but a folder or a pattern.
+    """
 
     path: Path
     relative: Path
+    found: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ def find_inputs(sources: Sequence[Path], kind: Kind = IMAGES) -> Inputs:
             if not found:
                 failed.append(InputError(f"{source}: no {kind.name} in this folder"))
             for path in found:
-                files.setdefault(path.absolute(), InputFile(path, path.relative_to(source)))
+                files.setdefault(path.absolute(), InputFile(path, path.relative_to(source), found=True))
         elif source.exists():
             files.setdefault(source.absolute(), InputFile(source, Path(source.name)))
         elif glob.has_magic(str(source)):
@@ -113,7 +119,7 @@ def _expand(pattern: Path, kind: Kind) -> list[InputFile]:
     found = []
     for path in sorted((Path(name) for name in glob.glob(str(pattern), recursive=True)), key=_natural_order):
         inside = _files_below(path, kind) if path.is_dir() and "**" not in pattern.parts else [path]
-        found += [InputFile(file, file.relative_to(fixed)) for file in inside if file.is_file()]
+        found += [InputFile(file, file.relative_to(fixed), found=True) for file in inside if file.is_file()]
     return found
 
 

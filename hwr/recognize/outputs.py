@@ -1,9 +1,11 @@
 """Destinations of results: files, one for each document or page, or stdout. A file exists completely or not at all."""
 
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +19,8 @@ from hwr.text import printable
 
 NUMBER_DIGITS = 4
 """Minimum number of digits of the page numbers in names of files."""
+
+_PAGE_NUMBER = re.compile(rf"-\d{{{NUMBER_DIGITS},}}$")
 
 Targets = Mapping[InputFile, Path]
 
@@ -331,6 +335,36 @@ def make_file_output(
         targets = dict(zip(inputs.files, find_targets(inputs, folder, form), strict=True))
         outputs.append((DocumentFiles if form.joins else PageFiles)(form, targets, force, advice))
     return outputs[0] if len(outputs) == 1 else ManyOutputs(outputs, bool(keep))
+
+
+def without_results(inputs: Inputs, output: str, forms: Sequence[Format]) -> tuple[Inputs, list[InputFile]]:
+    """Return the inputs without results that the same command wrote among them before, and those results.
+
+    A result has the name of `output`, or that of another input in `output` with the ending of a format. Files that the
+    user named are inputs.
+    """
+    folder = Path(output)
+    names = Counter(
+        (folder / name).resolve() for file in inputs.files for name in (file.relative.with_suffix(""), file.relative)
+    )
+
+    def is_result(file: InputFile) -> bool:
+        path = file.path.resolve()
+        own = [(folder / name).resolve() for name in (file.relative.with_suffix(""), file.relative)]
+        bases = [path.with_name(base) for form in forms for base in _bases(path.name, form)]
+        return path == folder.resolve() or any(names[base] > own.count(base) for base in bases)
+
+    results = [file for file in inputs.files if file.found and is_result(file)]
+    kept = tuple(file for file in inputs.files if file not in results)
+    return (replace(inputs, files=kept), results) if kept else (inputs, [])
+
+
+def _bases(name: str, form: Format) -> list[str]:
+    """Return the names of the documents that a result may be of, without an ending; the pages of one are numbered."""
+    if not name.endswith(form.suffix):
+        return []
+    stem = name.removesuffix(form.suffix)
+    return [stem] if form.joins else [stem, _PAGE_NUMBER.sub("", stem)]
 
 
 def find_targets(inputs: Inputs, output: str, form: Format) -> list[Path]:

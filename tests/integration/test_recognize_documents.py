@@ -65,6 +65,14 @@ def test_a_page_that_is_missing_does_not_lose_the_others(recognize: Run, book: P
     assert recognize(book, "--pages", "1-7", "-o", tmp_path / "all.txt").code == 0
 
 
+def test_the_result_in_the_folder_of_the_inputs_is_skipped(recognize: Run, book: Path) -> None:
+    command = (book.parent, "-o", book.parent / "all.pdf", "--skip-existing")
+    assert recognize(*command).code == 0
+    again = recognize(*command)
+    assert again.code == 0 and "1 skipped because its result exists" in again.err
+    assert again.err.startswith(f"hwr: 1 result of an earlier run not read, such as {book.parent / 'all.pdf'}\n")
+
+
 def test_a_document_becomes_one_file(recognize: Run, book: Path, tmp_path: Path, text: str) -> None:
     done = recognize(book, "-o", tmp_path / "book.txt")
     assert (done.code, done.out) == (0, "")

@@ -21,6 +21,7 @@ from hwr.recognize.outputs import (
     find_targets,
     make_file_output,
     numbered,
+    without_results,
 )
 
 TEXT = find_format("text")
@@ -74,6 +75,38 @@ def test_several_formats_need_a_folder(tmp_path: Path) -> None:
     output.add(inputs.files[0], *page(1, 1))
     assert output.end_document()
     assert sorted(files_below(tmp_path / "new")) == ["a.alto.xml", "a.txt"]
+
+
+@pytest.mark.parametrize(
+    ("output", "forms", "results"),
+    [
+        ("in/book.pdf", ["pdf"], ["book.pdf"]),
+        ("in/", ["pdf"], ["a.pdf", "b.png.pdf"]),
+        ("in", ["overlay"], ["a.overlay.png", "c-0001.overlay.png"]),
+        ("in/", ["pdf", "overlay"], ["a.overlay.png", "a.pdf", "b.png.pdf", "c-0001.overlay.png"]),
+        ("in/", ["text"], []),
+        ("out/", ["pdf", "overlay"], []),
+    ],
+)
+def test_results_among_the_inputs_are_not_read(
+    tmp_path: Path, output: str, forms: list[str], results: list[str]
+) -> None:
+    names = ["a.png", "b.png", "b.jpg", "c.tif", "book.pdf", "lone.overlay.png", "page-0001.png"]
+    made = ["a.pdf", "b.png.pdf", "a.overlay.png", "c-0001.overlay.png"]
+    touch(tmp_path / "in", *names, *made)
+    inputs = find_inputs([tmp_path / "in"])
+    kept, found = without_results(inputs, str(tmp_path) + "/" + output, [find_format(name) for name in forms])
+    assert [file.path.name for file in found] == results
+    assert {file.path.name for file in kept.files} == {*names, *made} - set(results)
+
+
+def test_named_files_and_the_only_file_are_inputs(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "a.pdf", "one/book.pdf")
+    pdf = [find_format("pdf")]
+    named = find_inputs([tmp_path / "a.png", tmp_path / "a.pdf"])
+    assert without_results(named, f"{tmp_path}/", pdf) == (named, [])
+    only = find_inputs([tmp_path / "one"])
+    assert without_results(only, str(tmp_path / "one" / "book.pdf"), pdf) == (only, [])
 
 
 def test_two_inputs_never_share_a_target(tmp_path: Path) -> None:
