@@ -151,8 +151,11 @@ def test_a_damaged_store_is_named(tmp_path: Path) -> None:
     content = bytearray(file.read_bytes())
     content[2000] ^= 255  # within the images
     file.write_bytes(content)
-    with pytest.raises(DataError, match=r"train\.parquet: row group 0 cannot be read"):
-        train(recipe(folder), tmp_path / "run", Recorder())
+    reporter = Recorder()
+    with pytest.raises(TrainingError, match="no usable line"):
+        train(recipe(folder), tmp_path / "run", reporter)
+    (message,) = [message for message in reporter.messages if "cannot be read" in message]
+    assert "row 0 left out: and the 199 rows after it" in message and "train.parquet: row group 0" in message
 
 
 def other_spec(spec: str) -> Callable[[Path], Recipe]:
