@@ -11,6 +11,7 @@ import pytest
 from helpers.line_images import image_file, stored_line, write_image
 from hwr.errors import DataError, UsageError
 from hwr.prepare.iam import IamTree
+from hwr.prepare.image_folder import ImageFolder
 from hwr.prepare.parquet import ParquetLines
 from hwr.prepare.samples import Reason, Sample, Skipped
 from hwr.prepare.sidecar import SidecarFolder
@@ -103,7 +104,7 @@ def make_sources(folder: Path) -> dict[str, tuple[Path, type[Any]]]:
     write_lines(folder / "store" / "train.parquet", [stored_line(0)])
     return {
         "sidecar": (folder / "kraken", SidecarFolder),
-        "table": (folder / "hf", Table),
+        "table": (folder / "hf", ImageFolder),
         "jsonl": (folder / "t.jsonl", Table),
         "iam": (folder / "iam", IamTree),
         "iam-file": (folder / "iam" / "ascii" / "lines.txt", IamTree),
@@ -131,7 +132,7 @@ def test_the_format_can_be_forced(tmp_path: Path) -> None:
     assert isinstance(open_source(plain, kind="table"), Table)
     with pytest.raises(DataError, match="unknown kind of file"):
         open_source(plain)
-    (tmp_path / "a page.json").write_text("{}")
+    (tmp_path / "a page.json").write_text('{"rotation": 0}')
     with pytest.raises(DataError, match=r"hwr convert '.*a page\.json' --format page -o DIR makes PAGE XML"):
         open_source(tmp_path / "a page.json")
 
