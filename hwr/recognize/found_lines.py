@@ -16,6 +16,7 @@ from hwr.recognize.upside_down import TRIED_LINES, ReadAlong, is_upside_down, lo
 from hwr.segment import Layout, find_lines
 from hwr.segment.sideways import MISSED
 from hwr.settings import Settings, Share
+from hwr.text import counted
 
 MIN_NOTE = 0.55
 """Minimum mean confidence of words for a note to be kept that runs up or down the page."""
@@ -139,8 +140,7 @@ class PageReader:
                 left_out += 1
                 scraps = scraps if mean_confidence(words_of(scraps)) < MIN_NOTE else []
             kept = [line for line in kept if line not in scraps]
-        places = "1 place" if left_out == 1 else f"{left_out} places"
-        warning = f"left out ink in {places} that may be writing up or down the page"
+        warning = f"left out ink in {counted(left_out, 'place')} that may be writing up or down the page"
         return [*kept, *notes], [warning] if left_out else []
 
     def _read_part(self, part: GreyImage, rotate: int) -> list[Line]:
