@@ -134,7 +134,6 @@ def command(
     PAGE and overlays: each page), at the same relative path as the input.
     """
     from hwr.recognize.inputs import find_inputs
-    from hwr.recognize.outputs import without_results
 
     warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow warns about odd tags in images that it reads well
     inputs = find_inputs(sources)
@@ -145,13 +144,22 @@ def command(
     if alternatives is not None:
         check_formats(forms, "--alternatives", "alternatives", "write other readings")
     options = job_options(forms, inputs.several, values)
-    if output is not None:
-        inputs, results = without_results(inputs, output, forms)
-        if results:
-            say(f"{counted(len(results), 'result')} of an earlier run not read, such as {results[0].path}")
+    inputs = leave_out_results(inputs, output, forms)
     target = find_output(forms, inputs, output, force, options.skip_existing)
     choice = ModelChoice(model, make_decoder_options(decoding), precision, alternatives or 0)
     return read(inputs, target, options, choice, output, context.obj["verbose"])
+
+
+def leave_out_results(inputs: "Inputs", output: str | None, forms: Sequence[Format]) -> "Inputs":
+    """Return the inputs without results of earlier runs, which are named on stderr."""
+    from hwr.recognize.outputs import without_results
+
+    if output is None:
+        return inputs
+    kept, results = without_results(inputs, output, forms)
+    if results:
+        say(f"{counted(len(results), 'result')} of an earlier run not read, such as {results[0].path}")
+    return kept
 
 
 def job_options(forms: Sequence[Format], several: bool, values: dict[str, Any]) -> "JobOptions":
