@@ -37,6 +37,9 @@ LEAN_COLOUR_PNG = 180_000_000
 """Maximum pixels of colour or 16-bit PNG, which OpenCV decodes with five bytes per pixel."""
 BAND_PIXELS = 4_000_000
 """Number of pixels that are converted at once."""
+SAMPLE_SIDE, WHITE_WRITING = 512, 200
+"""Maximum side of the copy of an image from which the paper under its transparent parts is chosen, and the minimum mean
+grey level of white writing."""
 ORIENTATION = 0x0112
 """EXIF tag that states how to turn the image."""
 LOST_FRAME = -1
@@ -280,7 +283,10 @@ def _check_whole(form: str | None, data: NDArray[np.uint8]) -> None:
 
 
 def to_pixels(image: "Image", colour: bool = False) -> Pixels:
-    """Convert a loaded PIL image of any mode to 8 bits on white paper, not turned; band by band, to save memory."""
+    """Convert a loaded PIL image of any mode to 8 bits, not turned; band by band, to save memory.
+
+    Transparent parts become paper; see `paper_under`.
+    """
     width, height = image.size
     colour = colour and image.mode not in ("1", "L", "LA", "La", "F") and not image.mode.startswith("I")
     pixels = np.empty((height, width, 3) if colour else (height, width), np.uint8)
@@ -292,19 +298,31 @@ def to_pixels(image: "Image", colour: bool = False) -> Pixels:
             values = _numbers(image, top, bottom)
             pixels[top:bottom] = np.clip(values * (255.0 / top_value), 0, 255).astype(np.uint8)
         return pixels
+    paper = None
+    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        sample = image.resize((min(width, SAMPLE_SIDE), min(height, SAMPLE_SIDE)), 0).convert("RGBA").convert("LA")
+        paper = paper_under(*np.moveaxis(np.asarray(sample), 2, 0))
     for top, bottom in bands:
         part = image.crop((0, top, width, bottom)) if len(bands) > 1 else image
-        pixels[top:bottom] = _band(part, colour)
+        pixels[top:bottom] = _band(part, colour, paper)
     return pixels
 
 
-def _band(image: "Image", colour: bool) -> Pixels:
+def paper_under(grey: GreyImage, opacity: GreyImage) -> int:
+    """Return the grey level of paper under transparent parts: white, or black if what is opaque is nearly white."""
+    opaque = float(opacity.mean())
+    if not 0 < opaque < 128:
+        return 255
+    return 0 if np.average(grey, weights=opacity) > WHITE_WRITING else 255
+
+
+def _band(image: "Image", colour: bool, paper: int | None) -> Pixels:
+    """Convert a part of an image; `paper` is the grey level under its transparent parts, if it can have any."""
     from PIL import Image
 
-    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(paper, image)
+    if paper is not None:
+        under = Image.new("RGBA", image.size, (paper, paper, paper, 255))
+        image = Image.alpha_composite(under, image.convert("RGBA"))
     if colour:
         return np.asarray(image.convert("RGB"), np.uint8)[:, :, ::-1]
     return np.asarray(image.convert("L"), np.uint8)

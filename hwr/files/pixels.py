@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.errors import InputError
-from hwr.files.images import BROKEN, ORIENTATION, GreyImage, Pixels, check_size, to_pixels, turn_upright
+from hwr.files.images import BROKEN, ORIENTATION, GreyImage, Pixels, check_size, paper_under, to_pixels, turn_upright
 
 Source = Any
 """A path (str or Path) or the bytes of an image file or PDF; an array, grey (H, W), BGR (H, W, 3) or BGRA (H, W, 4), of
@@ -88,7 +88,8 @@ def _from_array(array: NDArray[Any]) -> Pixels:
     if channels == 3:
         return eight
     opaque = eight[:, :, 3:].astype(np.float32) / 255
-    return np.round(eight[:, :, :3] * opaque + 255 * (1 - opaque)).astype(np.uint8)
+    paper = paper_under(eight[:, :, 1], eight[:, :, 3])
+    return np.round(eight[:, :, :3] * opaque + paper * (1 - opaque)).astype(np.uint8)
 
 
 def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:

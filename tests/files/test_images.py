@@ -85,6 +85,16 @@ class TestDecoding:
         two = Image.merge("LA", (Image.new("L", (3, 2), 30), Image.new("L", (3, 2), 0)))
         assert (decode_image(encoded(two), "x") == 255).all()
 
+    @pytest.mark.parametrize(("ink", "paper"), [(255, 0), (0, 255), (120, 255)])
+    def test_paper_under_transparent_parts_contrasts_with_the_writing(self, ink: int, paper: int) -> None:
+        opacity = np.zeros((60, 80), np.uint8)
+        opacity[20:24, 10:70] = 255
+        image = Image.merge("LA", (Image.new("L", (80, 60), ink), Image.fromarray(opacity)))
+        grey = decode_image(encoded(image), "x")
+        assert (grey[21, 10:70] == ink).all() and (grey[40:] == paper).all()
+        bgra = np.dstack([np.full((60, 80, 3), ink, np.uint8), opacity])
+        np.testing.assert_array_equal(to_grey(bgra), grey)
+
     @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
     def test_16_bits_are_scaled(self, kind: str) -> None:
         deep = np.array([[0, 257, 32768, 65535]], np.uint16)
