@@ -138,7 +138,7 @@ def check_stopped_run(folder: Path, heard: list[str], run: Run) -> None:
 
     done = run("-o", folder, "--resume", "--lines", stopped["lines"] + 60)
     assert done.code == 0, done.err
-    assert f"resuming at step {stopped['step']}, {stopped['lines']:,} lines seen" in done.err
+    assert f"resuming at step {stopped['step']}, {stopped['lines']:,} line" in done.err
     end = events(folder)[-1]
     assert end["event"] == "end" and end["lines"] >= stopped["lines"] + 60
 
