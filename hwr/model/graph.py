@@ -91,10 +91,10 @@ def open_graph(content: bytes, tensors: Tensors | None, where: object) -> Any:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        found = (tuple(i.name for i in session.get_inputs()), tuple(o.name for o in session.get_outputs()))
     except Exception as error:  # the classes that ONNX Runtime raises have no public common base
         reason = " ".join(str(error).split())[:160]
         raise ModelError(f"{where}: not an ONNX model, or truncated ({reason})") from None
-    found = (tuple(i.name for i in session.get_inputs()), tuple(o.name for o in session.get_outputs()))
     if found != (INPUTS, OUTPUTS):
         raise ModelError(f"{where}: an ONNX file, but not one that `hwr export` wrote")
     return session

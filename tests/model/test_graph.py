@@ -177,6 +177,12 @@ def test_every_truncation_and_much_noise_is_one_line() -> None:
         assert str(caught.value).startswith("x.onnx: ") and "\n" not in str(caught.value)
 
 
+def test_names_that_are_not_utf8() -> None:
+    content = tiny_graph().replace(b"widths", b"width\x80")
+    with pytest.raises(ModelError, match=r"^x\.onnx: not an ONNX model, or truncated \([^\n]*\)$"):
+        open_graph(content, TENSORS, "x.onnx")
+
+
 def test_other_inputs() -> None:
     model = onnx.load_model_from_string(tiny_graph())
     model.graph.output.pop()
