@@ -130,7 +130,7 @@ def _read_counts(path: Path, lines: _Lines) -> list[int]:
         raise ModelError(f"{path}: not an ARPA file: the line \\data\\ is missing")
     counts: list[int] = []
     for number, line in lines:
-        found = re.fullmatch(r"ngram\s+(\d+)\s*=\s*(\d+)", line)
+        found = re.fullmatch(r"ngram\s+(\d{1,9})\s*=\s*(\d{1,18})", line)
         if found and int(found[1]) == len(counts) + 1:
             counts.append(int(found[2]))
         elif counts and not line:

@@ -92,6 +92,7 @@ def open_graph(content: bytes, tensors: Tensors | None, where: object) -> Any:
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         found = (tuple(i.name for i in session.get_inputs()), tuple(o.name for o in session.get_outputs()))
+        dict(session.get_modelmeta().custom_metadata_map)  # names and metadata are decoded only when they are asked for
     except Exception as error:  # the classes that ONNX Runtime raises have no public common base
         reason = " ".join(str(error).split())[:160]
         raise ModelError(f"{where}: not an ONNX model, or truncated ({reason})") from None

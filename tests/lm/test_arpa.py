@@ -78,6 +78,7 @@ BROKEN = {
     "too many fields": (SMALL.replace("-0.3 a ▁", "-0.3 a ▁ a a"), "2 characters and a backoff weight"),
     "twice": (SMALL.replace("▁ a\n", "a ▁\n"), "occurs twice"),
     "unknown character": (SMALL.replace("▁ a\n", "▁ b\n"), "'b' is in the 2-grams"),
+    "a count of 5,000 digits": (f"\\data\\\nngram 1={'9' * 5000}\n\n\\end\\\n", "'ngram 1=COUNT' expected"),
     "no counts": ("\\data\\\n\n\\end\\\n", "'ngram 1=COUNT' expected"),
     "order": ("\\data\\\n" + "".join(f"ngram {n}=0\n" for n in range(1, 10)) + "\n\\end\\\n", "order 9"),
     "context": (

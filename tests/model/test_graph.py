@@ -177,8 +177,10 @@ def test_every_truncation_and_much_noise_is_one_line() -> None:
         assert str(caught.value).startswith("x.onnx: ") and "\n" not in str(caught.value)
 
 
-def test_names_that_are_not_utf8() -> None:
-    content = tiny_graph().replace(b"widths", b"width\x80")
+@pytest.mark.parametrize("name", [b"widths", b"log_probs", b"hwr_spec"])
+def test_names_that_are_not_utf8(name: bytes) -> None:
+    content = tiny_graph().replace(name, name[:-1] + b"\x80")
+    assert content != tiny_graph()
     with pytest.raises(ModelError, match=r"^x\.onnx: not an ONNX model, or truncated \([^\n]*\)$"):
         open_graph(content, TENSORS, "x.onnx")
 
