@@ -20,6 +20,9 @@ from hwr.text import counted
 
 MIN_NOTE = 0.55
 """Minimum mean confidence of words for a note to be kept that runs up or down the page."""
+MIN_RIGHT = 2.0
+"""Minimum right characters, estimated from the confidences, of a page that is turned by a quarter: noise on ruled paper
+has hardly any in any direction."""
 MIN_PAGE_LINES = 3
 """Minimum lines on an image for it to be taken for a page, if it was read as one line, and badly."""
 
@@ -107,7 +110,7 @@ class PageReader:
     def best_turn(self, grey: GreyImage, layout: Layout, lines: Sequence[Line]) -> int:
         """Return the quarter turn, in degrees clockwise, that reads best on a few lines; 0 unless another is better."""
         if layout.missed > MISSED:
-            read = {0: BETTER * right_characters(longest(lines, TRIED_LINES))}
+            read = {0: max(MIN_RIGHT, BETTER * right_characters(longest(lines, TRIED_LINES)))}
             for rotate in (90, 270):
                 upright = turned(grey, rotate)
                 found = longest(_unread_lines(find_lines(upright, self.threads)), TRIED_LINES)

@@ -22,6 +22,7 @@ from hwr.recognize.found_lines import (
 from hwr.recognize.recognizer import Recognizer
 from hwr.recognize.upside_down import turned
 from hwr.segment import find_lines
+from hwr.segment.sideways import MISSED
 
 SAMPLES = Path(__file__).parent.parent.parent / "data" / "samples"
 PAGE = to_grey(SAMPLES / "page.png")[:700]
@@ -151,6 +152,19 @@ def test_a_reading_that_is_worth_nothing_is_said_to_be() -> None:
     page = assemble([line_of(0.2)], (100, 100), 0, PageOptions())
     assert page.warnings == ("the words have a mean confidence of 0.20: most of them are probably wrong",)
     assert assemble([line_of(0.5)], (100, 100), 0, PageOptions()).warnings == ()
+
+
+@pytest.mark.parametrize(("confidence", "turn"), [(0.9, 90), (0.01, 0)])
+def test_a_page_is_turned_only_if_something_can_be_read_then(confidence: float, turn: int) -> None:
+    image = turned(PAGE, 270)
+
+    def read_along(grey: GreyImage, lines: Sequence[Line]) -> list[Line]:
+        words = (Word("words", confidence, (0.0, 0.0, 9.0, 9.0)),)
+        return [replace(line, text="words", words=words) for line in lines]
+
+    layout = find_lines(image, 1)
+    assert layout.missed > MISSED
+    assert PageReader(read_along, 1, PageOptions()).best_turn(image, layout, []) == turn
 
 
 def test_a_blank_page_has_no_lines(recognizer: Recognizer) -> None:
