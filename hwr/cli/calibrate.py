@@ -24,6 +24,7 @@ from hwr.cli.sets import find_sets, read_sets
 from hwr.cli.terminal import say, show, show_table
 from hwr.cli.values import FILE
 from hwr.errors import DataError, Outcome
+from hwr.text import counted
 
 if TYPE_CHECKING:
     from hwr.decode.confidence import Calibration
@@ -87,6 +88,7 @@ def command(
         left_out = f"{len(read) - len(lines)} of {len(read)} lines left out"
         say(f"{left_out}: they are in no language; --decoder greedy calibrates them")
     print_report(lines)
+    warn_of_few_words(lines)
     show(describe(calibration))
     if write or output is not None:
         store(source, GREEDY if lines[0].predictions is None else reader.decoder.name, calibration, output)
@@ -116,6 +118,16 @@ def print_report(lines: "Sequence[ReadScores]") -> None:
         row += [f"{item.line_before.equal_width:.4f}", f"{item.line_after.equal_width:.4f}"]
         table.add_row(item.name or "all", *row)
     show_table(table)
+
+
+def warn_of_few_words(lines: "Sequence[ReadScores]") -> None:
+    """Say so if the lines have too few right or wrong words for a reliable calibration."""
+    from hwr.evaluate.calibration import MIN_OUTCOMES, count_outcomes
+
+    right, wrong = count_outcomes(lines)
+    if min(right, wrong) < MIN_OUTCOMES:
+        found = f"{counted(right, 'right word')} and {counted(wrong, 'wrong word')}"
+        say(f"the calibration is unreliable: it is fitted to {found}; at least {MIN_OUTCOMES} of each are needed")
 
 
 def describe(calibration: "Calibration") -> str:

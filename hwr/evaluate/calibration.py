@@ -42,6 +42,9 @@ Numbers = NDArray[np.float64]
 TEMPERATURES: Numbers = np.geomspace(0.5, 3.0, 25)
 GOOD_ENOUGH = 0.03
 """Maximum calibration error at which no curve is fitted."""
+MIN_OUTCOMES = 60
+"""Minimum number of right words, and of wrong words, for a calibration to be reliable: ten for each of the six
+parameters that words have (Peduzzi et al. 1996, on events per variable in logistic regression)."""
 MIN_LOG_PROBABILITY = -1e6
 """Lower bound of log-probabilities, so that they can be interpolated."""
 NEWTON_STEPS = 50
@@ -194,6 +197,12 @@ def _by_line(words: Numbers, lines: Sequence[ReadScores]) -> list[Numbers]:
 def of_one_kind(lines: Sequence[ReadScores]) -> list[ReadScores]:
     """Return the lines that were read with a language model; if there are none, all lines."""
     return [line for line in lines if line.predictions is not None] or list(lines)
+
+
+def count_outcomes(lines: Sequence[ReadScores]) -> tuple[int, int]:
+    """Return the number of right words in lines, and of wrong words; see `MIN_OUTCOMES`."""
+    right = sum(int(line.words_right.sum()) for line in lines)
+    return right, sum(len(line.words_right) for line in lines) - right
 
 
 def fit(lines: Sequence[ReadScores]) -> Calibration:

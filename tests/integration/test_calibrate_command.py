@@ -1,6 +1,7 @@
 """`hwr calibrate` as a user runs it, on the hand-made network."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def store(tmp_path: Path, model: Path) -> Path:
     random = np.random.default_rng(0)
     recognizer = Recognizer(model, threads=1)
     lines = []
-    for number in range(60):
+    for number in range(120):
         image = random.choice([40, 80, 120, 160], (1, 12)).astype(np.uint8).repeat(24, axis=0).repeat(12, axis=1)
         image[:, ::12] = image[:, 1::12] = 0
         grey = 255 - image
@@ -75,6 +76,17 @@ def test_nothing_is_stored_unless_asked_for(run: Run, model: Path, store: Path) 
     before = model.read_bytes()
     outcome = run("calibrate", store, "-m", model)
     assert outcome.code == 0 and "stored" not in outcome.out and model.read_bytes() == before
+
+
+def test_a_calibration_of_few_words_is_stored_with_a_warning(run: Run, model: Path, store: Path) -> None:
+    outcome = run("calibrate", store, "-m", model, "--limit", "12", "--write")
+    assert outcome.code == 0 and f"stored in {model}" in outcome.out
+    found = re.search(r"unreliable: it is fitted to (\d+) right words and (\d+) wrong words; at least 60", outcome.err)
+    assert found and outcome.err.count("\n") == 1
+    right, wrong = map(int, found.groups())
+    words = re.search(r"all\W+(\d+)\W+([0-9.]+)%", outcome.out)
+    assert words and int(words[1]) == right + wrong
+    assert float(words[2]) == pytest.approx(100 * right / (right + wrong), abs=0.05)
 
 
 def test_other_settings_are_kept(run: Run, tmp_path: Path, store: Path) -> None:
