@@ -116,9 +116,7 @@ def _moved(layout: Layout, straight: Straightened, shape: tuple[int, ...]) -> La
         )
         for line in layout.lines
     )
-    return replace(
-        layout, lines=lines, regions=tuple(map(box, layout.regions)), sideways=tuple(map(box, layout.sideways))
-    )
+    return replace(layout, lines=lines, regions=_region_boxes(lines), sideways=tuple(map(box, layout.sideways)))
 
 
 def _lay_out(grey: GreyImage, traces: list[Trace], copy: GreyImage, factor: float, *, rows: bool) -> Layout:
@@ -156,7 +154,7 @@ def _lay_out(grey: GreyImage, traces: list[Trace], copy: GreyImage, factor: floa
         clip_box((x0 / factor, y0 / factor, x1 / factor, y1 / factor), (width, height))
         for x0, y0, x1, y1 in find_sideways(ink, traces, copy.shape, unit)
     )
-    return Layout(lines, tuple(_region_box(lines, number) for number in range(len(regions))), rows, missed, sideways)
+    return Layout(lines, _region_boxes(lines), rows, missed, sideways)
 
 
 def without_doubtful(lines: Sequence[int], traces: Sequence[Trace]) -> list[int]:
@@ -217,5 +215,9 @@ def _on_page(points: Points, factor: float, width: int, height: int) -> tuple[Po
     return tuple(map(tuple, scaled_points.tolist()))
 
 
-def _region_box(lines: tuple[FoundLine, ...], number: int) -> Box:
-    return bounding_box([point for line in lines if line.region == number for point in line.polygon])
+def _region_boxes(lines: Sequence[FoundLine]) -> tuple[Box, ...]:
+    """Return the box around the lines of each region."""
+    points: dict[int, list[Point]] = {}
+    for line in lines:
+        points.setdefault(line.region, []).extend(line.polygon)
+    return tuple(bounding_box(points[region]) for region in sorted(points))

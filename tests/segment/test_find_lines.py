@@ -181,6 +181,8 @@ def test_lines_of_a_skewed_page_are_found_on_the_page(angle: float) -> None:
         assert all(0 <= x <= 1400 and 0 <= y <= 1700 for x, y in line.polygon)
         cv2.fillPoly(covered, [np.array(line.polygon).round().astype(np.int32)], 1)
     assert covered[turned < 120].mean() > 0.98
+    for region, box in enumerate(layout.regions):
+        assert box == bounding_box([point for line in layout.lines if line.region == region for point in line.polygon])
 
 
 def skew(layout: Layout) -> float:
