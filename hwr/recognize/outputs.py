@@ -355,7 +355,8 @@ def without_results(inputs: Inputs, output: str, forms: Sequence[Format]) -> tup
         return path == folder.resolve() or any(names[base] > own.count(base) for base in bases)
 
     results = [file for file in inputs.files if file.found and is_result(file)]
-    kept = tuple(file for file in inputs.files if file not in results)
+    left_out = set(results)
+    kept = tuple(file for file in inputs.files if file not in left_out)
     return (replace(inputs, files=kept), results) if kept else (inputs, [])
 
 
