@@ -3,6 +3,7 @@
 Points are (x, y) in pixels, x to the right, y downwards. An unknown baseline or polygon is empty.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -108,11 +109,13 @@ def _with_own_words(line: Line) -> Line:
 
 def _joined(words: Sequence[Word], texts: Sequence[str]) -> Sequence[Word]:
     """Return the words, joined so that they are those of the text; as they are if other characters are in it."""
-    joined, rest = [], list(words)
+    joined, rest = [], deque(words)
     for text in texts:
-        parts = [rest.pop(0)] if rest else []
-        while rest and len("".join(part.text for part in parts)) < len(text):
-            parts.append(rest.pop(0))
+        parts: list[Word] = []
+        missing = len(text)
+        while rest and missing > 0:
+            parts.append(rest.popleft())
+            missing -= len(parts[-1].text)
         if "".join(part.text for part in parts) != text:
             return words
         confidence = min(part.confidence for part in parts)

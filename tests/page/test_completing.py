@@ -1,5 +1,7 @@
 """Baselines and polygons, derived from each other."""
 
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -39,6 +41,14 @@ def test_words_spell_the_text_of_their_line(
     (line,), lost = correct_words([with_words(text, *words)])
     assert [(word.text, word.confidence, word.box[0], word.box[2]) for word in line.words] == expected
     assert [id for id, _ in lost] == (["l"] if words and not expected else [])
+
+
+def test_joining_many_parts_takes_linear_time() -> None:
+    text = "x" * 40_000
+    started = time.process_time()
+    (line,), _ = correct_words([with_words(text, *text)])
+    assert time.process_time() - started < 5
+    assert [word.text for word in line.words] == [text]
 
 
 def test_a_box_has_a_level_baseline() -> None:
