@@ -44,6 +44,9 @@ from hwr.prepare.sidecar import unused_images
 from hwr.store.splits import SPLIT_NAMES
 
 KINDS = ("page", "alto")
+NAMES = {"page": "PAGE XML", "alto": "ALTO"}
+"""Names of the formats in messages."""
+OTHER_KIND = {"page": "alto", "alto": "page"}
 XML_FOLDERS = ("page", "alto")
 """Folders in which Transkribus puts the XML files of the images next to them."""
 PAGE_IMAGES = (*IMAGE_SUFFIXES, ".pdf")
@@ -95,13 +98,13 @@ class PageFiles(Source):
 
     Args:
         path: a folder, a zip or an XML file; `tree`: its files, if they are known.
-        kind: `page` or `alto`: the preferred one for a page that has both.
+        kind: `page` or `alto`: the preferred one for a page that has both. One file of this kind is needed.
 
     Attributes:
         used: names of the images that belong to a page, after `items`.
 
     Raises:
-        DataError: there is neither, or a zip that cannot be read.
+        DataError: there is no file of this kind, or a zip that cannot be read.
     """
 
     def __init__(
@@ -117,6 +120,9 @@ class PageFiles(Source):
         self._pages = _find_pages(self.tree, root, kind, None if self._whole else path.name)
         if not self._pages:
             raise DataError(f"{path}: no PAGE XML and no ALTO in it")
+        if not any(file.kind == kind for files in self._pages for file in files):
+            own, other = (NAMES[name] for name in (kind, OTHER_KIND[kind]))
+            raise DataError(f"{path}: no {own} in it, only {other}; --from {OTHER_KIND[kind]} reads it")
         self._images = _ImageFinder(self.tree.names)
         self._open_image: tuple[_PageImage, GreyImage | InputError] = _PageImage(""), InputError("")
 
@@ -171,10 +177,18 @@ class PageFiles(Source):
         else:
             read = read[:1]
         chosen, pages = read[-1]
-        if len(files) > 1:
-            others = ", ".join(sorted({f"{file.kind.upper()}" for file in files if file != chosen}))
-            self.notes.add(f"pages with several XML files: {chosen.kind.upper()} is read, not {others}", chosen.name)
+        self._note_choice(chosen, files)
         return chosen, pages
+
+    def _note_choice(self, chosen: _PageFile, files: list[_PageFile]) -> None:
+        """Add a note if a page has several files, or none of the preferred kind."""
+        own, other = NAMES[chosen.kind], NAMES[OTHER_KIND[chosen.kind]]
+        if len({file.kind for file in files}) > 1:
+            self.notes.add(f"pages with several XML files: {own} is read, not {other}", chosen.name)
+        elif len(files) > 1:
+            self.notes.add(f"pages with several files of {own}: one of them is read", chosen.name)
+        if all(file.kind != self.kind for file in files):
+            self.notes.add(f"pages without {other}: their {own} is read", chosen.name)
 
     def _page(self, file: _PageFile, page: Page, image: "_PageImage") -> Iterator[Sample | Skipped]:
         where = self._where(file)
@@ -277,7 +291,7 @@ def _find_pages(tree: FileTree, root: str, kind: str, only: str | None) -> list[
     """Return the XML files of each page, the preferred one first: of `kind`, then with the plainest name."""
     pages: dict[str, list[_PageFile]] = {}
     for name in tree.names:
-        found = _kind(tree, name) if only is None or PurePosixPath(name).name == only else None
+        found = _kind(tree, name, kind) if only is None or PurePosixPath(name).name == only else None
         if found is None:
             continue
         path = PurePosixPath(name)
@@ -289,10 +303,10 @@ def _find_pages(tree: FileTree, root: str, kind: str, only: str | None) -> list[
     return [sorted(files, key=lambda file: (file.kind != kind, len(file.name), file.name)) for files in pages.values()]
 
 
-def _kind(tree: FileTree, name: str) -> str | None:
-    """Return the format of an XML file; that of a pointer of Git LFS is unknown, and its reading will say so."""
+def _kind(tree: FileTree, name: str, unknown: str = "page") -> str | None:
+    """Return the format of an XML file, or None; `unknown` for a pointer of Git LFS, and its reading will say so."""
     head = tree.head(name, HEAD) if name.lower().endswith(".xml") else b""
-    return "page" if head.startswith(LFS_POINTER) else page_kind(head)
+    return unknown if head.startswith(LFS_POINTER) else page_kind(head)
 
 
 @dataclass(frozen=True)

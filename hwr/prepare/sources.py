@@ -71,7 +71,7 @@ def open_source(path: Path, options: ReaderOptions = ReaderOptions(), kind: str 
             source = _open(path, options, kinds[0])
         for other in kinds[1:]:
             source.notes.add(f"the folder also contains data of another kind, which --from {other} reads", str(path))
-        for name in _not_read(tree, kinds) if tree is not None else ():
+        for name in _not_read(tree, kinds, path) if tree is not None else ():
             source.notes.add(
                 "tables and archives in the folder that are not read; name a table or a zip to read it", name
             )
@@ -121,10 +121,11 @@ def detect_kinds(path: Path) -> tuple[list[str], FileTree | None]:
     return kinds, tree
 
 
-def _not_read(tree: FileTree, kinds: list[str]) -> list[str]:
+def _not_read(tree: FileTree, kinds: list[str], path: Path) -> list[str]:
     """Return archives and tables, which are not read unless they are named."""
-    endings = (".zip", *ARCHIVES, *(() if "table" in kinds else table_rows.SUFFIXES))
-    return [name for name in tree.names if name.lower().endswith(endings)]
+    read = {table.relative_to(path).as_posix() for table in find_tables(path)} if "table" in kinds else set()
+    endings = (".zip", *ARCHIVES, *table_rows.SUFFIXES)
+    return [name for name in tree.names if name.lower().endswith(endings) and name not in read]
 
 
 def _nothing_found(path: Path, tree: FileTree) -> str:

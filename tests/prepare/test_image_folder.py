@@ -43,6 +43,8 @@ def test_the_table_of_the_whole_folder_counts(folder: Path) -> None:
     (folder / "metadata.csv").write_text("file_name,text\ntrain/0.png,whole\n")
     [sample] = items_of(folder)
     assert isinstance(sample, Sample) and (sample.id, sample.text, sample.split) == ("train/0", "whole", None)
+    notes = open_source(folder).notes.counts()
+    assert notes == {"tables and archives in the folder that are not read; name a table or a zip to read it": 2}
 
 
 def test_a_broken_table_costs_only_its_split(folder: Path) -> None:

@@ -305,7 +305,10 @@ def test_page_counts_even_if_alto_comes_first(tmp_path: Path) -> None:
         "doc/page/1.xml": page_xml(page_region("r", lines("from page")), SIZE, "1.jpg"),
     }
     folder = write(tmp_path / "job", files)
-    for kind, text, note in ((None, "from page", "PAGE is read, not ALTO"), ("alto", "from alto", "ALTO is read, not")):
+    for kind, text, note in (
+        (None, "from page", "PAGE XML is read, not ALTO"),
+        ("alto", "from alto", "ALTO is read, not"),
+    ):
         source = open_source(folder, kind=kind)
         assert [item.text for item in source.items() if isinstance(item, Sample)] == [text]
         [(found, count)] = source.notes.counts().items()
@@ -332,6 +335,27 @@ def test_texts_that_a_program_read_are_left_out(tmp_path: Path, equivalents: str
         "true",
         "machine",
     ]
+
+
+def test_pages_without_the_requested_kind_are_refused_or_named(tmp_path: Path) -> None:
+    page = {"1.png": scan(), "1.xml": page_xml(page_region("r", lines("from page")), SIZE, "1.png")}
+    alto = {"2.png": scan(), "2.xml": alto_xml(alto_block("b", alto_line("x", 0, "from alto")), SIZE, "2.png")}
+    for files, kind, message in (
+        (page, "alto", "no ALTO in it, only PAGE XML; --from page reads it"),
+        (alto, "page", "no PAGE XML in it, only ALTO; --from alto reads it"),
+    ):
+        with pytest.raises(DataError, match=message):
+            open_source(write(tmp_path / kind, files), kind=kind)
+    source = open_source(write(tmp_path / "both", page | alto), kind="alto")
+    assert [item.text for item in source.items() if isinstance(item, Sample)] == ["from page", "from alto"]
+    assert source.notes.counts() == {"pages without ALTO: their PAGE XML is read": 1}
+
+
+def test_two_files_of_one_kind_for_a_page_are_named(tmp_path: Path) -> None:
+    xml = page_xml(page_region("r", lines("one")), SIZE, "a.png")
+    source = open_source(write(tmp_path / "d", {"a.png": scan(), "a.xml": xml, "a.page.xml": xml}))
+    assert [item.text for item in source.items() if isinstance(item, Sample)] == ["one"]
+    assert source.notes.counts() == {"pages with several files of PAGE XML: one of them is read": 1}
 
 
 def test_a_true_text_wins_over_what_a_program_read(tmp_path: Path) -> None:
