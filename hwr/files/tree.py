@@ -185,6 +185,14 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
         yield Path(root), sorted(name for name in files if not name.startswith(".") and _may_be_file(root, name))
 
 
+def _listed(folder: Path) -> tuple[Path, list[str]]:
+    """Return a folder with the names of its files, as `walk` yields them."""
+    found = next(walk(folder), None)
+    if found is None:
+        raise DataError(f"{folder}: the folder cannot be listed; check its permissions")
+    return found
+
+
 def _may_be_file(root: str, name: str) -> bool:
     try:
         return stat.S_ISREG(os.stat(os.path.join(root, name)).st_mode)
@@ -202,13 +210,13 @@ class FolderTree:
         folders: only the files directly in these folders, given as paths below `path`; None for all.
 
     Raises:
-        DataError: there are too many files.
+        DataError: there are too many files, or one of `folders` cannot be listed.
     """
 
     def __init__(self, path: Path, folders: tuple[str, ...] | None = None) -> None:
         self.path = path
         self.names: list[str] = []
-        walks = [walk(path)] if folders is None else [iter([next(walk(path / folder))]) for folder in folders]
+        walks = [walk(path)] if folders is None else [iter([_listed(path / folder)]) for folder in folders]
         for found in walks:
             for root, files in found:
                 below = root.relative_to(path).as_posix()

@@ -13,7 +13,7 @@ from hwr.prepare.samples import Reason, Sample, Skipped, Unusable
 from hwr.store.columns import Normalised
 from hwr.store.lines import StoredLine
 from hwr.store.normalised import LOSSLESS, MAX_WEBP_WIDTH, check_normalised, check_shape, normalised_line
-from hwr.text import Alphabet, has_surrogates, normalise_text, steps_needed
+from hwr.text import Alphabet, counted, has_surrogates, normalise_text, steps_needed
 
 KEPT_FORMATS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 92}, "WEBP": {"quality": 90, "method": 4}}
 """Formats that an image keeps when it is made smaller; any other becomes PNG, losslessly."""
@@ -131,7 +131,8 @@ def _too_long(text: str, width: int, options: CheckOptions) -> str:
     if needed <= steps:
         return ""
     shown = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
-    return f"needs {needed} time steps, has {steps} ({width} columns at height {options.height}): {shown!r}"
+    size = f"{counted(width, 'column')} at height {options.height}"
+    return f"needs {counted(needed, 'time step')}, has {steps} ({size}): {shown!r}"
 
 
 def make_smaller(line: StoredLine, grey: GreyImage, max_height: int) -> StoredLine:

@@ -26,6 +26,7 @@ from hwr.files.texts import decode_text
 from hwr.files.tree import FileIndex, FolderTree, find_entry, name_key, read_file, walk
 from hwr.prepare.iam_text import CROSSED_OUT, mark_sentences, natural_text
 from hwr.prepare.samples import IMAGE_SUFFIXES, MAX_TEXT_BYTES, Reason, Sample, Skipped, Source, read_image
+from hwr.text import has_surrogates
 
 LICENCE = "IAM: non-commercial research"
 LANGUAGE = "en"
@@ -254,7 +255,7 @@ def _read_entries(path: Path, words: bool) -> list[_Entry]:
         tokens = (values[-1],) if words else _tokens(values[-1])
         if len(values) < FIELDS:
             entries.append(_Entry(values[0], error=f"{path.name}, entry {number}: {len(values)} of {FIELDS} fields"))
-        elif any("\udc80" <= character <= "\udcff" for character in row):
+        elif has_surrogates(row):
             entries.append(_Entry(values[0], error=f"{path.name}, entry {number}: not UTF-8"))
         else:
             entries.append(_Entry(values[0], values[1], tokens))

@@ -282,7 +282,8 @@ class LineStore:
         """Count rows of a corrupt part as unusable; report the first ones that are not reported yet."""
         fresh = [row for row in rows if row not in self.unusable]
         if fresh:
-            others = f"and the {len(fresh) - 1} rows after it: " if len(fresh) > 1 else ""
+            after = "row" if len(fresh) == 2 else f"{len(fresh) - 1} rows"
+            others = f"and the {after} after it: " if len(fresh) > 1 else ""
             self._leave_out(fresh[0], others + reason)
             self.unusable.update(dict.fromkeys(fresh, reason))
 

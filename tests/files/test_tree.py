@@ -161,6 +161,11 @@ def test_broken_and_encrypted_zips(tmp_path: Path) -> None:
         ZipTree(tmp_path / "locked.zip").read("a.xml", 100)
 
 
+def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="page: the folder cannot be listed"):
+        FolderTree(tmp_path, (".", "page"))
+
+
 def test_find_entry_prefers_the_exact_name_and_refuses_to_guess(tmp_path: Path) -> None:
     (tmp_path / "Lines.TXT").touch()
     assert find_entry(tmp_path, "lines.txt") == tmp_path / "Lines.TXT"

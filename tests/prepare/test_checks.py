@@ -129,6 +129,8 @@ def test_lines_that_ctc_cannot_align(height: int, stride: int) -> None:
     assert stored(check_sample(sample(image, fits[:steps]), options)).width == 120
     found = skipped(check_sample(sample(image, fits[: steps + 1]), options))
     assert found.reason is Reason.TOO_LONG and f"needs {steps + 1} time steps, has {steps}" in found.detail
+    narrow = skipped(check_sample(sample(image_file(1, height), "ab"), options))
+    assert narrow.detail == f"needs 2 time steps, has 1 (1 column at height {height}): 'ab'"
     # Between two equal neighbours CTC needs a blank: n equal letters take 2 n - 1 steps.
     longest = (steps + 1) // 2
     assert stored(check_sample(sample(image, "a" * longest), options)).width == 120

@@ -307,6 +307,13 @@ def test_rows_of_a_damaged_group_are_left_out_and_reported_once(tmp_path: Path, 
     assert len(list(store.texts())) == 700  # which are in another column
 
 
+def test_two_rows_that_are_left_out(tmp_path: Path, lines: list[StoredLine]) -> None:
+    write_lines(tmp_path / "a.parquet", lines[:258])
+    reports: list[tuple[int, str]] = []
+    LineStore(tmp_path / "a.parquet", report=lambda *item: reports.append(item)).leave_out_group(1, "corrupt")
+    assert reports == [(256, "and the row after it: corrupt")]
+
+
 def test_texts_of_a_damaged_group_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     table = pa.table({"image": [b"i"] * 600, "text": [f"text {number:04}" for number in range(600)]})
