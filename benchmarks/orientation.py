@@ -50,7 +50,8 @@ def main() -> None:
             total, added = total + seconds, added + whole + single
         times = f"{seconds:8.2f} {1000 * whole:8.2f} {1000 * single:8.2f} {(whole + single) / seconds:7.2%}"
         print(f"{page.id[-50:]:50} {times} {turn:7} {' '.join(messages)}", flush=True)
-    print(f"{'all other pages':50} {total:8.2f} {1000 * added:17.2f} {added / total:7.2%}")
+    if total:
+        print(f"{'all other pages':50} {total:8.2f} {1000 * added:17.2f} {added / total:7.2%}")
 
 
 if __name__ == "__main__":

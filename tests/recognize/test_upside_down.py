@@ -35,7 +35,7 @@ def line_of(confidence: float, language: str = "", text: str = "some words") -> 
 
 def test_lines_from_the_other_side_of_the_sheet_are_read_in_their_order(recognizer: Recognizer, upright: Page) -> None:
     levels = [line.baseline[0][1] for line in upright.lines]
-    border, end = (round((levels[place] + levels[place + 1]) / 2) for place in (-5, -2))
+    border, end = (round((levels[index] + levels[index + 1]) / 2) for index in (-5, -2))
     image = PAGE.copy()
     image[border:end] = turned(image[border:end], 180)
     page = recognizer.read(image)
