@@ -103,23 +103,30 @@ class TensorBoardReporter:
     def close(self) -> None:
         """Write what is waiting."""
         if self._writer is not None:
-            self._writer.close()
+            with self._reporting_failure():
+                self._writer.close()
 
     def _write(self, scalars: Mapping[str, float | None], step: int) -> None:
         if self._failed:
             return
-        try:
+        with self._reporting_failure():
             if self._writer is None:
                 self._writer = self._make_writer(str(self._folder), purge_step=step)
             for name, value in scalars.items():
                 if value is not None:
                     self._writer.add_scalar(name, value, step)
             self._writer.flush()
+
+    @contextmanager
+    def _reporting_failure(self) -> Iterator[None]:
+        """Report the first error of writing as a message: the run does not need these files."""
+        try:
+            yield
         except OSError as error:
+            if not self._failed:
+                reason = error.strerror or error
+                self.message(f"{self._folder}: cannot be written ({reason}): nothing more is written for TensorBoard")
             self._failed = True
-            self.message(
-                f"{self._folder}: cannot be written ({error.strerror}): nothing more is written for TensorBoard"
-            )
 
 
 @contextmanager

@@ -32,6 +32,8 @@ class Writer:
     def flush(self) -> None: ...
 
     def close(self) -> None:
+        if Writer.full:
+            raise OSError(28, "No space left on device")
         self.closed = True
 
 
@@ -81,6 +83,16 @@ def test_a_full_disk_is_reported_once_and_does_not_end_the_run(tmp_path: Path) -
     (message,) = [message for message in told.messages if "TensorBoard" in message]
     assert "No space left" in message and "tensorboard: cannot be written" in message
     assert len(told.results) == 1
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_disk_that_is_full_at_the_end_does_not_lose_the_result(tmp_path: Path) -> None:
+    recorder = Recorder()
+    with tensorboard(recorder, tmp_path, True) as reporter:
+        reporter.progress({"step": 1, "loss": 1.0, "learning_rate": 0.1, "lines_per_second": 9.0})
+        Writer.full = True
+    (message,) = recorder.messages
+    assert message.endswith("cannot be written (No space left on device): nothing more is written for TensorBoard")
 
 
 def test_without_the_package_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
