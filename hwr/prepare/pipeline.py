@@ -21,7 +21,7 @@ from hwr.prepare.splitting import Plan, SplitOptions, make_plan
 from hwr.store.lines import StoredLine
 from hwr.store.normalised import current_normalisation
 from hwr.store.splits import SPLITS
-from hwr.text import printable
+from hwr.text import counted, printable
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,6 @@ def _nothing_usable(sources: list[Source], skipped: list[Skipped]) -> str:
         return f"{names}: contains nothing"
     first = next((item for item in skipped if not item.reason.deliberate), skipped[0])
     detail = f": {first.detail}" if first.detail else ""
-    items = "1 item" if len(skipped) == 1 else f"{len(skipped)} items"
+    items = counted(len(skipped), "item")
     example = printable(f"{first.where}: {first.reason}{detail}")  # a name may contain a newline
     return f"{names}: nothing usable; {items} left out, such as {example}"

@@ -11,7 +11,7 @@ from hwr.errors import DataError, InputError, UsageError
 from hwr.files.texts import decode_text, json_objects
 from hwr.files.tree import read_file
 from hwr.prepare.samples import IMAGE_SUFFIXES
-from hwr.text import has_surrogates
+from hwr.text import counted, has_surrogates
 
 SUFFIXES = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
@@ -189,9 +189,13 @@ def _delimited_row(number: int, row: list[str] | str, indices: dict[str, int], c
         return Row(number, {}, row)
     missing = [field for field in ("image", "text") if indices[field] >= len(row)]
     if missing:
-        return Row(number, {}, f"has {len(row)} columns, none for the {missing[0]}")
+        return Row(number, {}, f"has {counted(len(row), 'column')}, none for the {missing[0]}")
     if any(value.strip() for value in row[columns:]):
-        return Row(number, {}, f"has {len(row)} columns, but the first row has {columns}: is a separator not quoted?")
+        return Row(
+            number,
+            {},
+            f"has {counted(len(row), 'column')}, but the first row has {columns}: is a separator not quoted?",
+        )
     values = {field: row[index] for field, index in indices.items() if index < len(row)}
     if any(map(has_surrogates, values.values())):
         return Row(number, {}, "not UTF-8")

@@ -37,7 +37,7 @@ from hwr.store.columns import (
     stated_normalisation,
 )
 from hwr.store.splits import find_split
-from hwr.text import has_surrogates
+from hwr.text import counted, has_surrogates
 
 GROUP_LINES = 256
 """Maximum number of lines in a group."""
@@ -264,7 +264,9 @@ class LineStore:
             try:
                 batch = held.rest if held.rest is not None else next(held.batches, None)
                 if batch is None:
-                    raise DataError(f"{source.path}: row group {source.number} ends after {held.next_row} lines")
+                    raise DataError(
+                        f"{source.path}: row group {source.number} ends after {counted(held.next_row, 'line')}"
+                    )
             except DataError as error:
                 self._corrupt[group.row_group] = held.next_row, str(error)
                 raise

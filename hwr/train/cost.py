@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from hwr.model.network import count_parameters
+from hwr.text import counted
 from hwr.train.device import Device, hardware
 from hwr.train.folder import restore
 from hwr.train.loading import load_batches
@@ -46,7 +47,7 @@ def estimate_cost(
     multiplications = run.trainer.network.specification.multiplications(round(columns))
     rows = [
         *(
-            (f"{item.source.name}", f"{item.facts['lines']:,} lines, weight {item.weight:g}")
+            (f"{item.source.name}", f"{counted(item.facts['lines'], 'line')}, weight {item.weight:g}")
             for item in run.data.training
         ),
         ("machine", f"{hardware(run.device, processes)}, {run.device.precision}"),

@@ -39,10 +39,10 @@ def test_lines_are_drawn_where_they_are() -> None:
 def test_each_line_has_its_number_at_its_start() -> None:
     one = draw(replace(RICH, lines=RICH.lines[:1], regions=()), GREY)
     other = draw(replace(RICH, lines=(RICH.lines[2], RICH.lines[0]), regions=()), GREY)
-    beside = one[80:102, 30:58], other[80:102, 30:58]
-    for corner in beside:
+    marks = one[80:102, 30:58], other[80:102, 30:58]
+    for corner in marks:
         assert (corner == BASELINE_COLOUR).all(axis=2).any()
-    assert (beside[0] != beside[1]).any(), "1 and 2 look different"
+    assert (marks[0] != marks[1]).any(), "1 and 2 look different"
 
 
 def test_grey_and_coloured_pages_of_any_size() -> None:

@@ -60,7 +60,7 @@ def test_words_are_on_the_baseline() -> None:
     slanted = replace(LEVEL, baseline=((100.0, 80.0), (300.0, 100.0), (500.0, 100.0)))
     assert on_baseline(slanted, (150, 0, 250, 9)) == ((150, pytest.approx(85)), (250, pytest.approx(95)))
     start, end = on_baseline(slanted, (0, 0, 600, 9))
-    assert start == (0, pytest.approx(75)) and end == (600, pytest.approx(105)), "goes on in the mean direction"
+    assert start == (0, pytest.approx(75)) and end == (600, pytest.approx(105)), "continues in the mean direction"
     upwards = replace(LEVEL, baseline=((80.0, 500.0), (80.0, 100.0)))
     assert on_baseline(upwards, (50, 200, 90, 300)) == ((80, 300), (80, 200))
     downwards = replace(LEVEL, baseline=((80.0, 100.0), (80.0, 500.0)))
@@ -106,5 +106,5 @@ def test_blocks_are_runs_of_lines_of_one_region() -> None:
         ("r2", ["note"]),
         ("eSc_textblock_3", ["eSc_line_1", "eSc_line_2"]),
     ]
-    parted = replace(RICH, lines=(RICH.lines[0], RICH.lines[2], RICH.lines[1], replace(LEVEL, region="gone")))
-    assert [region and region.id for region, _ in blocks(parted)] == ["r1", "r2", "r1", None]
+    separated = replace(RICH, lines=(RICH.lines[0], RICH.lines[2], RICH.lines[1], replace(LEVEL, region="gone")))
+    assert [region and region.id for region, _ in blocks(separated)] == ["r1", "r2", "r1", None]

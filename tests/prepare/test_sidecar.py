@@ -183,7 +183,7 @@ def test_a_text_with_the_whole_name_of_its_image(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("ending", "kind"), [("jp2", "JPEG2000"), ("AVIF", "AVIF"), ("pnm", "PPM")])
 def test_images_of_other_formats(tmp_path: Path, ending: str, kind: str) -> None:
-    """What `hwr recognize` reads can be learned from."""
+    """Formats that `hwr recognize` reads."""
     Image.new("RGB", (60, 40), "white").save(tmp_path / f"a.{ending}", kind)
     (tmp_path / "a.gt.txt").write_text("text")
     [sample], skipped = read(tmp_path)

@@ -330,3 +330,9 @@ def test_json_of_pages_is_not_a_table(folder: Path) -> None:
     (folder / "page.json").write_text(write_json(Page("a.png", 200, 100, "small", (), ())))
     with pytest.raises(DataError, match=r"page\.json: JSON of a page; hwr convert .*page\.json --format page -o DIR"):
         open_source(folder / "page.json")
+
+
+def test_a_row_with_one_column(folder: Path) -> None:
+    (folder / "t.csv").write_text("image,text\na.png,one\nb.png\n")
+    [left_out] = [item for item in read(folder / "t.csv") if isinstance(item, Skipped)]
+    assert (left_out.reason, left_out.detail) == (Reason.BAD_ROW, "has 1 column, none for the text")
