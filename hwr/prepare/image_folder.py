@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from hwr.errors import DataError
+from hwr.errors import DataError, InputError
 from hwr.files.tree import find_entry
 from hwr.prepare.samples import Reason, Sample, Skipped, Source
 from hwr.prepare.table import Table, TableOptions
@@ -50,7 +50,7 @@ class ImageFolder(Source):
         for file in find_tables(path):
             try:
                 table = Table(file, columns, options)
-            except DataError as error:
+            except InputError as error:
                 self._broken.append(Skipped(str(file), Reason.LOST_FILE, str(error).removeprefix(f"{file}: ")))
             else:
                 self.notes.include(table.notes)

@@ -6,6 +6,7 @@ import pytest
 
 from helpers.line_images import write_image
 from hwr.errors import DataError
+from hwr.files.tree import LFS_POINTER
 from hwr.prepare.image_folder import ImageFolder
 from hwr.prepare.samples import Reason, Sample, Skipped
 from hwr.prepare.sources import detect_kinds, open_source
@@ -55,6 +56,14 @@ def test_a_broken_table_costs_only_its_split(folder: Path) -> None:
     (folder / "Test" / "Metadata.JSONL").write_text("")
     with pytest.raises(DataError, match=r"Metadata\.JSONL: contains no row"):
         open_source(folder)
+
+
+def test_a_table_that_git_lfs_has_not_fetched_costs_only_its_split(folder: Path) -> None:
+    (folder / "train" / "metadata.csv").write_bytes(LFS_POINTER + b"v1\n")
+    *good, lost = items_of(folder)
+    assert [item.text for item in good if isinstance(item, Sample)] == ["three"]
+    assert isinstance(lost, Skipped) and lost.reason is Reason.LOST_FILE
+    assert lost.detail.startswith("only a pointer of Git LFS")
 
 
 def test_a_folder_without_a_table(tmp_path: Path) -> None:
