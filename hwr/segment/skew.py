@@ -14,6 +14,9 @@ MAX_SKEW = 9.0
 """Degrees up to which the network finds lines well."""
 MIN_LENGTH = 3.0
 """Minimum length of a line that shows the skew, in line heights."""
+MAX_GROWTH = 4.0
+"""Factor of pixels up to which a page is straightened. A page of usual shape needs at most 2.1. A long strip would need
+so many that its lines would become too small on the copy on which they are searched for."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,25 @@ def skew(traces: Sequence[Trace]) -> float:
     return float(angles[order][np.searchsorted(weights, weights[-1] / 2)])
 
 
+def can_straighten(shape: tuple[int, ...], angle: float) -> bool:
+    """Return whether a page of this shape, turned by an angle, is not too large; see `MAX_GROWTH`."""
+    return math.prod(_turned_size(shape, angle)) <= MAX_GROWTH * math.prod(shape)
+
+
+def _turned_size(shape: tuple[int, ...], angle: float) -> tuple[int, int]:
+    """Return the width and height of a page of this shape that is turned by an angle in degrees."""
+    height, width = shape
+    cosine, sine = abs(math.cos(math.radians(angle))), abs(math.sin(math.radians(angle)))
+    return math.ceil(width * cosine + height * sine), math.ceil(width * sine + height * cosine)
+
+
 def straighten(grey: GreyImage, angle: float) -> Straightened:
     """Turn a page, so that lines at this angle become level."""
     import cv2
 
     height, width = grey.shape
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
-    cosine, sine = abs(turn[0, 0]), abs(turn[0, 1])
-    size = math.ceil(width * cosine + height * sine), math.ceil(width * sine + height * cosine)
+    size = _turned_size(grey.shape, angle)
     turn[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
     paper = float(np.median(grey[:: max(1, height // 500), :: max(1, width // 500)]))
     turned = cv2.warpAffine(grey, turn, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=paper)

@@ -185,6 +185,14 @@ def test_lines_of_a_skewed_page_are_found_on_the_page(angle: float) -> None:
         assert box == bounding_box([point for line in layout.lines if line.region == region for point in line.polygon])
 
 
+def test_slanting_lines_on_a_long_strip_are_found() -> None:
+    line = np.full((600, 600), 230, np.uint8)
+    cv2.putText(line, "golden fox hill", (160, 300), cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, 0.8, 40, 2, cv2.LINE_AA)
+    line = cv2.warpAffine(line, cv2.getRotationMatrix2D((300, 300), 18, 1), (600, 600), borderValue=230)
+    strip = np.tile(line[230:350, 140:440], (150, 1))
+    assert len(find_lines(strip).lines) == 150
+
+
 def skew(layout: Layout) -> float:
     """Degrees by which the lines of a page fall: the mean over the lines, weighed by their lengths."""
     fits = []

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hwr.segment.skew import skew, straighten
+from hwr.segment.skew import can_straighten, skew, straighten
 from hwr.segment.trace import Trace
 
 
@@ -34,3 +34,9 @@ def test_a_straightened_page_is_level_and_its_points_are_found_on_the_page(angle
     level = float(np.median(rows))
     found = straight.on_page([(float(columns.min()), level), (float(columns.max()), level)])
     assert found == pytest.approx(np.array(ends), abs=3)
+
+
+def test_pages_are_straightened_and_long_strips_are_not() -> None:
+    assert all(can_straighten(shape, angle) for shape in ((1400, 1000), (1000, 2000)) for angle in (12, -45, 60))
+    for shape in ((600, 33_000), (33_000, 600)):
+        assert can_straighten(shape, 1) and not can_straighten(shape, -15)
