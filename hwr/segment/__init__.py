@@ -19,7 +19,7 @@ from hwr.segment.maps import MULTIPLE, mark_lines
 from hwr.segment.order import group_regions, reading_order, rows_of
 from hwr.segment.outline import Outline, assign_ink, outline_lines, without_cut_off, written
 from hwr.segment.sideways import MISSED, find_sideways, missed_share
-from hwr.segment.skew import MAX_SKEW, Straightened, can_straighten, skew, straighten
+from hwr.segment.skew import MAX_SKEW, Straightened, can_straighten, find_skew, straighten
 from hwr.segment.trace import Trace, trace_lines
 
 WORKING_PIXELS = 2_300_000
@@ -92,7 +92,7 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
     """
     grey = dark_on_light(grey)
     found = _trace(grey, threads or 0)
-    angle = skew(found[0])
+    angle = find_skew(found[0])
     if abs(angle) <= MAX_SKEW or not can_straighten(grey.shape, angle):
         return _lay_out(grey, *found, rows=rows)
     straight = straighten(grey, angle)

@@ -36,7 +36,7 @@ class Straightened:
         return np.asarray(np.array(points) @ self.back[:, :2].T + self.back[:, 2])
 
 
-def skew(traces: Sequence[Trace]) -> float:
+def find_skew(traces: Sequence[Trace]) -> float:
     """Return the median angle of the lines, weighted by their lengths, in degrees; positive if they go down."""
     ends = [trace.baseline[-1] - trace.baseline[0] for trace in traces]
     long = [end for end, trace in zip(ends, traces, strict=True) if math.hypot(*end) >= MIN_LENGTH * trace.height]

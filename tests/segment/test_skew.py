@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hwr.segment.skew import can_straighten, skew, straighten
+from hwr.segment.skew import can_straighten, find_skew, straighten
 from hwr.segment.trace import Trace
 
 
@@ -17,9 +17,9 @@ def trace(angle: float, length: float) -> Trace:
 
 def test_the_skew_is_that_of_the_long_lines() -> None:
     traces = [trace(12, 400), trace(12, 500), trace(-40, 300), trace(70, 60), trace(12, 100)]
-    assert skew(traces) == pytest.approx(12)
-    assert skew([trace(-7, 300)]) == pytest.approx(-7)
-    assert skew([trace(30, 60)]) == skew([]) == 0
+    assert find_skew(traces) == pytest.approx(12)
+    assert find_skew([trace(-7, 300)]) == pytest.approx(-7)
+    assert find_skew([trace(30, 60)]) == find_skew([]) == 0
 
 
 @pytest.mark.parametrize("angle", [12.0, -20.0])
