@@ -77,6 +77,8 @@ class OnnxRuntime:
             raise ModelError(f"{self.info.name or 'model'}: the network cannot be computed ({reason})") from None
         if list(steps) != [time_steps(int(width), self.info.stride) for width in widths]:
             raise ModelError(f"{self.info.name or 'model'}: the network's time steps do not fit its stated stride")
+        if log_probs.shape != (len(lines), max(steps), self.info.classes):
+            raise ModelError(f"{self.info.name or 'model'}: the network's output does not have the stated shape")
         return [np.ascontiguousarray(rows[:count]) for rows, count in zip(log_probs, steps, strict=True)]
 
 

@@ -74,6 +74,18 @@ def test_a_graph_of_another_network_is_refused(tiny: Path) -> None:
         load_onnx(tiny, tiny_graph("[1,16,0,1 Mp16,2]"))
 
 
+@pytest.mark.parametrize("part", [np.s_[:0], np.s_[:, 1:], np.s_[..., 1:]], ids=["lines", "time steps", "classes"])
+def test_an_output_of_another_shape_is_refused(tiny: Path, part: tuple[slice, ...]) -> None:
+    class Session:
+        def run(self, *arguments: object) -> tuple[np.ndarray, np.ndarray]:
+            log_probs, steps = runtime.session.run(*arguments)
+            return log_probs[part], steps
+
+    runtime = load(tiny)
+    with pytest.raises(ModelError, match="does not have the stated shape"):
+        replace(runtime, session=Session()).log_probs([painted_line("abc")])
+
+
 def test_facts_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     def model_with(**changes: object) -> Path:
         return write_tiny_model(tmp_path, info=replace(INFO, **changes))
