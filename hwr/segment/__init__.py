@@ -1,7 +1,8 @@
 """Page image -> lines in reading order.
 
-A small network marks baselines and the ends of lines (`maps`). `trace` follows the marks, `clean` finds the ink,
-`foreign` removes what cannot be letters, `outline` assigns the ink to lines, and `order` sorts the lines.
+A small network marks baselines and the ends of lines (`maps`). `grid` erases the squares of squared
+paper first. `trace` follows the marks, `clean` finds the ink, `foreign` removes what cannot be letters, `outline`
+assigns the ink to lines, and `order` sorts the lines.
 """
 
 import math
@@ -14,7 +15,16 @@ from numpy.typing import NDArray
 from hwr.files.images import GreyImage
 from hwr.page.geometry import Points, bounding_box, clip_box
 from hwr.page.page import Box, Point
-from hwr.segment.clean import dark_on_light, find_writing, grain_depth, paper_depth, scaled, strengthen
+from hwr.segment.clean import (
+    dark_on_light,
+    find_writing,
+    grain_depth,
+    paper_depth,
+    scaled,
+    strengthen,
+    working_factor,
+)
+from hwr.segment.grid import has_grid, without_grid
 from hwr.segment.maps import MULTIPLE, mark_lines
 from hwr.segment.order import group_regions, reading_order, rows_of
 from hwr.segment.outline import Outline, assign_ink, outline_lines, without_cut_off, written
@@ -22,8 +32,6 @@ from hwr.segment.sideways import MISSED, find_sideways, missed_share
 from hwr.segment.skew import MAX_SKEW, Straightened, can_straighten, find_skew, straighten
 from hwr.segment.trace import Trace, trace_lines
 
-WORKING_PIXELS = 2_300_000
-"""Pixels of the copy on which lines are searched for: a page of about 1300 x 1750."""
 USUAL_HEIGHTS = (22.0, 95.0)
 """Line heights, in pixels of the copy, that the network handles well; a page with others is processed a second time."""
 BEST_HEIGHT = 40.0
@@ -67,6 +75,7 @@ class Layout:
         rows: the regions are the rows of a table.
         missed: share of the page's ink that belongs to no line, from 0 to 1; most of it if the page is on its side.
         sideways: boxes of ink that may be lines running up or down the page, such as notes in the margin.
+        squared: the page is on squared paper, and must be read without its grid (`hwr.segment.grid.without_grid`).
     """
 
     lines: tuple[FoundLine, ...]
@@ -74,6 +83,7 @@ class Layout:
     rows: bool = False
     missed: float = 0.0
     sideways: tuple[Box, ...] = ()
+    squared: bool = False
 
     def __repr__(self) -> str:
         return f"<Layout: {len(self.lines)} lines in {len(self.regions)} regions>"
@@ -91,12 +101,19 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
         Lines in reading order, in pixels of `grey`; none on an empty page.
     """
     grey = dark_on_light(grey)
-    found = _trace(grey, threads or 0)
+    if has_grid(grey):
+        return replace(_find_on_plain(without_grid(grey), threads or 0, rows), squared=True)
+    return _find_on_plain(grey, threads or 0, rows)
+
+
+def _find_on_plain(grey: GreyImage, threads: int, rows: bool) -> Layout:
+    """Find the lines of a page, dark on light and without a grid; straighten it first if it is skewed."""
+    found = _trace(grey, threads)
     angle = find_skew(found[0])
     if abs(angle) <= MAX_SKEW or not can_straighten(grey.shape, angle):
         return _lay_out(grey, *found, rows=rows)
     straight = straighten(grey, angle)
-    return _moved(_lay_out(straight.grey, *_trace(straight.grey, threads or 0), rows=rows), straight, grey.shape)
+    return _moved(_lay_out(straight.grey, *_trace(straight.grey, threads), rows=rows), straight, grey.shape)
 
 
 def _moved(layout: Layout, straight: Straightened, shape: tuple[int, ...]) -> Layout:
@@ -196,7 +213,7 @@ def _trace(grey: NDArray[np.uint8], threads: int) -> tuple[list[Trace], NDArray[
     """
     # the network pads its input: a very thin strip must not become wide and long
     longest = MAX_PIXELS / (MULTIPLE * max(grey.shape))
-    factor = min(1.0, math.sqrt(WORKING_PIXELS / grey.size), longest)
+    factor = min(working_factor(grey), longest)
     copy = scaled(grey, factor)
     traces = trace_lines(mark_lines(copy, threads))
     if traces:

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from hwr.files.images import GreyImage
 from hwr.segment.foreign import Mask, drop_foreign, find_rules
 
+WORKING_PIXELS = 2_300_000
+"""Pixels of the copy on which lines are searched for: a page of about 1300 x 1750."""
 UNIT = 0.4
 """Share of a line's height in which rules and specks are measured; about the height of a small letter."""
 SAMPLE_PIXELS = 1_000_000
@@ -27,6 +29,11 @@ FAINT_INK = 0.3
 """Minimum depth of ink, as a share of the page's usual ink: anything paler is bleed-through or paper grain."""
 GRAIN = 3.0
 """Depth above the page's median that little of the paper's grain reaches, in its standard deviations."""
+
+
+def working_factor(grey: GreyImage) -> float:
+    """Return the factor between a page and the copy on which lines are searched for."""
+    return min(1.0, math.sqrt(WORKING_PIXELS / grey.size))
 
 
 def scaled(grey: GreyImage, factor: float) -> GreyImage:
