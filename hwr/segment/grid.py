@@ -20,8 +20,10 @@ SAMPLE, BANDS = 640, 16
 """Side of the middle part of a page in which a grid is searched for, and the bands that it is divided into."""
 MIN_RULES = 7
 """Minimum rules that cross a band. Few tables have so many columns of one width in half of a page."""
-MIN_REGULAR = 0.7
-"""Minimum share of the distances between neighbouring rules that are within a quarter of their median."""
+MIN_REGULAR = 0.8
+"""Minimum share of the positions of a grid at which a band has a rule."""
+MIN_CELL, MAX_OFF = 8, 2
+"""Minimum distance between two rules of a grid, and how far a rule may be off its position."""
 
 
 def has_grid(grey: GreyImage) -> bool:
@@ -72,8 +74,14 @@ def _is_regular(rules: NDArray[np.bool_]) -> bool:
 
 
 def _crosses_regularly(rule: NDArray[np.bool_]) -> bool:
+    """Return whether a band has a rule at most of the positions of a grid, whatever rules it has between them."""
     starts = np.flatnonzero(rule[1:] & ~rule[:-1])
-    if len(starts) < MIN_RULES:
-        return False
     gaps = np.diff(starts)
-    return bool(np.mean(np.abs(gaps - np.median(gaps)) <= np.maximum(2, 0.25 * np.median(gaps))) >= MIN_REGULAR)
+    if len(starts) < MIN_RULES or (usual := int(np.bincount(gaps).argmax())) < MIN_CELL:
+        return False
+    cell = float(gaps[np.abs(gaps - usual) <= MAX_OFF].mean())
+    expected = (starts[-1] - starts[0]) / cell + 1
+    cells = (starts[:, None] - starts) / cell
+    on_grid = np.abs(cells - np.round(cells)) * cell <= MAX_OFF
+    found = max(len(np.unique(np.round(line[near]))) for line, near in zip(cells, on_grid, strict=True))
+    return bool(found >= max(MIN_RULES, MIN_REGULAR * expected))
