@@ -19,7 +19,7 @@ MIN_DEPTH = 8
 SAMPLE, BANDS = 640, 16
 """Side of the middle part of a page in which a grid is searched for, and the bands that it is divided into."""
 MIN_RULES = 7
-"""Minimum rules that cross a band. Few tables have so many columns of one width in half of a page."""
+"""Minimum rules that cross a band. Few tables have as many columns of one width in half of a page."""
 MIN_REGULAR = 0.8
 """Minimum share of the positions of a grid at which a band has a rule."""
 MIN_CELL, MAX_OFF = 8, 2
@@ -74,7 +74,7 @@ def _is_regular(rules: NDArray[np.bool_]) -> bool:
 
 
 def _crosses_regularly(rule: NDArray[np.bool_]) -> bool:
-    """Return whether a band has a rule at most of the positions of a grid, whatever rules it has between them."""
+    """Return whether a band has rules at most positions of a grid. It may have others between them."""
     starts = np.flatnonzero(rule[1:] & ~rule[:-1])
     gaps = np.diff(starts)
     if len(starts) < MIN_RULES or (usual := int(np.bincount(gaps).argmax())) < MIN_CELL:
