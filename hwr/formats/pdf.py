@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from io import BufferedRandom, RawIOBase
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, NamedTuple
 
@@ -141,6 +142,18 @@ class _Sink:
     def check(self) -> None:
         if self._error is not None:
             raise self._error
+
+
+def is_our_pdf(path: Path) -> bool:
+    """Return whether a file is a PDF that names hwr, of any version, as its producer."""
+    try:
+        document = pypdfium2.PdfDocument(path)
+    except (pypdfium2.PdfiumError, OSError):
+        return False
+    try:
+        return str(document.get_metadata_value("Producer")).split(" ")[0] == SOFTWARE.split(" ")[0]
+    finally:
+        document.close()
 
 
 def new_document(title: str, model: str, language: str) -> Any:

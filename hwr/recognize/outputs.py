@@ -341,8 +341,10 @@ def without_results(inputs: Inputs, output: str, forms: Sequence[Format]) -> tup
     """Return the inputs without results that the same command wrote among them before, and those results.
 
     A result has the name of `output`, or that of another input in `output` with the ending of a format. Files that the
-    user named are inputs.
+    user named are inputs, and so are PDFs that another program made.
     """
+    from hwr.formats.pdf import is_our_pdf
+
     folder = Path(output)
     names = Counter(
         (folder / name).resolve() for file in inputs.files for name in (file.relative.with_suffix(""), file.relative)
@@ -354,7 +356,11 @@ def without_results(inputs: Inputs, output: str, forms: Sequence[Format]) -> tup
         bases = [path.with_name(base) for form in forms for base in _bases(path.name, form)]
         return path == folder.resolve() or any(names[base] > own.count(base) for base in bases)
 
-    results = [file for file in inputs.files if file.found and is_result(file)]
+    results = [
+        file
+        for file in inputs.files
+        if file.found and is_result(file) and (file.path.suffix.lower() != ".pdf" or is_our_pdf(file.path))
+    ]
     left_out = set(results)
     kept = tuple(file for file in inputs.files if file not in left_out)
     return (replace(inputs, files=kept), results) if kept else (inputs, [])

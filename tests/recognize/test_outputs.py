@@ -10,7 +10,7 @@ import pytest
 from hwr.errors import OutputError, UsageError
 from hwr.files.atomic import check_free
 from hwr.files.pixels import PageImage
-from hwr.formats import DocumentWriter, Format, find_format
+from hwr.formats import DocumentWriter, Format, find_format, to_bytes
 from hwr.page.page import Line, Page
 from hwr.recognize.inputs import InputFile, find_inputs
 from hwr.recognize.outputs import (
@@ -94,10 +94,23 @@ def test_results_among_the_inputs_are_not_read(
     names = ["a.png", "b.png", "b.jpg", "c.tif", "book.pdf", "lone.overlay.png", "page-0001.png"]
     made = ["a.pdf", "b.png.pdf", "a.overlay.png", "c-0001.overlay.png"]
     touch(tmp_path / "in", *names, *made)
+    for name in ("a.pdf", "b.png.pdf", "book.pdf"):
+        (tmp_path / "in" / name).write_bytes(our_pdf())
     inputs = find_inputs([tmp_path / "in"])
     kept, found = without_results(inputs, str(tmp_path) + "/" + output, [find_format(name) for name in forms])
     assert [file.path.name for file in found] == results
     assert {file.path.name for file in kept.files} == {*names, *made} - set(results)
+
+
+def test_a_pdf_of_another_program_is_an_input_and_never_overwritten(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "b.png")
+    ours, theirs = (f"/Producer<FEFF{name.encode('utf-16-be').hex().upper()}".encode() for name in ("hwr ", "pdf "))
+    assert ours in our_pdf()
+    (tmp_path / "a.pdf").write_bytes(our_pdf().replace(ours, theirs))
+    pdf = find_format("pdf")
+    inputs, results = without_results(find_inputs([tmp_path]), f"{tmp_path}/", [pdf])
+    assert results == [] and len(inputs.files) == 3
+    assert relative(find_targets(inputs, f"{tmp_path}/", pdf), tmp_path) == ["a.pdf.pdf", "a.png.pdf", "b.pdf"]
 
 
 def test_named_files_and_the_only_file_are_inputs(tmp_path: Path) -> None:
@@ -167,6 +180,11 @@ def page(number: int, count: int, name: str = "book.pdf") -> tuple[Page, PageIma
     line = Line("l1", "r1", "default", f"text {number}", 1.0, (), ())
     image = PageImage(f"{name}#{number}", number, count, np.zeros((2, 2), np.uint8))
     return Page(image.name, 2, 2, "m", (), (line,)), image
+
+
+def our_pdf() -> bytes:
+    result, image = page(1, 1)
+    return to_bytes(find_format("pdf"), result, image.pixels, 300.0)
 
 
 def files_below(folder: Path) -> dict[str, str]:
