@@ -49,7 +49,8 @@ SEVERAL_TEXTS = "lines with several texts: the one with the lowest index counts"
 NO_LINES = "text of a region without lines, not read"
 BROKEN_WORDS = "words with bytes that are not text, left out"
 BAD_INDEX = "text with a broken index, which counts as 0"
-_LINE_BREAKS = re.compile(r"[ \t]*[\r\n]\s*")
+_LINE_BREAKS = re.compile(r"(?<![ \t])[ \t]*[\r\n]\s*")
+"""It begins where a run of spaces begins: a search from each space of a long run would take quadratic time."""
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 

@@ -1,6 +1,7 @@
 """PAGE XML of several versions and programs."""
 
 import re
+import time
 
 import pytest
 
@@ -266,6 +267,13 @@ def test_a_text_of_a_region_without_lines_is_noted() -> None:
     text = "<TextEquiv><Unicode>lost</Unicode></TextEquiv>"
     page = read(page_region("r", text) + page_region("q", page_line("l", 0, "kept") + text))
     assert texts(page) == ["kept"] and page.notes == (("r", NO_LINES),)
+
+
+def test_a_long_run_of_spaces_takes_linear_time() -> None:
+    text = f"a{' ' * 100_000}b"
+    started = time.process_time()
+    assert texts(read(page_region("r", page_line("l", 0, text)))) == [text]
+    assert time.process_time() - started < 5
 
 
 def test_a_line_break_in_a_text_is_a_space() -> None:
