@@ -69,7 +69,7 @@ def _light_left(page: GreyImage, factor: float, *, horizontal: bool) -> GreyImag
 
 def _is_regular(rules: NDArray[np.bool_]) -> bool:
     """Return whether vertical rules cross most bands of a mask at equal distances."""
-    bands = np.array_split(rules, BANDS)
+    bands = [band for band in np.array_split(rules, BANDS) if len(band)]
     return sum(_crosses_regularly(band.mean(axis=0) >= 0.5) for band in bands) > BANDS / 2
 
 

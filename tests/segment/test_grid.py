@@ -56,6 +56,14 @@ def test_small_and_large_pages_are_judged_alike() -> None:
     assert not has_grid(page[:20, :20])
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2000), (2000, 3), (700, 15)])
+def test_thin_images_have_no_grid(shape: tuple[int, int]) -> None:
+    page = np.full(shape, 200, np.uint8)
+    assert not has_grid(page)
+    assert np.array_equal(without_grid(page), page)
+
+
 @pytest.mark.parametrize("ink", [0.15, 0.5])
 def test_the_writing_stays_and_the_grid_goes(ink: float) -> None:
     plain, squared = writing(), printed(writing(), paper(30, 30, ink))
