@@ -343,8 +343,6 @@ def without_results(inputs: Inputs, output: str, forms: Sequence[Format]) -> tup
     A result has the name of `output`, or that of another input in `output` with the ending of a format. Files that the
     user named are inputs, and so are PDFs that another program made.
     """
-    from hwr.formats.pdf import is_our_pdf
-
     folder = Path(output)
     names = Counter(
         (folder / name).resolve() for file in inputs.files for name in (file.relative.with_suffix(""), file.relative)
@@ -354,16 +352,20 @@ def without_results(inputs: Inputs, output: str, forms: Sequence[Format]) -> tup
         path = file.path.resolve()
         own = [(folder / name).resolve() for name in (file.relative.with_suffix(""), file.relative)]
         bases = [path.with_name(base) for form in forms for base in _bases(path.name, form)]
-        return path == folder.resolve() or any(names[base] > own.count(base) for base in bases)
+        if path != folder.resolve() and not any(names[base] > own.count(base) for base in bases):
+            return False
+        return path.suffix.lower() != ".pdf" or _is_our_pdf(path)
 
-    results = [
-        file
-        for file in inputs.files
-        if file.found and is_result(file) and (file.path.suffix.lower() != ".pdf" or is_our_pdf(file.path))
-    ]
+    results = [file for file in inputs.files if file.found and is_result(file)]
     left_out = set(results)
     kept = tuple(file for file in inputs.files if file not in left_out)
     return (replace(inputs, files=kept), results) if kept else (inputs, [])
+
+
+def _is_our_pdf(path: Path) -> bool:
+    from hwr.formats.pdf import is_our_pdf  # PDFium takes time to load, and few folders have PDFs among their results
+
+    return is_our_pdf(path)
 
 
 def _bases(name: str, form: Format) -> list[str]:

@@ -1,8 +1,8 @@
 """Page image -> lines in reading order.
 
-A small network marks baselines and the ends of lines (`maps`). `grid` erases the squares of squared
-paper first. `trace` follows the marks, `clean` finds the ink, `foreign` removes what cannot be letters, `outline`
-assigns the ink to lines, and `order` sorts the lines.
+`grid` erases the squares of squared paper. A small network marks baselines and the ends of lines (`maps`), and `trace`
+follows the marks. `skew` straightens pages that slant. `clean` finds the ink, `foreign` removes what cannot be letters,
+`outline` assigns the ink to lines, and `order` sorts the lines.
 """
 
 import math

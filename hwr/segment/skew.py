@@ -15,8 +15,8 @@ MAX_SKEW = 9.0
 MIN_LENGTH = 3.0
 """Minimum length of a line that shows the skew, in line heights."""
 MAX_GROWTH = 4.0
-"""Factor of pixels up to which a page is straightened. A page of usual shape needs at most 2.1. A long strip would need
-so many that its lines would become too small on the copy on which they are searched for."""
+"""Factor of pixels up to which a page is straightened. A page of usual shape needs at most 2.1. A long strip needs far
+more, and its lines would become too small on the copy on which they are searched for."""
 
 
 @dataclass(frozen=True)
