@@ -9,7 +9,8 @@ Printed is the rate of the whole page, as in `benchmarks.page_reading`, at each 
 page as it is.
 """
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -44,25 +45,41 @@ def print_row(name: str, errors: Sequence[ErrorCounts]) -> None:
     print(" ".join(f"{entry.rate / errors[0].rate if errors[0].rate else 1:5.2f}" for entry in errors), flush=True)
 
 
+def print_table(
+    arguments: argparse.Namespace, names: Sequence[str], vary: Callable[[GreyImage, int], Sequence[GreyImage]]
+) -> None:
+    """Read variants of each page, and print their rates.
+
+    Args:
+        arguments: of the command.
+        names: of the variants.
+        vary: returns the variants of a page, given its number.
+    """
+    cv2.setNumThreads(arguments.threads)
+    options = DecoderOptions(decoder=arguments.decoder)
+    recognizer = Recognizer(arguments.model, threads=arguments.threads, decoder=options)
+    print(f"{'page':50} " + " ".join(f"{name:>7}" for name in names))
+    totals = [ErrorCounts()] * len(names)
+    for number, page in enumerate(read_pages(arguments.parquet, arguments.languages)):
+        if number == arguments.pages:
+            break
+        images = vary(decode_image(page.image, page.id), number)
+        errors = [errors_of(recognizer, page, image) for image in images]
+        print_row(page.id, errors)
+        totals = [total + entry for total, entry in zip(totals, errors, strict=True)]
+    print_row("all pages pooled", totals)
+
+
 def main() -> None:
     """Print the table."""
     parser = page_arguments(__doc__)
     parser.add_argument("--noise", type=float, default=0.0)
     arguments = parser.parse_args()
-    cv2.setNumThreads(arguments.threads)
-    options = DecoderOptions(decoder=arguments.decoder)
-    recognizer = Recognizer(arguments.model, threads=arguments.threads, decoder=options)
-    print(f"{'page, at contrasts':50} " + " ".join(f"{contrast:7}" for contrast in CONTRASTS))
-    totals = [ErrorCounts()] * len(CONTRASTS)
-    for number, page in enumerate(read_pages(arguments.parquet, arguments.languages)):
-        if number == arguments.pages:
-            break
-        grey = decode_image(page.image, page.id)
-        images = [faded(grey, contrast, arguments.noise if contrast < 1 else 0.0, number) for contrast in CONTRASTS]
-        errors = [errors_of(recognizer, page, image) for image in images]
-        print_row(page.id, errors)
-        totals = [total + entry for total, entry in zip(totals, errors, strict=True)]
-    print_row("all pages pooled", totals)
+
+    def vary(grey: GreyImage, number: int) -> list[GreyImage]:
+        return [faded(grey, contrast, arguments.noise if contrast < 1 else 0.0, number) for contrast in CONTRASTS]
+
+    print_table(arguments, [str(contrast) for contrast in CONTRASTS], vary)
 
 
 if __name__ == "__main__":

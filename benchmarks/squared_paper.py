@@ -12,12 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from benchmarks.pale_ink import errors_of, print_row
-from benchmarks.true_pages import page_arguments, read_pages
-from hwr.files.images import GreyImage, decode_image
-from hwr.metrics import ErrorCounts
-from hwr.recognize.decoder import DecoderOptions
-from hwr.recognize.recognizer import Recognizer
+from benchmarks.pale_ink import print_table
+from benchmarks.true_pages import page_arguments
+from hwr.files.images import GreyImage
 
 LEAN = 0.4
 
@@ -57,20 +54,7 @@ def squared(grey: GreyImage, grid: Grid) -> GreyImage:
 def main() -> None:
     """Print the table."""
     arguments = page_arguments(__doc__).parse_args()
-    cv2.setNumThreads(arguments.threads)
-    options = DecoderOptions(decoder=arguments.decoder)
-    recognizer = Recognizer(arguments.model, threads=arguments.threads, decoder=options)
-    print(f"{'page, on plain paper and with each grid':50} " + " ".join(f"{name:>7}" for name in ("plain", *GRIDS)))
-    totals = [ErrorCounts()] * (1 + len(GRIDS))
-    for number, page in enumerate(read_pages(arguments.parquet, arguments.languages)):
-        if number == arguments.pages:
-            break
-        grey = decode_image(page.image, page.id)
-        images = [grey, *(squared(grey, grid) for grid in GRIDS.values())]
-        errors = [errors_of(recognizer, page, image) for image in images]
-        print_row(page.id, errors)
-        totals = [total + entry for total, entry in zip(totals, errors, strict=True)]
-    print_row("all pages pooled", totals)
+    print_table(arguments, ["plain", *GRIDS], lambda grey, _: [grey, *(squared(grey, grid) for grid in GRIDS.values())])
 
 
 if __name__ == "__main__":
