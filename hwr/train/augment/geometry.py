@@ -47,51 +47,61 @@ def smooth_curves(draws: LineDraws, name: str, curves: int, spacing: float, widt
     return curve
 
 
-def base_curves(
+def _columns(target_widths: NDArray[np.int64], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the centres of the target columns, (1, columns), and their positions in each line, -1 to 1 across it."""
+    centre = (torch.arange(int(target_widths.max()), dtype=torch.float32, device=device) + 0.5)[None, :]
+    return centre, centre * per_line(2.0 / target_widths, device) - 1.0
+
+
+def _wave(draws: LineDraws, name: str, spacing: float, size: float, like: Tensor) -> Tensor:
+    """Return a smooth curve for each line, (lines, columns) as `like`, of a random size up to `size`."""
+    smooth = smooth_curves(draws, name, 1, spacing, like.shape[1], like.device)[:, 0]
+    return smooth * per_line(draws.uniform(name) * size, like.device)
+
+
+def horizontal_curves(
     widths: NDArray[np.int64],
     target_widths: NDArray[np.int64],
     draws: LineDraws,
     options: AugmentOptions,
     half: float,
     device: torch.device,
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Return the x and y curves, three (lines, columns) each, of all but elastic distortion; `half` is H / 2."""
-
-    def each(values: NDArray[np.float64]) -> Tensor:
-        return per_line(values, device)
-
-    def curve(name: str, spacing: float, size: float) -> Tensor:
-        smooth = smooth_curves(draws, name, 1, spacing, len(centre[0]), device)[:, 0]
-        return smooth * each(draws.uniform(name) * size)
-
-    strength = options.strength
-    target = target_widths.astype(np.float64)
-    centre = (torch.arange(int(target.max()), dtype=torch.float32, device=device) + 0.5)[None, :]
-    along = centre * each(2.0 / target) - 1.0  # -1 at the left end of the line, 1 at its right end
-    nothing = torch.zeros_like(along)
-
+) -> list[Tensor]:
+    """Return the curves of x, three (lines, columns), of all but elastic distortion; `half` is H / 2."""
+    strength, target = options.strength, target_widths.astype(np.float64)
+    centre, along = _columns(target_widths, device)
     shear = draws.signed("shear", options.shear * strength)
     # The scale makes room for half of the shear, so that the ends of tall letters stay inside.
     margin = np.minimum(0.5 * np.abs(shear) * half, 0.06 * target)
     stretch = 1.0 + 2.0 * margin / target
     squeeze = widths / target  # source columns for one target column
-    bow = (along * along - 1.0) * each(draws.signed("perspective width", options.perspective_width) * target / 2.0)
-    local = curve("grid", options.grid_spacing, 0.5 * options.grid_width_change * options.grid_spacing)
+    perspective = draws.signed("perspective width", options.perspective_width) * target / 2.0
+    bow = (along * along - 1.0) * per_line(perspective, device)
+    local = _wave(draws, "grid", options.grid_spacing, 0.5 * options.grid_width_change * options.grid_spacing, along)
     # The ends of the line stay where they are.
-    local = local * ((1.0 - along.abs()) * each(target / (2.0 * options.grid_spacing))).clamp(0.0, 1.0)
-    position = (centre - each(target / 2.0)) * each(stretch) + (bow + local) * strength
-    x = [position * each(squeeze) + each(widths / 2.0 - 0.5), nothing + each(shear * stretch * half * squeeze), nothing]
+    local = local * ((1.0 - along.abs()) * per_line(target / (2.0 * options.grid_spacing), device)).clamp(0.0, 1.0)
+    position = (centre - per_line(target / 2.0, device)) * per_line(stretch, device) + (bow + local) * strength
+    position = position * per_line(squeeze, device) + per_line(widths / 2.0 - 0.5, device)
+    nothing = torch.zeros_like(along)
+    return [position, nothing + per_line(shear * stretch * half * squeeze, device), nothing]
 
+
+def vertical_curves(
+    target_widths: NDArray[np.int64], draws: LineDraws, options: AugmentOptions, half: float, device: torch.device
+) -> list[Tensor]:
+    """Return the curves of y, three (lines, columns), of all but elastic distortion; `half` is H / 2."""
+    strength, target = options.strength, target_widths.astype(np.float64)
+    _, along = _columns(target_widths, device)
     scale = np.exp(draws.uniform("height", *options.height_log_scale) * strength)
     room = np.maximum(0.0, (1.0 - scale) * half)
     shift = draws.signed("shift") * (room + options.vertical_overshoot * strength)
     steepest = np.tan(np.radians(options.rotation_degrees)) * target / 2.0
     rise = draws.signed("rotation") * strength * np.minimum(steepest, room + options.rotation_overshoot)
-    wander = curve("wander", options.baseline_spacing, options.baseline_wander * strength)
-    shrink = (along * each(draws.signed("perspective", options.perspective * strength)) + 1.0) * each(1.0 / scale)
-    down = (along * each(rise) + wander) + each(shift)
-    y = [-down * shrink + (half - 0.5), shrink * half, nothing]
-    return x, y
+    wander = _wave(draws, "wander", options.baseline_spacing, options.baseline_wander * strength, along)
+    perspective = along * per_line(draws.signed("perspective", options.perspective * strength), device)
+    shrink = (perspective + 1.0) * per_line(1.0 / scale, device)
+    down = (along * per_line(rise, device) + wander) + per_line(shift, device)
+    return [-down * shrink + (half - 0.5), shrink * half, torch.zeros_like(along)]
 
 
 def sampling_curves(
@@ -103,7 +113,8 @@ def sampling_curves(
     device: torch.device,
 ) -> Tensor:
     """Return the six curves of the module's docstring, (lines, 3 powers of t, columns, x and y), in source pixels."""
-    x, y = base_curves(widths, target_widths, draws, options, height / 2.0, device)
+    x = horizontal_curves(widths, target_widths, draws, options, height / 2.0, device)
+    y = vertical_curves(target_widths, draws, options, height / 2.0, device)
     # Elastic distortion: curves for the top, middle and bottom row, of x and of y.
     bends = smooth_curves(draws, "elastic", 6, options.elastic_spacing, x[0].shape[1], device)
     bends = bends * per_line(draws.uniform("elastic") * options.elastic_sigma * options.strength, device)[:, None]
