@@ -177,9 +177,15 @@ def choose_pages(ranges: tuple[range, ...], document: Document) -> list[int]:
 
 def describe_absent_pages(ranges: tuple[range, ...], document: Document) -> str:
     """Return a message that names the ranges of which the document has no page; empty if there are none."""
-    absent = [wanted for wanted in ranges if wanted.start > document.count]
-    named = ", ".join(str(wanted.start) if len(wanted) == 1 else f"{wanted.start}-" for wanted in absent)
-    return f"{document.name}: has {counted(document.count, 'page')}; --pages also names {named}" if absent else ""
+    named = ", ".join(_range_text(wanted) for wanted in ranges if wanted.start > document.count)
+    return f"{document.name}: has {counted(document.count, 'page')}; --pages also names {named}" if named else ""
+
+
+def _range_text(pages: range) -> str:
+    """Return a range as `parse_pages` reads it."""
+    if len(pages) == 1:
+        return str(pages.start)
+    return f"{pages.start}-" if pages.stop == sys.maxsize else f"{pages.start}-{pages.stop - 1}"
 
 
 class _InMemory:

@@ -153,7 +153,9 @@ def test_no_page_of_those_that_are_wanted() -> None:
         choose_pages(parse_pages("2-4"), SimpleNamespace(name="a.png", count=1))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("text", "absent"), [("1,8", "8"), ("7-9", ""), ("1-3,8-9,12", "8-, 12"), ("2-", "")])
+@pytest.mark.parametrize(
+    ("text", "absent"), [("1,8", "8"), ("7-9", ""), ("1-3,8-9,12", "8-9, 12"), ("1,9-", "9-"), ("2-", "")]
+)
 def test_pages_that_a_document_lacks_are_named(text: str, absent: str) -> None:
     document = SimpleNamespace(name="book.pdf", count=7)
     message = f"book.pdf: has 7 pages; --pages also names {absent}" if absent else ""
