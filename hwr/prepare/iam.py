@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import dropwhile, groupby
 from pathlib import Path
 
 from hwr.errors import DataError, InputError
@@ -41,6 +41,8 @@ MAX_XML_BYTES = 16 * 2**20
 FIELDS = 9
 """Fields of an entry of lines.txt or words.txt; the last one holds the tokens."""
 SENTENCE_FIELDS = 10
+COMMENT = "#"
+"""First character of a comment."""
 
 
 @dataclass(frozen=True)
@@ -243,9 +245,8 @@ def _rows(path: Path | None) -> Iterator[str]:
     if path is None:
         return
     data = read_file(path, MAX_TEXT_BYTES)
-    for row in decode_text(data, str(path), errors="surrogateescape").splitlines():
-        if row and not row.startswith("#"):
-            yield row
+    rows = filter(None, decode_text(data, str(path), errors="surrogateescape").splitlines())
+    yield from dropwhile(lambda row: row.startswith(COMMENT), rows)
 
 
 def _read_entries(path: Path, words: bool) -> list[_Entry]:
@@ -253,7 +254,9 @@ def _read_entries(path: Path, words: bool) -> list[_Entry]:
     for number, row in enumerate(_rows(path), start=1):
         values = row.split(" ", FIELDS - 1)
         tokens = (values[-1],) if words else _tokens(values[-1])
-        if len(values) < FIELDS:
+        if row.startswith(COMMENT):
+            entries.append(_Entry(values[0], error=f"{path.name}, entry {number}: a comment among the entries"))
+        elif len(values) < FIELDS:
             entries.append(_Entry(values[0], error=f"{path.name}, entry {number}: {len(values)} of {FIELDS} fields"))
         elif has_surrogates(row):
             entries.append(_Entry(values[0], error=f"{path.name}, entry {number}: not UTF-8"))

@@ -93,6 +93,17 @@ def test_words(tree: Path) -> None:
     assert isinstance(any_words["a01-000u-00-01"], Sample)
 
 
+def test_only_the_comments_at_the_head_are_dropped(tree: Path) -> None:
+    path = tree / "ascii" / "lines.txt"
+    path.write_text("\n".join((*LINES[:3], "#" + LINES[3], "# seen twice", *LINES[4:])))
+    items = read(tree)
+    assert {where: reason for where, reason in reasons(items).items() if where.startswith("#")} == {
+        "#a01-000u-01": Reason.BAD_ROW,
+        "#": Reason.BAD_ROW,
+    }
+    assert isinstance(items["a01-000u-00"], Sample)
+
+
 def test_only_rules_are_deliberate() -> None:
     deliberate = {reason for reason in Reason if reason.deliberate}
     assert deliberate == {
