@@ -9,8 +9,8 @@ any case and order:
 
 or selected by options. Without a header, a TSV or CSV has the image in its first column and the text in its second, or
 in the columns whose numbers (from 1) the options give. TSV has no quoting. In CSV, quotation marks quote, and the
-separator is a comma, or a semicolon or a tab if the first row has no comma. Lists of other kinds have the image before
-the first space. `hwr.prepare.table_rows` reads the rows.
+separator is a comma, a semicolon, a tab or a vertical bar, depending on the first row. Lists of other kinds have the
+image before the first space. `hwr.prepare.table_rows` reads the rows.
 """
 
 from collections.abc import Iterator

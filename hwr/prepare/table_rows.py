@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,12 @@ PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ", b"\xd0\xcf\x11\xe0")
 
 BOXES = '[{"transcription"'
 """Beginning of PaddleOCR's labels of text detection: many texts with their positions."""
+
+SEPARATORS = ",;\t|"
+"""Separators of CSV files, the usual one first."""
+
+_SEPARATOR_ROW = re.compile(r'"?sep=(.)"?')
+"""First row that names the separator, as Excel reads and writes it."""
 
 PYLAIA_SPACE = "<space>"
 """A space in PyLaia's lists: `line-1 T h e <space> r a i n`."""
@@ -128,10 +135,19 @@ def _split_rows(text: str) -> list[str]:
 
 
 def _read_delimited(path: Path, text: str, kind: str, columns: Named, header: bool | None) -> Rows:
-    quoted = kind == "csv" or all(_is_quoted(name) for name in text.partition("\n")[0].strip().split("\t"))
-    rows = _csv_rows(text) if quoted else [row.split("\t") for row in _split_rows(text)]
+    lines, first, separator = _split_rows(text), 1, ""
+    if stated := _SEPARATOR_ROW.fullmatch(lines[0]):
+        separator, first = stated[1], 2
+        lines = lines[1:] or [""]
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))
+    if kind == "csv" or all(map(_is_quoted, lines[0].strip().split("\t"))):
+        rows = _csv_rows(lines, separator or _csv_separator(lines[0], columns))
+    else:
+        rows = [line.split(separator or "\t") for line in lines]
     numbered = [
-        (number, row) for number, row in enumerate(rows, start=1) if isinstance(row, str) or any(map(str.strip, row))
+        (number, row)
+        for number, row in enumerate(rows, start=first)
+        if isinstance(row, str) or any(map(str.strip, row))
     ]
     names = next((row for _, row in numbered if not isinstance(row, str)), None)
     if names is None:
@@ -149,15 +165,20 @@ def _is_quoted(field: str) -> bool:
     return len(field) > 1 and field[0] == field[-1] == '"'
 
 
-def _csv_rows(text: str) -> list[list[str] | str]:
+def _csv_separator(first: str, columns: Named) -> str:
+    """Return the sign that separates known names or an image in the first row; others may be part of a text."""
+    signs = [sign for sign in SEPARATORS if sign in first] or [","]
+
+    def separates(sign: str) -> bool:
+        names = next(csv.reader([first], delimiter=sign), [])
+        return _is_header(names, columns) or any(name.strip().lower().endswith(IMAGE_SUFFIXES) for name in names)
+
+    return next(filter(separates, signs), signs[0])
+
+
+def _csv_rows(texts: list[str], separator: str) -> list[list[str] | str]:
     """Return the rows of a CSV file, or the reason why one cannot be read."""
-    lines = [f"{line}\n" for line in _split_rows(text)]
-    separator = ","
-    if lines[0].startswith("sep=") and len(lines[0]) == 6:  # as Excel writes and reads it
-        separator = lines.pop(0)[4]
-    elif "," not in lines[0]:
-        separator = next((sign for sign in ";\t" if sign in lines[0]), ",")
-    csv.field_size_limit(max(len(text), csv.field_size_limit()))
+    lines = [f"{text}\n" for text in texts]
     rows: list[list[str] | str] = []
     first = 0
     while first < len(lines):

@@ -216,6 +216,9 @@ def test_columns_without_a_name_that_are_not_read_are_noted(folder: Path) -> Non
     [
         ("t.csv", b"image\ttext\na.png\tthe rain\n"),
         ("t.csv", b"sep=;\r\nimage;text\r\na.png;the rain\r\n"),
+        ("t.tsv", b"sep=\t\nimage\ttext\na.png\tthe rain\n"),
+        ("t.csv", b'"sep=;"\n"a.png";"the rain"\n'),
+        ("metadata.csv", b"a.png|the rain\n"),
         ("t.tsv", b"image\ttext\ra.png\tthe rain\r"),
         ("t.csv", b"image,text\ra.png,the rain\r"),
         ("labels.txt", b"a.png the rain\nb.png a\n"),
@@ -225,6 +228,20 @@ def test_columns_without_a_name_that_are_not_read_are_noted(folder: Path) -> Non
 def test_lists_of_other_programs(folder: Path, name: str, data: bytes) -> None:
     (folder / name).write_bytes(data)
     assert texts(read(folder / name))[0] == ("a", "the rain")
+
+
+def test_a_separator_inside_the_texts_is_not_taken_for_that_of_the_table(folder: Path) -> None:
+    table = folder / "t.csv"
+    table.write_text("a.png;yes, well\nb.png;no\n")
+    assert texts(read(table)) == [("a", "yes, well"), ("b", "no")]
+
+
+@pytest.mark.parametrize("head", ["sep=,\n", ""])
+def test_rows_are_counted_from_the_first_of_the_file(folder: Path, head: str) -> None:
+    table = folder / "t.csv"
+    table.write_text(f"{head}image,text\na.png,well\nlost.png,yes\n")
+    [_, missing] = read(table)
+    assert isinstance(missing, Skipped) and missing.where == f"{table}, row {4 if head else 3}"
 
 
 def test_labels_of_text_detection_are_not_texts(folder: Path) -> None:
