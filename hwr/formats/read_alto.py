@@ -40,7 +40,7 @@ from hwr.formats.read_xml import (
     points,
     whole,
 )
-from hwr.page.completing import complete_lines, complete_regions, correct_words, rectangle
+from hwr.page.completing import Ids, complete_lines, complete_regions, correct_words, rectangle
 from hwr.page.page import LINE_TYPE, REGION_TYPE, Box, Line, Page, Point, Region, Word
 
 SPACES = ("TopMargin", "LeftMargin", "RightMargin", "BottomMargin", "PrintSpace")
@@ -110,15 +110,15 @@ def _page(page: Element, file: _File, image: str) -> Page:
     lines: list[Line] = []
     left_out: list[tuple[str, str]] = []
     notes = [("page", fault) for fault in faults[:1]]
+    stated = {id for element in page.iter() if (id := element.get("ID"))}
+    names, ids = Ids(stated), Ids(stated)
     for block in _in_order(file.ranks, page):
         kind = _type(block.element, file.labels) or block.type(file.labels) or REGION_TYPE
-        name = block.element.get("ID") or f"r{len(regions) + 1}"
-        faults = []
+        name, faults = names.claim(block.element.get("ID"), f"r{len(regions) + 1}")
         regions.append(Region(name, kind, _outline(block.element, faults)))
         notes += [(name, fault) for fault in dict.fromkeys(faults)]
         for element in block.lines:
-            id = element.get("ID") or f"l{len(lines) + len(left_out) + 1}"
-            faults = []
+            id, faults = ids.claim(element.get("ID"), f"l{len(lines) + len(left_out) + 1}")
             try:
                 lines.append(_line(element, name, file, id, faults))
             except InputError as error:

@@ -1,14 +1,14 @@
 """JSON that `hwr recognize --format json` wrote -> pages."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from hwr.errors import InputError
 from hwr.files.texts import decode_text, json_objects
 from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_WORDS, MAX_NUMBER
-from hwr.page.completing import complete_lines, correct_words
+from hwr.page.completing import Ids, complete_lines, correct_words
 from hwr.page.page import Line, Page, Region
 from hwr.settings import from_dict
 from hwr.text import has_surrogates
@@ -78,9 +78,11 @@ def page_from_object(value: object, where: str) -> Page:
     if not isinstance(value, Mapping):
         raise InputError(f"{where}: not a JSON object such as `hwr recognize --format json` writes")
     value = _with_languages(value)
-    mended, faults = _mended_lines(value.get("lines"))
+    own_lines, same_lines = _with_ids(value.get("lines"), "l")
+    own_regions, same_regions = _with_ids(value.get("regions"), "r")
+    mended, faults = _mended_lines(own_lines)
     lines, left_out = _usable(Line, mended, where)
-    regions, broken = _usable(Region, value.get("regions"), where)
+    regions, broken = _usable(Region, own_regions, where)
     kept: dict[str, list[Any]] = {name: [] for name in ("lines", "regions") if isinstance(value.get(name), list)}
     page = from_dict(Page, {**value, **kept}, where, error=InputError)
     if page.rotation not in QUARTER_TURNS:
@@ -88,7 +90,8 @@ def page_from_object(value: object, where: str) -> Page:
     if not (0 <= page.width <= MAX_NUMBER and 0 <= page.height <= MAX_NUMBER):
         raise InputError(f"{where}: width and height are not those of an image")
     own, other_words = correct_words(complete_lines(lines) if faults else lines)
-    notes = (*faults, *other_words, *((id, f"region left out: {reason}") for id, reason in broken))
+    lost = ((id, f"region left out: {reason}") for id, reason in broken)
+    notes = (*same_regions, *same_lines, *faults, *other_words, *lost)
     return replace(
         page,
         lines=own,
@@ -98,11 +101,26 @@ def page_from_object(value: object, where: str) -> Page:
     )
 
 
-def _usable(kind: type[Part], values: object, where: str) -> tuple[list[Part], tuple[tuple[str, str], ...]]:
+def _with_ids(values: object, prefix: str) -> tuple[list[object], list[tuple[str, str]]]:
+    """Return lines or regions with an id each, all of them different; and a note about each that had another's."""
+    items = values if isinstance(values, list) else []
+    ids = Ids(id for item in items if isinstance(item, Mapping) and isinstance(id := item.get("id"), str))
+    named: list[object] = []
+    notes = []
+    for number, item in enumerate(items, start=1):
+        if isinstance(item, Mapping) and isinstance(item.get("id", ""), str):
+            id, repeated = ids.claim(item.get("id"), f"{prefix}{number}")
+            item = {**item, "id": id}
+            notes += [(id, note) for note in repeated]
+        named.append(item)
+    return named, notes
+
+
+def _usable(kind: type[Part], values: Sequence[object], where: str) -> tuple[list[Part], tuple[tuple[str, str], ...]]:
     """Return the lines or regions that can be used, and the ids of the others with the reasons."""
     used: list[Part] = []
     left_out: list[tuple[str, str]] = []
-    for number, value in enumerate(values if isinstance(values, list) else (), start=1):
+    for number, value in enumerate(values, start=1):
         try:
             used.append(from_dict(kind, value, where, error=InputError))
         except InputError as error:
@@ -112,10 +130,10 @@ def _usable(kind: type[Part], values: object, where: str) -> tuple[list[Part], t
     return used, tuple(left_out)
 
 
-def _mended_lines(lines: object) -> tuple[list[object], list[tuple[str, str]]]:
+def _mended_lines(lines: Sequence[object]) -> tuple[list[object], list[tuple[str, str]]]:
     """Return lines without broken confidences, baselines, polygons and boxes of words; and the id and fault of each."""
     mended, faults = [], []
-    for number, line in enumerate(lines if isinstance(lines, list) else (), start=1):
+    for number, line in enumerate(lines, start=1):
         if isinstance(line, Mapping):
             line, found = _mended_line(line)
             faults += [(str(line.get("id", f"number {number}")), fault) for fault in found]

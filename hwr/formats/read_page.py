@@ -39,7 +39,7 @@ from hwr.formats.read_xml import (
     points,
     whole,
 )
-from hwr.page.completing import complete_lines, complete_regions, correct_words
+from hwr.page.completing import Ids, complete_lines, complete_regions, correct_words
 from hwr.page.geometry import bounding_box
 from hwr.page.page import CELL_REGION, LINE_TYPE, Line, Page, Point, Region, Word
 
@@ -81,7 +81,9 @@ def _page(page: Element, where: str, model: str) -> Page:
     lines: list[Line] = []
     left_out: list[tuple[str, str]] = []
     notes: list[tuple[str, str]] = []
-    for found in _in_order(page):
+    stated = {id for element in page.iter() if (id := element.get("id"))}
+    ids = Ids(stated)
+    for found in _in_order(page, Ids(stated)):
         if found.kept:
             regions.append(found.region)
         notes += [(found.region.id, fault) for fault in found.faults]
@@ -89,8 +91,7 @@ def _page(page: Element, where: str, model: str) -> Page:
             notes.append((found.region.id, NO_LINES))
         first = len(lines) + len(left_out)
         for count, element in _lines(found.element):
-            id = element.get("id") or f"l{first + count}"
-            faults: list[str] = []
+            id, faults = ids.claim(element.get("id"), f"l{first + count}")
             try:
                 lines.append(_line(element, found.region.id, where, id, bool(model), faults))
             except InputError as error:
@@ -122,46 +123,46 @@ def _model(root: Element) -> str:
 
 @dataclass(frozen=True)
 class _Found:
-    """A region, the ids of the regions around it, the innermost last, and its faults. `kept`: it can hold lines."""
+    """A region, the regions around it, the innermost last, and its faults. `kept`: it can hold lines."""
 
     element: Element
     region: Region
-    path: tuple[str, ...]
+    around: tuple[Element, ...]
     kept: bool
     faults: tuple[str, ...]
 
 
-def _in_order(page: Element) -> list[_Found]:
+def _in_order(page: Element, ids: Ids) -> list[_Found]:
     """Return all regions in reading order."""
-    found = list(_regions(page, ()))
+    found = list(_regions(page, (), ids))
     ranks = {id: rank for rank, id in enumerate(_reading_order(child(page, "ReadingOrder")))}
 
     def rank(entry: _Found) -> int:
         """Return the rank of the region, else of the next one around it that has a rank."""
-        return next((ranks[id] for id in (entry.region.id, *reversed(entry.path)) if id in ranks), len(ranks))
+        around = (element.get("id", "") for element in reversed((*entry.around, entry.element)))
+        return next((ranks[id] for id in around if id in ranks), len(ranks))
 
     return sorted(found, key=rank)
 
 
-def _regions(parent: Element, path: tuple[str, ...]) -> Iterator[_Found]:
-    """Yield the regions below an element, each before those inside it."""
+def _regions(parent: Element, around: tuple[Element, ...], ids: Ids, prefix: str = "r") -> Iterator[_Found]:
+    """Yield the regions below an element, each before those inside it; `prefix` begins the ids that they may need."""
     elements = [element for element in parent if local_name(element).endswith(("Region", "TableCell"))]
     in_table = local_name(parent) == "TableRegion"
-    prefix = f"{path[-1]}_" if path else "r"
-    ids = {element: f"{prefix}{number}" for number, element in enumerate(elements, start=1)}
+    numbers = {element: number for number, element in enumerate(elements, start=1)}
     for element in _by_cell(elements) if in_table else _by_custom_index(elements):
-        faults: list[str] = []
-        region = _region(element, in_table, ids[element], faults)
+        id, faults = ids.claim(element.get("id"), f"{prefix}{numbers[element]}")
+        region = _region(element, in_table, id, faults)
         kept = local_name(element) in ("TextRegion", "TableCell") or child(element, "TextLine") is not None
-        yield _Found(element, region, path, kept, tuple(faults))
-        yield from _regions(element, (*path, region.id))
+        yield _Found(element, region, around, kept, tuple(faults))
+        yield from _regions(element, (*around, element), ids, f"{id}_")
 
 
-def _region(element: Element, in_table: bool, number: str, faults: list[str]) -> Region:
+def _region(element: Element, in_table: bool, id: str, faults: list[str]) -> Region:
     name = local_name(element)
     usual = CELL_REGION if name == "TableCell" or in_table else name.removesuffix("Region").lower()
     kind = custom(element, "structure", "type") or custom(element, "type", "type") or element.get("type") or usual
-    return Region(element.get("id") or number, kind, _outline(element, faults))
+    return Region(id, kind, _outline(element, faults))
 
 
 def _by_cell(cells: list[Element]) -> list[Element]:

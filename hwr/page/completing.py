@@ -30,6 +30,39 @@ OTHER_WORDS = "words that do not spell the text of the line, ignored"
 """Note about a line that lost its words."""
 
 
+REPEATED_ID = "id of another line or region, a number is added"
+"""Note about a line whose id an earlier one has."""
+
+
+class Ids:
+    """Gives out ids that are unique on a page: those stated in a file, and new ones for elements without one.
+
+    Args:
+        stated: all ids that the file states; a new id is none of them.
+    """
+
+    def __init__(self, stated: Iterable[str]) -> None:
+        self._stated = set(stated)
+        self._given: set[str] = set()
+        self._numbers: dict[str, int] = {}
+
+    def claim(self, stated: str | None, new: str) -> tuple[str, list[str]]:
+        """Return the stated id, or `new`; with a number if it is taken. Also return `REPEATED_ID` if that applies."""
+        id = stated or new
+        repeated = id == stated and id in self._given
+        if repeated or not stated:
+            id = self._free(id)
+        self._given.add(id)
+        return id, [REPEATED_ID] * repeated
+
+    def _free(self, wish: str) -> str:
+        name = wish
+        while name in self._stated or name in self._given:
+            self._numbers[wish] = self._numbers.get(wish, 1) + 1
+            name = f"{wish}_{self._numbers[wish]}"
+        return name
+
+
 def complete_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
     """Return the lines, with missing baselines derived from polygons and missing polygons from baselines.
 

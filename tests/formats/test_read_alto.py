@@ -6,6 +6,7 @@ from helpers.page_files import alto_block, alto_line, alto_xml
 from hwr.errors import InputError
 from hwr.formats.read_file import read_page_file, read_xml_pages
 from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_SIZE, BAD_WORDS
+from hwr.page.completing import REPEATED_ID
 from hwr.page.page import Page, Point
 
 BOX = 'HPOS="20" VPOS="0" WIDTH="100" HEIGHT="40"'
@@ -47,6 +48,14 @@ def test_escriptorium() -> None:
     )
     assert first.baseline == ((20, 30), (380, 30)) and len(first.polygon) == 4
     assert (second.type, second.confidence) == ("default", 1.0)
+
+
+def test_every_line_and_block_gets_an_id_of_its_own() -> None:
+    own = alto_line("l2", 0, "a") + alto_line("", 50, "b") + alto_line("l2", 100, "c") + alto_line("l2_2", 150, "d")
+    page = read(alto_block("r2", own) + alto_block("", alto_line("l9", 200, "e")) + alto_block("r2", ""))
+    assert [line.id for line in page.lines] == ["l2", "l2_3", "l2_4", "l2_2", "l9"]
+    assert [line.region for line in page.lines] == ["r2"] * 4 + ["r2_2"]
+    assert page.notes == (("l2_4", REPEATED_ID), ("r2_3", REPEATED_ID))
 
 
 @pytest.mark.parametrize("version", ["ns-v2#", "ns-v3#", "ns-v4#"])

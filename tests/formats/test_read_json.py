@@ -14,6 +14,7 @@ from hwr.formats import FORMATS, find_format, to_bytes
 from hwr.formats.json import write_json
 from hwr.formats.read_json import read_page_json, split_pages_json
 from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_WORDS
+from hwr.page.completing import REPEATED_ID
 from hwr.page.page import Line, Page, Region
 
 PAGE = Page("a.png", 200, 100, "m", (), ())
@@ -51,6 +52,16 @@ def test_a_bad_line_costs_only_itself(changed: dict[str, Any], reason: str) -> N
     assert [line.id for line in read.lines] == ["l1", "l3"]
     [(id, why), (other, _)] = read.left_out
     assert (id, other) == ("l2", "number 4") and reason in why
+
+
+def test_every_line_gets_an_id_of_its_own() -> None:
+    page = json.loads(write_json(replace(PAGE, lines=tuple(replace(LINE, text=text) for text in "abcd"))))
+    for line, id in zip(page["lines"], ("l2", None, "l2", ""), strict=True):
+        line["id"] = id
+    del page["lines"][1]["id"]
+    read = read_page_json(json.dumps(page), "a.json")
+    assert [(line.id, line.text) for line in read.lines] == [("l2", "a"), ("l2_2", "b"), ("l2_3", "c"), ("l4", "d")]
+    assert read.notes == (("l2_3", REPEATED_ID),)
 
 
 WORD = {"text": "one", "confidence": 0.5, "box": [0, 0, 9, 9]}

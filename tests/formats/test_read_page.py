@@ -11,6 +11,7 @@ from hwr.formats import find_format, to_bytes
 from hwr.formats.read_file import read_page_file, read_xml_pages
 from hwr.formats.read_page import BAD_INDEX, BROKEN_WORDS, NO_LINES
 from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_SIZE, BAD_WORDS
+from hwr.page.completing import REPEATED_ID
 from hwr.page.page import Page
 
 
@@ -46,6 +47,29 @@ def test_a_line_with_everything() -> None:
         ("ab", 0.75, (20, 5, 90, 38)),
         ("&cd", 1.0, (100, 8, 200, 40)),
     ]
+
+
+def test_every_line_and_region_gets_an_id_of_its_own() -> None:
+    own = page_line("l2", 0, "a") + page_line("", 50, "b") + page_line("l2", 100, "c")
+    order = (
+        '<ReadingOrder><OrderedGroup id="g"><RegionRefIndexed index="0" regionRef="r1"/></OrderedGroup></ReadingOrder>'
+    )
+    regions = page_region("", own) + page_region("r1", page_line("l9", 200, "d"))
+    page = read(order + regions)
+    assert [(line.region, line.id, line.text) for line in page.lines] == [
+        ("r1", "l9", "d"),
+        ("r1_2", "l2", "a"),
+        ("r1_2", "l3", "b"),
+        ("r1_2", "l2_2", "c"),
+    ]
+    assert page.notes == (("l2_2", REPEATED_ID),)
+
+
+def test_lines_of_two_regions_with_one_id_stay_apart() -> None:
+    page = read(page_region("r", page_line("a", 0, "one")) + page_region("r", page_line("b", 100, "two")))
+    assert [(line.region, line.text) for line in page.lines] == [("r", "one"), ("r_2", "two")]
+    back = read_page_file(to_bytes(find_format("page"), page), "a.xml")
+    assert [region.polygon for region in back.regions] == [region.polygon for region in page.regions]
 
 
 @pytest.mark.parametrize(
