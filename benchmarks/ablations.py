@@ -48,7 +48,7 @@ Result = TypeVar("Result")
 
 REPLICATES = 2000
 FIGURES = "figures.json"
-COMMON = ("train", "lines", "minutes", "init_from", "seed")
+COMMON = ("train", "lines", "minutes", "init_from", "seed", "optimisation", "augment")
 """Keys of the recipe that the head of the file sets for all variants."""
 
 Errors = dict[str, tuple[int, int, str]]
