@@ -177,6 +177,7 @@ def _arrange(text: str, direction: Direction, arabic_digits: int | None = None) 
     algorithm.get_embedding_levels(text, storage)
     for position, entry in enumerate(storage["chars"]):
         entry["position"] = position
+        entry["type"] = _bidi_class(text, position, entry["type"])
         if arabic_digits is not None:
             changed = {"AL": "R", "EN": "AN" if position < arabic_digits else "EN"}
             entry["type"] = changed.get(entry["type"], entry["type"])
@@ -196,6 +197,18 @@ def _arrange(text: str, direction: Direction, arabic_digits: int | None = None) 
         arranged += [character, *reversed(marks)]
         marks = []
     return arranged + marks
+
+
+def _bidi_class(text: str, position: int, given: str) -> str:
+    """Return the class of a character: the one that the library gave it, or the nearest that it knows.
+
+    Isolates are taken for embeddings, which set the same direction, and characters that Unicode has not assigned for
+    letters that run from left to right, as UAX 9 recommends.
+    """
+    if given == "FSI":  # the first letter decides
+        classes = map(unicodedata.bidirectional, text[position:])
+        return "LRE" if next((one for one in classes if one in ("L", "R", "AL")), "L") == "L" else "RLE"
+    return {"": "L", "LRI": "LRE", "RLI": "RLE", "PDI": "PDF"}.get(given, given)
 
 
 def _balance(text: str) -> int:

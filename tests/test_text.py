@@ -134,12 +134,23 @@ def test_display_order_equals_the_one_of_another_implementation() -> None:
     from bidi import get_display
 
     generator = random.Random(0)
-    parts = [SHALOM, OLAM, SALAM, "abc", "12", "3.5", "7-8", ",", ".", " ", " ", "50%", "\u0661"]
+    parts = [SHALOM, OLAM, SALAM, "abc", "12", "3.5", "7-8", ",", ".", " ", " ", "50%", "\u0661", "\u0378"]
     for _ in range(2000):
         text = normalise_text("".join(generator.choices(parts, k=generator.randint(1, 12))))
         if has_right_to_left(text):
             for direction, base in (("rtl", "R"), ("ltr", "L")):
                 assert to_display(text, direction) == get_display(text, base_dir=base)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("isolate", "\u2066\u2067\u2068")
+@pytest.mark.parametrize("inner", ["abc 12", f"{OLAM} 12", "12", f"abc {OLAM}"])
+def test_isolates_set_a_direction_and_are_not_shown(isolate: str, inner: str) -> None:
+    from bidi import get_display
+
+    text = f"{SHALOM} {isolate}{inner}\u2069 {SALAM}"
+    shown = get_display(text, base_dir="R")
+    assert isinstance(shown, str)
+    assert to_display(text, "rtl") == re.sub("[\u2066-\u2069]", "", shown)
 
 
 @pytest.mark.parametrize("letters", ["".join(map(chr, range(0x5D0, 0x5EB))), "".join(map(chr, range(0x628, 0x63B)))])
