@@ -31,7 +31,7 @@ BOXES = '[{"transcription"'
 SEPARATORS = ",;\t|"
 """Separators of CSV files, the usual one first."""
 
-_SEPARATOR_ROW = re.compile(r'"?sep=(.)"?')
+_SEPARATOR_ROW = re.compile(r'"?sep=([^"\r\n])"?')
 """First row that names the separator, as Excel reads and writes it."""
 
 PYLAIA_SPACE = "<space>"
@@ -170,7 +170,8 @@ def _csv_separator(first: str, columns: Named) -> str:
     signs = [sign for sign in SEPARATORS if sign in first] or [","]
 
     def separates(sign: str) -> bool:
-        names = next(csv.reader([first], delimiter=sign), [])
+        row, _ = _csv_row([f"{first}\n"], sign)
+        names = [] if isinstance(row, str) else row
         return _is_header(names, columns) or any(name.strip().lower().endswith(IMAGE_SUFFIXES) for name in names)
 
     return next(filter(separates, signs), signs[0])

@@ -236,6 +236,14 @@ def test_a_separator_inside_the_texts_is_not_taken_for_that_of_the_table(folder:
     assert texts(read(table)) == [("a", "yes, well"), ("b", "no")]
 
 
+def test_a_first_row_that_is_not_csv_costs_only_itself(folder: Path) -> None:
+    table = folder / "t.csv"
+    table.write_bytes(b"a.png;w\rell\nb.png;no\n")
+    bad, good = read(table)
+    assert isinstance(bad, Skipped) and "not CSV" in bad.detail
+    assert isinstance(good, Sample) and (good.id, good.text) == ("b", "no")
+
+
 @pytest.mark.parametrize("head", ["sep=,\n", ""])
 def test_rows_are_counted_from_the_first_of_the_file(folder: Path, head: str) -> None:
     table = folder / "t.csv"
