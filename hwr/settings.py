@@ -15,9 +15,10 @@ as paths; a bool is never a number. A class checks what depends on several field
 import math
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -48,7 +49,8 @@ class Range:
 
     def __str__(self) -> str:
         limits = {"at least": self.low, "above": self.above, "at most": self.high, "below": self.below}
-        return " and ".join(f"{word} {limit:g}" for word, limit in limits.items() if math.isfinite(limit)) or "finite"
+        finite = [f"{word} {limit:.15g}" for word, limit in limits.items() if math.isfinite(limit)]
+        return " and ".join(finite) or "finite"
 
 
 class Ascending:
@@ -144,13 +146,18 @@ def _table(cls: Any, values: object) -> Any:
     rules = _rules(cls)
     for name in values:
         if name not in rules:
-            raise UsageError(f"unknown key {name!r}; known: {', '.join(rules)}")
+            raise UsageError(f"unknown key {name!r}{_suggestion(name, rules)}; known: {', '.join(rules)}")
     for item in fields(cls):
         if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
             raise UsageError(f"the key {item.name!r} is missing")
     if issubclass(cls, Settings):  # which converts its own values
         return cls(**values)
     return cls(**{name: _convert(value, rules[name], name) for name, value in values.items()})
+
+
+def _suggestion(name: object, known: Iterable[str]) -> str:
+    near = get_close_matches(str(name)[:100], known, 1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _convert(value: Any, rule: Any, name: str, marks: tuple[Any, ...] = ()) -> Any:

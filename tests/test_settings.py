@@ -57,7 +57,7 @@ def test_values_are_converted_to_their_types() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"stepps": 1}, "here: unknown key 'stepps'; known: mode, steps, "),
+        ({"stepps": 1}, "here: unknown key 'stepps' (did you mean 'steps'?); known: mode, steps, "),
         ({"mode": "quick"}, "here: mode = 'quick': one of fast, slow is needed"),
         ({"steps": 0}, "here: steps = 0: a whole number, at least 1 and at most 100, is needed"),
         ({"steps": 2.0}, "here: steps = 2.0: a whole number, "),

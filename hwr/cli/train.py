@@ -12,7 +12,7 @@ import click
 from hwr.cli.base import Command, Rule
 from hwr.cli.common import INSTALL_TORCH
 from hwr.cli.completion import complete_model, completing
-from hwr.cli.terminal import show
+from hwr.cli.terminal import say, show
 from hwr.cli.values import FILE, NEW, Number, Rate
 from hwr.errors import EXIT_INTERRUPTED, InputError, MissingDependency, OutputError, UsageError, as_argument
 
@@ -188,6 +188,8 @@ def _train(
     if processes.first:
         show(str(result.model))
     if not result.finished:
+        if processes.first:
+            say(f"stopped; to continue: hwr train -o {as_argument(folder)} --resume")
         raise SystemExit(EXIT_INTERRUPTED)
 
 
@@ -211,6 +213,8 @@ def _settings(
     if init_from:
         settings = override(settings, init_from=str(find_model(init_from).safetensors))
     settings = _with_data(settings, data, validation, resume)
+    if resume:
+        _check_data(settings, folder)
     note = ""
     if init_from and recipe is None and not resume and fine_tune is not False:
         settings, note = _fine_tuning(settings, bool(fine_tune), changes)
@@ -234,6 +238,21 @@ def _check_validation(recipe: "Recipe", resume: bool, changes: dict[str, Any]) -
         for option in ("seed", "exclude"):
             if changes[option] is not None:
                 raise UsageError(f"--{option} would change which lines are held out; start a new run instead")
+
+
+def _check_data(recipe: "Recipe", folder: Path) -> None:
+    """Say how to resume a run whose data have moved.
+
+    Raises:
+        InputError: a set of the recipe is gone.
+    """
+    for name, option in (("train", ""), ("validation", "--val ")):
+        for item in getattr(recipe, name):
+            if not Path(item.path).exists():
+                raise InputError(
+                    f"{item.path}: does not exist; if the data have moved, give their new place: "
+                    f"hwr train {option}NEW_PLACE -o {as_argument(folder)} --resume"
+                )
 
 
 def _recipe_of_run(folder: Path) -> "Recipe":

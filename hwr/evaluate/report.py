@@ -203,7 +203,7 @@ def tables(evaluation: Evaluation, setting: Setting) -> "list[Table]":
 
     The first table needs 80 columns and begins with what is compared most: set, lines, CER, WER.
     """
-    rates = _table(f"{setting.model}, {setting.decoder}", ("lines", "CER", "WER", "CER, 95 % interval", "WER, 95 %"))
+    rates = _table(f"{setting.model}, {setting.decoder}", ("lines", "CER", "WER", "CER, 95 %", "WER, 95 %"))
     details = _table("", ("characters", "clusters", "ECE", "uncalibrated", "lines/s"))
     for item in evaluation.sets:
         label = item.source.name + (f" ({item.source.split})" if item.source.split else "")

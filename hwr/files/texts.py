@@ -22,6 +22,7 @@ UTF_8 = "utf-8-sig"
 _MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """Byte order marks, and the encodings that they stand for."""
 _CHUNK = 1 << 20
+SAVE_AS_UTF8 = "save it as UTF-8 (for Latin-1: iconv -f LATIN1 -t UTF-8 FILE > NEW)"
 
 MAX_BROKEN = 1000
 """Broken objects after which a file is not searched any further: each may take as long as the whole file."""
@@ -77,7 +78,7 @@ def decode_text(data: bytes, where: str, errors: str = "strict") -> str:
         return data.decode(encoding, errors if encoding == UTF_8 else "strict")
     except UnicodeDecodeError as error:
         named = "UTF-8" if encoding == UTF_8 else encoding.upper()
-        raise InputError(f"{where}: not {named} text (byte {error.start}); convert it first") from None
+        raise InputError(f"{where}: not {named} text (byte {error.start}); {SAVE_AS_UTF8}") from None
 
 
 def _encoding(data: bytes) -> str:
@@ -114,7 +115,7 @@ def _checked(file: IO[bytes], path: Path) -> bytes:
         try:
             decoder.decode(data[start : start + _CHUNK], final=start + _CHUNK > len(data))
         except UnicodeDecodeError as error:
-            raise InputError(f"{path}: not UTF-8 text (near byte {start + error.start}); convert it first") from None
+            raise InputError(f"{path}: not UTF-8 text (near byte {start + error.start}); {SAVE_AS_UTF8}") from None
     return data
 
 

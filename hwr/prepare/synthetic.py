@@ -55,7 +55,7 @@ class _Maker:
             self.skipped.append(broken)
 
     def _why(self) -> str:
-        reasons = [*self.unused.reasons(), *(item.detail for item in self.skipped[-1:])]
+        reasons = self.unused.reasons() or [item.detail for item in self.skipped[-1:]]
         return " and ".join(reasons) or "the texts and fonts contain nothing that can be used"
 
 

@@ -33,7 +33,11 @@ _BROKEN = (OSError, ValueError, SyntaxError)  # raised by Pillow on a broken fon
 
 
 class UncoveredText(DataError):
-    """No font has all characters of a text."""
+    """No font has all characters of a text; `lacking` are those that not one font has."""
+
+    def __init__(self, message: str, lacking: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.lacking = lacking
 
 
 @dataclass(frozen=True)

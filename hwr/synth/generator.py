@@ -17,6 +17,7 @@ from hwr.synth.options import SynthOptions
 from hwr.synth.papers import clean, put_on_paper
 from hwr.synth.texts import TextSampler
 from hwr.synth.typeset import FontRenderer
+from hwr.text import counted
 
 Generator = np.random.Generator
 Report = Callable[[str], None]
@@ -51,26 +52,33 @@ class UnusedTexts:
 
     Attributes:
         uncovered: texts that no font can write.
+        lacking: their characters that not one font has.
         outside: texts with characters outside the alphabet.
         characters: these characters.
     """
 
     uncovered: int = 0
+    lacking: Counter[str] = field(default_factory=Counter)
     outside: int = 0
     characters: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "UnusedTexts") -> None:
         """Add the counts of another part of the work."""
         self.uncovered += other.uncovered
+        self.lacking.update(other.lacking)
         self.outside += other.outside
         self.characters.update(other.characters)
 
     def reasons(self) -> list[str]:
         """Return the counts as reasons, each a short phrase."""
-        found = [f"{self.uncovered:,} texts have characters that no font has"] if self.uncovered else []
-        if self.outside:
-            shown = ", ".join(f"{character!r} ({count:,})" for character, count in self.characters.most_common(8))
-            found.append(f"{self.outside:,} texts have characters outside the alphabet: {shown}")
+        found = []
+        for texts, where, characters in (
+            (self.uncovered, "that no font has", self.lacking),
+            (self.outside, "outside the alphabet", self.characters),
+        ):
+            if texts:
+                shown = ", ".join(f"{character!r} ({count:,})" for character, count in characters.most_common(8))
+                found.append(f"{counted(texts, 'text')} with characters {where}" + (f": {shown}" if shown else ""))
         return found
 
 
@@ -107,17 +115,25 @@ class LineGenerator:
         """
         generator = _stream(seed, index, _INK)
         generator.random()  # as when the sets of docs/decoding.md were made: they keep their lines
+        unused = UnusedTexts()
+        line = self._first_that_fits(generator, unused)
+        self.unused.add(unused)
+        if line is None:
+            raise DataError(f"no line can be made: {' and '.join(unused.reasons())}")
+        return line
+
+    def _first_that_fits(self, generator: Generator, unused: UnusedTexts) -> InkLine | None:
+        """Return the line of the first text that fits the alphabet and a font; count the others in `unused`."""
         for _ in range(TRIES):
             text, language = self._texts.sample(generator)
             if missing := [c for c in text if self.alphabet is not None and c not in self.alphabet]:
-                self.unused.outside += 1
-                self.unused.characters.update(missing)
+                unused.add(UnusedTexts(outside=1, characters=Counter(missing)))
                 continue
             try:
                 return replace(self._fonts.line(text, generator), language=language)
-            except UncoveredText:
-                self.unused.uncovered += 1
-        raise DataError(f"no line can be made: {' and '.join(self.unused.reasons())}")
+            except UncoveredText as error:
+                unused.add(UnusedTexts(uncovered=1, lacking=Counter(error.lacking)))
+        return None
 
     def line(self, seed: int, index: int) -> SynthLine:
         """Return line `index` of `seed`; a share of the lines (`paper_share`) is on paper, the others are clean.

@@ -97,7 +97,8 @@ class FontRenderer:
                 return font
         lacking = [c for c in needed if not any(font.covers(c) for font in self.fonts)]
         reason = f"no font has {', '.join(map(repr, lacking))}" if lacking else "no one font has all its characters"
-        raise UncoveredText(f"{reason}: {text!r}" if needed.strip() else "an empty text cannot be written")
+        message = f"{reason}: {text!r}" if needed.strip() else "an empty text cannot be written"
+        raise UncoveredText(message, lacking)
 
 
 def _layout(

@@ -4,7 +4,7 @@ import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,6 @@ class Run:
         self._losses: deque[float] = deque(maxlen=100)
         self._speed: deque[StepReport] = deque(maxlen=100)
         self._logged = 0.0
-        self._before: ErrorRates | None = None
         self._first: list[ReadLine] = []
         self._skipped_reported = False
 
@@ -209,22 +208,34 @@ class Run:
             self.reporter.message("before training:")
             self.validate(self.recipe.validation_lines)
             if self.processes.first:
-                self._before = measure(self._first, self.decoder, self.alphabet)
+                rates = measure(self._first, self.decoder, self.alphabet)
+                self.progress.before = asdict(rates) | {"sets": self._validation_sets()}
+
+    def _validation_sets(self) -> list[str]:
+        return [item.name for item in self.data.validation]
 
     def _settle_decoder(self) -> None:
         """Tune the inherited decoder, and compare what `hwr recognize` reads with the model before and after."""
-        if self._before is None:
+        if not self.progress.before or not self.processes.first:
             return
         tuned = tune_decoder(self._first, self.decoder, self.alphabet)
         if tuned != self.decoder:
             self.decoder = tuned
             self.files.save_model(BEST, self.trainer.average.state_dict(), self.info())
             self.reporter.message(f"decoder tuned on {counted(len(self._first), 'line')}: {describe_decoder(tuned)}")
-        after = measure(self._first, self.decoder, self.alphabet)
+        self._compare(measure(self._first, self.decoder, self.alphabet))
+
+    def _compare(self, after: ErrorRates) -> None:
+        """Report the error rates before and after; those of other lines, after a resume, are not compared."""
+        rates = dict(self.progress.before)
+        same_sets = rates.pop("sets") == self._validation_sets()
+        before = ErrorRates(**rates)
+        if not same_sets or before.lines != after.lines:
+            return
         self.reporter.message(
             f"{counted(after.lines, 'validation line')}, as `hwr recognize` reads them: "
-            f"{self._before} before training, {after} after"
-            + ("" if after.cer < self._before.cer else ": nothing was gained; keep the old model, or add lines")
+            f"{before} before training, {after} after"
+            + ("" if after.cer < before.cer else ": nothing was gained; keep the old model, or add lines")
         )
 
     def after_step(self, report: StepReport) -> None:
@@ -239,7 +250,8 @@ class Run:
             self.reporter.progress(figures)
         if progress.epoch > 0:
             self._report_skipped()
-        if progress.seconds - progress.last_validation >= 60 * self.recipe.validate_minutes:
+        due = progress.seconds - progress.last_validation >= 60 * self.recipe.validate_minutes
+        if due and progress.share(self.recipe) < 1:  # the last validation follows the last step
             self._end_early_without_progress(self.validate(self.recipe.validation_lines))
         if progress.seconds - progress.last_save >= 60 * self.recipe.save_minutes:
             self.save()

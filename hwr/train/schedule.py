@@ -47,6 +47,7 @@ class Progress:
         warm_up_from: the step at which the optimiser started from scratch.
         stale: validations since the last one that brought progress.
         stale_above: the mean CER of that one.
+        before: error rates of the initial model, and the sets that they were measured on.
         early_end: share of the run at which it ends, and the recipe's minutes and lines, for which this is valid.
     """
 
@@ -63,6 +64,7 @@ class Progress:
     trunk_saved: bool = False
     best: float = float("inf")
     validation: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
     warm_up_from: int = 0
     stale: int = 0
     stale_above: float = float("inf")

@@ -34,7 +34,7 @@ def test_big_endian() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        ("é".encode("latin-1"), r"not UTF-8 text \(near byte 0\); convert it first"),
+        ("é".encode("latin-1"), r"not UTF-8 text \(near byte 0\); save it as UTF-8 \(for Latin-1: iconv -f LATIN1"),
         ("é".encode()[:1], "not UTF-8 text"),
         (b"a\0b", "zero bytes"),
         (b"\xff\xfea", r"not UTF-16 text"),

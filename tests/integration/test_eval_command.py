@@ -102,6 +102,8 @@ def test_files_are_written_even_when_the_gate_fails(run: Run, good: Path, tmp_pa
 def test_split_and_limit(run: Run, reader: NumberReader, good: Path) -> None:
     reader.store(good, BAD, split="test")
     assert run(good, "--split", "test", "--json", "-").report["sets"][0]["split"] == "test"
+    absent = run(good.with_name("absent"), "--split", "test")
+    assert absent.code == 2 and "absent: does not exist" in absent.err
     report = run(good, "--limit", "1", "--json", "-").report
     assert (report["limit"], report["total"]["lines"], report["total"]["cer"]) == (1, 1, 0.0)
 

@@ -68,6 +68,17 @@ def test_few_lines_are_fine_tuned_and_measured(tmp_path: Path, run: Run, mine: P
     assert f" (greedily) before training, CER {after:.4f}, WER " in done.err
     assert ("nothing was gained" in done.err) is (after >= before)
 
+    resumed = run("-o", folder, "--resume", "--lines", 60)
+    assert resumed.code == 0, resumed.err
+    assert f"CER {before:.4f}, WER " in resumed.err and "(greedily) before training, CER" in resumed.err
+
+    mine.rename(mine.with_suffix(".away"))
+    moved = run("-o", folder, "--resume", "--lines", 80)
+    mine.with_suffix(".away").rename(mine)
+    assert moved.code == 2
+    assert f"{mine}: does not exist; if the data have moved" in moved.err
+    assert f"hwr train NEW_PLACE -o {folder} --resume" in moved.err
+
     again = run(mine, "--init-from", model, "--alphabet", "extend")
     assert again.code == 2 and "already contains a run" in again.err
 

@@ -134,6 +134,7 @@ def check_stopped_run(folder: Path, heard: list[str], run: Run) -> None:
     assert not any("Traceback" in line for line in heard)
     stopped = events(folder)[-1]
     assert stopped["event"] == "stopped"
+    assert any(f"to continue: hwr train -o {folder} --resume" in line for line in heard)
     assert read_info(folder / LAST).training["steps"] == stopped["step"]
 
     done = run("-o", folder, "--resume", "--lines", stopped["lines"] + 60)
@@ -276,7 +277,7 @@ def test_wrong_use_is_one_line(tmp_path: Path, run: Run, arguments: tuple[str, .
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("minuts = 5\n", "unknown key 'minuts'; known: train, validation, preset"),
+        ("minuts = 5\n", "unknown key 'minuts' (did you mean 'minutes'?); known: train, validation, preset"),
         ("[optimisation]\nrate = 1.0\n", "optimisation: unknown key 'rate'"),
         ("minutes = 'five'\n", "minutes = 'five': a number, above 0, is needed"),
         ("minutes = \n", "not a TOML file"),

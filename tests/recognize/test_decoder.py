@@ -108,7 +108,7 @@ def test_settings_go_through_the_model_file_unchanged() -> None:
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ({"wieght": 0.5}, "unknown key 'wieght'; known: language_models, weight"),
+        ({"wieght": 0.5}, "unknown key 'wieght' (did you mean 'weight'?); known: language_models, weight"),
         ({"weight": "much"}, "weight = 'much': a number, at least 0 and at most 100, is needed"),
         ({"weight": -0.5}, "weight = -0.5: "),
         ({"weight": math.nan}, "weight = nan: "),

@@ -95,10 +95,10 @@ def test_texts_outside_the_alphabet_are_drawn_again_and_counted(tmp_path: Path) 
 
 def test_nothing_at_all_is_one_clear_line(tmp_path: Path) -> None:
     options = SynthOptions((write_text(tmp_path / "chinese.txt", CHINESE),), (write_font(tmp_path / "fonts"),))
-    for alphabet, reason in ((None, "texts have characters that no font has"), ("x", "outside the alphabet: '")):
+    for alphabet, reason in ((None, "texts with characters that no font has: '"), ("x", "outside the alphabet: '")):
         with pytest.raises(DataError) as caught:
             LineGenerator(options, alphabet).line(1, 0)
-        assert f"{TRIES} texts have characters" in str(caught.value) and reason in str(caught.value)
+        assert f"{TRIES} texts with characters" in str(caught.value) and reason in str(caught.value)
         assert "\n" not in str(caught.value)
 
 

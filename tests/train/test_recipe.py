@@ -64,7 +64,7 @@ def test_there_are_recipes() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("minuets = 3", "unknown key 'minuets'; known: .*minutes"),
+        ("minuets = 3", r"unknown key 'minuets' \(did you mean 'minutes'\?\); known: .*minutes"),
         ("[optimisation]\nrate = 1.0", "optimisation: unknown key 'rate'"),
         ("[augment]\nfrobnicate = 1.0", "augment: unknown key 'frobnicate'"),
         ('[[train]]\npath = "x"\nweigth = 2.0', "train: unknown key 'weigth'"),
