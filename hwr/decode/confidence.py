@@ -16,7 +16,7 @@ uncertain. How often they are right depends on the writing and on the word, so t
     clarity     d times the mean log-probability of the line's words;
     language    e times the word's prediction: how much more probable the language model finds the word, with the space
                 or the end of the line after it, than "no language" does (`hwr.recognize.languages`), as a natural
-                logarithm.
+                logarithm within limits.
 
 Everything is fitted on validation data (`hwr.evaluate.calibration`) and stored in the model file: for lines that the
 network read alone, and for those that it read with a language model.
@@ -44,8 +44,8 @@ SETTINGS_KEY = "calibration"
 IDENTITY: Curve = (1.0, 1.0, 0.0)
 MIN_CLARITY = -5.0
 """Lower limit on a word's log-probability in the clarity of its line, so that one hopeless word does not decide."""
-MIN_PREDICTION = -8.0
-"""Lower limit on a word's prediction, so that an unknown name is not quite hopeless."""
+MIN_PREDICTION, MAX_PREDICTION = -4.0, 8.0
+"""Limits on a word's prediction: a name may be unknown and right, and a long word may be known and wrong."""
 CERTAIN = -1e-12
 """Maximum log-probability, so that every probability has a logit."""
 
@@ -195,7 +195,7 @@ def score_words(
 
 
 def word_predictions(predictions: Sequence[float], spans: Sequence[LabelSpan], alphabet: Alphabet) -> Numbers | None:
-    """Return the prediction of each word of a line, at least `MIN_PREDICTION`; None without a language model.
+    """Return the prediction of each word of a line, within its limits; None without a language model.
 
     The space after the word belongs to it, and at the end of the line the end. Arguments as in `read_spans`.
     """
@@ -207,7 +207,7 @@ def word_predictions(predictions: Sequence[float], spans: Sequence[LabelSpan], a
     firsts, ends = np.flatnonzero(before & ~is_space), np.flatnonzero(is_space & ~before)
     bounds = np.column_stack([firsts, ends + 1])
     sums = np.add.reduceat(np.append(predictions, 0.0), bounds.ravel())[::2]
-    result: Numbers = np.maximum(sums, MIN_PREDICTION)
+    result: Numbers = np.clip(sums, MIN_PREDICTION, MAX_PREDICTION)
     return result
 
 

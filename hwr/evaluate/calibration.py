@@ -1,9 +1,10 @@
 """Fit a model's calibration to lines whose truth is known.
 
 The temperature maximises the likelihood of the right and wrong words (Guo et al. 2017, section 4.2). If the calibration
-error is then still above `GOOD_ENOUGH`, a curve is fitted for words and for lines (Kull et al. 2017; with the targets
-of Platt 1999, by Newton's method). The curve of words has more terms: the clarity of the line and, for lines that were
-read with a language model, what that model predicts of the word.
+error of words is then still above `GOOD_ENOUGH`, the temperature is 1, and a curve is fitted for words and, by the same
+rule, for lines (Kull et al. 2017; with the targets of Platt 1999, by Newton's method). The curve of words has more
+terms: the clarity of the line and, for lines that were read with a language model, what that model predicts of the
+word. With a temperature below 1, which the beam search would get, no such curve fits as well.
 
 Scores are computed on a grid of temperatures while the lines are read, and interpolated between its points, so that the
 lines need not be kept in memory.
@@ -222,6 +223,8 @@ def fit(lines: Sequence[ReadScores]) -> Calibration:
         lambda value: negative_log_likelihood(_at(lines, np.exp(value))[0], right), grid[0], grid[-1]
     )
     temperature = round(float(np.exp(best)), DIGITS)
+    if not _good_enough(_at(lines, temperature)[0], right):
+        temperature = 1.0
     words, whole = _at(lines, temperature)
     lines_right = np.array([line.line_right for line in lines])
     clarity = np.concatenate([np.full(len(part), find_clarity(part)) for part in _by_line(words, lines)])
@@ -265,14 +268,17 @@ def _curve_of_words(words: Numbers, right: NDArray[np.bool_], more: Numbers) -> 
 
 
 def _curve_if_needed(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Curve:
-    plain = np.exp(np.minimum(log_probabilities, 0.0))
-    if calibration_error(plain, right).equal_width <= GOOD_ENOUGH or right.all() or not right.any():
+    if _good_enough(log_probabilities, right) or right.all() or not right.any():
         return IDENTITY
     a, b, c = fit_curve(np.minimum(log_probabilities, 0.0), right)
     # A slope below 0 would reverse the order: the confidences then carry no information, and no curve helps.
     if min(a, b) <= 10**-DIGITS:
         return IDENTITY
     return round(a, DIGITS), round(b, DIGITS), round(c, DIGITS)
+
+
+def _good_enough(log_probabilities: Numbers, right: NDArray[np.bool_]) -> bool:
+    return calibration_error(np.exp(np.minimum(log_probabilities, 0.0)), right).equal_width <= GOOD_ENOUGH
 
 
 def fit_curve(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Curve:

@@ -125,8 +125,8 @@ def test_each_line_has_its_own_calibration_and_predictions() -> None:
 def test_predictions_of_words_are_sums_up_to_the_next_word() -> None:
     labels = [BLANK_LABEL, A, B, BLANK_LABEL, BLANK_LABEL, A, BLANK_LABEL, B]
     spans = [LabelSpan(label, step, step + 1) for step, label in enumerate(labels)]
-    found = word_predictions((-9.0, -1.0, -2.0, -4.5, -9.0, -3.0, -2.0, -np.inf, -1.0), spans, AB)
-    np.testing.assert_allclose(found, [-7.5, -5.0, -8.0])
+    found = word_predictions((-9.0, -1.0, 2.0, -4.5, -9.0, 6.0, 5.0, -np.inf, -1.0), spans, AB)
+    np.testing.assert_allclose(found, [-3.5, 8.0, -4.0])
     np.testing.assert_allclose(word_predictions((-1.0, 2.5), spans[1:2], AB), [1.5])
     assert len(word_predictions((-1.0, -2.0), spans[:1], AB)) == len(word_predictions((-2.0,), [], AB)) == 0
     assert word_predictions((), spans, AB) is None
