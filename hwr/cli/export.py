@@ -28,7 +28,7 @@ CALIBRATION_LINES, CALIBRATION_GROUPS = 32, 4
         "Release": ("folder", "data"),
     },
     examples=[
-        ("hwr export runs/mine", "Write the graph with which hwr reads without torch, next to the weights."),
+        ("hwr export my.safetensors", "Write the graph with which hwr reads without torch, next to the weights."),
         ("hwr export small -o small.onnx", "Write one file with the weights inside, for other programs."),
         ("hwr export small --int8 --calibrate data/iam", "Write the int8 file, which reads faster."),
     ],

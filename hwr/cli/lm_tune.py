@@ -23,6 +23,7 @@ from hwr.cli.terminal import say, show, show_table
 from hwr.cli.values import FILE
 from hwr.errors import Outcome
 from hwr.settings import to_dict
+from hwr.text import counted
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from hwr.decode.beam import BeamSettings
     from hwr.evaluate.sets import Selection
     from hwr.evaluate.tuning import Trial, Tuning
+
+MIN_LINES = 100
+"""Lines that are enough to tune on; with fewer, a warning."""
 
 
 @click.command(
@@ -96,6 +100,10 @@ def command(
     print_halves(tuning)
     for name, counts in tuning.languages.items():
         show(f"{name}: {describe_languages(counts)}")
+    if len(tuning.lines) < MIN_LINES:
+        say(
+            f"the settings are unreliable: they are tuned on {counted(len(tuning.lines), 'line')}; {MIN_LINES} are enough"
+        )
     chosen = tuning.chosen.settings
     show(f"best on all lines: {describe(chosen)}")
     if write or output is not None:

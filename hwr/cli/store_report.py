@@ -44,7 +44,7 @@ def name_findings(prepared: "Prepared") -> None:
     from hwr.text import invisible_characters
 
     for note, count in sorted(prepared.notes.items()):
-        say(f"{note}: {count:,}")
+        say(f"{note} ({count:,})")
     if prepared.outside_alphabet:
         say(f"outside the alphabet: {count_characters(prepared.outside_alphabet)}")
     characters: Counter[str] = sum((facts.characters for facts in prepared.splits.values()), Counter())

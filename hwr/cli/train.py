@@ -1,6 +1,7 @@
 """`hwr train`: line stores -> a model."""
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -122,7 +123,7 @@ EXAMPLES = (
     help="Number format of the network; auto: bf16 if the CPU or GPU has units for it.  [default: auto]",
 )
 @click.option("--threads", type=click.IntRange(0), help="Number of CPU threads; 0 lets torch decide.  [default: 0]")
-@click.option("--name", metavar="NAME", help="Name to state in the model.")
+@click.option("--name", metavar="NAME", help="Name to state in the model.  [default: model]")
 @click.option("--licence", metavar="NAME", help="Licence to state in the model.")
 @click.option("--tensorboard", is_flag=True, help="Also log for TensorBoard, in the run folder.")
 @click.option("--dry-run", is_flag=True, help="Time a few steps, print what the run costs, and write nothing.")
@@ -178,7 +179,7 @@ def _train(
     from hwr.train import reporters
     from hwr.train.run import train
 
-    command_line = " ".join(["hwr", *sys.argv[1:]])
+    command_line = shlex.join(["hwr", *sys.argv[1:]])
     with (
         _reporter(processes.first) as shown,
         reporters.tensorboard(shown, folder, tensorboard and processes.first) as reporter,

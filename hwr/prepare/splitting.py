@@ -253,7 +253,7 @@ def _note_shares(plan: Plan, facts: Sequence[Facts], group: str, options: SplitO
         actual = counts[split] / len(facts)
         if group != "line" and share and not share / NOTED_FACTOR <= actual <= share * NOTED_FACTOR:
             size = f"{split} has {100 * actual:.0f} % of the lines, not {100 * share:.0f} %"
-            plan.notes[f"{size}, because {group}s stay together (see --split-by); {group}s"] = groups
+            plan.notes[f"{size}, because {group}s stay together (see --split-by); number of {group}s"] = groups
 
 
 def _fill(free: list[str], sizes: Counter[str], target: float) -> Iterator[str]:

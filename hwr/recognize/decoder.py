@@ -191,12 +191,15 @@ class BeamDecoder:
 Decoder = GreedyDecoder | BeamDecoder
 
 
-def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet: Alphabet, model: str) -> Decoder:
+def make_decoder(
+    options: DecoderOptions, settings: Mapping[str, Any], alphabet: Alphabet, model: str, folder: Path | None = None
+) -> Decoder:
     """Return the decoder that a user requests, or that the model file names.
 
     Args:
         settings: the decoder settings of the model file.
         model: name of the model in messages.
+        folder: that of the model file, where language models are searched too that are not at their stored path.
 
     Raises:
         ModelError: a language model is missing, broken, or of another script; settings that cannot be used.
@@ -207,6 +210,9 @@ def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet:
     if options.chosen(own) == GREEDY:
         return GreedyDecoder()
     beam = options.settings(own)
+    if options.language_models is None:
+        found = tuple(_stored_language_model(name, folder, model) for name in beam.language_models)
+        beam = replace(beam, language_models=found)
     _check_scoring(options, beam)
     lexicon = None if options.lexicon is None else load_words(options.lexicon, alphabet)
     cost = UNKNOWN_COST if options.unknown_cost is None else options.unknown_cost
@@ -216,12 +222,29 @@ def make_decoder(options: DecoderOptions, settings: Mapping[str, Any], alphabet:
 
     languages = []
     for code, name in chosen_language_models(beam.language_models, options.language).items():
-        found = _checked(name, alphabet, model)
+        language_model = _checked(name, alphabet, model)
         # Here the language model enters the beam, as the scorer of the search.
-        rules = token_rules(found.symbols, alphabet)
-        scorer = NgramScorer(found, rules, weight=beam.weight, insertion_bonus=beam.insertion_bonus)
+        rules = token_rules(language_model.symbols, alphabet)
+        scorer = NgramScorer(language_model, rules, weight=beam.weight, insertion_bonus=beam.insertion_bonus)
         languages.append(language(code, scorer))
     return BeamDecoder(beam, Languages(beam, languages, language("", None) if options.language == AUTO else None))
+
+
+def _stored_language_model(name: str, folder: Path | None, model: str) -> str:
+    """Return a language model of a model file: the file may have moved next to the model.
+
+    Raises:
+        ModelError: the file is gone.
+    """
+    path = Path(name)
+    if folder is None or not path.is_absolute() or path.exists():
+        return name
+    if (folder / path.name).is_file():
+        return str(folder / path.name)
+    raise ModelError(
+        f"{model}: its language model {name} is missing; put {path.name} next to the model file, "
+        "or choose others (--lm NAME, or --lm none)"
+    )
 
 
 def _check_scoring(options: DecoderOptions, beam: BeamSettings) -> None:

@@ -38,7 +38,7 @@ from hwr.recognize.found_lines import (
     page_read_as_line,
     with_words_inside,
 )
-from hwr.recognize.models import Precision, load_model
+from hwr.recognize.models import Precision, find_model, load_model
 from hwr.recognize.views import decode_views
 from hwr.recognize.words import find_words
 from hwr.segment import Layout
@@ -120,7 +120,8 @@ class Recognizer:
         self.weights = self._runtime.weights
         self.label = f"{self.name}@{self.weights[:HASH_DIGITS]}"
         self.careful = decoder.careful
-        self.decoder = make_decoder(decoder, self.info.decoder, self.alphabet, self.name)
+        folder = find_model(model).safetensors.parent
+        self.decoder = make_decoder(decoder, self.info.decoder, self.alphabet, self.name, folder)
         self.calibration = find_calibration(self.info.decoder, self.decoder.name, model)
         self.network_calibration = find_calibration(self.info.decoder, GREEDY, model)
 

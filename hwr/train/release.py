@@ -1,5 +1,6 @@
 """From a run to the files that ship: fp16 weights, ONNX, model card, training log, trunk."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -59,8 +60,11 @@ def release(source: Path, folder: Path, validation: Mapping[str, Mapping[str, An
 
 def _without_folders(training: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of a training without the folders of the machine that it ran on."""
-    words = str(training.get("command", "")).split(" ")
-    command = " ".join(Path(word).name if Path(word).is_absolute() else word for word in words)
+    try:
+        words = shlex.split(str(training.get("command", "")))
+    except ValueError:  # of another program, or unfinished quotes
+        words = str(training["command"]).split(" ")
+    command = shlex.join(Path(word).name if Path(word).is_absolute() else word for word in words)
     return {**training, "init_from": Path(str(training.get("init_from", ""))).stem, "command": command}
 
 

@@ -114,7 +114,7 @@ def test_what_exists_is_not_overwritten(run: Run, prose: Path, tmp_path: Path) -
     [
         (["--max-size", "5X"], "not a size; write it like 8MB"),
         (["--max-size", "0.5"], "less than a byte"),
-        (["--max-size", "1KB"], "at least 10,000"),
+        (["--max-size", "1KB"], "at least 10kB"),
         (["--min-counts", "1,a"], "write numbers like 1,1,2"),
         (["--min-counts", "0"], "minimum counts"),
         (["--min-counts", "2,1"], "not decrease"),
@@ -292,6 +292,25 @@ def test_settings_are_tuned_and_then_used(run: Run, model: Path, letters: Path, 
 
     assert run(*tune, "--limit", 4, "--write").code == 0
     assert "beam" in read_info(model).decoder and model.read_bytes() != before[0]
+
+
+def test_a_language_model_moves_with_the_model(
+    run: Run, model: Path, letters: Path, store: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "made" / "mine.safetensors"
+    tuned = run("lm", "tune", store, "-m", model, "--lm", letters, "--limit", 4, "-o", made)
+    assert "the settings are unreliable: they are tuned on 4 lines" in tuned.err
+    before = run("eval", store, "-m", made, "--json", "-")
+    moved = made.parent.rename(tmp_path / "moved") / made.name
+    letters = letters.rename(moved.with_name(letters.name))
+    after = run("eval", store, "-m", moved, "--json", "-")
+    assert (before.code, after.code) == (0, 0), after.err
+    assert json.loads(before.out)["total"]["cer"] == json.loads(after.out)["total"]["cer"]
+
+    letters.rename(tmp_path / "elsewhere.lm")
+    gone = run("eval", store, "-m", moved)
+    assert gone.code == 2 and f"is missing; put {letters.name} next to the model file" in gone.err
+    assert run("eval", store, "-m", moved, "--lm", "none").code == 0
 
 
 def test_nothing_is_stored_unless_asked_for(run: Run, model: Path, letters: Path, store: Path) -> None:

@@ -192,7 +192,7 @@ def test_every_split_that_is_asked_for_gets_a_group() -> None:
 def test_a_split_far_from_its_share_is_reported() -> None:
     pages: list[Sample | Skipped] = [sample(str(k), page=str(k // 10)) for k in range(30)]
     plan = make_plan([ListSource(pages)], SplitOptions(val_share=0.1))
-    note = "val has 33 % of the lines, not 10 %, because pages stay together (see --split-by); pages"
+    note = "val has 33 % of the lines, not 10 %, because pages stay together (see --split-by); number of pages"
     assert Counter(plan.splits)["val"] == 10 and plan.notes == {note: 3}
     assert not make_plan([ListSource(pages)], SplitOptions(val_share=0.3)).notes
     assert not make_plan([ListSource(pages)], SplitOptions(val_share=0.1, group="line")).notes

@@ -109,6 +109,14 @@ def test_the_model_states_what_was_measured_and_what_it_started_from(run_folder:
     assert "started from the model `first`" in card and "somebody" not in card
 
 
+def test_the_command_of_the_card_keeps_its_quotes(run_folder: Path, tmp_path: Path) -> None:
+    command = "hwr train '/home/somebody/my letters' --spec '[1,48,0,1 O1c{classes}]'"
+    target = released(run_folder, tmp_path, training=INFO.training | {"command": command})
+    expected = command.replace("/home/somebody/", "")
+    assert read_info(target).training["command"] == expected
+    assert f"\n    {expected}\n" in (tmp_path / "drawn.md").read_text(encoding="utf-8")
+
+
 def test_a_trunk_names_no_folder_of_the_machine(run_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     for name in (BEST, TRUNK):
