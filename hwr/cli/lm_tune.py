@@ -101,9 +101,8 @@ def command(
     for name, counts in tuning.languages.items():
         show(f"{name}: {describe_languages(counts)}")
     if len(tuning.lines) < MIN_LINES:
-        say(
-            f"the settings are unreliable: they are tuned on {counted(len(tuning.lines), 'line')}; {MIN_LINES} are enough"
-        )
+        lines = counted(len(tuning.lines), "line")
+        say(f"the settings are unreliable: they are tuned on {lines}; {MIN_LINES} are enough")
     chosen = tuning.chosen.settings
     show(f"best on all lines: {describe(chosen)}")
     if write or output is not None:

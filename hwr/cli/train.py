@@ -276,6 +276,9 @@ def _with_data(settings: "Recipe", data: tuple[Path, ...], validation: tuple[str
     """Return the recipe with the data of the command line; sets that only moved keep their weight and licence."""
     from hwr.train.recipe import moved, override
 
+    for path in data:
+        if data.count(path) > 1:
+            raise UsageError(f"{path}: given twice; in a recipe, weight says how often a set is seen")
     if data:
         settings = override(settings, train=moved(settings.train if resume else (), data))
     if validation or data:

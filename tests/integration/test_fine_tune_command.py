@@ -126,6 +126,7 @@ def test_lines_are_held_out_of_any_training(tmp_path: Path, run: Run, mine: Path
     ("arguments", "message"),
     [
         ((SAMPLES, "--hold-out", 0.2), f"--hold-out has no effect: there are validation data ({SAMPLES})"),
+        (("mine", "mine"), "mine: given twice; in a recipe, weight says how often a set is seen"),
         (("mine", "--patience", 3), "--patience needs validation data: give --val or --hold-out"),
     ],
 )
