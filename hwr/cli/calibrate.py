@@ -142,7 +142,7 @@ def describe(calibration: "Calibration") -> str:
     if calibration.clarity:
         parts.append(f"clarity of the line {calibration.clarity:+.4f}")
     if calibration.language:
-        parts.append(f"language model {calibration.language:+.4f}")
+        parts.append(f"language model {calibration.language:+.4f}, length {calibration.length:+.4f}")
     return "; ".join(parts)
 
 

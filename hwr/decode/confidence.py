@@ -11,12 +11,12 @@ log-probabilities are divided by a temperature before the sum, and normalised ag
 correct words and lines further: logit p' = a log p - b log(1 - p) + c (Kull, Silva Filho and Flach 2017, "Beta
 calibration"); with a = b it is Platt's sigmoid. Language models need it: words that they chose against the ink are
 right far more often than the ink suggests, and a curve that lifts these with a single slope would make certain words
-uncertain. How often they are right depends on the writing and on the word, so the curve of words has two more terms:
+uncertain. How often they are right depends on the writing and on the word, so the curve of words has more terms:
 
     clarity     d times the mean log-probability of the line's words;
-    language    e times the word's prediction: how much more probable the language model finds the word, with the space
-                or the end of the line after it, than "no language" does (`hwr.recognize.languages`), as a natural
-                logarithm within limits.
+    language    e times the natural logarithm of the language model's probability of the word, with the space or the
+                end of the line after it; a long word is less probable for its length alone, so there is also
+    length      f times the natural logarithm of the number of its characters.
 
 Everything is fitted on validation data (`hwr.evaluate.calibration`) and stored in the model file: for lines that the
 network read alone, and for those that it read with a language model.
@@ -41,11 +41,14 @@ Curve = tuple[float, float, float]
 
 SETTINGS_KEY = "calibration"
 """The key of `ModelInfo.decoder` for calibrations, by decoder."""
+WEIGHTS = ("clarity", "language", "length")
+"""Names of the further weights of the curve of words, in this order."""
 IDENTITY: Curve = (1.0, 1.0, 0.0)
 MIN_CLARITY = -5.0
 """Lower limit on a word's log-probability in the clarity of its line, so that one hopeless word does not decide."""
-MIN_PREDICTION, MAX_PREDICTION = -4.0, 8.0
-"""Limits on a word's prediction: a name may be unknown and right, and a long word may be known and wrong."""
+MIN_PREDICTION = -15.0
+"""Lower limit on the logarithm of a word's probability by the language model: beyond it, names and wrong words look
+alike."""
 CERTAIN = -1e-12
 """Maximum log-probability, so that every probability has a logit."""
 
@@ -58,7 +61,7 @@ class Calibration:
         temperature: divides the log-probabilities; above 1 it makes a network less certain.
         word, line: further corrections of the sums.
         clarity: weight of the line's clarity in the correction of words (`find_clarity`).
-        language: weight of a word's prediction by the language model (`word_predictions`).
+        language, length: weights of what the language model predicts of a word (`word_predictions`).
 
     Raises:
         ValueError: not finite, or the temperature or a slope is not above 0.
@@ -69,9 +72,10 @@ class Calibration:
     line: Curve = IDENTITY
     clarity: float = 0.0
     language: float = 0.0
+    length: float = 0.0
 
     def __post_init__(self) -> None:
-        numbers = (self.temperature, *self.word, *self.line, self.clarity, self.language)
+        numbers = (self.temperature, *self.word, *self.line, self.clarity, self.language, self.length)
         if not all(isfinite(number) for number in numbers):
             raise ValueError(f"not a finite number in {numbers}")
         if min(self.temperature, *self.word[:2], *self.line[:2]) <= 0:
@@ -80,18 +84,19 @@ class Calibration:
     def settings(self) -> dict[str, Any]:
         """Return the calibration as it is stored in the model file."""
         curves = {"word": list(self.word), "line": list(self.line)}
-        return {"temperature": self.temperature, **curves, "clarity": self.clarity, "language": self.language}
+        weights = {name: getattr(self, name) for name in WEIGHTS}
+        return {"temperature": self.temperature, **curves, **weights}
 
     def correct_words(self, log_probabilities: Numbers, predictions: Numbers | None = None) -> Numbers:
         """Return the confidences of the words of one line, shape (words,).
 
         Args:
             log_probabilities: of the words, by the network.
-            predictions: of the words, by the language model, if there is one (`word_predictions`).
+            predictions: of the words, (words, 2), if there is a language model (`word_predictions`).
         """
         shift: Numbers | float = self.clarity * find_clarity(log_probabilities)
         if predictions is not None:
-            shift = shift + self.language * predictions
+            shift = shift + predictions @ np.array([self.language, self.length])
         return correct(log_probabilities, self.word, shift)
 
 
@@ -112,7 +117,7 @@ def find_calibration(settings: Mapping[str, Any], decoder: str, where: object) -
         return UNCALIBRATED
     try:
         word, line = (_curve(entry[name]) for name in ("word", "line"))
-        weights = (float(entry.get(name, 0.0)) for name in ("clarity", "language"))
+        weights = (float(entry.get(name, 0.0)) for name in WEIGHTS)
         return Calibration(float(entry["temperature"]), word, line, *weights)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(
@@ -138,8 +143,8 @@ def read_spans(
         log_probs: for each line, natural logarithms of shape (T, classes), T >= 0; class 0 is the blank.
         spans: for each line, its labels with their time steps, without CTC's blanks.
         calibrations: for each line; `UNCALIBRATED` if not given.
-        predictions: for each line, how much more probable the language model finds each of its labels, and its end,
-            than "no language" does, as natural logarithms; empty without a language model.
+        predictions: for each line, the natural logarithms of the language model's probabilities of its labels and of
+            its end; empty without a language model.
 
     Raises:
         ValueError: a shape or label does not fit.
@@ -195,9 +200,10 @@ def score_words(
 
 
 def word_predictions(predictions: Sequence[float], spans: Sequence[LabelSpan], alphabet: Alphabet) -> Numbers | None:
-    """Return the prediction of each word of a line, within its limits; None without a language model.
+    """Return what the language model predicts of each word of a line: shape (words, 2); None without one.
 
-    The space after the word belongs to it, and at the end of the line the end. Arguments as in `read_spans`.
+    The first column is ln p of the word with the space or the end of the line after it, at least `MIN_PREDICTION`; the
+    second is the natural logarithm of the number of its characters. Arguments as in `read_spans`.
     """
     if not predictions:
         return None
@@ -207,8 +213,7 @@ def word_predictions(predictions: Sequence[float], spans: Sequence[LabelSpan], a
     firsts, ends = np.flatnonzero(before & ~is_space), np.flatnonzero(is_space & ~before)
     bounds = np.column_stack([firsts, ends + 1])
     sums = np.add.reduceat(np.append(predictions, 0.0), bounds.ravel())[::2]
-    result: Numbers = np.clip(sums, MIN_PREDICTION, MAX_PREDICTION)
-    return result
+    return np.column_stack([np.maximum(sums, MIN_PREDICTION), np.log(ends - firsts)])
 
 
 def space_labels(alphabet: Alphabet) -> frozenset[int]:

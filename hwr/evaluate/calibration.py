@@ -65,7 +65,7 @@ class ReadScores(Origin):
         line_right: the line was read without an edit.
         words: shape (words, temperatures).
         words_right: shape (words,).
-        predictions: of each word by the language model (`word_predictions`), shape (words,); None without one.
+        predictions: of each word by the language model (`word_predictions`), shape (words, 2); None without one.
     """
 
     line: Numbers
@@ -230,7 +230,7 @@ def fit(lines: Sequence[ReadScores]) -> Calibration:
     clarity = np.concatenate([np.full(len(part), find_clarity(part)) for part in _by_line(words, lines)])
     predictions = [line.predictions for line in lines if line.predictions is not None]
     more = [clarity, np.concatenate(predictions)] if predictions else [clarity]
-    word, weights = _curve_of_words(words, right, np.stack(more, axis=1))
+    word, weights = _curve_of_words(words, right, np.column_stack(more))
     return Calibration(temperature, word, _curve_if_needed(whole, lines_right), *weights)
 
 

@@ -21,7 +21,7 @@ from hwr.lm.model import Model
 from hwr.lm.ngrams import UNKNOWN
 from hwr.lm.scorer import NgramScorer
 from hwr.lm.tokens import token_rules
-from hwr.recognize.languages import NO_LANGUAGE_BITS, FoundText, Language, Languages
+from hwr.recognize.languages import FoundText, Language, Languages
 from hwr.recognize.models import find_language_model, language_model_names
 from hwr.settings import Range, Settings, from_dict
 from hwr.text import Alphabet
@@ -115,8 +115,8 @@ class DecodedLine:
         spans: the labels with their time steps.
         language: code of the language in which the line was searched; "" for none.
         texts: the best texts as labels with their log-scores, the chosen one first.
-        predictions: how much more probable the language model finds each label, and the end of the line, than "no
-            language" does, as natural logarithms; empty if the network alone chose the labels.
+        predictions: natural logarithms of the language model's probabilities of each label and of the end of the line;
+            empty if the network alone chose the labels.
     """
 
     spans: Spans
@@ -185,7 +185,7 @@ class BeamDecoder:
             return ()
         scores = self.languages.scores(language, labels)
         scores[:-1] -= self.settings.insertion_bonus
-        return tuple((scores / self.settings.weight + NO_LANGUAGE_BITS * np.log(2)).tolist())
+        return tuple((scores / self.settings.weight).tolist())
 
 
 Decoder = GreedyDecoder | BeamDecoder

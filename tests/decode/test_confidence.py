@@ -116,7 +116,7 @@ def test_each_line_has_its_own_calibration_and_predictions() -> None:
         part = slice(number, number + 1)
         assert [reading] == read_spans(lines[part], spans[part], AB, calibrations[part], predictions[part])
     expected = calibrations[0].correct_words(
-        np.log(decode_greedy(temper(lines[0], 1.4), AB).words), np.array([-3.0, -3.5])
+        np.log(decode_greedy(temper(lines[0], 1.4), AB).words), np.array([[-3.0, 0.0], [-3.5, 0.0]])
     )
     assert found[0].words == pytest.approx(expected)
     assert found[1] == decode_greedy(lines[1], AB)
@@ -126,8 +126,8 @@ def test_predictions_of_words_are_sums_up_to_the_next_word() -> None:
     labels = [BLANK_LABEL, A, B, BLANK_LABEL, BLANK_LABEL, A, BLANK_LABEL, B]
     spans = [LabelSpan(label, step, step + 1) for step, label in enumerate(labels)]
     found = word_predictions((-9.0, -1.0, 2.0, -4.5, -9.0, 6.0, 5.0, -np.inf, -1.0), spans, AB)
-    np.testing.assert_allclose(found, [-3.5, 8.0, -4.0])
-    np.testing.assert_allclose(word_predictions((-1.0, 2.5), spans[1:2], AB), [1.5])
+    np.testing.assert_allclose(found, [[-3.5, np.log(2)], [11.0, 0.0], [-15.0, 0.0]])
+    np.testing.assert_allclose(word_predictions((-1.0, 2.5), spans[1:2], AB), [[1.5, 0.0]])
     assert len(word_predictions((-1.0, -2.0), spans[:1], AB)) == len(word_predictions((-2.0,), [], AB)) == 0
     assert word_predictions((), spans, AB) is None
 
@@ -203,15 +203,16 @@ class TestCalibration:
         assert Calibration(clarity=0.5).correct_words(np.zeros(0)).shape == (0,)
 
     def test_the_language_model_by_its_formula(self) -> None:
-        words, predicted = np.array([-0.2, -1.0]), np.array([-0.5, -4.0])
-        found = Calibration(word=(0.7, 0.9, -0.4), language=0.6).correct_words(words, predicted)
-        odds = np.exp(-0.4 + 0.6 * predicted + 0.7 * words) / (1 - np.exp(words)) ** 0.9
+        words, predicted, lengths = np.array([-0.2, -1.0]), np.array([-0.5, -4.0]), np.array([3, 8])
+        features = np.column_stack([predicted, np.log(lengths)])
+        found = Calibration(word=(0.7, 0.9, -0.4), language=0.6, length=1.1).correct_words(words, features)
+        odds = lengths**1.1 * np.exp(-0.4 + 0.6 * predicted + 0.7 * words) / (1 - np.exp(words)) ** 0.9
         np.testing.assert_allclose(found, odds / (1 + odds), rtol=1e-6)
         without = Calibration(word=(0.7, 0.9, -0.4)).correct_words(words)
         np.testing.assert_allclose(Calibration(word=(0.7, 0.9, -0.4), language=0.6).correct_words(words), without)
 
     def test_settings_and_back(self) -> None:
-        calibration = Calibration(1.25, (0.9, 0.5, 0.1), (1.1, 1.0, -0.2), clarity=-0.3, language=0.7)
+        calibration = Calibration(1.25, (0.9, 0.5, 0.1), (1.1, 1.0, -0.2), clarity=-0.3, language=0.7, length=1.2)
         settings = {"calibration": {"greedy": calibration.settings()}, "beam": {"width": 3}}
         assert find_calibration(settings, "greedy", "m") == calibration
         assert find_calibration(settings, "beam", "m") == find_calibration({}, "greedy", "m") == UNCALIBRATED

@@ -143,25 +143,27 @@ def test_the_true_weight_of_the_clarity_is_found() -> None:
 def test_the_true_weight_of_the_language_model_is_found() -> None:
     random = np.random.default_rng(7)
     words, predicted = -random.exponential(1.0, (4_000, 10)), random.uniform(-4.0, -0.5, (4_000, 10))
+    length = np.log(random.integers(1, 12, (4_000, 10)))
     p = np.exp(words)
     clarity = np.maximum(words, -5.0).mean(axis=1, keepdims=True)
     right = random.random(words.shape) < 1 / (
-        1 + np.exp(-3.0 - 0.5 * clarity - 1.2 * predicted) * p**-0.4 * (1 - p) ** 0.8
+        1 + np.exp(-1.5 - 0.5 * clarity - 1.2 * predicted - 0.6 * length) * p**-0.4 * (1 - p) ** 0.8
     )
     same = np.ones(len(TEMPERATURES))
     lines = [
         ReadScores("set", "", None, None, part.sum() * same, bool(flag.all()), part[:, None] * same, flag, known)
-        for part, flag, known in zip(words, right, predicted, strict=True)
+        for part, flag, known in zip(words, right, np.stack([predicted, length], axis=-1), strict=True)
     ]
     found = fit(lines)
-    assert (*found.word, found.clarity, found.language) == pytest.approx((0.4, 0.8, 3.0, 0.5, 1.2), abs=0.15)
+    assert found.word == pytest.approx((0.4, 0.8, 1.5), abs=0.15)
+    assert (found.clarity, found.language, found.length) == pytest.approx((0.5, 1.2, 0.6), abs=0.15)
     result = confidences(lines, found)
     assert calibration_error(result.words, result.words_right).equal_width < 0.02
 
 
 def test_lines_without_a_language_model_are_left_out_if_others_have_one() -> None:
     without = made_lines(3)
-    read = [replace(line, predictions=np.zeros(5)) for line in made_lines(2)]
+    read = [replace(line, predictions=np.zeros((5, 2))) for line in made_lines(2)]
     assert of_one_kind([*without, *read]) == read
     assert of_one_kind(without) == without and of_one_kind([]) == []
 

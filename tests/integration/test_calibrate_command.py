@@ -51,7 +51,7 @@ def test_it_reports_and_stores_in_copies(run: Run, model: Path, store: Path, tmp
     assert "lines" in outcome.out and "temperature" in outcome.out and f"stored in {target}" in outcome.out
     assert (model.read_bytes(), model.with_suffix(".onnx").read_bytes()) == before
     stored = read_info(target).decoder["calibration"]["greedy"]
-    assert set(stored) == {"temperature", "clarity", "language", "word", "line"}
+    assert set(stored) == {"temperature", "clarity", "language", "length", "word", "line"}
     assert load_model(target).info.decoder == read_info(target).decoder
     assert f"temperature {stored['temperature']:.4f}" in outcome.out
     files = {path: path.read_bytes() for path in target.parent.iterdir()}

@@ -31,7 +31,6 @@ from hwr.recognize.decoder import (
     find_beam_settings,
     make_decoder,
 )
-from hwr.recognize.languages import NO_LANGUAGE_BITS
 from hwr.recognize.models import find_language_model
 from hwr.settings import to_dict
 from hwr.text import Alphabet
@@ -285,8 +284,7 @@ def test_lines_come_with_what_their_language_model_predicts(english: Path) -> No
         for line in decoder.decode(lines):
             (text,) = texts_of([line.spans])
             assert len(line.predictions) == len(text) + 1
-            none = -NO_LANGUAGE_BITS * math.log(2) * (len(text) + 1)
-            expected = text_log_probabilities(model, [text])[0] - none
+            expected = text_log_probabilities(model, [text])[0]
             assert sum(line.predictions) == pytest.approx(expected, abs=1e-3)
     unknown = log_probs_of("xxxxxxxxxxxx")
     for decoder, line in ((beam_with(english), unknown), (beam_with(), lines[0]), (GreedyDecoder(), lines[0])):
