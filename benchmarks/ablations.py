@@ -38,6 +38,7 @@ from hwr.evaluate.lines import ScoredLine, read_set
 from hwr.evaluate.sets import EvaluationSet, find_sets
 from hwr.files.atomic import write_file
 from hwr.model.files import merge
+from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 from hwr.settings import from_dict, load_toml, to_dict
 from hwr.train.recipe import Recipe
@@ -114,8 +115,8 @@ def measure(variant: Variant, folder: Path, sets: Sequence[EvaluationSet]) -> Fi
 
 
 def read_errors(model: Path, sets: Sequence[EvaluationSet]) -> dict[str, Errors]:
-    """Return the errors of each line of each set."""
-    recognizer = Recognizer(model)
+    """Return the errors of each line of each set, always read greedily."""
+    recognizer = Recognizer(model, decoder=DecoderOptions("greedy"))
     return {item.name: errors_of(list(read_set(item, recognizer))) for item in sets}
 
 
