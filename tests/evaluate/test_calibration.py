@@ -142,8 +142,8 @@ def test_the_true_weight_of_the_clarity_is_found() -> None:
 
 def test_the_true_weight_of_the_language_model_is_found() -> None:
     random = np.random.default_rng(7)
-    words, predicted = -random.exponential(1.0, (4_000, 10)), random.uniform(-4.0, -0.5, (4_000, 10))
-    length = np.log(random.integers(1, 12, (4_000, 10)))
+    words, predicted = -random.exponential(1.0, (12_000, 10)), random.uniform(-4.0, -0.5, (12_000, 10))
+    length = np.log(random.integers(1, 12, (12_000, 10)))
     p = np.exp(words)
     clarity = np.maximum(words, -5.0).mean(axis=1, keepdims=True)
     right = random.random(words.shape) < 1 / (
