@@ -214,13 +214,13 @@ def _settings(
     if init_from:
         settings = override(settings, init_from=str(find_model(init_from).safetensors))
     settings = _with_data(settings, data, validation, resume)
-    if resume:
-        _check_data(settings, folder)
     note = ""
     if init_from and recipe is None and not resume and fine_tune is not False:
         settings, note = _fine_tuning(settings, bool(fine_tune), changes)
     settings = override(settings, **changes)
     _check_validation(settings, resume, changes)
+    if resume:
+        _check_data(settings, folder)
     return settings, note
 
 
