@@ -183,7 +183,7 @@ def _convert(value: Any, rule: Any, name: str, marks: tuple[Any, ...] = ()) -> A
 
 def _sequence(value: Any, parts: tuple[Any, ...], name: str, marks: tuple[Any, ...]) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise _refusal(name, value, "a list")
+        raise _refusal(name, value, f"a list{f' ([[{name}]])' if isinstance(value, Mapping) else ''}")
     if parts[-1] is not Ellipsis and len(value) != len(parts):
         raise _refusal(name, value, f"a list of {len(parts)} values")
     rules = (parts[0],) * len(value) if parts[-1] is Ellipsis else parts

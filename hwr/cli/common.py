@@ -239,7 +239,7 @@ def text_file(
     if head and path.is_file() and not is_device(path):
         with path.open("rb") as old:
             if old.read(len(head)) not in (b"", head.encode()):
-                raise OutputError(f"{path}: exists, and another program made it; choose another name")
+                raise OutputError(f"{path}: exists, and is not a report of hwr; choose another name")
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
 
         def write(text: str) -> None:

@@ -293,7 +293,7 @@ def describe_reject_curve(figures: ConfidenceFigures) -> str:
 def describe_worst(lines: Sequence[ScoredLine]) -> str:
     """Return the worst lines, truth above reading."""
     return "\n".join(
-        f"\n{printable(line.set)} {printable(line.id)}: {line.characters.edits} edits in "
-        f"{line.characters.reference_length}\n  truth    {printable(line.truth)}\n  reading  {printable(line.reading)}"
+        f"\n{printable(line.set)} {printable(line.id)}: {counted(line.characters.edits, 'edit')} in "
+        f"{counted(line.characters.reference_length, 'character')}\n  truth    {printable(line.truth)}\n  reading  {printable(line.reading)}"
         for line in lines
     )

@@ -174,7 +174,7 @@ def test_worst_lines_leave_out_the_flawless_and_may_be_none() -> None:
 
 def test_worst_lines_are_printed_truth_above_reading() -> None:
     text = describe_worst([scored("a [b]", 2, 5, "wo[r]d", "word")])
-    assert text == "\nset a [b]: 2 edits in 5\n  truth    wo[r]d\n  reading  word"
+    assert text == "\nset a [b]: 2 edits in 5 characters\n  truth    wo[r]d\n  reading  word"
 
 
 def test_line_table_is_read_back_by_csv() -> None:

@@ -264,7 +264,7 @@ def test_only_its_own_reports_are_replaced(run: Run, good: Path, tmp_path: Path,
     assert run(good, option, target).code == 0, "an earlier report is replaced"
     data = (good / "val.parquet").read_bytes()
     target.write_bytes(data)
-    assert "report.svg: exists, and another program made it" in run(good, option, target).error
+    assert "report.svg: exists, and is not a report of hwr" in run(good, option, target).error
     assert target.read_bytes() == data
     assert "files of their own" in run(good, "--json", target, "--per-line", tmp_path / "." / "report.svg").error
 

@@ -64,6 +64,7 @@ def test_there_are_recipes() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ('[train]\npath = "x"', r"train = .*: a list \(\[\[train\]\]\) is needed"),
         ("minuets = 3", r"unknown key 'minuets' \(did you mean 'minutes'\?\); known: .*minutes"),
         ("[optimisation]\nrate = 1.0", "optimisation: unknown key 'rate'"),
         ("[augment]\nfrobnicate = 1.0", "augment: unknown key 'frobnicate'"),
