@@ -33,6 +33,7 @@ EXAMPLES = (
 )
 
 RULES = tuple(Rule(name, needs=("output",), reason=OF_STORES) for name in ("validation", "licence", "workers"))
+RULES += (Rule("phrase_share", needs=("texts",), reason="without texts, all lines are phrases"),)
 
 
 @click.command("synth", cls=Command, sections=SECTIONS, examples=EXAMPLES, rules=RULES)
@@ -67,7 +68,7 @@ RULES = tuple(Rule(name, needs=("output",), reason=OF_STORES) for name in ("vali
     metavar="SHARE",
     default=0.25,
     show_default=True,
-    help="Share of lines with a phrase.",
+    help="With --text: share of lines with a phrase.",
 )
 @click.option(
     "--paper-share",

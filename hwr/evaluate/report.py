@@ -294,6 +294,7 @@ def describe_worst(lines: Sequence[ScoredLine]) -> str:
     """Return the worst lines, truth above reading."""
     return "\n".join(
         f"\n{printable(line.set)} {printable(line.id)}: {counted(line.characters.edits, 'edit')} in "
-        f"{counted(line.characters.reference_length, 'character')}\n  truth    {printable(line.truth)}\n  reading  {printable(line.reading)}"
+        f"{counted(line.characters.reference_length, 'character')}\n"
+        f"  truth    {printable(line.truth)}\n  reading  {printable(line.reading)}"
         for line in lines
     )

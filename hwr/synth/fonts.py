@@ -61,7 +61,7 @@ class HandFont:
     """One font file. FreeType objects are made when they are first needed and kept.
 
     Raises:
-        InputError: not a font, broken, or without Latin letters.
+        InputError: not a font, broken, or with neither the letters a to z nor A to Z.
     """
 
     def __init__(self, path: Path, style: str = "") -> None:
@@ -80,7 +80,7 @@ class HandFont:
         except _BROKEN as error:
             raise InputError(f"{path}: not a font that can be used, or broken ({error})") from None
         if not usable:
-            raise InputError(f"{path}: the font has no Latin letters, or it is broken")
+            raise InputError(f"{path}: the font has neither all letters a to z nor all of A to Z")
 
     def covers(self, text: str) -> bool:
         """Return whether the font has a visible glyph of its own for every character of `text`."""
@@ -154,13 +154,15 @@ def load_fonts(paths: Sequence[Path], report: Callable[[str], None]) -> tuple[Ha
         InputError: a path is missing, or no font is left.
     """
     fonts: list[HandFont] = []
+    reasons: list[str] = []
     for file in find_fonts(paths):
         try:
             fonts.append(HandFont(file, _styles(file.parent / STYLE_TABLE).get(file.stem, "")))
         except InputError as error:
-            report(str(error))
+            reasons.append(str(error))
+            report(reasons[-1])
     if not fonts:
-        raise InputError(f"no usable font: {', '.join(map(str, paths)) or 'the list is empty'}")
+        raise InputError(f"no usable font: {'; '.join(reasons[:3]) or 'the list is empty'}")
     return tuple(fonts)
 
 

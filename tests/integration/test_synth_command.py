@@ -110,7 +110,8 @@ def test_fonts_that_are_all_broken(run: Run, tmp_path: Path) -> None:
     write_broken_font(tmp_path / "fonts")
     done = run("--text", write_text(tmp_path / "t.txt"), "--fonts", tmp_path / "fonts", "-o", tmp_path / "out")
     assert done.code == 2
-    assert done.err.startswith("hwr: error: ") and done.err.count("\n") == 1
+    assert done.err.startswith("hwr: error: no usable font: ") and done.err.count("\n") == 1
+    assert str(tmp_path / "fonts") in done.err
     assert not (tmp_path / "out").exists()
 
 

@@ -65,7 +65,7 @@ def test_a_font_with_damaged_outlines_never_raises_anything_else(font_folder: Pa
 
 def test_a_font_without_latin_letters_is_left_out(remapped: Remap) -> None:
     path = remapped("signs", dict.fromkeys(string.ascii_letters))
-    with pytest.raises(InputError, match=r"signs\.ttf.*no usable font|no usable font.*signs\.ttf"):
+    with pytest.raises(InputError, match=r"no usable font: .*signs\.ttf: the font has neither all letters"):
         load_fonts([path], list[str]().append)
 
 
