@@ -66,6 +66,11 @@ class TokenRules:
     following: NDArray[np.uint8]
 
 
+def label_kinds(alphabet: Alphabet) -> NDArray[np.int64]:
+    """Return SPACE, SMALL, LARGE, DIGIT or SIGN for each label; class 0 counts as a space, like the end of a line."""
+    return np.array([SPACE, *map(_kind, alphabet.characters)])
+
+
 def plain_rules(symbols: Symbols, alphabet: Alphabet) -> TokenRules:
     """Return the rules under which the model decides everywhere."""
     row = np.array([END, *map(symbols.symbol, alphabet.characters)], np.uint8)
@@ -81,7 +86,7 @@ def plain_rules(symbols: Symbols, alphabet: Alphabet) -> TokenRules:
 def token_rules(symbols: Symbols, alphabet: Alphabet) -> TokenRules:
     """Return the rules for numbers, symbols and capitals."""
     rules = plain_rules(symbols, alphabet)
-    kinds = np.array([SPACE, *map(_kind, alphabet.characters)])
+    kinds = label_kinds(alphabet)
     rules.following[...] = FOLLOWING[:, kinds]
     small = [symbols.symbol(_small(character)) for character in alphabet.characters]
     capital = kinds == LARGE

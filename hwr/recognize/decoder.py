@@ -20,8 +20,15 @@ from hwr.errors import ModelError, UsageError
 from hwr.lm.model import Model
 from hwr.lm.ngrams import UNKNOWN
 from hwr.lm.scorer import NgramScorer
-from hwr.lm.tokens import token_rules
-from hwr.recognize.languages import FoundText, Language, Languages
+from hwr.lm.tokens import label_kinds, token_rules
+from hwr.recognize.languages import (
+    MIN_NUMBER_SHARE,
+    FoundText,
+    Language,
+    Languages,
+    number_share,
+    settings_for_numbers,
+)
 from hwr.recognize.models import find_language_model, language_model_names
 from hwr.settings import Range, Settings, from_dict
 from hwr.text import Alphabet
@@ -153,16 +160,21 @@ class BeamDecoder:
     Attributes:
         settings: of the search.
         languages: competing languages.
+        for_numbers: the same with less weight, for documents of numbers.
     """
 
     name = BEAM
 
-    def __init__(self, settings: BeamSettings, languages: Languages) -> None:
-        self.settings, self.languages = settings, languages
+    def __init__(
+        self, settings: BeamSettings, alphabet: Alphabet, languages: Languages, for_numbers: Languages
+    ) -> None:
+        self.settings, self.languages, self.for_numbers = settings, languages, for_numbers
+        self._kinds = label_kinds(alphabet)
 
     def decode(self, log_probs: Sequence[LogProbs], results: int = 1, /) -> list[DecodedLine]:
         """See `GreedyDecoder.decode`."""
-        found = self.languages.read(log_probs, results)
+        numbers = number_share(log_probs, self._kinds) >= MIN_NUMBER_SHARE
+        found = (self.for_numbers if numbers else self.languages).read(log_probs, results)
         decoded: list[DecodedLine] = []
         for start in range(0, len(log_probs), LINES_TOGETHER):
             # Aligned in chunks: the lattices of all lines at once would take gigabytes.
@@ -220,14 +232,21 @@ def make_decoder(
     def language(code: str, scorer: Scorer | None) -> Language:
         return Language(code, scorer if lexicon is None else LexiconScorer(lexicon, alphabet, scorer, cost))
 
-    languages = []
-    for code, name in chosen_language_models(beam.language_models, options.language).items():
-        language_model = _checked(name, alphabet, model)
-        # Here the language model enters the beam, as the scorer of the search.
-        rules = token_rules(language_model.symbols, alphabet)
-        scorer = NgramScorer(language_model, rules, weight=beam.weight, insertion_bonus=beam.insertion_bonus)
-        languages.append(language(code, scorer))
-    return BeamDecoder(beam, Languages(beam, languages, language("", None) if options.language == AUTO else None))
+    chosen = chosen_language_models(beam.language_models, options.language)
+    models = {code: _checked(name, alphabet, model) for code, name in chosen.items()}
+    rules = {code: token_rules(found.symbols, alphabet) for code, found in models.items()}
+
+    def competing(beam: BeamSettings) -> Languages:
+        # Here the language models enter the beam, as the scorers of the search.
+        weight, bonus = beam.weight, beam.insertion_bonus
+        scorers = {
+            code: NgramScorer(found, rules[code], weight=weight, insertion_bonus=bonus)
+            for code, found in models.items()
+        }
+        languages = [language(code, scorer) for code, scorer in scorers.items()]
+        return Languages(beam, languages, language("", None) if options.language == AUTO else None)
+
+    return BeamDecoder(beam, alphabet, competing(beam), competing(settings_for_numbers(beam)))
 
 
 def _stored_language_model(name: str, folder: Path | None, model: str) -> str:

@@ -10,12 +10,15 @@ a text, a search finds texts that both the network and the language model find p
 none, and its evidence is negative. The evidence of all lines together determines the language of the document. A line
 is in another language, or in none, only if its own evidence is far greater.
 
+A language model of prose knows little about lists, tables and accounts. In a document in which many tokens have digits,
+all languages have less weight.
+
 Scores are compared without the bonus for each character. With it, a text in the wrong language could win by its length
 alone, on writing in which the best path misses many letters.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +28,7 @@ from hwr.decode.compiled import compiled_scorer
 from hwr.decode.lattice import best_path
 from hwr.decode.search import beam_search
 from hwr.lm.scorer import label_scores
+from hwr.lm.tokens import DIGIT, SPACE
 
 NO_LANGUAGE_BITS = 3.8
 MIN_EVIDENCE = 3.0
@@ -38,6 +42,15 @@ SEARCHED_LINES = 8
 """Number of lines on which these are compared."""
 TOGETHER = 16
 """Number of lines that NumPy searches together; more are not faster."""
+
+MIN_NUMBER_SHARE = 0.3
+"""Minimum share of tokens with digits in a document of numbers; chosen on validation lines, see
+docs/language-models.md."""
+FURTHER_TOKENS = 4
+"""Number of tokens without digits that the share counts in addition, so that two numbers in a line of prose do not
+decide."""
+NUMBERS_FACTOR = 0.5
+"""Weight of the language model in a document of numbers, as a share of its usual weight."""
 
 LogProbs = NDArray[np.floating]
 Numbers = NDArray[np.float64]
@@ -58,6 +71,28 @@ class FoundText:
 
     hypotheses: tuple[Hypothesis, ...]
     language: Language
+
+
+def number_share(lines: Sequence[LogProbs], kinds: NDArray[np.int64]) -> float:
+    """Return the share of tokens with digits in the best paths of lines, lower for short documents.
+
+    Args:
+        kinds: of each label (`hwr.lm.tokens.label_kinds`).
+    """
+    tokens = numbers = 0
+    for line in lines:
+        labels = line.argmax(axis=1)
+        steps = kinds[labels[labels > 0]]
+        token = (steps == SPACE).cumsum()
+        tokens += len(np.unique(token[steps != SPACE]))
+        numbers += len(np.unique(token[steps == DIGIT]))
+    return numbers / (tokens + FURTHER_TOKENS)
+
+
+def settings_for_numbers(settings: BeamSettings) -> BeamSettings:
+    """Return the settings of the search in a document of numbers."""
+    weight, bonus = NUMBERS_FACTOR * settings.weight, NUMBERS_FACTOR * settings.insertion_bonus
+    return replace(settings, weight=weight, insertion_bonus=bonus)
 
 
 class Languages:

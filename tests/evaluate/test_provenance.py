@@ -9,6 +9,7 @@ from hwr.decode.beam import BeamSettings
 from hwr.evaluate import provenance
 from hwr.recognize.decoder import BeamDecoder, DecoderOptions
 from hwr.recognize.languages import Language, Languages
+from hwr.text import Alphabet
 
 
 def test_language_models_that_ship_are_part_of_the_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,7 +18,8 @@ def test_language_models_that_ship_are_part_of_the_decoder(tmp_path: Path, monke
     monkeypatch.setattr(provenance, "find_model", lambda name: SimpleNamespace(safetensors=tmp_path / name))
     monkeypatch.setattr(provenance, "weights_hash", lambda path: "0")
     settings = BeamSettings(language_models=("shipped",))
-    decoder = BeamDecoder(settings, Languages(settings, [], Language("", None)))
+    languages = Languages(settings, [], Language("", None))
+    decoder = BeamDecoder(settings, Alphabet("a"), languages, languages)
 
     def found(**options: str) -> str:
         return provenance.find_provenance("tiny", decoder, DecoderOptions(**options), []).decoder  # type: ignore[arg-type]
