@@ -68,7 +68,7 @@ def model_option(command: Function) -> Function:
 
 def precision_option(command: Function) -> Function:
     """Add the option for the precision of the network, `precision`."""
-    help = "Compute the network with 8-bit integers or 32-bit floats.  [default: int8 if the model has an int8 file]"
+    help = "Run the network in 8-bit integers or 32-bit floats.  [default: int8 if the model has an int8 file]"
     return click.option("--precision", type=click.Choice(["int8", "fp32"]), help=help)(command)
 
 

@@ -28,7 +28,7 @@ from hwr.errors import Outcome
     "--images",
     type=FileName(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="Fit the pages to their images in this folder; PDF and overlay show them.  "
+    help="Folder of the page images, which PDF and overlay show; the pages are fitted to them.  "
     "[default: next to each INPUT, or one folder up]",
 )
 @force_option

@@ -20,7 +20,7 @@ EXAMPLES = (
 
 @click.group("lm", cls=LazyGroup, members=COMMANDS, prefix="hwr.cli.lm_", examples=EXAMPLES)
 def command() -> None:
-    """Build, tune and inspect language models, which say how likely each next character of a language is.
+    """Build, tune and inspect language models, which predict the next character of a text.
 
     `hwr recognize` uses the installed ones by default; its option --lm FILE takes your own.
     """

@@ -84,7 +84,7 @@ def command(
     force: bool,
     **columns: str,
 ) -> Outcome:
-    """Find language-model weight, insertion bonus, beam width and blank scale on DATA that the model never saw.
+    """Find language-model weight, insertion bonus, beam width and blank scale on DATA that is new to the model.
 
     Prints the CER for each weight and bonus, and the gain of the search on lines that it was not tuned on: each set is
     split in two by writer (by page, if there is one writer), and each half is read with the best settings of the other.

@@ -74,7 +74,7 @@ EXAMPLES = (
 )
 @click.option("--regions", multiple=True, metavar="TYPE,...", help="Take only lines in regions of these types.")
 @click.option("--line-types", multiple=True, metavar="TYPE,...", help="Take only lines of these types.")
-@click.option("--machine-texts", is_flag=True, help="Also take texts that a program read.")
+@click.option("--machine-texts", is_flag=True, help="Also take texts that were read by a program.")
 @click.option(
     "--split",
     metavar="NAME|DIR",
@@ -86,14 +86,14 @@ EXAMPLES = (
     type=Rate(),
     default=0.0,
     metavar="SHARE",
-    help="Set about this share of the lines aside for validation, such as 0.1; see --split-by.",
+    help="Share of the lines to set aside for validation, such as 0.1; see --split-by.",
 )
 @click.option(
     "--test-share",
     type=Rate(),
     default=0.0,
     metavar="SHARE",
-    help="Set about this share of the lines aside for testing, such as 0.1; see --split-by.",
+    help="Share of the lines to set aside for testing, such as 0.1; see --split-by.",
 )
 @click.option(
     "--split-by",

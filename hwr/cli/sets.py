@@ -27,7 +27,7 @@ def find_sets(data: Sequence[Path], split: str) -> "tuple[list[EvaluationSet], l
     """
     from hwr.evaluate import sets
 
-    if all(path.is_file() for path in data):
+    if all(path.is_file() or (path.suffix == ".parquet" and not path.is_dir()) for path in data):
         refuse(given_options(click.get_current_context()), ("split",), "applies to folders; name the file of the split")
 
     found, missing = sets.find_sets(data, split)

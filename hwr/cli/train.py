@@ -79,7 +79,7 @@ EXAMPLES = (
 @click.option(
     "--fine-tune/--no-fine-tune",
     default=None,
-    help="With --init-from: use settings for few lines, or for many.  [default: for few below 3,000 lines]",
+    help="With --init-from: use the settings for few lines, or those for many.  [default: few below 3,000 lines]",
 )
 @click.option(
     "--hold-out",

@@ -165,7 +165,7 @@ def stop_on_signal(log: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
         # A signal may arrive during a write to the same stream; then the message comes after the step. A lost terminal
         # is not a reason to fail.
         with suppress(RuntimeError, OSError):
-            log("stopping after this step, with everything saved (Ctrl-C again: stop at once, as of the last save)")
+            log("stopping after this step and saving everything (Ctrl-C again: stop at once, keep the last save)")
             logged = True
 
     def handle(number: int, frame: FrameType | None) -> None:

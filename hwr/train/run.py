@@ -179,7 +179,7 @@ class Run:
     def _describe_validation(self) -> str:
         if not self.data.validation:
             why = "too few texts to hold any out" if self.recipe.hold_out else "no validation data"
-            return f"{why}: no CER is measured, and {LAST} is the model; --val adds some"
+            return f"{why}: no CER is measured, and {LAST} is the model; give --val to measure it"
         if not self.recipe.hold_out or self.recipe.validation:
             return ""
         lines = sum(1 for source in self.data.validation for _ in source.texts())
