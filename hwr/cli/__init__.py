@@ -2,12 +2,14 @@
 
 import gc
 import os
+import shlex
 import signal
 import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -124,8 +126,13 @@ def _advice(error: click.ClickException) -> str:
     """Return where the help is, for an error that does not say what to do."""
     if not isinstance(error, click.MissingParameter | click.NoSuchOption) or error.ctx is None:
         return ""
-    suggests = isinstance(error, click.NoSuchOption) and error.possibilities
-    return "" if suggests else f" See {error.ctx.command_path} --help."
+    if isinstance(error, click.NoSuchOption):
+        meant = (word for word in sys.argv[1:] if word.startswith(error.option_name) and Path(word).exists())
+        if file := next(meant, None):
+            return f" For the file of this name, write {shlex.quote(f'./{file}')}."
+        if error.possibilities:
+            return ""
+    return f" See {error.ctx.command_path} --help."
 
 
 def _as_line(error: HwrError | OSError) -> str:

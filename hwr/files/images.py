@@ -4,6 +4,7 @@ Pillow opens the files. Images above `LEAN_PIXELS` are decoded by OpenCV as grey
 them in full colour at four bytes a pixel.
 """
 
+import codecs
 import io
 import struct
 import threading
@@ -62,6 +63,7 @@ BROKEN = (
     struct.error,
     zlib.error,
 )
+_TEXT_KINDS = {b"<": "XML", b"{": "JSON"}
 _limit = threading.Lock()
 
 
@@ -120,7 +122,13 @@ def opened_image(file: BinaryIO, where: str) -> Iterator["Image"]:
         try:
             image = Image.open(file)
         except BROKEN:
-            raise InputError(f"{where}: not an image, or broken") from None
+            kind = _TEXT_KINDS.get(head.lstrip(codecs.BOM_UTF8 + b" \t\r\n")[:1])
+            reason = (
+                f"{kind}, not an image; hwr convert reads PAGE XML, ALTO and JSON"
+                if kind
+                else "not an image, or broken"
+            )
+            raise InputError(f"{where}: {reason}") from None
     if image.format == "EPS":  # a program, which Pillow would run
         raise InputError(f"{where}: PostScript is not read; make a PDF or an image of it")
     # The file belongs to the caller, so the image is not closed here.

@@ -131,7 +131,8 @@ def open_results(path: Path) -> list[Callable[[], Page]]:
         return [lambda page=page: page for page in read_xml_pages(data, where)]  # type: ignore[misc]
     if data[:HEAD].lstrip(b"\xff\xfe\xef\xbb\xbf\0 \t\r\n")[:1] in (b"{", b"["):
         return [partial(read_page_json, text, name) for text, name in split_pages_json(data, where)]
-    raise InputError(f"{where}: not JSON of hwr, PAGE XML or ALTO")
+    advice = "; hwr recognize reads images" if path.suffix.lower() in IMAGE_SUFFIXES else ""
+    raise InputError(f"{where}: not JSON of hwr, PAGE XML or ALTO{advice}")
 
 
 def find_image(name: str, source: Path, images: Path | None) -> PageImage:

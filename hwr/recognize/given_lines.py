@@ -5,11 +5,12 @@ from functools import cached_property
 from pathlib import Path
 
 from hwr.errors import InputError, UsageError
-from hwr.files.documents import page_of, split_page_name
+from hwr.files.documents import page_name, page_of, split_page_name
 from hwr.files.pixels import PageImage, Source
 from hwr.files.tree import FileIndex, FolderTree, name_key
 from hwr.page.page import Page
 from hwr.page.placing import FittedLines, fit_lines
+from hwr.recognize.outputs import numbered
 from hwr.recognize.recognizer import Recognizer
 
 TOO_LARGE = "it is too large for a line"
@@ -23,7 +24,8 @@ SUBFOLDERS = (".", "page", "alto")
 class GivenLines:
     """A file for one image, or a folder with a file of the same stem for each image.
 
-    A file with several pages is for a document with several pages, or names the image of each page.
+    A file with several pages is for a document with several pages, or names the image of each page. In a folder, each
+    page of a document may have its own file.
 
     Attributes:
         path: the file or folder that the user named.
@@ -49,24 +51,37 @@ class GivenLines:
         if several and not self.path.is_dir():
             raise UsageError(f"--lines {self.path}: one file for several images; name the folder with their XML")
 
-    def file_of(self, relative: Path) -> Path:
+    def file_of(self, relative: Path, number: int = 1, count: int = 1) -> Path:
         """Return the file for an image. Names are compared as in `hwr.files.tree`.
 
+        In a folder, the file of one page (`book-0002.xml`) comes before that of its document (`book.xml`).
+
         Args:
-            relative: path of the image below the folder that the user named, or its name.
+            relative: path of the image or document below the folder that the user named, or its name.
+            number: number of the page in its document, from 1.
+            count: number of pages of the document.
 
         Raises:
             InputError: there is none.
         """
         if not self.path.is_dir():
             return self.path
+        names = dict.fromkeys((numbered(relative, relative.suffix, number, count), relative))
+        for name in names:
+            found = self._find(name)
+            if found is not None:
+                return found
+        sought = " or ".join(f"{name.stem}.xml" for name in names)
+        raise InputError(f"{page_name(str(relative), number, count)}: no {sought} in {self.path}")
+
+    def _find(self, relative: Path) -> Path | None:
         for folder in dict.fromkeys((relative.parent, Path("."))):
             for sub in SUBFOLDERS:
                 for name in (*(relative.stem + suffix for suffix in SUFFIXES), f"{relative.name}.xml"):
                     found = self._index.at((folder / sub / name).as_posix())
                     if found:
                         return self.path / found
-        raise InputError(f"{relative}: no {relative.stem}.xml for it in {self.path}")
+        return None
 
     def fit(self, relative: Path, image: PageImage) -> tuple[FittedLines, Path]:
         """Return the lines for an image, placed on it, and their file.
@@ -74,8 +89,10 @@ class GivenLines:
         Raises:
             InputError: there is no file for it, the file cannot be read, or it is for another image.
         """
-        file = self.file_of(relative)
-        page = _page_of(self.pages(file), relative, image, file)
+        file = self.file_of(relative, image.number, image.count)
+        pages = self.pages(file)
+        of_document = self.path.is_dir() and image.count > 1 and file == self._find(relative)
+        page = pages[0] if len(pages) == 1 and not of_document else _page_of(pages, relative, image, file)
         height, width = image.pixels.shape[:2]
         return fit_lines(page, width, height, str(file)), file
 
@@ -94,20 +111,19 @@ class GivenLines:
 
 
 def _page_of(pages: list[Page], relative: Path, image: PageImage, file: Path) -> Page:
-    """Return the page of a file that belongs to an image: the only one, or the one with its number or its name.
+    """Return the page of a file that belongs to an image: the one with its number or its name.
 
     Raises:
         InputError: there is none.
     """
-    if len(pages) == 1:
-        return pages[0]
     if image.count > 1:
         found = [page for page in pages if split_page_name(page.image)[1] == image.number]
     else:
         found = [page for page in pages if name_key(page.image).rpartition("/")[2] == name_key(relative.name)]
     if len(found) != 1:
         sought = f"page {image.number}" if image.count > 1 else str(relative)
-        raise InputError(f"{file}: has {len(pages)} pages, {len(found) or 'none'} of them for {sought}")
+        matches = f"{len(found)} of its pages are" if found else "none of its pages is"
+        raise InputError(f"{file}: {matches} for {sought}")
     return found[0]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hwr.errors import HwrError, InputError
-from hwr.files.documents import STDIN, STDIN_NAME
+from hwr.files.documents import STDIN, STDIN_NAME, split_page_name
 from hwr.files.tree import walk
 
 IMAGE_SUFFIXES = frozenset(
@@ -93,8 +93,16 @@ def find_inputs(sources: Sequence[Path], kind: Kind = IMAGES) -> Inputs:
             for match in matches:
                 files.setdefault(match.path.absolute(), match)
         else:
-            failed.append(InputError(f"{source}: no such file or folder"))
+            failed.append(
+                InputError(f"{source}: no such file or folder{_page_advice(source) if kind is IMAGES else ''}")
+            )
     return Inputs(tuple(files.values()), tuple(failed), several or len(files) + len(failed) > 1)
+
+
+def _page_advice(source: Path) -> str:
+    """Return how to name a page of a document, if that is what the user meant (`book.pdf#2`)."""
+    document, number = split_page_name(str(source))
+    return f"; for a page of {document}, use --pages {number}" if Path(document).is_file() else ""
 
 
 def _files_below(folder: Path, kind: Kind) -> list[Path]:

@@ -22,7 +22,7 @@ from hwr.recognize.found_lines import (
 from hwr.recognize.given_lines import GivenLines, read_given
 from hwr.recognize.inputs import InputFile
 from hwr.recognize.journal import Journal
-from hwr.recognize.outputs import Output, numbered
+from hwr.recognize.outputs import Output
 from hwr.recognize.recognizer import Recognizer
 
 LINES_AT_ONCE = 64
@@ -274,7 +274,7 @@ class ReadingJob:
         files = [file.path]
         if self.options.given is not None:
             with suppress(InputError):  # which reading the page reports
-                files.append(self.options.given.file_of(_page_path(file, image)))
+                files.append(self.options.given.file_of(file.relative, image.number, image.count))
         return files
 
     def _read_now(self, loaded: Sequence[tuple[InputFile, PageImage]]) -> Sequence[Page | HwrError]:
@@ -296,7 +296,7 @@ class ReadingJob:
     def _read_given(self, file: InputFile, image: PageImage, given: GivenLines) -> Page | HwrError:
         recognizer = self.recognizer
         try:
-            page, notes, lost = read_given(recognizer, image, _page_path(file, image), given)
+            page, notes, lost = read_given(recognizer, image, file.relative, given)
         except HwrError as error:
             return error
         for note in notes:
@@ -374,8 +374,3 @@ def _lines_at_once(files: Sequence[InputFile]) -> dict[Path, int]:
     """
     counts = Counter(file.path.parent for file in files)
     return {folder: -(-count // -(-count // LINES_AT_ONCE)) for folder, count in counts.items()}
-
-
-def _page_path(file: InputFile, image: PageImage) -> Path:
-    """Return the relative path of a page, whose stem names the XML of its lines."""
-    return numbered(file.relative, file.relative.suffix, image.number, image.count)

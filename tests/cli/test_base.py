@@ -1,8 +1,10 @@
 """The help of every command, and what the click layer refuses."""
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -163,6 +165,18 @@ def test_a_usage_error_says_what_to_do(
     with pytest.raises(SystemExit):
         main()
     assert capsys.readouterr().err == f"hwr: error: {message}\n"
+
+
+@pytest.mark.parametrize("name", ["-page 1.png", "--page.png"])
+def test_a_file_that_looks_like_an_option_is_named_with_its_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).touch()
+    monkeypatch.setattr(sys, "argv", ["hwr", "recognize", name])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err.endswith(f" For the file of this name, write {shlex.quote(f'./{name}')}.\n")
 
 
 @pytest.mark.parametrize(

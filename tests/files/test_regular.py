@@ -74,3 +74,11 @@ def test_a_dds_of_an_unknown_pixel_format_is_broken() -> None:
     header = struct.pack("<7I44x8I16x4x", 124, 0x1007, 8, 8, 0, 0, 0, 32, 0x40000000, 0, 0, 0, 0, 0, 0)
     with pytest.raises(InputError, match="not an image, or broken"):
         decode_image(b"DDS " + header.ljust(124, b"\0"), "a.dds")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"), [(b"\xef\xbb\xbf<?xml version='1.0'?><PcGts/>", "XML"), (b'\n{"image": 1}', "JSON")]
+)
+def test_a_result_that_is_named_as_an_image_is_recognised(data: bytes, kind: str) -> None:
+    with pytest.raises(InputError, match=f"^a: {kind}, not an image; hwr convert reads PAGE XML, ALTO and JSON$"):
+        decode_image(data, "a")

@@ -112,6 +112,7 @@ def test_a_folder_and_several_pages(run: Run, results: Path, tmp_path: Path, pag
         ("a.json", b'{"imag": 1}', "unknown key 'imag'"),
         ("a.json", b'{"image": "\xff"}', "not UTF-8"),
         ("a.json", b'{"a":' * 100_000, "line 1: not JSON, or cut off"),
+        ("a.jpg", b"\xff\xd8", "not JSON of hwr, PAGE XML or ALTO; hwr recognize reads images"),
         ("a.xml", b"<html/>", "not JSON of hwr, PAGE XML or ALTO"),
         ("a.xml", b"<alto><Layout>", "broken XML"),
     ],

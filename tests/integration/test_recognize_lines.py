@@ -38,7 +38,7 @@ def test_a_folder_of_images_and_a_folder_of_files(recognize: Run, scans: Path, t
     shutil.copy(PAGE, scans / "c.png")
     done = recognize(scans, "--lines", scans, "-o", tmp_path / "out", "--format", "json")
     assert done.code == 3
-    assert f"hwr: error: c.png: no c.xml for it in {scans}" in done.err
+    assert f"hwr: error: c.png: no c.xml in {scans}" in done.err
     ids = [[line["id"] for line in json.loads((tmp_path / "out" / f"{n}.json").read_text())["lines"]] for n in "ab"]
     assert ids == [["first", "second"], ["only"]]
 

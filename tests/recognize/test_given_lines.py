@@ -1,5 +1,6 @@
 """Reading along lines that are given: the Python API, and which file belongs to which image."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,7 +119,7 @@ def test_files_of_the_same_stem_are_found_where_exports_have_them(tmp_path: Path
     assert given.file_of(Path("c.png")) == ours
     whole = write_xml(tmp_path / "f.jpg.xml")
     assert GivenLines(tmp_path).file_of(Path("f.jpg")) == whole
-    with pytest.raises(InputError, match=r"^d\.e\.png: no d\.e\.xml for it in "):
+    with pytest.raises(InputError, match=r"^d\.e\.png: no d\.e\.xml in "):
         given.file_of(Path("d.e.png"))
 
 
@@ -159,10 +160,35 @@ def test_alto_with_several_pages_goes_with_the_pages_of_a_document(recognizer: R
         return [line.id for line in read_given(recognizer, image, Path("a.pdf"), given)[0].lines]
 
     assert [lines_of(1, 3), lines_of(3, 3)] == [["l0"], ["l1"]]
-    with pytest.raises(InputError, match=r"a\.xml: has 2 pages, none of them for page 2$"):
+    with pytest.raises(InputError, match=r"a\.xml: none of its pages is for page 2$"):
         lines_of(2, 3)
-    with pytest.raises(InputError, match=r"a\.xml: has 2 pages, none of them for a\.pdf$"):
+    with pytest.raises(InputError, match=r"a\.xml: none of its pages is for a\.pdf$"):
         lines_of(1, 1)
+
+
+def test_the_pages_of_a_document_have_files_of_their_own_or_one_together(
+    recognizer: Recognizer, tmp_path: Path
+) -> None:
+    def write(name: str, ids: Sequence[str]) -> None:
+        blocks = [alto_block("b", alto_line(id, 60, "x")) for id in ids]
+        (tmp_path / name).write_bytes(
+            alto_xml('</PrintSpace></Page><Page PHYSICAL_IMG_NR="2"><PrintSpace>'.join(blocks))
+        )
+
+    def lines_of(number: int) -> list[str]:
+        image = PageImage("a.pdf", number, 2, np.full((300, 400), 255, np.uint8))
+        return [line.id for line in read_given(recognizer, image, Path("a.pdf"), GivenLines(tmp_path))[0].lines]
+
+    with pytest.raises(InputError, match=r"^a\.pdf#2: no a-0002\.xml or a\.xml in "):
+        lines_of(2)
+    write("a.xml", ["first"])
+    assert lines_of(1) == ["first"]
+    with pytest.raises(InputError, match=r"a\.xml: none of its pages is for page 2$"):
+        lines_of(2)  # not along the lines of the first page
+    write("a.xml", ["first", "second"])
+    assert [lines_of(1), lines_of(2)] == [["first"], ["second"]]
+    write("a-0002.xml", ["own"])
+    assert [lines_of(1), lines_of(2)] == [["first"], ["own"]]
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

@@ -59,10 +59,12 @@ def test_named_files_are_taken_with_any_ending_and_once(tmp_path: Path) -> None:
 
 def test_missing_and_empty_are_named(tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
-    inputs = find_inputs([tmp_path / "gone.png", tmp_path / "nothing"])
+    touch(tmp_path, "book.tif")
+    inputs = find_inputs([tmp_path / "gone.png", tmp_path / "nothing", tmp_path / "book.tif#2"])
     assert [str(error) for error in inputs.failed] == [
         f"{tmp_path}/gone.png: no such file or folder",
         f"{tmp_path}/nothing: no images or PDFs in this folder",
+        f"{tmp_path}/book.tif#2: no such file or folder; for a page of {tmp_path}/book.tif, use --pages 2",
     ]
     assert inputs.files == ()
 
