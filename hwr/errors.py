@@ -5,7 +5,7 @@
     +-- InputError            2  a file that is missing, empty, broken or of the wrong kind
     |   +-- DataError         2  a data set that cannot be used: empty, wrong columns, wrong text
     |   +-- ModelError        2  a model file that is truncated, stale, unknown or not a model
-    +-- OutputError           2  a target that exists, is read-only, or a disk that is full
+    +-- OutputError           2  a target that exists, is read-only, or a disk that is full; 3 if the rest was written
     +-- MissingDependency     2  a library that this command needs and this installation lacks
     +-- TrainingError         2  a training run that cannot continue (loss never finite, no usable line)
 
@@ -80,12 +80,14 @@ class OutputError(HwrError):
     """A target that already exists, cannot be written, or does not fit on the disk.
 
     Attributes:
-        partial: results in other formats were written.
+        partial: other results were written, so the exit code is 3.
     """
 
     def __init__(self, message: str, partial: bool = False) -> None:
         super().__init__(message)
         self.partial = partial
+        if partial:
+            self.exit_code = EXIT_PARTIAL
 
 
 class MissingDependency(HwrError):

@@ -181,10 +181,15 @@ class Saver:
         """Write all files that are waiting.
 
         Raises:
-            OutputError: one cannot be written, and is lost.
+            OutputError: some cannot be written, and are lost; `partial` if the model is not among them.
         """
-        if error := self._write_waiting():
-            raise error
+        error = self._write_waiting()
+        if error is None:
+            return
+        lost = [*self._waiting, *([METRICS] if self._unlogged else [])]
+        complete = not {BEST, LAST} & self._waiting.keys() and (self.run.path / LAST).exists()
+        model = " (the model is complete)" if complete else ""
+        raise OutputError(f"the run ended without saving {', '.join(lost)}{model}: {error}", partial=complete)
 
     def _try(self) -> None:
         error = self._write_waiting()

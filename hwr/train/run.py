@@ -372,9 +372,10 @@ class Run:
         self.save()
         event = {"event": "end" if finished else "stopped", "skipped": self.progress.skipped}
         self.files.log(event | self.figures())
-        self.files.finish()
         if finished and self.processes.first:
+            # Before the last attempt to write: on a full disk, this makes room.
             shutil.rmtree(self.folder.path / CACHE, ignore_errors=True)
+        self.files.finish()
 
     def _versions(self) -> dict[str, str]:
         """Return the machine and the software of the run."""

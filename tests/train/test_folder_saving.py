@@ -14,6 +14,7 @@ from helpers.commands import run_command
 from helpers.file_limits import largest_file
 from helpers.training_runs import Recorder, recipe, run
 from hwr.errors import OutputError
+from hwr.files.atomic import write_file
 from hwr.model.checkpoint import load_weights
 from hwr.settings import to_toml
 from hwr.train.folder import BEST, LAST, METRICS, RESUME, TRUNK, TRUNK_RESUME, RunFolder, Saver
@@ -100,6 +101,8 @@ def test_a_disk_that_stays_full_ends_the_run_with_one_line(
     with pytest.raises(OutputError, match=r"cannot be written: No space left on device$") as error:
         run(settings, tmp_path / "run", after=after)
     assert "\n" not in str(error.value)
+    lost = str(error.value).removeprefix("the run ended without saving ").partition(": ")[0].split(", ")
+    assert {BEST, LAST, RESUME} <= set(lost) and not error.value.partial
     assert step_of(tmp_path / "run") == 3 and load_weights(tmp_path / "run" / LAST)
     disk.full = False
     again = run(settings, tmp_path / "run", resume=True)
@@ -157,6 +160,24 @@ def test_half_an_event_does_not_stay(tmp_path: Path) -> None:
     with largest_file(1000), pytest.raises(OutputError, match=r"metrics\.jsonl: cannot be written: File too large$"):
         log.append_log("b" * 90 + "\n")
     assert (tmp_path / METRICS).read_text() == "a" * 990 + "\n"
+
+
+def test_a_model_that_is_saved_is_complete_without_the_resume_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saver, original = Saver(RunFolder(tmp_path), Recorder().message), write_file
+
+    def write(path: Path, content: bytes) -> None:
+        if path.name == RESUME:
+            raise OutputError(f"{path}: no room")
+        original(path, content)
+
+    monkeypatch.setattr("hwr.train.folder.write_file", write)
+    (tmp_path / LAST).write_bytes(b"a model")
+    saver.save_state(RESUME, {"x": 1})
+    with pytest.raises(OutputError, match=r"without saving resume\.pt \(the model is complete\): .*no room") as error:
+        saver.finish()
+    assert error.value.partial and error.value.exit_code == 3
 
 
 def test_other_processes_write_nothing(tmp_path: Path) -> None:
