@@ -1,9 +1,10 @@
-"""An image folder of Hugging Face: images with a table `metadata.csv`, `metadata.jsonl` or `metadata.tsv`.
+"""A folder of images with a table for all of them or for each split.
 
-    FOLDER/metadata.csv  FOLDER/a.png
+    FOLDER/metadata.csv  FOLDER/a.png                                               also .jsonl, .tsv
     FOLDER/train/metadata.csv  FOLDER/train/a.png  FOLDER/test/metadata.csv ...     a table for each split
+    FOLDER/train.csv  FOLDER/val.csv  FOLDER/images/a.png                           without any of these
 
-The layout is that of `datasets.load_dataset("imagefolder")`.
+The first two layouts are those of `datasets.load_dataset("imagefolder")`.
 """
 
 from collections.abc import Iterator
@@ -11,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from hwr.errors import DataError, InputError
-from hwr.files.tree import find_entry
+from hwr.files.tree import find_entry, is_file
 from hwr.prepare.samples import Reason, Sample, Skipped, Source
 from hwr.prepare.table import Table, TableOptions
-from hwr.prepare.table_rows import Named
-from hwr.store.splits import SPLIT_NAMES
+from hwr.prepare.table_rows import SUFFIXES, Named
+from hwr.store.splits import split_folders, split_in_name, split_of_source
 
 NAMES = ("metadata.csv", "metadata.jsonl", "metadata.tsv")
 
@@ -25,8 +26,13 @@ def find_tables(path: Path) -> list[Path]:
     own = _table_in(path)
     if own is not None:
         return [own]
-    folders = sorted(entry for entry in path.iterdir() if entry.name.lower() in SPLIT_NAMES and entry.is_dir())
-    return [table for folder in folders if (table := _table_in(folder)) is not None]
+    return [table for folder in split_folders(path) if (table := _table_in(folder)) is not None]
+
+
+def find_split_tables(path: Path) -> list[Path]:
+    """Return the tables in a folder that are named after splits, in order of their names."""
+    tables = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES and is_file(entry))
+    return [table for table in tables if split_in_name(table.stem)]
 
 
 def _table_in(folder: Path) -> Path | None:
@@ -47,7 +53,7 @@ class ImageFolder(Source):
         super().__init__(path)
         self._tables: list[Table] = []
         self._broken: list[Skipped] = []
-        for file in find_tables(path):
+        for file in find_tables(path) or find_split_tables(path):
             try:
                 table = Table(file, columns, options)
             except InputError as error:
@@ -64,11 +70,12 @@ class ImageFolder(Source):
         """Yield the rows of each table in order, then tables that cannot be used."""
         for table in self._tables:
             for item in table.items(images):
-                yield item if table.path.parent == self.path else _in_split(item, table.path.parent.name)
+                yield item if table.path.parent == self.path else _in_split(item, table)
         yield from self._broken
 
 
-def _in_split(item: Sample | Skipped, folder: str) -> Sample | Skipped:
+def _in_split(item: Sample | Skipped, table: Table) -> Sample | Skipped:
     if isinstance(item, Skipped):
         return item
-    return replace(item, id=f"{folder}/{item.id}", split=item.split or SPLIT_NAMES[folder.lower()])
+    folder = table.path.parent
+    return replace(item, id=f"{folder.name}/{item.id}", split=item.split or split_of_source(folder))

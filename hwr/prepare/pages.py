@@ -41,7 +41,7 @@ from hwr.prepare.samples import (
     Unusable,
 )
 from hwr.prepare.sidecar import unused_images
-from hwr.store.splits import SPLIT_NAMES
+from hwr.store.splits import SPLIT_NAMES, split_of_folder
 
 KINDS = ("page", "alto")
 NAMES = {"page": "PAGE XML", "alto": "ALTO"}
@@ -115,6 +115,7 @@ class PageFiles(Source):
         self.options = options
         self.used: set[str] = set()
         opened, root = open_page_tree(path)
+        self.split = SPLIT_NAMES.get(root.lower())
         self.tree = opened if tree is None else tree
         self._whole = path.is_dir() or path.suffix.lower() == ".zip"
         self._pages = _find_pages(self.tree, root, kind, None if self._whole else path.name)
@@ -297,7 +298,7 @@ def _find_pages(tree: FileTree, root: str, kind: str, only: str | None) -> list[
         path = PurePosixPath(name)
         folder = path.parent.parent if path.parent.name.lower() in XML_FOLDERS else path.parent
         document = str(PurePosixPath(root) / folder)
-        split = SPLIT_NAMES.get(folder.parts[0].lower()) if folder.parts else None
+        split = split_of_folder(folder / path.name)
         file = _PageFile(name, found, f"{document}/{stem_of_result(name)}", document, split)
         pages.setdefault(file.page, []).append(file)
     return [sorted(files, key=lambda file: (file.kind != kind, len(file.name), file.name)) for files in pages.values()]

@@ -1,16 +1,19 @@
 """Parquet in the Hugging Face image-text layout: a line store, a file, or a folder of shards from elsewhere.
 
-The split comes from the file's name: `train.parquet`, `validation-00000-of-00002.parquet`, `data/test-....parquet`.
+The split comes from the file's name: `train.parquet`, `validation-00000-of-00002.parquet`, `data/test-....parquet`; or
+from its folder: `train/0000.parquet`.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from hwr.errors import DataError
 from hwr.prepare.samples import Reason, Sample, Skipped, Source
 from hwr.store.columns import DEFAULT_COLUMNS, Columns, Normalised
 from hwr.store.lines import LineStore, StoredLine
-from hwr.store.splits import lost_files, parquet_files, split_of
+from hwr.store.splits import lost_files, parquet_files, parquet_in_splits, split_of, split_of_source
 
 
 class ParquetLines(Source):
@@ -25,7 +28,9 @@ class ParquetLines(Source):
     def __init__(self, path: Path, columns: Columns = DEFAULT_COLUMNS) -> None:
         super().__init__(path)
         self.columns = columns
-        self.files = parquet_files(path)
+        whole = parquet_files(path)
+        self._in_splits = [] if whole else parquet_in_splits(path)
+        self.files = whole or self._in_splits
         if not self.files:
             raise DataError(f"{path}: no .parquet file in this folder")
         self._broken: dict[Path, str] = {}
@@ -44,16 +49,19 @@ class ParquetLines(Source):
             if file in self._broken:
                 yield Skipped(str(file), Reason.LOST_FILE, self._broken[file])
                 continue
-            split = split_of(file)
+            in_split = file in self._in_splits
+            split = split_of(file) or split_of_source(file.parent if in_split else file)
+            prefix = f"{file.parent.name}/" if in_split else ""
             store = LineStore(file, columns=self.columns, normalised=True)
             for row, line in store.rows(images):
                 where = f"{file}, row {row}"
                 if isinstance(line, str):
                     yield Skipped(where, _reason(line), line)
                 else:
-                    yield _sample(line, where, split, store.normalised)
-        for name in lost_files(self.files) if self.path.is_dir() else ():
-            yield Skipped(str(self.files[0].with_name(name)), Reason.LOST_FILE)
+                    yield _sample(replace(line, id=prefix + line.id), where, split, store.normalised)
+        for folder, files in groupby(self.files if self.path.is_dir() else (), key=lambda file: file.parent):
+            for name in lost_files(list(files)):
+                yield Skipped(str(folder / name), Reason.LOST_FILE)
 
 
 def _reason(line: str) -> Reason:

@@ -111,6 +111,8 @@ def _checked(
     for position, item in enumerate(chain.from_iterable(source.items() for source in sources)):
         if plan.splits[position] != split:
             continue
+        if isinstance(item, Sample) and position in plan.renamed:
+            item = replace(item, id=plan.renamed[position])
         line = check(item) if isinstance(item, Sample) else item
         if isinstance(line, Skipped):
             left_out.append((position, line))

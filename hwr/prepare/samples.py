@@ -11,6 +11,7 @@ from hwr.errors import InputError
 from hwr.files.texts import decode_text
 from hwr.files.tree import read_file
 from hwr.store.columns import Normalised
+from hwr.store.splits import split_of_source
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".pgm", ".pbm", ".ppm", ".gif", ".pnm",
                   ".jp2", ".j2k", ".jpf", ".jpx", ".avif", ".heic", ".heif")  # fmt: skip
@@ -98,9 +99,10 @@ class Sample:
         path: name of the image file, kept in the store.
         where: name of the sample in messages.
         load: returns the bytes of the image file; raises InputError.
-        split: the split that the source states, if any.
+        split: the split that the source states for it, if any.
         listed_as: its id in a split list; for a word that of its line.
         normalised: the normalisation of the image, if any.
+        file: the image file, if `where` names something else.
     """
 
     id: str
@@ -116,6 +118,7 @@ class Sample:
     licence: str | None = None
     listed_as: str | None = None
     normalised: Normalised | None = None
+    file: Path | None = None
 
 
 class Notes:
@@ -148,6 +151,7 @@ class Source(ABC):
         kind: name of its format, as in `--from`.
         path: its folder or file.
         notes: decisions about the items so far.
+        split: the split of items for which the source states none: the one that its name states, if any.
     """
 
     kind = ""
@@ -155,6 +159,7 @@ class Source(ABC):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes = Notes()
+        self.split = split_of_source(path)
 
     @abstractmethod
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:

@@ -25,7 +25,7 @@ from hwr.prepare.samples import (
     Skipped,
     Source,
 )
-from hwr.store.splits import SPLIT_NAMES
+from hwr.store.splits import split_of_folder
 
 TEXT_SUFFIX = ".gt.txt"
 PLAIN_SUFFIX = ".txt"
@@ -114,15 +114,14 @@ class SidecarFolder(Source):
                 f"texts of NAME{PLAIN_SUFFIX}, as `hwr recognize` writes them: check that they are right", where
             )
         folder = PurePosixPath(stem).parent
-        parts = folder.parts
         return Sample(
             id=stem,
             text=rows[0] if rows else "",
             path=PurePosixPath(found[0]).name,
             where=self.tree.where(found[0]),
             load=lambda: self.tree.read(found[0], MAX_IMAGE_BYTES),
-            split=SPLIT_NAMES.get(parts[0].lower()) if parts else None,
-            page=str(folder) if parts else None,
+            split=split_of_folder(PurePosixPath(stem)),
+            page=str(folder) if folder.parts else None,
         )
 
     def _elsewhere(self, stem: str) -> str:

@@ -9,14 +9,14 @@ from hwr.files.tree import ARCHIVES, FileTree, FolderTree, check_regular, open_t
 from hwr.formats.read_file import HEAD
 from hwr.prepare import iam, pages, sidecar, table_rows
 from hwr.prepare.iam import IamOptions, IamTree
-from hwr.prepare.image_folder import ImageFolder, find_tables
+from hwr.prepare.image_folder import ImageFolder, find_split_tables, find_tables
 from hwr.prepare.pages import PageFileOptions, PageFiles
 from hwr.prepare.parquet import ParquetLines
 from hwr.prepare.samples import Notes, Reason, Sample, Skipped, Source
 from hwr.prepare.sidecar import SidecarFolder, unused_images
 from hwr.prepare.table import Table, TableOptions
 from hwr.store.columns import Columns
-from hwr.store.splits import parquet_files
+from hwr.store.splits import parquet_files, parquet_in_splits
 
 KINDS = ("iam", "sidecar", "table", "parquet", *pages.KINDS)
 
@@ -109,13 +109,15 @@ def detect_kinds(path: Path) -> tuple[list[str], FileTree | None]:
     if iam.is_tree(path):
         return ["iam"], None
     tree = open_tree(path)
-    kinds = ["parquet"] if path.is_dir() and parquet_files(path) else []
+    kinds = ["parquet"] if path.is_dir() and (parquet_files(path) or parquet_in_splits(path)) else []
     kinds += ["table"] if path.is_dir() and find_tables(path) else []
     kinds += ["sidecar"] if sidecar.has_sidecars(tree) else []
     page = pages.find_kind(tree)
     kinds += [page] if page else []
     if not kinds and sidecar.has_plain_sidecars(tree):
         kinds = ["sidecar"]
+    if not kinds and path.is_dir() and find_split_tables(path):
+        kinds = ["table"]
     if not kinds:
         raise DataError(_nothing_found(path, tree))
     return kinds, tree
@@ -123,7 +125,8 @@ def detect_kinds(path: Path) -> tuple[list[str], FileTree | None]:
 
 def _not_read(tree: FileTree, kinds: list[str], path: Path) -> list[str]:
     """Return archives and tables, which are not read unless they are named."""
-    read = {table.relative_to(path).as_posix() for table in find_tables(path)} if "table" in kinds else set()
+    tables = find_tables(path) or find_split_tables(path) if "table" in kinds else ()
+    read = {table.relative_to(path).as_posix() for table in tables}
     endings = (".zip", *ARCHIVES, *table_rows.SUFFIXES)
     return [name for name in tree.names if name.lower().endswith(endings) and name not in read]
 

@@ -1,5 +1,6 @@
 """The split of each sample: one for all, by lists of ids, random with a seed, or as the source states."""
 
+import os
 import random
 import re
 from collections import Counter
@@ -87,12 +88,57 @@ class Plan:
     missing: list[Skipped] = field(default_factory=list)
     """Ids that the split lists and the sources do not have."""
     notes: Counter[str] = field(default_factory=Counter)
-    """Surprising sizes of random splits, each with the number of groups."""
+    """Splits that names state, ids that were changed, and surprising sizes of random splits; each with a count."""
+    renamed: dict[int, str] = field(default_factory=dict)
+    """New id, by position, of each item whose id one of another source has."""
 
     def leave_out(self, skipped: Skipped) -> None:
         """Add an item that is not in any split."""
         self.skipped.append((len(self.splits), skipped))
         self.splits.append(None)
+
+    def add(self, split: str, item: Sample, id: str) -> None:
+        """Add an item of a split under this id."""
+        if id != item.id:
+            self.renamed[len(self.splits)] = id
+            self.notes["lines with the id of a line in another source: the name of their source precedes it"] += 1
+        self.splits.append(split)
+
+
+class _Ids:
+    """Keeps the ids of all sources apart. `paths`: the sources."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._names = _distinct_names(paths)
+        self._seen: dict[str, tuple[Path, int]] = {}
+        """The source and the file of the item with each id; the file as its hash, to save memory."""
+
+    def claim(self, item: Sample, source: Path) -> str | None:
+        """Return an id for an item: its own, or a new one if another source has it for another file.
+
+        Return None if the item is there already, or its own source has the id twice.
+        """
+        file = hash(os.path.abspath(item.file or item.where))
+        id = item.id
+        if id in self._seen:
+            if source == self._seen[id][0] or file == self._seen[id][1]:
+                return None
+            id = f"{self._names[source]}/{id}"
+            if id in self._seen:
+                return None
+        self._seen[id] = source, file
+        return id
+
+
+def _distinct_names(paths: Iterable[Path]) -> dict[Path, str]:
+    """Return a name for each path: its last part, and as many before it as the names need to differ."""
+    parts = {path: Path(os.path.abspath(path)).with_suffix("").parts for path in paths}
+    names: dict[Path, str] = {}
+    for length in range(1, max(map(len, parts.values()), default=0) + 1):
+        ends = {path: "/".join(found[-length:]) for path, found in parts.items()}
+        times = Counter(ends.values())
+        names = {path: end for path, end in ends.items() if times[end] == 1} | names
+    return {path: str(path) for path in parts} | names
 
 
 def read_lists(name: str) -> IdLists:
@@ -138,7 +184,7 @@ def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
     """
     options.check()
     plan = Plan()
-    seen: set[str] = set()
+    ids = _Ids([source.path for source in sources])
     facts: list[Facts] = []
     listed: dict[str, set[str]] = {}
     used: dict[str, IdLists] = {}
@@ -150,18 +196,20 @@ def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
             listed_as = _listed_as(item)
             if lists and listed_as is not None:
                 listed.setdefault(lists.name, set()).add(listed_as)
-            split = _split_or_skip(item, lists, options)
+            split = _split_or_skip(item, lists, options, source.split)
             if isinstance(split, Skipped):
                 plan.leave_out(split)
                 continue
             assert isinstance(item, Sample)
-            if item.id in seen:
+            id = ids.claim(item, source.path)
+            if id is None:
                 plan.leave_out(Skipped(item.where, Reason.DUPLICATE, item.id))
                 continue
-            seen.add(item.id)
-            plan.splits.append(split)
+            plan.add(split, item, id)
+            if source.split and not (lists or item.split or options.split or options.is_random):
+                plan.notes[f"split {split}, from the name of the source, {source.path}; lines"] += 1
             if options.is_random:
-                facts.append((item.writer, item.page, item.id))
+                facts.append((item.writer, item.page, id))
     for lists in used.values():
         plan.missing += _not_in_source(lists, listed.get(lists.name, set()))
     if options.is_random:
@@ -184,8 +232,10 @@ def _listed_as(item: Sample | Skipped) -> str | None:
     return item.listed_as or item.id if isinstance(item, Sample) else item.listed_as
 
 
-def _split_or_skip(item: Sample | Skipped, lists: IdLists | None, options: SplitOptions) -> str | Skipped:
-    """Return the split of an item, or the reason why it has none."""
+def _split_or_skip(
+    item: Sample | Skipped, lists: IdLists | None, options: SplitOptions, usual: str | None
+) -> str | Skipped:
+    """Return the split of an item, or the reason why it has none; `usual`: the split of its source."""
     listed_as = _listed_as(item)
     if lists is not None and listed_as is not None:
         split = lists.split_of(listed_as, options.whole_pages)
@@ -195,7 +245,7 @@ def _split_or_skip(item: Sample | Skipped, lists: IdLists | None, options: Split
         return split if isinstance(item, Sample) else item
     if isinstance(item, Skipped):
         return item
-    return options.split if options.split in SPLITS else item.split or "train"
+    return options.split if options.split in SPLITS else item.split or usual or "train"
 
 
 def _not_in_source(lists: IdLists, listed: set[str]) -> list[Skipped]:

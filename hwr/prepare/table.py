@@ -11,6 +11,9 @@ or selected by options. Without a header, a TSV or CSV has the image in its firs
 in the columns whose numbers (from 1) the options give. TSV has no quoting. In CSV, quotation marks quote, and the
 separator is a comma, a semicolon, a tab or a vertical bar, depending on the first row. Lists of other kinds have the
 image before the first space. `hwr.prepare.table_rows` reads the rows.
+
+Without a column for it, the split of a row is the one in the name of the table (`gt_val.txt`), otherwise the first
+folder of its image.
 """
 
 from collections.abc import Iterator
@@ -21,7 +24,7 @@ from hwr.errors import DataError
 from hwr.files.tree import FileIndex, FolderTree, check_regular, is_file
 from hwr.prepare.samples import IMAGE_SUFFIXES, Reason, Sample, Skipped, Source, read_image
 from hwr.prepare.table_rows import ALL_KNOWN, Named, Row, read_rows
-from hwr.store.splits import SPLIT_NAMES
+from hwr.store.splits import SPLIT_NAMES, split_in_name, split_of_folder
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Table(Source):
             raise DataError(f"--images {options.images}: no such folder")
         table = read_rows(path, columns, options.header)
         self._rows = table.rows
+        self._named = split_in_name(path.stem)
         for note in table.choices(columns):
             self.notes.add(note, str(path))
         self._finder = _ImageFinder(options.images or path.parent, options.allow_outside)
@@ -85,18 +89,20 @@ class Table(Source):
                 "images that are not where the table says, found by their names (--images names the folder)", where
             )
         path = found.path
+        listed = PurePosixPath(name.replace("\\", "/"))
         return Sample(
-            id=values.get("id") or str(PurePosixPath(name.replace("\\", "/")).with_suffix("")),
+            id=values.get("id") or str(listed.with_suffix("")),
             text=values["text"],
             path=path.name,
             where=where,
             load=lambda: read_image(path),
-            split=SPLIT_NAMES.get(split),
+            split=SPLIT_NAMES.get(split) or self._named or split_of_folder(listed),
             writer=values.get("writer") or None,
             page=values.get("page") or None,
             lang=values.get("lang") or None,
             source=values.get("source") or None,
             licence=values.get("licence") or None,
+            file=path,
         )
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from hwr.errors import DataError, InputError, as_argument
 from hwr.files.tree import read_file
@@ -41,6 +41,11 @@ def parquet_files(path: Path) -> list[Path]:
     return _parquet_in(path) or _parquet_in(path / "data")
 
 
+def parquet_in_splits(path: Path) -> list[Path]:
+    """Return the Parquet files in the folders that are named after splits, as Hugging Face converts data sets."""
+    return [file for folder in split_folders(path) for file in _parquet_in(folder)]
+
+
 def _parquet_in(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("*") if file.suffix.lower() == ".parquet" and file.is_file())
 
@@ -48,6 +53,27 @@ def _parquet_in(folder: Path) -> list[Path]:
 def split_of(file: Path) -> str | None:
     """Return the split that a file's name begins with, or None."""
     return SPLIT_NAMES.get(re.split(r"[-_.]", file.stem.lower())[0])
+
+
+def split_in_name(name: str) -> str | None:
+    """Return the only split that a word of a name is: `val` for `gt_val`; None for `lines` and for `train-and-val`."""
+    found = {SPLIT_NAMES[word] for word in re.split(r"[-_.\s]+", name.lower()) if word in SPLIT_NAMES}
+    return found.pop() if len(found) == 1 else None
+
+
+def split_of_folder(name: PurePath) -> str | None:
+    """Return the split that the first folder of a path in a data set is named after."""
+    return next((SPLIT_NAMES.get(part.lower()) for part in name.parent.parts[:1]), None)
+
+
+def split_of_source(path: Path) -> str | None:
+    """Return the split that the name of a data set states: a word of a file's name, or the whole name of a folder."""
+    return SPLIT_NAMES.get(path.name.lower()) if path.is_dir() else split_in_name(path.stem)
+
+
+def split_folders(path: Path) -> list[Path]:
+    """Return the folders directly in a folder that are named after splits."""
+    return sorted(entry for entry in path.iterdir() if entry.name.lower() in SPLIT_NAMES and entry.is_dir())
 
 
 def find_split(path: Path, split: str) -> list[Path]:

@@ -43,9 +43,23 @@ def test_a_table_for_each_split(folder: Path) -> None:
 def test_the_table_of_the_whole_folder_counts(folder: Path) -> None:
     (folder / "metadata.csv").write_text("file_name,text\ntrain/0.png,whole\n")
     [sample] = items_of(folder)
-    assert isinstance(sample, Sample) and (sample.id, sample.text, sample.split) == ("train/0", "whole", None)
+    assert isinstance(sample, Sample) and (sample.id, sample.text, sample.split) == ("train/0", "whole", "train")
     notes = open_source(folder).notes.counts()
     assert notes == {"tables and archives in the folder that are not read; name a table or a zip to read it": 2}
+
+
+def test_tables_named_after_splits(tmp_path: Path) -> None:
+    for name in ("gt_train.csv", "VAL.tsv", "words.jsonl"):
+        (tmp_path / name).write_text(
+            f"image\ttext\nimages/0.png\t{name}\n".replace("\t", "\t" if "tsv" in name else ",")
+        )
+    write_image(tmp_path / "images" / "0.png")
+    source = open_source(tmp_path)
+    assert {(item.text, item.split) for item in source.items() if isinstance(item, Sample)} == {
+        ("gt_train.csv", "train"),
+        ("VAL.tsv", "val"),
+    }
+    assert sum(source.notes.counts().values()) == 1  # the third table is not read
 
 
 def test_a_broken_table_costs_only_its_split(folder: Path) -> None:

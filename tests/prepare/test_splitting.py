@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from hwr.errors import DataError, InputError, UsageError
-from hwr.prepare.samples import Reason, Sample, Skipped
+from hwr.prepare.samples import Reason, Sample, Skipped, Source
 from hwr.prepare.splitting import NAMED_LISTS, SplitOptions, make_plan, read_lists
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.splits import SPLITS
@@ -21,13 +20,12 @@ def sample(identity: str, **facts: str | None) -> Sample:
     return Sample(id=identity, text="a", path="", where=f"at {identity}", load=load, **facts)
 
 
-@dataclass
-class ListSource:
+class ListSource(Source):
     """Items from a list."""
 
-    found: list[Sample | Skipped]
-    kind: str = "table"
-    path: Path = Path("list")
+    def __init__(self, found: list[Sample | Skipped], kind: str = "table", path: Path = Path("list")) -> None:
+        super().__init__(path)
+        self.found, self.kind = found, kind
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
         yield from self.found
@@ -43,6 +41,37 @@ def test_one_split_for_all() -> None:
     plan = make_plan([source], SplitOptions(split="test"))
     assert plan.splits == ["test", "test", None]
     assert plan.skipped == [(2, Skipped("c", Reason.NO_IMAGE))]
+
+
+def test_equal_ids_of_different_files_stay_apart() -> None:
+    sources = [
+        ListSource([sample(id, file=Path(folder, f"{id}.png")) for id in ids], path=Path(folder))
+        for folder, ids in (("a/train", "xy"), ("b/train", "xzx"), ("a/train", "x"), ("val", "x"))
+    ]
+    plan = make_plan(sources, SplitOptions())
+    assert plan.renamed == {2: "b/train/x", 6: "val/x"}
+    assert [position for position, _ in plan.skipped] == [4, 5]
+    assert plan.splits == ["train", "train", "train", "train", None, None, "val"]
+    assert sum(plan.notes.values()) == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train.tsv", "train"),
+        ("gt_test.txt", "test"),
+        ("lines.dev.jsonl", "val"),
+        ("contest.csv", None),
+        ("train-and-val.csv", None),
+        ("valid/labels.csv", None),
+        ("test/train.csv", "train"),
+        ("my-test/labels.csv", None),
+    ],
+)
+def test_the_name_of_a_source_states_its_split(tmp_path: Path, name: str, split: str | None) -> None:
+    assert ListSource([], path=tmp_path / name).split == split
+    (tmp_path / "Test").mkdir()
+    assert ListSource([], path=tmp_path / "Test").split == "test"
 
 
 def test_an_id_that_occurs_twice_is_left_out_the_second_time() -> None:
