@@ -68,13 +68,14 @@ def test_xml_alone_is_page_unless_a_format_is_named(tmp_path: Path) -> None:
     assert b"<PcGts" in (tmp_path / "a.xml").read_bytes() and b"<alto" in (tmp_path / "b.xml").read_bytes()
     read = hwr.read_page_file((tmp_path / "a.xml").read_bytes(), "a.xml")
     assert [line.text for line in read.lines] == [line.text for line in RICH.lines]
+    assert hwr.read_page_file(tmp_path / "a.xml") == hwr.read_page_file(str(tmp_path / "a.xml")) == read
 
 
 def test_what_cannot_be_saved_is_one_clear_line(tmp_path: Path) -> None:
     for path, options, reason in (
         ("page.docx", {}, "the ending is not that of a format"),
         ("page", {"format": "docx"}, "unknown format 'docx'"),
-        ("page.pdf", {}, "co"),
+        ("page.pdf", {}, "; name the image of the page with image=$"),
     ):
         with pytest.raises(hwr.errors.HwrError, match=reason) as failed:
             RICH.save(tmp_path / path, **options)

@@ -1,6 +1,7 @@
 """A file with the lines of a page -> Page, whether it is PAGE XML or ALTO."""
 
 import re
+from os import PathLike, fspath
 from pathlib import Path, PurePosixPath
 
 from hwr.errors import InputError, as_argument
@@ -64,13 +65,22 @@ def read_xml_pages(data: bytes, where: str) -> list[Page]:
     return read_page_xml(root, where) if kind == "page" else read_alto(root, where)
 
 
-def read_page_file(data: bytes, where: str) -> Page:
-    """Return the page of a file that has one; see `read_xml_pages`.
+def read_page_file(source: bytes | str | PathLike[str], where: str | None = None) -> Page:
+    """Return the page of a PAGE XML or ALTO file that has one; see `read_xml_pages`.
+
+    Args:
+        source: the path of the file, or its content.
+        where: its name, for errors; by default the path.
 
     Raises:
-        InputError: there are several; see also `read_xml_pages`.
+        InputError: the file cannot be read, or has several pages; see also `read_xml_pages`.
     """
-    pages = read_xml_pages(data, where)
+    if isinstance(source, bytes):
+        where = where or "data"
+        pages = read_xml_pages(source, where)
+    else:
+        where = where or fspath(source)
+        pages = load_xml_pages(Path(source))
     if len(pages) > 1:
         raise InputError(f"{where}: has {len(pages)} pages; one is expected")
     return pages[0]

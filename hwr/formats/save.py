@@ -2,22 +2,17 @@
 
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from hwr.errors import UsageError
+from hwr.errors import InputError, UsageError
 from hwr.files.atomic import write_file
 from hwr.files.documents import page_of
+from hwr.files.pixels import PageImage, Source
 from hwr.formats import FORMATS, Format, find_format, format_of_name, to_bytes
 from hwr.page.page import Page
 from hwr.page.placing import fit_lines
 
-if TYPE_CHECKING:
-    from hwr.files.pixels import Source
 
-
-def save_page(
-    page: Page, path: str | PathLike[str], *, format: str | None = None, image: "Source | None" = None
-) -> None:
+def save_page(page: Page, path: str | PathLike[str], *, format: str | None = None, image: Source | None = None) -> None:
     """Write a page to a file, which is replaced if it exists.
 
     Args:
@@ -33,12 +28,20 @@ def save_page(
     target = Path(fspath(path))
     form = find_format(format) if format is not None else _format_of(target)
     if form.needs_pixels:
-        picture = page_of(page.image if image is None else image, page.image, colour=True)
+        picture = _picture_of(page) if image is None else page_of(image, page.image, colour=True)
         height, width = picture.pixels.shape[:2]
         data = to_bytes(form, fit_lines(page, width, height, page.image).page, picture.pixels, picture.dpi)
     else:
         data = to_bytes(form, page)
     write_file(target, data)
+
+
+def _picture_of(page: Page) -> PageImage:
+    """Return the image that a page names."""
+    try:
+        return page_of(page.image, page.image, colour=True)
+    except InputError as error:
+        raise InputError(f"{error}; name the image of the page with image=") from None
 
 
 def _format_of(path: Path) -> Format:

@@ -155,8 +155,8 @@ class Recognizer:
             source: a path or a file's bytes (of an image or a PDF); an array, grey (H, W), BGR (H, W, 3) or BGRA
                 (H, W, 4), uint8, uint16 or bool; a PIL image; a `hwr.files.pixels.PageImage`.
             name: name of the page (`Page.image`); by default its path, or "image".
-            lines: baselines and polygons to read along: of `hwr.segment.find_lines`, or a page such as
-                `hwr.formats.read_file.read_page_file` makes of ALTO or PAGE XML, also for a larger or smaller image.
+            lines: baselines and polygons to read along: of `hwr.find_lines`, or a page such as `hwr.read_page_file`
+                returns for ALTO or PAGE XML, also for a larger or smaller image.
             options: of the lines that are found; given lines are all read, in their order.
 
         Raises:
@@ -166,7 +166,9 @@ class Recognizer:
             MissingDependency: HEIC, and pillow-heif is not installed.
         """
         if not isinstance(lines, Layout | Page | None):
-            raise UsageError(f"lines = {lines!r}: a layout of hwr.find_lines or a page is needed")
+            raise UsageError(
+                f"lines = {lines!r}: a layout of hwr.find_lines, or a page such as hwr.read_page_file(FILE), is needed"
+            )
         if not isinstance(options, PageOptions):
             raise UsageError(f"options = {options!r}: hwr.PageOptions(...) is needed")
         image = page_of(source, name)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hwr.errors import UsageError
 from hwr.files.images import GreyImage
 from hwr.page.geometry import Points, bounding_box, clip_box
 from hwr.page.page import Box, Point
@@ -99,7 +100,12 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
 
     Returns:
         Lines in reading order, in pixels of `grey`; none on an empty page.
+
+    Raises:
+        UsageError: `grey` is of another kind.
     """
+    if not isinstance(grey, np.ndarray) or grey.ndim != 2 or grey.dtype != np.uint8:
+        raise UsageError("an array of shape (H, W) and type uint8 is needed; hwr.files.documents.to_grey makes it")
     grey = dark_on_light(grey)
     if has_grid(grey):
         return replace(_find_on_plain(without_grid(grey), threads or 0, rows), squared=True)
