@@ -148,3 +148,9 @@ def test_results_have_short_reprs() -> None:
     assert repr(page.regions[0]) == "<Region r1: text>"
     layout = hwr.find_lines(np.full((100, 100), 255, np.uint8))
     assert repr(layout) == "<Layout: 0 lines in 0 regions>"
+
+
+@pytest.mark.parametrize("image", [np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9)), "page.png"])
+def test_find_lines_takes_grey_arrays_only(image: object) -> None:
+    with pytest.raises(hwr.errors.UsageError, match="array of shape"):
+        hwr.find_lines(image)  # type: ignore[arg-type]
