@@ -116,7 +116,7 @@ def _run(verbose: bool) -> int:
         if verbose:
             traceback.print_exc()
         complain(_as_line(error))
-        return EXIT_ERROR
+        return error.exit_code if isinstance(error, HwrError) else EXIT_ERROR
     except Exception as error:
         _report_fault(error, verbose)
         return EXIT_FAULT
