@@ -281,22 +281,24 @@ def chosen_language_models(names: Sequence[str], language: str) -> dict[str, str
         language: the code of one of them, in upper or lower case; "auto": all of them.
 
     Raises:
-        UsageError: no language model has this code, or there are none.
+        UsageError: no language model has this code, or there are none; or two have the same code.
     """
     models: dict[str, str] = {}
     for name in names:
         for one in language_model_names() if name == SHIPPED else (name,):
-            models[Path(one).name.split(".")[0]] = one
+            code = Path(one).name.split(".")[0]
+            if Path(models.setdefault(code, one)) != Path(one):
+                raise UsageError(f"two language models for {code!r}: {models[code]} and {one}; rename one of the files")
     if language == AUTO:
         return models
-    code = next((code for code in models if code.casefold() == language.casefold()), None)
-    if code is None and not models:
+    chosen = next((code for code in models if code.casefold() == language.casefold()), None)
+    if chosen is None and not models:
         raise UsageError(f"the language {language!r} needs a language model, and none is used")
-    if code is None:
+    if chosen is None:
         there = ", ".join(sorted(models))
         advice = "add --lm FILE.lm, or leave out --language"
         raise UsageError(f"no language model for the language {language!r}; available: {there}; {advice}")
-    return {code: models[code]}
+    return {chosen: models[chosen]}
 
 
 def _checked(name: str, alphabet: Alphabet, model: str) -> Model:

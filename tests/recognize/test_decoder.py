@@ -412,3 +412,10 @@ def test_a_language_model_reads_the_same_in_either_format(tmp_path: Path, englis
     write(tables(text(300)), tmp_path / "english.arpa", 16, {})
     lines = doubtful_lines(4)
     assert spans(beam_with(tmp_path / "english.arpa"), lines) == spans(beam_with(english), lines)
+
+
+def test_two_language_models_of_one_language_are_refused() -> None:
+    assert chosen_language_models(("a/de.lm", "a/./de.lm", "it.lm"), "auto") == {"de": "a/de.lm", "it": "it.lm"}
+    for names in (("a/de.lm", "b/de.lm"), ("shipped", "my/de.lm"), ("de", "de.lm")):
+        with pytest.raises(UsageError, match=r"two language models for 'de': .* and .*de\.lm; rename one of the files"):
+            chosen_language_models(names, "auto")
