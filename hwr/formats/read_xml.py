@@ -75,7 +75,7 @@ def parse_xml(data: bytes, where: str) -> Element:
         where: the file, for errors.
 
     Raises:
-        InputError: empty, too large, too deep, not well-formed, truncated, or with entities of its own.
+        InputError: empty, not XML, too large, too deep, not well-formed, truncated, or with entities of its own.
     """
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import DefusedXMLParser
@@ -85,6 +85,8 @@ def parse_xml(data: bytes, where: str) -> Element:
     if len(data) > MAX_BYTES:
         raise InputError(f"{where}: more than {MAX_BYTES // 2**20} MiB of XML are not read")
     text = xml_text(data, where)
+    if not text.lstrip("\ufeff \t\r\n").startswith("<"):
+        raise InputError(f"{where}: not an XML file")
     builder = _Builder(where)
     parser = DefusedXMLParser(target=builder)
     builder.parser = parser.parser
