@@ -250,6 +250,16 @@ class TestShortcuts:
         for line, found in zip(lines, fast, strict=True):
             np.testing.assert_array_equal(found, normalise_line(line, height))
 
+    @pytest.mark.parametrize("size", [1, 2, 3, 8])
+    @pytest.mark.parametrize("shape", [(1, 1), (2, 9), (65, 131)])
+    @pytest.mark.parametrize("kind", [np.uint8, np.float32])
+    def test_means_of_blocks(self, size: int, shape: tuple[int, int], kind: type) -> None:
+        image = np.random.default_rng(3).integers(0, 256, shape).astype(kind)
+        filled = np.pad(image, [(0, -side % size) for side in shape], mode="edge")
+        blocks = filled.reshape(len(filled) // size, size, -1, size).mean(axis=(1, 3), dtype=np.float64)
+        found = normalisation.average_blocks(image, size)
+        np.testing.assert_allclose(found, blocks, rtol=1e-5, atol=0.5 if kind is np.uint8 else 0)
+
     @pytest.mark.parametrize("size", [(1, 1), (2, 1), (3, 5), (40, 41)])
     def test_quantiles(self, size: tuple[int, int]) -> None:
         for seed in range(20):

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwr.files.images import GreyImage
-from hwr.line import SHEARS
+from hwr.line import SHEARS, SLANT_ROWS, shrink
 
 
 def quantiles(grey: GreyImage, *shares: float) -> list[float]:
@@ -15,10 +15,7 @@ def quantiles(grey: GreyImage, *shares: float) -> list[float]:
 
 def slant(ink: NDArray[np.float32]) -> float:
     """Return the shear at the top of the parabola through the greatest of all energies and its neighbours."""
-    rows, columns = ink.shape
-    factor = min(1.0, 32.0 / rows)
-    size = (max(1, round(columns * factor)), max(1, round(rows * factor)))
-    small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
+    small, _ = shrink(ink, SLANT_ROWS)
     height, width = small.shape
     margin = int(np.ceil(height / 2))
     energy = []
