@@ -97,7 +97,8 @@ def measure_line(line: StoredLine, height: int) -> dict[tuple[str, bool], float]
         grey = decode_image(line.image, line.id)
     except InputError:
         return None
-    ink = image._even_out(image._working_size(grey, height))
+    small, _ = image.shrink(grey, round(image.WORKING_HEIGHT * height))
+    ink = image._even_out(small)
     widths = {False: inked_columns(ink, 0.0), True: inked_columns(ink, image._slant(ink))}
     if min(widths.values()) == 0:
         return None
