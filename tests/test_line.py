@@ -67,6 +67,15 @@ def components(ink: GreyImage) -> list[tuple[NDArray[np.float64], NDArray[np.flo
     return [(y.astype(float), x.astype(float)) for y, x in found if len(y) > 20]
 
 
+def centres(ink: GreyImage) -> NDArray[np.float64]:
+    """Return the centre of gravity (x, y) of the ink of each component."""
+    found = []
+    for y, x in components(ink):
+        weights = ink[y.astype(int), x.astype(int)].astype(float)
+        found.append((np.average(x, weights=weights) + 0.5, np.average(y, weights=weights) + 0.5))
+    return np.array(found)
+
+
 def letter_height(grey: GreyImage) -> float:
     """Median height of the separate strokes of a normalised line, in rows."""
     return statistics.median(float(np.ptp(y)) + 1 for y, _ in components(normalise_line(grey, HEIGHT)))
@@ -280,11 +289,8 @@ class TestPlaces:
     ) -> None:
         grey = strokes(rows, columns, slant, pen)
         line = normalise_with_map(255 - grey if inverted else grey, height)
-        drawn = components(235 - grey)
-        found = components(line.ink)
-        assert len(found) == len(drawn) >= 5
-        middles = np.array([(x.mean() + 0.5, y.mean() + 0.5) for y, x in found])
-        expected = np.array([(x.mean() + 0.5, y.mean() + 0.5) for y, x in drawn])
+        middles, expected = centres(line.ink), centres(235 - grey)
+        assert len(middles) == len(expected) >= 5
         order, other = middles[:, 0].argsort(), expected[:, 0].argsort()
         away = line.image_points(middles[order]) - expected[other]
         pixel = max(1.0, rows / height)
