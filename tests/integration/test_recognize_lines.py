@@ -57,6 +57,13 @@ def test_options_and_files_that_do_not_fit(recognize: Run, scans: Path, tmp_path
         assert done.err.startswith("hwr: error: ") and reason in done.err and done.err.count("\n") == 1
 
 
+def test_the_given_file_is_never_overwritten(recognize: Run, scans: Path) -> None:
+    before = (scans / "a.xml").read_bytes()
+    done = recognize(scans / "a.png", "--lines", scans / "a.xml", "-o", scans / "a.xml", "--force")
+    assert done.code == 2 and "would overwrite the file of --lines" in done.err
+    assert (scans / "a.xml").read_bytes() == before
+
+
 def test_a_file_for_another_image(recognize: Run, scans: Path) -> None:
     (scans / "a.xml").write_bytes(page_xml(page_region("r", page_line("l", 0, "x")), size=(2300, 1650)))
     done = recognize(scans / "a.png", "--lines", scans / "a.xml")
