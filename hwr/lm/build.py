@@ -44,7 +44,7 @@ class BuildOptions:
         if not self.min_counts or min(self.min_counts) < 1 or list(self.min_counts) != sorted(self.min_counts):
             raise UsageError(f"minimum counts {self.min_counts}: must be 1 or more, and not decrease")
         if self.max_bytes is not None and self.max_bytes < 10_000:
-            raise UsageError(f"--max-size is {self.max_bytes} bytes; give at least 10kB, or 0 for no limit")
+            raise UsageError(f"--max-size is {self.max_bytes} bytes; it must be at least 10kB, or 0 for no limit")
         if self.bits not in (8, 16):
             raise UsageError(f"{self.bits} bits: must be 8 or 16")
 
