@@ -16,7 +16,7 @@ from hwr.recognize.decoder import DecodedLine
 from hwr.recognize.recognizer import Recognizer
 from hwr.store.lines import LineGroup, LineStore, StoredLine
 from hwr.store.normalised import check_normalised, check_shape
-from hwr.text import normalise_text
+from hwr.text import normalise_text, printable
 
 MAX_BATCH_PIXELS = 64_000_000
 """Maximum number of pixels of decoded images in memory: 256 lines of a good scan, or a few very large ones."""
@@ -154,7 +154,8 @@ def _decode_images(
             image = decode_image(line.image, line.path or line.id)
             check_shape(image, line.path or line.id)
         except InputError as error:
-            yield UnreadableLines(source.name, line.id, str(error), normalise_text(line.text))
+            reason = printable(str(error))  # an id may contain a newline
+            yield UnreadableLines(source.name, line.id, reason, normalise_text(line.text))
             continue
         batch.lines.append(line)
         batch.images.append(image)

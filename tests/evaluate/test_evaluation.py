@@ -115,7 +115,7 @@ def broken_lines(reader: NumberReader) -> list[object]:
     return [
         replace(lines[0], image=b""),
         lines[1],
-        replace(lines[2], image=b"not an image", width=5, height=5),
+        replace(lines[2], image=b"not an image", width=5, height=5, id="line-2\n", path=""),
         lines[3],
         replace(lines[4], image=whole[: len(whole) // 2], width=20, height=6),
         lines[5],
@@ -127,7 +127,7 @@ def test_lines_that_do_not_open_are_named_and_counted(tmp_path: Path) -> None:
     write_lines(tmp_path / "set.parquet", broken_lines(reader))
     evaluation, seen = run(reader, tmp_path / "set.parquet")
     broken = [line for line in seen if isinstance(line, UnreadableLines)]
-    assert [line.id for line in broken] == ["line-0", "line-2", "line-4"]
+    assert [line.id for line in broken] == ["line-0", "line-2\n", "line-4"]
     assert all(line.error and "\n" not in line.error for line in broken)
     assert evaluation.unreadable == tuple(broken)
     assert (evaluation.total.lines, evaluation.total.unreadable) == (3, 3)
