@@ -262,7 +262,8 @@ class ZipTree:
             self._zip = zipfile.ZipFile(path)
         except _UNREADABLE as error:
             raise DataError(f"{path}: not a zip, or a broken one ({error})") from None
-        infos = [info for info in self._zip.infolist() if not info.is_dir()]
+        # `ZipInfo.is_dir` fails for a member without a name, which nothing can refer to
+        infos = [info for info in self._zip.infolist() if info.filename and not info.is_dir()]
         if len(infos) > MAX_FILES:
             raise DataError(f"{path}: more than {MAX_FILES:,} files")
         self._infos: dict[str, zipfile.ZipInfo] = {}

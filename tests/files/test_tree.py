@@ -113,6 +113,16 @@ def test_a_corrupt_member_does_not_take_the_others(tmp_path: Path, kind: int) ->
     assert tree.read("q.xml", 100) == b"<b/>"
 
 
+def test_a_member_without_a_name_does_not_take_the_others(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.txt", b"one")
+        archive.writestr("b.txt", b"two")
+    data = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.zip").write_bytes(data.replace(b"b.txt", b"\0.txt"))  # names end at a zero byte
+    tree = ZipTree(tmp_path / "a.zip")
+    assert tree.names == ["a.txt"] and tree.read("a.txt", 10) == b"one"
+
+
 def test_some_folders_only(tmp_path: Path) -> None:
     make_folder(tmp_path, FILES)
     assert FolderTree(tmp_path / "doc", (".", "page")).names == ["b.jpg", "page/b.xml"]
