@@ -114,7 +114,7 @@ def test_the_first_signal_asks_to_stop(number: signal.Signals) -> None:
         assert not stopped()
         os.kill(os.getpid(), number)
         assert stopped()
-    assert len(told) == 1 and "saved" in told[0]
+    assert len(told) == 1 and "saving everything" in told[0]
     assert signal.getsignal(number) is before
 
 
