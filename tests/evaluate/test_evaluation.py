@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from helpers.line_sets import NumberReader, numbered_image
-from hwr.errors import DataError
 from hwr.evaluate import lines as lines_module
 from hwr.evaluate.evaluation import Evaluation, evaluate
 from hwr.evaluate.lines import ReadLine, ScoredLine, UnreadableLines
@@ -183,37 +182,6 @@ def test_behind_a_corrupt_place_a_giant_row_group_is_given_up(tmp_path: Path) ->
     assert 256 <= evaluation.total.lines < 1700
     assert evaluation.total.lines + evaluation.total.unreadable == 3000
     assert "row group 0" in broken[0].error and len({line.error for line in broken[1:]}) == 1
-
-
-def test_a_set_that_cannot_be_measured_is_named_and_the_others_are_measured(tmp_path: Path) -> None:
-    reader = NumberReader()
-    good = reader.store(tmp_path / "good", PAIRS)
-    pq.write_table(pa.table({"picture": [b"x"], "text": ["a"]}), tmp_path / "columns.parquet")
-    empty = reader.store(tmp_path / "empty-texts", [(" ", "a"), ("", "")])
-    evaluation, _ = run(reader, tmp_path / "columns.parquet", good, empty)
-    assert [item.source.name for item in evaluation.sets] == ["good"]
-    first, second = evaluation.failed
-    assert "picture" in first.error and "columns.parquet" in first.error
-    assert "nothing to measure" in second.error
-
-
-@pytest.mark.parametrize("kind", ["empty file", "no rows", "not parquet", "wrong columns", "no image opens"])
-def test_nothing_to_measure_is_an_error_not_a_pass(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "set.parquet"
-    if kind == "empty file":
-        path.write_bytes(b"")
-    elif kind == "no rows":
-        image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-        pq.write_table(pa.schema([("image", image), ("text", pa.string())]).empty_table(), path)
-    elif kind == "not parquet":
-        path.write_text("image,text\n")
-    elif kind == "wrong columns":
-        pq.write_table(pa.table({"image": [b"x"], "label": ["a"]}), path)
-    else:
-        pq.write_table(pa.table({"image": [b"x"], "text": ["a"]}), path)
-    with pytest.raises(DataError, match=r"set\.parquet") as caught:
-        run(NumberReader(), path)
-    assert "\n" not in str(caught.value)
 
 
 def test_other_column_names(tmp_path: Path) -> None:

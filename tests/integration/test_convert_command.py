@@ -14,7 +14,6 @@ from helpers.commands import Run
 from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from hwr.formats import FORMATS, find_format, to_bytes
 from hwr.formats.json import write_json
-from hwr.formats.read_file import read_page_file
 from hwr.formats.read_json import read_page_json
 from hwr.page.page import Line, Page, Region, Word
 
@@ -66,18 +65,6 @@ def test_every_format_from_every_result(run: Run, results: Path, tmp_path: Path,
             assert drawn.size == image.size
     else:
         assert "amie" in target.read_text(encoding="utf-8")
-
-
-def test_nothing_that_both_formats_have_is_lost(run: Run, results: Path, page: Page) -> None:
-    done = run(results / "page.json", "--format", "page")
-    found = read_page_file(done.out.encode(), "x")
-    assert [(line.text, line.baseline, line.polygon) for line in found.lines] == [
-        (line.text, line.baseline, line.polygon) for line in page.lines
-    ]
-    assert [(word.text, word.confidence, word.box) for word in found.lines[0].words] == [
-        (word.text, word.confidence, word.box) for word in page.lines[0].words
-    ]
-    assert read_page_json(write_json(page), "x") == page
 
 
 @pytest.mark.parametrize(("own", "of_line"), [("de", "de"), ("de", "fr"), ("de", ""), ("", "la"), ("", "")])

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import struct
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -175,18 +173,6 @@ class TestWeightsHash:
         assert weights_hash(path) == expected
 
 
-def test_read_without_torch(tmp_path: Path) -> None:
-    save_file(TENSORS, tmp_path / "m", metadata={METADATA_KEY: INFO.to_json()})
-    code = (
-        "import sys; sys.modules['torch'] = None; from pathlib import Path; from hwr.model.files import read_info;"
-        " print(ascii(read_info(Path(sys.argv[1])).alphabet)); assert 'numpy' not in sys.modules"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "m")], capture_output=True, text=True, check=False
-    )
-    assert (done.stdout.strip(), done.stderr) == (ascii(INFO.alphabet), "")
-
-
 class TestNewSettings:
     def test_weights_and_readings_stay(self, tmp_path: Path) -> None:
         weights = write_tiny_model(tmp_path, info=replace(INFO, decoder={"beam": {"width": 8}}))
@@ -233,13 +219,3 @@ class TestNewSettings:
                 update_decoder(weights, SETTINGS)
             assert weights.read_bytes() == content
         assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.onnx", "tiny.safetensors"]
-
-    def test_without_torch(self, tmp_path: Path) -> None:
-        weights = write_tiny_model(tmp_path)
-        code = (
-            "import sys; sys.modules['torch'] = None; from pathlib import Path;"
-            " from hwr.model.files import update_decoder; assert 'onnx' not in sys.modules;"
-            " print(update_decoder(Path(sys.argv[1]), {'a': 1}).decoder)"
-        )
-        done = subprocess.run([sys.executable, "-c", code, str(weights)], capture_output=True, text=True, check=False)
-        assert (done.stdout.strip(), done.stderr) == ("{'a': 1}", "")

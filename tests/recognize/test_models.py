@@ -1,9 +1,7 @@
 """Finding models, and making the graph of one that has none."""
 
 import importlib
-import json
 import os
-import shutil
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -74,24 +72,10 @@ def test_unknown_names_and_bad_paths(shipped: Path, tmp_path: Path) -> None:
         find_model(tmp_path / "model.pt")
 
 
-def test_a_run_without_validation_has_its_last_weights(shipped: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    run.mkdir()
+def test_a_run_folder_is_its_best_model_or_else_its_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("last", "best"):
-        shutil.copy(shipped / "tiny.safetensors", run / f"{name}.safetensors")
-        assert find_model(run).safetensors == run / f"{name}.safetensors"
-
-
-def test_loaded_model_states_its_weights_and_facts(shipped: Path) -> None:
-    runtime = load_model("tiny")
-    assert (runtime.info.name, runtime.info.alphabet) == ("tiny", ALPHABET)
-    assert len(runtime.log_probs([painted_line("ab")])[0]) == 6
-
-
-def test_a_run_folder_is_its_best_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_tiny_model(tmp_path / "run", "best")
-    write_tiny_model(tmp_path / "run", "last")
-    assert find_model(tmp_path / "run").safetensors == tmp_path / "run" / "best.safetensors"
+        write_tiny_model(tmp_path / "run", name)
+        assert find_model(tmp_path / "run").safetensors == tmp_path / "run" / f"{name}.safetensors"
     monkeypatch.chdir(tmp_path)
     assert load_model("run").info.name == "best", "also without a slash"
 
@@ -161,18 +145,6 @@ def test_missing_graph_without_torch_names_the_command(shipped: Path, monkeypatc
     fake_export(monkeypatch, torch=False)
     with pytest.raises(MissingDependency, match=r"hwr export .*tiny\.safetensors"):
         load_model("tiny")
-
-
-def test_broken_weights_are_refused_in_one_line(shipped: Path) -> None:
-    weights = shipped / "tiny.safetensors"
-    whole = weights.read_bytes()
-    header = json.dumps({"__metadata__": {"format": "pt"}}).encode()
-    foreign = len(header).to_bytes(8, "little") + header
-    for content in (b"", b"short", whole[:40], whole[:-5], foreign, b"\xff" * 300):
-        weights.write_bytes(content)
-        with pytest.raises(ModelError) as caught:
-            load_model("tiny")
-        assert "\n" not in str(caught.value) and "tiny.safetensors" in str(caught.value)
 
 
 def test_unknown_normalisation_is_refused_before_anything_is_made(

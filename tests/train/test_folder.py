@@ -24,22 +24,6 @@ def test_state_round_trip(tmp_path: Path) -> None:
     assert state["tensor"].tolist() == [0, 1, 2] and state["value"] == 0.1
 
 
-def test_a_save_that_is_cut_off_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = RunFolder(tmp_path)
-    write_file(folder.path / RESUME, state_bytes({"step": 1}))
-    original = Path.write_bytes
-
-    def cut_off(path: Path, data: memoryview) -> int:
-        original(path, data[: len(data) // 2])
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "write_bytes", cut_off)
-    with pytest.raises(KeyboardInterrupt):
-        write_file(folder.path / RESUME, state_bytes({"step": 2}))
-    assert folder.load_state(RESUME)["step"] == 1
-    assert [path.name for path in tmp_path.iterdir()] == [RESUME], "the half-written file is still there"
-
-
 def test_full_disk_is_one_line_and_leaves_the_last_save(tmp_path: Path) -> None:
     path = tmp_path / "run"
     folder = RunFolder(path)

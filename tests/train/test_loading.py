@@ -96,17 +96,6 @@ def test_augmentation_relaxes_in_the_last_part_of_a_run(data: Path) -> None:
         assert torch.equal(ready.ink, augment(batch.ink, batch.widths, widths, batch.seeds, wanted))
 
 
-def test_damage_of_a_store_is_named_without_a_cache(tmp_path: Path) -> None:
-    folder = drawn_store(tmp_path / "drawn")
-    content = bytearray((folder / "train.parquet").read_bytes())
-    content[2000] ^= 255
-    (folder / "train.parquet").write_bytes(content)
-    reporter = Recorder()
-    with pytest.raises(TrainingError, match="no usable line"):
-        train(recipe(folder, cache=False), tmp_path / "run", reporter)
-    assert sum("train.parquet: row group 0 cannot be read" in message for message in reporter.messages) == 1
-
-
 def test_no_usable_line_is_counted_over_an_epoch(tmp_path: Path) -> None:
     lines = [replace(line, text="") for line in drawn_lines(5)]
     write_drawn(tmp_path / "train.parquet", lines)
@@ -114,6 +103,8 @@ def test_no_usable_line_is_counted_over_an_epoch(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"no usable line.*: 5 without text"):
         for _, pool in load_pools(builder_of(tmp_path, settings), Progress()):
             assert not pool.batches
+    with pytest.raises(TrainingError, match="no usable line"):
+        next(load_pools(builder_of(tmp_path, settings, weight=0.0), Progress()))
 
 
 def test_skipped_lines_come_with_the_next_batch(tmp_path: Path) -> None:

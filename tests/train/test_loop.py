@@ -222,15 +222,6 @@ def test_a_deadline_ends_a_longer_run(data: Path, monkeypatch: pytest.MonkeyPatc
     assert listener.trunks == [1]
 
 
-@pytest.mark.parametrize("weight", [0.0, 1.0])
-def test_no_usable_line(tmp_path: Path, weight: float) -> None:
-    text = "" if weight else "ab"
-    write_drawn(tmp_path / "train.parquet", [Drawn(drawn_line("ab"), text, "id")])
-    trainer = trainer_of(tmp_path, recipe(tmp_path), weight)
-    with pytest.raises(TrainingError, match="no usable line"):
-        trainer.go(Listener(), lambda: False)
-
-
 def test_an_epoch_without_a_share_of_the_data_is_skipped(tmp_path: Path) -> None:
     """One group with weight one half: about every second epoch has nothing to show."""
     write_drawn(tmp_path / "train.parquet", [Drawn(drawn_line("abcd"), "abcd", "id")])

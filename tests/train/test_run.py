@@ -15,7 +15,6 @@ from helpers.training_runs import (
     SPEC,
     Drawn,
     Recorder,
-    drawn_line,
     drawn_lines,
     drawn_store,
     recipe,
@@ -145,7 +144,8 @@ def test_going_on_from_a_model(tmp_path: Path, data: Path) -> None:
     assert info.spec == SPEC.replace("{classes}", "5") and info.training["init_from"].endswith(TRUNK)
 
 
-def test_a_damaged_store_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_damaged_store_is_named(tmp_path: Path, cache: bool) -> None:
     folder = drawn_store(tmp_path / "store")
     file = folder / "train.parquet"
     content = bytearray(file.read_bytes())
@@ -153,7 +153,7 @@ def test_a_damaged_store_is_named(tmp_path: Path) -> None:
     file.write_bytes(content)
     reporter = Recorder()
     with pytest.raises(TrainingError, match="no usable line"):
-        train(recipe(folder), tmp_path / "run", reporter)
+        train(recipe(folder, cache=cache), tmp_path / "run", reporter)
     (message,) = [message for message in reporter.messages if "cannot be read" in message]
     assert "row 0 left out: and the 199 rows after it" in message and "train.parquet: row group 0" in message
 
@@ -181,13 +181,6 @@ def test_what_cannot_start(
         train(settings(data), tmp_path / "run", Recorder())
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "run").exists()
-
-
-def test_no_usable_line(tmp_path: Path) -> None:
-    """Every text is longer than its image can hold."""
-    write_drawn(tmp_path / "store" / "train.parquet", [Drawn(drawn_line("a"), "abcd" * 20, "id")])
-    with pytest.raises(TrainingError, match=r"no usable line.*1 too narrow"):
-        train(recipe(tmp_path / "store", validation=()), tmp_path / "run", Recorder())
 
 
 def test_a_store_with_broken_images_is_trained_on_without_them(tmp_path: Path) -> None:
