@@ -17,6 +17,7 @@ NORMALISATION, NORMALISATION_VERSION = "ink-moments", 1
 # Lengths are fractions of the line height unless they say otherwise, so they apply to every height.
 WORKING_HEIGHT = 1.7  # taller images are reduced to this height before anything is measured: finer detail is lost later
 PAPER_CELL = 8  # pixels: side of the cells on which the paper level is measured
+FAINTEST = 8  # levels below the paper: nothing as faint as this is a stroke
 NOISE_FLOOR = 0.12  # share of the ink's contrast below which paper grain, not ink, is assumed
 INK_LEVEL = 0.8  # mean of the ink after scaling, between 0 and 1: leaves room for strokes darker than the mean
 SPREAD = 0.15  # standard deviation of the rows of ink that fills the line, except for flourishes
@@ -110,9 +111,12 @@ def average_blocks(image: NDArray[Any], size: int) -> NDArray[Any]:
     """Return the mean of each block of `size` x `size` pixels; the last row and column are repeated to fill blocks."""
     import cv2
 
-    rows, columns = image.shape
-    filled = cv2.copyMakeBorder(image, 0, -rows % size, 0, -columns % size, cv2.BORDER_REPLICATE)
-    return cv2.resize(filled, (filled.shape[1] // size, filled.shape[0] // size), interpolation=cv2.INTER_AREA)
+    if size == 1:
+        return image
+    below, right = (-side % size for side in image.shape)
+    if below or right:
+        image = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    return cv2.resize(image, (image.shape[1] // size, image.shape[0] // size), interpolation=cv2.INTER_AREA)
 
 
 def _even_out(grey: GreyImage) -> NDArray[np.float32]:
@@ -121,11 +125,13 @@ def _even_out(grey: GreyImage) -> NDArray[np.float32]:
 
     grey = _dark_on_light(grey)
     depth = cv2.subtract(_paper(grey), grey)  # saturates at 0
-    threshold, _ = cv2.threshold(depth, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    strokes = depth[depth > max(threshold, 8)]
-    if strokes.size == 0:
+    threshold, strokes = cv2.threshold(depth, 0, 255, cv2.THRESH_TOZERO | cv2.THRESH_OTSU)
+    if threshold < FAINTEST:
+        _, strokes = cv2.threshold(depth, FAINTEST, 255, cv2.THRESH_TOZERO)
+    count = cv2.countNonZero(strokes)
+    if count == 0:
         return np.zeros(grey.shape, np.float32)
-    contrast = float(strokes.mean())
+    contrast = cv2.sumElems(strokes)[0] / count
     floor = NOISE_FLOOR * contrast
     gain = INK_LEVEL / (contrast - floor)
     table = np.clip((np.arange(256, dtype=np.float32) - floor) * gain, 0, 1).astype(np.float32)
@@ -135,8 +141,7 @@ def _even_out(grey: GreyImage) -> NDArray[np.float32]:
 def _dark_on_light(grey: GreyImage) -> GreyImage:
     """Return the image, inverted if its ink is light. Most pixels are paper, so ink is what is far from the median."""
     rows, columns = grey.shape
-    (median,) = quantiles(grey[:: max(1, rows // 32), :: max(1, columns // 256)], 0.5)
-    low, high = quantiles(grey[::2, ::2], 0.01, 0.99)
+    low, median, high = quantiles(grey[:: max(1, rows // 32), :: max(1, columns // 256)], 0.01, 0.5, 0.99)
     return 255 - grey if high - median > median - low else grey
 
 
@@ -167,7 +172,7 @@ def _fit(ink: NDArray[np.float32], height: int) -> NormalisedLine:
     import cv2
 
     rows, columns = ink.shape
-    profile = ink.sum(axis=1, dtype=np.float64)
+    profile = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_64F)[:, 0]
     if profile.sum() < 1.0:
         return NormalisedLine(np.zeros((height, 1), np.uint8), np.eye(2, 3))
     mean, deviation = _moments(profile)
@@ -226,28 +231,32 @@ def _slant(ink: NDArray[np.float32]) -> float:
     """Return the shear (columns per row, to be added going down) that makes the strokes upright.
 
     When strokes are upright, the ink is distributed over the columns most unevenly: the energy, which is the sum of
-    squares of the column profile, is greatest (projection profile method). Every fourth shear is tried first. Then,
-    twice, shears half-way between two neighbours are tried if the energy of one of these is close to the greatest.
+    squares of the column profile, is greatest (projection profile method). The search starts upright. It tries the
+    shears two steps from any whose energy is close to the greatest, until there are no more, and then those one step
+    away.
     """
     small, _ = shrink(ink, SLANT_ROWS)
-    energy = np.full(len(SHEARS), -np.inf)
+    energy: dict[int, float] = {}
 
-    def measure(indices: NDArray[np.intp]) -> None:
-        for index in indices[np.isneginf(energy[indices])]:
-            energy[index] = _energy(small, SHEARS[index])
+    def measure(indices: list[int]) -> None:
+        for index in indices:
+            if index not in energy and 0 <= index < len(SHEARS):
+                energy[index] = _energy(small, SHEARS[index])
 
-    measure(np.arange(0, len(SHEARS), 4))
-    for distance, share in ((2, 0.85), (1, 0.95)):
-        between = np.arange(distance, len(SHEARS), 2 * distance)
-        near = np.maximum(energy[between - distance], energy[between + distance]) >= share * energy.max()
-        measure(between[near])
-    best = int(energy.argmax())
+    measure([len(SHEARS) // 2])
+    for distance, share in ((2, 0.85), (1, 0.97)):
+        before = 0
+        while len(energy) > before:
+            before, greatest = len(energy), max(energy.values())
+            near = [index for index, value in energy.items() if value >= share * greatest]
+            measure([index + way for index in near for way in (-distance, distance)])
+    best = max(energy, key=energy.__getitem__)
     if not 0 < best < len(SHEARS) - 1:
         return float(SHEARS[best])
-    measure(np.array([best - 1, best + 1]))
-    before, at, after = energy[best - 1 : best + 2]
-    curvature = before - 2 * at + after
-    offset = 0.5 * (before - after) / curvature if curvature < 0 else 0.0
+    measure([best - 1, best + 1])
+    left, at, right = (energy[index] for index in (best - 1, best, best + 1))
+    curvature = left - 2 * at + right
+    offset = 0.5 * (left - right) / curvature if curvature < 0 else 0.0
     return float(SHEARS[best] + offset * (SHEARS[1] - SHEARS[0]))
 
 

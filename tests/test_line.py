@@ -253,8 +253,13 @@ class TestShortcuts:
         lines = [writing(rows, 400, seed) for seed in range(6) for rows in (31, 57, 90)]
         lines += [strokes(77, 500, slant) for slant in (-1.2, -0.6, 0.0, 0.3, 0.9)]
         lines += [random.integers(0, 256, shape).astype(np.uint8) for shape in ((1, 1), (40, 3), (45, 200))]
+        lines += [
+            255 - writing(57, 400),
+            *((230 - share * (230.0 - writing())).astype(np.uint8) for share in (0.03, 0.08)),
+        ]
         fast = [normalise_line(line, height) for line in lines]
         monkeypatch.setattr(normalisation, "quantiles", normalisation_twin.quantiles)
+        monkeypatch.setattr(normalisation, "_even_out", normalisation_twin.even_out)
         monkeypatch.setattr(normalisation, "_slant", normalisation_twin.slant)
         for line, found in zip(lines, fast, strict=True):
             np.testing.assert_array_equal(found, normalise_line(line, height))
