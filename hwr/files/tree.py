@@ -161,6 +161,11 @@ class FileIndex:
         return None
 
 
+def is_hidden(name: str) -> bool:
+    """Return whether a file or folder of this name is hidden, or has the data that macOS adds to disks and zips."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
 # --- trees -------------------------------------------------------------------------------------------------------
 
 
@@ -181,8 +186,8 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
             inner.clear()
             continue
         entered.add(identity)
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        yield Path(root), sorted(name for name in files if not name.startswith(".") and _may_be_file(root, name))
+        inner[:] = sorted(name for name in inner if not is_hidden(name))
+        yield Path(root), sorted(name for name in files if not is_hidden(name) and _may_be_file(root, name))
 
 
 def _listed(folder: Path) -> tuple[Path, list[str]]:
@@ -263,7 +268,7 @@ class ZipTree:
         except _UNREADABLE as error:
             raise DataError(f"{path}: not a zip, or a broken one ({error})") from None
         # `ZipInfo.is_dir` fails for a member without a name, which nothing can refer to
-        infos = [info for info in self._zip.infolist() if info.filename and not info.is_dir()]
+        infos = [info for info in self._zip.infolist() if info.filename and not _zip_name(info).endswith("/")]
         if len(infos) > MAX_FILES:
             raise DataError(f"{path}: more than {MAX_FILES:,} files")
         self._infos: dict[str, zipfile.ZipInfo] = {}
@@ -274,7 +279,8 @@ class ZipTree:
                 raise DataError(
                     f"{path}: contains a path that leads out of it ({info.filename!r}); such zips are refused"
                 )
-            if any(part.startswith((".", "__MACOSX")) for part in parts):
+            parts = [part for part in parts if part not in ("", ".")]
+            if not parts or any(map(is_hidden, parts)):
                 continue
             name = "/".join(parts)
             if name in self._infos:
@@ -305,8 +311,8 @@ class ZipTree:
 
 FileTree = FolderTree | ZipTree
 
-ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".7z", ".rar")
-"""Endings of archives that are not read; zips are."""
+ARCHIVES = (".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
+"""Endings of archives and packed files that are not read; zips are."""
 
 
 def open_tree(path: Path) -> FileTree:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from hwr.errors import DataError, InputError, as_argument
-from hwr.files.tree import read_file
+from hwr.files.tree import is_hidden, read_file
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 64 * 2**20
@@ -47,7 +47,8 @@ def parquet_in_splits(path: Path) -> list[Path]:
 
 
 def _parquet_in(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.glob("*") if file.suffix.lower() == ".parquet" and file.is_file())
+    files = (file for file in folder.glob("*") if file.suffix.lower() == ".parquet" and not is_hidden(file.name))
+    return sorted(file for file in files if file.is_file())
 
 
 def split_of(file: Path) -> str | None:

@@ -29,8 +29,15 @@ def make_folder(path: Path, files: dict[str, bytes]) -> Path:
 
 def test_a_folder_and_a_zip_of_it_are_the_same(tmp_path: Path) -> None:
     folder = FolderTree(make_folder(tmp_path / "folder", FILES))
-    packed = ZipTree(make_zip(tmp_path / "x.zip", FILES | {"__MACOSX/doc/b.jpg": b"fork"}))
-    assert sorted(folder.names) == packed.names == ["a.xml", "doc/b.jpg", "doc/page/b.xml"]
+    more = {"__MACOSX/doc/b.jpg": b"fork", "doc/._b.jpg": b"fork"}
+    packed = ZipTree(make_zip(tmp_path / "x.zip", FILES | more))
+    make_folder(folder.path, more)
+    assert (
+        sorted(FolderTree(folder.path).names)
+        == sorted(folder.names)
+        == packed.names
+        == ["a.xml", "doc/b.jpg", "doc/page/b.xml"]
+    )
     for name in packed.names:
         assert folder.read(name, 1000) == packed.read(name, 1000) == FILES[name]
         assert folder.head(name, 3) == packed.head(name, 3) == FILES[name][:3]
@@ -99,6 +106,14 @@ def test_zips_from_windows_and_from_programs_that_do_not_mark_utf_8(tmp_path: Pa
     tree = ZipTree(tmp_path / "x.zip")
     assert tree.names == ["M\u00fclllr.png", "doc/b.xml", "doc/page/a.xml"]
     assert tree.read("doc/page/a.xml", 100) == b"doc\\page\\a.xml"
+
+
+def test_zips_whose_paths_begin_with_a_dot(tmp_path: Path) -> None:
+    packed = ZipTree(
+        make_zip(tmp_path / "x.zip", {"./": b"", "./doc/": b"", "./doc//a.xml": b"<a/>", "././b.xml": b"<b/>"})
+    )
+    assert packed.names == ["b.xml", "doc/a.xml"]
+    assert packed.read("doc/a.xml", 9) == b"<a/>"
 
 
 @pytest.mark.parametrize("kind", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
