@@ -22,7 +22,8 @@ UTF_8 = "utf-8-sig"
 _MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """Byte order marks, and the encodings that they stand for."""
 _CHUNK = 1 << 20
-SAVE_AS_UTF8 = "save it as UTF-8 (for Latin-1: iconv -f LATIN1 -t UTF-8 FILE > NEW)"
+SAVE_AS_UTF8 = "save the file as UTF-8 (from Windows-1252 or Latin-1: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW)"
+NOT_UTF8 = f"not UTF-8; {SAVE_AS_UTF8}"
 
 MAX_BROKEN = 1000
 """Broken objects after which a file is not searched any further: each may take as long as the whole file."""
@@ -77,8 +78,9 @@ def decode_text(data: bytes, where: str, errors: str = "strict") -> str:
     try:
         return data.decode(encoding, errors if encoding == UTF_8 else "strict")
     except UnicodeDecodeError as error:
-        named = "UTF-8" if encoding == UTF_8 else encoding.upper()
-        raise InputError(f"{where}: not {named} text (byte {error.start}); {SAVE_AS_UTF8}") from None
+        if encoding == UTF_8:
+            raise InputError(f"{where}: not UTF-8 text (byte {error.start}); {SAVE_AS_UTF8}") from None
+        raise InputError(f"{where}: {encoding.upper()} text that is broken or cut off (byte {error.start})") from None
 
 
 def _encoding(data: bytes) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from hwr.errors import InputError
-from hwr.files.texts import decode_text, json_objects
+from hwr.files.texts import NOT_UTF8, decode_text, json_objects
 from hwr.formats.read_xml import BAD_BASELINE, BAD_CONFIDENCE, BAD_OUTLINE, BAD_WORDS, MAX_NUMBER
 from hwr.page.completing import Ids, complete_lines, correct_words
 from hwr.page.page import Line, Page, Region
@@ -58,7 +58,7 @@ def read_page_json(text: str, where: str) -> Page:
         InputError: not JSON, or not a page as `page.schema.json` describes it.
     """
     if has_surrogates(text):
-        raise InputError(f"{where}: not UTF-8")
+        raise InputError(f"{where}: {NOT_UTF8}")
     value = _parse(text)
     if value is None:
         raise InputError(f"{where}: not JSON, or cut off")

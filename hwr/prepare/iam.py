@@ -22,7 +22,7 @@ from itertools import dropwhile, groupby
 from pathlib import Path
 
 from hwr.errors import DataError, InputError
-from hwr.files.texts import decode_text
+from hwr.files.texts import NOT_UTF8, decode_text
 from hwr.files.tree import FileIndex, FolderTree, find_entry, name_key, read_file, walk
 from hwr.prepare.iam_text import CROSSED_OUT, mark_sentences, natural_text
 from hwr.prepare.samples import IMAGE_SUFFIXES, MAX_TEXT_BYTES, Reason, Sample, Skipped, Source, read_image
@@ -259,7 +259,7 @@ def _read_entries(path: Path, words: bool) -> list[_Entry]:
         elif len(values) < FIELDS:
             entries.append(_Entry(values[0], error=f"{path.name}, entry {number}: {len(values)} of {FIELDS} fields"))
         elif has_surrogates(row):
-            entries.append(_Entry(values[0], error=f"{path.name}, entry {number}: not UTF-8"))
+            entries.append(_Entry(values[0], error=f"{path.name}, entry {number}: {NOT_UTF8}"))
         else:
             entries.append(_Entry(values[0], values[1], tokens))
     return entries

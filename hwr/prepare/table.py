@@ -26,6 +26,8 @@ from hwr.prepare.samples import IMAGE_SUFFIXES, Reason, Sample, Skipped, Source,
 from hwr.prepare.table_rows import ALL_KNOWN, Named, Row, read_rows
 from hwr.store.splits import SPLIT_NAMES, split_in_name, split_of_folder
 
+NAME_COLUMNS = "if this row names the columns, say with --image-column and --text-column which they are"
+
 
 @dataclass(frozen=True)
 class TableOptions:
@@ -58,6 +60,7 @@ class Table(Source):
             raise DataError(f"--images {options.images}: no such folder")
         table = read_rows(path, columns, options.header)
         self._rows = table.rows
+        self._unnamed = table.rows[0] if table.rows and not table.names else None
         self._named = split_in_name(path.stem)
         for note in table.choices(columns):
             self.notes.add(note, str(path))
@@ -83,6 +86,8 @@ class Table(Source):
             return Skipped(where, Reason.BAD_ROW, f"unknown split {split!r}")
         found = self._finder.find(name)
         if isinstance(found, str):
+            if row is self._unnamed and not name.lower().endswith(IMAGE_SUFFIXES):
+                found += f"; {NAME_COLUMNS}"
             return Skipped(where, Reason.NO_IMAGE, found)
         if found.searched:
             self.notes.add(

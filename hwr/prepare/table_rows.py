@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hwr.errors import DataError, InputError, UsageError
-from hwr.files.texts import decode_text, json_objects
+from hwr.files.texts import NOT_UTF8, decode_text, json_objects
 from hwr.files.tree import read_file
 from hwr.prepare.samples import IMAGE_SUFFIXES
 from hwr.text import counted, has_surrogates
@@ -24,6 +24,9 @@ MAX_ROWS_OF_TEXT = 20
 
 PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ", b"\xd0\xcf\x11\xe0")
 """Beginnings of spreadsheets and of compressed files."""
+
+MAX_SHOWN = 200
+"""Maximum characters of a row in a message."""
 
 BOXES = '[{"transcription"'
 """Beginning of PaddleOCR's labels of text detection: many texts with their positions."""
@@ -82,7 +85,8 @@ class Rows:
         for field in ("image", "text"):
             found = [name for name in KNOWN_NAMES[field] for own in lower if name == own]
             if field not in columns and len(found) > 1:
-                notes.append(f"columns {' and '.join(found)}: {found[0]} is read (--{field}-column names another)")
+                way_out = "the first is read" if len(set(found)) == 1 else f"--{field}-column names another"
+                notes.append(f"columns {' and '.join(found)}: {found[0]} is read ({way_out})")
         return notes
 
 
@@ -103,6 +107,8 @@ def read_rows(path: Path, columns: Named, header: bool | None) -> Rows:
     except InputError as error:
         raise DataError(str(error)) from None
     kind = _format(path, text)
+    if kind == "tsv" and "\t" not in text.partition("\n")[0]:  # a list with commas, saved under another ending
+        kind = "csv"
     if kind == "jsonl":
         return _read_jsonl(path, text, columns)
     if kind in ("pylaia", "spaces"):
@@ -220,7 +226,7 @@ def _delimited_row(number: int, row: list[str] | str, indices: dict[str, int], c
         )
     values = {field: row[index] for field, index in indices.items() if index < len(row)}
     if any(map(has_surrogates, values.values())):
-        return Row(number, {}, "not UTF-8")
+        return Row(number, {}, NOT_UTF8)
     if values["text"].startswith(BOXES):
         return Row(
             number, {}, "texts of a page with their positions, not the text of a line: use the list of its crops"
@@ -231,14 +237,14 @@ def _delimited_row(number: int, row: list[str] | str, indices: dict[str, int], c
 def _spaced_row(number: int, row: str) -> Row:
     image, *text = row.split(maxsplit=1)
     if has_surrogates(row):
-        return Row(number, {}, "not UTF-8")
+        return Row(number, {}, NOT_UTF8)
     return Row(number, {"image": image, "text": "".join(text)})
 
 
 def _pylaia_row(number: int, row: str) -> Row:
     image, *tokens = row.split()
     if has_surrogates(row):
-        return Row(number, {}, "not UTF-8")
+        return Row(number, {}, NOT_UTF8)
     return Row(number, {"image": image, "text": "".join(" " if token == PYLAIA_SPACE else token for token in tokens)})
 
 
@@ -249,9 +255,11 @@ def _is_header(names: list[str], columns: Named) -> bool:
 
 def _find(names: list[str], field: str, wanted: str | None) -> int | None:
     """Return the index of the column for `field`: the wanted one, or the first with a known name."""
-    if wanted is not None:
-        return names.index(wanted) if wanted in names else None
+    if wanted in names:
+        return names.index(wanted)
     lower = [name.strip().lower() for name in names]
+    if wanted is not None:
+        return lower.index(wanted.lower()) if wanted.lower() in lower else None
     return next((lower.index(name) for name in KNOWN_NAMES[field] if name in lower), None)
 
 
@@ -301,17 +309,19 @@ def _read_jsonl(path: Path, text: str, columns: Named) -> Rows:
 
 
 def _json_objects(text: str) -> list[str]:
-    """Return the objects of a list, or objects on several lines each."""
+    """Return the objects of a list, objects on several lines each, or those of `{"a.png": "text"}` as docTR has it."""
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError):
         return [part for _, part in json_objects(text)]
+    if isinstance(whole, dict) and any(name.lower().endswith(IMAGE_SUFFIXES) for name in whole):
+        whole = [{"image": name, "text": value} for name, value in whole.items()]
     return [json.dumps(item, ensure_ascii=False) for item in whole] if isinstance(whole, list) else [text]
 
 
 def _jsonl_row(number: int, row: str, columns: Named) -> Row:
     if has_surrogates(row):
-        return Row(number, {}, "not UTF-8")
+        return Row(number, {}, NOT_UTF8)
     try:
         data: Any = json.loads(row)
     except json.JSONDecodeError as error:
@@ -326,7 +336,9 @@ def _jsonl_row(number: int, row: str, columns: Named) -> Row:
         index = _find(names, field, columns.get(field))
         value = None if index is None else data[names[index]]
         if field in ("image", "text") and not isinstance(value, str):
-            return Row(number, {}, f"no string for the {field}; the keys are: {', '.join(names)}")
+            if index is not None:
+                return Row(number, {}, f"{names[index]!r} is not a string, but {json.dumps(value)[:MAX_SHOWN]}")
+            return Row(number, {}, f"no string for the {field}; the keys are: {', '.join(names)[:MAX_SHOWN]}")
         if value is not None:
             values[field] = str(value)
     return Row(number, values, names=tuple(names))

@@ -34,10 +34,10 @@ def test_big_endian() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        ("é".encode("latin-1"), r"not UTF-8 text \(near byte 0\); save it as UTF-8 \(for Latin-1: iconv -f LATIN1"),
+        ("é".encode("latin-1"), r"not UTF-8 text \(near byte 0\); save the file as UTF-8 .*iconv -f WINDOWS-1252"),
         ("é".encode()[:1], "not UTF-8 text"),
         (b"a\0b", "zero bytes"),
-        (b"\xff\xfea", r"not UTF-16 text"),
+        (b"\xff\xfea", r"UTF-16 text that is broken or cut off"),
         (b"\xef\xbb\xbf\n", "no text"),
         (b"", "no text"),
     ],

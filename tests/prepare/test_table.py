@@ -284,7 +284,7 @@ def test_bad_json_rows(folder: Path) -> None:
         "not JSON",
         "not a JSON object",
         "no string for the text; the keys are",
-        "no string for the text; the keys are",
+        "'text' is not a string, but null",
     ]
 
 
@@ -361,3 +361,44 @@ def test_a_row_with_one_column(folder: Path) -> None:
     (folder / "t.csv").write_text("image,text\na.png,one\nb.png\n")
     [left_out] = [item for item in read(folder / "t.csv") if isinstance(item, Skipped)]
     assert (left_out.reason, left_out.detail) == (Reason.BAD_ROW, "has 1 column, none for the text")
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("t.csv", "image;text\na.png;caf\xe9\nb.png;tea\n"),
+        ("t.tsv", "a.png\tcaf\xe9\nb.png\ttea\n"),
+        ("t.jsonl", '{"image": "a.png", "text": "caf\xe9"}\n{"image": "b.png", "text": "tea"}\n'),
+    ],
+)
+def test_rows_in_an_old_encoding_say_how_to_convert_them(folder: Path, name: str, data: str) -> None:
+    (folder / name).write_bytes(data.encode("cp1252"))
+    bad, good = read(folder / name)
+    assert isinstance(good, Sample) and good.text == "tea"
+    assert isinstance(bad, Skipped) and "iconv -f WINDOWS-1252 -t UTF-8" in bad.detail
+
+
+def test_a_header_in_another_language_is_not_passed_over_silently(folder: Path) -> None:
+    table = folder / "t.csv"
+    table.write_text("Bild;Text\na.png;eins\nlost.png;zwei\nlost;drei\n")
+    head, good, lost, named = read(table)
+    assert isinstance(good, Sample) and good.text == "eins"
+    assert isinstance(head, Skipped) and "if this row names the columns" in head.detail
+    assert "--image-column" in head.detail and "--text-column" in head.detail
+    for item in (lost, named):
+        assert isinstance(item, Skipped) and "--image-column" not in item.detail
+    assert texts(read(table, image="bild", text="text")) == [("a", "eins")]
+
+
+def test_a_list_with_commas_that_is_called_tsv(folder: Path) -> None:
+    table = folder / "t.tsv"
+    table.write_text('image,text\na.png,"one, two"\n')
+    assert texts(read(table)) == [("a", "one, two")]
+
+
+def test_labels_of_doctr(folder: Path) -> None:
+    labels = folder / "labels.json"
+    labels.write_text(json.dumps({"a.png": "one", "b.png": 2, "c d.jpg": "three"}, indent=1))
+    items = read(labels)
+    assert texts(items) == [("a", "one"), ("c d", "three")]
+    assert [item.detail for item in items if isinstance(item, Skipped)] == ["'text' is not a string, but 2"]
