@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from hwr.errors import DataError, InputError
-from hwr.files.tree import find_entry, is_file
-from hwr.prepare.samples import Reason, Sample, Skipped, Source
+from hwr.files.tree import find_entry, is_file, is_hidden, name_key, walk
+from hwr.prepare.samples import IMAGE_SUFFIXES, Reason, Sample, Skipped, Source
 from hwr.prepare.table import Table, TableOptions
 from hwr.prepare.table_rows import SUFFIXES, Named
 from hwr.store.splits import split_folders, split_in_name, split_of_source
@@ -31,8 +31,8 @@ def find_tables(path: Path) -> list[Path]:
 
 def find_split_tables(path: Path) -> list[Path]:
     """Return the tables in a folder that are named after splits, in order of their names."""
-    tables = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES and is_file(entry))
-    return [table for table in tables if split_in_name(table.stem)]
+    named = (entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES and split_in_name(entry.stem))
+    return sorted(entry for entry in named if not is_hidden(entry.name) and is_file(entry))
 
 
 def _table_in(folder: Path) -> Path | None:
@@ -67,11 +67,18 @@ class ImageFolder(Source):
             raise DataError(f"{first.where}: {first.detail}")
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
-        """Yield the rows of each table in order, then tables that cannot be used."""
+        """Yield the rows of each table in order, tables that cannot be used, and images that no table has."""
+        used: set[str] = set()
         for table in self._tables:
             for item in table.items(images):
+                if isinstance(item, Sample) and item.file is not None:
+                    used.add(name_key(str(item.file)))
                 yield item if table.path.parent == self.path else _in_split(item, table)
         yield from self._broken
+        for folder, names in walk(self.path):
+            for path in (folder / name for name in names if name.lower().endswith(IMAGE_SUFFIXES)):
+                if name_key(str(path)) not in used:
+                    yield Skipped(str(path), Reason.UNUSED_IMAGE, "in none of the rows that can be read")
 
 
 def _in_split(item: Sample | Skipped, table: Table) -> Sample | Skipped:

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     OTHER_TYPE = "type not requested"
     MACHINE_TEXT = "text read by a program"
     UNUSED_IMAGE = "image without a text"
+    NOT_READ = "data of another kind"
     NO_LINES = "page without lines"
     LOST_FILE = "file of the data set is missing or broken"
 
@@ -61,6 +62,7 @@ class Reason(StrEnum):
             Reason.OTHER_TYPE,
             Reason.MACHINE_TEXT,
             Reason.UNUSED_IMAGE,
+            Reason.NOT_READ,
             Reason.NO_LINES,
         )
 
@@ -152,6 +154,7 @@ class Source(ABC):
         path: its folder or file.
         notes: decisions about the items so far.
         split: the split of items for which the source states none: the one that its name states, if any.
+        not_read: what else is in its folder.
     """
 
     kind = ""
@@ -159,6 +162,7 @@ class Source(ABC):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes = Notes()
+        self.not_read: list[Skipped] = []
         self.split = split_of_source(path)
 
     @abstractmethod

@@ -69,12 +69,10 @@ def open_source(path: Path, options: ReaderOptions = ReaderOptions(), kind: str 
             kinds = kinds[1:]
         else:
             source = _open(path, options, kinds[0])
-        for other in kinds[1:]:
-            source.notes.add(f"the folder also contains data of another kind, which --from {other} reads", str(path))
-        for name in _not_read(tree, kinds, path) if tree is not None else ():
-            source.notes.add(
-                "tables and archives in the folder that are not read; name a table or a zip to read it", name
-            )
+        source.not_read += [Skipped(str(path), Reason.NOT_READ, f"--from {other} reads it") for other in kinds[1:]]
+        if tree is not None:
+            names = map(tree.where, _not_read(tree, kinds, path))
+            source.not_read += [Skipped(name, Reason.NOT_READ, "name the table or zip to read it") for name in names]
         return source
     return _open(path, options, kind)
 

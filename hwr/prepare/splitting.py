@@ -86,7 +86,7 @@ class Plan:
     splits: list[str | None] = field(default_factory=list)
     skipped: list[tuple[int, Skipped]] = field(default_factory=list)
     missing: list[Skipped] = field(default_factory=list)
-    """Ids that the split lists and the sources do not have."""
+    """Ids that the split lists and the sources do not have, and data of other kinds."""
     notes: Counter[str] = field(default_factory=Counter)
     """Splits that names state, ids that were changed, and surprising sizes of random splits; each with a count."""
     renamed: dict[int, str] = field(default_factory=dict)
@@ -210,6 +210,7 @@ def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
                 plan.notes[f"split {split}, from the name of the source, {source.path}; lines"] += 1
             if options.is_random:
                 facts.append((item.writer, item.page, id))
+        plan.missing += source.not_read
     for lists in used.values():
         plan.missing += _not_in_source(lists, listed.get(lists.name, set()))
     if options.is_random:

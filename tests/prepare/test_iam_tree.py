@@ -115,6 +115,7 @@ def test_only_rules_are_deliberate() -> None:
         Reason.OTHER_TYPE,
         Reason.MACHINE_TEXT,
         Reason.UNUSED_IMAGE,
+        Reason.NOT_READ,
         Reason.NO_LINES,
     }
 

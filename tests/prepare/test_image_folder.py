@@ -42,10 +42,23 @@ def test_a_table_for_each_split(folder: Path) -> None:
 
 def test_the_table_of_the_whole_folder_counts(folder: Path) -> None:
     (folder / "metadata.csv").write_text("file_name,text\ntrain/0.png,whole\n")
-    [sample] = items_of(folder)
+    sample, *unused = items_of(folder)
     assert isinstance(sample, Sample) and (sample.id, sample.text, sample.split) == ("train/0", "whole", "train")
-    notes = open_source(folder).notes.counts()
-    assert notes == {"tables and archives in the folder that are not read; name a table or a zip to read it": 2}
+    assert {item.reason for item in unused if isinstance(item, Skipped)} == {Reason.UNUSED_IMAGE}
+    assert [Path(item.where).name.lower() for item in open_source(folder).not_read] == [
+        "metadata.jsonl",
+        "metadata.csv",
+    ]
+
+
+def test_images_that_no_row_names_are_reported(folder: Path) -> None:
+    (folder / "metadata.csv").write_text("file_name,text\nTRAIN\\0.png,whole\n")
+    (folder / "._more.png").write_bytes(b"\0\5\x16\7")
+    for name in ("more.PNG", "__MACOSX/more.png"):
+        write_image(folder / name)
+    items = items_of(folder)
+    left_out = {item.where for item in items if isinstance(item, Skipped) and item.reason is Reason.UNUSED_IMAGE}
+    assert left_out == {str(folder / "more.PNG"), str(folder / "Test" / "0.png")}
 
 
 def test_tables_named_after_splits(tmp_path: Path) -> None:
@@ -59,12 +72,13 @@ def test_tables_named_after_splits(tmp_path: Path) -> None:
         ("gt_train.csv", "train"),
         ("VAL.tsv", "val"),
     }
-    assert sum(source.notes.counts().values()) == 1  # the third table is not read
+    assert [Path(item.where).name for item in source.not_read] == ["words.jsonl"]
 
 
 def test_a_broken_table_costs_only_its_split(folder: Path) -> None:
     (folder / "train" / "metadata.csv").write_text("")
-    *good, lost = items_of(folder)
+    *good, lost, unused = items_of(folder)
+    assert isinstance(unused, Skipped) and unused.reason is Reason.UNUSED_IMAGE
     assert [item.text for item in good if isinstance(item, Sample)] == ["three"]
     assert lost == Skipped(str(folder / "train" / "metadata.csv"), Reason.LOST_FILE, "is empty")
     (folder / "Test" / "Metadata.JSONL").write_text("")
@@ -74,7 +88,8 @@ def test_a_broken_table_costs_only_its_split(folder: Path) -> None:
 
 def test_a_table_that_git_lfs_has_not_fetched_costs_only_its_split(folder: Path) -> None:
     (folder / "train" / "metadata.csv").write_bytes(LFS_POINTER + b"v1\n")
-    *good, lost = items_of(folder)
+    *good, lost, unused = items_of(folder)
+    assert isinstance(unused, Skipped) and unused.reason is Reason.UNUSED_IMAGE
     assert [item.text for item in good if isinstance(item, Sample)] == ["three"]
     assert isinstance(lost, Skipped) and lost.reason is Reason.LOST_FILE
     assert lost.detail.startswith("only a pointer of Git LFS")

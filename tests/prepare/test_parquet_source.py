@@ -123,9 +123,8 @@ def test_the_format_can_be_forced(tmp_path: Path) -> None:
     write_image(sources["parquet"][0] / "a.png")
     (sources["parquet"][0] / "a.gt.txt").write_text("a")
     assert detect_kinds(sources["parquet"][0])[0] == ["parquet", "sidecar"]
-    assert list(open_source(sources["parquet"][0]).notes.counts()) == [
-        "the folder also contains data of another kind, which --from sidecar reads"
-    ]
+    [other] = open_source(sources["parquet"][0]).not_read
+    assert (other.reason, other.detail) == (Reason.NOT_READ, "--from sidecar reads it")
     assert isinstance(open_source(sources["parquet"][0], kind="sidecar"), SidecarFolder)
     plain = tmp_path / "list.txt"
     plain.write_text("hf/a.png\ta\n")
@@ -153,10 +152,8 @@ def test_what_is_there_instead_is_named(tmp_path: Path) -> None:
         open_source(tmp_path)
     write_image(tmp_path / "1.png")
     (tmp_path / "1.gt.txt").write_text("a")
-    assert (
-        "tables and archives in the folder that are not read; name a table or a zip to read it"
-        in open_source(tmp_path).notes.counts()
-    )
+    [zipped] = open_source(tmp_path).not_read
+    assert (zipped.where, zipped.detail) == (str(tmp_path / "export.zip"), "name the table or zip to read it")
 
 
 @pytest.mark.parametrize("name", ["lines.tar", "lines.TAR.gz", "lines.7z"])
