@@ -69,39 +69,11 @@ def test_it_holds_neither_torch_nor_onnx(environment: Environment) -> None:
     assert environment.run("python", "-c", code).stdout.strip() == "[None, None, None]"
 
 
-@pytest.mark.parametrize(
-    "command", [[], ["prepare"], ["train"], ["recognize"], ["eval"], ["calibrate"], ["models"], ["export"]]
-)
-def test_every_command_has_help(environment: Environment, command: list[str]) -> None:
-    done = environment.hwr(*command, "--help")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("Usage: hwr")
-
-
 def test_it_reads_the_sample_page(environment: Environment) -> None:
     done = environment.hwr("recognize", SAMPLES / "page.png")
     assert done.returncode == 0, done.stderr
     truth = (SAMPLES / "page.txt").read_text(encoding="utf-8")
     assert character_errors(truth, done.stdout).rate < 0.3
-
-
-def test_it_reads_a_line(environment: Environment) -> None:
-    done = environment.hwr("recognize", "--line", SAMPLES / "line-1.png")
-    assert done.returncode == 0, done.stderr
-    truth = (SAMPLES / "line-1.txt").read_text(encoding="utf-8")
-    assert character_errors(truth, done.stdout).rate < 0.5
-
-
-def test_it_lists_the_models(environment: Environment) -> None:
-    done = environment.hwr("models")
-    assert done.returncode == 0, done.stderr
-    assert "small" in done.stdout
-
-
-def test_it_evaluates(environment: Environment) -> None:
-    done = environment.hwr("eval", SAMPLES / "lines" / "val.parquet")
-    assert done.returncode == 0, done.stderr
-    assert "CER" in done.stdout
 
 
 def test_it_fails_a_build_on_a_poor_rate(environment: Environment) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from helpers.best_paths import decode_greedy
+from helpers.best_paths import decode_greedy, random_log_probs
 from hwr.decode.beam import BeamSettings
 from hwr.decode.lattice import text_log_probability
 from hwr.decode.search import beam_search
@@ -22,11 +22,6 @@ Array = NDArray[np.float64]
 def only_width(width: int) -> BeamSettings:
     """Options with which only the width prunes."""
     return BeamSettings(width=width, certain_blank=2.0, min_probability=0.0, max_labels=1000)
-
-
-def random_log_probs(steps: int, classes: int, seed: int = 0, sharpness: float = 2.0) -> Array:
-    scores = np.random.default_rng(seed).normal(0, sharpness, (steps, classes))
-    return np.asarray(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))
 
 
 def every_text(log_probs: Array) -> dict[tuple[int, ...], float]:

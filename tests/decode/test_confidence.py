@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from helpers.best_paths import decode_greedy
+from helpers.best_paths import decode_greedy, random_log_probs
 from hwr.decode.confidence import (
     UNCALIBRATED,
     Calibration,
@@ -27,11 +27,6 @@ from hwr.text import Alphabet
 Array = NDArray[np.float64]
 AB = Alphabet(" ab")
 BLANK_LABEL, A, B = 1, 2, 3
-
-
-def random_log_probs(steps: int, classes: int, seed: int = 0, sharpness: float = 2.0) -> Array:
-    scores = np.random.default_rng(seed).normal(0, sharpness, (steps, classes))
-    return np.asarray(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))
 
 
 def likely(path: Sequence[int], classes: int = 4, probability: float = 0.7, seed: int = 0) -> Array:

@@ -10,15 +10,11 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from torchaudio.functional import forced_align
 
+from helpers.best_paths import random_log_probs
 from hwr.decode import lattice
 from hwr.decode.lattice import align, alignments, text_log_probabilities, text_log_probability
 
 Array = NDArray[np.float64]
-
-
-def random_log_probs(steps: int, classes: int, seed: int = 0, sharpness: float = 2.0) -> Array:
-    scores = np.random.default_rng(seed).normal(0, sharpness, (steps, classes))
-    return np.asarray(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))
 
 
 def collapsed(path: Sequence[int]) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.folders import write_files
 from hwr.errors import DataError, InputError
 from hwr.files.tree import FileIndex, FolderTree, ZipTree, find_entry, name_key, read_file
 
@@ -20,18 +21,11 @@ def make_zip(path: Path, files: dict[str, bytes], kind: int = zipfile.ZIP_DEFLAT
     return path
 
 
-def make_folder(path: Path, files: dict[str, bytes]) -> Path:
-    for name, data in files.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(data)
-    return path
-
-
 def test_a_folder_and_a_zip_of_it_are_the_same(tmp_path: Path) -> None:
-    folder = FolderTree(make_folder(tmp_path / "folder", FILES))
+    folder = FolderTree(write_files(tmp_path / "folder", FILES))
     more = {"__MACOSX/doc/b.jpg": b"fork", "doc/._b.jpg": b"fork"}
     packed = ZipTree(make_zip(tmp_path / "x.zip", FILES | more))
-    make_folder(folder.path, more)
+    write_files(folder.path, more)
     assert (
         sorted(FolderTree(folder.path).names)
         == sorted(folder.names)
@@ -71,7 +65,7 @@ def test_files_are_found_by_path_and_by_the_end_of_it() -> None:
 
 
 def test_links_pipes_and_circles(tmp_path: Path) -> None:
-    make_folder(tmp_path / "data", FILES)
+    write_files(tmp_path / "data", FILES)
     (tmp_path / "data" / "doc" / "up").symlink_to(tmp_path / "data")
     (tmp_path / "data" / "gone.png").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "data" / "pipe.xml")
@@ -139,7 +133,7 @@ def test_a_member_without_a_name_does_not_take_the_others(tmp_path: Path) -> Non
 
 
 def test_some_folders_only(tmp_path: Path) -> None:
-    make_folder(tmp_path, FILES)
+    write_files(tmp_path, FILES)
     assert FolderTree(tmp_path / "doc", (".", "page")).names == ["b.jpg", "page/b.xml"]
 
 

@@ -1,5 +1,6 @@
 """Tiny training runs: drawn lines that are easy to read, a recipe of seconds, and a record of every step."""
 
+import json
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from hwr.store.normalised import current_normalisation, normalised_line
 from hwr.store.writing import write_lines
 from hwr.train.augment.options import AugmentOptions
 from hwr.train.datasets import StoreLines
+from hwr.train.folder import METRICS
 from hwr.train.loading import load_batches
 from hwr.train.loop import StepReport
 from hwr.train.processes import ALONE, Processes
@@ -85,6 +87,11 @@ def recipe(data: Path, **changes: Any) -> Recipe:
         ),
     }
     return Recipe(**settings | changes)
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The events in the log of a run."""
+    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
 
 
 def plain() -> AugmentOptions:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from helpers.commands import Outcome, Run
-from helpers.training_runs import SPEC, drawn_store, recipe
+from helpers.training_runs import SPEC, drawn_store, read_log, recipe
 from hwr.model.files import read_info
 from hwr.settings import load_toml, to_toml
 from hwr.store.lines import LineStore, StoredLine
@@ -40,10 +40,6 @@ sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 """A program that runs a module as if some libraries were not installed."""
-
-
-def events(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
 
 
 def python_without(missing: set[str], *arguments: object) -> Outcome:
@@ -80,7 +76,7 @@ def test_a_run_leaves_its_files_and_continues(tmp_path: Path, run: Run) -> None:
     assert info.trained_on["drawn"]["lines"] == len(texts)
     assert info.training["lines_seen"] >= 160 and info.validation["drawn"]["lines"] == 10
     assert info.training["command"].startswith("hwr train ")
-    assert [event["event"] for event in events(folder)] == ["session", "step", "validation", "end"]
+    assert [event["event"] for event in read_log(folder)] == ["session", "step", "validation", "end"]
     kept = load_toml(Recipe, folder / RECIPE)
     assert (kept.spec, kept.lines, kept.precision, kept.train[0].path) == (SPEC, 160, "fp32", str(data))
 
@@ -132,7 +128,7 @@ def check_stopped_run(folder: Path, heard: list[str], run: Run) -> None:
     """Check what a run that was stopped has said and saved, and that it continues."""
     assert sum("stopping after this step" in line for line in heard) == 1
     assert not any("Traceback" in line for line in heard)
-    stopped = events(folder)[-1]
+    stopped = read_log(folder)[-1]
     assert stopped["event"] == "stopped"
     assert any(f"to continue: hwr train -o {folder} --resume" in line for line in heard)
     assert read_info(folder / LAST).training["steps"] == stopped["step"]
@@ -140,7 +136,7 @@ def check_stopped_run(folder: Path, heard: list[str], run: Run) -> None:
     done = run("-o", folder, "--resume", "--lines", stopped["lines"] + 60)
     assert done.code == 0, done.err
     assert f"resuming at step {stopped['step']}, {stopped['lines']:,} line" in done.err
-    end = events(folder)[-1]
+    end = read_log(folder)[-1]
     assert end["event"] == "end" and end["lines"] >= stopped["lines"] + 60
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.folders import write_files
 from helpers.line_images import strokes
 from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
 from hwr.errors import DataError, InputError
@@ -38,13 +39,6 @@ def lines(*texts: str, prefix: str = "l") -> str:
     return "".join(page_line(f"{prefix}{k}", 60 * k, text) for k, text in enumerate(texts))
 
 
-def write(folder: Path, files: dict[str, bytes]) -> Path:
-    for name, data in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
-    return folder
-
-
 def pack(folder: Path) -> Path:
     with zipfile.ZipFile(folder.with_suffix(".zip"), "w") as archive:
         for path in sorted(folder.rglob("*")):
@@ -61,7 +55,7 @@ def read(path: Path, kind: str = "page", **options: tuple[str, ...]) -> tuple[li
 
 
 def test_a_folder_with_images_and_xml_side_by_side(tmp_path: Path) -> None:
-    folder = write(
+    folder = write_files(
         tmp_path / "export",
         {
             "b.png": scan(),
@@ -91,7 +85,7 @@ def test_an_export_of_transkribus_takes_page_and_not_alto_as_well(tmp_path: Path
         files[f"{name}.jpg"] = scan("JPEG")
         files[f"page/{name}.xml"] = page_xml(page_region("r", lines("from page")), SIZE, f"{name}.jpg")
         files[f"alto/{name}.xml"] = alto_xml(alto_block("b", alto_line("x", 0, "from alto")), SIZE, f"{name}.jpg")
-    write(tmp_path / "job" / "12" / "Letters", files)
+    write_files(tmp_path / "job" / "12" / "Letters", files)
     for source in (tmp_path / "job", pack(tmp_path / "job")):
         samples, skipped = read(source)
         assert skipped == [] and [s.text for s in samples] == ["from page"] * 2
@@ -116,7 +110,7 @@ def test_pages_of_a_document_are_cut_from_their_own_images(tmp_path: Path, name:
     for number in (1, 2, 3):
         xml = page_xml(page_region("r", lines(f"page {number}")), SIZE, f"scans/{name}#{number}")
         files[f"out/book-000{number}.page.xml"] = xml
-    samples, skipped = read(write(tmp_path / "b", files))
+    samples, skipped = read(write_files(tmp_path / "b", files))
     assert [sample.text for sample in samples] == ["page 1", "page 2", "page 3"] and skipped == []
     first, second = (decode_image(sample.load(), "line") for sample in samples[:2])
     assert first.min() > 200 and second.min() < 100
@@ -125,7 +119,7 @@ def test_pages_of_a_document_are_cut_from_their_own_images(tmp_path: Path, name:
 
 
 def test_a_zip_of_escriptorium_is_read_as_it_comes(tmp_path: Path) -> None:
-    folder = write(
+    folder = write_files(
         tmp_path / "export_doc3",
         {
             "one.jpg": scan("JPEG"),
@@ -161,14 +155,14 @@ def test_a_zip_of_escriptorium_is_read_as_it_comes(tmp_path: Path) -> None:
 def test_the_image_is_found_by_the_name_in_the_xml_or_by_that_of_the_xml(
     tmp_path: Path, named: str, there: str
 ) -> None:
-    folder = write(tmp_path / "d", {"sub/x.xml": page_xml(page_region("r", lines("t")), SIZE, named)})
-    write(folder if "/" in there else folder / "sub", {there: scan()})
+    folder = write_files(tmp_path / "d", {"sub/x.xml": page_xml(page_region("r", lines("t")), SIZE, named)})
+    write_files(folder if "/" in there else folder / "sub", {there: scan()})
     (sample,) = read(folder)[0]
     assert sample.load()
 
 
 def test_results_of_recognize_next_to_the_image(tmp_path: Path) -> None:
-    folder = write(
+    folder = write_files(
         tmp_path / "d",
         {
             "a.png": scan(),
@@ -182,7 +176,7 @@ def test_results_of_recognize_next_to_the_image(tmp_path: Path) -> None:
 def test_folders_that_name_splits(tmp_path: Path) -> None:
     for split in ("train", "dev", "other"):
         xml = page_xml(page_region("r", lines("t")), SIZE, "a.png")
-        write(tmp_path / "d" / split / "page", {"../a.png": scan(), "a.xml": xml})
+        write_files(tmp_path / "d" / split / "page", {"../a.png": scan(), "a.xml": xml})
     assert [(s.writer, s.split) for s in read(tmp_path / "d")[0]] == [
         ("d/dev", "val"),
         ("d/other", None),
@@ -196,7 +190,7 @@ def test_only_some_types(tmp_path: Path) -> None:
         + page_region("r2", page_line("m", 60, "margin"), 'custom="structure {type:MarginTextZone;}"')
         + page_region("r3", page_line("h", 120, "head", more='custom="structure {type:HeadingLine;}"'))
     )
-    folder = write(tmp_path / "d", {"a.png": scan(), "a.xml": page_xml(body, SIZE, "a.png")})
+    folder = write_files(tmp_path / "d", {"a.png": scan(), "a.xml": page_xml(body, SIZE, "a.png")})
     assert [s.text for s in read(folder, regions=("mainzone",))[0]] == ["main"]
     assert [s.text for s in read(folder, regions=("MainZone:column#1", "text"))[0]] == ["main", "head"]
     samples, skipped = read(folder, line_types=("HeadingLine",))
@@ -216,7 +210,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_kept(tmp_path: Path) -> No
         + '<TextLine id="flat"><Coords points="5,5 90,5"/><TextEquiv><Unicode>x</Unicode></TextEquiv></TextLine>',
     )
     good = page_xml(page_region("r", lines("text")), SIZE, "a.png")
-    folder = write(
+    folder = write_files(
         tmp_path / "d",
         {
             "a.png": scan(),
@@ -252,7 +246,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_kept(tmp_path: Path) -> No
 def test_an_image_of_another_size_is_cut_at_the_same_places(tmp_path: Path) -> None:
     big = Image.open(io.BytesIO(scan())).resize((800, 600))
     xml = page_xml(page_region("r", lines("one", "two")), SIZE, "a.png")
-    write(tmp_path / "d", {"a.xml": xml})
+    write_files(tmp_path / "d", {"a.xml": xml})
     big.save(tmp_path / "d" / "a.png")
     for sample in read(tmp_path / "d")[0]:
         cut = decode_image(sample.load(), "cut")
@@ -260,9 +254,9 @@ def test_an_image_of_another_size_is_cut_at_the_same_places(tmp_path: Path) -> N
 
 
 def test_kinds_are_found_out(tmp_path: Path) -> None:
-    page = write(tmp_path / "p", {"a.xml": page_xml(""), "z.txt": b""})
-    alto = write(tmp_path / "q", {"a.xml": b"<mets/>", "s/b.xml": alto_xml("")})
-    other = write(tmp_path / "o", {"a.xml": b"<mets/>"})
+    page = write_files(tmp_path / "p", {"a.xml": page_xml(""), "z.txt": b""})
+    alto = write_files(tmp_path / "q", {"a.xml": b"<mets/>", "s/b.xml": alto_xml("")})
+    other = write_files(tmp_path / "o", {"a.xml": b"<mets/>"})
     for path, kind in ((page, "page"), (page / "a.xml", "page"), (alto, "alto"), (pack(alto), "alto")):
         assert detect_kinds(path)[0] == [kind]
     assert detect_kinds(alto / "s" / "b.xml")[0] == ["alto"]
@@ -282,7 +276,7 @@ def test_lines_with_text_files_and_pages_with_xml_are_both_read(tmp_path: Path) 
         "scans/p.xml": page_xml(page_region("r", lines("one", "two")), SIZE, "p.png"),
         "scans/alone.png": scan(),
     }
-    folder = write(tmp_path / "d", files)
+    folder = write_files(tmp_path / "d", files)
     for source in (open_source(folder), open_source(pack(folder))):
         items = list(source.items())
         assert source.kind == "sidecar+page"
@@ -292,7 +286,7 @@ def test_lines_with_text_files_and_pages_with_xml_are_both_read(tmp_path: Path) 
 
 def test_a_second_image_of_a_page_is_named_with_the_reason(tmp_path: Path) -> None:
     xml = page_xml(page_region("r1", lines("one")), SIZE, "a.png")
-    source = open_source(write(tmp_path / "doc", {"a.png": scan(), "a.tif": scan("TIFF"), "a.xml": xml}))
+    source = open_source(write_files(tmp_path / "doc", {"a.png": scan(), "a.tif": scan("TIFF"), "a.xml": xml}))
     (left_out,) = [item for item in source.items() if isinstance(item, Skipped)]
     assert Path(left_out.where).name == "a.tif"
     assert left_out.detail.endswith("and a.xml is for another image, or not read here")
@@ -304,7 +298,7 @@ def test_page_counts_even_if_alto_comes_first(tmp_path: Path) -> None:
         "doc/alto/1.xml": alto_xml(alto_block("b", alto_line("x", 0, "from alto")), SIZE, "1.jpg"),
         "doc/page/1.xml": page_xml(page_region("r", lines("from page")), SIZE, "1.jpg"),
     }
-    folder = write(tmp_path / "job", files)
+    folder = write_files(tmp_path / "job", files)
     for kind, text, note in (
         (None, "from page", "PAGE XML is read, not ALTO"),
         ("alto", "from alto", "ALTO is read, not"),
@@ -325,7 +319,7 @@ def test_page_counts_even_if_alto_comes_first(tmp_path: Path) -> None:
 )
 def test_texts_that_a_program_read_are_left_out(tmp_path: Path, equivalents: str) -> None:
     line = f'<TextLine id="m"><Coords points="20,60 380,60 380,100 20,100"/>{equivalents}</TextLine>'
-    folder = write(
+    folder = write_files(
         tmp_path / "d", {"a.png": scan(), "a.xml": page_xml(page_region("r", lines("true") + line), SIZE, "a.png")}
     )
     samples, skipped = read(folder)
@@ -345,15 +339,15 @@ def test_pages_without_the_requested_kind_are_refused_or_named(tmp_path: Path) -
         (alto, "page", "no PAGE XML in it, only ALTO; --from alto reads it"),
     ):
         with pytest.raises(DataError, match=message):
-            open_source(write(tmp_path / kind, files), kind=kind)
-    source = open_source(write(tmp_path / "both", page | alto), kind="alto")
+            open_source(write_files(tmp_path / kind, files), kind=kind)
+    source = open_source(write_files(tmp_path / "both", page | alto), kind="alto")
     assert [item.text for item in source.items() if isinstance(item, Sample)] == ["from page", "from alto"]
     assert source.notes.counts() == {"pages without ALTO: their PAGE XML is read": 1}
 
 
 def test_two_files_of_one_kind_for_a_page_are_named(tmp_path: Path) -> None:
     xml = page_xml(page_region("r", lines("one")), SIZE, "a.png")
-    source = open_source(write(tmp_path / "d", {"a.png": scan(), "a.xml": xml, "a.page.xml": xml}))
+    source = open_source(write_files(tmp_path / "d", {"a.png": scan(), "a.xml": xml, "a.page.xml": xml}))
     assert [item.text for item in source.items() if isinstance(item, Sample)] == ["one"]
     assert source.notes.counts() == {"pages with several files of PAGE XML: one of them is read": 1}
 
@@ -365,7 +359,7 @@ def test_a_true_text_wins_over_what_a_program_read(tmp_path: Path) -> None:
         "a.page.xml": page_xml(page_region("r", machine), SIZE, "a.png"),
         "a.xml": alto_xml(alto_block("b", alto_line("x", 0, "true")), SIZE, "a.png"),
     }
-    samples, skipped = read(write(tmp_path / "d", files))
+    samples, skipped = read(write_files(tmp_path / "d", files))
     assert [sample.text for sample in samples] == ["true"] and skipped == []
 
 
@@ -373,7 +367,7 @@ def test_the_foot_of_an_image_may_have_been_cut_off(tmp_path: Path) -> None:
     body = page_region("r", lines("one", "two"))
     files = {"a.png": scan(), "a.xml": page_xml(body, (400, 320), "a.png")}
     files |= {"b.png": scan(), "b.xml": page_xml(body.replace("60", "310"), (400, 320), "b.png")}
-    source = PageFiles(write(tmp_path / "d", files))
+    source = PageFiles(write_files(tmp_path / "d", files))
     made = []
     for item in source.items():
         assert isinstance(item, Sample)
@@ -386,7 +380,7 @@ def test_the_foot_of_an_image_may_have_been_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_page_without_lines_is_named(tmp_path: Path) -> None:
-    folder = write(tmp_path / "d", {"a.png": scan(), "a.xml": page_xml(page_region("r", ""), SIZE, "a.png")})
+    folder = write_files(tmp_path / "d", {"a.png": scan(), "a.xml": page_xml(page_region("r", ""), SIZE, "a.png")})
     assert [(item.reason, item.reason.deliberate) for item in read(folder)[1]] == [(Reason.NO_LINES, True)]
 
 
@@ -394,7 +388,7 @@ def test_one_broken_line_does_not_take_the_page(tmp_path: Path) -> None:
     for broken in ("20,60 380,60 380", "20,60 NaN,60 380,100", "None,None"):
         bad = f'<TextLine id="bad"><Coords points="{broken}"/><TextEquiv><Unicode>x</Unicode></TextEquiv></TextLine>'
         body = page_region("r", lines("one") + bad + page_line("l9", 120, "two"))
-        samples, skipped = read(write(tmp_path / "d", {"a.png": scan(), "a.xml": page_xml(body, SIZE, "a.png")}))
+        samples, skipped = read(write_files(tmp_path / "d", {"a.png": scan(), "a.xml": page_xml(body, SIZE, "a.png")}))
         assert [sample.text for sample in samples] == ["one", "two"]
         assert [item.where.split(", ")[-1] for item in skipped] == ["line bad"]
         assert skipped[0].reason is Reason.NO_POSITION and BAD_OUTLINE in skipped[0].detail
@@ -415,7 +409,7 @@ def test_a_page_is_decoded_once_for_all_its_lines(tmp_path: Path, monkeypatch: p
     for name in "ab":
         files |= {f"{name}.png": scan(), f"{name}.xml": page_xml(page_region("r", lines("x", "y")), SIZE, "")}
     failed = 0
-    for sample in read(write(tmp_path / "d", files))[0]:
+    for sample in read(write_files(tmp_path / "d", files))[0]:
         try:
             sample.load()
         except InputError:
@@ -437,7 +431,7 @@ def test_real_pages_give_the_texts_in_them(shared: Path) -> None:
 
 def test_a_broken_confidence_keeps_the_line_and_is_noted(tmp_path: Path) -> None:
     body = page_region("r", lines("one").replace("<TextEquiv>", '<TextEquiv conf="NaN">'))
-    source = PageFiles(write(tmp_path, {"a.png": scan(), "a.xml": page_xml(body, SIZE, "a.png")}))
+    source = PageFiles(write_files(tmp_path, {"a.png": scan(), "a.xml": page_xml(body, SIZE, "a.png")}))
     assert [item.text for item in source.items() if isinstance(item, Sample)] == ["one"]
     assert source.notes.counts() == {BAD_CONFIDENCE: 1}
 
@@ -455,7 +449,7 @@ def two_pages() -> bytes:
 
 @pytest.mark.parametrize("stated", ["book.tif", "", "lost.pdf"])
 def test_alto_with_several_pages_of_a_document(tmp_path: Path, stated: str) -> None:
-    folder = write(tmp_path / "d", {"book.tif": two_pages(), "book.xml": several_pages(stated)})
+    folder = write_files(tmp_path / "d", {"book.tif": two_pages(), "book.xml": several_pages(stated)})
     samples, skipped = read(folder, "alto")
     assert skipped == []
     assert [(sample.id, sample.text, sample.page) for sample in samples] == [
@@ -468,12 +462,12 @@ def test_alto_with_several_pages_of_a_document(tmp_path: Path, stated: str) -> N
 
 def test_alto_with_several_pages_and_an_image_of_each(tmp_path: Path) -> None:
     files = {"book-0001.png": scan(), "book-0002.png": scan(), "book.xml": several_pages("book.pdf")}
-    samples, skipped = read(write(tmp_path / "d", files), "alto")
+    samples, skipped = read(write_files(tmp_path / "d", files), "alto")
     assert skipped == [] and [sample.text for sample in samples] == ["one", "two"]
 
 
 def test_alto_with_several_pages_and_one_image(tmp_path: Path) -> None:
-    folder = write(tmp_path / "d", {"book.png": scan(), "book.xml": several_pages("book.png")})
+    folder = write_files(tmp_path / "d", {"book.png": scan(), "book.xml": several_pages("book.png")})
     (first, second), skipped = read(folder, "alto")
     assert skipped == [] and first.load()
     with pytest.raises(InputError, match=r"book\.png: has no page 2, which the XML names"):
@@ -482,24 +476,24 @@ def test_alto_with_several_pages_and_one_image(tmp_path: Path) -> None:
 
 def test_an_xml_with_the_whole_name_of_its_image(tmp_path: Path) -> None:
     files = {"a.png": scan(), "a.png.xml": page_xml(page_region("r", lines("one")), SIZE, "http://x/iiif/default.jpg")}
-    samples, skipped = read(write(tmp_path, files))
+    samples, skipped = read(write_files(tmp_path, files))
     assert skipped == [] and [sample.text for sample in samples] == ["one"]
 
 
 def test_a_pointer_of_git_lfs_among_pages_is_named(tmp_path: Path) -> None:
     pointer = LFS_POINTER + b"v1\noid sha256:0\nsize 3\n"
     files = {"a.png": scan(), "a.xml": page_xml(page_region("r", lines("one")), SIZE, "a.png"), "b.xml": pointer}
-    samples, [skipped] = read(write(tmp_path / "d", files))
+    samples, [skipped] = read(write_files(tmp_path / "d", files))
     assert len(samples) == 1 and (skipped.reason, Path(skipped.where).name) == (Reason.BAD_ROW, "b.xml")
     assert "git lfs pull" in skipped.detail
-    assert detect_kinds(write(tmp_path / "e", {"b.xml": pointer, "b.png": scan()}))[0] == ["page"]
+    assert detect_kinds(write_files(tmp_path / "e", {"b.xml": pointer, "b.png": scan()}))[0] == ["page"]
 
 
 def test_page_xml_with_several_pages(tmp_path: Path) -> None:
     second = page_region("q", lines("two"))
     body = page_region("r", lines("one")) + f'</Page><Page imageFilename="b.png">{second}'
     samples, skipped = read(
-        write(tmp_path / "d", {"a.png": scan(), "b.png": scan(), "d.xml": page_xml(body, SIZE, "a.png")})
+        write_files(tmp_path / "d", {"a.png": scan(), "b.png": scan(), "d.xml": page_xml(body, SIZE, "a.png")})
     )
     assert skipped == []
     assert [(sample.id, sample.text) for sample in samples] == [("d/d#1/l0", "one"), ("d/d#2/l0", "two")]

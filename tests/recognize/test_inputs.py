@@ -2,13 +2,8 @@
 
 from pathlib import Path
 
+from helpers.folders import touch
 from hwr.recognize.inputs import find_inputs
-
-
-def touch(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"x")
 
 
 def test_folders_are_searched_in_order_for_images(tmp_path: Path) -> None:

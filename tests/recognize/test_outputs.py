@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.folders import touch
 from hwr.errors import OutputError, UsageError
 from hwr.files.atomic import check_free
 from hwr.files.pixels import PageImage
@@ -25,12 +26,6 @@ from hwr.recognize.outputs import (
 )
 
 TEXT = find_format("text")
-
-
-def touch(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"x")
 
 
 def relative(paths: list[Path], folder: Path) -> list[str]:

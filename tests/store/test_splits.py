@@ -5,19 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from helpers.folders import touch
 from hwr.errors import DataError
 from hwr.store.splits import find_split, lost_files, parquet_files
 
 
-def folder_of(path: Path, *names: str) -> Path:
-    for name in names:
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).touch()
-    return path
-
-
 def test_a_split_is_a_file_or_shards(tmp_path: Path) -> None:
-    store = folder_of(tmp_path / "a", "val.parquet", "train-00001.parquet", "train-00000.parquet", "manifest.json")
+    store = touch(tmp_path / "a", "val.parquet", "train-00001.parquet", "train-00000.parquet", "manifest.json")
     assert [file.name for file in find_split(store, "train")] == ["train-00000.parquet", "train-00001.parquet"]
     assert find_split(store, "val") == [store / "val.parquet"]
     assert find_split(store / "val.parquet", "train") == [store / "val.parquet"]
@@ -27,14 +21,14 @@ def test_a_split_is_a_file_or_shards(tmp_path: Path) -> None:
     "name", ["validation.parquet", "data/validation-00000-of-00001.parquet", "dev.parquet", "Val.PARQUET"]
 )
 def test_names_of_other_programs(tmp_path: Path, name: str) -> None:
-    assert find_split(folder_of(tmp_path, name, "README.md"), "val") == [tmp_path / name]
+    assert find_split(touch(tmp_path, name, "README.md"), "val") == [tmp_path / name]
 
 
 def test_shards_with_a_hash_in_their_names(tmp_path: Path) -> None:
     names = [
         f"train-0000{n}-of-00002-{hash}.parquet" for n, hash in enumerate(("00c2fd1e8a4b6d01", "9f80ce1d6c1b2a3d"))
     ]
-    store = folder_of(tmp_path, *(f"data/{name}" for name in names))
+    store = touch(tmp_path, *(f"data/{name}" for name in names))
     assert [file.name for file in find_split(store, "train")] == names
     (store / "data" / names[1]).unlink()
     with pytest.raises(DataError, match=r"train-00001-of-00002\.parquet of train is missing"):
@@ -55,11 +49,11 @@ def test_shards_with_a_hash_in_their_names(tmp_path: Path) -> None:
 )
 def test_what_is_not_a_whole_split(tmp_path: Path, names: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        find_split(folder_of(tmp_path, *names), "train")
+        find_split(touch(tmp_path, *names), "train")
 
 
 def test_paths_that_are_not_stores(tmp_path: Path) -> None:
-    for path, message in [(tmp_path / "none", "does not exist"), (folder_of(tmp_path, "a.txt") / "a.txt", "neither")]:
+    for path, message in [(tmp_path / "none", "does not exist"), (touch(tmp_path, "a.txt") / "a.txt", "neither")]:
         with pytest.raises(DataError, match=message):
             find_split(path, "train")
 
@@ -75,7 +69,7 @@ def test_paths_that_are_not_stores(tmp_path: Path) -> None:
     ],
 )
 def test_the_manifest_shows_if_the_last_shard_is_missing(tmp_path: Path, there: list[str], lost: list[str]) -> None:
-    folder_of(tmp_path, *there)
+    touch(tmp_path, *there)
     files = {"train-00000.parquet": "", "train-00001.parquet": ""}
     manifest = {"splits": {"train": {"files": files}, "val": {"files": {"val.parquet": ""}}}}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
@@ -84,5 +78,5 @@ def test_the_manifest_shows_if_the_last_shard_is_missing(tmp_path: Path, there: 
 
 @pytest.mark.parametrize("manifest", ["", "{", "[" * 100_000, "[]", '{"splits": {"train": {"files": 5}}}', "9" * 5000])
 def test_a_manifest_that_cannot_be_understood_is_ignored(tmp_path: Path, manifest: str) -> None:
-    (folder_of(tmp_path, "train.parquet") / "manifest.json").write_text(manifest)
+    (touch(tmp_path, "train.parquet") / "manifest.json").write_text(manifest)
     assert find_split(tmp_path, "train") == [tmp_path / "train.parquet"]

@@ -1,6 +1,5 @@
 """A run that was killed, stopped or lengthened continues as if nothing had happened."""
 
-import json
 import shutil
 import signal
 from dataclasses import replace
@@ -11,12 +10,12 @@ import pytest
 import torch
 
 from helpers.children import run_child
-from helpers.training_runs import SPEC, Recorded, drawn_store, recipe, run, run_until_killed
+from helpers.training_runs import SPEC, Recorded, drawn_store, read_log, recipe, run, run_until_killed
 from hwr.errors import InputError, OutputError
 from hwr.model.files import read_info
 from hwr.settings import load_toml
 from hwr.train.device import has_bf16_units
-from hwr.train.folder import BEST, CACHE, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_RESUME, RunFolder
+from hwr.train.folder import BEST, CACHE, LAST, RECIPE, RESUME, TRUNK, TRUNK_RESUME, RunFolder
 from hwr.train.loop import Trainer
 from hwr.train.recipe import Optimisation, Recipe
 from hwr.train.run import train
@@ -95,13 +94,9 @@ def test_stop_saves_and_ends_cleanly(tmp_path: Path, data: Path) -> None:
     result = train(settings, tmp_path / "stopped", whole.reporter, stop=stop)
     assert not result.finished and result.progress.step == 5
     assert (tmp_path / "stopped" / LAST).exists() and result.model == tmp_path / "stopped" / LAST
-    assert events(tmp_path / "stopped")[-1]["event"] == "stopped"
+    assert read_log(tmp_path / "stopped")[-1]["event"] == "stopped"
     after = run(settings, tmp_path / "stopped", resume=True)
     assert after.finished and after.losses == {s: loss for s, loss in whole.losses.items() if s > 5}
-
-
-def events(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
 
 
 def weights_of(state: dict[str, Any]) -> dict[str, torch.Tensor]:
@@ -128,7 +123,7 @@ def test_lengthened_run_continues_from_the_trunk(tmp_path: Path, data: Path, who
     assert longer.reports[0].step == at + 1 and longer.rates[0] == rate
     assert longer.losses == {step: loss for step, loss in expected.losses.items() if step > at}
     assert RunFolder(tmp_path / "run").load_state(TRUNK_RESUME)["progress"]["lines"] >= 0.8 * lines
-    logged = [event["step"] for event in events(tmp_path / "run")]
+    logged = [event["step"] for event in read_log(tmp_path / "run")]
     assert logged == sorted(logged), "events of the decay that was left behind are still in the log"
 
 
@@ -297,7 +292,7 @@ def test_a_run_on_many_machines(tmp_path: Path) -> None:
     seconds = [recorded.run.trainer.progress.seconds for recorded in (first, second, third)]
     parts = [sum(report.seconds for report in recorded.reports) for recorded in (first, second, third)]
     assert seconds == pytest.approx([sum(parts[: number + 1]) for number in range(3)])
-    log = events(tmp_path / "run")
+    log = read_log(tmp_path / "run")
     sessions = [event for event in log if event["event"] == "session"]
     assert [(event["step"], event["precision"]) for event in sessions] == [(0, "fp32"), (4, "bf16"), (8, "fp32")]
     assert [event["step"] for event in log] == sorted(event["step"] for event in log)

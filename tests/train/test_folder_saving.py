@@ -1,18 +1,16 @@
 """Saves that fail, are cut off, or come too late."""
 
 import errno
-import json
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from helpers.children import run_child
 from helpers.commands import run_command
 from helpers.file_limits import largest_file
-from helpers.training_runs import Recorder, recipe, run
+from helpers.training_runs import Recorder, read_log, recipe, run
 from hwr.errors import OutputError
 from hwr.files.atomic import write_file
 from hwr.model.checkpoint import load_weights
@@ -56,10 +54,6 @@ class Disk:
 def step_of(folder: Path, name: str = RESUME) -> int:
     step: int = RunFolder(folder).load_state(name)["progress"]["step"]
     return step
-
-
-def events(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
 
 
 def test_a_disk_that_is_full_for_a_while_costs_nothing(
@@ -121,7 +115,7 @@ def test_files_that_may_not_grow(
     assert "(the model is complete): " in done.err and load_weights(tmp_path / "run" / BEST)
     told = [line for line in done.err.splitlines() if "File too large" in line]
     assert len(told) == 2 and "training continues" in told[0] and told[1].startswith("hwr: error: ")
-    assert events(tmp_path / "run")[-1]["event"] == "end"
+    assert read_log(tmp_path / "run")[-1]["event"] == "end"
     assert not list((tmp_path / "run").glob(".*"))
 
 
@@ -151,7 +145,7 @@ def test_events_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         full[0] = step in (2, 3, 6)
         saver.log({"step": step})
     saver.finish()
-    assert [event["step"] for event in events(tmp_path)] == list(range(8))
+    assert [event["step"] for event in read_log(tmp_path)] == list(range(8))
     assert 1 <= len(reporter.messages) <= 2 and "no room; training continues" in reporter.messages[0]
 
 

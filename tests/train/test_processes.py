@@ -1,6 +1,5 @@
 """Several processes train as one does. They are two children of the test, joined over gloo."""
 
-import json
 import os
 import socket
 import subprocess
@@ -13,12 +12,12 @@ import pytest
 import torch
 
 from helpers.children import Ended, run_children
-from helpers.training_runs import Recorded, Recorder, drawn_store, opened, plain, recipe, run
+from helpers.training_runs import Recorded, Recorder, drawn_store, opened, plain, read_log, recipe, run
 from hwr.errors import TrainingError, UsageError
 from hwr.model.checkpoint import load_model, load_weights
 from hwr.settings import to_toml
 from hwr.train import loop
-from hwr.train.folder import BEST, LAST, METRICS, RESUME, RunFolder
+from hwr.train.folder import BEST, LAST, RESUME, RunFolder
 from hwr.train.loop import Trainer
 from hwr.train.processes import ALONE, Processes, join_processes
 from hwr.train.recipe import Optimisation, Recipe
@@ -211,10 +210,6 @@ def test_a_process_that_ends_is_noticed(in_two: InTwo) -> None:
     assert stays.out.endswith(f"{END}\nanother process of this run has ended; its own message says why\n")
 
 
-def events(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
-
-
 def test_a_run_changes_its_number_of_processes(in_two: InTwo, tmp_path: Path, data: Path) -> None:
     """One process, then two, then one: the losses of a run that never stopped. The log is that of one run."""
     settings = exact(data, lines=90)
@@ -228,7 +223,7 @@ def test_a_run_changes_its_number_of_processes(in_two: InTwo, tmp_path: Path, da
     assert list(losses) == list(whole.losses)
     for step, loss in whole.losses.items():
         assert losses[step] == pytest.approx(loss, rel=1e-3), step
-    log = events(in_two.folder / CHANGED)
+    log = read_log(in_two.folder / CHANGED)
     sessions = [event for event in log if event["event"] == "session"]
     assert [event["step"] for event in sessions] == [0, THIRD, 2 * THIRD]
     assert ["2 processes" in event["hardware"] for event in sessions] == [False, True, False]
@@ -249,7 +244,7 @@ def test_batch_norm_dropout_and_augmentation(in_two: InTwo, data: Path) -> None:
     statistics = {name: tensor for name, tensor in load_weights(folder / LAST).items() if "running" in name}
     assert statistics and all(torch.isfinite(tensor).all() for tensor in statistics.values())
 
-    end = [event for event in events(folder) if event["event"] == "validation"][-1]
+    end = [event for event in read_log(folder) if event["event"] == "validation"][-1]
     network, info = load_model(folder / BEST)
     result = validate(network, opened(data, "val"), info.make_alphabet(), 0, torch.autocast("cpu", enabled=False))
     assert end["cer"]["drawn"] == pytest.approx(result.errors.rate, abs=1e-5) and result.lines == 20
@@ -296,4 +291,4 @@ def test_torchrun(tmp_path: Path, data: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'run' / BEST}\n"
     assert done.stderr.count("2 processes of 1 thread") == 1
-    assert events(tmp_path / "run")[-1]["event"] == "end"
+    assert read_log(tmp_path / "run")[-1]["event"] == "end"

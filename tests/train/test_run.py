@@ -1,6 +1,5 @@
 """A whole run: the files in its folder, its messages, and what it refuses."""
 
-import json
 from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
@@ -17,6 +16,7 @@ from helpers.training_runs import (
     Recorder,
     drawn_lines,
     drawn_store,
+    read_log,
     recipe,
     run,
     write_drawn,
@@ -33,10 +33,6 @@ from hwr.train.folder import BEST, LAST, METRICS, RECIPE, RESUME, TRUNK, TRUNK_R
 from hwr.train.recipe import Optimisation, Recipe, TrainingSet
 from hwr.train.run import Run, train
 from hwr.train.validate import SetResult
-
-
-def events(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
 
 
 def test_folder_of_a_finished_run(tmp_path: Path, data: Path) -> None:
@@ -65,7 +61,7 @@ def test_folder_of_a_finished_run(tmp_path: Path, data: Path) -> None:
 
 def test_metrics_log(tmp_path: Path, data: Path) -> None:
     recorded = run(recipe(data, validate_minutes=1e-9, lines=60), tmp_path)
-    log = events(tmp_path)
+    log = read_log(tmp_path)
     assert [event["event"] for event in log[:2]] == ["session", "step"] and log[-1]["event"] == "end"
     assert (log[0]["step"], log[1]["step"]) == (0, 1) and "1 thread, cpu" in log[0]["hardware"]
     validations = [event for event in log if event["event"] == "validation"]
