@@ -71,16 +71,11 @@ class GatedRecurrentConvolution(Layer):
         for t, norms in enumerate(self.iterations):
             assert isinstance(norms, _IterationNorms)
             copy = t if self.layer.own else 0
-            gate = self.gate(norms, gate_constant, self.gate_recurrent[copy](x), frame)
+            gate_term = _normed(norms.gate_recurrent, self.gate_recurrent[copy](x), frame)
+            gate = torch.sigmoid(_normed(norms.gate_input, gate_constant, frame) + gate_term)
             term = _normed(norms.gated, _normed(norms.recurrent, self.recurrent[copy](x), frame) * gate, frame)
             x = masked(self._activate(_normed(norms.input, constant, frame) + term), frame)
         return x, frame
-
-    def gate(self, norms: "_IterationNorms", constant: Tensor, recurrent: Tensor, frame: Frame) -> Tensor:
-        """Return G(t) from V_f * u and V_r * x(t-1): the share of the recurrent term at each pixel."""
-        return torch.sigmoid(
-            _normed(norms.gate_input, constant, frame) + _normed(norms.gate_recurrent, recurrent, frame)
-        )
 
     def _activate(self, z: Tensor) -> Tensor:
         return activate(z.clone() if self.first is None else z, self.layer.activation)

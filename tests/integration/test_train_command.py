@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +28,6 @@ COMMAND = ("train",)
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = ROOT / "data" / "samples" / "lines"
 TINY = ("--spec", SPEC, "--threads", "1", "--precision", "fp32")
-
-WITHOUT = """
-import runpy, sys
-from importlib.machinery import PathFinder
-
-find = PathFinder.find_spec
-PathFinder.find_spec = lambda name, *rest: None if name.partition(".")[0] in {missing} else find(name, *rest)
-sys.argv = sys.argv[1:]
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-"""
-"""A program that runs a module as if some libraries were not installed."""
-
-
-def python_without(missing: set[str], *arguments: object) -> Outcome:
-    """Run a module in a child process in which the libraries `missing` cannot be imported."""
-    command = [sys.executable, "-c", WITHOUT.format(missing=missing), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 def store_with_texts(folder: Path, texts: list[str]) -> Path:
@@ -202,13 +183,6 @@ def test_a_dry_run_prints_what_a_run_costs_and_writes_nothing(
     assert "there is no run to resume" in run("--dry-run", "--resume", "-o", tmp_path / "run").error
 
 
-@pytest.mark.skipif(find_spec("tensorboard") is not None, reason="the extra hwr[tensorboard] is installed")
-def test_without_tensorboard_one_line_says_what_to_install(tmp_path: Path, run: Run) -> None:
-    error = run(SAMPLES, "-o", tmp_path / "run", *TINY, "--tensorboard").error
-    assert error.endswith("run: pip install tensorboard")
-    assert not (tmp_path / "run").exists()
-
-
 def test_without_validation_data_it_says_so(tmp_path: Path, run: Run) -> None:
     done = run(SAMPLES / "train.parquet", "-o", tmp_path / "run", *TINY, "--lines", 10)
     assert done.code == 0, done.err
@@ -270,22 +244,6 @@ def test_wrong_use_is_one_line(tmp_path: Path, run: Run, arguments: tuple[str, .
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("minuts = 5\n", "unknown key 'minuts' (did you mean 'minutes'?); known: train, validation, preset"),
-        ("[optimisation]\nrate = 1.0\n", "optimisation: unknown key 'rate'"),
-        ("minutes = 'five'\n", "minutes = 'five': a number, above 0, is needed"),
-        ("minutes = \n", "not a TOML file"),
-    ],
-)
-def test_a_wrong_recipe_is_one_line(tmp_path: Path, run: Run, text: str, message: str) -> None:
-    file = tmp_path / "recipe.toml"
-    file.write_text(text)
-    error = run("--recipe", file, SAMPLES, "-o", tmp_path / "run").error
-    assert message in error and error.startswith(str(file))
-
-
 def test_characters_outside_a_kept_alphabet_are_named_at_the_start(tmp_path: Path, run: Run) -> None:
     store = drawn_store(tmp_path / "store", train=40, validation=5)
     first = run(store, "-o", tmp_path / "first", *TINY, "--lines", 20, "--licence", "CC BY 4.0", "--name", "first")
@@ -337,11 +295,3 @@ def one_line_error_after_progress(outcome: Outcome) -> str:
     last = outcome.err.splitlines()[-1]
     assert last.startswith("hwr: error: ")
     return last
-
-
-@pytest.mark.parametrize("missing", ["torch", "torchaudio"])
-def test_without_torch_one_line_says_what_to_install(tmp_path: Path, missing: str) -> None:
-    done = python_without({missing}, "hwr", "train", SAMPLES, "-o", tmp_path / "run")
-    error = done.error
-    assert f"training needs {missing}" in error
-    assert "run: pip install torch==2.11.0 torchaudio==2.11.0" in error

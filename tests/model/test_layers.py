@@ -201,14 +201,6 @@ class TestResidual:
             assert_close(y[index : index + 1, :, :, :width], alone)
             assert (y[index, :, :, width:] == 0).all()
 
-    @pytest.mark.parametrize(("channels_in", "channels"), [(4, 4), (4, 7)])
-    def test_parameters(self, channels_in: int, channels: int) -> None:
-        layer = Residual(letters.Maps(channels_in, 5), letters.Residual((3, 3), channels, "batch", "relu"))
-        expected = 9 * channels_in * channels + 9 * channels**2 + 4 * channels
-        if channels != channels_in:
-            expected += channels_in * channels + 2 * channels
-        assert sum(p.numel() for p in layer.parameters()) == expected
-
 
 class TestPool:
     def test_plain(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hwr.errors import ModelError, UsageError
+from hwr.errors import UsageError
 from hwr.line import time_steps
 from hwr.model import letters, vgsl
 from hwr.model.layers import MaskedBatchNorm
@@ -281,11 +281,6 @@ def test_names_of_the_weights_stay() -> None:
         "output.weight",
         "auxiliary.weight",
     } <= names
-
-
-def test_bad_specification() -> None:
-    with pytest.raises(ModelError):
-        build("[1,16,0,1 Q7 O1c7]")
 
 
 @pytest.mark.parametrize(("name", "limit"), [("tiny", 1_100_000), ("small", 2_500_000), ("base", 8_000_000)])

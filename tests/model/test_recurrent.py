@@ -74,7 +74,6 @@ def mingru(x: Array, w: Array, b: Array) -> Array:
 
 
 CELLS = {"lstm": lstm, "gru": gru, "rnn": elman, "jordan": jordan, "mingru": mingru}
-GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 JORDAN_NAMES = ("weight_ih", "weight_yh", "weight_hy", "bias_h", "bias_y")
 PARAMETERS = {"jordan": JORDAN_NAMES, "mingru": ("weight_ih", "bias")}
@@ -105,18 +104,6 @@ def twin(layer: Recurrent, x: Array) -> Array:
 @pytest.mark.parametrize("direction", ["forward", "reverse", "both"])
 @pytest.mark.parametrize("cell", CELLS)
 class TestAgainstTheEquations:
-    def test_along_x(self, cell: letters.Cell, direction: letters.Direction) -> None:
-        layer = make(cell, direction)
-        x = torch.randn(3, IN, 1, 9)
-        for index, width in enumerate(WIDTHS):
-            x[index, :, :, width:] = 0
-        y, _ = layer(x, Frame(torch.tensor(WIDTHS)))
-        assert y.shape == (3, layer.channels, 1, 9)
-        for index, width in enumerate(WIDTHS):
-            expected = twin(layer, x[index, :, 0, :width].T.double().numpy())
-            np.testing.assert_allclose(y[index, :, 0, :width].T.detach(), expected, atol=1e-5)
-            assert (y[index, :, :, width:] == 0).all()
-
     def test_along_x_when_all_lines_are_equally_wide(self, cell: letters.Cell, direction: letters.Direction) -> None:
         layer = make(cell, direction)
         x = torch.randn(2, IN, 1, 6)
@@ -126,12 +113,13 @@ class TestAgainstTheEquations:
                 y[index, :, 0].T.detach(), twin(layer, x[index, :, 0].T.double().numpy()), atol=1e-5
             )
 
-    def test_along_x_on_several_rows(self, cell: letters.Cell, direction: letters.Direction) -> None:
+    def test_along_x(self, cell: letters.Cell, direction: letters.Direction) -> None:
         layer = make(cell, direction)
         x = torch.randn(3, IN, 2, 9)
         for index, width in enumerate(WIDTHS):
             x[index, :, :, width:] = 0
         y, _ = layer(x, Frame(torch.tensor(WIDTHS)))
+        assert y.shape == (3, layer.channels, 2, 9)
         for index, width in enumerate(WIDTHS):
             for row in range(2):
                 expected = twin(layer, x[index, :, row, :width].T.double().numpy())
@@ -153,12 +141,6 @@ class TestAgainstTheEquations:
                     expected = ends[direction][None]
                 np.testing.assert_allclose(y[index, :, :, column].T.detach(), expected, atol=1e-5)
             assert (y[index, :, :, width:] == 0).all()
-
-    def test_parameters(self, cell: letters.Cell, direction: letters.Direction) -> None:
-        own = {"jordan": HIDDEN * (IN + 2 * HIDDEN) + 2 * HIDDEN, "mingru": 2 * HIDDEN * (IN + 1)}
-        one = own[cell] if cell in own else GATES[cell] * (HIDDEN * (IN + HIDDEN) + 2 * HIDDEN)
-        expected = 2 * one if direction == "both" else one
-        assert sum(p.numel() for p in make(cell, direction).parameters()) == expected
 
 
 def test_reverse_sequences_by_hand() -> None:
@@ -197,22 +179,3 @@ def test_a_jordan_network_whose_output_is_silent_forgets(cell: letters.Cell) -> 
     assert x.grad is not None
     assert bool((x.grad[..., 0].abs() > 1e-12).any()) is (cell == "rnn")
     assert (x.grad[..., -1] != 0).any()
-
-
-def test_gradients_of_a_jordan_network_are_those_of_its_loop() -> None:
-    layer = make("jordan", "forward").double()
-    x = torch.randn(1, IN, 1, 5, dtype=torch.float64, requires_grad=True)
-    w, u, v, b, c = (getattr(layer.cell, name) for name in JORDAN_NAMES)
-    y, outputs = x.new_zeros(HIDDEN), []
-    for t in range(5):
-        y = v @ torch.tanh(w @ x[0, :, 0, t] + u @ y + b) + c
-        outputs.append(y)
-    expected = torch.stack(outputs, dim=1)
-    found, _ = layer(x, Frame(None))
-    torch.testing.assert_close(found[0, :, 0], expected)
-    direction = torch.randn_like(expected)
-    wanted = (x, w, u, v, b, c)
-    of_loop = torch.autograd.grad((expected * direction).sum(), wanted)
-    of_layer = torch.autograd.grad((found[0, :, 0] * direction).sum(), wanted)
-    for one, other in zip(of_layer, of_loop, strict=True):
-        torch.testing.assert_close(one, other)

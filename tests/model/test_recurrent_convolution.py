@@ -128,41 +128,6 @@ def test_the_equations_of_wang_and_hu(own: bool) -> None:
     torch.testing.assert_close(run(layer, image()), x)
 
 
-def with_gate(monkeypatch: pytest.MonkeyPatch, layer: GatedRecurrentConvolution, value: float) -> Tensor:
-    """The output of a layer whose gate is `value` everywhere."""
-    monkeypatch.setattr(layer, "gate", lambda norms, constant, recurrent, frame: torch.full_like(constant, value))
-    return run(layer, image())
-
-
-def test_a_closed_gate_leaves_a_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, plain = grcl(3), rcl(0)
-    plain.input.load_state_dict(layer.input.state_dict())
-    torch.testing.assert_close(with_gate(monkeypatch, layer, 0.0), run(plain, image()))
-
-
-def test_an_open_gate_leaves_a_recurrent_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, ungated = grcl(3), rcl(3)
-    ungated.input.load_state_dict(layer.input.state_dict())
-    assert ungated.recurrent is not None
-    ungated.recurrent.load_state_dict(layer.recurrent[0].state_dict())
-    torch.testing.assert_close(with_gate(monkeypatch, layer, 1.0), run(ungated, image()))
-
-
-def test_the_gradient_of_the_shared_kernel_is_the_sum_over_copies() -> None:
-    """An unrolled copy with a recurrent kernel for each iteration collects the same gradient in parts."""
-    layer = rcl(3)
-    assert layer.recurrent is not None
-    direction = torch.randn_like(run(layer, image()))
-    (shared,) = torch.autograd.grad((run(layer, image()) * direction).sum(), layer.recurrent.weight)
-    copies = [layer.recurrent.weight.detach().clone().requires_grad_() for _ in range(3)]
-    constant = layer.input(image())
-    x = constant.relu()
-    for kernel in copies:
-        x = (constant + functional.conv2d(x, kernel, padding=1)).relu()
-    parts = torch.autograd.grad((x * direction).sum(), copies)
-    torch.testing.assert_close(shared, torch.stack(parts).sum(0))
-
-
 def test_the_input_is_left_as_it_is() -> None:
     for layer in (rcl(2), grcl(2), rcl(0)):
         u = image()
