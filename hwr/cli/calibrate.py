@@ -98,26 +98,24 @@ def command(
 
 def print_report(lines: "Sequence[ReadScores]") -> None:
     """Print the calibration errors before, and after with the calibration of the other half."""
-    from rich.table import Table
-
     from hwr.evaluate.calibration import measure_in_halves
+    from hwr.evaluate.report import figures_table
 
     try:
         reports = measure_in_halves(lines)
     except DataError:
         say("too few right or wrong words to measure the halves; the calibration was not checked")
         return
-    table = Table()
-    table.add_column("set", overflow="fold")
-    for name in ("words", "right", "ECE", "after", "by mass", "after", "lines", "ECE", "after"):
-        table.add_column(name, justify="right", no_wrap=True)
+    words = figures_table("calibration error (ECE) of words", ("words", "right", "ECE", "after", "by mass", "after"))
+    whole = figures_table("calibration error (ECE) of lines", ("lines", "ECE", "after"))
     for item in reports:
-        errors = (item.word_before.equal_width, item.word_after.equal_width, item.word_before.equal_mass)
-        row = [f"{item.words:,}", f"{item.right / item.words:.1%}", *(f"{value:.4f}" for value in errors)]
-        row += [f"{item.word_after.equal_mass:.4f}", f"{item.lines:,}"]
-        row += [f"{item.line_before.equal_width:.4f}", f"{item.line_after.equal_width:.4f}"]
-        table.add_row(item.name or "all", *row)
-    show_table(table)
+        name, before, after = item.name or "all", item.word_before, item.word_after
+        errors = (before.equal_width, after.equal_width, before.equal_mass, after.equal_mass)
+        words.add_row(name, f"{item.words:,}", f"{item.right / item.words:.1%}", *(f"{value:.4f}" for value in errors))
+        errors_of_lines = (item.line_before.equal_width, item.line_after.equal_width)
+        whole.add_row(name, f"{item.lines:,}", *(f"{value:.4f}" for value in errors_of_lines))
+    show_table(words)
+    show_table(whole)
 
 
 def warn_of_few_words(lines: "Sequence[ReadScores]") -> None:

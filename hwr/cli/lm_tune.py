@@ -165,8 +165,7 @@ def report(trial: "Trial", value: float) -> None:
 
 def print_surface(tuning: "Tuning") -> None:
     """Print the CER for each weight and bonus as a share of the greedy decoder's, mean over the sets."""
-    from rich.table import Table
-
+    from hwr.evaluate.report import figures_table
     from hwr.evaluate.tuning import by_set, objective
 
     sets = list(by_set(tuning.lines).values())
@@ -175,10 +174,8 @@ def print_surface(tuning: "Tuning") -> None:
         for trial in tuning.surface
     }
     bonuses = sorted({bonus for _, bonus in values})
-    table = Table(title="CER relative to greedy, mean of the sets", title_justify="left")
-    table.add_column("weight \\ bonus", justify="right")
-    for bonus in bonuses:
-        table.add_column(f"{bonus:g}", justify="right")
+    columns = [f"{bonus:g}" for bonus in bonuses]
+    table = figures_table("CER relative to greedy, mean of the sets", columns, rows="weight \\ bonus")
     for weight in sorted({weight for weight, _ in values}):
         table.add_row(f"{weight:g}", *(f"{values[weight, bonus]:.3f}" for bonus in bonuses))
     show_table(table)
@@ -186,20 +183,17 @@ def print_surface(tuning: "Tuning") -> None:
 
 def print_halves(tuning: "Tuning") -> None:
     """Print each set, read greedily and with the settings that were chosen on lines of other writers."""
-    from rich.table import Table
-
+    from hwr.evaluate.report import figures_table
     from hwr.evaluate.tuning import judge_in_halves
 
     judged, chosen = judge_in_halves(tuning)
-    table = Table(title="Tuned on one half and measured on the other, in both directions", title_justify="left")
-    table.add_column("set", overflow="fold")
-    for name in ("lines", "greedy CER", "beam CER", "change", "greedy WER", "beam WER", "change"):
-        table.add_column(name, justify="right", no_wrap=True)
+    cer, wer = (figures_table(rate, ("lines", "greedy", "beam", "change")) for rate in ("CER", "WER"))
     for item in judged:
-        rates = [(item.greedy.cer, item.beam.cer), (item.greedy.wer, item.beam.wer)]
-        cells = [cell for before, after in rates for cell in (f"{before:.4f}", f"{after:.4f}", change(before, after))]
-        table.add_row(item.name, f"{item.lines:,}", *cells)
-    show_table(table)
+        for table, greedy, beam in ((cer, item.greedy.cer, item.beam.cer), (wer, item.greedy.wer, item.beam.wer)):
+            table.add_row(item.name, f"{item.lines:,}", f"{greedy:.4f}", f"{beam:.4f}", change(greedy, beam))
+    show("tuned on one half and measured on the other, in both directions:")
+    show_table(cer)
+    show_table(wer)
     for number, settings in enumerate(chosen, start=1):
         show(f"chosen on half {number}: {describe(settings)}")
 

@@ -203,8 +203,8 @@ def tables(evaluation: Evaluation, setting: Setting) -> "list[Table]":
 
     The first table needs 80 columns and begins with what is compared most: set, lines, CER, WER.
     """
-    rates = _table(f"{setting.model}, {setting.decoder}", ("lines", "CER", "WER", "CER, 95 %", "WER, 95 %"))
-    details = _table("", ("characters", "clusters", "ECE", "uncalibrated", "lines/s"))
+    rates = figures_table(f"{setting.model}, {setting.decoder}", ("lines", "CER", "WER", "CER, 95 %", "WER, 95 %"))
+    details = figures_table("", ("characters", "clusters", "ECE", "uncalibrated", "lines/s"))
     for item in evaluation.sets:
         label = item.source.name + (f" ({item.source.split})" if item.source.split else "")
         rates.add_row(*_rates(label, item.figures))
@@ -219,12 +219,16 @@ def tables(evaluation: Evaluation, setting: Setting) -> "list[Table]":
     return [rates, details]
 
 
-def _table(title: str, columns: Sequence[str]) -> "Table":
+def figures_table(title: str, columns: Sequence[str], rows: str = "set") -> "Table":
+    """Return an empty table whose rows are named in a first column, `rows`, and which cuts no figure.
+
+    About six columns of figures fit into 80 columns of text.
+    """
     from rich import box
     from rich.table import Table
 
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("set", overflow="fold")
+    table.add_column(rows, overflow="fold")
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     return table

@@ -10,6 +10,7 @@ from PIL import Image
 
 from helpers.commands import Run
 from helpers.tiny_model import INFO, write_tiny_model
+from hwr.cli import terminal
 from hwr.model.files import read_info
 from hwr.recognize.models import load_model
 from hwr.recognize.recognizer import Recognizer
@@ -62,6 +63,18 @@ def test_it_reports_and_stores_in_copies(run: Run, model: Path, store: Path, tmp
     assert outcome.code == 2 and "calibrated.onnx: already exists" in outcome.err
     assert run("calibrate", store, "-m", model, "-o", target, "--force").code == 0
     assert {path: path.read_bytes() for path in target.parent.iterdir()} == files
+
+
+def test_the_report_fits_80_columns_and_names_each_set(
+    run: Run, model: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "TABLE_WIDTH", 80)
+    named = store.rename(tmp_path / "wills-of-soldiers")
+    outcome = run("calibrate", named, "-m", model)
+    assert outcome.code == 0 and "…" not in outcome.out
+    tables = outcome.out.partition("temperature")[0]
+    assert max(map(len, tables.splitlines())) <= 80
+    assert len(re.findall(r"^ wills-of-soldiers +\d+ .*0\.\d{4} $", tables, re.M)) == 2
 
 
 def test_the_calibration_makes_confidences_truer(run: Run, model: Path, store: Path) -> None:

@@ -13,6 +13,7 @@ from helpers.commands import Outcome, Run
 from helpers.line_images import stored_line
 from helpers.lm_texts import sentences
 from helpers.tiny_model import write_tiny_model
+from hwr.cli import terminal
 from hwr.decode.beam import BeamSettings
 from hwr.lm.file import load
 from hwr.lm.scorer import score_lines, text_log_probabilities
@@ -292,6 +293,17 @@ def test_settings_are_tuned_and_then_used(run: Run, model: Path, letters: Path, 
 
     assert run(*tune, "--limit", 4, "--write").code == 0
     assert "beam" in read_info(model).decoder and model.read_bytes() != before[0]
+
+
+def test_the_report_of_tune_fits_80_columns_and_names_each_set(
+    run: Run, model: Path, letters: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "TABLE_WIDTH", 80)
+    letters_of_a_widow = store.rename(tmp_path / "letters-of-a-widow-from-the-city-archive")
+    outcome = run("lm", "tune", letters_of_a_widow, "-m", model, "--lm", letters, "--limit", 4)
+    assert outcome.code == 0, outcome.err
+    assert max(map(len, outcome.out.splitlines())) <= 80
+    assert len(re.findall(r"^ letters-of-a-widow-from-the-city-archive +4 +\d\.\d{4} +", outcome.out, re.M)) == 2
 
 
 def test_a_language_model_moves_with_the_model(
