@@ -133,6 +133,9 @@ def _horizontal_rules(mask: GreyImage) -> NDArray[np.bool_]:
         for part in (band, cv2.dilate(thin, near))
     )
     rule = (thin > 0) & (strokes > 0) & (covered > MIN_COVERED) & (bare > MIN_BARE)
+    # Where a rule moves by a row, the piece that follows may be too short to count alone.
+    beside = cv2.dilate(rule.astype(np.uint8), np.ones((3, length // 2 | 1), np.uint8))
+    rule |= (thin > 0) & (beside > 0)
     return np.asarray(rule & (rule.any(axis=0).mean() > MIN_REACH), np.bool_)
 
 

@@ -167,6 +167,13 @@ def test_a_printed_rule_bridges_no_gap_and_widens_no_word(lean: int) -> None:
     assert edges(find_words(spans("ab c", [6, 12, 18, 29]), line, STRIDE)) == bare == [(20, 60), (100, 130)]
 
 
+def test_a_rule_that_moves_by_a_row_near_its_end_widens_no_word() -> None:
+    line = plain([(20, 60), (100, 130)], 180)
+    line.ink[38:40, :140] = np.maximum(line.ink[38:40, :140], 110)
+    line.ink[40:42, 140:] = 110
+    assert edges(find_words(spans("a c", [10, 19, 29]), line, STRIDE)) == [(20, 60), (100, 130)]
+
+
 def test_a_dotted_rule_is_a_rule() -> None:
     line = plain([(20, 60), (100, 130)], 200)
     line.ink[40, ::3] = 150
