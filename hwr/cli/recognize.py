@@ -26,6 +26,7 @@ from hwr.cli.terminal import say
 from hwr.cli.values import FILE, TARGET, Rate
 from hwr.errors import Outcome, UsageError
 from hwr.formats import FORMATS, Format
+from hwr.recognize import FAST_MODEL
 from hwr.text import counted
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ FOUND = "it applies to lines that are found on a page"
     sections={
         "Input": ("as_lines", "lines_path", "page_numbers", "password", "password_file"),
         "Lines of a page": ("order", "only", "rotate", "min_line_confidence"),
-        "Model": ("model", "precision", *DECODER),
+        "Model": ("model", "fast", "precision", *DECODER),
         "Output": ("formats", "output", "force", "skip_existing", "min_confidence", "alternatives"),
     },
     examples=[
@@ -59,6 +60,7 @@ FOUND = "it applies to lines that are found on a page"
         Rule("only", excludes=("as_lines", "lines_path"), reason=FOUND),
         Rule("rotate", excludes=("as_lines", "lines_path"), reason=FOUND),
         Rule("min_line_confidence", excludes=("as_lines", "lines_path"), reason=FOUND),
+        Rule("fast", excludes=("model",), reason="it names a model"),
         Rule("force", needs=("output",)),
         Rule("skip_existing", excludes=("force",), needs=("output",)),
         Rule("password", excludes=("password_file",)),
@@ -95,6 +97,7 @@ FOUND = "it applies to lines that are found on a page"
 @click.option("--password", metavar="TEXT|-", help="Password for encrypted PDFs; - asks for it.")
 @click.option("--password-file", type=FILE, metavar="FILE", help="File with the password on its first line.")
 @model_option
+@click.option("--fast", is_flag=True, help=f"Read with the model {FAST_MODEL}: faster, with more errors.")
 @precision_option
 @format_option
 @click.option("-o", "--output", type=TARGET, metavar="FILE|DIR", help="Write here instead of to stdout.")
@@ -116,6 +119,7 @@ def command(
     /,
     sources: tuple[Path, ...],
     model: str,
+    fast: bool,
     precision: "Precision | None",
     formats: tuple[tuple[str, ...], ...],
     output: str | None,
@@ -147,7 +151,7 @@ def command(
     keep_given(values["lines_path"], output)
     inputs = leave_out_results(inputs, output, forms)
     target = find_output(forms, inputs, output, force, options.skip_existing)
-    choice = ModelChoice(model, make_decoder_options(decoding), precision, alternatives or 0)
+    choice = ModelChoice(FAST_MODEL if fast else model, make_decoder_options(decoding), precision, alternatives or 0)
     return read(inputs, target, options, choice, output, context.obj["verbose"])
 
 

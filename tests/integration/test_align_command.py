@@ -36,7 +36,7 @@ def test_an_image(run: Run) -> None:
     assert (code, err, out.count("\n")) == (0, "", 1)
     line = json.loads(out)
     assert list(line) == ["image", "width", "height", "model", "text", "confidence", "score", "words"]
-    assert (line["image"], line["model"], line["text"]) == (str(LINE), "small", TEXT)
+    assert (line["image"], line["model"], line["text"]) == (str(LINE), "base", TEXT)
     expected = Aligner().align_line(LINE, TEXT)
     assert [word["text"] for word in line["words"]] == TEXT.split()
     for word, other in zip(line["words"], expected.words, strict=True):
@@ -48,10 +48,10 @@ def test_an_image(run: Run) -> None:
 
 def test_a_text_file_and_another_model(run: Run, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(f"\ufeff\n{TEXT}\n\n")
-    code, out, _ = run(LINE, "--text-file", tmp_path / "text.txt", "-m", "base", "-o", tmp_path / "out.json")
+    code, out, _ = run(LINE, "--text-file", tmp_path / "text.txt", "-m", "small", "-o", tmp_path / "out.json")
     assert (code, out) == (0, "")
     line = json.loads((tmp_path / "out.json").read_text())
-    assert (line["text"], line["model"]) == (TEXT, "base")
+    assert (line["text"], line["model"]) == (TEXT, "small")
 
 
 def test_an_overlay(run: Run, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_bad_lines_are_named_and_the_others_aligned(run: Run, tmp_path: Path) ->
     assert [json.loads(line)["id"] for line in out.splitlines()] == ["line-1", "line-2", "line-3"]
     errors = err.splitlines()
     assert len(errors) == 5 and errors[-1] == "hwr: 4 of 7 lines failed"
-    for number, reason in enumerate(["not an image", "the model small does not know 'ж'", "the text is too long", ""]):
+    for number, reason in enumerate(["not an image", "the model base does not know 'ж'", "the text is too long", ""]):
         assert errors[number].startswith(f"hwr: error: {path}: line-{10 + number}: {reason}"), errors[number]
 
 

@@ -60,7 +60,7 @@ def test_a_table_for_people(run: Run, good: Path, bad: Path) -> None:
 def test_json_on_stdout_is_nothing_but_json(run: Run, good: Path) -> None:
     report = run(good, "--json", "-").report
     assert report["sets"][0]["cer"] == 0.05 and report["sets"][0]["wer"] == 0.25
-    assert report["model"] == "small"
+    assert report["model"] == "base"
 
 
 @pytest.mark.parametrize(

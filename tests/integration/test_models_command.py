@@ -17,8 +17,8 @@ COMMAND = ("models",)
 
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    write_tiny_model(tmp_path, "small")
-    (tmp_path / "small.int8.onnx").write_bytes(b"")
+    write_tiny_model(tmp_path, "base")
+    (tmp_path / "base.int8.onnx").write_bytes(b"")
     write_tiny_model(tmp_path, "bare", graph=False)
     monkeypatch.setattr(models, "models_folder", lambda: tmp_path)
     return tmp_path
@@ -27,7 +27,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_as_text(run: Run, shipped: Path) -> None:
     code, out, _ = run()
     assert code == 0
-    assert "small (default)" in out and "bare\n" in out
+    assert "base (default)" in out and "bare\n" in out
     assert "licence   CC0" in out and f"{len(ALPHABET)} characters" in out
     assert "drawn 0.2500" in out and "6 parameters" in out
     assert out.count("no ONNX graph yet") == 1
@@ -51,19 +51,19 @@ def test_without_the_compiled_search_the_reason_is_printed(
 def test_as_json(run: Run, shipped: Path) -> None:
     done = run("--json")
     assert done.code == 0
-    bare, small = json.loads(done.out)
-    assert small == {
-        "name": "small",
+    bare, base = json.loads(done.out)
+    assert base == {
+        "name": "base",
         "default": True,
-        "bytes": (shipped / "small.safetensors").stat().st_size,
+        "bytes": (shipped / "base.safetensors").stat().st_size,
         "parameters": 6,
         "licence": "CC0",
         "alphabet_size": len(ALPHABET),
         "cer": {"drawn": 0.25},
-        "weights": weights_hash(shipped / "small.safetensors"),
+        "weights": weights_hash(shipped / "base.safetensors"),
         "onnx": True,
         "precisions": ["int8", "fp32"],
-        "file": str(shipped / "small.safetensors"),
+        "file": str(shipped / "base.safetensors"),
         "search": "compiled" if compiled.load_library() else "NumPy",
     }
     assert (bare["name"], bare["default"], bare["onnx"]) == ("bare", False, False)

@@ -64,6 +64,17 @@ def test_a_line_prints_its_text(recognize: Run, texts: dict[str, str]) -> None:
     assert (done.code, done.out, done.messages) == (0, texts["line-1.png"] + "\n", [])
 
 
+@pytest.mark.parametrize(("options", "name"), [((), "base"), (("--fast",), "small"), (("-m", "tiny"), "tiny")])
+def test_the_model_that_reads(run: Run, options: tuple[str, ...], name: str) -> None:
+    done = run("recognize", "--line", SAMPLES / "line-1.png", "--format", "json", *options)
+    assert done.code == 0 and json.loads(done.out)["model"].split("@")[0] == name
+
+
+def test_fast_names_a_model(run: Run) -> None:
+    done = run("recognize", "--line", SAMPLES / "line-1.png", "--fast", "-m", "small")
+    assert done.code == 2 and "--fast cannot be combined with --model" in done.error
+
+
 def test_careful_reading(recognize: Run, model: Path) -> None:
     careful = Recognizer(model, decoder=DecoderOptions(careful=True))
     expected = careful.read_line(SAMPLES / "line-2.png").text
