@@ -49,7 +49,7 @@ class Range:
 
     def __str__(self) -> str:
         limits = {"at least": self.low, "above": self.above, "at most": self.high, "below": self.below}
-        finite = [f"{word} {limit:.15g}" for word, limit in limits.items() if math.isfinite(limit)]
+        finite = [f"{word} {limit:.16g}" for word, limit in limits.items() if math.isfinite(limit)]
         return " and ".join(finite) or "finite"
 
 

@@ -146,20 +146,20 @@ _DECODER_OPTIONS = (
     click.option(
         "--lm-weight",
         "weight",
-        type=Number(0),
+        type=Number(0, 100),
         metavar="W",
         help="Weight of the language model's log-probabilities.  [default: as tuned for the model]",
     ),
     click.option(
         "--insertion-bonus",
-        type=Number(),
+        type=Number(-100, 100),
         metavar="B",
         help="Bonus for each character, as a natural logarithm.  [default: as tuned for the model]",
     ),
     click.option(
         "--beam-width",
         "width",
-        type=click.IntRange(1),
+        type=click.IntRange(1, 4096),
         metavar="N",
         help="Number of candidate texts to keep.  [default: as tuned for the model]",
     ),

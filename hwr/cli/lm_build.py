@@ -47,7 +47,7 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
     "heavy",
     multiple=True,
     nargs=2,
-    type=(FILE, click.IntRange(1)),
+    type=(FILE, click.IntRange(1, 1_000_000)),
     metavar="TEXT N",
     help="Count each line of TEXT N times. May be repeated.",
 )

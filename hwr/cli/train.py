@@ -83,7 +83,7 @@ EXAMPLES = (
 )
 @click.option(
     "--hold-out",
-    type=Rate(),
+    type=Rate(max_open=True),
     metavar="SHARE",
     help="Without validation data, validate on this share of the lines.  [default: 0; when fine-tuning, 0.1]",
 )
@@ -122,7 +122,9 @@ EXAMPLES = (
     type=click.Choice(["auto", "bf16", "fp32"]),
     help="Number format of the network; auto: bf16 if the CPU or GPU has units for it.  [default: auto]",
 )
-@click.option("--threads", type=click.IntRange(0), help="Number of CPU threads; 0 lets torch decide.  [default: 0]")
+@click.option(
+    "--threads", type=click.IntRange(0, 1024), help="Number of CPU threads; 0 lets torch decide.  [default: 0]"
+)
 @click.option("--name", metavar="NAME", help="Name to state in the model.  [default: model]")
 @click.option("--licence", metavar="NAME", help="Licence to state in the model.")
 @click.option("--tensorboard", is_flag=True, help="Also log for TensorBoard, in the run folder.")

@@ -77,20 +77,21 @@ class Number(click.FloatRange):
 
 
 class Rate(click.FloatRange):
-    """A rate from 0 to 1. "nan", which is neither above nor below a bound, is refused."""
+    """A number from 0 to 1. "nan", which is neither above nor below a bound, is refused."""
 
     name = "rate"
 
-    def __init__(self) -> None:
-        super().__init__(0, 1)
+    def __init__(self, *, max_open: bool = False) -> None:
+        super().__init__(0, 1, max_open=max_open)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             rate = float(value)
         except ValueError:
             rate = float("nan")
-        if not 0 <= rate <= 1:
-            self.fail(f"{value!r} is not a rate from 0 to 1; 0.05 is 5 %.", param, ctx)
+        if not 0 <= rate <= 1 or (rate == 1 and self.max_open):
+            below = ", and below 1" if self.max_open else ""
+            self.fail(f"{value!r} is not a number from 0 to 1{below}; 0.05 is 5 %.", param, ctx)
         return rate
 
 

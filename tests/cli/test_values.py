@@ -1,11 +1,48 @@
 """Types of option values: numbers, rates, sizes, and names of files to write."""
 
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import click
 import pytest
 
+from hwr.cli import common, train
 from hwr.cli.values import NEW, PICTURE, RESULT, TARGET, NewName, Number, Rate, parse_size
+from hwr.decode.beam import BeamSettings
+from hwr.settings import Range
+from hwr.train.recipe import Recipe
+
+
+@click.command()
+@common.decoder_options
+def reading(**values: Any) -> None:
+    """Only to look at its options."""
+
+
+@pytest.mark.parametrize(
+    ("command", "settings", "names"),
+    [
+        (reading, BeamSettings, ("weight", "insertion_bonus", "width")),
+        (train.command, Recipe, ("minutes", "lines", "hold_out", "patience", "threads")),
+    ],
+)
+def test_an_option_has_the_range_of_its_setting_so_that_a_refusal_names_the_option(
+    command: click.Command, settings: type, names: tuple[str, ...]
+) -> None:
+    rules = get_type_hints(settings, include_extras=True)
+    kinds: dict[str | None, Any] = {param.name: param.type for param in command.params}
+    for name in names:
+        (rule,) = (mark for mark in rules[name].__metadata__ if isinstance(mark, Range))
+        kind, infinite = kinds[name], float("inf")
+        low = (-infinite, kind.min) if kind.min_open else (kind.min, -infinite)
+        high = (infinite, kind.max) if kind.max_open else (infinite if kind.max is None else kind.max, infinite)
+        assert ((rule.low, rule.above), (rule.high, rule.below)) == (low, high), name
+
+
+def test_a_rate_below_1() -> None:
+    assert Rate(max_open=True).convert("0.99", None, None) == 0.99
+    with pytest.raises(click.BadParameter, match=r"'1' is not a number from 0 to 1, and below 1"):
+        Rate(max_open=True).convert("1", None, None)
 
 
 @pytest.mark.parametrize(("text", "rate"), [("0", 0.0), ("1", 1.0), ("0.05", 0.05), ("1e-3", 0.001)])
@@ -15,7 +52,7 @@ def test_rates(text: str, rate: float) -> None:
 
 @pytest.mark.parametrize("text", ["5%", "5", "-0.1", "nan", "inf", "", "often"])
 def test_the_message_about_a_wrong_rate_shows_a_right_one(text: str) -> None:
-    with pytest.raises(click.BadParameter, match=r"is not a rate from 0 to 1; 0\.05 is 5 %"):
+    with pytest.raises(click.BadParameter, match=r"is not a number from 0 to 1; 0\.05 is 5 %"):
         Rate().convert(text, None, None)
 
 

@@ -122,6 +122,7 @@ def test_what_exists_is_not_overwritten(run: Run, prose: Path, tmp_path: Path) -
         (["--order", "9"], "--order"),
         (["--bits", "4"], "--bits"),
         (["--often", "prose.txt", "0"], "--often"),
+        (["--often", "prose.txt", "9" * 30], "--often"),
         (["-o", "model.txt"], "NAME.lm"),
         (["none.txt"], "none.txt: no such text file"),
         (["blank.txt"], "blank.txt: the file contains no text"),

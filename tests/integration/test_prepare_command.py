@@ -196,7 +196,7 @@ def test_what_may_surprise_is_said(run: Run, tmp_path: Path) -> None:
         (["-o", "OUT"], "Missing argument"),
         (["missing", "-o", "OUT"], "missing: does not exist"),
         (["SOURCE", "-o", "OUT", "--split", "rwth"], "unknown split 'rwth'"),
-        (["SOURCE", "-o", "OUT", "--val-share", "2"], "is not a rate from 0 to 1"),
+        (["SOURCE", "-o", "OUT", "--val-share", "2"], "is not a number from 0 to 1"),
         (["SOURCE", "-o", "OUT", "--words"], "--words applies to IAM only"),
         (["SOURCE", "-o", "OUT", "--quality", "50"], "--quality needs --normalise"),
         (

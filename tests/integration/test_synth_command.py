@@ -150,7 +150,7 @@ def _in_this_process(options, parts, workers):  # type: ignore[no-untyped-def]
         (["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--paper", "jpeg"], "write KIND=SHARE"),
         (
             ["-o", "out", "--text", "prose.txt", "--fonts", "fonts", "--paper", "jpeg=2"],
-            "--paper jpeg=2: write KIND=SHARE; '2' is not a rate from 0 to 1",
+            "--paper jpeg=2: write KIND=SHARE; '2' is not a number from 0 to 1",
         ),
         (
             [
