@@ -93,7 +93,9 @@ def find_split(path: Path, split: str) -> list[Path]:
     if not files:
         there = ", ".join(sorted({split_of(file) or file.name for file in parquet_files(path)}))
         way_out = f"`hwr prepare {as_argument(path)} -o DIR` makes one"
-        advice = f"there is: {there}" if there else f"not a line store; {way_out}"
+        advice = f"not a line store; {way_out}"
+        if there:
+            advice = f"there is: {there}; a file can be named too, such as {parquet_files(path)[0]}"
         raise DataError(f"{path}: no {split}.parquet here; {advice}")
     _check_one_series(path, files)
     lost = lost_files(files)

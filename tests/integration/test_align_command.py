@@ -141,7 +141,7 @@ def test_wrong_use(run: Run, tmp_path: Path) -> None:
         ([tmp_path / "set", "--text", "a"], "--text applies to a single image"),
         ([tmp_path / "set", "--text-file", tmp_path / "two.txt"], "--text-file applies to a single image"),
         ([tmp_path / "set", "--overlay", tmp_path / "o.png"], "--overlay applies to a single image"),
-        ([tmp_path / "set", "--split", "test"], "no test.parquet here; there is: val"),
+        ([tmp_path / "set", "--split", "test"], "no test.parquet here; there is: val; a file can be named too"),
         ([tmp_path / "set", "--text-column", "words"], "no column 'words'"),
         ([tmp_path / "gone.parquet"], "does not exist"),
         ([tmp_path / "images"], "not a line store"),
