@@ -54,7 +54,7 @@ def fine_tuning_recipe(recipe: Recipe, lines: int, hold_out: float | None = None
 def describe(recipe: Recipe, lines: int) -> str:
     """Describe fine-tuning on `lines` lines, in one line."""
     return (
-        f"fine-tuning on {counted(lines, 'line')} with settings for few lines (--no-fine-tune: those for many), "
+        f"{counted(lines, 'line')}: fine-tuning with the settings for few lines (--no-fine-tune: those for many), "
         + (f"until {counted(recipe.lines, 'line')} seen or for " if recipe.lines else "for ")
         + f"{recipe.minutes:g} minute{'' if recipe.minutes == 1 else 's'}"
     )

@@ -48,7 +48,7 @@ def test_few_lines_are_fine_tuned_and_measured(tmp_path: Path, run: Run, mine: P
     assert done.code == 0, done.err
     folder = tmp_path / "runs" / "mine"  # as the file is called
     assert done.out.strip() == str(Path("runs") / "mine" / BEST)
-    assert "fine-tuning on 30 lines" in done.err and "until 40 lines seen" in done.err
+    assert "30 lines: fine-tuning with the settings for few lines" in done.err and "until 40 lines seen" in done.err
     recipe = load_toml(Recipe, folder / RECIPE)
     assert (
         recipe == dataclasses.replace(fine_tuning.fine_tuning_recipe(recipe, 30), lines=40) and recipe.hold_out == 0.1

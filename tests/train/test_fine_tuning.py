@@ -49,7 +49,7 @@ def test_minutes_that_are_asked_for_are_used() -> None:
 
 def test_what_is_said() -> None:
     told = describe(fine_tuning_recipe(BEGUN, 200), 200)
-    assert told.startswith("fine-tuning on 200 lines ") and f"until {EPOCHS * 180:,} lines seen or for 15 m" in told
+    assert told.startswith("200 lines: fine-tuning ") and f"until {EPOCHS * 180:,} lines seen or for 15 m" in told
     assert told.endswith("or for 15 minutes")
     assert describe(replace(fine_tuning_recipe(BEGUN, 1200, 0.0, True), minutes=2.5), 1200).endswith(
         ", for 2.5 minutes"
