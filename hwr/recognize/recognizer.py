@@ -121,7 +121,7 @@ class Recognizer:
         self.label = f"{self.name}@{self.weights[:HASH_DIGITS]}"
         self.careful = decoder.careful
         folder = find_model(model).safetensors.parent
-        self.decoder = make_decoder(decoder, self.info.decoder, self.alphabet, self.name, folder)
+        self.decoder = make_decoder(decoder, self.info.decoder, self.alphabet, str(model), folder)
         self.calibration = find_calibration(self.info.decoder, self.decoder.name, model)
         self.network_calibration = find_calibration(self.info.decoder, GREEDY, model)
 
