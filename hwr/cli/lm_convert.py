@@ -7,7 +7,7 @@ import click
 from hwr.cli.base import Command, given_options, refuse
 from hwr.cli.common import force_option
 from hwr.cli.terminal import say
-from hwr.cli.values import FILE, NEW
+from hwr.cli.values import NEW
 from hwr.files.atomic import check_free
 
 
@@ -17,10 +17,10 @@ from hwr.files.atomic import check_free
     sections={"Result": ("bits", "force")},
     examples=[
         ("hwr lm convert kenlm.arpa.gz my.lm", "Read a character model that KenLM made."),
-        ("hwr lm convert my.lm my.arpa", "Write a model as ARPA, for other programs."),
+        ("hwr lm convert fr fr.arpa", "Write an installed model as ARPA, for other programs."),
     ],
 )
-@click.argument("source", metavar="LM", type=FILE)
+@click.argument("source", metavar="LM")
 @click.argument("target", metavar="OUTPUT", type=NEW)
 @click.option(
     "--bits",
@@ -31,17 +31,19 @@ from hwr.files.atomic import check_free
 )
 @force_option
 @click.pass_context
-def command(context: click.Context, /, source: Path, target: Path, bits: str, force: bool) -> None:
+def command(context: click.Context, /, source: str, target: Path, bits: str, force: bool) -> None:
     """Convert an ARPA file of characters (from KenLM, SRILM or `hwr lm build`) to a .lm file, or the reverse.
 
     The words of the ARPA file are single characters; the space between words is written ▁ or <space>.
     """
     from hwr.lm.file import check_suffix, is_arpa, read_tables, write
+    from hwr.recognize.models import language_model_file
 
     check_suffix(target)
     if is_arpa(target):
         refuse(given_options(context), ("bits",), "applies to .lm files; an ARPA file has no place for it")
-    check_free(target, force, [source])
-    tables, facts = read_tables(source)
+    path = language_model_file(source)
+    check_free(target, force, [path])
+    tables, facts = read_tables(path)
     write(tables, target, int(bits), facts)
     say(f"{target}: order {tables.order}, {target.stat().st_size / 1e6:.2f} MB")

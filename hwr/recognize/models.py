@@ -230,13 +230,22 @@ def find_language_model(name_or_path: str | Path) -> Model:
         ModelError: the file is missing, truncated, or no language model.
         UsageError: a name that no shipped language model has, or a file with another ending.
     """
+    return load(language_model_file(name_or_path))
+
+
+def language_model_file(name_or_path: str | Path) -> Path:
+    """Return the file of a language model, which is named as in `find_language_model`.
+
+    Raises:
+        UsageError: a name that no shipped language model has.
+    """
     path = Path(name_or_path)
     if path.suffix == LM_SUFFIX or is_arpa(path) or path.is_file() or len(path.parts) > 1:
-        return load(path)
+        return path
     names = language_model_names()
     if str(name_or_path) not in names:
         installed = ", ".join(names) or "none"
         raise UsageError(
             f"no language model named {str(name_or_path)!r}; installed: {installed}; a file is named NAME{LM_SUFFIX}"
         )
-    return load(models_folder() / f"{name_or_path}{LM_SUFFIX}")
+    return models_folder() / f"{name_or_path}{LM_SUFFIX}"

@@ -19,6 +19,7 @@ from hwr.lm.file import load
 from hwr.lm.scorer import score_lines, text_log_probabilities
 from hwr.model.files import read_info
 from hwr.recognize.decoder import DecoderOptions
+from hwr.recognize.models import find_language_model
 from hwr.recognize.recognizer import Recognizer
 from hwr.settings import to_dict
 from hwr.store.lines import StoredLine
@@ -210,6 +211,10 @@ def test_broken_models(run: Run, lm: Path, prose: Path, tmp_path: Path) -> None:
         for arguments in (["score", path, prose], ["convert", path, tmp_path / "new.lm"]):
             assert str(path) in run("lm", *arguments).error
     assert not (tmp_path / "new.lm").exists()
+    copy = tmp_path / "latin.lm"
+    assert run("lm", "convert", "la", copy, "--bits", "8").code == 0
+    assert load(copy).symbols == find_language_model("la").symbols
+    assert "no language model named 'xx'; installed: " in run("lm", "convert", "xx", tmp_path / "new.lm").error
     assert "none.arpa" in run("lm", "convert", tmp_path / "none.arpa", tmp_path / "new.lm").error
     assert "NAME.arpa" in run("lm", "convert", lm, tmp_path / "new.bin").error
     assert "no language model named 'nobody'" in run("lm", "score", "nobody", prose).error
@@ -322,6 +327,7 @@ def test_a_language_model_moves_with_the_model(
 
     letters.rename(tmp_path / "elsewhere.lm")
     gone = run("eval", store, "-m", moved)
+    assert f"{moved}: its language model" in gone.err  # not the name in the file, which may be that of a shipped one
     assert gone.code == 2 and f"is missing; put {letters.name} next to the model file" in gone.err
     assert run("eval", store, "-m", moved, "--lm", "none").code == 0
 
