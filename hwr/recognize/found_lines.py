@@ -14,7 +14,7 @@ from hwr.page.placing import clip_polygon, shift_line, turn_line
 from hwr.recognize.estimates import BETTER, DOUBTFUL, WORTHLESS, mean_confidence, right_characters, words_of
 from hwr.recognize.upside_down import TRIED_LINES, ReadAlong, is_upside_down, longest, read_inverted, turned
 from hwr.segment import Layout, find_lines
-from hwr.segment.grid import without_grid
+from hwr.segment.mending import mended
 from hwr.segment.sideways import MISSED
 from hwr.settings import Settings, Share
 from hwr.text import counted
@@ -78,7 +78,7 @@ class PageReader:
         Returns:
             A page without the names of its image and its model.
         """
-        grey = without_grid(grey) if layout.squared else grey
+        grey = mended(grey) if layout.mended else grey
         rotate = self.options.first_turn
         upright = turned(grey, rotate)
         lines = self._read_lines(upright, self._wanted(layout))
@@ -97,7 +97,7 @@ class PageReader:
 
     def read_layout(self, grey: GreyImage, layout: Layout) -> Page:
         """Read the lines of a layout; see `read`."""
-        grey = without_grid(grey) if layout.squared else grey
+        grey = mended(grey) if layout.mended else grey
         lines = self._read_lines(grey, self._wanted(layout))
         return assemble(lines, grey.shape, 0, replace(self.options, rows=layout.rows))
 

@@ -42,6 +42,7 @@ from hwr.recognize.models import Precision, find_model, load_model
 from hwr.recognize.views import decode_views
 from hwr.recognize.words import find_words
 from hwr.segment import Layout
+from hwr.segment.mending import mended
 from hwr.text import normalise_text
 
 Item = TypeVar("Item")
@@ -176,7 +177,7 @@ class Recognizer:
         height, width = grey.shape
         if isinstance(lines, Page):
             given = fit_lines(lines, width, height, "lines").page
-            read = self._read_along(grey, given.lines)
+            read = self._read_along(mended(grey), given.lines)
             found = tuple(with_words_inside(line, (width, height)) for line in read)
             return replace(given, image=called, model=self.label, lines=found, language=main_language(found))
         if lines is None:

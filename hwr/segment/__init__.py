@@ -1,8 +1,8 @@
 """Page image -> lines in reading order.
 
-`grid` erases the squares of squared paper. A small network marks baselines and the ends of lines (`maps`), and `trace`
-follows the marks. `skew` straightens pages that slant. `clean` finds the ink, `foreign` removes what cannot be letters,
-`outline` assigns the ink to lines, and `order` sorts the lines.
+`mending` evens out hard shadows, turns dots into grey, and erases the squares of squared paper. A small network marks
+baselines and the ends of lines (`maps`), and `trace` follows the marks. `skew` straightens pages that slant. `clean`
+finds the ink, `foreign` removes what cannot be letters, `outline` assigns ink to lines, and `order` sorts the lines.
 """
 
 import math
@@ -17,7 +17,6 @@ from hwr.files.images import GreyImage
 from hwr.page.geometry import Points, bounding_box, clip_box
 from hwr.page.page import Box, Point
 from hwr.segment.clean import (
-    dark_on_light,
     find_writing,
     grain_depth,
     paper_depth,
@@ -25,8 +24,8 @@ from hwr.segment.clean import (
     strengthen,
     working_factor,
 )
-from hwr.segment.grid import has_grid, without_grid
 from hwr.segment.maps import MULTIPLE, mark_lines
+from hwr.segment.mending import mended
 from hwr.segment.order import group_regions, reading_order, rows_of
 from hwr.segment.outline import Outline, assign_ink, outline_lines, without_cut_off, written
 from hwr.segment.sideways import MISSED, find_sideways, missed_share
@@ -76,7 +75,7 @@ class Layout:
         rows: the regions are the rows of a table.
         missed: share of the page's ink that belongs to no line, from 0 to 1; most of it if the page is on its side.
         sideways: boxes of ink that may be lines running up or down the page, such as notes in the margin.
-        squared: the page is on squared paper, and must be read without its grid (`hwr.segment.grid.without_grid`).
+        mended: the lines were found, and must be read, on the page that `hwr.segment.mending.mended` returns.
     """
 
     lines: tuple[FoundLine, ...]
@@ -84,7 +83,7 @@ class Layout:
     rows: bool = False
     missed: float = 0.0
     sideways: tuple[Box, ...] = ()
-    squared: bool = False
+    mended: bool = False
 
     def __repr__(self) -> str:
         return f"<Layout: {len(self.lines)} lines in {len(self.regions)} regions>"
@@ -106,14 +105,12 @@ def find_lines(grey: NDArray[np.uint8], threads: int | None = None, *, rows: boo
     """
     if not isinstance(grey, np.ndarray) or grey.ndim != 2 or grey.dtype != np.uint8:
         raise UsageError("an array of shape (H, W) and type uint8 is needed; hwr.files.documents.to_grey makes it")
-    grey = dark_on_light(grey)
-    if has_grid(grey):
-        return replace(_find_on_plain(without_grid(grey), threads or 0, rows), squared=True)
-    return _find_on_plain(grey, threads or 0, rows)
+    page = mended(grey)
+    return replace(_find_on_plain(page, threads or 0, rows), mended=page is not grey)
 
 
 def _find_on_plain(grey: GreyImage, threads: int, rows: bool) -> Layout:
-    """Find the lines of a page, dark on light and without a grid; straighten it first if it is skewed."""
+    """Find the lines of a mended page; straighten it first if it is skewed."""
     found = _trace(grey, threads)
     angle = find_skew(found[0])
     if abs(angle) <= MAX_SKEW or not can_straighten(grey.shape, angle):

@@ -82,7 +82,7 @@ def test_light_writing_on_a_dark_grid_is_inverted() -> None:
 
 def test_the_lines_of_a_squared_page_are_those_of_a_plain_one() -> None:
     plain, squared = find_lines(writing(), 1), find_lines(printed(writing(), paper(30, 30)), 1)
-    assert squared.squared and not plain.squared
+    assert squared.mended and not plain.mended
     assert len(squared.lines) == len(plain.lines) > 3
     for found, true in zip(squared.lines, plain.lines, strict=True):
         assert np.abs(np.array(found.baseline[0]) - true.baseline[0]).max() < 15
