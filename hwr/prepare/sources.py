@@ -9,7 +9,7 @@ from hwr.files.tree import ARCHIVES, FileTree, FolderTree, check_regular, open_t
 from hwr.formats.read_file import HEAD
 from hwr.prepare import iam, pages, sidecar, table_rows
 from hwr.prepare.iam import IamOptions, IamTree
-from hwr.prepare.image_folder import ImageFolder, find_split_tables, find_tables
+from hwr.prepare.image_folder import NAMES, ImageFolder, find_split_tables, find_tables
 from hwr.prepare.pages import PageFileOptions, PageFiles
 from hwr.prepare.parquet import ParquetLines
 from hwr.prepare.samples import Notes, Reason, Sample, Skipped, Source
@@ -22,7 +22,12 @@ KINDS = ("iam", "sidecar", "table", "parquet", *pages.KINDS)
 
 OWN_JSON = b'"rotation"'
 """A key of pages, in JSON that hwr wrote."""
-SPREADSHEETS = (".xlsx", ".xls", ".ods")
+UNREAD = {
+    (".xlsx", ".xls", ".ods"): "a spreadsheet; save it as CSV or TSV",
+    (".arrow",): "an Arrow file; load the data set with `datasets` and save it with to_parquet",
+    (".hocr", ".html"): "hOCR or HTML; make PAGE XML or ALTO of it",
+}
+"""What other files are, by their endings, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -131,25 +136,42 @@ def _not_read(tree: FileTree, kinds: list[str], path: Path) -> list[str]:
 
 def _nothing_found(path: Path, tree: FileTree) -> str:
     looked_for = "ascii/lines.txt (IAM), *.parquet, metadata.csv or .jsonl, NAME.gt.txt, PAGE XML or ALTO"
-    lists = [name for name in tree.names if name.lower().endswith((".txt", ".tsv", ".csv", ".jsonl"))]
-    if lists:
-        command = f"hwr prepare {as_argument(path / lists[0])} --from table"
-        looked_for += f"; if {lists[0]} is a list of images and texts: {command}"
-    archives = [name for name in tree.names if name.lower().endswith(".zip")]
-    if archives and path.is_dir():
-        looked_for += f"; it contains a zip: hwr prepare {as_argument(path / archives[0])}"
-    elif archives:
-        looked_for += f"; it contains another zip, {archives[0]}: unpack {path.name} first"
-    packed = [name for name in tree.names if name.lower().endswith(ARCHIVES)]
-    if packed:
-        looked_for += f"; it contains an archive, {packed[0]}: unpack it first"
-    sheets = [name for name in tree.names if name.lower().endswith(SPREADSHEETS)]
-    if sheets:
-        looked_for += f"; it contains a spreadsheet, {sheets[0]}: save it as CSV or TSV"
-    foreign = [name for name in tree.names if name.lower().endswith(".xml")]
-    if foreign:
-        looked_for += f"; {foreign[0]} is neither PAGE XML nor ALTO"
-    return f"{path}: no data set found; looked for {looked_for}"
+    return "; ".join((f"{path}: no data set found; looked for {looked_for}", *_ways_out(path, tree)))
+
+
+def _ways_out(path: Path, tree: FileTree) -> Iterator[str]:
+    """Yield what to do with each kind of file that is there instead of a data set."""
+
+    def named(*endings: str) -> str:
+        return next((name for name in tree.names if f"/{name}".lower().endswith(endings)), "")
+
+    page = named(".json")
+    own = bool(page) and OWN_JSON in tree.head(page, HEAD)
+    if other := named(".parquet", "/lines.txt", "/words.txt", *(f"/{table}" for table in NAMES)):
+        inner = path / other if path.is_dir() else path
+        inside = as_argument(inner.parent.parent if inner.parent.name.lower() == "ascii" else inner.parent)
+        yield f"it contains {other}: " + (f"hwr prepare {inside}" if path.is_dir() else f"unpack {path.name} first")
+    elif table := named(".txt", ".tsv", ".csv", ".jsonl") or ("" if own else page):
+        command = f"hwr prepare {as_argument(path / table)} --from table"
+        yield f"if {table} is a list of images and texts: " + (
+            command if path.is_dir() else f"unpack {path.name} first, then name the list with --from table"
+        )
+    elif own:
+        yield f"hwr convert {as_argument(path / page)} --format page -o DIR makes PAGE XML of what hwr wrote"
+    if archive := named(".zip"):
+        command = f"hwr prepare {as_argument(path / archive)}"
+        yield (
+            f"it contains a zip: {command}"
+            if path.is_dir()
+            else f"it contains another zip, {archive}: unpack {path.name} first"
+        )
+    if packed := named(*ARCHIVES):
+        yield f"it contains an archive, {packed}: unpack it first"
+    for endings, advice in UNREAD.items():
+        if other := named(*endings):
+            yield f"{other} is {advice}"
+    if foreign := named(".xml"):
+        yield f"{foreign} is neither PAGE XML nor ALTO"
 
 
 def _file_kind(path: Path) -> str:
@@ -169,8 +191,9 @@ def _file_kind(path: Path) -> str:
             return kind
     if not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
-    if suffix in SPREADSHEETS:
-        raise DataError(f"{path}: a spreadsheet; save it as CSV or TSV")
+    for endings, advice in UNREAD.items():
+        if suffix in endings:
+            raise DataError(f"{path}: {advice}")
     if path.name.lower().endswith(ARCHIVES):
         raise DataError(f"{path}: archives other than zip are not read; unpack it, and name the folder")
     known = ".parquet, .tsv, .csv, .jsonl, .json, and .xml or .zip with PAGE XML or ALTO"

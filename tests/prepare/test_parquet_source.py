@@ -176,3 +176,33 @@ def test_columns_that_a_format_cannot_have(tmp_path: Path) -> None:
     sources = make_sources(tmp_path)
     with pytest.raises(UsageError, match="--split-column does not apply to Parquet"):
         open_source(sources["parquet"][0], ReaderOptions(columns=(("split", "x"),)))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "advice"),
+    [
+        ("en/train-00000-of-00001.parquet", b"", r"hwr prepare .*/en$"),
+        ("iam/ASCII/lines.txt", b"a", r"hwr prepare .*/iam$"),
+        ("de/metadata.csv", b"", r"hwr prepare .*/de$"),
+        ("labels.json", b"{}", r"list of images and texts: hwr prepare .*/labels\.json --from table$"),
+        ("page.json", b'{"rotation": 0}', r"hwr convert .*/page\.json --format page -o DIR makes PAGE XML"),
+        ("data-00000-of-00001.arrow", b"", "is an Arrow file; .* to_parquet$"),
+        ("scan.xml.gz", b"", "an archive, scan.xml.gz: unpack it first$"),
+    ],
+)
+def test_the_way_out_of_a_folder_without_a_data_set(tmp_path: Path, name: str, data: bytes, advice: str) -> None:
+    path = tmp_path / "source" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=advice):
+        open_source(tmp_path / "source")
+
+
+@pytest.mark.parametrize("name", ["train.parquet", "d/metadata.csv", "ascii/lines.txt", "list.csv"])
+def test_a_zip_with_another_data_set_has_to_be_unpacked(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(DataError, match=r"unpack set\.zip first") as caught:
+        open_source(path)
+    assert "set.zip/" not in str(caught.value)
