@@ -9,9 +9,9 @@
     lines/a01/a01-000u/a01-000u-00.png
     words/a01/a01-000u/a01-000u-00-00.png
 
-Names may be in capitals. Without a folder `lines/` or `words/`, images may be anywhere below the tree, such as next to
-the list. Line ends may be CR LF. Listed lines may be missing. Line ids of the splits `aachen` and `lwitlrt` ship with
-this package (from jpuigcerver/Laia, egs/iam).
+Names and ids may be in capitals. Without a folder `lines/` or `words/`, images may be anywhere below the tree, such as
+next to the list. Line ends may be CR LF. Listed lines may be missing. Line ids of the splits `aachen` and `lwitlrt`
+ship with this package (from jpuigcerver/Laia, egs/iam).
 """
 
 import re
@@ -82,8 +82,9 @@ def is_tree(path: Path) -> bool:
     """Return whether `path` is the folder of an IAM tree, or its lines.txt or words.txt."""
     names = ("lines.txt", "words.txt")
     if path.is_file():
-        return path.name.lower() in names
-    return any(_find_list(folder, name) for folder in _list_folders(path) for name in names)
+        return path.name.lower() in names and _is_list(path)
+    found = (_find_list(folder, name) for folder in _list_folders(path) for name in names)
+    return any(_is_list(file) for file in found if file is not None)
 
 
 def _list_folders(root: Path) -> list[Path]:
@@ -95,6 +96,15 @@ def _list_folders(root: Path) -> list[Path]:
 def _find_list(folder: Path, name: str) -> Path | None:
     found = find_entry(folder, name)
     return found if found is not None and found.is_file() else None
+
+
+def _is_list(path: Path) -> bool:
+    """Return whether a file may be a list of IAM: other texts can be called lines.txt too."""
+    try:
+        first = next((row for row in _rows(path) if not row.startswith(COMMENT)), None)
+    except InputError:  # which its reader reports
+        return True
+    return first is None or len(first.split(" ")) >= FIELDS
 
 
 class IamTree(Source):
@@ -121,14 +131,15 @@ class IamTree(Source):
             raise DataError(f"{path}: no {name} in it or in ascii/" + (f"; {advice}" if there else ""))
         self._list = found
         self._entries = _read_entries(self._list, options.words)
-        if not any(not entry.error for entry in self._entries):
-            raise DataError(f"{self._list}: contains no {'word' if options.words else 'line'}")
+        if all(entry.error for entry in self._entries):
+            first = f", such as {self._entries[0].error}" if self._entries else ""
+            raise DataError(f"{self._list}: contains no {'word' if options.words else 'line'} of IAM{first}")
 
     @cached_property
     def _writers(self) -> dict[str, str | None]:
         """Form -> writer, from forms.txt; forms that were looked up in their XML are added."""
         rows = [row.split(" ") for row in _rows(_find_list(self.ascii, "forms.txt"))]
-        return {row[0]: row[1] for row in rows if len(row) > 1}
+        return {row[0].lower(): row[1] for row in rows if len(row) > 1}
 
     @cached_property
     def _sentences(self) -> dict[str, list[list[str]]]:
@@ -137,17 +148,21 @@ class IamTree(Source):
         for row in _rows(_find_list(self.ascii, "sentences.txt")):
             values = row.split(" ", SENTENCE_FIELDS - 1)
             if len(values) == SENTENCE_FIELDS and values[0].count("-") >= 3:
-                form, sentence, _ = values[0].rsplit("-", 2)
+                form, sentence, _ = values[0].lower().rsplit("-", 2)
                 sentences.setdefault(form, {}).setdefault(sentence, []).extend(_tokens(values[-1]))
         return {form: list(parts.values()) for form, parts in sentences.items()}
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
-        """Yield the lines or words in the order of the list."""
+        """Yield the lines or words in the order of the list, then images that it does not name."""
         depth = 2 if self.options.words else 1
         for form, group in groupby(self._entries, key=lambda entry: entry.id.rsplit("-", depth)[0]):
             entries = list(group)
             for entry, text in zip(entries, self._texts(form, entries), strict=True):
                 yield self._item(form, entry, text)
+        listed = {name_key(entry.id) for entry in self._entries}
+        for key, path in self._images.items() if self._folder else ():
+            if key not in listed:
+                yield Skipped(str(path), Reason.UNUSED_IMAGE, f"not in {self._list.name}")
 
     def _texts(self, form: str, entries: list[_Entry]) -> list[str]:
         if self.options.tokens == "spaced" or self.options.words:
@@ -165,7 +180,7 @@ class IamTree(Source):
             return Skipped(entry.id, Reason.CROSSED_OUT, text, listed_as)
         image = self._images.get(name_key(entry.id))
         if image is None:
-            return Skipped(entry.id, Reason.NO_IMAGE, f"listed in {self._list.name}", listed_as)
+            return Skipped(entry.id, Reason.NO_IMAGE, f"listed in {self._list.name}{self._packed}", listed_as)
         if self.options.words and entry.id in KNOWN_BROKEN_WORDS and not _is_png(image):
             return Skipped(entry.id, Reason.KNOWN_BROKEN, str(image), listed_as)
         return Sample(
@@ -187,10 +202,22 @@ class IamTree(Source):
         return self.options.segmentation or ("ok" if self.options.words else "any")
 
     @cached_property
+    def _folder(self) -> Path | None:
+        """The folder of the images."""
+        folder = find_entry(self.root, "words" if self.options.words else "lines")
+        return folder if folder is not None and folder.is_dir() else None
+
+    @cached_property
+    def _packed(self) -> str:
+        """What to do if the images are still in the archive that IAM distributes."""
+        name = "words.tgz" if self.options.words else "lines.tgz"
+        archive = None if self._folder else find_entry(self.root, name)
+        return f"; unpack {archive} to a folder {name[:5]}" if archive else ""
+
+    @cached_property
     def _images(self) -> dict[str, Path]:
         """Map each id, as a `name_key`, to its image file; the first ending of IMAGE_SUFFIXES is preferred."""
-        folder = find_entry(self.root, "words" if self.options.words else "lines")
-        found = _find_images(folder) if folder is not None else {}
+        found = _find_images(self._folder) if self._folder else {}
         if not found:
             found = _find_images(self.root)
             self.notes.add("image folders that are missing: all images below the tree are searched", str(self.root))
@@ -253,6 +280,7 @@ def _read_entries(path: Path, words: bool) -> list[_Entry]:
     entries: list[_Entry] = []
     for number, row in enumerate(_rows(path), start=1):
         values = row.split(" ", FIELDS - 1)
+        values[0] = values[0].lower()
         tokens = (values[-1],) if words else _tokens(values[-1])
         if row.startswith(COMMENT):
             entries.append(_Entry(values[0], error=f"{path.name}, entry {number}: a comment among the entries"))

@@ -6,11 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
 from hwr.errors import DataError, UsageError
-from hwr.files.tree import find_entry
+from hwr.files.tree import find_entry, name_key
 from hwr.prepare.iam import form_of
 from hwr.prepare.samples import Reason, Sample, Skipped, Source, read_text
 from hwr.store.splits import SPLITS
@@ -73,9 +74,19 @@ class IdLists:
     ids: dict[str, str]
     pages: dict[str, str]
 
+    @cached_property
+    def _spellings(self) -> dict[str, str]:
+        """`name_key` -> id: an id is often the path of a file."""
+        return {name_key(id): id for id in self.ids}
+
+    def find(self, listed_as: str) -> str | None:
+        """Return the id in the lists, which may be another spelling of that of the item, or None."""
+        return listed_as if listed_as in self.ids else self._spellings.get(name_key(listed_as))
+
     def split_of(self, listed_as: str, whole_pages: bool) -> str | None:
         """Return the split of a line, or None."""
-        found = self.ids.get(listed_as)
+        id = self.find(listed_as)
+        found = None if id is None else self.ids[id]
         return self.pages.get(form_of(listed_as)) if found is None and whole_pages else found
 
 
@@ -195,7 +206,7 @@ def make_plan(sources: Iterable[Source], options: SplitOptions) -> Plan:
         for item in source.items(images=False):
             listed_as = _listed_as(item)
             if lists and listed_as is not None:
-                listed.setdefault(lists.name, set()).add(listed_as)
+                listed.setdefault(lists.name, set()).add(lists.find(listed_as) or listed_as)
             split = _split_or_skip(item, lists, options, source.split)
             if isinstance(split, Skipped):
                 plan.leave_out(split)

@@ -9,6 +9,7 @@ from helpers.line_images import write_image
 from hwr.errors import DataError
 from hwr.prepare.iam import IamOptions, IamTree, is_tree
 from hwr.prepare.samples import Reason, Sample, Skipped
+from hwr.prepare.splitting import SplitOptions, make_plan
 
 LINES = (
     "#--- lines.txt ---#",
@@ -233,3 +234,50 @@ def test_xml_that_cannot_be_read_costs_only_the_writer(tree: Path) -> None:
     first = next(iter(source.items()))
     assert isinstance(first, Sample) and first.writer is None
     assert source.notes.counts() == {"forms without a known writer, since their XML cannot be read": 1}
+
+
+def test_a_tree_in_capitals_is_the_same(tree: Path, tmp_path: Path) -> None:
+    before = read(tree)
+    for path in sorted(tree.rglob("*"), key=lambda path: -len(path.parts)):
+        path.rename(path.with_name(path.name.upper()))
+    for name in ("LINES.TXT", "FORMS.TXT"):
+        rows = (tree / "ASCII" / name).read_bytes()
+        (tree / "ASCII" / name).write_bytes(rows.replace(b"a01-", b"A01-").replace(b"000u", b"000U"))
+    after = read(tree)
+    same = [name for name, item in before.items() if isinstance(item, Sample)]
+    assert same == [name for name, item in after.items() if isinstance(item, Sample)]
+    for one, other in ((before[name], after[name]) for name in same):
+        assert isinstance(one, Sample) and isinstance(other, Sample)
+        assert (one.text, one.writer, one.page, one.listed_as) == (
+            other.text,
+            other.writer,
+            other.page,
+            other.listed_as,
+        )
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "val.txt").write_text("A01-000U-00\na01-000u-77\n")
+    plan = make_plan([IamTree(tree)], SplitOptions(split=str(lists)))
+    assert [split for split in plan.splits if split] == ["val"]
+    assert [item.where for item in plan.missing] == ["a01-000u-77"]
+
+
+def test_images_that_are_not_listed_are_reported(tree: Path) -> None:
+    write_image(tree / "lines" / "c" / "new-00.png")
+    unused = [name for name, reason in reasons(read(tree)).items() if reason is Reason.UNUSED_IMAGE]
+    assert unused == [str(tree / "lines" / "c" / "new-00.png")]
+
+
+def test_archives_of_iam_have_to_be_unpacked(tree: Path) -> None:
+    (tree / "lines").rename(tree.parent / "lines")
+    (tree / "lines.tgz").write_bytes(b"\x1f\x8b")
+    lost = read(tree)["a01-000u-00"]
+    assert isinstance(lost, Skipped) and f"unpack {tree / 'lines.tgz'} to a folder lines" in lost.detail
+
+
+def test_another_text_may_be_called_lines_txt(tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("a poem\nof two lines\n")
+    assert not is_tree(tmp_path) and not is_tree(tmp_path / "lines.txt")
+    for rows in LINES[2], "#\n" + LINES[2], "":
+        (tmp_path / "lines.txt").write_text(rows)
+        assert is_tree(tmp_path)
