@@ -125,6 +125,9 @@ class PageFiles(Source):
             own, other = (NAMES[name] for name in (kind, OTHER_KIND[kind]))
             raise DataError(f"{path}: no {own} in it, only {other}; --from {OTHER_KIND[kind]} reads it")
         self._images = _ImageFinder(self.tree.names)
+        self._xml_of: dict[_PageImage, str] = {}
+        self._places: dict[int, str] = {}
+        """The file of the line at each place of an image; the place as its hash, to save memory."""
         self._open_image: tuple[_PageImage, GreyImage | InputError] = _PageImage(""), InputError("")
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
@@ -135,6 +138,8 @@ class PageFiles(Source):
 
     def lines(self) -> Iterator[Sample | Skipped]:
         """Yield the lines of pages with XML."""
+        self._xml_of.clear()
+        self._places.clear()
         for files in self._pages:
             file, pages = self._choose(files)
             where = self.tree.where(file.name)
@@ -158,6 +163,10 @@ class PageFiles(Source):
             yield Skipped(self._where(file), Reason.NO_IMAGE, detail)
         else:
             self.used.add(image.name)
+            if self._xml_of.setdefault(image, file.name) != file.name:
+                self.notes.add(
+                    "images with several XML files: all lines are read, the same place only once", image.name
+                )
             yield from self._page(file, page, image)
 
     def _where(self, file: _PageFile) -> str:
@@ -214,6 +223,10 @@ class PageFiles(Source):
         if not line.baseline and not line.polygon:
             faults = [note for id, note in page.notes if id == line.id]
             return Skipped(where, Reason.NO_POSITION, "; ".join(("neither a polygon nor a baseline", *faults)))
+        place = hash((image, page.width, page.height, line.baseline, line.polygon))
+        first = self._places.setdefault(place, file.name)
+        if first != file.name:
+            return Skipped(where, Reason.SECOND_TEXT, f"the place of a line in {first}")
         return Sample(
             id=f"{file.page}/{line.id}",
             text=line.text,

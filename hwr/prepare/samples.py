@@ -47,6 +47,7 @@ class Reason(StrEnum):
     MACHINE_TEXT = "text read by a program"
     UNUSED_IMAGE = "image without a text"
     NOT_READ = "data of another kind"
+    SECOND_TEXT = "second text of an image"
     NO_LINES = "page without lines"
     LOST_FILE = "file of the data set is missing or broken"
 
@@ -63,6 +64,7 @@ class Reason(StrEnum):
             Reason.MACHINE_TEXT,
             Reason.UNUSED_IMAGE,
             Reason.NOT_READ,
+            Reason.SECOND_TEXT,
             Reason.NO_LINES,
         )
 

@@ -9,7 +9,7 @@ the folder without endings, the page is the folder of the line. If the first fol
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from hwr.errors import DataError, InputError
@@ -82,12 +82,26 @@ class SidecarFolder(Source):
         yield from self.lines()
         yield from unused_images(self.tree, self.used, Reason.NO_TEXT)
 
-    def lines(self) -> Iterator[Sample | Skipped]:
-        """Yield the lines with a text file."""
+    def lines(self, taken: Iterable[str] = ()) -> Iterator[Sample | Skipped]:
+        """Yield the lines with a text file. `taken`: images that are used already."""
+        owners = dict.fromkeys(taken, "its page XML")
         for name in self._texts:
-            found = _images(self._index, self._stem(name))
+            stem = self._stem(name)
+            found = _images(self._index, stem)
+            if found and not found[0].startswith(stem) and not self._own_texts(found[0]).isdisjoint(self._texts):
+                found = []
             self.used.update(found)
-            yield self._item(name, found)
+            owner = owners.setdefault(found[0], name) if found else name
+            if owner == name:
+                yield self._item(name, found)
+            else:
+                yield Skipped(self.tree.where(name), Reason.SECOND_TEXT, f"{found[0]} has {owner} already")
+
+    def _own_texts(self, image: str) -> set[str]:
+        """Return the exact names of a text for an image."""
+        stem = str(PurePosixPath(image).with_suffix(""))
+        stems = {stem.removesuffix(variant) for variant in VARIANTS} | {image}
+        return {f"{stem}{self._suffix}" for stem in stems}
 
     def _stem(self, name: str) -> str:
         return name[: -len(self._suffix)]

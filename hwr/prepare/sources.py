@@ -52,9 +52,9 @@ class MixedFolder(Source):
         self.notes = self._sidecars.notes = self._pages.notes = Notes()
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
-        """Yield the lines with text files, the lines of the pages, then images with neither."""
-        yield from self._sidecars.lines()
+        """Yield the lines of the pages, the lines with text files, then images with neither."""
         yield from self._pages.lines()
+        yield from self._sidecars.lines(self._pages.used)
         yield from unused_images(self.tree, self._sidecars.used | self._pages.used, Reason.NO_TEXT)
 
 

@@ -117,6 +117,7 @@ def test_only_rules_are_deliberate() -> None:
         Reason.MACHINE_TEXT,
         Reason.UNUSED_IMAGE,
         Reason.NOT_READ,
+        Reason.SECOND_TEXT,
         Reason.NO_LINES,
     }
 

@@ -280,7 +280,7 @@ def test_lines_with_text_files_and_pages_with_xml_are_both_read(tmp_path: Path) 
     for source in (open_source(folder), open_source(pack(folder))):
         items = list(source.items())
         assert source.kind == "sidecar+page"
-        assert [item.id for item in items if isinstance(item, Sample)] == ["lines/a", "d/scans/p/l0", "d/scans/p/l1"]
+        assert [item.id for item in items if isinstance(item, Sample)] == ["d/scans/p/l0", "d/scans/p/l1", "lines/a"]
         assert [Path(item.where).name for item in items if isinstance(item, Skipped)] == ["alone.png"]
 
 
@@ -497,3 +497,27 @@ def test_page_xml_with_several_pages(tmp_path: Path) -> None:
     )
     assert skipped == []
     assert [(sample.id, sample.text) for sample in samples] == [("d/d#1/l0", "one"), ("d/d#2/l0", "two")]
+
+
+def test_copies_of_an_xml_do_not_repeat_its_lines(tmp_path: Path) -> None:
+    xml = page_xml(page_region("r", lines("one", "two")), SIZE, "a.png")
+    other = page_xml(page_region("r", lines("ein") + page_line("l9", 200, "more")), SIZE, "img/a.png")
+    folder = write_files(tmp_path, {"a.png": scan(), "a.xml": xml, "a_copy.xml": xml, "ocr/a.xml": other})
+    samples, skipped = read(folder)
+    assert [sample.text for sample in samples] == ["one", "two", "more"]
+    assert [(item.reason, item.detail) for item in skipped] == [
+        (Reason.SECOND_TEXT, "the place of a line in a.xml")
+    ] * 3
+    source = open_source(folder)
+    list(source.items())
+    assert source.notes.counts() == {"images with several XML files: all lines are read, the same place only once": 1}
+
+
+def test_a_page_is_not_a_line_of_its_text_file(tmp_path: Path) -> None:
+    xml = page_xml(page_region("r", lines("one")), SIZE, "a.png")
+    folder = write_files(
+        tmp_path, {"a.png": scan(), "a.xml": xml, "a.gt.txt": b"one", "b.png": scan(), "b.gt.txt": b"b"}
+    )
+    items = list(open_source(folder).items())
+    assert [item.text for item in items if isinstance(item, Sample)] == ["one", "b"]
+    assert [item.detail for item in items if isinstance(item, Skipped)] == ["a.png has its page XML already"]

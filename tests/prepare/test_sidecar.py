@@ -198,3 +198,17 @@ def test_an_image_in_another_folder_is_named_but_not_taken(tmp_path: Path) -> No
     samples, skipped = read(tmp_path)
     assert samples == [] and skipped[0].reason is Reason.NO_IMAGE
     assert skipped[0].detail == f"no image a.* in its folder; move it there if it is {tmp_path}/images/a.png"
+
+
+def test_an_image_with_two_texts_is_read_once(tmp_path: Path) -> None:
+    write_line(tmp_path, "a", "one")
+    (tmp_path / "a.png.gt.txt").write_text("two")
+    write_line(tmp_path, "b", "three")
+    (tmp_path / "B.gt.txt").write_text("four")
+    samples, skipped = read(tmp_path)
+    assert [(sample.id, sample.text) for sample in samples] == [("a", "one"), ("b", "three")]
+    assert [(Path(item.where).name, item.reason) for item in skipped] == [
+        ("B.gt.txt", Reason.NO_IMAGE),
+        ("a.png.gt.txt", Reason.SECOND_TEXT),
+    ]
+    assert skipped[1].detail == "a.png has a.gt.txt already"
