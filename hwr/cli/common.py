@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hwr.cli.completion import complete_formats, complete_language, complete_language_model, complete_model
+from hwr.cli.terminal import complain
 from hwr.cli.values import FILE, NEW, Number
-from hwr.errors import OutputError, UsageError
+from hwr.errors import InputError, OutputError, UsageError
 from hwr.recognize import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from hwr.recognize.recognizer import Recognizer
     from hwr.store.columns import Columns
     from hwr.text import Alphabet
+
+Item = TypeVar("Item")
+Loaded = TypeVar("Loaded")
 
 NONE = "none"
 """The name for --lm that switches the language model off."""
@@ -343,6 +347,25 @@ def text_options(command: Function) -> Function:
     return click.option("--wrap", type=click.IntRange(0), default=60, show_default=True, metavar="N", help=help)(
         command
     )
+
+
+def load_each(items: Iterable[Item], load: Callable[[Item], Loaded]) -> tuple[list[Loaded], int]:
+    """Return what `load` returns for each item that it can read, and the number of the others, which are named.
+
+    Raises:
+        InputError: none of them can be read.
+    """
+    loaded, errors = [], []
+    for item in items:
+        try:
+            loaded.append(load(item))
+        except InputError as error:
+            errors.append(error)
+    for failure in errors[not loaded :]:
+        complain(failure)
+    if not loaded:
+        raise errors[0]
+    return loaded, len(errors)
 
 
 def settings_options(kind: str) -> Callable[[Function], Function]:

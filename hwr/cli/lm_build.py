@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from hwr.cli.base import Command, given_options, refuse
-from hwr.cli.common import force_option, text_options
+from hwr.cli.common import force_option, load_each, text_options
 from hwr.cli.terminal import say
 from hwr.cli.values import FILE, NEW, Number, parse_size
-from hwr.errors import UsageError
+from hwr.errors import Outcome, UsageError
 from hwr.files.atomic import check_free
 
 
@@ -95,7 +95,7 @@ def command(
     heavy: tuple[tuple[Path, int], ...],
     force: bool,
     **values: Any,
-) -> None:
+) -> Outcome:
     """Build a character n-gram model with modified Kneser-Ney smoothing.
 
     TEXT is a text file (UTF-8, may be compressed as .xz or .gz) or a line store, of which only the training transcripts
@@ -114,7 +114,7 @@ def command(
     check_free(output, force, [*texts, *(path for path, _ in heavy)])
     reading = {"wrap": values["wrap"], "plain": values["plain"], "hold_out": values["hold_out"] / 100}
     weighted = [(path, 1) for path in texts] + list(heavy)
-    sources = [load_text(path, weight=weight, **reading) for path, weight in weighted]
+    sources, failed = load_each(weighted, lambda item: load_text(item[0], weight=item[1], **reading))
     tables = build(sources, options, say)
     facts: dict[str, object] = {
         "licence": values["licence"],
@@ -123,3 +123,4 @@ def command(
     }
     write(tables, output, options.bits, facts)
     say(f"{output}: order {tables.order}, {output.stat().st_size / 1e6:.2f} MB")
+    return Outcome(len(sources), failed)

@@ -125,25 +125,42 @@ def test_what_exists_is_not_overwritten(run: Run, prose: Path, tmp_path: Path) -
         (["--often", "prose.txt", "0"], "--often"),
         (["--often", "prose.txt", "9" * 30], "--often"),
         (["-o", "model.txt"], "NAME.lm"),
-        (["none.txt"], "none.txt: no such text file"),
-        (["blank.txt"], "blank.txt: the file contains no text"),
-        (["empty.txt"], "empty.txt"),
-        (["binary.txt"], "binary.txt: not UTF-8 text"),
-        (["folder"], "train.parquet"),
     ],
 )
 def test_wrong_values(
     run: Run, prose: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("blank.txt").write_text(" \n\n")
-    Path("empty.txt").write_text("")
-    Path("binary.txt").write_bytes(b"\xffa")
-    Path("folder").mkdir()
     before = sorted(tmp_path.iterdir())
     output = [] if "-o" in arguments else ["-o", "new.lm"]
     assert says in run("lm", "build", prose, *output, *arguments).error
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_texts_that_cannot_be_read_do_not_cost_the_others(
+    run: Run, prose: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    says = {
+        "none.txt": "no such text file",
+        "blank.txt": "the file contains no text",
+        "empty.txt": "the file contains no text",
+        "binary.txt": "not UTF-8 text (near byte 0)",
+        "folder": "train.parquet",
+    }
+    for name, data in {"blank.txt": b" \n\n", "empty.txt": b"", "binary.txt": b"\xffa"}.items():
+        Path(name).write_bytes(data)
+    Path("folder").mkdir()
+    for name, reason in says.items():
+        assert reason in run("lm", "build", name, "-o", "new.lm").error
+        assert not Path("new.lm").exists()
+    run("lm", "build", prose, "-o", "alone.lm")
+    built = run("lm", "build", *says, prose, "--often", "none.txt", "3", "-o", "new.lm")
+    assert built.code == 3
+    assert [row.split(":")[2].strip().split("/")[0] for row in built.messages[: len(says) + 1]] == [*says, "none.txt"]
+    assert Path("new.lm").read_bytes() == Path("alone.lm").read_bytes()
+    scored = run("lm", "score", "new.lm", "empty.txt", prose)
+    assert scored.code == 3 and scored.out.startswith(f"{prose}\t") and "empty.txt" in scored.err
 
 
 def test_no_text_is_named(run: Run, tmp_path: Path) -> None:
@@ -218,7 +235,7 @@ def test_broken_models(run: Run, lm: Path, prose: Path, tmp_path: Path) -> None:
     assert "none.arpa" in run("lm", "convert", tmp_path / "none.arpa", tmp_path / "new.lm").error
     assert "NAME.arpa" in run("lm", "convert", lm, tmp_path / "new.bin").error
     assert "no language model named 'nobody'" in run("lm", "score", "nobody", prose).error
-    assert "none.txt: no such text file" in run("lm", "score", lm, prose, tmp_path / "none.txt").error
+    assert "none.txt: no such text file" in run("lm", "score", lm, tmp_path / "none.txt").error
 
 
 # ---- tune, and what recognize and eval make of it
