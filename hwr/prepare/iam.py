@@ -209,7 +209,7 @@ class IamTree(Source):
 
     @cached_property
     def _packed(self) -> str:
-        """What to do if the images are still in the archive that IAM distributes."""
+        """Advice if the images are still in the archive that IAM distributes; or nothing."""
         name = "words.tgz" if self.options.words else "lines.tgz"
         archive = None if self._folder else find_entry(self.root, name)
         return f"; unpack {archive} to a folder {name[:5]}" if archive else ""

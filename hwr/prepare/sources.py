@@ -27,7 +27,7 @@ UNREAD = {
     (".arrow",): "an Arrow file; load the data set with `datasets` and save it with to_parquet",
     (".hocr", ".html"): "hOCR or HTML; make PAGE XML or ALTO of it",
 }
-"""What other files are, by their endings, and what to do."""
+"""Advice on other files, by their endings."""
 
 
 @dataclass(frozen=True)
