@@ -32,10 +32,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.shared import validation_sets
 from hwr.errors import UsageError
 from hwr.evaluate.intervals import MIN_CLUSTERS, effective_number, expanded_tail
 from hwr.evaluate.lines import ScoredLine, read_set
-from hwr.evaluate.sets import EvaluationSet, find_sets
+from hwr.evaluate.sets import EvaluationSet
 from hwr.files.atomic import write_file
 from hwr.model.files import merge
 from hwr.recognize.decoder import DecoderOptions
@@ -73,9 +74,13 @@ class Figures:
     minutes: float
 
     def rate(self, name: str) -> float:
-        """CER of a set."""
-        counts = self.errors[name].values()
-        return sum(count[0] for count in counts) / sum(count[1] for count in counts)
+        """Return the CER of a set."""
+        return error_rate(self.errors[name])
+
+
+def error_rate(errors: Errors) -> float:
+    """Return the CER over all lines."""
+    return sum(count[0] for count in errors.values()) / sum(count[1] for count in errors.values())
 
 
 def load_variants(path: Path) -> list[Variant]:
@@ -185,9 +190,7 @@ def main() -> None:
     variants = load_variants(options.variants)
     if options.only is not None:
         variants = [variant for variant in variants if variant is variants[0] or variant.name in options.only]
-    sets, failed = find_sets(options.val, "val")
-    if failed:
-        raise SystemExit(failed[0].error)
+    sets = validation_sets(options.val)
     results = []
     for number, variant in enumerate(variants):
         recipe = replace(variant.recipe, validation=())

@@ -10,11 +10,11 @@ run of each command does not count. `floor` opens the network in ONNX Runtime wi
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.shared import Seconds, time_process
 from hwr.recognize import DEFAULT_MODEL
 from hwr.recognize.models import find_model
 
@@ -38,20 +38,6 @@ def commands(model: str) -> dict[str, list[str]]:
     return found if int8 is None else {"floor": ["-c", FLOOR, str(int8)]} | found
 
 
-def run(arguments: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Return CPU seconds of a process, and the peak of its memory in MiB (Linux)."""
-    process = subprocess.Popen(
-        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
-    )
-    assert process.stderr is not None
-    message = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(arguments)} failed: {message.decode(errors='replace').strip()}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -62,14 +48,14 @@ def main() -> None:
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": folder}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         every = commands(arguments.model)
-        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in every}
+        taken: dict[str, list[tuple[Seconds, float]]] = {name: [] for name in every}
         for _ in range(arguments.runs + 1):
             for name, words in every.items():
-                taken[name].append(run(words, environment))
+                taken[name].append(time_process([sys.executable, *words], environment))
     print(f"model {arguments.model}, {arguments.runs} runs, load {os.getloadavg()[0]:.1f}")
     print(f"{'':20} {'least':>8} {'median':>8} {'memory':>10}")
     for name, runs in taken.items():
-        seconds = [second for second, _ in runs[1:]]
+        seconds = [time.cores for time, _ in runs[1:]]
         peak = max(mebibytes for _, mebibytes in runs)
         print(f"{name:20} {min(seconds):6.2f} s {statistics.median(seconds):6.2f} s {peak:6.0f} MiB")
 

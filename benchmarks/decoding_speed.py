@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.shared import memory_of_process
 from hwr.decode import numpy_search
 from hwr.decode.beam import BeamSettings, Scorer
 from hwr.decode.compiled import load_library
@@ -180,15 +181,9 @@ def _growth(name: str, alphabet: Alphabet, lines: list[Line]) -> float:
     decode = decoders(alphabet)[name]
     decode(lines[:1])  # imports and first use are not counted
     Path("/proc/self/clear_refs").write_text("5")  # reset the peak
-    before = _peak()
+    before = memory_of_process("VmHWM")
     decode(lines)
-    return (_peak() - before) / 1024
-
-
-def _peak() -> int:
-    """Peak of the resident memory in KiB."""
-    status = Path("/proc/self/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+    return memory_of_process("VmHWM") - before
 
 
 def print_speed(alphabet: Alphabet, lines: list[Line], runs: int) -> None:

@@ -31,8 +31,8 @@ from torch.nn import functional
 
 from benchmarks.ablations import FIGURES, Figures, Variant, kept, load_variants, measure, print_table, read_errors
 from benchmarks.extra_losses import ExtraLossTrainer
+from benchmarks.shared import validation_sets
 from hwr.decode.lattice import LabelSpan, alignments
-from hwr.evaluate.sets import find_sets
 from hwr.recognize.models import load_model
 from hwr.recognize.runtime import OnnxRuntime
 from hwr.store.normalised import LabelledLine
@@ -156,9 +156,7 @@ def main() -> None:
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     first = load_variants(options.variants)[0]
     recipe = replace(first.recipe, validation=())
-    sets, failed = find_sets(options.val, "val")
-    if failed:
-        raise SystemExit(failed[0].error)
+    sets = validation_sets(options.val)
     without = measure(Variant(first.name, recipe), options.output / first.name.replace(" ", "-"), sets)
     folder = options.output / f"{options.teacher}-{options.weight}"
 

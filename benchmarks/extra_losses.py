@@ -30,8 +30,8 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from benchmarks.ablations import Figures, print_table, read_errors
+from benchmarks.shared import validation_sets
 from hwr.decode.lattice import alignments
-from hwr.evaluate.sets import find_sets
 from hwr.settings import load_toml
 from hwr.train.loading import ReadyBatch
 from hwr.train.loop import Trainer
@@ -207,9 +207,7 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     recipe = replace(load_toml(Recipe, options.recipe), validation=(), lines=options.lines, minutes=1000.0)
-    sets, failed = find_sets(options.val, "val")
-    if failed:
-        raise SystemExit(failed[0].error)
+    sets = validation_sets(options.val)
     names, results = [], []
     for choice in ("", *options.extras):
         extra, _, weight = choice.partition("=")

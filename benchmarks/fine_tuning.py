@@ -21,7 +21,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hwr.evaluate.evaluation import evaluate
 from hwr.evaluate.sets import find_sets
@@ -32,9 +31,6 @@ from hwr.recognize.recognizer import Recognizer
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.splits import find_split
 from hwr.store.writing import write_lines
-
-if TYPE_CHECKING:
-    from hwr.train.validate import SetResult
 
 MIN_TEST_LINES = 50
 MAX_TEST_SHARE = 0.4
@@ -48,16 +44,6 @@ class Hand:
     name: str
     tuning: list[StoredLine]
     test: list[StoredLine]
-
-
-class Quiet:
-    """A reporter that says nothing."""
-
-    def message(self, text: str) -> None: ...
-
-    def progress(self, figures: dict[str, object]) -> None: ...
-
-    def validation(self, results: "Sequence[SetResult]", figures: dict[str, object]) -> None: ...
 
 
 def split(name: str, lines: Sequence[StoredLine], most_tuning: int, seed: int, by_line: bool) -> Hand:
@@ -118,12 +104,12 @@ def tune(model: str, lines: Sequence[StoredLine], folder: Path, options: argpars
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from hwr.train.fine_tuning import fine_tuning_recipe
     from hwr.train.recipe import Recipe, TrainingSet, override
+    from hwr.train.reporters import SilentReporter
     from hwr.train.run import train
 
     data = folder / "tuning.parquet"
     write_lines(data, lines)
     weights = find_model(model).safetensors
-    assert weights is not None
     new = read_info(weights).make_alphabet().missing(line.text for line in lines)
     begun = Recipe(
         train=(TrainingSet(str(data)),),
@@ -138,7 +124,7 @@ def tune(model: str, lines: Sequence[StoredLine], folder: Path, options: argpars
         learning_rate=options.learning_rate,
     )
     started = time.process_time()
-    result = train(recipe, folder / "run", Quiet())
+    result = train(recipe, folder / "run", SilentReporter())
     return result.model, (time.process_time() - started) / 60
 
 

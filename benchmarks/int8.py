@@ -12,8 +12,9 @@ import math
 import sys
 from pathlib import Path
 
+from benchmarks.shared import validation_sets
 from hwr.evaluate.evaluation import Figures, evaluate
-from hwr.evaluate.sets import Selection, find_sets
+from hwr.evaluate.sets import Selection
 from hwr.recognize import DEFAULT_MODEL
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.models import Precision
@@ -28,8 +29,7 @@ def measure(
 ) -> dict[str, Figures]:
     """Return the figures of each set."""
     reader = Recognizer(model, threads=1, decoder=decoder, precision=precision)
-    sets, _ = find_sets(data, "val")
-    evaluation = evaluate(reader, sets, Selection(limit))
+    evaluation = evaluate(reader, validation_sets(data), Selection(limit))
     return {item.source.name: item.figures for item in evaluation.sets}
 
 

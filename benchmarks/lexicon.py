@@ -17,21 +17,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.decoding_speed import Line, decode_all, read_outputs
+from benchmarks.shared import memory_of_process
 from hwr.decode.beam import BeamSettings, Scorer
 from hwr.decode.lexicon import Lexicon, LexiconScorer, make_lexicon
-from hwr.decode.search import beam_search
-from hwr.files.images import decode_image
 from hwr.files.texts import read_text
-from hwr.line import normalise_line
 from hwr.metrics import ErrorCounts, character_errors, word_errors
 from hwr.recognize import DEFAULT_MODEL
 from hwr.recognize.models import load_model
-from hwr.store.lines import LineStore
-from hwr.text import Alphabet, normalise_text
+from hwr.text import Alphabet
 
-TOGETHER = 16
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
@@ -44,12 +40,6 @@ def frequent_words(paths: Sequence[Path], count: int) -> list[str]:
     for word, number in counts.items():
         folded[word.lower() if word.lower() in counts else word] += number
     return [word for word, _ in folded.most_common(count)]
-
-
-def memory() -> float:
-    """Resident MiB (Linux)."""
-    status = Path("/proc/self/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 
 def unknown_share(lexicon: Lexicon, alphabet: Alphabet, texts: Sequence[str]) -> float:
@@ -66,23 +56,12 @@ def unknown_share(lexicon: Lexicon, alphabet: Alphabet, texts: Sequence[str]) ->
     return charged / max(1, len(words))
 
 
-def read_all(
-    lines: Sequence[NDArray[np.float32]], alphabet: Alphabet, scorer: Scorer | None
-) -> tuple[list[str], float]:
-    """Return texts, and milliseconds per line; lines of similar length are searched together."""
-    order = sorted(range(len(lines)), key=lambda index: len(lines[index]))
-    texts = [""] * len(lines)
-    start = time.perf_counter()
-    for at in range(0, len(order), TOGETHER):
-        chosen = order[at : at + TOGETHER]
-        for index, found in zip(chosen, beam_search([lines[i] for i in chosen], BeamSettings(), scorer), strict=True):
-            texts[index] = normalise_text(alphabet.decode(found[0].labels))
-    return texts, 1000 * (time.perf_counter() - start) / len(lines)
-
-
-def print_row(name: str, references: Sequence[str], found: Sequence[str], taken: float) -> None:
-    """Print CER and WER over all lines."""
-    pairs = list(zip(references, found, strict=True))
+def print_row(
+    name: str, references: Sequence[str], lines: list[Line], alphabet: Alphabet, scorer: Scorer | None
+) -> None:
+    """Search all lines; print CER, WER and CPU time."""
+    found, taken = decode_all(lines, BeamSettings(), scorer)
+    pairs = [(text, alphabet.decode(labels)) for text, labels in zip(references, found, strict=True)]
     characters = sum((character_errors(*pair) for pair in pairs), ErrorCounts())
     words = sum((word_errors(*pair) for pair in pairs), ErrorCounts())
     print(f"{name:>14} {characters.rate:8.2%} {words.rate:8.2%} {taken:10.2f}", flush=True)
@@ -97,25 +76,22 @@ def main() -> None:
     parser.add_argument("-m", "--model", default=DEFAULT_MODEL)
     parser.add_argument("--costs", nargs="+", type=float, default=[1, 2, 3, 4, 5, 6, 8, 10, math.inf])
     arguments = parser.parse_args()
-    runtime = load_model(arguments.model)
-    alphabet = runtime.info.make_alphabet()
+    alphabet = load_model(arguments.model).info.make_alphabet()
     words = frequent_words(arguments.text, arguments.words)
-    before, start = memory(), time.perf_counter()
+    before, start = memory_of_process("VmRSS"), time.perf_counter()
     lexicon = make_lexicon(words, alphabet)
-    taken, grown = time.perf_counter() - start, memory() - before
+    taken, grown = time.perf_counter() - start, memory_of_process("VmRSS") - before
     nodes = len(lexicon.tree.other)
     print(f"{lexicon.words} words ({lexicon.skipped} skipped), {nodes} nodes; {taken:.1f} s, {grown:.0f} MiB")
     for path in arguments.data:
-        stored = list(LineStore(path, "val"))
-        inks = [normalise_line(decode_image(line.image, line.id), runtime.info.height) for line in stored]
-        outputs, texts = runtime.log_probs(inks), [line.text for line in stored]
+        _, texts, outputs = read_outputs(path, arguments.model, None)
         unknown = unknown_share(lexicon, alphabet, texts)
         print(f"\n{path.name}, model {arguments.model}: {len(texts)} lines, {unknown:.1%} unknown")
         print(f"{'cost':>14} {'CER':>8} {'WER':>8} {'ms a line':>10}")
-        print_row("no list", texts, *read_all(outputs, alphabet, None))
+        print_row("no list", texts, outputs, alphabet, None)
         for cost in arguments.costs:
             scorer = LexiconScorer(lexicon, alphabet, unknown_cost=cost)
-            print_row(f"{cost:g}", texts, *read_all(outputs, alphabet, scorer))
+            print_row(f"{cost:g}", texts, outputs, alphabet, scorer)
 
 
 if __name__ == "__main__":

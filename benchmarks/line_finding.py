@@ -27,7 +27,6 @@ import argparse
 import json
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +38,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from benchmarks.baselines import BaselineMatch, BaselineScores, harmonic_mean, match_baselines, score_baselines
+from benchmarks.shared import timed
 from benchmarks.true_pages import is_inside, unmarked_outlines
 from hwr.files.images import decode_image
 from hwr.page.page import Point
@@ -89,12 +89,10 @@ def compare(
 def find(row: dict[str, Any], draw: Path | None) -> tuple[list[Polyline], tuple[float, float]]:
     """Return the baselines found on one page, processor time and elapsed time."""
     page = decode_image(row["image"]["bytes"], row["id"])
-    start, used = time.perf_counter(), time.process_time()
-    layout = find_lines(page)
-    times = time.process_time() - used, time.perf_counter() - start
+    layout, times = timed(lambda: find_lines(page))
     if draw is not None:
         cv2.imwrite(str(draw / (row["id"].replace("/", "_") + ".png")), picture(page, layout))
-    return [line.baseline for line in layout.lines], times
+    return [line.baseline for line in layout.lines], (times.cores, times.passed)
 
 
 def picture(page: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:

@@ -11,11 +11,9 @@ which should be 0, and the messages about lines. Pages with lines that are upsid
 import time
 from functools import partial
 
-from benchmarks.true_pages import page_arguments, read_pages
+from benchmarks.true_pages import chosen_pages, make_recognizer, page_arguments
 from hwr.files.images import GreyImage, decode_image
-from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.found_lines import PageReader
-from hwr.recognize.recognizer import Recognizer
 from hwr.recognize.upside_down import read_inverted
 from hwr.segment import find_lines
 
@@ -38,13 +36,10 @@ def time_page(reader: PageReader, grey: GreyImage) -> tuple[float, float, float,
 def main() -> None:
     """Print the table."""
     arguments = page_arguments(__doc__).parse_args()
-    options = DecoderOptions(decoder=arguments.decoder)
-    reader = Recognizer(arguments.model, threads=arguments.threads, decoder=options).page_reader()
+    reader = make_recognizer(arguments).page_reader()
     total = added = 0.0
     print(f"{'page':50} {'reading':>8} {'page ms':>8} {'lines ms':>8} {'share':>7} {'degrees':>7}")
-    for number, page in enumerate(read_pages(arguments.parquet, arguments.languages)):
-        if number == arguments.pages:
-            break
+    for page in chosen_pages(arguments):
         seconds, whole, single, turn, messages = time_page(reader, decode_image(page.image, page.id))
         if not messages:
             total, added = total + seconds, added + whole + single

@@ -22,33 +22,30 @@ benchmark included. `--size` enlarges the pages first.
 """
 
 import resource
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import cv2
 import numpy as np
 
+from benchmarks.shared import Seconds, timed
 from benchmarks.true_pages import (
     TrueLine,
     TruePage,
+    chosen_pages,
     counted,
     in_true_order,
     joined_errors,
+    make_recognizer,
     order_error,
     page_arguments,
-    read_pages,
     read_true_lines,
 )
 from hwr.files.images import GreyImage, decode_image
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.page.page import Point
-from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 from hwr.segment import find_lines
-
-Result = TypeVar("Result")
 
 KINDS = ("page", "ordered", "true", "all", "file")
 
@@ -63,23 +60,8 @@ class PageResult:
     all: ErrorCounts
     file: ErrorCounts
     footrule: float
-    finding: "Seconds"
-    reading: "Seconds"
-
-
-@dataclass(frozen=True)
-class Seconds:
-    """Elapsed time, and processor time."""
-
-    passed: float
-    cores: float
-
-
-def timed(work: Callable[[], Result]) -> tuple[Result, Seconds]:
-    """Return the result of a call, and the time that it took."""
-    start, used = time.perf_counter(), time.process_time()
-    result = work()
-    return result, Seconds(time.perf_counter() - start, time.process_time() - used)
+    finding: Seconds
+    reading: Seconds
 
 
 def enlarged(grey: GreyImage, page: TruePage, size: tuple[int, int]) -> tuple[GreyImage, TruePage]:
@@ -100,7 +82,7 @@ def measure(recognizer: Recognizer, page: TruePage, grey: GreyImage) -> PageResu
     _, finding = timed(lambda: find_lines(grey))
     read, reading = timed(lambda: recognizer.read(grey))
     every = [line.text for line in read.lines]
-    lines = [read.lines[index] for index in counted(page, [line.baseline for line in read.lines])]
+    lines = counted(page, read.lines)
     texts = [line.text for line in lines]
     return PageResult(
         joined_errors(page, texts),
@@ -147,16 +129,12 @@ def main() -> None:
     parser = page_arguments(__doc__)
     parser.add_argument("--size", type=int, nargs=2, metavar=("WIDTH", "HEIGHT"), help="pixels of the pages")
     arguments = parser.parse_args()
-    cv2.setNumThreads(arguments.threads)
-    options = DecoderOptions(decoder=arguments.decoder)
-    recognizer = Recognizer(arguments.model, threads=arguments.threads, decoder=options)
+    recognizer = make_recognizer(arguments)
     print(f"model {recognizer.name}, decoder {recognizer.decoder.name}, {arguments.threads} threads")
     names = " ".join(f"{kind:>7}" for kind in KINDS)
     print(f"{'page':50} {'chars':>6} {names} {'ratio':>6} {'find':>6} {'read':>6} ms")
     results: list[PageResult] = []
-    for page in read_pages(arguments.parquet, arguments.languages):
-        if arguments.pages is not None and len(results) == arguments.pages:
-            break
+    for page in chosen_pages(arguments):
         grey = decode_image(page.image, page.id)
         if arguments.size:
             grey, page = enlarged(grey, page, tuple(arguments.size))

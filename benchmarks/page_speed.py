@@ -15,29 +15,19 @@ All take turns on each page, so that other work on the machine slows all alike; 
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import cv2
 import pyarrow.parquet
 
+from benchmarks.shared import Seconds, time_process, timed
 from hwr.files.documents import to_grey
 from hwr.recognize.models import Precision, model_names, precisions
 from hwr.recognize.recognizer import Recognizer
-
-
-@dataclass(frozen=True)
-class Seconds:
-    """Seconds that passed, and processor seconds over all cores."""
-
-    passed: float
-    cores: float
 
 
 def write_pages(data: Path, folder: Path, fewest: int, most: int) -> Iterator[Path]:
@@ -52,21 +42,13 @@ def write_pages(data: Path, folder: Path, fewest: int, most: int) -> Iterator[Pa
 def time_read(recognizer: Recognizer, page: Path) -> Seconds:
     """Time the reading of a page in this process."""
     grey = to_grey(page)
-    start, cores = time.perf_counter(), time.process_time()
-    recognizer.read(grey)
-    return Seconds(time.perf_counter() - start, time.process_time() - cores)
+    return timed(lambda: recognizer.read(grey))[1]
 
 
 def time_command(model: str, precision: Precision, page: Path) -> Seconds:
     """Time the reading of a page in a process of its own."""
     command = [sys.executable, "-m", "hwr", "recognize", "-m", model, "--precision", precision, str(page)]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} failed")
-    return Seconds(time.perf_counter() - start, usage.ru_utime + usage.ru_stime)
+    return time_process(command)[0]
 
 
 def print_row(model: str, precision: Precision, pairs: Sequence[tuple[Seconds, Seconds]]) -> None:

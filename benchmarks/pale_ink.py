@@ -12,13 +12,11 @@ page as it is.
 import argparse
 from collections.abc import Callable, Sequence
 
-import cv2
 import numpy as np
 
-from benchmarks.true_pages import TruePage, counted, joined_errors, page_arguments, read_pages
+from benchmarks.true_pages import TruePage, chosen_pages, counted, joined_errors, make_recognizer, page_arguments
 from hwr.files.images import GreyImage, decode_image
 from hwr.metrics import ErrorCounts
-from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 
 CONTRASTS = (1.0, 0.5, 0.3, 0.2, 0.15)
@@ -35,8 +33,7 @@ def faded(grey: GreyImage, contrast: float, noise: float, seed: int) -> GreyImag
 
 def errors_of(recognizer: Recognizer, page: TruePage, grey: GreyImage) -> ErrorCounts:
     """Return the errors of the page's text."""
-    every = recognizer.read(grey).lines
-    return joined_errors(page, [every[index].text for index in counted(page, [line.baseline for line in every])])
+    return joined_errors(page, [line.text for line in counted(page, recognizer.read(grey).lines)])
 
 
 def print_row(name: str, errors: Sequence[ErrorCounts]) -> None:
@@ -55,14 +52,10 @@ def print_table(
         names: of the variants.
         vary: returns the variants of a page, given its number.
     """
-    cv2.setNumThreads(arguments.threads)
-    options = DecoderOptions(decoder=arguments.decoder)
-    recognizer = Recognizer(arguments.model, threads=arguments.threads, decoder=options)
+    recognizer = make_recognizer(arguments)
     print(f"{'page':50} " + " ".join(f"{name:>7}" for name in names))
     totals = [ErrorCounts()] * len(names)
-    for number, page in enumerate(read_pages(arguments.parquet, arguments.languages)):
-        if number == arguments.pages:
-            break
+    for number, page in enumerate(chosen_pages(arguments)):
         images = vary(decode_image(page.image, page.id), number)
         errors = [errors_of(recognizer, page, image) for image in images]
         print_row(page.id, errors)

@@ -32,8 +32,8 @@ from typing import Any
 
 import cv2
 
+from benchmarks.shared import validation_sets
 from hwr.decode.compiled import load_library
-from hwr.evaluate.sets import find_sets
 from hwr.files.images import GreyImage, decode_image
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.recognize.models import model_names, precisions
@@ -73,11 +73,8 @@ def take_evenly(count: int, wanted: int) -> list[int]:
 
 def make_calls(paths: Sequence[Path], lines: int, together: int, folder: Path) -> list[Call]:
     """Return the lines of all sets in calls; image files are written into `folder`."""
-    sets, failed = find_sets(paths, "val")
-    if failed:
-        raise SystemExit(failed[0].error)
     calls = []
-    for number, source in enumerate(sets):
+    for number, source in enumerate(validation_sets(paths)):
         stored = list(LineStore(source.path, source.split))
         chosen = [stored[index] for index in take_evenly(len(stored), lines)]
         images = [decode_image(line.image, line.id) for line in chosen]

@@ -23,17 +23,17 @@ from benchmarks.phone import Phone, Photograph, photograph
 from benchmarks.true_pages import (
     TrueLine,
     TruePage,
+    chosen_pages,
     counted,
     joined_errors,
+    make_recognizer,
     page_arguments,
-    read_pages,
     read_true_lines,
 )
 from hwr.files.images import decode_image
 from hwr.metrics import ErrorCounts
 from hwr.page.geometry import resample
 from hwr.page.page import Point
-from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 
 POINTS_APART = 20.0
@@ -54,8 +54,7 @@ class Result:
 
 def read(recognizer: Recognizer, page: TruePage) -> Result:
     """Read an image of a page, whose lines are those of the image."""
-    every = recognizer.read(page.image).lines
-    found = [every[index] for index in counted(page, [line.baseline for line in every])]
+    found = counted(page, recognizer.read(page.image).lines)
     lines = read_true_lines(recognizer, decode_image(page.image, page.id), page.lines)
     return Result(
         joined_errors(page, [line.text for line in found]),
@@ -96,18 +95,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="photographs of each page")
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the photographs, true baselines in red")
     arguments = parser.parse_args()
-    cv2.setNumThreads(arguments.threads)
     if arguments.write is not None:
         arguments.write.mkdir(parents=True, exist_ok=True)
-    options = DecoderOptions(decoder=arguments.decoder)
-    recognizer = Recognizer(arguments.model, threads=arguments.threads, decoder=options)
+    recognizer = make_recognizer(arguments)
     print(f"{'':50} {'CER of the page':22} | {'by the true geometry':22} | {'F1':13}")
     names = f"{'scan':>7} {'photo':>7} {'grows':>6}"
     print(f"{'page':50} {names} | {names} | {'scan':>6} {'photo':>6}")
     scans = photos = Result(ErrorCounts(), ErrorCounts(), BaselineScores((), ()))
-    for number, page in enumerate(read_pages(arguments.parquet, arguments.languages)):
-        if number == arguments.pages:
-            break
+    for number, page in enumerate(chosen_pages(arguments)):
         pixels = np.asarray(cv2.imdecode(np.frombuffer(page.image, np.uint8), cv2.IMREAD_COLOR), np.uint8)
         scan = read(recognizer, page)
         for seed in range(arguments.seeds):

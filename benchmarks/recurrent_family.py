@@ -30,10 +30,10 @@ import torch
 from torch.nn import functional
 
 from benchmarks.ablations import Errors, errors_of, kept, paired_interval
+from benchmarks.shared import validation_sets
 from hwr.errors import UsageError
 from hwr.evaluate.intervals import bootstrap_totals, effective_number, rate_intervals
 from hwr.evaluate.lines import read_set
-from hwr.evaluate.sets import find_sets
 from hwr.model import vgsl
 from hwr.model.network import build
 from hwr.recognize.recognizer import Recognizer
@@ -187,9 +187,7 @@ def measure(spec: str, seed: int, data: Sequence[Path], scale: Scale, folder: Pa
         _share_cache(folder)
         run = train(recipe, folder, PlainReporter(), resume=resume, command="benchmarks.recurrent_family")
         recognizer = Recognizer(run.model)
-        sets, failed = find_sets(data, "val")
-        if failed:
-            raise UsageError(failed[0].error)
+        sets = validation_sets(data)
         start = time.process_time()
         read = [line for item in sets for line in read_set(item, recognizer)]
         seconds = time.process_time() - start

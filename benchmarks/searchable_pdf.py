@@ -20,12 +20,10 @@ from pathlib import Path
 
 import pypdfium2
 
-from benchmarks.true_pages import page_arguments, read_pages
+from benchmarks.true_pages import chosen_pages, make_recognizer, page_arguments
 from hwr.files.documents import page_of
 from hwr.formats import find_format, to_bytes
 from hwr.page.page import Page
-from hwr.recognize.decoder import DecoderOptions
-from hwr.recognize.recognizer import Recognizer
 
 
 def words_in_order(wanted: Sequence[str], found: Sequence[str]) -> int:
@@ -76,13 +74,10 @@ def main() -> None:
         readers["poppler"] = read_with_poppler
     if arguments.pdfjs is not None:
         readers["pdf.js"] = partial(read_with_pdfjs, arguments.pdfjs)
-    options = DecoderOptions(decoder=arguments.decoder)
-    recognizer = Recognizer(arguments.model, threads=arguments.threads, decoder=options)
+    recognizer = make_recognizer(arguments)
     total, whole, pairs, touch = 0, dict.fromkeys(readers, 0), 0, 0
     print(f"{'page':50} {'words':>6} {'touch':>7} " + " ".join(f"{name:>8}" for name in readers))
-    for number, page in enumerate(read_pages(arguments.parquet, arguments.languages)):
-        if number == arguments.pages:
-            break
+    for page in chosen_pages(arguments):
         image = page_of(page.image, page.id)
         read = recognizer.read(image)
         data = to_bytes(find_format("pdf"), read, image.pixels, image.dpi)

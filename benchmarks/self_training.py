@@ -27,10 +27,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.ablations import Errors, paired_interval, read_errors
-from hwr.evaluate.sets import find_sets
+from benchmarks.ablations import Errors, error_rate, paired_interval, read_errors
+from benchmarks.shared import validation_sets
 from hwr.files.images import decode_image
-from hwr.metrics import character_errors
+from hwr.metrics import ErrorCounts, character_errors
 from hwr.model.files import read_info
 from hwr.recognize.decoder import DecoderOptions
 from hwr.recognize.recognizer import Recognizer
@@ -76,10 +76,9 @@ def read_unlabelled(model: Path, lines: Sequence[StoredLine], decoder: DecoderOp
     return sorted(found, key=lambda read: -read.confidence)
 
 
-def error_rate(found: Sequence[Read]) -> float:
-    """CER of readings; the true texts are used for nothing else."""
-    counts = [character_errors(read.line.text, read.text) for read in found]
-    return sum(count.edits for count in counts) / sum(count.reference_length for count in counts)
+def cer(found: Sequence[Read]) -> float:
+    """Return the CER of readings; the true texts are used for nothing else."""
+    return sum((character_errors(read.line.text, read.text) for read in found), ErrorCounts()).rate
 
 
 def tune(start: Path, sets: Sequence[tuple[Path, float]], folder: Path, lines: int, seed: int) -> Path:
@@ -110,7 +109,7 @@ def pseudo_labels(
     for name, decoder in (("greedy", DecoderOptions("greedy")), ("lm", beam)):
         found = read_unlabelled(teacher, lines, decoder)
         best = found[: round(options.keep * len(found))]
-        rates = error_rate(found), error_rate(best)
+        rates = cer(found), cer(best)
         print(f"| {name} | {len(found)} | {rates[0]:.4f} | {len(best)} | {rates[1]:.4f} |", flush=True)
         kept[name] = [replace(read.line, text=read.text) for read in best]
         kept["truth"] = [read.line for read in best]
@@ -139,9 +138,7 @@ def main() -> None:
     teacher = tune(
         options.model, [(labelled_file, 1.0)], options.output / "teacher", options.teacher_lines, options.seed
     )
-    sets, failed = find_sets([options.store], "val")
-    if failed:
-        raise SystemExit(failed[0].error)
+    sets = validation_sets([options.store])
     (name,) = (item.name for item in sets)
     before = read_errors(teacher, sets)[name]
     files = {"labelled": [(labelled_file, 1.0)]}
@@ -150,22 +147,15 @@ def main() -> None:
         # The labelled lines are fewer and right: they are shown twice as often.
         files[kind] = [(labelled_file, 2.0), (options.output / f"{kind}.parquet", 1.0)]
     print(f"\n| training | CER of {len(before)} lines | difference from labelled | interval |\n|---|---|---|---|")
-    print(f"| teacher | {rate(before):.4f} | | |", flush=True)
+    print(f"| teacher | {error_rate(before):.4f} | | |", flush=True)
     first: Errors = {}
     for kind in ("labelled", "greedy", "lm", "truth"):
         pupil = tune(teacher, files[kind], options.output / kind, options.lines, options.seed)
         errors = read_errors(pupil, sets)[name]
         first = first or errors
         low, high = paired_interval(first, errors)
-        print(
-            f"| {kind} | {rate(errors):.4f} | {rate(errors) - rate(first):+.4f} | {low:+.4f} to {high:+.4f} |",
-            flush=True,
-        )
-
-
-def rate(errors: Errors) -> float:
-    """CER."""
-    return sum(count[0] for count in errors.values()) / sum(count[1] for count in errors.values())
+        rate = error_rate(errors)
+        print(f"| {kind} | {rate:.4f} | {rate - error_rate(first):+.4f} | {low:+.4f} to {high:+.4f} |", flush=True)
 
 
 if __name__ == "__main__":

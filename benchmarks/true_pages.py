@@ -17,6 +17,7 @@ import argparse
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -27,9 +28,9 @@ from benchmarks.baselines import coverage, even_points
 from hwr.files.images import GreyImage
 from hwr.metrics import ErrorCounts, character_errors
 from hwr.page.geometry import cut_line
-from hwr.page.page import Point
+from hwr.page.page import Line, Point
 from hwr.recognize import DEFAULT_MODEL
-from hwr.recognize.decoder import BEAM, GREEDY
+from hwr.recognize.decoder import BEAM, GREEDY, DecoderOptions
 from hwr.recognize.recognizer import Recognizer
 from hwr.text import normalise_text
 
@@ -49,6 +50,13 @@ def page_arguments(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--pages", type=int, help="maximum number of pages")
     parser.add_argument("--threads", type=int, default=1)
     return parser
+
+
+def make_recognizer(arguments: argparse.Namespace) -> Recognizer:
+    """Return the recogniser that the arguments ask for."""
+    cv2.setNumThreads(arguments.threads)
+    options = DecoderOptions(decoder=arguments.decoder)
+    return Recognizer(arguments.model, threads=arguments.threads, decoder=options)
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,11 @@ class TruePage:
     def file_text(self) -> str:
         """Return the same in the order of the file."""
         return " ".join(self.lines[index].text for index in self.file_order)
+
+
+def chosen_pages(arguments: argparse.Namespace) -> Iterator[TruePage]:
+    """Yield the pages that the arguments ask for."""
+    return islice(read_pages(arguments.parquet, arguments.languages), arguments.pages)
 
 
 def read_pages(path: Path, languages: Sequence[str]) -> Iterator[TruePage]:
@@ -150,13 +163,13 @@ def is_inside(line: Sequence[Point], outlines: Sequence[Sequence[Point]]) -> boo
     return False
 
 
-def counted(page: TruePage, baselines: Sequence[Sequence[Point]]) -> list[int]:
-    """Return the indices of found lines on a true line, or outside the areas that the truth leaves out."""
-    covered = coverage([line.baseline for line in page.lines], baselines)
+def counted(page: TruePage, lines: Sequence[Line]) -> list[Line]:
+    """Return the found lines on a true line, or outside the areas that the truth leaves out."""
+    covered = coverage([line.baseline for line in page.lines], [line.baseline for line in lines])
     return [
-        index
-        for index, baseline in enumerate(baselines)
-        if covered[index].max(initial=0) > 0 or not is_inside(baseline, page.unmarked)
+        line
+        for line, shares in zip(lines, covered, strict=True)
+        if shares.max(initial=0) > 0 or not is_inside(line.baseline, page.unmarked)
     ]
 
 
