@@ -157,7 +157,7 @@ def command(
 
 def leave_out_results(inputs: "Inputs", output: str | None, forms: Sequence[Format]) -> "Inputs":
     """Return the inputs without results of earlier runs, which are named on stderr."""
-    from hwr.recognize.outputs import without_results
+    from hwr.recognize.targets import without_results
 
     if output is None:
         return inputs

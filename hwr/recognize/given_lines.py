@@ -10,8 +10,8 @@ from hwr.files.pixels import PageImage, Source
 from hwr.files.tree import FileIndex, FolderTree, name_key
 from hwr.page.page import Page
 from hwr.page.placing import FittedLines, fit_lines
-from hwr.recognize.outputs import numbered
 from hwr.recognize.recognizer import Recognizer
+from hwr.recognize.targets import numbered
 
 TOO_LARGE = "it is too large for a line"
 
