@@ -37,7 +37,7 @@ from hwr.recognize.models import load_model
 from hwr.recognize.runtime import OnnxRuntime
 from hwr.store.normalised import LabelledLine
 from hwr.text import Alphabet, steps_needed
-from hwr.train.batches import line_seed
+from hwr.train.batches import seed_of
 from hwr.train.datasets import StoreLines
 from hwr.train.loading import ReadyBatch
 from hwr.train.loop import Trainer
@@ -47,7 +47,7 @@ from hwr.train.run import Run
 
 LogProbs = NDArray[np.floating]
 SoftLabels = dict[int, NDArray[np.float32]]
-"""Seed of a line in training (`hwr.train.batches.line_seed`) -> probabilities (characters, classes - 1)."""
+"""Seed of a line in training (`PlannedLine.seed`) -> probabilities (characters, classes - 1)."""
 
 
 def peaks(log_probs: LogProbs, spans: Sequence[LabelSpan]) -> list[int]:
@@ -98,7 +98,7 @@ def read_with_teacher(run: Run, teacher: Teacher, lines: int, share: float) -> S
     for shown in (shown for pool in run.builder().pools(0) for shown in pool):
         source = sources[shown.source]
         read = source.read(shown.group)
-        seeds = {line.id: line_seed(recipe.seed, 0, shown.copy, source.name, line.id) for line in read}
+        seeds = {line.id: seed_of(recipe.seed, 0, shown.copy, source.name, line.id) for line in read}
         chosen = [line for line in read if seeds[line.id] % 1000 < 1000 * share]
         found |= {seeds[line.id]: labels for line, labels in teacher.soft_labels(chosen)}
         count += len(read)

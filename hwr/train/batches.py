@@ -126,9 +126,9 @@ def epoch_pools(
     return [ordered[start : start + groups] for start in range(0, len(ordered), groups)]
 
 
-def line_seed(seed: int, epoch: int, copy: int, source: str, line: str) -> int:
+def seed_of(*values: int | str) -> int:
     """Return 63 random bits that depend on these values only."""
-    digest = hashlib.blake2b(f"{seed}/{epoch}/{copy}/{source}/{line}".encode(), digest_size=8).digest()
+    digest = hashlib.blake2b("/".join(map(str, values)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
@@ -174,7 +174,7 @@ class PoolBuilder:
         for shown in pool:
             source = self.sources[shown.source]
             for line in source.read(shown.group):
-                planned = self._plan(line, line_seed(self.recipe.seed, epoch, shown.copy, source.name, line.id))
+                planned = self._plan(line, seed_of(self.recipe.seed, epoch, shown.copy, source.name, line.id))
                 if isinstance(planned, PlannedLine):
                     yield planned
                 else:

@@ -1,7 +1,6 @@
 """The training loop: network, running average and optimiser, step by step."""
 
 import copy
-import hashlib
 import math
 import time
 from collections import Counter, deque
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from hwr.errors import TrainingError
 from hwr.model.layers import Dropout
 from hwr.model.network import Network
+from hwr.train.batches import seed_of
 from hwr.train.device import Device, return_free_memory
 from hwr.train.loading import ReadyBatch
 from hwr.train.loss import ctc_loss, span_mask
@@ -138,7 +138,7 @@ class Trainer:
     def _update(self, batch: ReadyBatch, rate: float, strength: float) -> float:
         """Run one forward and backward pass and the update; return the loss of the whole batch, perhaps non-finite."""
         # Dropout and spans depend on the step alone, so that a resumed run draws what it would have drawn.
-        torch.manual_seed(_step_seed(self.recipe.seed, self.progress.step, self.processes.rank))
+        torch.manual_seed(seed_of(self.recipe.seed, self.progress.step, self.processes.rank))
         for dropout, probability in self._dropouts:
             dropout.p = strength * probability
         self.network.train()
@@ -229,12 +229,6 @@ class Trainer:
             messages.append("the run used another optimiser before: this one starts from scratch, with a warm-up")
         self._durations = deque(state["durations"], maxlen=self._durations.maxlen)
         return messages
-
-
-def _step_seed(seed: int, step: int, rank: int) -> int:
-    """Return 63 random bits that depend on these values only."""
-    digest = hashlib.blake2b(f"{seed}/{step}/{rank}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 1
 
 
 def _float_tensors(network: Network) -> list[Tensor]:

@@ -19,7 +19,7 @@ from hwr.train.batches import (
     Batch,
     PoolBuilder,
     epoch_pools,
-    line_seed,
+    seed_of,
 )
 from hwr.train.recipe import Optimisation, Recipe
 
@@ -229,21 +229,17 @@ def test_characters_outside_the_alphabet_lose_their_line_only() -> None:
     assert skipped(plan) == {"with a character outside the alphabet": 1}
 
 
-def test_line_seed_depends_on_everything_and_nothing_else() -> None:
-    base = {"seed": 1, "epoch": 0, "copy": 0, "source": "iam", "line": "a01-000u-00"}
-    changes = [
-        {},
-        {"seed": 2},
-        {"epoch": 1},
-        {"copy": 1},
-        {"source": "iam2"},
-        {"line": "a01-000u-01"},
-        {"seed": 0, "epoch": 1},
-        {"epoch": 1, "copy": 1},
+def test_a_seed_depends_on_each_value_and_its_place() -> None:
+    values = [
+        (1, 0, 0, "iam", "a01"),
+        (2, 0, 0, "iam", "a01"),
+        (0, 1, 0, "iam", "a01"),
+        (1, 0, 0, "iam", "a02"),
+        (1, 0),
     ]
-    seeds = [line_seed(**base | change) for change in changes]  # type: ignore[arg-type]
-    assert len(set(seeds)) == len(changes)
-    assert seeds[0] == line_seed(1, 0, 0, "iam", "a01-000u-00") and all(0 <= seed < 2**63 for seed in seeds)
+    seeds = [seed_of(*each) for each in values]
+    assert len(set(seeds)) == len(values)
+    assert seeds[0] == seed_of(1, 0, 0, "iam", "a01") and all(0 <= seed < 2**63 for seed in seeds)
 
 
 def test_copies_and_epochs_get_widths_of_their_own() -> None:

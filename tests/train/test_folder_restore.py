@@ -77,7 +77,7 @@ def test_losses_of_the_comparison_depend_on_random_numbers(
     settings = two_epochs(data, "fp32")
     whole = run(settings, tmp_path / "whole", stop_after=12).losses
     run(settings, tmp_path / "other", stop_after=8)
-    monkeypatch.setattr("hwr.train.loop._step_seed", lambda seed, step, rank: 99 + step)
+    monkeypatch.setattr("hwr.train.loop.seed_of", lambda seed, step, rank: 99 + step)
     other = run(settings, tmp_path / "other", resume=True, stop_after=12).losses
     assert all(other[step] != whole[step] for step in (9, 10, 11, 12))
 
