@@ -368,6 +368,12 @@ def load_each(items: Iterable[Item], load: Callable[[Item], Loaded]) -> tuple[li
     return loaded, len(errors)
 
 
+def bits_option(default: str) -> Callable[[Function], Function]:
+    """Return a decorator that adds the option for the size of a probability in a `.lm` file, `bits`."""
+    help = "Size of a probability in a .lm file."
+    return click.option("--bits", type=click.Choice(["8", "16"]), default=default, show_default=True, help=help)
+
+
 def settings_options(kind: str) -> Callable[[Function], Function]:
     """Return a decorator for commands that store settings in a model: adds `write`, `output` and `force`."""
 

@@ -1,7 +1,7 @@
 """`hwr eval`: measure a model on line stores."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,12 +32,10 @@ from hwr.text import counted
 
 if TYPE_CHECKING:
     from hwr.evaluate.evaluation import Evaluation
-    from hwr.evaluate.lines import ReadLine
+    from hwr.evaluate.lines import OnLine, ReadLine
     from hwr.evaluate.report import Gate, GateResult, Setting, WorstLines
     from hwr.evaluate.sets import EvaluationSet, FailedSet, Selection
     from hwr.recognize.models import Precision
-
-    OnLine = Callable[[ReadLine], None]
 
 STDOUT = "-"
 DRAWING = NewName(ending=".svg")

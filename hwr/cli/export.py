@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwr.cli.base import Command, Rule
-from hwr.cli.common import INSTALL_TORCH
+from hwr.cli.common import INSTALL_TORCH, force_option
 from hwr.cli.completion import complete_model
+from hwr.cli.terminal import show
 from hwr.cli.values import FILE, NEW
 from hwr.errors import DataError, InputError, MissingDependency, ModelError, OutputError
 from hwr.text import counted
@@ -50,7 +51,7 @@ CALIBRATION_LINES, CALIBRATION_GROUPS = 32, 4
     metavar="DATA",
     help="With --int8: training lines, on which the ranges of values are measured. Repeatable.",
 )
-@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@force_option
 @click.option(
     "--release",
     "folder",
@@ -112,7 +113,7 @@ def _export(weights: Path, output: Path | None, force: bool) -> None:
             difference = parity(weights, temporary)
         except (ModelError, OutputError) as error:
             raise type(error)(str(error).replace(str(temporary), str(target)) + "; nothing was written") from None
-    click.echo(f"{target}: {target.stat().st_size / 1e6:.2f} MB, differs from torch by at most {difference:.1e}")
+    show(f"{target}: {target.stat().st_size / 1e6:.2f} MB, differs from torch by at most {difference:.1e}")
 
 
 def _export_int8(weights: Path, stores: tuple[Path, ...], force: bool) -> None:
@@ -126,7 +127,7 @@ def _export_int8(weights: Path, stores: tuple[Path, ...], force: bool) -> None:
     height = read_info(weights).height
     lines = [ink for store in stores for ink in _some_lines(store, height)]
     export_int8(weights, target, lines)
-    click.echo(f"{target}: {target.stat().st_size / 1e6:.2f} MB, calibrated on {counted(len(lines), 'line')}")
+    show(f"{target}: {target.stat().st_size / 1e6:.2f} MB, calibrated on {counted(len(lines), 'line')}")
 
 
 def _some_lines(store: Path, height: int) -> list["GreyImage"]:
@@ -160,9 +161,9 @@ def _release(weights: Path, folder: Path, data: tuple[Path, ...]) -> None:
     for name, figures in validation.items():
         change = figures["cer"] - figures["fp32_cer"]
         rates = f"CER {figures['cer']:.4f}, WER {figures['wer']:.4f}"
-        click.echo(f"{name}: {rates} on {counted(figures['lines'], 'line')}; fp16 {change:+.5f}")
+        show(f"{name}: {rates} on {counted(figures['lines'], 'line')}; fp16 {change:+.5f}")
     difference = parity(target, target.with_suffix(".onnx"))
-    click.echo(f"{target}: {target.stat().st_size / 1e6:.1f} MB; ONNX differs from torch by at most {difference:.1e}")
+    show(f"{target}: {target.stat().st_size / 1e6:.1f} MB; ONNX differs from torch by at most {difference:.1e}")
 
 
 def _measure(weights: Path, data: tuple[Path, ...]) -> dict[str, dict[str, Any]]:

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from hwr.cli.base import Command, given_options, refuse
-from hwr.cli.common import force_option, load_each, text_options
+from hwr.cli.common import bits_option, force_option, load_each, text_options
 from hwr.cli.terminal import say
 from hwr.cli.values import FILE, NEW, Number, parse_size
 from hwr.errors import Outcome, UsageError
 from hwr.files.atomic import check_free
 
 
-def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
+def parse_counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
     """Parse whole numbers that are separated by commas.
 
     Raises:
@@ -54,7 +54,7 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
 @click.option("--order", type=click.IntRange(2, 8), default=6, show_default=True, help="Length of the longest n-grams.")
 @click.option(
     "--min-counts",
-    type=counts,
+    type=parse_counts,
     default="1",
     show_default=True,
     metavar="N,N,...",
@@ -68,13 +68,7 @@ def counts(text: str | tuple[int, ...]) -> tuple[int, ...]:
     metavar="SIZE",
     help="Remove the least important n-grams until the .lm file is this small; 0 keeps all.",
 )
-@click.option(
-    "--bits",
-    type=click.Choice(["8", "16"]),
-    default="8",
-    show_default=True,
-    help="Size of a probability in a .lm file.",
-)
+@bits_option("8")
 @text_options
 @click.option(
     "--hold-out",

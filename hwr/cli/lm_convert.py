@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from hwr.cli.base import Command, given_options, refuse
-from hwr.cli.common import force_option
+from hwr.cli.common import bits_option, force_option
 from hwr.cli.terminal import say
 from hwr.cli.values import NEW
 from hwr.files.atomic import check_free
@@ -22,13 +22,7 @@ from hwr.files.atomic import check_free
 )
 @click.argument("source", metavar="LM")
 @click.argument("target", metavar="OUTPUT", type=NEW)
-@click.option(
-    "--bits",
-    type=click.Choice(["8", "16"]),
-    default="16",
-    show_default=True,
-    help="Size of a probability in a .lm file.",
-)
+@bits_option("16")
 @force_option
 @click.pass_context
 def command(context: click.Context, /, source: str, target: Path, bits: str, force: bool) -> None:

@@ -10,7 +10,7 @@ import click
 from hwr.cli.base import Command, Rule, given_options, refuse
 from hwr.cli.common import find_alphabet
 from hwr.cli.completion import complete_model
-from hwr.cli.terminal import progress_counter, say
+from hwr.cli.terminal import progress_counter
 from hwr.cli.values import FILE, NEW, Rate, parse_size
 from hwr.errors import Outcome, UsageError
 
@@ -195,9 +195,7 @@ def make_store(values: dict[str, Any], given: Mapping[str, str]) -> Outcome:
         prepared = prepare(sources, values["output"], options, values["force"], progress)
     name_skipped(prepared.skipped, values["output"] / "skipped.tsv")
     name_findings(prepared)
-    print_table(prepared)
-    folder = values["output"]
-    say(f"{folder}: unchanged, the same store is there already" if prepared.unchanged else f"{folder}: written")
+    print_table(prepared, values["output"])
     return Outcome(failed=prepared.failed)
 
 

@@ -60,8 +60,8 @@ def name_findings(prepared: "Prepared") -> None:
         say(f"right-to-left text, stored in logical order and trained in display order: {counted(lines, 'line')}")
 
 
-def print_table(prepared: "Prepared") -> None:
-    """Print the counts of each split, and of the items that were left out."""
+def print_table(prepared: "Prepared", folder: Path) -> None:
+    """Print the counts of each split and of the items that were left out, and whether the store was written."""
     rows: list[tuple[str, ...]] = [("split", "lines", "characters", "writers", "pages", "MiB")]
     for split, facts in prepared.splits.items():
         counts = (facts.lines, facts.characters.total(), len(facts.writers), len(facts.pages))
@@ -71,6 +71,7 @@ def print_table(prepared: "Prepared") -> None:
     if reasons:
         click.echo()
         print_rows([("left out", "items"), *((reason, f"{count:,}") for reason, count in reasons.most_common())])
+    say(f"{folder}: unchanged, the same store is there already" if prepared.unchanged else f"{folder}: written")
 
 
 def print_rows(rows: Sequence[Sequence[str]]) -> None:

@@ -202,6 +202,5 @@ def _write(options: "BatchOptions", values: dict[str, Any]) -> bool:
     name_skipped(prepared.skipped, output / "skipped.tsv")
     for reason in unused.reasons():
         say(f"left out: {reason}")
-    print_table(prepared)
-    say(f"{output}: unchanged, the same store is there already" if prepared.unchanged else f"{output}: written")
+    print_table(prepared, output)
     return any(item.reason in FAILURES for item in prepared.skipped)
