@@ -7,14 +7,7 @@ from time import perf_counter
 
 from hwr.errors import DataError
 from hwr.evaluate.confidence import ConfidenceFigures, ConfidenceTallies
-from hwr.evaluate.intervals import (
-    Clusters,
-    Interval,
-    LineTallies,
-    Totals,
-    bootstrap_totals,
-    rate_intervals,
-)
+from hwr.evaluate.intervals import Clusters, Interval, LineTallies, Totals, bootstrap_totals, rate_intervals
 from hwr.evaluate.lines import OnLine, ReadLine, UnreadableLines, read_set
 from hwr.evaluate.sets import EVERY_LINE, EvaluationSet, FailedSet, Selection
 from hwr.metrics import ErrorCounts

@@ -106,14 +106,14 @@ def effective_number(sizes: NDArray[np.integer[Any]]) -> float:
     return float(sizes.sum()) ** 2 / squares if squares else 0.0
 
 
-def bootstrap_totals(totals: Totals, replicates: int = REPLICATES, seed: int = SEED) -> Totals:
+def bootstrap_totals(totals: Totals, replicates: int = REPLICATES) -> Totals:
     """Return pooled counts (replicates, 4) of sets of clusters, each drawn with replacement from `totals`.
 
-    The draws depend on `seed` and on the counts: a set has the same interval alone and together with others, and sets
+    The draws depend on `SEED` and on the counts: a set has the same interval alone and together with others, and sets
     that are added up are drawn independently.
     """
     totals = _fold(totals)
-    generator = np.random.default_rng([seed, crc32(totals.tobytes())])
+    generator = np.random.default_rng([SEED, crc32(totals.tobytes())])
     clusters = len(totals)
     chunk = max(1, MAX_DRAWS_AT_ONCE // clusters)
     result = np.empty((replicates, 4), dtype=np.int64)

@@ -17,15 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from hwr.errors import HwrError, InputError, UsageError
-from hwr.files.images import (
-    GreyImage,
-    decode_frame,
-    find_frames,
-    go_to_frame,
-    image_dpi,
-    opened_file,
-    opened_image,
-)
+from hwr.files.images import GreyImage, decode_frame, find_frames, go_to_frame, image_dpi, opened_file, opened_image
 from hwr.files.pixels import PageImage, Source, grey_of, name_of, pixels_of
 from hwr.text import counted
 

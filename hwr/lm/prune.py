@@ -20,10 +20,6 @@ def keep_frequent(levels: Sequence[Level], least: Sequence[int]) -> None:
     for number, level in enumerate(levels):
         if number:
             level.kept = level.counts >= least[min(number, len(least) - 1)]
-    _keep_contexts(levels)
-
-
-def _keep_contexts(levels: Sequence[Level]) -> None:
     for upper, level in zip(reversed(levels[1:]), reversed(levels[:-1]), strict=True):
         level.kept[upper.contexts[upper.kept]] = True
 

@@ -72,15 +72,15 @@ class MaskedBatchNorm(nn.BatchNorm2d):
             return super().forward(x)
         # The running statistics must exist: this class is never built without them.
         assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
+        assert self.momentum is not None
         values, weight = x.float(), mask.float()
         count = weight.sum() * x.shape[2]
         mean = (values * weight).sum((0, 2, 3)) / count
         centred = (values - mean[:, None, None]) * weight
         variance = centred.square().sum((0, 2, 3)) / count
         with torch.no_grad():
-            momentum = self.momentum if self.momentum is not None else 0.1
-            self.running_mean.lerp_(mean, momentum)
-            self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), momentum)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), self.momentum)
             self.num_batches_tracked.add_(1)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)

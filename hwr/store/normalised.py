@@ -12,7 +12,7 @@ from pathlib import Path
 from hwr.errors import DataError, InputError
 from hwr.files.images import GreyImage, decode_image
 from hwr.line import NORMALISATION, NORMALISATION_VERSION, normalise_line
-from hwr.store.columns import DEFAULT_COLUMNS, Columns, Normalised
+from hwr.store.columns import Normalised
 from hwr.store.lines import LineStore, Report, StoredLine
 from hwr.text import normalise_text
 
@@ -116,11 +116,10 @@ class NormalisedLines:
         path: Path,
         height: int,
         split: str | None = None,
-        columns: Columns = DEFAULT_COLUMNS,
         report: Report = lambda row, reason: None,
         threads: int = 2,
     ) -> None:
-        self.store = LineStore(path, split, columns, report, normalised=True)
+        self.store = LineStore(path, split, report=report, normalised=True)
         check_normalised(path, self.store.normalised, height)
         self.height = height
         self.count = self.store.count
