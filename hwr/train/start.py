@@ -23,7 +23,7 @@ from hwr.model.checkpoint import load_model
 from hwr.model.info import ModelInfo
 from hwr.model.network import Network, build, preset_spec
 from hwr.recognize.runtime import check_normalisation
-from hwr.text import Alphabet, has_right_to_left, normalise_text
+from hwr.text import Alphabet, counted, has_right_to_left, normalise_text
 from hwr.train.recipe import Recipe
 
 RARITY = 2.3
@@ -77,7 +77,7 @@ class Growth:
         parts = []
         if self.bases:
             new = ", ".join(
-                f"{character!r} ({counts[character]} times) from {repr(base) if base else 'nothing'}"
+                f"{character!r} ({counted(counts[character], 'time')}) from {repr(base) if base else 'nothing'}"
                 for character, base in self.bases.items()
             )
             parts.append(f"{len(self.bases)} new: {new}")

@@ -148,9 +148,9 @@ def inherited_decoder(base: ModelInfo | None, alphabet: Alphabet) -> tuple[dict[
     if base is None or not base.decoder:
         return {}, ""
     try:
-        make_decoder(DecoderOptions(), base.decoder, alphabet, base.name)
+        make_decoder(DecoderOptions(), base.decoder, alphabet, "the new model")
     except HwrError as error:
-        return {}, f"the decoder settings of {base.name} cannot be kept, the new model is read greedily: {error}"
+        return {}, f"the decoder settings of {base.name} cannot be kept, so the new model is read greedily: {error}"
     return dict(base.decoder), ""
 
 

@@ -271,8 +271,8 @@ def test_an_alphabet_grows(tmp_path: Path, run: Run) -> None:
     data = store_with_texts(tmp_path / "own", ["abba", "Abba", "cab", "dad", "bad ß"])
     options = (data, "--init-from", tmp_path / "first" / BEST, "--threads", 1, "--lines", 4)
     for alphabet, characters, told in (
-        ("extend", "abcd Aß", "3 new: ' ' (1 times) from nothing, 'A' (1 times) from 'a', 'ß' (1 times) from nothing"),
-        ("replace", " Aabcdß", "3 new: ' ' (1 times) from nothing, 'A' (1 times) from 'a', 'ß' (1 times) from nothing"),
+        ("extend", "abcd Aß", "3 new: ' ' (1 time) from nothing, 'A' (1 time) from 'a', 'ß' (1 time) from nothing"),
+        ("replace", " Aabcdß", "3 new: ' ' (1 time) from nothing, 'A' (1 time) from 'a', 'ß' (1 time) from nothing"),
     ):
         done = run(*options, "-o", tmp_path / alphabet, "--alphabet", alphabet)
         assert done.code == 0, done.err

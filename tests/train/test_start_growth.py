@@ -91,7 +91,7 @@ def test_extend_keeps_every_label() -> None:
     assert growth.bases == {"z": None, "à": "a", "Ж": None} and growth.dropped == ""
     told = growth.describe({"z": 3, "à": 2, "Ж": 1})
     assert told == "alphabet of 6 characters, 3 new: 'z' (3 times) from nothing, 'à' (2 times) from 'a', " + (
-        "'Ж' (1 times) from nothing"
+        "'Ж' (1 time) from nothing"
     )
 
 
@@ -99,7 +99,7 @@ def test_replace_takes_the_alphabet_of_the_data() -> None:
     growth = Growth(Alphabet("bca"), Alphabet.of(["àbb"]))
     assert growth.alphabet.characters == "bà"
     assert growth.bases == {"à": "a"} and growth.dropped == "ca"
-    assert "1 new: 'à' (1 times) from 'a'; 2 dropped: 'ca'" in growth.describe({"b": 2, "à": 1})
+    assert "1 new: 'à' (1 time) from 'a'; 2 dropped: 'ca'" in growth.describe({"b": 2, "à": 1})
 
 
 def test_nothing_changes_without_new_characters() -> None:

@@ -39,7 +39,10 @@ def test_settings_are_inherited_where_the_language_models_know_the_letters() -> 
     assert inherited_decoder(info, info.make_alphabet()) == (info.decoder, "")
     assert inherited_decoder(info, Alphabet(info.alphabet + "ý")) == (info.decoder, "")
     found, message = inherited_decoder(info, Alphabet("абвгдежзийклмнопрстуфхцчшщ"))
-    assert found == {} and "small cannot be kept, the new model is read greedily" in message and "\n" not in message
+    assert (
+        found == {} and "small cannot be kept, so the new model is read greedily: " in message and "\n" not in message
+    )
+    assert "knows 0 of the 26 letters that the new model writes" in message
     assert inherited_decoder(None, Alphabet("abc")) == inherited_decoder(replace(info, decoder={}), Alphabet("abc"))
 
 
