@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -313,7 +313,12 @@ def choose_formats(formats: Iterable[tuple[str, ...]], output: str | None, sever
 
 
 def find_output(
-    forms: "Sequence[Format]", inputs: "Inputs", output: str | None, force: bool, keep: bool | None = None
+    forms: "Sequence[Format]",
+    inputs: "Inputs",
+    output: str | None,
+    force: bool,
+    keep: bool | None = None,
+    read: Collection[Path] = (),
 ) -> "Output":
     """Return the output for the results; see `hwr.recognize.outputs.make_file_output`.
 
@@ -323,7 +328,7 @@ def find_output(
     from hwr.recognize.outputs import StreamOutput, make_file_output
 
     if output is not None:
-        return make_file_output(forms, inputs, output, force, keep)
+        return make_file_output(forms, inputs, output, force, keep, read)
     if len(forms) > 1:
         raise UsageError(f"{' and '.join(form.name for form in forms)} need a folder: name one with -o")
     (form,) = forms

@@ -148,9 +148,9 @@ def command(
     if alternatives is not None:
         check_formats(forms, "--alternatives", "alternatives", "write other readings")
     options = job_options(forms, inputs.several, values)
-    keep_given(values["lines_path"], output)
     inputs = leave_out_results(inputs, output, forms)
-    target = find_output(forms, inputs, output, force, options.skip_existing)
+    given = options.given.files_of([file.relative for file in inputs.files]) if options.given else []
+    target = find_output(forms, inputs, output, force, options.skip_existing, given)
     choice = ModelChoice(FAST_MODEL if fast else model, make_decoder_options(decoding), precision, alternatives or 0)
     return read(inputs, target, options, choice, output, context.obj["verbose"])
 
@@ -261,12 +261,6 @@ def find_given(path: Path | None, several: bool) -> "GivenLines | None":
     given = GivenLines(path)
     given.check(several)
     return given
-
-
-def keep_given(path: Path | None, output: str | None) -> None:
-    """Refuse to replace the file of --lines, whose texts may be corrections."""
-    if path is not None and output is not None and path.is_file() and path.resolve() == Path(output).resolve():
-        raise UsageError(f"-o {output}: the result would overwrite the file of --lines; choose another name")
 
 
 def read(

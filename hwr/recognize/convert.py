@@ -21,6 +21,7 @@ from hwr.page.placing import FittedLines, fit_lines
 from hwr.recognize.inputs import IMAGE_SUFFIXES, InputFile, Inputs
 from hwr.recognize.job import Counts, Progress
 from hwr.recognize.outputs import Output
+from hwr.recognize.targets import is_made
 
 _FORMAT_NAME = re.compile(r"\.(alto|page)\.xml$", re.IGNORECASE)
 MAX_FILE_BYTES = 512 * 2**20
@@ -45,48 +46,82 @@ class ConvertOptions:
 
 def convert(files: Sequence[InputFile], output: Output, options: ConvertOptions, progress: Progress) -> Counts:
     """Convert all files; failures are reported to `progress`, and the other pages are converted."""
-    counts = Counts()
+    conversion = _Conversion(output, options, progress)
     try:
         for file in files:
             progress.begin(str(file.path))
             try:
-                _convert_file(file, output, options, progress, counts)
+                conversion.add(file)
             except HwrError as error:
-                _fail(error, progress, counts)
+                conversion.fail(error)
             progress.done()
-        output.finish()
+        conversion.settle(output.finish)
     finally:
         output.abandon()
-    return counts
+    return conversion.counts
 
 
-def _convert_file(file: InputFile, output: Output, options: ConvertOptions, progress: Progress, counts: Counts) -> None:
-    pages = open_results(file.path)
-    output.check(file, len(pages), len(pages))
-    done = lines = 0
-    for number, load in enumerate(pages, start=1):
+class _Conversion:
+    """Adds files to an output, and counts their pages as soon as their results are written."""
+
+    def __init__(self, output: Output, options: ConvertOptions, progress: Progress) -> None:
+        self._output, self._options, self._progress = output, options, progress
+        self._images = PageImages(options.images)
+        self._pages = self._lines = 0
+        self.counts = Counts()
+
+    def add(self, file: InputFile) -> None:
+        pages = open_results(file.path)
+        self._output.check(file, len(pages), len(pages))
+        for number, load in enumerate(pages, start=1):
+            try:
+                page, image = self._placed(load(), file)
+                self._output.add(file, page, replace(image, number=number, count=len(pages)))
+            except HwrError as error:
+                if isinstance(error, OutputError) and self._output.joins and not error.partial:
+                    lost = self._pages + len(pages) - number  # a joined file is lost with all its pages
+                    self._pages = self._lines = 0
+                    return self.fail(error, lost + 1)
+                self.fail(error)
+                continue
+            self._pages += 1
+            self._lines += len(page.lines)
+        self.settle(self._output.end_document)
+
+    def settle(self, finish: Callable[[], bool]) -> None:
+        """Finish results; count their pages as converted, or as failed if they cannot be written."""
         try:
-            page, image = _placed(load(), file, options, progress, counts)
-            output.add(file, page, replace(image, number=number, count=len(pages)))
-            done += 1
-            lines += len(page.lines)
+            if not finish():
+                return
+            self.counts.read += self._pages
+            self.counts.lines += self._lines
         except HwrError as error:
-            if isinstance(error, OutputError) and output.joins and not error.partial:
-                rest = len(pages) - number
-                return _fail(error, progress, counts, done + 1 + rest)  # a joined file is lost with all its pages
-            _fail(error, progress, counts)
-    try:
-        output.end_document()
-    except HwrError as error:
-        return _fail(error, progress, counts, done)
-    counts.read += done
-    counts.lines += lines
+            self.fail(error, self._pages)
+        self._pages = self._lines = 0
 
+    def fail(self, error: HwrError, pages: int = 1) -> None:
+        self._progress.failed(error)
+        self.counts.failed += pages
+        self.counts.partial += pages * (isinstance(error, OutputError) and error.partial)
 
-def _fail(error: HwrError, progress: Progress, counts: Counts, pages: int = 1) -> None:
-    progress.failed(error)
-    counts.failed += pages
-    counts.partial += pages * (isinstance(error, OutputError) and error.partial)
+    def _placed(self, page: Page, file: InputFile) -> tuple[Page, PageImage]:
+        """Return a page, placed on its image if that is needed, and the image; count the lines that cannot be used."""
+        if not page.lines and not page.left_out:
+            self._progress.note(f"{file.path}: a page without lines")
+        path = self._images.find(page.image, file.path)
+        if path is not None:
+            self._output.protect([path])
+        if self._options.pixels or self._options.images is not None or not (page.width and page.height):
+            image = self._images.open(path, page.image, file.path)
+            height, width = image.pixels.shape[:2]
+            fitted = fit_lines(page, width, height, str(file.path))
+        else:
+            image = PageImage(page.image, 1, 1, NO_PIXELS)
+            fitted = FittedLines(page, 1.0, page.left_out)
+        for message in fitted.messages(str(file.path)):
+            self._progress.note(message)
+        self.counts.lost_lines += len(fitted.left_out)
+        return replace(fitted.page, image=page.image), image
 
 
 def without_format_names(inputs: Inputs) -> Inputs:
@@ -98,25 +133,6 @@ def without_format_names(inputs: Inputs) -> Inputs:
         for file, path in zip(inputs.files, plain, strict=True)
     )
     return replace(inputs, files=tuple(files))
-
-
-def _placed(
-    page: Page, file: InputFile, options: ConvertOptions, progress: Progress, counts: Counts
-) -> tuple[Page, PageImage]:
-    """Return a page, placed on its image if that is needed, and the image; count the lines that cannot be used."""
-    if not page.lines and not page.left_out:
-        progress.note(f"{file.path}: it contains no lines")
-    if options.pixels or options.images is not None or not (page.width and page.height):
-        image = find_image(page.image, file.path, options.images)
-        height, width = image.pixels.shape[:2]
-        fitted = fit_lines(page, width, height, str(file.path))
-    else:
-        image = PageImage(page.image, 1, 1, NO_PIXELS)
-        fitted = FittedLines(page, 1.0, page.left_out)
-    for message in fitted.messages(str(file.path)):
-        progress.note(message)
-    counts.lost_lines += len(fitted.left_out)
-    return replace(fitted.page, image=page.image), image
 
 
 def open_results(path: Path) -> list[Callable[[], Page]]:
@@ -135,36 +151,63 @@ def open_results(path: Path) -> list[Callable[[], Page]]:
     raise InputError(f"{where}: not JSON of hwr, PAGE XML or ALTO{advice}")
 
 
-def find_image(name: str, source: Path, images: Path | None) -> PageImage:
-    """Return the image of a page: below the working folder, next to `source`, or in the folder above it.
+class PageImages:
+    """Finds the images of pages: below the working folder, next to the file that names one, or in the folder above it.
+
+    PDFs that hwr made show the image in lower quality: they are taken only if a page names one and there is no other.
 
     Args:
-        name: name of the image in the file; with `#3` for page 3 of a document.
-        source: the file that names it.
-        images: folder to search instead.
-
-    Raises:
-        InputError: it does not exist, or cannot be used.
+        folder: folder to search instead.
     """
-    plain, page = split_page_name(name)
-    plain = plain.replace("\\", "/")
-    base, own = plain.rpartition("/")[2], stem_of_result(source.name)
-    endings = sorted(IMAGE_SUFFIXES)
-    whole = [own] if own.lower().endswith(tuple(endings)) else []  # `a.jpg.xml`
-    names = [base, *whole, *(own + ending for ending in endings)]
-    folders = [source.parent, source.parent.parent] if images is None else [images]
-    below = images is None and not plain.startswith("/") and ".." not in plain.split("/")
-    path = Path(plain) if below and is_file(Path(plain)) else _find_in(folders, names)
-    if path is None:
-        raise InputError(f"{source}: its image {base or own!r} is not in {folders[0]}; name its folder with --images")
-    with open_document(path) as document:
-        alone = document.count == 1 and own in path.name and own not in base  # `book-0003.png` for `book.pdf#3`
-        if page > document.count and not alone:
-            raise InputError(f"{path}: has no page {page}, which {source} names")
-        return document.page(min(page, document.count), colour=True)
 
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._index: dict[Path, FileIndex] = {}
 
-def _find_in(folders: Sequence[Path], names: Sequence[str]) -> Path | None:
-    """Return the first of the files directly in a folder; names are compared as in `hwr.files.tree`."""
-    found = [(folder, FileIndex(FolderTree(folder, (".",)).names)) for folder in folders if folder.is_dir()]
-    return next((folder / hit for name in names for folder, index in found if (hit := index.at(name))), None)
+    def find(self, name: str, source: Path) -> Path | None:
+        """Return the image of a page, or None.
+
+        Args:
+            name: name of the image in the file; with `#3` for page 3 of a document.
+            source: the file that names it.
+        """
+        plain = split_page_name(name)[0].replace("\\", "/")
+        if self._folder is None and not plain.startswith("/") and ".." not in plain.split("/") and is_file(Path(plain)):
+            return Path(plain)
+        base, own = plain.rpartition("/")[2], stem_of_result(source.name)
+        endings = sorted(IMAGE_SUFFIXES)
+        whole = [own] if own.lower().endswith(tuple(endings)) else []  # `a.jpg.xml`
+        named = self._find([base], source)
+        found = [*named, *self._find([*whole, *(own + ending for ending in endings)], source)]
+        return next((path for path in found if not is_made(path)), named[0] if named else None)
+
+    def open(self, path: Path | None, name: str, source: Path) -> PageImage:
+        """Return an image that was found.
+
+        Raises:
+            InputError: it does not exist, or cannot be used.
+        """
+        plain, page = split_page_name(name)
+        base, own = plain.replace("\\", "/").rpartition("/")[2], stem_of_result(source.name)
+        if path is None:
+            folder = self._folder or source.parent
+            raise InputError(f"{source}: its image {base or own!r} is not in {folder}; name its folder with --images")
+        with open_document(path) as document:
+            alone = document.count == 1 and own in path.name and own not in base  # `book-0003.png` for `book.pdf#3`
+            if page > document.count and not alone:
+                raise InputError(f"{path}: has no page {page}, which {source} names")
+            return document.page(min(page, document.count), colour=True)
+
+    def _find(self, names: Sequence[str], source: Path) -> list[Path]:
+        """Return the files directly in a folder; names are compared as in `hwr.files.tree`."""
+        folders = [source.parent, source.parent.parent] if self._folder is None else [self._folder]
+        found = [(folder, self._files(folder)) for folder in folders if folder.is_dir()]
+        return [folder / hit for name in names for folder, index in found if (hit := index.at(name))]
+
+    def _files(self, folder: Path) -> FileIndex:
+        if folder not in self._index:
+            try:
+                self._index[folder] = FileIndex(FolderTree(folder, (".",)).names)
+            except InputError:  # it cannot be listed
+                self._index[folder] = FileIndex(())
+        return self._index[folder]

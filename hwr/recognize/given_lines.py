@@ -1,5 +1,7 @@
 """Lines that the user gives in ALTO or PAGE XML: find the file for each image, and the lines in it that can be read."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -73,6 +75,14 @@ class GivenLines:
                 return found
         sought = " or ".join(f"{name.stem}.xml" for name in names)
         raise InputError(f"{page_name(str(relative), number, count)}: no {sought} in {self.path}")
+
+    def files_of(self, images: Iterable[Path]) -> list[Path]:
+        """Return the files for images of one page, as far as there are any; see `file_of`."""
+        found = []
+        for relative in images:
+            with suppress(InputError):  # which the reading of the page reports
+                found.append(self.file_of(relative))
+        return found
 
     def _find(self, relative: Path) -> Path | None:
         for folder in dict.fromkeys((relative.parent, Path("."))):

@@ -225,8 +225,10 @@ class ReadingJob:
     def _load(self, file: InputFile, document: Document, number: int) -> Iterator[tuple[InputFile, PageImage]]:
         """Yield the image of a page, unless it is broken."""
         self.progress.begin(page_name(document.name, number, document.count))
-        _ = self._loading
         try:
+            self.output.protect(self._files_of(file, number, document.count))
+            self.output.check_page(file, number, document.count)
+            _ = self._loading
             image = document.page(number, self.options.colour)
         except HwrError as error:
             self._fail(error)
@@ -255,7 +257,7 @@ class ReadingJob:
     def _read_all(self, loaded: Sequence[tuple[InputFile, PageImage]]) -> Sequence[Page | HwrError]:
         """Return the pages: those that an interrupted job read, and the rest read now."""
         known = [
-            self._journal.find(self._files_of(file, image), image.number) if self._journal else None
+            self._journal.find(self._files_of(file, image.number, image.count), image.number) if self._journal else None
             for file, image in loaded
         ]
         missing = [item for item, page in zip(loaded, known, strict=True) if page is None]
@@ -265,16 +267,16 @@ class ReadingJob:
         for (file, image), found in zip(loaded, known, strict=True):
             page = found or next(fresh)
             if self._journal is not None and found is None and isinstance(page, Page):
-                self._journal.add(self._files_of(file, image), image.number, page)
+                self._journal.add(self._files_of(file, image.number, image.count), image.number, page)
             pages.append(page)
         return pages
 
-    def _files_of(self, file: InputFile, image: PageImage) -> list[Path]:
+    def _files_of(self, file: InputFile, number: int, count: int) -> list[Path]:
         """Return the files that the reading of a page depends on."""
         files = [file.path]
         if self.options.given is not None:
             with suppress(InputError):  # which reading the page reports
-                files.append(self.options.given.file_of(file.relative, image.number, image.count))
+                files.append(self.options.given.file_of(file.relative, number, count))
         return files
 
     def _read_now(self, loaded: Sequence[tuple[InputFile, PageImage]]) -> Sequence[Page | HwrError]:

@@ -1,7 +1,7 @@
 """Destinations of results: files, one for each document or page, or stdout. A file exists completely or not at all."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +12,7 @@ from hwr.files.pixels import PageImage
 from hwr.formats import DocumentWriter, Format, to_bytes
 from hwr.page.page import Page
 from hwr.recognize.inputs import InputFile, Inputs
-from hwr.recognize.targets import find_targets, names_file, numbered
+from hwr.recognize.targets import WOULD_OVERWRITE, find_targets, names_file, numbered
 from hwr.text import printable
 
 Targets = Mapping[InputFile, Path]
@@ -37,6 +37,12 @@ class Output(ABC):
         Raises:
             OutputError, UsageError: they cannot.
         """
+
+    def check_page(self, file: InputFile, number: int, count: int) -> None:  # noqa: B027 - may be empty
+        """Check, before page `number` of `count` is read, that its result can be written; errors as of `check`."""
+
+    def protect(self, paths: Iterable[Path]) -> None:  # noqa: B027 - may be empty
+        """Never overwrite these files, from which results are made, as if they were inputs."""
 
     def partial(self, file: InputFile, chosen: int) -> Path | None:
         """Return the file that keeps `chosen` pages of a document until the result is complete, or None."""
@@ -87,6 +93,12 @@ class PageFiles(Output):
         if count == 1:
             self._guard.check(self._targets[file])
 
+    def check_page(self, file: InputFile, number: int, count: int) -> None:
+        self._guard.check(self._target(file, number, count))
+
+    def protect(self, paths: Iterable[Path]) -> None:
+        self._guard.protect(paths)
+
     def add(self, file: InputFile, page: Page, image: PageImage) -> None:
         target = self._target(file, image.number, image.count)
         self._guard.check(target)
@@ -124,6 +136,9 @@ class DocumentFiles(Output):
         if not (self._merged and self._writer):
             self._guard.check(self._targets[file])
 
+    def protect(self, paths: Iterable[Path]) -> None:
+        self._guard.protect(paths)
+
     def partial(self, file: InputFile, chosen: int) -> Path | None:
         target = self._targets[file]
         if is_device(target) or not (chosen > 1 or self._merged):
@@ -138,10 +153,13 @@ class DocumentFiles(Output):
             self._begin(target)
         assert self._writer is not None
         try:
+            self._guard.check_read(target)
             self._writer.add(page, image.pixels, image.dpi)
-        except OSError as error:
+        except (OSError, OutputError) as error:
             self._broken = target
             self.abandon()
+            if isinstance(error, OutputError):
+                raise
             raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
 
     def end_document(self) -> bool:
@@ -182,19 +200,26 @@ class _Abandoned(Exception):
 
 
 class _Guard:
-    """Refuses targets that exist, that are inputs, or that this run has written."""
+    """Refuses targets that exist, that are read, or that this run has written."""
 
     def __init__(self, targets: Targets, force: bool, advice: str) -> None:
-        self._inputs = {file.path.resolve() for file in targets}
+        self._read: set[Path] = set()
+        self.protect(file.path for file in targets)
         self._force, self._advice = force, advice
         self.written: set[Path] = set()
+
+    def protect(self, paths: Iterable[Path]) -> None:
+        self._read.update(path.resolve() for path in paths)
 
     def check(self, target: Path) -> None:
         if target in self.written:
             raise OutputError(f"{target}: this run has written another page there; read the inputs one by one")
-        if target.resolve() in self._inputs:
-            raise OutputError(f"{target}: the result would overwrite an input")
+        self.check_read(target)
         check_free(target, self._force, advice=self._advice)
+
+    def check_read(self, target: Path) -> None:
+        if target.resolve() in self._read:
+            raise OutputError(f"{target}: {WOULD_OVERWRITE}")
 
 
 class ManyOutputs(Output):
@@ -220,6 +245,21 @@ class ManyOutputs(Output):
         for output in self._outputs:
             if not self._is_kept(output, file, 1, count):
                 output.check(file, count, chosen)
+
+    def check_page(self, file: InputFile, number: int, count: int) -> None:
+        errors, missing = [], [output for output in self._outputs if not self._is_kept(output, file, number, count)]
+        for output in missing:
+            try:
+                output.check_page(file, number, count)
+            except HwrError as error:
+                errors.append(str(error))
+        if errors and len(errors) == len(missing):
+            raise OutputError("; ".join(errors))
+
+    def protect(self, paths: Iterable[Path]) -> None:
+        files = list(paths)
+        for output in self._outputs:
+            output.protect(files)
 
     def partial(self, file: InputFile, chosen: int) -> Path | None:
         return next((path for output in self._outputs if (path := output.partial(file, chosen))), None)
@@ -308,13 +348,19 @@ class StreamOutput(Output):
 
 
 def make_file_output(
-    forms: Sequence[Format], inputs: Inputs, output: str, force: bool = False, keep: bool | None = None
+    forms: Sequence[Format],
+    inputs: Inputs,
+    output: str,
+    force: bool = False,
+    keep: bool | None = None,
+    read: Collection[Path] = (),
 ) -> Output:
     """Return the output for `-o`, in one or several formats; see `find_targets`.
 
     Args:
         force: overwrite files.
         keep: of several formats, write only those whose results do not exist; None: the command has no such option.
+        read: files that are read besides the inputs, and never overwritten.
 
     Raises:
         UsageError: several formats, and `output` is not a folder; see also `find_targets`.
@@ -325,6 +371,8 @@ def make_file_output(
     advice = FORCE_OVERWRITES if keep is None else f"{FORCE_OVERWRITES}, and --skip-existing keeps it"
     outputs: list[Output] = []
     for form in forms:
-        targets = dict(zip(inputs.files, find_targets(inputs, folder, form), strict=True))
+        targets = dict(zip(inputs.files, find_targets(inputs, folder, form, read), strict=True))
         outputs.append((DocumentFiles if form.joins else PageFiles)(form, targets, force, advice))
-    return outputs[0] if len(outputs) == 1 else ManyOutputs(outputs, bool(keep))
+    made = outputs[0] if len(outputs) == 1 else ManyOutputs(outputs, bool(keep))
+    made.protect(read)
+    return made

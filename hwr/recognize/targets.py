@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,8 @@ NUMBER_DIGITS = 4
 """Minimum number of digits of the page numbers in names of files."""
 
 _PAGE_NUMBER = re.compile(rf"-\d{{{NUMBER_DIGITS},}}$")
+
+WOULD_OVERWRITE = "the result would overwrite an input, or a file that it is made from; choose another name or folder"
 
 
 def without_results(inputs: Inputs, output: str, forms: Sequence[Format]) -> tuple[Inputs, list[InputFile]]:
@@ -33,7 +35,7 @@ def without_results(inputs: Inputs, output: str, forms: Sequence[Format]) -> tup
         bases = [path.with_name(base) for form in forms for base in _bases(path.name, form)]
         if path != folder.resolve() and not any(names[base] > own.count(base) for base in bases):
             return False
-        return path.suffix.lower() != ".pdf" or _is_our_pdf(path)
+        return path.suffix.lower() != ".pdf" or is_made(path)
 
     results = [file for file in inputs.files if file.found and is_result(file)]
     left_out = set(results)
@@ -41,7 +43,10 @@ def without_results(inputs: Inputs, output: str, forms: Sequence[Format]) -> tup
     return (replace(inputs, files=kept), results) if kept else (inputs, [])
 
 
-def _is_our_pdf(path: Path) -> bool:
+def is_made(path: Path) -> bool:
+    """Return whether a file is a PDF that hwr made."""
+    if path.suffix.lower() != ".pdf":
+        return False
     from hwr.formats.pdf import is_our_pdf  # PDFium takes time to load, and few folders have PDFs among their results
 
     return is_our_pdf(path)
@@ -55,7 +60,7 @@ def _bases(name: str, form: Format) -> list[str]:
     return [stem] if form.joins else [stem, _PAGE_NUMBER.sub("", stem)]
 
 
-def find_targets(inputs: Inputs, output: str, form: Format) -> list[Path]:
+def find_targets(inputs: Inputs, output: str, form: Format, read: Collection[Path] = ()) -> list[Path]:
     """Return the file for the result of each document, in the order of the inputs.
 
     One input goes to the file `output`, or into it if it is a folder or ends in a slash. Several inputs go to one file
@@ -63,9 +68,12 @@ def find_targets(inputs: Inputs, output: str, form: Format) -> list[Path]:
     `output`, with the format's suffix instead of the image's; if two of them would collide (a.png and a.jpg), both keep
     the image's suffix (a.png.txt).
 
+    Args:
+        read: files that are read besides the inputs.
+
     Raises:
         UsageError: several inputs, and `output` is the name of a file in a format that has a file for each page; two
-            inputs would go to one file; a result would overwrite an input.
+            inputs would go to one file; a result would overwrite a file that is read.
     """
     folder = Path(output)
     is_folder = folder.is_dir() or output.endswith("/")
@@ -79,10 +87,10 @@ def find_targets(inputs: Inputs, output: str, form: Format) -> list[Path]:
     else:
         targets = _targets_below(folder, inputs, form.suffix)
         _check_distinct(inputs, targets)
-    read = {file.path.resolve() for file in inputs.files}
+    protected = {path.resolve() for path in (*(file.path for file in inputs.files), *read)}
     for target in targets:
-        if target.resolve() in read:
-            raise UsageError(f"{target}: the result would overwrite an input")
+        if target.resolve() in protected:
+            raise UsageError(f"{target}: {WOULD_OVERWRITE}")
     return targets
 
 

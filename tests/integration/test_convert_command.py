@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from helpers.commands import Run
+from helpers.line_images import sample_page
 from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
+from helpers.pdf_files import scan_pdf
 from hwr.formats import FORMATS, find_format, to_bytes
 from hwr.formats.json import write_json
 from hwr.formats.read_json import read_page_json
@@ -140,6 +142,39 @@ def test_a_result_is_never_overwritten_by_its_conversion(run: Run, results: Path
     done = run(results / "page.json", "-o", results / "page.json", "--force")
     assert done.code == 2 and "overwrite an input" in done.err
     assert (results / "page.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("source", ["page.json", "page.alto.xml", "page.page.xml"])
+@pytest.mark.parametrize(("target", "form"), [("page.png", "overlay"), ("page.png", "text"), ("link.png", "overlay")])
+def test_the_image_of_a_page_is_never_overwritten(
+    run: Run, results: Path, tmp_path: Path, source: str, target: str, form: str
+) -> None:
+    (tmp_path / "link.png").symlink_to("page.png")
+    done = run(results / source, "--format", form, "-o", tmp_path / target, "--force")
+    assert done.code == 2 and f"{target}: the result would overwrite" in done.err and done.err.count("\n") == 1
+    assert (tmp_path / "page.png").read_bytes() == (SAMPLES / "page.png").read_bytes()
+
+
+def test_a_document_of_scans_is_never_replaced_by_its_pages(run: Run, tmp_path: Path, page: Page) -> None:
+    scan = scan_pdf([sample_page()] * 2)
+    (tmp_path / "b.pdf").write_bytes(scan)
+    shutil.copy(SAMPLES / "page.png", tmp_path / "page.png")
+    (tmp_path / "a.json").write_text(write_json(page))
+    (tmp_path / "b.json").write_text(write_json(replace(page, image="b.pdf#1")) + write_json(page))
+    for inputs in (["b.json"], ["a.json", "b.json", "a.json"]):
+        done = run(*(tmp_path / name for name in inputs), "-o", tmp_path / "b.pdf", "--force")
+        assert done.code == 2 and "b.pdf: the result would overwrite" in done.err
+        assert (tmp_path / "b.pdf").read_bytes() == scan
+
+
+def test_a_pdf_of_hwr_is_not_taken_for_the_scan(run: Run, results: Path, tmp_path: Path, page: Page) -> None:
+    assert run(results / "page.json", "-o", results / "page.pdf").code == 0
+    shutil.copy(results / "page.pdf", tmp_path / "book.pdf")
+    (tmp_path / "page.png").rename(tmp_path / "p.png")
+    done = run(results / "page.json", "-o", tmp_path / "new.pdf")
+    assert done.code == 2 and "'page.png' is not in" in done.err
+    (results / "book.json").write_text(write_json(replace(page, image="book.pdf")))  # a page that names it
+    assert run(results / "book.json", "-o", tmp_path / "new.pdf").code == 0
 
 
 def test_images_are_found_by_every_spelling_and_never_by_a_path_from_elsewhere(
@@ -271,6 +306,6 @@ def test_a_file_without_lines_is_noted(run: Run, tmp_path: Path) -> None:
     done = run(tmp_path / "a.xml")
     assert (done.code, done.out.strip()) == (0, "")
     assert done.err.splitlines() == [
-        f"hwr: {tmp_path}/a.xml: it contains no lines",
+        f"hwr: {tmp_path}/a.xml: a page without lines",
         f"hwr: {tmp_path}/a.xml: text of a region without lines, not read (1: 'r')",
     ]

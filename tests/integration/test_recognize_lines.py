@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from helpers.commands import Run
+from helpers.line_images import sample_page
 from helpers.page_files import alto_block, alto_line, alto_xml, page_line, page_region, page_xml
+from helpers.pdf_files import scan_pdf
 
 PAGE = Path(__file__).parent.parent.parent / "data" / "samples" / "page.png"
 SIZE = (1650, 2300)
@@ -60,8 +62,38 @@ def test_options_and_files_that_do_not_fit(recognize: Run, scans: Path, tmp_path
 def test_the_given_file_is_never_overwritten(recognize: Run, scans: Path) -> None:
     before = (scans / "a.xml").read_bytes()
     done = recognize(scans / "a.png", "--lines", scans / "a.xml", "-o", scans / "a.xml", "--force")
-    assert done.code == 2 and "would overwrite the file of --lines" in done.err
+    assert done.code == 2 and "a.xml: the result would overwrite" in done.err
     assert (scans / "a.xml").read_bytes() == before
+
+
+def test_files_of_a_folder_with_lines_are_never_overwritten(recognize: Run, scans: Path, tmp_path: Path) -> None:
+    (scans / "a.xml").rename(scans / "a.page.xml")
+    before = {path: path.read_bytes() for path in scans.iterdir()}
+    for source, extra in ((scans, ()), (scans / "a.png", ("--format", "text,page"))):
+        done = recognize(source, "--lines", scans, "-o", scans, "--format", "page", "--force", *extra)
+        assert done.code == 2 and done.err.count("\n") == 1 and "a.page.xml: the result would overwrite" in done.err
+    assert {path: path.read_bytes() for path in scans.iterdir()} == before
+    for _ in range(2):  # results next to the given files can be replaced
+        done = recognize(scans / "b.png", "--lines", scans, "-o", scans, "--format", "page", "--force")
+        assert (done.code, done.err) == (0, "")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_files_of_pages_of_a_document_are_never_overwritten(
+    recognize: Run, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = tmp_path / "book.pdf"
+    book.write_bytes(scan_pdf([sample_page()] * 2))
+    out = tmp_path / "out"
+    out.mkdir()
+    for number in (1, 2):
+        shutil.copy(scans / "a.xml", out / f"book-000{number}.page.xml")
+    before = (out / "book-0001.page.xml").read_bytes()
+    monkeypatch.setattr("hwr.recognize.recognizer.Recognizer.read", lambda *_, **__: pytest.fail("a page was read"))
+    for force in ((), ("--force",)):
+        done = recognize(book, "--lines", out, "-o", out, "--format", "page", *force)
+        assert done.code == 2 and done.err.count("page.xml: the result would overwrite") == 2
+        assert (out / "book-0001.page.xml").read_bytes() == before
 
 
 def test_a_file_for_another_image(recognize: Run, scans: Path) -> None:
