@@ -145,14 +145,6 @@ def test_other_labels_follow_the_text_rules() -> None:
     assert all(0 <= span.confidence <= 1 for span in reading.characters)
 
 
-def test_words_and_confidences_belong_together_on_any_path() -> None:
-    alphabet = Alphabet(" \u00a0ae\u0301\u0327")
-    for seed in range(200):
-        reading = decode_greedy(random_log_probs(14, alphabet.classes, seed), alphabet)
-        assert len(reading.words) == len(reading.raw_words) == len(reading.text.split())
-        assert all(0 <= value <= 1 for value in (reading.confidence, *reading.words))
-
-
 def test_a_more_certain_network_gives_more_certain_words() -> None:
     path = [A, BLANK_LABEL, B, 0, A]
     values = [decode_greedy(likely(path, probability=p), AB) for p in (0.5, 0.8, 0.95, 0.9999)]
@@ -233,11 +225,6 @@ class TestCalibration:
             find_calibration({"calibration": {"greedy": entry}}, "greedy", "tiny")
         with pytest.raises(ModelError, match=r"^tiny: "):
             find_calibration({"calibration": [1]}, "greedy", "tiny")
-
-
-def test_wrong_number_of_classes_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"\(T, 4\)"):
-        read_spans([np.zeros((3, 5))], [[LabelSpan(1, 0, 1)]], AB)
 
 
 def test_a_reading_of_hebrew_is_in_the_order_in_which_it_is_read() -> None:

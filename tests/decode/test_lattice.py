@@ -124,28 +124,6 @@ class TestSideBySide:
         assert np.isinf(expected).any() and np.isfinite(expected).sum() > 200
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
-    @pytest.mark.parametrize("text", TEXTS)
-    def test_is_the_sum_over_all_paths(self, text: tuple[int, ...]) -> None:
-        lines = [random_log_probs(steps, 3, seed=steps) for steps in (6, 1, 4)]
-        expected = [np.logaddexp.reduce([-np.inf, *paths_of(line, text).values()]) for line in lines]
-        np.testing.assert_allclose(text_log_probabilities(lines, [text] * 3), expected)
-
-    def test_equals_torch(self) -> None:
-        random = np.random.default_rng(3)
-        lines = [random_log_probs(steps, 40, seed=steps) for steps in (200, 90, 151)]
-        texts = [random.integers(1, 40, count).tolist() for count in (60, 1, 50)]
-        padded = np.zeros((200, 3, 40))
-        for number, line in enumerate(lines):
-            padded[: len(line), number] = line
-        loss = functional.ctc_loss(
-            torch.from_numpy(padded),
-            torch.tensor([label for text in texts for label in text]),
-            torch.tensor([len(line) for line in lines]),
-            torch.tensor([len(text) for text in texts]),
-            reduction="none",
-        )
-        np.testing.assert_allclose(text_log_probabilities(lines, texts), -loss.numpy(), rtol=1e-9)
-
     def test_improbable_texts_are_as_exact(self) -> None:
         # sharper and sharper: from about 1e-50 to far below the smallest float64
         lines = [random_log_probs(60, 20, seed=n, sharpness=sharpness) for n, sharpness in enumerate((1, 5, 15, 60))]
@@ -160,16 +138,6 @@ class TestSideBySide:
         whole = text_log_probabilities(lines, texts)
         monkeypatch.setattr(lattice, "BATCH_NUMBERS", 1)
         np.testing.assert_allclose(text_log_probabilities(lines, texts), whole, rtol=1e-12)
-
-    def test_alignments_equal_the_best_of_all_paths(self) -> None:
-        lines = [random_log_probs(steps, 3, seed=steps) for steps in (6, 7, 5, 6)]
-        texts = [(1, 2), (2, 2, 1), (1,), ()]
-        for line, text, spans in zip(lines, texts, alignments(lines, texts), strict=True):
-            paths = paths_of(line, text)
-            path = np.zeros(len(line), int)
-            for span in spans:
-                path[span.start : span.stop] = span.label
-            assert tuple(path) == max(paths, key=lambda path: paths[path])
 
     def test_alignments_equal_torchaudio(self) -> None:
         random = np.random.default_rng(5)

@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from hwr.evaluate.confidence import (
-    SHARES,
-    ConfidenceTallies,
-    calibration_error,
-    reject_area,
-    reject_curve,
-)
+from hwr.evaluate.confidence import SHARES, ConfidenceTallies, calibration_error, reject_area, reject_curve
 from hwr.evaluate.lines import ScoredLine
 from hwr.metrics import ErrorCounts
 

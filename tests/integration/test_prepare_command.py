@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -218,15 +216,3 @@ def test_wrong_use(run: Run, table: Path, tmp_path: Path, arguments: list[str], 
     assert outcome.code == 2 and outcome.out == ""
     assert re.fullmatch(r"hwr: error: .+\n", outcome.err) and message in outcome.err
     assert not (tmp_path / "out").exists()
-
-
-def test_prepare_runs_without_torch(table: Path, tmp_path: Path) -> None:
-    program = (
-        "import sys; sys.argv = ['hwr', 'prepare', sys.argv[1], '-o', sys.argv[2]]\n"
-        "from hwr.cli import main\n"
-        "try:\n    main()\n"
-        "except SystemExit as left:\n    assert not left.code\n"
-        "assert not {'torch', 'torchaudio', 'onnx', 'onnxruntime'} & set(sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", program, table, tmp_path / "out"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr

@@ -4,13 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hwr.page.geometry import (
-    bounding_box,
-    clip_box,
-    cut_line,
-    polygon_area,
-    resample,
-)
+from hwr.page.geometry import bounding_box, clip_box, cut_line, polygon_area, resample
 from hwr.page.page import Box
 
 

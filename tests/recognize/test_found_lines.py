@@ -12,13 +12,7 @@ from hwr.files.documents import to_grey
 from hwr.files.images import GreyImage
 from hwr.page.geometry import bounding_box
 from hwr.page.page import Line, Page, Word
-from hwr.recognize.found_lines import (
-    PageOptions,
-    PageReader,
-    assemble,
-    is_inside,
-    page_read_as_line,
-)
+from hwr.recognize.found_lines import PageOptions, PageReader, assemble, is_inside, page_read_as_line
 from hwr.recognize.recognizer import Recognizer
 from hwr.recognize.upside_down import turned
 from hwr.segment import find_lines
@@ -165,11 +159,6 @@ def test_a_page_is_turned_only_if_something_can_be_read_then(confidence: float, 
     layout = find_lines(image, 1)
     assert layout.missed > MISSED
     assert PageReader(read_along, 1, PageOptions()).best_turn(image, layout, []) == turn
-
-
-def test_a_blank_page_has_no_lines(recognizer: Recognizer) -> None:
-    page = recognizer.read(np.full((600, 500), 240, np.uint8))
-    assert page.lines == () and page.regions == () and page.warnings == ()
 
 
 def test_a_page_that_was_read_as_one_line_has_a_warning(recognizer: Recognizer) -> None:

@@ -11,16 +11,7 @@ import pytest
 
 from hwr.store.normalised import LabelledLine
 from hwr.text import Alphabet
-from hwr.train.batches import (
-    MAX_LINES,
-    MAX_SPREAD,
-    MAX_WIDENING,
-    POOL_GROUPS,
-    Batch,
-    PoolBuilder,
-    epoch_pools,
-    seed_of,
-)
+from hwr.train.batches import MAX_LINES, MAX_SPREAD, MAX_WIDENING, POOL_GROUPS, Batch, PoolBuilder, epoch_pools, seed_of
 from hwr.train.recipe import Optimisation, Recipe
 
 OPTIONS = Optimisation(columns_per_batch=4000)

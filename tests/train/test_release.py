@@ -12,11 +12,10 @@ from safetensors.torch import load_file
 from helpers.training_runs import CHARACTERS, HEIGHT, SPEC
 from hwr.errors import UsageError
 from hwr.line import NORMALISATION, NORMALISATION_VERSION
-from hwr.model.checkpoint import load_model, load_weights, save_model
+from hwr.model.checkpoint import load_weights, save_model
 from hwr.model.files import read_info
 from hwr.model.info import ModelInfo
 from hwr.model.network import build
-from hwr.recognize.models import load_model as load_for_reading
 from hwr.train.folder import BEST, METRICS, TRUNK
 from hwr.train.release import TRUNKS, model_card, release
 
@@ -80,19 +79,6 @@ def test_weights_are_those_of_the_run_rounded_to_fp16(run_folder: Path, tmp_path
             # Half a unit in the last of 11 binary places (IEEE 754 binary16).
             torch.testing.assert_close(after[name], tensor, rtol=2**-11, atol=2**-25)
     assert load_weights(target).keys() < load_weights(trunk).keys()  # the trunk keeps the auxiliary head
-
-
-def test_reading_uses_the_rounded_weights(run_folder: Path, tmp_path: Path) -> None:
-    target = release(run_folder / BEST, tmp_path, MEASURED)
-    reader = load_for_reading(target)
-    assert reader.info.alphabet == CHARACTERS
-    ink = torch.randint(0, 256, (HEIGHT, 90), generator=torch.Generator().manual_seed(2), dtype=torch.uint8)
-    (found,) = reader.log_probs([ink.numpy()])
-    network, _ = load_model(target)
-    with torch.no_grad():
-        padded = torch.nn.functional.pad(ink[None, None].float() / 255, (0, 2))
-        expected = network(padded, torch.tensor([90]))[0]
-    torch.testing.assert_close(torch.from_numpy(found), expected[: len(found)], rtol=0, atol=1e-4)
 
 
 def test_the_model_states_what_was_measured_and_what_it_started_from(run_folder: Path, tmp_path: Path) -> None:

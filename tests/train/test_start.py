@@ -146,8 +146,3 @@ def test_a_model_of_another_normalisation(tmp_path: Path) -> None:
     save_model(path, build(INFO.spec).state_dict(), replace(INFO, normalisation_version=0))
     with pytest.raises(ModelError, match="needs line normalisation"):
         initial_model(recipe(tmp_path, init_from=str(path), alphabet="extend"), lambda height: ["ab"])
-
-
-def test_an_unknown_word_for_the_alphabet() -> None:
-    with pytest.raises(UsageError, match="alphabet = 'grow': one of keep, extend, replace is needed"):
-        recipe(Path("data"), alphabet="grow")
