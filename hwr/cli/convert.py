@@ -7,8 +7,10 @@ import click
 
 from hwr.cli.base import Command, Rule
 from hwr.cli.common import choose_formats, find_output, force_option, format_option
+from hwr.cli.terminal import say
 from hwr.cli.values import FILE, TARGET, FileName
 from hwr.errors import Outcome
+from hwr.text import counted
 
 
 @click.command(
@@ -48,12 +50,18 @@ def command(
     those of `hwr recognize`.
     """
     from hwr.cli.job_display import Display, say_summary
-    from hwr.recognize.convert import ConvertOptions, convert, without_format_names
+    from hwr.recognize.convert import ConvertOptions, convert, without_format_names, without_twins
     from hwr.recognize.inputs import RESULTS, find_inputs
 
-    inputs = without_format_names(find_inputs(sources, RESULTS))
+    inputs, twins = without_twins(find_inputs(sources, RESULTS))
+    inputs = without_format_names(inputs)
     if not inputs.several and inputs.failed:
         raise inputs.failed[0]
+    if twins:
+        say(
+            f"{counted(len(twins), 'file')} left out, such as {twins[0].path}: another format of the same page is "
+            "converted, PAGE before ALTO before JSON"
+        )
     forms = choose_formats(formats, output, inputs.several)
     target = find_output(forms, inputs, output, force)
     options = ConvertOptions(any(form.needs_pixels for form in forms), images)

@@ -105,6 +105,11 @@ def build_store(
             output.rmdir()
 
 
+def is_part(path: Path) -> bool:
+    """Return whether a file has the name of a file of a store, which a new store in its folder replaces."""
+    return _OURS.fullmatch(path.name) is not None or path.name in (MANIFEST, SKIPPED)
+
+
 def _look_at(
     output: Path, options: dict[str, Any], sources: list[dict[str, str]], force: bool
 ) -> dict[str, Any] | None:

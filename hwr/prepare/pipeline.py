@@ -11,8 +11,8 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from hwr.errors import DataError
-from hwr.prepare.build import Prepared, Progress, build_store, write_split
+from hwr.errors import DataError, UsageError
+from hwr.prepare.build import Prepared, Progress, build_store, is_part, write_split
 from hwr.prepare.checks import CheckOptions, check_sample
 from hwr.prepare.manifest import SplitFacts
 from hwr.prepare.samples import Sample, Skipped, Source
@@ -55,9 +55,13 @@ def prepare(
     Raises:
         DataError: the sources contain nothing usable, or are normalised in another way.
         OutputError: `output` contains something else and `force` is not set, or cannot be written.
-        UsageError: options do not fit together.
+        UsageError: options do not fit together; the store would be written over a source.
     """
     options.splitting.check()
+    for source in sources:
+        path = source.path.resolve()
+        if output.is_dir() and (path.parent if is_part(path) else path) == output.resolve():
+            raise UsageError(f"-o {output}: the store would overwrite {source.path}; name another folder")
     described = [{"path": str(source.path), "kind": source.kind} for source in sources]
 
     notes: Counter[str] = Counter()

@@ -11,7 +11,7 @@ import numpy as np
 
 from hwr.errors import HwrError, InputError, OutputError
 from hwr.files.documents import STDIN, STDIN_NAME, open_document, read_stdin, split_page_name
-from hwr.files.images import Pixels
+from hwr.files.images import Pixels, opened_file
 from hwr.files.pixels import PageImage
 from hwr.files.tree import FileIndex, FolderTree, is_file, read_file
 from hwr.formats.read_file import HEAD, page_kind, read_xml_pages, stem_of_result
@@ -26,6 +26,8 @@ from hwr.recognize.targets import is_made
 _FORMAT_NAME = re.compile(r"\.(alto|page)\.xml$", re.IGNORECASE)
 MAX_FILE_BYTES = 512 * 2**20
 """Maximum size of a file; JSON of a thousand pages has 50 MB."""
+XML_FOLDERS = ("page", "alto")
+"""Folders of Transkribus with the XML of the same pages."""
 NO_PIXELS: Pixels = np.zeros((0, 0), np.uint8)
 """Placeholder for the image in formats that never use it."""
 
@@ -133,6 +135,38 @@ def without_format_names(inputs: Inputs) -> Inputs:
         for file, path in zip(inputs.files, plain, strict=True)
     )
     return replace(inputs, files=tuple(files))
+
+
+def without_twins(inputs: Inputs) -> tuple[Inputs, list[InputFile]]:
+    """Return the inputs without those of which a folder has a better file, and those left out.
+
+    An export of Transkribus has each page as `page/a.xml` and `alto/a.xml`, and `--format page,json` makes `a.page.xml`
+    and `a.json`. PAGE is taken before ALTO, and ALTO before JSON. Files that the user named are all taken.
+    """
+    groups: dict[Path, list[InputFile]] = {}
+    for file in inputs.files:
+        folder = file.path.parent
+        folder = folder.parent if folder.name.lower() in XML_FOLDERS else folder
+        groups.setdefault(folder / stem_of_result(file.path.name), []).append(file)
+    left_out = {
+        file
+        for group in groups.values()
+        if len(group) > 1
+        for file in sorted(group, key=_rank)[1:]
+        if file.found and _rank(file) > min(map(_rank, group))
+    }
+    kept = tuple(file for file in inputs.files if file not in left_out)
+    return replace(inputs, files=kept), [file for file in inputs.files if file in left_out]
+
+
+def _rank(file: InputFile) -> int:
+    """Return 0 for PAGE, 1 for ALTO, 2 for JSON and anything else."""
+    try:
+        with opened_file(file.path) as stream:
+            kind = page_kind(stream.read(HEAD))
+    except (InputError, OSError):
+        kind = None
+    return {"page": 0, "alto": 1}.get(kind or "", 2)
 
 
 def open_results(path: Path) -> list[Callable[[], Page]]:

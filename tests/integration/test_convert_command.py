@@ -91,6 +91,30 @@ def test_a_folder_and_several_pages(run: Run, results: Path, tmp_path: Path, pag
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
 
 
+def test_formats_of_the_same_page_are_converted_once(run: Run, results: Path, tmp_path: Path) -> None:
+    for name, start in (("page.json", "json"), ("page.alto.xml", "alto"), ("page.page.xml", "page")):
+        data = (results / name).read_text().replace("amie", start)
+        (results / name).write_text(data)
+    out = tmp_path / "all.txt"
+    done = run(results, "-o", out)
+    assert (done.code, out.read_text()) == (0, "Chère page\n")
+    assert done.err.startswith(f"hwr: 2 files left out, such as {results}/page.alto.xml: another format of the same")
+    export = tmp_path / "export"
+    for name in ("page", "alto"):
+        (export / "doc" / name).mkdir(parents=True)
+        (results / f"page.{name}.xml").rename(export / "doc" / name / "p1.xml")
+    for source in (export, export / "doc"):
+        done = run(source, "-o", out, "--force")
+        assert (done.code, out.read_text()) == (0, "Chère page\n") and "1 file left out" in done.err
+    named = [export / "doc" / name / "p1.xml" for name in ("alto", "page")]
+    assert run(*named, "-o", out, "--force").code == 0
+    assert out.read_text() == "Chère alto\n\fChère page\n"
+    for name in "ab":  # the same names in other folders are other pages
+        shutil.copytree(export / "doc" / "page", tmp_path / "letters" / name / "page")
+    assert run(tmp_path / "letters", "-o", out, "--force").code == 0
+    assert out.read_text() == "Chère page\n\fChère page\n"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [

@@ -46,6 +46,16 @@ def test_a_table_and_a_second_run(run: Run, table: Path, tmp_path: Path) -> None
     assert run(table, "-o", out, "--force").code == 0
 
 
+def test_a_source_is_never_overwritten(run: Run, table: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    assert run(table, "-o", store).code == 0
+    before = {path: path.read_bytes() for path in store.iterdir()}
+    for source in (store, store / "train.parquet"):
+        done = run(source, "-o", store, "--force")
+        assert done.code == 2 and f"the store would overwrite {source}" in done.err and done.err.count("\n") == 1
+    assert {path: path.read_bytes() for path in store.iterdir()} == before
+
+
 def test_broken_items_are_named_and_the_rest_is_written(run: Run, table: Path, tmp_path: Path) -> None:
     (table.parent / "3.png").write_bytes(image_file()[:50])
     (table.parent / "4.png").write_bytes(b"")
