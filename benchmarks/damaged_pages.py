@@ -8,7 +8,7 @@ Each page is damaged in these ways, with the number of the page as seed:
 - `shadow`: the hard-edged shadow of a phone or a hand falls on half of the page, and leaves 35 to 65 % of the light;
 - `dither`: reduced to black and white by error diffusion (Floyd and Steinberg 1976), as in a halftone scan;
 - `bayer`: the same by the threshold matrix of Bayer (1973);
-- `two`: reduced to black and white by Otsu's threshold;
+- `two`: reduced to black and white, each pixel by the mean of its surroundings;
 - `worn`: a third of the contrast, blur and noise.
 
 Printed is the rate of the whole page, as in `benchmarks.page_reading`, as it is and with each damage, and its ratio to
@@ -26,6 +26,8 @@ from benchmarks.true_pages import page_arguments
 from hwr.files.images import GreyImage
 
 BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
+SURROUNDINGS, BELOW = 61, 18
+"""Side of the surroundings, in pixels, and grey levels between their mean and the threshold."""
 SOFT = 1.5
 """Standard deviation of the edge of a shadow, in pixels."""
 
@@ -56,8 +58,10 @@ def ordered(grey: GreyImage, seed: int) -> GreyImage:
 
 
 def two_levels(grey: GreyImage, seed: int) -> GreyImage:
-    """Return a page in black and white, by one threshold."""
-    return np.asarray(cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)[1], np.uint8)
+    """Return a page in black and white, by a threshold below the mean of the surroundings."""
+    return np.asarray(
+        cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, SURROUNDINGS, BELOW), np.uint8
+    )
 
 
 def worn(grey: GreyImage, seed: int) -> GreyImage:

@@ -121,10 +121,13 @@ def read_inverted(
             failed += 1
             continue
         gained = {n: line for n, line in over.items() if right_characters([line]) > right_characters([lines[n]])}
-        if mean_confidence(words_of(gained.values())) >= MIN_INVERTED:
+        confidence = mean_confidence(words_of(gained.values()))
+        if confidence >= MIN_INVERTED:
             better |= gained
-        else:
+        elif confidence >= WORTHLESS:
             unsure += len(gained)
+        else:  # a language model finds a few words in anything
+            failed += 1
     messages = [f"read {counted(len(better), 'line')} upside down, which reads better"] if better else []
     if unsure and mean_confidence(words_of(lines)) >= WORTHLESS:
         messages.append(f"{counted(unsure, 'line')} may be upside down, but the reading is bad either way")

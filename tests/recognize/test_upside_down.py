@@ -125,6 +125,7 @@ def test_lines_that_read_badly_either_way_stay_with_a_message() -> None:
     assert numbers == [0, 1, 2, 3] and messages == ("2 lines may be upside down, but the reading is bad either way",)
     _, messages, _ = read([0.1, 0.1, 0.2], [0.3, 0.4, 0.4])
     assert messages == ()  # the page has a warning that its words are wrong
+    assert read([0.9, 0.1, 0.1, 0.9], [0.1, 0.2, 0.3, 0.1])[:2] == ([0, 1, 2, 3], ())
 
 
 @pytest.mark.parametrize(
