@@ -4,6 +4,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -78,16 +79,24 @@ def say_summary(counts: "Counts", output: str | None, seconds: float) -> None:
         counted(counts.lines, "line"),
     ]
     for count, text in (
-        (counts.failed, "failed"),
-        (counts.skipped, f"skipped because {'its result exists' if counts.skipped == 1 else 'their results exist'}"),
+        (counts.failed - counts.partial, "failed"),
+        (counts.partial, "not written in every format"),
+        (counts.skipped, f"skipped because {_what_exists(counts.skipped, output)}"),
         (counts.resumed, "read before the interruption"),
         (counts.doubtful, "with low confidence"),
         (counts.lost_lines, f"line{'' if counts.lost_lines == 1 else 's'} left out"),
     ):
         if count:
             parts.append(f"{count:,} {text}")
-    where = f"; results in {output}" if output is not None and counts.read + counts.skipped else ""
+    where = f"; results in {output}" if output is not None and counts.read + counts.partial + counts.skipped else ""
     say(f"{', '.join(parts)}{where}; {format_seconds(seconds)}")
+
+
+def _what_exists(skipped: int, output: str | None) -> str:
+    """Return why pages were skipped, as the end of a sentence."""
+    if skipped > 1 and output is not None and Path(output).is_file():  # one file for all inputs
+        return f"{output} exists"
+    return "its result exists" if skipped == 1 else "their results exist"
 
 
 def format_seconds(seconds: float) -> str:

@@ -166,6 +166,8 @@ class ReadingJob:
         document that was not completely written, except its journal (`Output.partial`).
         """
         at_once = _lines_at_once(files)
+        if self.options.skip_existing and self.output.whole is not None and self.output.whole.exists():
+            self.progress.note(f"{self.output.whole}: exists, and no page is added to it; --force makes it anew")
         try:
             for file, image in self._images(files):
                 if self._loaded and self._loaded[-1][0].path.parent != file.path.parent:
@@ -215,6 +217,8 @@ class ReadingJob:
         if chosen > 1 and given is not None and not given.path.is_dir() and len(given.pages(given.path)) == 1:
             raise UsageError(f"{file.path}: {count} pages, but --lines names one file; name a folder with their XML")
         self.output.check(file, count, chosen)
+        if chosen < count and self.output.joins and self.output.exists(file, 0, count):
+            self.progress.note(f"{file.path}: {chosen} of {count} pages replace an earlier result")
         path = self.output.partial(file, chosen)
         if self._journal is not None and path != self._journal.path:
             self._handle()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hwr.errors import HwrError, OutputError, UsageError
-from hwr.files.atomic import FORCE_OVERWRITES, atomic_write, check_free, is_device
+from hwr.files.atomic import FORCE_OVERWRITES, atomic_write, check_free, check_writable, is_device
 from hwr.files.pixels import PageImage
 from hwr.formats import DocumentWriter, Format, to_bytes
 from hwr.page.page import Page
@@ -23,9 +23,11 @@ class Output(ABC):
 
     Attributes:
         joins: the pages of a document, or of all documents, are lost together if their file cannot be written.
+        whole: the file for all documents, if they have the same.
     """
 
     joins = False
+    whole: Path | None = None
 
     def exists(self, file: InputFile, number: int, count: int) -> bool:
         """Return whether the result of page `number` of `count` exists; `number` 0 asks for the whole document."""
@@ -124,7 +126,7 @@ class DocumentFiles(Output):
         """Make an output; the arguments are those of `PageFiles`."""
         self._form, self._targets = form, targets
         self._guard = _Guard(targets, force, advice)
-        self._merged = len(targets) > 1 and len(set(targets.values())) == 1
+        self.whole = next(iter(targets.values())) if len(targets) > 1 and len(set(targets.values())) == 1 else None
         self._stack = ExitStack()
         self._writer: DocumentWriter | None = None
         self._broken: Path | None = None
@@ -133,7 +135,7 @@ class DocumentFiles(Output):
         return self._targets[file].is_file()
 
     def check(self, file: InputFile, count: int, chosen: int) -> None:
-        if not (self._merged and self._writer):
+        if not (self.whole and self._writer):
             self._guard.check(self._targets[file])
 
     def protect(self, paths: Iterable[Path]) -> None:
@@ -141,7 +143,7 @@ class DocumentFiles(Output):
 
     def partial(self, file: InputFile, chosen: int) -> Path | None:
         target = self._targets[file]
-        if is_device(target) or not (chosen > 1 or self._merged):
+        if is_device(target) or not (chosen > 1 or self.whole):
             return None
         return target.with_name(f".{target.name}.partial")
 
@@ -163,7 +165,7 @@ class DocumentFiles(Output):
             raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
 
     def end_document(self) -> bool:
-        return not self._merged and self.finish()
+        return not self.whole and self.finish()
 
     def finish(self) -> bool:
         if self._writer is not None:
@@ -364,6 +366,7 @@ def make_file_output(
 
     Raises:
         UsageError: several formats, and `output` is not a folder; see also `find_targets`.
+        OutputError: the file for all documents exists, or the folder cannot be written.
     """
     if len(forms) > 1 and (Path(output).is_file() or names_file(output)):
         raise UsageError(f"-o {output}: several formats need a folder, such as {Path(output).with_suffix('')}/")
@@ -375,4 +378,8 @@ def make_file_output(
         outputs.append((DocumentFiles if form.joins else PageFiles)(form, targets, force, advice))
     made = outputs[0] if len(outputs) == 1 else ManyOutputs(outputs, bool(keep))
     made.protect(read)
+    if made.whole and not (keep and made.whole.exists()):  # named once, not for each input
+        check_free(made.whole, force, advice=advice)
+    elif Path(output).is_dir() and not keep:
+        check_writable(Path(output) / "x")
     return made

@@ -20,6 +20,18 @@ from hwr.recognize.job import Counts
             "5 read before the interruption, 7 with low confidence; results in out/; 1 h 02 min\n",
         ),
         (Counts(skipped=1), "a", 1, "hwr: 1 page, 0 lines, 1 skipped because its result exists; results in a; 1.0 s\n"),
+        (
+            Counts(read=1, failed=3, partial=2),
+            "a",
+            1,
+            "hwr: 4 pages, 0 lines, 1 failed, 2 not written in every format; results in a; 1.0 s\n",
+        ),
+        (
+            Counts(skipped=2),
+            __file__,
+            1,
+            f"hwr: 2 pages, 0 lines, 2 skipped because {__file__} exists; results in {__file__}; 1.0 s\n",
+        ),
         (Counts(failed=2), "out", 1, "hwr: 2 pages, 0 lines, 2 failed; 1.0 s\n"),
     ],
 )

@@ -382,6 +382,28 @@ def test_several_inputs_become_one_file(recognize: Run, book: Path, tmp_path: Pa
     assert done.code == 2 and f"such as {tmp_path}/all/" in done.err and not (tmp_path / "all.page.xml").exists()
 
 
+def test_an_existing_file_for_several_inputs_is_named_once(recognize: Run, book: Path, tmp_path: Path) -> None:
+    for name in "abc":
+        SCAN.save(book.parent / f"{name}.png")
+    target = tmp_path / "all.txt"
+    target.write_text("earlier")
+    done = recognize(book.parent, "-o", target)
+    assert done.code == 2
+    assert done.err == f"hwr: error: {target}: already exists; --force overwrites it, and --skip-existing keeps it\n"
+    done = recognize(book.parent, "-o", target, "--skip-existing")
+    assert done.code == 0 and target.read_text() == "earlier"
+    assert done.err.splitlines()[0] == f"hwr: {target}: exists, and no page is added to it; --force makes it anew"
+    assert f", 4 skipped because {target} exists; " in done.err.splitlines()[1]
+
+
+def test_fewer_pages_that_replace_a_result_are_named(recognize: Run, book: Path, tmp_path: Path) -> None:
+    target = tmp_path / "book.txt"
+    for options, notes in (((), 0), (("--force",), 1), (("--force", "--pages", "1-3"), 0)):
+        done = recognize(book, "-o", target, *(options if "1-3" in options else ("--pages", "1", *options)))
+        assert done.code == 0
+        assert done.err.count(f"hwr: {book}: 1 of 3 pages replace an earlier result\n") == notes
+
+
 def test_several_formats_cost_one_reading(
     recognize: Run, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
