@@ -1,26 +1,38 @@
 """A page as plain text: one line of text for each line of writing, in reading order."""
 
-from itertools import zip_longest
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
+from hwr.formats.tables import Table, parts
 from hwr.page.page import ROW_REGION, Line, Page
 
 
 def write_text(page: Page) -> str:
     """Return the text of each line with a newline; uncertain words are `[word?]`.
 
-    The lines of a table's row are on one line, with tabs between them. Other readings of lines follow, one a line, each
-    indented and with its probability.
+    The cells of a table's row are on one line, with tabs between them, also around empty cells. Other readings of lines
+    follow, one a line, each indented and with its probability.
     """
-    rows = {region.id for region in page.regions if region.type == ROW_REGION}
-    parts, others = [], list[str]()
-    for line, following in zip_longest(page.lines, page.lines[1:]):
-        same_row = following is not None and line.region in rows and following.region == line.region
-        parts.append(_text(line) + ("\t" if same_row else "\n"))
-        others += [f"    {other.confidence:.2f} {other.text}\n" for other in line.alternatives]
-        if not same_row:
-            parts += others
-            others = []
-    return "".join(parts)
+    written = []
+    for row in _rows(page):
+        written.append("\t".join(_text(line) if line else "" for line in row) + "\n")
+        others = (other for line in row if line for other in line.alternatives)
+        written += [f"    {other.confidence:.2f} {other.text}\n" for other in others]
+    return "".join(written)
+
+
+def _rows(page: Page) -> Iterator[Sequence[Line | None]]:
+    """Yield the cells of each row of a table, None for an empty one; and each line outside of tables."""
+    ids = {region.id for region in page.regions if region.type == ROW_REGION}
+    for part in parts(page) if ids else [list(page.lines)]:
+        if isinstance(part, Table):
+            for row in part.rows:
+                alone = all(len(cell) < 2 for cell in row)  # otherwise, tabs are all that separates two cells
+                yield [line for cell in row for line in (cell or ([None] if alone else []))]
+            continue
+        for region, lines in groupby(part, key=lambda line: line.region):
+            cells = list(lines)
+            yield from [cells] if region in ids else ([line] for line in cells)
 
 
 def _text(line: Line) -> str:

@@ -13,6 +13,7 @@ from helpers.written_pages import evenly, rectangle
 from hwr.formats import find_format
 from hwr.formats.hyphens import Piece, join_lines, known_words
 from hwr.formats.markdown import write_markdown
+from hwr.formats.text import write_text
 from hwr.page.page import CELL_REGION, PRINTED_TYPE, ROW_REGION, Line, Page, Region, mark_uncertain
 from hwr.page.placing import turn_line
 
@@ -187,6 +188,10 @@ def test_rows_become_a_table_whose_columns_are_those_of_the_page() -> None:
     ]
     assert [text for tag, text in blocks(markdown) if tag == "p"] == [
         "Register of 1850", "read and found right by me on this day",
+    ]  # fmt: skip
+    assert write_text(page).splitlines() == [
+        "Register of 1850", "Name\t\tPrice", "Smith\tMay\t3", "\tJune\t", "Jones\t\t4",
+        "read and found right by me on this day",
     ]  # fmt: skip
 
 
