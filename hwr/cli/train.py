@@ -125,7 +125,7 @@ EXAMPLES = (
 @click.option(
     "--threads", type=click.IntRange(0, 1024), help="Number of CPU threads; 0 lets torch decide.  [default: 0]"
 )
-@click.option("--name", metavar="NAME", help="Name to state in the model.  [default: model]")
+@click.option("--name", metavar="NAME", help="Name to state in the model.  [default: that of the run folder]")
 @click.option("--licence", metavar="NAME", help="Licence to state in the model.")
 @click.option("--tensorboard", is_flag=True, help="Also log for TensorBoard, in the run folder.")
 @click.option("--dry-run", is_flag=True, help="Time a few steps, print what the run costs, and write nothing.")

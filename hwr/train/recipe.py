@@ -74,6 +74,7 @@ class Recipe(Settings):
         alphabet: with `init_from`: keep the characters of that model, add those of the data, or use those of the data.
         minutes: length of the run in minutes spent in steps; `lines` counts lines seen. The first limit reached ends
             the run.
+        name: of the model; empty: that of the run folder.
         exclude: lines with one of these characters are skipped.
         precision: auto uses bf16 where the processor or the GPU has units for it.
         threads: CPU threads of all processes on a machine together; 0: torch decides.
@@ -88,7 +89,7 @@ class Recipe(Settings):
     spec: str = ""
     init_from: str = ""
     alphabet: Literal["keep", "extend", "replace"] = "keep"
-    name: str = "model"
+    name: str = ""
     licence: str = ""
     minutes: Positive = 60.0
     lines: Count = 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol, TextIO
 
-from hwr.errors import MissingDependency
+from hwr.errors import MissingDependency, as_argument
 from hwr.text import counted
 from hwr.train.validate import SetResult
 
@@ -143,6 +143,7 @@ def tensorboard(reporter: Reporter, run_folder: Path, wanted: bool) -> Iterator[
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise MissingDependency("--tensorboard needs the package tensorboard; run: pip install tensorboard") from None
+    reporter.message(f"to see the curves: tensorboard --logdir {as_argument(run_folder)}")
     both = TensorBoardReporter(reporter, run_folder / TENSORBOARD, SummaryWriter)
     try:
         yield both

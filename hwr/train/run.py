@@ -398,7 +398,7 @@ class Run:
             normalisation_version=NORMALISATION_VERSION,
             stride=network.stride,
             text_direction=self.alphabet.direction,
-            name=recipe.name,
+            name=recipe.name or self.folder.path.resolve().name,
             # Facts and limits of what a model learned before stay in it.
             licence=recipe.licence or (base.licence if base else ""),
             trained_on=(base.trained_on if base else {}) | sets,

@@ -260,6 +260,7 @@ def test_characters_outside_a_kept_alphabet_are_named_at_the_start(tmp_path: Pat
     assert done.code == 0, done.err
     info = read_info(tmp_path / "run" / LAST)
     assert (info.alphabet, info.spec) == ("abcd", SPEC.replace("{classes}", "5"))
+    assert info.name == "run"  # that of its folder
     # What was learned before stays, and so do its licence and its sets.
     assert info.licence == "CC BY 4.0" and set(info.trained_on) == {"store", "own"}
 

@@ -198,7 +198,7 @@ def test_damaged_state_is_one_clear_error(
     told = str(error.value)
     assert "\n" not in told and str(tmp_path / "run") in told
     assert f"copy {TRUNK_RESUME} to {RESUME}" in told and f"--init-from {tmp_path / 'run' / LAST}" in told
-    assert load_toml(Recipe, tmp_path / "run" / RECIPE).name == "model", "the recipe of the run was replaced"
+    assert load_toml(Recipe, tmp_path / "run" / RECIPE).name == "", "the recipe of the run was replaced"
     if message == "damaged":
         path.write_bytes((tmp_path / "run" / TRUNK_RESUME).read_bytes())
         assert run(recipe(data, lines=30), tmp_path / "run", resume=True).finished

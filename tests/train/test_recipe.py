@@ -44,9 +44,9 @@ def test_written_recipe_is_complete() -> None:
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
 def test_recipes_that_ship(path: Path) -> None:
     recipe = load_toml(Recipe, path)
-    assert recipe.name and recipe.minutes > 0
+    assert recipe.minutes > 0
     if recipe.train:
-        assert recipe.validation
+        assert recipe.validation and recipe.name
     else:  # the recipe of a fine-tuning, for which a user names data and model
         assert recipe.hold_out > 0 and not (recipe.validation or recipe.init_from)
 
@@ -73,7 +73,7 @@ def test_there_are_recipes() -> None:
         ('minutes = "ten"', "minutes = 'ten': a number, above 0, is needed"),
         ("lines = 1.5", "lines = 1.5: a whole number, at least 0, is needed"),
         ("seed = true", "seed = True: a whole number"),
-        ("seed = 999999999999999999999999999999", "seed = 9+: a whole number, at least -9.*e.15 and at most 9.*e.15"),
+        ("seed = 999999999999999999999999999999", r"seed = 9+: a whole number, at least -9\d+ and at most 9\d+"),
         ("threads = 99999", "threads = 99999: a whole number, at least 0 and at most 1024"),
         ("minutes = true", "minutes = True: a number"),
         ("spec = 3", "spec = 3: a text in quotes is needed"),
@@ -120,7 +120,7 @@ def test_files_that_are_not_recipes(tmp_path: Path) -> None:
         load_toml(Recipe, tmp_path)
     for content in (b"minutes = = 3", b"\xff\xfe\x00"):
         (tmp_path / "broken.toml").write_bytes(content)
-        with pytest.raises(InputError, match=r"not (a TOML file|UTF-(8|16) text)"):
+        with pytest.raises(InputError, match=r"not (a TOML file|UTF-8 text)|UTF-16 text that is broken"):
             load_toml(Recipe, tmp_path / "broken.toml")
 
 

@@ -67,7 +67,8 @@ def test_scalars_are_those_that_are_reported(tmp_path: Path) -> None:
         "cer/drawn",
         "cer/mean",
     }
-    assert told.messages and len(told.figures) == 1 and len(told.results) == 1
+    assert told.messages[0] == f"to see the curves: tensorboard --logdir {tmp_path / 'run'}"
+    assert len(told.figures) == 1 and len(told.results) == 1
     rate = told.results[0][0].errors.rate
     assert [value for name, value, _ in writer.scalars if name.startswith("cer/")] == [rate, rate]
     assert ("training/loss", told.figures[0]["loss"], 1) in writer.scalars
@@ -91,7 +92,7 @@ def test_a_disk_that_is_full_at_the_end_does_not_lose_the_result(tmp_path: Path)
     with tensorboard(recorder, tmp_path, True) as reporter:
         reporter.progress({"step": 1, "loss": 1.0, "learning_rate": 0.1, "lines_per_second": 9.0})
         Writer.full = True
-    (message,) = recorder.messages
+    message = recorder.messages[-1]
     assert message.endswith("cannot be written (No space left on device): nothing more is written for TensorBoard")
 
 
