@@ -10,8 +10,10 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from html.entities import html5
 from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
+from xml.sax.saxutils import escape
 
 from hwr.errors import InputError
 from hwr.page.page import Point
@@ -26,6 +28,8 @@ MAX_LINES = 20_000
 MAX_PAGES = 10_000
 """Maximum pages of a file; the longest books have some thousands."""
 MAX_ELEMENTS = 500_000
+MAX_REFERENCES = 1_000_000
+"""Maximum references that are mended; broken ones in files with more are an error."""
 MAX_NUMBER = 10_000_000
 """Maximum absolute value of a number; no image has larger coordinates."""
 MAX_POINTS = 100_000
@@ -62,7 +66,9 @@ _MARKS = {
 }
 """Beginnings of files, and the encodings that they show (XML 1.0, appendix F)."""
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_REFERENCE = re.compile("&#(x[0-9a-fA-F]{1,6}|[0-9]{1,7});")
+_REFERENCE = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)|&(#\w*|[a-zA-Z][a-zA-Z0-9]{0,31})?(;?)", re.DOTALL)
+_CODE = re.compile("#(x[0-9a-fA-F]{1,6}|[0-9]{1,7})")
+_OWN_ENTITIES = ("amp", "lt", "gt", "quot", "apos")
 
 LINE_NUMBER = "\0line"
 """Attribute in which an element keeps its line in the file; no XML attribute can have this name."""
@@ -119,8 +125,8 @@ def xml_text(data: bytes, where: str) -> str:
     found = _DECLARATION.match(text)
     if found:
         text = re.sub(r"[^\r\n]", " ", found[0]) + text[found.end() :]
-    if "&#" in text:
-        text = _REFERENCE.sub(_allowed, text)
+    if 0 < text.count("&") <= MAX_REFERENCES:
+        text = _REFERENCE.sub(_mend_reference, text)
     return _NOT_IN_XML.sub(BROKEN, text)
 
 
@@ -137,11 +143,22 @@ def _declared(data: bytes, where: str) -> str:
     return "utf-8" if known.startswith(("utf-16", "utf-32")) else known  # which would have zero bytes
 
 
-def _allowed(reference: re.Match[str]) -> str:
-    """Return a character reference, or `BROKEN` if XML does not allow its character."""
-    code = int("0" + reference[1], 0) if reference[1].startswith("x") else int(reference[1])
-    is_character = code <= 0x10FFFF and not _NOT_IN_XML.match(chr(code))
-    return reference[0] if is_character else BROKEN
+def _mend_reference(found: re.Match[str]) -> str:
+    """Return a reference as XML knows it: HTML's names as characters, and an `&` on its own as itself.
+
+    Other references become `BROKEN`, as do those to characters that XML does not allow. Sections of CDATA have none.
+    """
+    name, end = found[1] or "", found[2]
+    if end is None:
+        return found[0]
+    if not end and not name.startswith("#"):
+        return f"&amp;{name}"
+    if name in _OWN_ENTITIES:
+        return found[0]
+    if _CODE.fullmatch(name):
+        code = int("0" + name[1:], 0) if name[1] == "x" else int(name[1:])
+        return found[0] if end and code <= 0x10FFFF and not _NOT_IN_XML.match(chr(code)) else BROKEN
+    return escape(html5[f"{name};"]) if f"{name};" in html5 else BROKEN if name else f"&amp;{end}"
 
 
 def _mark_broken(error: UnicodeError) -> tuple[str, int]:

@@ -219,7 +219,7 @@ class PageFiles(Source):
         if not line.text.strip():
             return Skipped(where, Reason.NO_TEXT, "the line has no transcription")
         if line.machine_read and not self.options.machine_texts:
-            return Skipped(where, Reason.MACHINE_TEXT, "--machine-texts takes such lines")
+            return Skipped(where, Reason.MACHINE_TEXT, "use --machine-texts to take such lines")
         if not line.baseline and not line.polygon:
             faults = [note for id, note in page.notes if id == line.id]
             return Skipped(where, Reason.NO_POSITION, "; ".join(("neither a polygon nor a baseline", *faults)))

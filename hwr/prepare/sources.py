@@ -74,7 +74,9 @@ def open_source(path: Path, options: ReaderOptions = ReaderOptions(), kind: str 
             kinds = kinds[1:]
         else:
             source = _open(path, options, kinds[0])
-        source.not_read += [Skipped(str(path), Reason.NOT_READ, f"--from {other} reads it") for other in kinds[1:]]
+        source.not_read += [
+            Skipped(str(path), Reason.NOT_READ, f"use --from {other} to read it") for other in kinds[1:]
+        ]
         if tree is not None:
             names = map(tree.where, _not_read(tree, kinds, path))
             source.not_read += [Skipped(name, Reason.NOT_READ, "name the table or zip to read it") for name in names]

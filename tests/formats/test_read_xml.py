@@ -176,3 +176,26 @@ def test_real_files_have_the_texts_in_them(shared: Path) -> None:
         page = read_page_file(file.read_bytes(), str(file))
         assert [line.text for line in page.lines] == [html.unescape(text).strip() for text in expected], file
         assert all(line.baseline and line.polygon for line in page.lines)
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("Smith & Co", "Smith & Co"),
+        ("caf&eacute;&nbsp;au lait", "caf\xe9\xa0au lait"),
+        ("a &amp; b &lt; c &#233;&#xe9;", "a & b < c \xe9\xe9"),
+        ("Q&A, R&", "Q&A, R&"),
+        ("&LT;b&GT;", "<b>"),
+        ("<![CDATA[a & b &eacute;]]>", "a & b &eacute;"),
+    ],
+)
+def test_references_and_signs_as_careless_programs_write_them(written: str, text: str) -> None:
+    page = read_page_file(page_xml(page_region("r", page_line("l", 0, written)), image="a&b.png"), "a.xml")
+    assert ([line.text for line in page.lines], page.image) == ([text], "a&b.png")
+
+
+@pytest.mark.parametrize("wrong", ["&unheard;", "&#99999999999;", "&#x;", "&#x110000;"])
+def test_an_unknown_reference_costs_only_its_line(wrong: str) -> None:
+    body = page_line("l", 0, f"a{wrong}b") + page_line("m", 60, "good")
+    page = read_page_file(page_xml(page_region("r", body)), "a.xml")
+    assert [line.text for line in page.lines] == ["good"] and [id for id, _ in page.left_out] == ["l"]

@@ -124,7 +124,7 @@ def test_the_format_can_be_forced(tmp_path: Path) -> None:
     (sources["parquet"][0] / "a.gt.txt").write_text("a")
     assert detect_kinds(sources["parquet"][0])[0] == ["parquet", "sidecar"]
     [other] = open_source(sources["parquet"][0]).not_read
-    assert (other.reason, other.detail) == (Reason.NOT_READ, "--from sidecar reads it")
+    assert (other.reason, other.detail) == (Reason.NOT_READ, "use --from sidecar to read it")
     assert isinstance(open_source(sources["parquet"][0], kind="sidecar"), SidecarFolder)
     plain = tmp_path / "list.txt"
     plain.write_text("hf/a.png\ta\n")
