@@ -154,7 +154,7 @@ def _decode_images(
             image = decode_image(line.image, line.path or line.id)
             check_shape(image, line.path or line.id)
         except InputError as error:
-            reason = printable(str(error))  # an id may contain a newline
+            reason = printable(str(error).removeprefix(f"{line.id}: "))  # an id may contain a newline
             yield UnreadableLines(source.name, line.id, reason, normalise_text(line.text))
             continue
         batch.lines.append(line)

@@ -128,6 +128,7 @@ def test_lines_that_do_not_open_are_named_and_counted(tmp_path: Path) -> None:
     broken = [line for line in seen if isinstance(line, UnreadableLines)]
     assert [line.id for line in broken] == ["line-0", "line-2\n", "line-4"]
     assert all(line.error and "\n" not in line.error for line in broken)
+    assert broken[1].error == "not an image, or broken"  # the id is not repeated
     assert evaluation.unreadable == tuple(broken)
     assert (evaluation.total.lines, evaluation.total.unreadable) == (3, 3)
 
