@@ -127,19 +127,23 @@ def check_columns(path: Path, schema: Any, columns: Columns) -> dict[str, str]:
         elif item.name in ("image", "text") or name != item.default:
             raise DataError(
                 f"{path}: no column {name!r} for the {item.name}; its columns: {', '.join(schema.names)}; "
-                f"name the right one with --{item.name}-column"
+                f"name the right one with {_option(item.name)}"
             )
     text = schema.field(names["text"]).type
     if not _is_text(text):
-        raise DataError(f"{path}: column {names['text']!r} holds {text}, not text; name another with --text-column")
+        raise DataError(f"{path}: column {names['text']!r} holds {text}, not text; name another with {_option('text')}")
     image = schema.field(names["image"]).type
     is_struct = types.is_struct(image) and image.get_field_index("bytes") >= 0 and _is_binary(image.field("bytes").type)
     if not is_struct and not _is_binary(image):
         raise DataError(
             f"{path}: column {names['image']!r} holds {image}, not the bytes of images; name another with "
-            "--image-column"
+            f"{_option('image')}"
         )
     return names
+
+
+def _option(name: str) -> str:
+    return f"--{name}-column (for a command without this option, `hwr prepare` makes a store)"
 
 
 def _is_text(kind: Any) -> bool:

@@ -201,7 +201,8 @@ def test_other_column_names(tmp_path: Path) -> None:
     [
         (
             Columns(),
-            "no column 'image' for the image; its columns: picture, label; name the right one with --image-column",
+            "no column 'image' for the image; its columns: picture, label; name the right one with --image-column "
+            r"\(for a command without this option, `hwr prepare` makes a store\)",
         ),
         (Columns(image="picture"), "no column 'text' for the text.*picture, label.*--text-column"),
         (Columns(image="picture", text="label", writer="hand"), "no column 'hand' for the writer.*--writer-column"),
