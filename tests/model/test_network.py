@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hwr.errors import UsageError
 from hwr.line import time_steps
 from hwr.model import letters, vgsl
 from hwr.model.layers import MaskedBatchNorm
@@ -294,8 +293,3 @@ def test_size_of_a_preset(name: str, limit: int) -> None:
 def test_a_preset_takes_any_number_of_classes(name: str) -> None:
     for classes in (2, 80, 5000):
         assert vgsl.parse(preset_spec(name, classes)).classes == classes
-
-
-def test_unknown_preset() -> None:
-    with pytest.raises(UsageError, match=r"'large'.*small.*base"):
-        preset_spec("large", 80)

@@ -365,11 +365,6 @@ def test_a_language_model_of_another_script(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_a_language_model_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such language model"):
-        beam_with(tmp_path / "none.lm")
-
-
 # ---- a list of words
 
 
