@@ -23,6 +23,8 @@ _BIDI = r"\u202a-\u202e\u2066-\u2069"
 """Controls that reverse the text after them, so that a name can look like another (Unicode TR 36, 2.10)."""
 _CONTROL = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI}]")
 _CONTROL_OR_BREAK = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029{_BIDI}]")
+_BYTES = re.compile("[\udc80-\udcff]+")
+"""Bytes that Python could not decode, as lone surrogates (PEP 383)."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 """Blocks of right-to-left scripts (Unicode 15, DerivedBidiClass)."""
@@ -45,7 +47,12 @@ def printable(text: str, *, lines: bool = False) -> str:
         lines: keep newlines and tabs.
     """
     pattern = _CONTROL if lines else _CONTROL_OR_BREAK
-    return pattern.sub(lambda found: ascii(found[0])[1:-1], text)
+    return pattern.sub(lambda found: ascii(found[0])[1:-1], decode_name(text, "backslashreplace"))
+
+
+def decode_name(name: str, errors: str = "surrogateescape") -> str:
+    """Return the name of a file with the bytes decoded as UTF-8 that Python could not decode, as in an ASCII locale."""
+    return _BYTES.sub(lambda found: found[0].encode("ascii", "surrogateescape").decode("utf-8", errors), name)
 
 
 def counted(count: int, noun: str) -> str:

@@ -50,13 +50,16 @@ def command(
     those of `hwr recognize`.
     """
     from hwr.cli.job_display import Display, say_summary
-    from hwr.recognize.convert import ConvertOptions, convert, without_format_names, without_twins
+    from hwr.recognize.convert import ConvertOptions, convert, without_format_names, without_others, without_twins
     from hwr.recognize.inputs import RESULTS, find_inputs
 
-    inputs, twins = without_twins(find_inputs(sources, RESULTS))
+    inputs, others = without_others(find_inputs(sources, RESULTS))
+    inputs, twins = without_twins(inputs)
     inputs = without_format_names(inputs)
     if not inputs.several and inputs.failed:
         raise inputs.failed[0]
+    if others:
+        say(f"{counted(len(others), 'file')} left out, such as {others[0].path}: not JSON of hwr, PAGE XML or ALTO")
     if twins:
         say(
             f"{counted(len(twins), 'file')} left out, such as {twins[0].path}: another format of the same page is "

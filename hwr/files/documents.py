@@ -234,8 +234,8 @@ def _opened(file: BinaryIO, source: bytes | Path, name: str, password: str | Non
 
 
 def may_be_pdf(path: Path) -> bool:
-    """Return whether a file is a PDF, or a stream that may be one; False for a file that cannot be read."""
-    if str(path) == STDIN or _is_pipe(path):
+    """Return whether a file is a PDF by its name or content, or a stream that may be one."""
+    if str(path) == STDIN or path.suffix.lower() == ".pdf" or _is_pipe(path):
         return True
     try:
         with opened_file(path) as file:

@@ -64,6 +64,10 @@ BROKEN = (
     zlib.error,
 )
 _TEXT_KINDS = {b"<": "XML", b"{": "JSON"}
+_IMAGE_MARKS = (b"\x89PNG", b"\xff\xd8", b"II*\0", b"MM\0*", b"GIF8", b"RIFF", b"\0\0\0\x0cjP", b"\0\0\0\x0cJXL")
+"""Beginnings of images, which are broken if Pillow does not open them."""
+_ARCHIVE_MARKS = (b"PK\x03\x04", b"PK\x05\x06", b"7z\xbc\xaf", b"Rar!", b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"(\xb5/\xfd")
+"""Beginnings of zips, 7z, RAR, gzip, xz, bzip2 and Zstandard."""
 _limit = threading.Lock()
 
 
@@ -122,17 +126,23 @@ def opened_image(file: BinaryIO, where: str) -> Iterator["Image"]:
         try:
             image = Image.open(file)
         except BROKEN:
-            kind = _TEXT_KINDS.get(head.lstrip(codecs.BOM_UTF8 + b" \t\r\n")[:1])
-            reason = (
-                f"{kind}, not an image; hwr convert reads PAGE XML, ALTO and JSON"
-                if kind
-                else "not an image, or broken"
-            )
-            raise InputError(f"{where}: {reason}") from None
+            raise InputError(f"{where}: {_what_else(head)}") from None
     if image.format == "EPS":  # a program, which Pillow would run
         raise InputError(f"{where}: PostScript is not read; make a PDF or an image of it")
     # The file belongs to the caller, so the image is not closed here.
     yield image
+
+
+def _what_else(head: bytes) -> str:
+    """Return what a file is that cannot be opened as an image, from its first bytes, and what to do."""
+    kind = _TEXT_KINDS.get(head.lstrip(codecs.BOM_UTF8 + b" \t\r\n")[:1])
+    if kind:
+        return f"{kind}, not an image; hwr convert reads PAGE XML, ALTO and JSON"
+    if head.startswith(_ARCHIVE_MARKS):
+        return "an archive or an office document, not an image; unpack it and name the folder, or save it as PDF"
+    if head.startswith(_IMAGE_MARKS) or head[4:8] == b"ftyp":
+        return "the image is broken or truncated"
+    return "not an image, or broken"
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hwr.errors import InputError
 from hwr.files.images import BROKEN, ORIENTATION, GreyImage, Pixels, check_size, paper_under, to_pixels, turn_upright
+from hwr.text import decode_name
 
 Source = Any
 """A path (str or Path) or the bytes of an image file or PDF; an array, grey (H, W), BGR (H, W, 3) or BGRA (H, W, 4), of
@@ -44,7 +45,7 @@ def grey_of(pixels: Pixels) -> GreyImage:
 def name_of(source: Source) -> str:
     """Return the name of the image: its path if it has one."""
     if isinstance(source, str | Path):
-        return str(source)
+        return decode_name(str(source))
     if isinstance(source, PageImage):
         return source.name
     return str(getattr(source, "filename", "") or "image")

@@ -78,6 +78,8 @@ def read_arpa(path: Path) -> Tables:
             return _read(path, file)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such language model") from None
+    except IsADirectoryError:
+        raise ModelError(f"{path}: a folder; a language model is one file") from None
     except UnicodeDecodeError:
         raise ModelError(f"{path}: not an ARPA file (it is not UTF-8 text)") from None
     except (lzma.LZMAError, zlib.error, EOFError, gzip.BadGzipFile) as error:

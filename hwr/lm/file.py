@@ -87,7 +87,8 @@ def _metadata(path: Path) -> dict[str, Any]:
 
     check_regular(path)
     if not path.is_file():
-        raise ModelError(f"{path}: no such language model")
+        what = "a folder; a language model is one file" if path.is_dir() else "no such language model"
+        raise ModelError(f"{path}: {what}")
     try:
         with safe_open(path, "numpy") as file:
             metadata = (file.metadata() or {}).get(METADATA_KEY)

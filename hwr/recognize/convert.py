@@ -26,6 +26,10 @@ from hwr.recognize.targets import is_made
 _FORMAT_NAME = re.compile(r"\.(alto|page)\.xml$", re.IGNORECASE)
 MAX_FILE_BYTES = 512 * 2**20
 """Maximum size of a file; JSON of a thousand pages has 50 MB."""
+KINDS = ("page", "alto", "json")
+"""Kinds of results, the best source of a page first."""
+_KEY = re.compile(rb'"(image|lines)"\s*:')
+"""Keys that JSON of a page has."""
 XML_FOLDERS = ("page", "alto")
 """Folders of Transkribus with the XML of the same pages."""
 NO_PIXELS: Pixels = np.zeros((0, 0), np.uint8)
@@ -161,12 +165,36 @@ def without_twins(inputs: Inputs) -> tuple[Inputs, list[InputFile]]:
 
 def _rank(file: InputFile) -> int:
     """Return 0 for PAGE, 1 for ALTO, 2 for JSON and anything else."""
+    kind = result_kind(_head(file))
+    return KINDS.index(kind) if kind else len(KINDS)
+
+
+def without_others(inputs: Inputs) -> tuple[Inputs, list[InputFile]]:
+    """Return the inputs without files of other kinds that a folder contains, such as `manifest.json`, and those.
+
+    Empty and unreadable files are kept, to be named as failures, and so is everything if nothing would be left.
+    """
+    others = {file for file in inputs.files if file.found and (head := _head(file)) and not result_kind(head)}
+    kept = tuple(file for file in inputs.files if file not in others)
+    if not kept:
+        return inputs, []
+    return replace(inputs, files=kept), [file for file in inputs.files if file in others]
+
+
+def result_kind(head: bytes) -> str | None:
+    """Return the kind of a result from the first `HEAD` bytes of its file: one of `KINDS`, or None."""
+    kind = page_kind(head)
+    if kind is None and head.lstrip(b"\xff\xfe\xef\xbb\xbf\0 \t\r\n")[:1] in (b"{", b"["):
+        kind = "json" if _KEY.search(head.replace(b"\0", b"")) else None  # also in UTF-16
+    return kind
+
+
+def _head(file: InputFile) -> bytes:
     try:
         with opened_file(file.path) as stream:
-            kind = page_kind(stream.read(HEAD))
+            return stream.read(HEAD)
     except (InputError, OSError):
-        kind = None
-    return {"page": 0, "alto": 1}.get(kind or "", 2)
+        return b""
 
 
 def open_results(path: Path) -> list[Callable[[], Page]]:
@@ -177,10 +205,11 @@ def open_results(path: Path) -> list[Callable[[], Page]]:
     """
     where = STDIN_NAME if str(path) == STDIN else str(path)
     data = read_stdin() if str(path) == STDIN else read_file(path, MAX_FILE_BYTES)
-    if page_kind(data[:HEAD]):
-        return [lambda page=page: page for page in read_xml_pages(data, where)]  # type: ignore[misc]
-    if data[:HEAD].lstrip(b"\xff\xfe\xef\xbb\xbf\0 \t\r\n")[:1] in (b"{", b"["):
+    kind = result_kind(data[:HEAD])
+    if kind == "json":
         return [partial(read_page_json, text, name) for text, name in split_pages_json(data, where)]
+    if kind is not None:
+        return [lambda page=page: page for page in read_xml_pages(data, where)]  # type: ignore[misc]
     advice = "; hwr recognize reads images" if path.suffix.lower() in IMAGE_SUFFIXES else ""
     raise InputError(f"{where}: not JSON of hwr, PAGE XML or ALTO{advice}")
 

@@ -52,6 +52,7 @@ def test_controls_are_escaped_and_nothing_else_changes() -> None:
     escaped = "".join(c for c in every if unicodedata.bidirectional(c) in bidirectional) + "\u2028\u2029"
     visible = [c for c in every if unicodedata.category(c) != "Cc" and c not in escaped]
     assert [c for c in shown if ord(c) > 0x9F] == [c for c in visible if ord(c) > 0x9F]
+    assert printable("b\udcc3.png, \udcc3\udcbcber.png") == r"b\xc3.png, über.png"  # as in an ASCII locale
     assert printable("a\x1b[31m\nb") == r"a\x1b[31m\nb"
     assert printable("a\tb\nc\x1b", lines=True) == "a\tb\nc\\x1b"
     assert printable("invoice\u202egnp.exe") == r"invoice\u202egnp.exe"

@@ -1,9 +1,14 @@
 """Opening image files, against Pillow and against what was drawn."""
 
+import bz2
+import gzip
 import io
+import lzma
 import sys
 import warnings
+import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +30,13 @@ from hwr.files.images import (
     image_dpi,
     opened_image,
 )
+
+
+def zipped(data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("a.png", data)
+    return buffer.getvalue()
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -154,7 +166,7 @@ class TestBadInput:
         [
             (b"", "empty"),
             (b"not an image at all", "not an image"),
-            (b"\x89PNG\r\n\x1a\n", "not an image"),
+            (b"\x89PNG\r\n\x1a\n", "the image is broken or truncated"),
             (b"P5 0 10 255\n", "not an image|broken|no pixels"),
             (png_header(0, 10), "not an image|broken|no pixels"),
             (png_header(50, 50), "broken or truncated"),
@@ -169,8 +181,13 @@ class TestBadInput:
     def test_truncated(self, kind: str) -> None:
         data = encoded(self.noise, kind)
         for share in (0.02, 0.5, 0.9):
-            with pytest.raises(InputError):
+            with pytest.raises(InputError, match="broken" if kind == "BMP" else "broken or truncated"):
                 decode_image(data[: int(len(data) * share)], "x")
+
+    @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zipped])
+    def test_an_archive(self, pack: Callable[[bytes], bytes]) -> None:
+        with pytest.raises(InputError, match=r"^scans\.zip: an archive or an office document, not an image; unpack it"):
+            decode_image(pack(encoded(self.noise, "PNG")), "scans.zip")
 
     @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "ICO", "TGA"])
     def test_broken_bytes_never_raise_anything_else(self, kind: str) -> None:

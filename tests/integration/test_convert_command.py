@@ -119,12 +119,16 @@ def test_formats_of_the_same_page_are_converted_once(run: Run, results: Path, tm
     ("name", "content", "reason"),
     [
         ("a.json", b"", "not JSON of hwr, PAGE XML or ALTO"),
-        ("a.json", b"[1]", "page 1: not a JSON object such as"),
-        ("a.json", b"{", "line 1: not JSON, or cut off"),
-        ("a.json", b"{}", "the key 'image' is missing"),
-        ("a.json", b'{"imag": 1}', "unknown key 'imag'"),
+        ("a.json", b"[1]", "not JSON of hwr, PAGE XML or ALTO"),
+        ("a.json", b"{", "not JSON of hwr"),
+        ("a.json", b'{"lines": [', "line 1: not JSON, or cut off"),
+        ("a.json", b"{}", "not JSON of hwr"),
+        ("a.json", b'{"lines": []}', "the key 'image' is missing"),
+        ("a.json", b'{"image": "a.png", "width": 1, "height": 1, "imag": 1}', "unknown key 'imag'"),
+        ("a.jsonl", b'{"loss": 1}\n' * 3, "not JSON of hwr, PAGE XML or ALTO"),
+        ("a.json", b'[{"id": 1}, {"id": 2}]', "not JSON of hwr, PAGE XML or ALTO"),
         ("a.json", b'{"image": "\xff"}', "not UTF-8"),
-        ("a.json", b'{"a":' * 100_000, "line 1: not JSON, or cut off"),
+        ("a.json", b'{"lines":' * 100_000, "line 1: not JSON, or cut off"),
         ("a.jpg", b"\xff\xd8", "not JSON of hwr, PAGE XML or ALTO; hwr recognize reads images"),
         ("a.xml", b"<html/>", "not JSON of hwr, PAGE XML or ALTO"),
         ("a.xml", b"<alto><Layout>", "broken XML"),
@@ -134,6 +138,27 @@ def test_a_file_that_is_not_a_result(run: Run, tmp_path: Path, name: str, conten
     (tmp_path / name).write_bytes(content)
     done = run(tmp_path / name)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1) and reason in done.err
+
+
+def test_other_files_in_a_folder_are_left_out(run: Run, results: Path, tmp_path: Path) -> None:
+    for name in ("page.alto.xml", "page.page.xml"):
+        (results / name).unlink()
+    others = {"log.jsonl": b'{"loss": 1}\n' * 9, "manifest.json": b'{"@context": "x"}', "tei.xml": b"<TEI/>"}
+    for name, content in others.items():
+        (results / name).write_bytes(content)
+    done = run(results, "--format", "text")
+    assert (done.code, "Chère amie" in done.out) == (0, True)
+    first = done.err.splitlines()[0]
+    assert first == f"hwr: 3 files left out, such as {results}/log.jsonl: not JSON of hwr, PAGE XML or ALTO"
+    (results / "cut.json").write_bytes((results / "page.json").read_bytes()[:200])
+    (results / "empty.xml").write_bytes(b"")
+    done = run(results, "--format", "text")
+    assert done.code == 3 and "cut.json: line 1: not JSON, or cut off" in done.err and "empty.xml: " in done.err
+    (results / "page.json").unlink()
+    (results / "cut.json").unlink()
+    (results / "empty.xml").unlink()
+    done = run(results, "--format", "text")
+    assert done.code == 2 and done.err.count("not JSON of hwr, PAGE XML or ALTO") == 3
 
 
 def test_numbers_of_a_page_are_checked(run: Run, results: Path, page: Page) -> None:

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 from helpers.lm_texts import sentences, text
 from hwr.errors import ModelError, UsageError
 from hwr.lm.build import BuildOptions, build
-from hwr.lm.file import METADATA_KEY, check_suffix, load, read_model, write_model
+from hwr.lm.file import METADATA_KEY, check_suffix, load, read_model, read_tables, write_model
 from hwr.lm.model import Model, make_model
 from hwr.lm.scorer import score_lines
 
@@ -78,6 +78,10 @@ def test_other_files_are_one_clear_line(model: Model, tmp_path: Path) -> None:
     save_file({"x": np.zeros(3)}, tmp_path / "other.lm", {"hwr": "{}"})
     with pytest.raises(ModelError, match="not a language model of hwr"):
         read_model(tmp_path / "other.lm")
+    for name in ("folder.lm", "folder.arpa", "folder.arpa.gz"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(ModelError, match=f"{name}: a folder; a language model is one file"):
+            read_tables(tmp_path / name)
     with pytest.raises(ModelError, match="no such language model"):
         read_model(tmp_path / "missing.lm")
     with pytest.raises(UsageError, match=r"name it NAME\.lm"):
