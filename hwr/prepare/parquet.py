@@ -11,7 +11,8 @@ from pathlib import Path
 
 from hwr.errors import DataError
 from hwr.prepare.samples import Reason, Sample, Skipped, Source
-from hwr.store.columns import DEFAULT_COLUMNS, Columns, Normalised
+from hwr.prepare.table_rows import KNOWN_NAMES
+from hwr.store.columns import DEFAULT_COLUMNS, Columns, Normalised, open_parquet
 from hwr.store.lines import LineStore, StoredLine
 from hwr.store.splits import lost_files, parquet_files, parquet_in_splits, split_of, split_of_source
 
@@ -37,11 +38,20 @@ class ParquetLines(Source):
         for file in self.files:
             try:
                 LineStore(file, columns=columns, normalised=True)
+                self._note_other_texts(file)
             except DataError as error:
                 self._broken[file] = str(error).removeprefix(f"{file}: ")
         if len(self._broken) == len(self.files):
             file, reason = next(iter(self._broken.items()))
             raise DataError(f"{file}: {reason}")
+
+    def _note_other_texts(self, file: Path) -> None:
+        """Add a note if another column may be the text, unless the user named one."""
+        names = open_parquet(file).schema_arrow.names
+        others = [name for name in names if name.lower() in KNOWN_NAMES["text"] and name != self.columns.text]
+        if others and self.columns.text == DEFAULT_COLUMNS.text:
+            chosen = f"{self.columns.text} is read (--text-column names another)"
+            self.notes.add(f"columns {self.columns.text} and {' and '.join(others)}: {chosen}", str(file))
 
     def items(self, images: bool = True) -> Iterator[Sample | Skipped]:
         """Yield the rows of all files in order, then missing files. Without `images` the image columns are not read."""

@@ -206,3 +206,14 @@ def test_a_zip_with_another_data_set_has_to_be_unpacked(tmp_path: Path, name: st
     with pytest.raises(DataError, match=r"unpack set\.zip first") as caught:
         open_source(path)
     assert "set.zip/" not in str(caught.value)
+
+
+def test_a_choice_between_columns_of_texts_is_noted(tmp_path: Path) -> None:
+    file = tmp_path / "lines.parquet"
+    pq.write_table(pa.table({"image": [image_file()], "text": ["one"], "transcription": ["two"]}), file)
+    assert open_source(file).notes.counts() == {
+        "columns text and transcription: text is read (--text-column names another)": 1
+    }
+    named = open_source(file, ReaderOptions(columns=(("text", "transcription"),)))
+    assert [item.text for item in named.items() if isinstance(item, Sample)] == ["two"]
+    assert not named.notes.counts()
