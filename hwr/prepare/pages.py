@@ -159,7 +159,8 @@ class PageFiles(Source):
         """Yield the lines of one page."""
         image = self._images.find(file.name, page.image, bool(file.part))
         if image is None:
-            detail = f"neither {page.image!r} nor an image named like the XML file is in this source"
+            missing = f"neither {page.image!r} nor an image named like the XML file is in this source"
+            detail = f"{missing}; name the folder that has both"
             yield Skipped(self._where(file), Reason.NO_IMAGE, detail)
         else:
             self.used.add(image.name)

@@ -74,7 +74,8 @@ def load_pools(builder: PoolBuilder, progress: Progress) -> Iterator[tuple[Posit
         if pools and not used:
             break
         epoch, first = epoch + 1, 0
-    raise TrainingError("no usable line in the training data; skipped: " + (describe_counts(skipped) or "none"))
+    reasons = f"; skipped: {describe_counts(skipped)}" if skipped else ""
+    raise TrainingError(f"no usable line in the training data{reasons}")
 
 
 def describe_counts(skipped: Counter[str]) -> str:
