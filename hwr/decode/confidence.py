@@ -44,9 +44,9 @@ SETTINGS_KEY = "calibration"
 WEIGHTS = ("clarity", "language", "length")
 """Names of the further weights of the curve of words, in this order."""
 IDENTITY: Curve = (1.0, 1.0, 0.0)
-MIN_CLARITY = -5.0
+MIN_CLARITY = -2.0
 """Lower limit on a word's log-probability in the clarity of its line, so that one hopeless word does not decide."""
-MIN_PREDICTION = -15.0
+MIN_PREDICTION = -20.0
 """Lower limit on the logarithm of a word's probability by the language model: beyond it, names and wrong words look
 alike."""
 CERTAIN = -1e-12

@@ -4,12 +4,14 @@ The temperature maximises the likelihood of the right and wrong words (Guo et al
 error of words is then still above `GOOD_ENOUGH`, the temperature is 1, and a curve is fitted for words and, by the same
 rule, for lines (Kull et al. 2017; with the targets of Platt 1999, by Newton's method). The curve of words has more
 terms: the clarity of the line and, for lines that were read with a language model, what that model predicts of the
-word. With a temperature below 1, which the beam search would get, no such curve fits as well.
+word. With a temperature below 1, which the beam search would get, no such curve fits as well. All writers count the
+same in the fit of this curve: otherwise the few who wrote most decide, and the words of the others are overrated.
 
 Scores are computed on a grid of temperatures while the lines are read, and interpolated between its points, so that the
 lines need not be kept in memory.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -230,7 +232,8 @@ def fit(lines: Sequence[ReadScores]) -> Calibration:
     clarity = np.concatenate([np.full(len(part), find_clarity(part)) for part in _by_line(words, lines)])
     predictions = [line.predictions for line in lines if line.predictions is not None]
     more = [clarity, np.concatenate(predictions)] if predictions else [clarity]
-    word, weights = _curve_of_words(words, right, np.column_stack(more))
+    counts = [len(line.words) for line in lines]
+    word, weights = _curve_of_words(words, right, np.column_stack(more), np.repeat(equal_shares(lines), counts))
     return Calibration(temperature, word, _curve_if_needed(whole, lines_right), *weights)
 
 
@@ -256,13 +259,35 @@ def _golden_section(function: Callable[[float], float], low: float, high: float)
     return (low + high) / 2
 
 
-def _curve_of_words(words: Numbers, right: NDArray[np.bool_], more: Numbers) -> tuple[Curve, list[float]]:
-    """Return the curve and the weights of more features, (words, features); no weights if a slope would be below 0."""
+def equal_shares(lines: Sequence[ReadScores]) -> Numbers:
+    """Return the weight of the words of each line, (lines,), with which all writers count the same; its mean is 1.
+
+    The mean is that over all words. A set of one writer is divided by page. All lines of a set of which the writer (or
+    page) is unknown count as one writer.
+    """
+    writers = defaultdict(set)
+    for line in lines:
+        writers[line.set].add(line.writer)
+    keys = [(line.set, line.writer if len(writers[line.set]) > 1 else line.page) for line in lines]
+    words: Counter[tuple[str, str | None]] = Counter()
+    for key, line in zip(keys, lines, strict=True):
+        words[key] += len(line.words)
+    mean = words.total() / sum(count > 0 for count in words.values())
+    return np.array([mean / max(1, words[key]) for key in keys])
+
+
+def _curve_of_words(
+    words: Numbers, right: NDArray[np.bool_], more: Numbers, shares: Numbers
+) -> tuple[Curve, list[float]]:
+    """Return the curve and the weights of more features, (words, features); no weights if a slope would be below 0.
+
+    `shares` are the weights of the words in the fit.
+    """
     plain = _curve_if_needed(words, right)
     if plain == IDENTITY:
         return plain, []
     log_p, log_not_p = with_complement(words)
-    fitted = logistic_regression(np.column_stack([log_p, -log_not_p, more]), right)
+    fitted = logistic_regression(np.column_stack([log_p, -log_not_p, more]), right, shares)
     a, b, *weights, c = (round(number, DIGITS) for number in fitted)
     return ((a, b, c), weights) if min(a, b) > 0 else (plain, [])
 
@@ -294,11 +319,13 @@ def fit_curve(log_probabilities: Numbers, right: NDArray[np.bool_]) -> Curve:
     return slope, slope, c
 
 
-def logistic_regression(features: Numbers, right: NDArray[np.bool_]) -> tuple[float, ...]:
+def logistic_regression(
+    features: Numbers, right: NDArray[np.bool_], shares: Numbers | float = 1.0
+) -> tuple[float, ...]:
     """Return the weights of the features (N, F), and a shift, that make the outcomes most likely.
 
-    Newton's method with halved steps. The targets are those of Platt (1999), slightly inside 0 and 1, so that the best
-    weights are always finite.
+    `shares`, (N,), say how much each outcome counts. Newton's method with halved steps. The targets are those of Platt
+    (1999), slightly inside 0 and 1, so that the best weights are always finite.
     """
     positive = int(right.sum())
     targets = np.where(right, (positive + 1) / (positive + 2), 1 / (len(right) - positive + 2))
@@ -306,14 +333,14 @@ def logistic_regression(features: Numbers, right: NDArray[np.bool_]) -> tuple[fl
 
     def loss(weights: Numbers) -> float:
         values = design @ weights
-        return float((np.logaddexp(0.0, values) - targets * values).sum())
+        return float((shares * (np.logaddexp(0.0, values) - targets * values)).sum())
 
     weights = np.ones(design.shape[1])
     weights[-1] = 0.0
     for _ in range(NEWTON_STEPS):
         fitted = np.exp(-np.logaddexp(0.0, -(design @ weights)))
-        gradient = design.T @ (fitted - targets)
-        curvature = (design * (fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(len(weights))
+        gradient = design.T @ (shares * (fitted - targets))
+        curvature = (design * (shares * fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(len(weights))
         step = np.linalg.solve(curvature, gradient)
         before = loss(weights)
         while loss(weights - step) > before and np.abs(step).max() > 1e-10:

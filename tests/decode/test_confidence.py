@@ -121,7 +121,7 @@ def test_predictions_of_words_are_sums_up_to_the_next_word() -> None:
     labels = [BLANK_LABEL, A, B, BLANK_LABEL, BLANK_LABEL, A, BLANK_LABEL, B]
     spans = [LabelSpan(label, step, step + 1) for step, label in enumerate(labels)]
     found = word_predictions((-9.0, -1.0, 2.0, -4.5, -9.0, 6.0, 5.0, -np.inf, -1.0), spans, AB)
-    np.testing.assert_allclose(found, [[-3.5, np.log(2)], [11.0, 0.0], [-15.0, 0.0]])
+    np.testing.assert_allclose(found, [[-3.5, np.log(2)], [11.0, 0.0], [-20.0, 0.0]])
     np.testing.assert_allclose(word_predictions((-1.0, 2.5), spans[1:2], AB), [[1.5, 0.0]])
     assert len(word_predictions((-1.0, -2.0), spans[:1], AB)) == len(word_predictions((-2.0,), [], AB)) == 0
     assert word_predictions((), spans, AB) is None
@@ -184,7 +184,7 @@ class TestCalibration:
     def test_the_clarity_of_the_line_by_its_formula(self) -> None:
         words = np.array([-0.2, -1.0, -80.0])
         found = Calibration(word=(0.7, 0.9, -0.4), clarity=0.5).correct_words(words)
-        mean = (-0.2 - 1.0 - 5.0) / 3
+        mean = (-0.2 - 1.0 - 2.0) / 3
         odds = np.exp(-0.4 + 0.5 * mean + 0.7 * words) / (1 - np.exp(words)) ** 0.9
         np.testing.assert_allclose(found, odds / (1 + odds), rtol=1e-6)
         assert Calibration(clarity=0.5).correct_words(np.zeros(0)).shape == (0,)

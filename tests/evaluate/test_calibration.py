@@ -18,6 +18,7 @@ from hwr.evaluate.calibration import (
     TEMPERATURES,
     ReadScores,
     confidences,
+    equal_shares,
     fit,
     fit_curve,
     logistic_regression,
@@ -114,6 +115,14 @@ def test_the_weights_equal_logistic_regression_by_torch() -> None:
     assert found == pytest.approx(weights.tolist(), abs=1e-4)
 
 
+def test_shares_equal_repeated_outcomes() -> None:
+    random = np.random.default_rng(4)
+    features, times = random.normal(0, 1, (300, 2)), random.integers(1, 4, 300)
+    right = random.random(300) < 1 / (1 + np.exp(-features @ [1.0, -0.5]))
+    repeated = logistic_regression(np.repeat(features, times, axis=0), np.repeat(right, times))
+    assert logistic_regression(features, right, times.astype(float)) == pytest.approx(repeated, abs=0.01)
+
+
 def test_the_true_curve_is_found() -> None:
     random = np.random.default_rng(5)
     values = -random.exponential(2.0, 40_000)
@@ -127,7 +136,7 @@ def test_the_true_weight_of_the_clarity_is_found() -> None:
     clear = random.uniform(0.2, 3.0, 4_000)  # some lines are clearer than others
     words = -random.exponential(np.repeat(clear, 10))
     parts = np.split(words, len(clear))
-    clarity = np.repeat([np.maximum(part, -5.0).mean() for part in parts], 10)
+    clarity = np.repeat([np.maximum(part, -2.0).mean() for part in parts], 10)
     p = np.exp(words)
     right = random.random(len(p)) < 1 / (1 + np.exp(-1.4 - 1.1 * clarity) * p**-0.4 * (1 - p) ** 0.8)
     flags = np.split(right, len(clear))
@@ -145,7 +154,7 @@ def test_the_true_weight_of_the_language_model_is_found() -> None:
     words, predicted = -random.exponential(1.0, (12_000, 10)), random.uniform(-4.0, -0.5, (12_000, 10))
     length = np.log(random.integers(1, 12, (12_000, 10)))
     p = np.exp(words)
-    clarity = np.maximum(words, -5.0).mean(axis=1, keepdims=True)
+    clarity = np.maximum(words, -2.0).mean(axis=1, keepdims=True)
     right = random.random(words.shape) < 1 / (
         1 + np.exp(-1.5 - 0.5 * clarity - 1.2 * predicted - 0.6 * length) * p**-0.4 * (1 - p) ** 0.8
     )
@@ -159,6 +168,33 @@ def test_the_true_weight_of_the_language_model_is_found() -> None:
     assert (found.clarity, found.language, found.length) == pytest.approx((0.5, 1.2, 0.6), abs=0.15)
     result = confidences(lines, found)
     assert calibration_error(result.words, result.words_right).equal_width < 0.02
+
+
+def test_writers_count_the_same_however_much_they_wrote() -> None:
+    def line(name: str, writer: str | None, page: str | None, words: int) -> ReadScores:
+        zeros = np.zeros((words, len(TEMPERATURES)))
+        return ReadScores(name, "", writer, page, zeros.sum(axis=0), True, zeros, np.ones(words, bool))
+
+    lines = [line("a", "x", "1", 6), line("a", "x", "2", 2), line("a", "y", "1", 4), line("a", None, "1", 0)]
+    lines += [line("b", "x", "1", 3), line("b", "x", "2", 9), line("c", None, None, 5), line("c", None, None, 1)]
+    shares = equal_shares(lines)
+    totals = shares * [len(line.words) for line in lines]
+    assert totals.sum() == pytest.approx(30)
+    sums = [totals[:2].sum(), totals[2], totals[4], totals[5], totals[6:].sum()]
+    assert sums == pytest.approx([6.0] * 5)  # x and y of a, the pages of b, and c, of which nothing is known
+
+
+def test_one_long_document_does_not_decide() -> None:
+    long, short = (
+        made_lines(count, 1.2, seed, (0.3, 1.0, shift)) for count, seed, shift in ((9000, 8, 3.0), (900, 9, 0.0))
+    )
+    lines = [replace(line, writer="long") for line in long]
+    lines += [replace(line, id=f"s{line.id}", writer="short") for line in short]
+    found = fit(lines)
+    words = confidences(lines, found)
+    assert found.word != IDENTITY
+    far = [float((words.words[part] - words.words_right[part]).mean()) for part in (slice(45_000), slice(45_000, None))]
+    assert -far[0] == pytest.approx(far[1], abs=0.02)
 
 
 def test_lines_without_a_language_model_are_left_out_if_others_have_one() -> None:
