@@ -62,11 +62,11 @@ def command(
         say(f"{counted(len(others), 'file')} left out, such as {others[0].path}: not JSON of hwr, PAGE XML or ALTO")
     if twins:
         say(
-            f"{counted(len(twins), 'file')} left out, such as {twins[0].path}: another format of the same page is "
+            f"{counted(len(twins), 'file')} left out, such as {twins[0].path}: another file of the same page is "
             "converted, PAGE before ALTO before JSON"
         )
     forms = choose_formats(formats, output, inputs.several)
-    target = find_output(forms, inputs, output, force)
+    target = find_output(forms, inputs, output, force, read=[file.path for file in twins])
     options = ConvertOptions(any(form.needs_pixels for form in forms), images)
     started = time.monotonic()
     with Display(len(inputs.files), output is not None, context.obj["verbose"]) as display:

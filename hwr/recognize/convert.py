@@ -145,7 +145,8 @@ def without_twins(inputs: Inputs) -> tuple[Inputs, list[InputFile]]:
     """Return the inputs without those of which a folder has a better file, and those left out.
 
     An export of Transkribus has each page as `page/a.xml` and `alto/a.xml`, and `--format page,json` makes `a.page.xml`
-    and `a.json`. PAGE is taken before ALTO, and ALTO before JSON. Files that the user named are all taken.
+    and `a.json`. PAGE is taken before ALTO, ALTO before JSON, and `a.xml` before `a.page.xml`, as `--lines` does. Files
+    that the user named are all taken.
     """
     groups: dict[Path, list[InputFile]] = {}
     for file in inputs.files:
@@ -156,8 +157,8 @@ def without_twins(inputs: Inputs) -> tuple[Inputs, list[InputFile]]:
         file
         for group in groups.values()
         if len(group) > 1
-        for file in sorted(group, key=_rank)[1:]
-        if file.found and _rank(file) > min(map(_rank, group))
+        for file in sorted(group, key=lambda file: (_rank(file), len(file.path.parts), len(file.path.name)))[1:]
+        if file.found
     }
     kept = tuple(file for file in inputs.files if file not in left_out)
     return replace(inputs, files=kept), [file for file in inputs.files if file in left_out]

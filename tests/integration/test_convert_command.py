@@ -98,7 +98,15 @@ def test_formats_of_the_same_page_are_converted_once(run: Run, results: Path, tm
     out = tmp_path / "all.txt"
     done = run(results, "-o", out)
     assert (done.code, out.read_text()) == (0, "Chère page\n")
-    assert done.err.startswith(f"hwr: 2 files left out, such as {results}/page.alto.xml: another format of the same")
+    assert done.err.startswith(f"hwr: 2 files left out, such as {results}/page.alto.xml: another file of the same")
+    shutil.copy(results / "page.page.xml", results / "page.xml")
+    (results / "page.page.xml").write_text((results / "page.xml").read_text().replace("Chère page", "Chère copie"))
+    done = run(results, "-o", out, "--force")
+    assert (done.code, out.read_text()) == (0, "Chère page\n") and "hwr: 3 files left out" in done.err
+    done = run(results, "--format", "page", "-o", results, "--force")
+    assert done.code == 2 and "page.page.xml: the result would overwrite" in done.err
+    (results / "page.page.xml").unlink()
+    (results / "page.xml").rename(results / "page.page.xml")
     export = tmp_path / "export"
     for name in ("page", "alto"):
         (export / "doc" / name).mkdir(parents=True)
