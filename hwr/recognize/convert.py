@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from hwr.page.placing import FittedLines, fit_lines
 from hwr.recognize.inputs import IMAGE_SUFFIXES, InputFile, Inputs
 from hwr.recognize.job import Counts, Progress
 from hwr.recognize.outputs import Output
-from hwr.recognize.targets import is_made
+from hwr.recognize.targets import PAGE_NUMBER, is_made
 
 _FORMAT_NAME = re.compile(r"\.(alto|page)\.xml$", re.IGNORECASE)
 MAX_FILE_BYTES = 512 * 2**20
@@ -160,8 +161,28 @@ def without_twins(inputs: Inputs) -> tuple[Inputs, list[InputFile]]:
         for file in sorted(group, key=lambda file: (_rank(file), len(file.path.parts), len(file.path.name)))[1:]
         if file.found
     }
+    left_out |= _documents_in_pages(file for file in inputs.files if file not in left_out)
     kept = tuple(file for file in inputs.files if file not in left_out)
     return replace(inputs, files=kept), [file for file in inputs.files if file in left_out]
+
+
+def _documents_in_pages(files: Iterable[InputFile]) -> set[InputFile]:
+    """Return the found JSON files of whose document each page has PAGE or ALTO, as `book-0001.xml`."""
+    documents: dict[Path, InputFile] = {}
+    pages: Counter[Path] = Counter()
+    for file in files:
+        stem = stem_of_result(file.path.name)
+        if file.found and result_kind(_head(file)) == "json":
+            documents[file.path.with_name(stem)] = file
+        elif PAGE_NUMBER.search(stem):
+            pages[file.path.with_name(PAGE_NUMBER.sub("", stem))] += 1
+    both = {file: pages[name] for name, file in documents.items() if pages[name]}
+    found = set()
+    for file, count in both.items():
+        with suppress(InputError):  # which its conversion reports
+            if len(open_results(file.path)) <= count:
+                found.add(file)
+    return found
 
 
 def _rank(file: InputFile) -> int:
@@ -264,7 +285,9 @@ class PageImages:
 
     def _find(self, names: Sequence[str], source: Path) -> list[Path]:
         """Return the files directly in a folder; names are compared as in `hwr.files.tree`."""
-        folders = [source.parent, source.parent.parent] if self._folder is None else [self._folder]
+        folder = source.parent
+        above = folder / ".." if folder.name in ("", "..") else folder.parent  # the parent of Path(".") is itself
+        folders = [folder, above] if self._folder is None else [self._folder]
         found = [(folder, self._files(folder)) for folder in folders if folder.is_dir()]
         return [folder / hit for name in names for folder, index in found if (hit := index.at(name))]
 

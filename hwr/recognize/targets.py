@@ -13,7 +13,8 @@ from hwr.recognize.inputs import InputFile, Inputs
 NUMBER_DIGITS = 4
 """Minimum number of digits of the page numbers in names of files."""
 
-_PAGE_NUMBER = re.compile(rf"-\d{{{NUMBER_DIGITS},}}$")
+PAGE_NUMBER = re.compile(rf"-\d{{{NUMBER_DIGITS},}}$")
+"""End of the name of a page's file, without ending."""
 
 WOULD_OVERWRITE = "the result would overwrite an input, or a file that it is made from; choose another name or folder"
 
@@ -57,7 +58,7 @@ def _bases(name: str, form: Format) -> list[str]:
     if not name.endswith(form.suffix):
         return []
     stem = name.removesuffix(form.suffix)
-    return [stem] if form.joins else [stem, _PAGE_NUMBER.sub("", stem)]
+    return [stem] if form.joins else [stem, PAGE_NUMBER.sub("", stem)]
 
 
 def find_targets(inputs: Inputs, output: str, form: Format, read: Collection[Path] = ()) -> list[Path]:

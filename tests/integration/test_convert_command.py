@@ -91,7 +91,7 @@ def test_a_folder_and_several_pages(run: Run, results: Path, tmp_path: Path, pag
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
 
 
-def test_formats_of_the_same_page_are_converted_once(run: Run, results: Path, tmp_path: Path) -> None:
+def test_formats_of_the_same_page_are_converted_once(run: Run, results: Path, tmp_path: Path, page: Page) -> None:
     for name, start in (("page.json", "json"), ("page.alto.xml", "alto"), ("page.page.xml", "page")):
         data = (results / name).read_text().replace("amie", start)
         (results / name).write_text(data)
@@ -114,6 +114,14 @@ def test_formats_of_the_same_page_are_converted_once(run: Run, results: Path, tm
     for source in (export, export / "doc"):
         done = run(source, "-o", out, "--force")
         assert (done.code, out.read_text()) == (0, "Chère page\n") and "1 file left out" in done.err
+    book = tmp_path / "book"
+    book.mkdir()
+    (book / "book.json").write_text(write_json(page) * 2)
+    for number, count in ((1, 3), (2, 2)):  # pages are left out only if all of them are there
+        shutil.copy(results / "page.json", book / "other.json")
+        shutil.copy(export / "doc" / "page" / "p1.xml", book / f"book-000{number}.page.xml")
+        assert run(book, "-o", out, "--force").code == 0
+        assert out.read_text().count("\f") == count
     named = [export / "doc" / name / "p1.xml" for name in ("alto", "page")]
     assert run(*named, "-o", out, "--force").code == 0
     assert out.read_text() == "Chère alto\n\fChère page\n"
@@ -222,6 +230,14 @@ def test_a_document_of_scans_is_never_replaced_by_its_pages(run: Run, tmp_path: 
         done = run(*(tmp_path / name for name in inputs), "-o", tmp_path / "b.pdf", "--force")
         assert done.code == 2 and "b.pdf: the result would overwrite" in done.err
         assert (tmp_path / "b.pdf").read_bytes() == scan
+
+
+def test_the_folder_above_the_working_folder_has_images(
+    run: Run, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(results)
+    assert run("page.json", "-o", "a.pdf").code == 0
+    assert run("../results/page.json", "-o", "b.pdf").code == 0
 
 
 def test_a_pdf_of_hwr_is_not_taken_for_the_scan(run: Run, results: Path, tmp_path: Path, page: Page) -> None:
