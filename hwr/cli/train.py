@@ -260,10 +260,13 @@ def _check_data(recipe: "Recipe", folder: Path) -> None:
 
 def _recipe_of_run(folder: Path) -> "Recipe":
     from hwr.settings import load_toml
-    from hwr.train.folder import LAST, RECIPE
+    from hwr.train.folder import LAST, RECIPE, RESUME, RunFolder
     from hwr.train.recipe import Recipe
 
     if not (folder / RECIPE).exists():
+        if (folder / RESUME).exists():
+            hint = RunFolder(folder).recovery_hint("")
+            raise InputError(f"{folder / RECIPE}: no such file; without its settings, the run cannot be resumed{hint}")
         raise InputError(f"{folder}: there is no run to resume; start one without --resume")
     try:
         return load_toml(Recipe, folder / RECIPE)

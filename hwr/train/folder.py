@@ -37,13 +37,16 @@ class RunFolder:
         self.path = path
 
     def refuse_if_used(self) -> None:
-        """Refuse a folder with a run in it.
+        """Refuse a folder with a run in it, or with models of a run that lost its resume state.
 
         Raises:
-            OutputError: the folder holds a run already.
+            OutputError: the folder holds a run or a model already.
         """
         if (self.path / RESUME).exists():
             raise OutputError(f"{self.path}: already contains a run; continue it with --resume, or use another folder")
+        for name in (BEST, LAST, TRUNK):
+            if (self.path / name).exists():
+                raise OutputError(f"{self.path / name}: already exists; use another folder for the new run")
 
     def start(self, recipe: Recipe) -> None:
         """Make the folder, write the recipe, and remove what a process that was killed in a save had left.
@@ -65,7 +68,7 @@ class RunFolder:
         """
         path = self.path / name
         if not path.exists():
-            raise InputError(f"{path}: no such file; there is no run to resume")
+            raise InputError(f"{path}: no such file; there is no run to resume{self.recovery_hint(name)}")
         check_regular(path)
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

@@ -62,6 +62,10 @@ def test_a_run_leaves_its_files_and_continues(tmp_path: Path, run: Run) -> None:
     assert (kept.spec, kept.lines, kept.precision, kept.train[0].path) == (SPEC, 160, "fp32", str(data))
 
     assert "already contains a run" in run(data, "-o", folder, *TINY).error
+    recipe = (folder / RECIPE).rename(tmp_path / "kept.toml")
+    lost = run("-o", folder, "--resume").error
+    assert "recipe.toml: no such file" in lost and f"--init-from {folder / LAST}" in lost
+    recipe.rename(folder / RECIPE)
     longer = run("-o", folder, "--resume", "--lines", 400)
     assert longer.code == 0, longer.err
     assert "resuming from the trunk" in longer.err

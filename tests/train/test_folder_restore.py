@@ -151,6 +151,17 @@ def test_folder_that_holds_a_run_is_refused_without_resume(tmp_path: Path, data:
     assert load_toml(Recipe, tmp_path / "run" / RECIPE).lines == 30
 
 
+def test_models_without_a_resume_state_are_never_overwritten(tmp_path: Path, data: Path, ended: Path) -> None:
+    folder = Path(shutil.copytree(ended, tmp_path / "run"))
+    (folder / RESUME).unlink()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with pytest.raises(OutputError, match=r"safetensors: already exists; use another folder"):
+        run(recipe(data, lines=60), folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    with pytest.raises(InputError, match=r"resume\.pt: no such file.*trunk\.pt to resume\.pt.*--init-from .*last"):
+        run(recipe(data, lines=60), folder, resume=True)
+
+
 def test_nothing_to_resume(tmp_path: Path, data: Path) -> None:
     with pytest.raises(InputError, match=r"resume\.pt: no such file"):
         run(recipe(data), tmp_path / "run", resume=True)
