@@ -29,7 +29,7 @@ from hwr.segment.mending import mended
 from hwr.segment.order import group_regions, reading_order, rows_of
 from hwr.segment.outline import Outline, assign_ink, outline_lines, without_cut_off, written
 from hwr.segment.sideways import MISSED, find_sideways, missed_share
-from hwr.segment.skew import MAX_SKEW, Straightened, can_straighten, find_skew, straighten
+from hwr.segment.skew import MAX_SKEW, Straightened, can_straighten, find_skew, straighten, upright_axes
 from hwr.segment.trace import Trace, trace_lines
 
 USUAL_HEIGHTS = (22.0, 95.0)
@@ -191,12 +191,16 @@ def without_doubtful(lines: Sequence[int], traces: Sequence[Trace]) -> list[int]
 
 def _columns(outlines: Sequence[Outline], traces: Sequence[Trace], kept: Sequence[int]) -> list[list[int]]:
     """Return the kept lines by regions, in reading order."""
-    boxes = [bounding_box(outlines[index].polygon) for index in kept]
-    levels = [float(np.median(outlines[index].baseline[:, 1])) for index in kept]
+    if not kept:
+        return []
+    height = float(np.median([traces[index].height for index in kept]))
+    starts = np.array([outlines[index].baseline[0] for index in kept])
+    axes = upright_axes(find_skew([traces[index] for index in kept]), starts, height)
+    boxes = [bounding_box(outlines[index].polygon @ axes.T) for index in kept]
+    levels = [float(np.median((outlines[index].baseline @ axes.T)[:, 1])) for index in kept]
     order = reading_order(boxes, levels, [traces[index].printed > PRINTED for index in kept])
-    unit = float(np.median([traces[index].height for index in kept])) / 2 if kept else 1.0
     regions: list[list[int]] = []
-    for number, region in zip(order, group_regions([boxes[number] for number in order], unit), strict=True):
+    for number, region in zip(order, group_regions([boxes[number] for number in order], height / 2), strict=True):
         if region == len(regions):
             regions.append([])
         regions[region].append(kept[number])

@@ -360,3 +360,18 @@ def test_strips_as_thin_as_a_hair_take_little_memory(shape: tuple[int, int], mon
     assert find_lines(np.full(shape, 230, np.uint8)).lines == ()
     for height, width in seen:
         assert (height + MULTIPLE) * (width + MULTIPLE) < 8_000_000
+
+
+@pytest.mark.parametrize("angle, lean", [(4.0, 0.03), (-4.0, -0.03), (0.0, 0.08)])
+def test_columns_that_lean_are_read_in_sequence(angle: float, lean: float) -> None:
+    page = np.full((1500, 1300), 230, np.uint8)
+    columns = [[write(page, left, y, 3, left + y, 0.9) for y in range(200, 1300, 50)] for left in (180, 490, 800)]
+    height, width = page.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    turn[:, :2] = turn[:, :2] @ np.array([[1.0, lean], [0.0, 1.0]])
+    turn[:, 2] = np.array([width, height]) / 2 - turn[:, :2] @ (np.array([width, height]) / 2)
+    turned = np.asarray(cv2.warpAffine(page, turn, (width, height), borderValue=230), np.uint8)
+    true = [turn @ (*line[0], 1) for column in columns for line in column]
+    starts = np.array([line.baseline[0] for line in find_lines(turned).lines])
+    order = [int(np.linalg.norm(true - start, axis=1).argmin()) for start in starts]
+    assert len(order) == len(true) and order == sorted(order)
