@@ -62,8 +62,8 @@ def command(
         say(f"{counted(len(others), 'file')} left out, such as {others[0].path}: not JSON of hwr, PAGE XML or ALTO")
     if twins:
         say(
-            f"{counted(len(twins), 'file')} left out, such as {twins[0].path}: another file of the same page is "
-            "converted, PAGE before ALTO before JSON"
+            f"{counted(len(twins), 'file')} left out, such as {twins[0].path}: of the files of a page, one is taken, "
+            "a.xml before a.page.xml before a.alto.xml before a.json"
         )
     forms = choose_formats(formats, output, inputs.several)
     target = find_output(forms, inputs, output, force, read=[file.path for file in twins])

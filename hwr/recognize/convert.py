@@ -146,8 +146,8 @@ def without_twins(inputs: Inputs) -> tuple[Inputs, list[InputFile]]:
     """Return the inputs without those of which a folder has a better file, and those left out.
 
     An export of Transkribus has each page as `page/a.xml` and `alto/a.xml`, and `--format page,json` makes `a.page.xml`
-    and `a.json`. PAGE is taken before ALTO, ALTO before JSON, and `a.xml` before `a.page.xml`, as `--lines` does. Files
-    that the user named are all taken.
+    and `a.json`. As with `--lines`, `a.xml` is taken before `a.page.xml` and `a.alto.xml`, and PAGE before ALTO. JSON
+    comes last. Files that the user named are all taken.
     """
     groups: dict[Path, list[InputFile]] = {}
     for file in inputs.files:
@@ -155,11 +155,7 @@ def without_twins(inputs: Inputs) -> tuple[Inputs, list[InputFile]]:
         folder = folder.parent if folder.name.lower() in XML_FOLDERS else folder
         groups.setdefault(folder / stem_of_result(file.path.name), []).append(file)
     left_out = {
-        file
-        for group in groups.values()
-        if len(group) > 1
-        for file in sorted(group, key=lambda file: (_rank(file), len(file.path.parts), len(file.path.name)))[1:]
-        if file.found
+        file for group in groups.values() if len(group) > 1 for file in sorted(group, key=_rank)[1:] if file.found
     }
     left_out |= _documents_in_pages(file for file in inputs.files if file not in left_out)
     kept = tuple(file for file in inputs.files if file not in left_out)
@@ -185,10 +181,10 @@ def _documents_in_pages(files: Iterable[InputFile]) -> set[InputFile]:
     return found
 
 
-def _rank(file: InputFile) -> int:
-    """Return 0 for PAGE, 1 for ALTO, 2 for JSON and anything else."""
-    kind = result_kind(_head(file))
-    return KINDS.index(kind) if kind else len(KINDS)
+def _rank(file: InputFile) -> tuple[bool, bool, int, int]:
+    """Return a key that sorts files of a page, the best one first."""
+    kind = result_kind(_head(file)) or "json"
+    return kind == "json", bool(_FORMAT_NAME.search(file.path.name)), KINDS.index(kind), len(file.path.parts)
 
 
 def without_others(inputs: Inputs) -> tuple[Inputs, list[InputFile]]:

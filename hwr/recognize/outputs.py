@@ -380,6 +380,6 @@ def make_file_output(
     made.protect(read)
     if made.whole and not (keep and made.whole.exists()):  # named once, not for each input
         check_free(made.whole, force, advice=advice)
-    elif Path(output).is_dir() and not keep:
-        check_writable(Path(output) / "x")
+    elif not keep and inputs.files and Path(output) not in targets.values():
+        check_writable(targets[inputs.files[0]])
     return made

@@ -98,13 +98,19 @@ def test_formats_of_the_same_page_are_converted_once(run: Run, results: Path, tm
     out = tmp_path / "all.txt"
     done = run(results, "-o", out)
     assert (done.code, out.read_text()) == (0, "Chère page\n")
-    assert done.err.startswith(f"hwr: 2 files left out, such as {results}/page.alto.xml: another file of the same")
+    assert done.err.startswith(f"hwr: 2 files left out, such as {results}/page.alto.xml: of the files of a page")
     shutil.copy(results / "page.page.xml", results / "page.xml")
     (results / "page.page.xml").write_text((results / "page.xml").read_text().replace("Chère page", "Chère copie"))
     done = run(results, "-o", out, "--force")
-    assert (done.code, out.read_text()) == (0, "Chère page\n") and "hwr: 3 files left out" in done.err
+    assert (done.code, out.read_text()) == (0, "Chère page\n"), done.err
+    assert "hwr: 3 files left out" in done.err
     done = run(results, "--format", "page", "-o", results, "--force")
     assert done.code == 2 and "page.page.xml: the result would overwrite" in done.err
+    alto = (results / "page.alto.xml").read_bytes()
+    (results / "page.xml").write_bytes(alto)  # given, so that page.page.xml may be a reading of its lines
+    assert run(results, "-o", out, "--force").code == 0 and out.read_text() == "Chère alto\n"
+    shutil.copy(results / "page.page.xml", results / "page.xml")
+    (results / "page.xml").write_text((results / "page.xml").read_text().replace("Chère copie", "Chère page"))
     (results / "page.page.xml").unlink()
     (results / "page.xml").rename(results / "page.page.xml")
     export = tmp_path / "export"
@@ -154,6 +160,14 @@ def test_a_file_that_is_not_a_result(run: Run, tmp_path: Path, name: str, conten
     (tmp_path / name).write_bytes(content)
     done = run(tmp_path / name)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1) and reason in done.err
+
+
+def test_a_folder_that_cannot_be_made_is_named_once(run: Run, results: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    shutil.copy(results / "page.json", results / "b.json")
+    done = run(results, "--format", "text", "-o", f"{tmp_path}/out/")
+    assert done.code == 2 and done.err.count("cannot be written: ") == done.err.count("error") == 1
+    assert f"{tmp_path}/out is not a folder" in done.err
 
 
 def test_other_files_in_a_folder_are_left_out(run: Run, results: Path, tmp_path: Path) -> None:
