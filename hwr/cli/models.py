@@ -88,7 +88,7 @@ def as_text(facts: dict[str, Any]) -> str:
         "size": f"{facts['bytes'] / 1e6:.1f} MB, {facts['parameters']:,} parameters",
         "licence": facts["licence"] or "not stated",
         "alphabet": f"{facts['alphabet_size']} characters",
-        "CER": rates or "not measured",
+        "CER": f"{rates}, read greedily" if rates else "not measured",
         "weights": facts["weights"],
         "network": " (default) or ".join(facts["precisions"]),
         "file": facts["file"] + ("" if facts["onnx"] else "  (no ONNX graph yet)"),

@@ -29,7 +29,7 @@ def test_as_text(run: Run, shipped: Path) -> None:
     assert code == 0
     assert "base (default)" in out and "bare\n" in out
     assert "licence   CC0" in out and f"{len(ALPHABET)} characters" in out
-    assert "drawn 0.2500" in out and "6 parameters" in out
+    assert "CER       drawn 0.2500, read greedily\n" in out and "6 parameters" in out
     assert out.count("no ONNX graph yet") == 1
     assert out.count("network   int8 (default) or fp32\n") == 1 and out.count("network   fp32\n") == 1
 
