@@ -172,7 +172,7 @@ def _fit(ink: NDArray[np.float32], height: int) -> NormalisedLine:
     import cv2
 
     rows, columns = ink.shape
-    profile = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_64F)[:, 0]
+    profile = np.asarray(cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_64F)[:, 0], np.float64)
     if profile.sum() < 1.0:
         return NormalisedLine(np.zeros((height, 1), np.uint8), np.eye(2, 3))
     mean, deviation = _moments(profile)

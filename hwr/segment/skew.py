@@ -70,7 +70,7 @@ def upright_axes(angle: float, starts: Points, height: float) -> Points:
         counts = np.bincount(places - places.min(), minlength=2).astype(np.float64)
         return float(np.square(counts[1:] + counts[:-1]).sum())
 
-    return np.array([[1.0, -max(LEANS, key=energy)], [0.0, 1.0]]) @ turn
+    return np.asarray(np.array([[1.0, -max(LEANS, key=energy)], [0.0, 1.0]]) @ turn, np.float64)
 
 
 def can_straighten(shape: tuple[int, ...], angle: float) -> bool:
