@@ -71,7 +71,7 @@ def command(
     warnings.filterwarnings("ignore", module=r"PIL\.")
     for target in (output, overlay):
         if target is not None:
-            check_free(target, force, [source, *([text_file] if text_file else [])])
+            check_free(target, force, [source, *source.glob(f"*{PARQUET}"), *([text_file] if text_file else [])])
     given = given_options(context)
     if source.is_dir() or source.suffix == PARQUET:
         refuse(given, OF_IMAGES, f"applies to a single image; the lines of {source} have their own texts")

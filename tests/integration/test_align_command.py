@@ -113,6 +113,11 @@ def test_nothing_is_overwritten_without_force(run: Run, tmp_path: Path) -> None:
     for option in ("-o", "--overlay"):
         code, _, err = run(image, "--text", TEXT, option, image, "--force")
         assert code == 2 and "would overwrite an input" in err and image.read_bytes() == LINE.read_bytes()
+    store(tmp_path / "set")
+    lines = (tmp_path / "set" / "val.parquet").read_bytes()
+    code, _, err = run(tmp_path / "set", "-o", tmp_path / "set" / "val.parquet", "--force")
+    assert code == 2 and "would overwrite an input" in err
+    assert (tmp_path / "set" / "val.parquet").read_bytes() == lines
 
 
 def test_wrong_use(run: Run, tmp_path: Path) -> None:
