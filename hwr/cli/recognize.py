@@ -149,8 +149,10 @@ def command(
         check_formats(forms, "--alternatives", "alternatives", "write other readings")
     options = job_options(forms, inputs.several, values)
     inputs = leave_out_results(inputs, output, forms)
-    given = options.given.files_of([file.relative for file in inputs.files]) if options.given else []
-    target = find_output(forms, inputs, output, force, options.skip_existing, given)
+    read_too = [path for path in (values["password_file"], decoding["lexicon"]) if path is not None]
+    if options.given is not None:
+        read_too += options.given.files_of([file.relative for file in inputs.files])
+    target = find_output(forms, inputs, output, force, options.skip_existing, read_too)
     choice = ModelChoice(FAST_MODEL if fast else model, make_decoder_options(decoding), precision, alternatives or 0)
     return read(inputs, target, options, choice, output, context.obj["verbose"])
 

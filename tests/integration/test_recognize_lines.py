@@ -66,6 +66,13 @@ def test_the_given_file_is_never_overwritten(recognize: Run, scans: Path) -> Non
     assert (scans / "a.xml").read_bytes() == before
 
 
+def test_a_word_list_is_never_overwritten(recognize: Run, scans: Path) -> None:
+    words = scans / "words.txt"
+    words.write_text("mill")
+    done = recognize(scans / "a.png", "--lexicon", words, "-o", words, "--force")
+    assert done.code == 2 and "words.txt: the result would overwrite" in done.err and words.read_text() == "mill"
+
+
 def test_files_of_a_folder_with_lines_are_never_overwritten(recognize: Run, scans: Path, tmp_path: Path) -> None:
     (scans / "a.xml").rename(scans / "a.page.xml")
     before = {path: path.read_bytes() for path in scans.iterdir()}
