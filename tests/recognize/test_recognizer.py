@@ -167,6 +167,7 @@ def test_word_boxes_of_a_shipped_model_end_at_the_ink(number: int) -> None:
         inside = grey[y0:y1, x0:x1] < 128
         margin = round(2 * pixel)
         assert inside[:, :margin].any() and inside[:, -margin:].any()
+        inside = grey[y0:y1, x0:x1] < 200  # the dot of an i may be pale
         assert inside[:margin].any() and inside[-margin:].any()
 
 
