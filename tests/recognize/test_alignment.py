@@ -27,7 +27,7 @@ LINES = {SAMPLES / f"line-{number}.png": (SAMPLES / f"line-{number}.txt").read_t
 
 @pytest.fixture(scope="module")
 def aligner() -> Aligner:
-    return Aligner(threads=1)
+    return Aligner("small", threads=1)
 
 
 @pytest.fixture(scope="module")
