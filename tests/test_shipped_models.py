@@ -2,7 +2,7 @@
 
 import pytest
 
-from hwr.model.files import read_info
+from hwr.model.files import read_info, weights_hash
 from hwr.recognize.models import installed_models
 
 MODELS = {model.files.name: model.files.safetensors for model in installed_models()}
@@ -19,6 +19,12 @@ def test_the_licence_follows_from_the_training_data(name: str) -> None:
         assert "non-commercial" in info.licence, non_commercial
     elif share_alike:
         assert "CC BY-SA" in info.licence, share_alike
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_card_states_the_hash_of_the_weights(name: str) -> None:
+    card = MODELS[name].with_suffix(".md").read_text(encoding="utf-8")
+    assert f"`{weights_hash(MODELS[name])}`" in card
 
 
 def test_open_saw_nothing_that_forbids_commercial_use() -> None:

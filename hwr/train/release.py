@@ -10,7 +10,7 @@ from hwr.errors import UsageError
 from hwr.files.atomic import write_file
 from hwr.model.checkpoint import load_weights, save_model
 from hwr.model.export import export_graph
-from hwr.model.files import read_info
+from hwr.model.files import read_info, weights_hash
 from hwr.model.info import ModelInfo
 from hwr.train.folder import METRICS, TRUNK
 
@@ -45,7 +45,7 @@ def release(source: Path, folder: Path, validation: Mapping[str, Mapping[str, An
     info = replace(info, training=_without_folders(info.training), validation=measured)
     target = folder / f"{info.name}.safetensors"
     write_half(source, target, info)
-    write_file(folder / f"{info.name}.md", model_card(info).encode())
+    write_file(folder / f"{info.name}.md", model_card(info, weights_hash(target)).encode())
     log = source.parent / METRICS
     if log.exists():
         write_file(folder / f"{info.name}.jsonl", log.read_bytes())
@@ -68,8 +68,8 @@ def _without_folders(training: Mapping[str, Any]) -> dict[str, Any]:
     return {**training, "init_from": Path(str(training.get("init_from", ""))).stem, "command": command}
 
 
-def model_card(info: ModelInfo) -> str:
-    """Return the facts of a model as a page to read."""
+def model_card(info: ModelInfo, weights: str) -> str:
+    """Return the facts of a model, and the hash of its weights, as a page to read."""
     training = info.training
     start = f"; started from the model `{training['init_from']}`" if training.get("init_from") else ""
     rows = "\n".join(
@@ -95,6 +95,8 @@ Lines of handwriting, normalised to {info.height} rows \
 ## Network
 
 `{info.spec}`, weights in fp16 (norms and biases in fp32).
+
+SHA-256 of the weights, as `hwr models` prints it: `{weights}`.
 
 ## Trained on
 

@@ -115,7 +115,7 @@ def test_a_trunk_names_no_folder_of_the_machine(run_folder: Path, tmp_path: Path
 
 
 def test_the_card_states_the_facts() -> None:
-    card = model_card(replace(INFO, validation=MEASURED))
+    card = model_card(replace(INFO, validation=MEASURED), "0123abcd")
     for part in (
         "# Model `drawn`",
         "Licence: CC0.",
@@ -123,6 +123,7 @@ def test_the_card_states_the_facts() -> None:
         "| forms | 7 | 1 | not stated |",
         "45,678 lines seen in 99 steps, 1.5 minutes",
         "seed 3",
+        "prints it: `0123abcd`.",
         "    hwr train letters",
         "| letters | 1,156 | 0.1235 | 0.4000 | 0.12340 |",
         "4 characters:",
@@ -134,7 +135,7 @@ def test_the_card_states_the_facts() -> None:
 
 @pytest.mark.parametrize("alphabet", [" !`a", " ab`", "`"])
 def test_the_card_shows_backticks_and_the_blank_in_one_piece_of_code(alphabet: str) -> None:
-    line = next(line for line in model_card(replace(INFO, alphabet=alphabet)).splitlines() if line.startswith("``"))
+    line = next(line for line in model_card(replace(INFO, alphabet=alphabet), "").splitlines() if line.startswith("``"))
     code, after = line.removeprefix("`` ").split(" ``")
     assert code == alphabet.strip()
     assert after == (" and the space" if " " in alphabet else "")
