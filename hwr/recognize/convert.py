@@ -235,7 +235,7 @@ def open_results(path: Path) -> list[Callable[[], Page]]:
 class PageImages:
     """Finds the images of pages: below the working folder, next to the file that names one, or in the folder above it.
 
-    PDFs that hwr made show the image in lower quality: they are taken only if a page names one and there is no other.
+    PDFs that hwr made show the image in lower quality. One counts only if the page names it and no other image exists.
 
     Args:
         folder: folder to search instead.

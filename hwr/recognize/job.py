@@ -167,7 +167,7 @@ class ReadingJob:
         """
         at_once = _lines_at_once(files)
         if self.options.skip_existing and self.output.whole is not None and self.output.whole.exists():
-            self.progress.note(f"{self.output.whole}: exists, and no page is added to it; --force makes it anew")
+            self.progress.note(f"{self.output.whole}: exists; no page is added. To write it again, use --force")
         try:
             for file, image in self._images(files):
                 if self._loaded and self._loaded[-1][0].path.parent != file.path.parent:

@@ -68,7 +68,7 @@ class RunFolder:
         """
         path = self.path / name
         if not path.exists():
-            raise InputError(f"{path}: no such file; there is no run to resume{self.recovery_hint(name)}")
+            raise InputError(f"{path}: no such file, so no run can be resumed{self.recovery_hint(name)}")
         check_regular(path)
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

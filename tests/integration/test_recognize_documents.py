@@ -392,7 +392,7 @@ def test_an_existing_file_for_several_inputs_is_named_once(recognize: Run, book:
     assert done.err == f"hwr: error: {target}: already exists; --force overwrites it, and --skip-existing keeps it\n"
     done = recognize(book.parent, "-o", target, "--skip-existing")
     assert done.code == 0 and target.read_text() == "earlier"
-    assert done.err.splitlines()[0] == f"hwr: {target}: exists, and no page is added to it; --force makes it anew"
+    assert done.err.splitlines()[0] == f"hwr: {target}: exists; no page is added. To write it again, use --force"
     assert f", 4 skipped because {target} exists; " in done.err.splitlines()[1]
 
 
