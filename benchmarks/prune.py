@@ -62,7 +62,7 @@ def prune(large: Network, spec: str) -> Network:
 
 def _pairs(small: Network, large: Network) -> Iterator[tuple[nn.Module, nn.Module]]:
     """Pair each weighted layer of `small` with its layer of `large`; of a group, the first and the last one stay."""
-    groups = [_groups(network) for network in (small, large)]
+    groups = [weighted_groups(network) for network in (small, large)]
     if len(groups[0]) != len(groups[1]):
         raise ModelError("the specification has other layers than the model")
     for few, many in zip(*groups, strict=True):
@@ -71,7 +71,7 @@ def _pairs(small: Network, large: Network) -> Iterator[tuple[nn.Module, nn.Modul
         yield from zip(few, [*many[: len(few) - 1], many[-1]], strict=True)
 
 
-def _groups(network: Network) -> list[list[nn.Module]]:
+def weighted_groups(network: Network) -> list[list[nn.Module]]:
     """Return the weighted layers, residual blocks of equal width in a row as one group."""
     layers = [layer for layer in (*network.layers, network.output) if isinstance(layer, WEIGHTED)]
     keys = [layer.layer.channels if isinstance(layer, Residual) else -index for index, layer in enumerate(layers)]
