@@ -9,7 +9,7 @@ import click
 from hwr.cli.base import Command, Rule
 from hwr.cli.common import INSTALL_TORCH, force_option
 from hwr.cli.completion import complete_model
-from hwr.cli.terminal import show
+from hwr.cli.terminal import show, size_text
 from hwr.cli.values import FILE, NEW
 from hwr.errors import DataError, InputError, MissingDependency, ModelError, OutputError
 from hwr.text import counted
@@ -113,7 +113,7 @@ def _export(weights: Path, output: Path | None, force: bool) -> None:
             difference = parity(weights, temporary)
         except (ModelError, OutputError) as error:
             raise type(error)(str(error).replace(str(temporary), str(target)) + "; nothing was written") from None
-    show(f"{target}: {target.stat().st_size / 1e6:.2f} MB, differs from torch by at most {difference:.1e}")
+    show(f"{target}: {size_text(target.stat().st_size)}, differs from torch by at most {difference:.1e}")
 
 
 def _export_int8(weights: Path, stores: tuple[Path, ...], force: bool) -> None:
@@ -127,7 +127,7 @@ def _export_int8(weights: Path, stores: tuple[Path, ...], force: bool) -> None:
     height = read_info(weights).height
     lines = [ink for store in stores for ink in _some_lines(store, height)]
     export_int8(weights, target, lines)
-    show(f"{target}: {target.stat().st_size / 1e6:.2f} MB, calibrated on {counted(len(lines), 'line')}")
+    show(f"{target}: {size_text(target.stat().st_size)}, calibrated on {counted(len(lines), 'line')}")
 
 
 def _some_lines(store: Path, height: int) -> list["GreyImage"]:
@@ -163,7 +163,7 @@ def _release(weights: Path, folder: Path, data: tuple[Path, ...]) -> None:
         rates = f"CER {figures['cer']:.4f}, WER {figures['wer']:.4f}"
         show(f"{name}: {rates} on {counted(figures['lines'], 'line')}; fp16 {change:+.5f}")
     difference = parity(target, target.with_suffix(".onnx"))
-    show(f"{target}: {target.stat().st_size / 1e6:.1f} MB; ONNX differs from torch by at most {difference:.1e}")
+    show(f"{target}: {size_text(target.stat().st_size)}; ONNX differs from torch by at most {difference:.1e}")
 
 
 def _measure(weights: Path, data: tuple[Path, ...]) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ import click
 
 from hwr.cli.base import Command, given_options, refuse
 from hwr.cli.common import bits_option, force_option, load_each, text_options
-from hwr.cli.terminal import say
+from hwr.cli.terminal import say, size_text
 from hwr.cli.values import FILE, NEW, Number, parse_size
 from hwr.errors import Outcome, UsageError
 from hwr.files.atomic import check_free
@@ -116,5 +116,5 @@ def command(
         "texts": [{"name": s.name, "characters": s.characters, "weight": s.weight} for s in sources],
     }
     write(tables, output, options.bits, facts)
-    say(f"{output}: order {tables.order}, {output.stat().st_size / 1e6:.2f} MB")
+    say(f"{output}: order {tables.order}, {size_text(output.stat().st_size)}")
     return Outcome(len(sources), failed)

@@ -6,7 +6,7 @@ import click
 
 from hwr.cli.base import Command, given_options, refuse
 from hwr.cli.common import bits_option, force_option
-from hwr.cli.terminal import say
+from hwr.cli.terminal import say, size_text
 from hwr.cli.values import NEW
 from hwr.files.atomic import check_free
 
@@ -40,4 +40,4 @@ def command(context: click.Context, /, source: str, target: Path, bits: str, for
     check_free(target, force, [path])
     tables, facts = read_tables(path)
     write(tables, target, int(bits), facts)
-    say(f"{target}: order {tables.order}, {target.stat().st_size / 1e6:.2f} MB")
+    say(f"{target}: order {tables.order}, {size_text(target.stat().st_size)}")

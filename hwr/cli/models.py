@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwr.cli.base import Command
-from hwr.cli.terminal import say, show
+from hwr.cli.terminal import say, show, size_text
 from hwr.recognize import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -81,14 +81,20 @@ def describe(model: "InstalledModel") -> dict[str, Any]:
     }
 
 
+RATES_IN_LINE = 4
+INDENT = ",\n" + 12 * " "
+"""Separator of two lines of error rates."""
+
+
 def as_text(facts: dict[str, Any]) -> str:
     """Return a model as text: its name, then one fact in each line."""
-    rates = ", ".join(f"{name} {rate:.4f}" for name, rate in facts["cer"].items() if rate is not None)
+    rates = [f"{name} {rate:.4f}" for name, rate in facts["cer"].items() if rate is not None]
+    lines = [", ".join(rates[first : first + RATES_IN_LINE]) for first in range(0, len(rates), RATES_IN_LINE)]
     rows = {
-        "size": f"{facts['bytes'] / 1e6:.1f} MB, {facts['parameters']:,} parameters",
+        "size": f"{size_text(facts['bytes'])}, {facts['parameters']:,} parameters",
         "licence": facts["licence"] or "not stated",
         "alphabet": f"{facts['alphabet_size']} characters",
-        "CER": f"{rates}, read greedily" if rates else "not measured",
+        "CER": f"{INDENT.join(lines)}, read greedily" if rates else "not measured",
         "weights": facts["weights"],
         "network": " (default) or ".join(facts["precisions"]),
         "file": facts["file"] + ("" if facts["onnx"] else "  (no ONNX graph yet)"),

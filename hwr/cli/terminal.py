@@ -48,6 +48,13 @@ def show_table(table: "Table") -> None:
     Console(width=width, color_system=None, markup=False, highlight=False).print(table)
 
 
+def size_text(size: int) -> str:
+    """Return a number of bytes as text: 33.0 kB, 14.1 MB."""
+    from rich.filesize import decimal
+
+    return decimal(size)
+
+
 def progress_console() -> "Console":
     """Return the console for bars and live tables on stderr; what is printed there must be `printable` already."""
     from rich.console import Console

@@ -10,13 +10,14 @@ from hwr.formats.read_file import HEAD
 from hwr.prepare import iam, pages, sidecar, table_rows
 from hwr.prepare.iam import IamOptions, IamTree
 from hwr.prepare.image_folder import NAMES, ImageFolder, find_split_tables, find_tables
+from hwr.prepare.manifest import SKIPPED
 from hwr.prepare.pages import PageFileOptions, PageFiles
 from hwr.prepare.parquet import ParquetLines
 from hwr.prepare.samples import Notes, Reason, Sample, Skipped, Source
 from hwr.prepare.sidecar import SidecarFolder, unused_images
 from hwr.prepare.table import Table, TableOptions
 from hwr.store.columns import Columns
-from hwr.store.splits import parquet_files, parquet_in_splits
+from hwr.store.splits import MANIFEST, parquet_files, parquet_in_splits
 
 KINDS = ("iam", "sidecar", "table", "parquet", *pages.KINDS)
 
@@ -129,9 +130,10 @@ def detect_kinds(path: Path) -> tuple[list[str], FileTree | None]:
 
 
 def _not_read(tree: FileTree, kinds: list[str], path: Path) -> list[str]:
-    """Return archives and tables, which are not read unless they are named."""
+    """Return archives and tables, which are not read unless they are named, without the list of a store of hwr."""
     tables = find_tables(path) or find_split_tables(path) if "table" in kinds else ()
     read = {table.relative_to(path).as_posix() for table in tables}
+    read |= {SKIPPED} if MANIFEST in tree.names else set()
     endings = (".zip", *ARCHIVES, *table_rows.SUFFIXES)
     return [name for name in tree.names if name.lower().endswith(endings) and name not in read]
 

@@ -72,7 +72,7 @@ def test_export_writes_the_graph_next_to_the_weights(run: Run, trained: Path, tm
         done = run("export", weights, *force)
         assert done.code == 0, done.err
         target = weights.with_suffix(".onnx")
-        found = re.fullmatch(r"(.*): \d+\.\d+ MB, differs from torch by at most (\S+)\n", done.out)
+        found = re.fullmatch(r"(.*): \d+\.\d+ [kM]B, differs from torch by at most (\S+)\n", done.out)
         assert found and found[1] == str(target) and float(found[2]) <= 1e-4
         assert target.stat().st_size < 100_000
     assert {path.name for path in weights.parent.iterdir()} == {"model.safetensors", "model.onnx"}
@@ -94,7 +94,7 @@ def test_an_int8_file_reads_almost_as_well(run: Run, trained: Path, store: Path,
     weights = copied(trained, tmp_path / "model")
     done = run("export", weights, "--int8", "--calibrate", store)
     assert done.code == 0, done.err
-    assert re.fullmatch(r".*model\.int8\.onnx: \d+\.\d+ MB, calibrated on 31 lines\n", done.out)
+    assert re.fullmatch(r".*model\.int8\.onnx: \d+\.\d+ [kM]B, calibrated on 31 lines\n", done.out)
     rates = {}
     for precision in ("fp32", "int8"):
         measured = run("eval", store, "-m", weights, "--precision", precision, "--json", "-")

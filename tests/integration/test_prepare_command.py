@@ -46,6 +46,15 @@ def test_a_table_and_a_second_run(run: Run, table: Path, tmp_path: Path) -> None
     assert run(table, "-o", out, "--force").code == 0
 
 
+def test_a_store_as_a_source_has_nothing_left_out(run: Run, table: Path, tmp_path: Path) -> None:
+    (table.parent / "3.png").write_bytes(b"")
+    assert run(table, "-o", tmp_path / "store").code == 3
+    again = run(tmp_path / "store", "-o", tmp_path / "again")
+    assert (again.code, again.counts) == (0, {"train": 9})
+    (tmp_path / "store" / "other.tsv").write_text("a.png\ta\n")
+    assert "other.tsv: name the table" in run(tmp_path / "store", "-o", tmp_path / "third").err
+
+
 def test_a_source_is_never_overwritten(run: Run, table: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     assert run(table, "-o", store).code == 0
