@@ -416,13 +416,13 @@ def check_settings_target(model: str, write: bool, output: Path | None, force: b
 
 
 def find_alphabet(name: str | None) -> "Alphabet | None":
-    """Return the alphabet of a file, or of an installed model."""
+    """Return the alphabet of a text file, a store or a model."""
     from hwr.prepare.alphabets import read_alphabet
 
     if name is None:
         return None
     path = Path(name)
-    if path.suffix == "" and not path.exists():
+    if (path.suffix == "" and not path.exists()) or (path.is_dir() and not (path / "manifest.json").exists()):
         from hwr.recognize.models import find_model
 
         path = find_model(name).safetensors

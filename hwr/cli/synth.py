@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hwr.synth.options import SynthOptions
 
 SHEET_LINES = 48
+MAX_LINES = 1_000_000_000
+"""Of a split: line numbers of the val split begin here."""
 OF_STORES = "it applies to line stores"
 
 SECTIONS = {
@@ -85,9 +87,16 @@ RULES += (Rule("phrase_share", needs=("texts",), reason="without texts, all line
     metavar="KIND=SHARE",
     help="Share of lines with a kind of paper or damage, such as faint=0.3.",
 )
-@click.option("--lines", type=click.IntRange(0), default=10_000, show_default=True, help="Number of training lines.")
 @click.option(
-    "--val", "validation", type=click.IntRange(0), default=0, show_default=True, help="Number of validation lines."
+    "--lines", type=click.IntRange(0, MAX_LINES), default=10_000, show_default=True, help="Number of training lines."
+)
+@click.option(
+    "--val",
+    "validation",
+    type=click.IntRange(0, MAX_LINES),
+    default=0,
+    show_default=True,
+    help="Number of validation lines.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the lines.")
 @click.option(
@@ -130,10 +139,10 @@ def _synthesise(values: dict[str, Any]) -> Outcome:
         licence=values["licence"],
     )
     failed = False
+    if values["output"] is not None:  # first: a folder that holds something else is refused before anything is written
+        failed = _write(options, values)
     if values["sheet"] is not None:
-        failed = _draw(options, values["sheet"], values["lines"], name_broken=values["output"] is None)
-    if values["output"] is not None:
-        failed = _write(options, values) or failed
+        failed = _draw(options, values["sheet"], values["lines"], name_broken=values["output"] is None) or failed
     return Outcome(failed=int(failed))
 
 

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -95,16 +95,18 @@ def make_batches(
         InputError, DataError, UsageError: a source cannot be used; raised before any process is started.
         HwrError: a process died.
     """
-    parts = [indices[start : start + BATCH_LINES] for start in range(0, len(indices), BATCH_LINES)]
+    starts = range(0, len(indices), BATCH_LINES)
+    parts = (indices[start : start + BATCH_LINES] for start in starts)
+    workers = min(workers, len(starts))
     generator = LineGenerator(options.synth, options.alphabet, report)  # reports faulty sources only once
-    if min(workers, len(parts)) <= 1:
+    if workers <= 1:
         yield from (make_batch(generator, options, part) for part in parts)
     else:
         del generator
-        yield from _by_processes(options, parts, min(workers, len(parts)))
+        yield from _by_processes(options, parts, workers)
 
 
-def _by_processes(options: BatchOptions, parts: list[range], workers: int) -> Iterator[Batch]:
+def _by_processes(options: BatchOptions, parts: Iterable[range], workers: int) -> Iterator[Batch]:
     """Yield batches in order; only a few are made ahead, so that memory does not grow if writing is slower."""
     # A fresh process, not a fork: OpenCV's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")

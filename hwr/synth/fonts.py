@@ -5,8 +5,9 @@ import io
 import string
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from hwr.errors import DataError, InputError
+from hwr.files.texts import decode_text
+from hwr.files.tree import read_file
 
 SUFFIXES = (".ttf", ".otf", ".ttc")
 
@@ -21,15 +24,18 @@ STYLE_TABLE = "coverage.tsv"
 """Table next to the fonts with the columns `font` (file name without its ending) and `style`; it may be missing."""
 
 _PROBE_SIZE = 40  # pixels per em: large enough to distinguish glyphs
+_MAX_FACES = 256
 _PROBE_CANVAS = 128
 _PROBE_ORIGIN = (40, 84)
 _UNMAPPED = "\U0010fffe"  # a noncharacter: fonts show .notdef for it
 _LETTERS = ("aenox", "AENOX")  # a font must have one of these sets to be of use
 
 _MEASURE_SIZE = 128
+_MAX_TABLE_BYTES = 2**20
 _EXTENT_TARGET = 64.0  # pixels from ascender to descender ...
 _X_HEIGHT_TARGET = 24.0  # ... and of small letters, for a font of usual proportions
 _BROKEN = (OSError, ValueError, SyntaxError)  # raised by Pillow on a broken font or another file
+_MAX_ROWS, _MAX_COLUMNS = 2_000, 20_000  # of a drawing: OpenCV cannot bend an image wider than 32,767 pixels
 
 
 class UncoveredText(DataError):
@@ -58,15 +64,20 @@ class FontShape:
 
 
 class HandFont:
-    """One font file. FreeType objects are made when they are first needed and kept.
+    """One font of a file. FreeType objects are made when they are first needed and kept.
+
+    Attributes:
+        shape: measures of the font, taken from a few letters drawn large.
 
     Raises:
         InputError: not a font, broken, or with neither the letters a to z nor A to Z.
     """
 
-    def __init__(self, path: Path, style: str = "") -> None:
-        self.name = path.stem
+    def __init__(self, path: Path, style: str = "", face: int = 0) -> None:
+        """Open font `face` of a file; a collection has several, from 0 on."""
+        self.name = f"{path.stem}-{face + 1}" if face else path.stem
         self.style = style
+        self._face = face
         try:
             self._data = path.read_bytes()
         except OSError as error:
@@ -77,6 +88,7 @@ class HandFont:
         try:
             self._missing = self._glyph(_UNMAPPED)
             usable = any(all(self.covers(letter) for letter in letters) for letters in _LETTERS)
+            self.shape = _measure(self)
         except _BROKEN as error:
             raise InputError(f"{path}: not a font that can be used, or broken ({error})") from None
         if not usable:
@@ -90,7 +102,7 @@ class HandFont:
         """Return the font at an em size in pixels; one object for each size."""
         key = (size, layout)
         if key not in self._sizes:
-            self._sizes[key] = ImageFont.truetype(io.BytesIO(self._data), size, layout_engine=layout)
+            self._sizes[key] = ImageFont.truetype(io.BytesIO(self._data), size, self._face, layout_engine=layout)
         return self._sizes[key]
 
     def advance(self, character: str) -> float:
@@ -99,11 +111,6 @@ class HandFont:
             length = self.at(_MEASURE_SIZE, ImageFont.Layout.BASIC).getlength(character)
             self._advances[character] = length / _MEASURE_SIZE
         return self._advances[character]
-
-    @cached_property
-    def shape(self) -> FontShape:
-        """Measures of the font, taken from a few letters drawn large."""
-        return _measure(self)
 
     def _has(self, character: str) -> bool:
         """Draw a character and compare: if it is empty or equal to .notdef or to its plain relative, the font lacks it.
@@ -156,24 +163,52 @@ def load_fonts(paths: Sequence[Path], report: Callable[[str], None]) -> tuple[Ha
     fonts: list[HandFont] = []
     reasons: list[str] = []
     for file in find_fonts(paths):
-        try:
-            fonts.append(HandFont(file, _styles(file.parent / STYLE_TABLE).get(file.stem, "")))
-        except InputError as error:
-            reasons.append(str(error))
-            report(reasons[-1])
+        for face in range(_count_faces(file)):
+            try:
+                fonts.append(HandFont(file, _styles(file.parent / STYLE_TABLE).get(file.stem, ""), face))
+            except InputError as error:
+                reasons.append(str(error))
+                report(reasons[-1])
     if not fonts:
-        raise InputError(f"no usable font: {'; '.join(reasons[:3]) or 'the list is empty'}")
+        raise InputError(f"no usable font: {'; '.join([*dict.fromkeys(reasons)][:3]) or 'the list is empty'}")
     return tuple(fonts)
+
+
+def _count_faces(path: Path) -> int:
+    """Return the number of fonts in a file: 1, or that which the header of a collection states (OpenType: TTC)."""
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(12)
+        if head.startswith(b"ttcf"):
+            return min(int.from_bytes(head[8:]), _MAX_FACES)
+    return 1
 
 
 @cache
 def _styles(table: Path) -> dict[str, str]:
-    """Return the column `style` of a table of fonts; empty when there is no such table."""
-    try:
-        rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines(), delimiter="\t")
-        return {row["font"]: row["style"] for row in rows}
-    except (OSError, UnicodeDecodeError, KeyError):
+    """Return the column `style` of a table of fonts; empty when there is no such table.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if not table.exists():
         return {}
+    text = decode_text(read_file(table, _MAX_TABLE_BYTES), str(table))
+    try:
+        rows = csv.DictReader(text.splitlines(), delimiter="\t")
+        return {row["font"]: row["style"] for row in rows}
+    except (csv.Error, KeyError):
+        return {}
+
+
+def empty_image(width: int, height: int) -> Image.Image:
+    """Return an image without ink.
+
+    Raises:
+        ValueError: it is larger than any line: the font states sizes that cannot be right.
+    """
+    if width > _MAX_COLUMNS or height > _MAX_ROWS:
+        raise ValueError(f"a drawing of {width} x {height} pixels is too large")
+    return Image.new("L", (width, height))
 
 
 def _measure(font: HandFont) -> FontShape:
@@ -200,7 +235,7 @@ def _drawn(font: HandFont, text: str) -> np.ndarray[tuple[int, int], np.dtype[np
     """Return the ink of a text at _MEASURE_SIZE, cut to its box."""
     sized = font.at(_MEASURE_SIZE)
     left, top, right, bottom = (int(side) for side in sized.getbbox(text, anchor="ls"))
-    canvas = Image.new("L", (max(1, right - left), max(1, bottom - top)))
+    canvas = empty_image(max(1, right - left), max(1, bottom - top))
     ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=sized, anchor="ls")
     box = canvas.getbbox()
     return np.asarray(canvas.crop(box) if box else canvas, dtype=np.uint8)

@@ -72,13 +72,14 @@ class UnusedTexts:
     def reasons(self) -> list[str]:
         """Return the counts as reasons, each a short phrase."""
         found = []
-        for texts, where, characters in (
-            (self.uncovered, "that no font has", self.lacking),
-            (self.outside, "outside the alphabet", self.characters),
+        uncovered = "with characters that no font has" if self.lacking else "that no font can write"
+        for texts, why, characters in (
+            (self.uncovered, uncovered, self.lacking),
+            (self.outside, "with characters outside the alphabet", self.characters),
         ):
             if texts:
                 shown = ", ".join(f"{character!r} ({count:,})" for character, count in characters.most_common(8))
-                found.append(f"{counted(texts, 'text')} with characters {where}" + (f": {shown}" if shown else ""))
+                found.append(f"{counted(texts, 'text')} {why}" + (f": {shown}" if shown else ""))
         return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwr.errors import UsageError
+from hwr.errors import InputError, UsageError
 from hwr.files.texts import plain_text, read_text
 from hwr.synth.phrases import find_language, phrase
 from hwr.text import normalise_text
@@ -56,11 +56,17 @@ class TextCorpus:
     proportion to their length.
 
     Raises:
-        InputError: missing, a folder, empty, broken, not UTF-8 text, or too large.
+        InputError: missing, a folder, empty, broken, not UTF-8 text, too large, or without a word that fits a line.
     """
 
     def __init__(self, path: Path) -> None:
         self._bytes = read_text(path)
+        starts = (word.start() for word in re.finditer(rb"\S+", self._bytes))
+        first = next((start for start in starts if self._words_from(start, 1)), None)
+        if first is None:
+            reason = f"contains no word of 1 to {MAX_CHARACTERS} visible characters; lines are broken at spaces"
+            raise InputError(f"{path}: {reason}")
+        self._first = first
 
     @cached_property
     def language(self) -> str | None:
@@ -74,7 +80,7 @@ class TextCorpus:
             piece = self._words(generator, count)
             if any(character.isalnum() for word in piece for character in word):
                 return _broken(piece, generator) if words is None else " ".join(piece)
-        return " ".join(self._words_from(0, count))
+        return " ".join(self._words_from(self._first, count))
 
     def _words(self, generator: Generator, count: int) -> list[str]:
         position = int(generator.integers(len(self._bytes)))

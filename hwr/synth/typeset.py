@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageDraw, ImageFont
 
 from hwr.errors import DataError, InputError
-from hwr.synth.fonts import HandFont, UncoveredText, load_fonts
+from hwr.synth.fonts import HandFont, UncoveredText, empty_image, load_fonts
 from hwr.synth.ink import Ink, InkLine, cut_to_ink
 from hwr.synth.pens import REACH, draw_pen, ink_with
 from hwr.synth.warp import bend, draw_hand
-from hwr.text import normalise_text
+from hwr.text import Alphabet, has_right_to_left, normalise_text
 
 MARGIN = 3
 """Empty pixels around the ink of a line."""
 
 MAX_CHARACTERS = 250
-"""Maximum length of a text: OpenCV cannot bend an image wider than 32,767 pixels."""
+"""Maximum length of a text: `empty_image` bounds the width."""
 
 _MIN_ROWS = 34  # rows that a line has at least: a lone dash is not a picture of its own size
 
@@ -74,8 +74,11 @@ class FontRenderer:
         font = self._font(text, generator)
         factor = _SIZES[int(generator.integers(len(_SIZES)))]
         size = max(8, 2 * round(font.shape.size * factor / 2))
-        pieces, words = _layout(text, font, size, generator)
-        ink, left, baseline = _draw(pieces, font)
+        try:
+            pieces, words = _layout(text, font, size, generator)
+            ink, left, baseline = _draw(pieces, font)
+        except (OSError, ValueError, KeyError) as error:  # a broken glyph, or no library that sets right-to-left text
+            raise UncoveredText(f"the font {font.name} cannot draw {text!r} ({error})") from None
         words = [(start - left, stop - left) for start, stop in words]
         bent = bend(ink, baseline, words, draw_hand(generator), MARGIN + REACH, generator)
         pen = draw_pen(generator)
@@ -104,7 +107,12 @@ class FontRenderer:
 def _layout(
     text: str, font: HandFont, size: int, generator: np.random.Generator
 ) -> tuple[list[Piece], list[tuple[float, float]]]:
-    """Place letters and words; return also the first and last column of each word, from 0 on."""
+    """Place letters and words; return also the first and last column of each word, from 0 on.
+
+    A line with right-to-left letters is one piece: drawing it puts its words in order and joins its letters.
+    """
+    if has_right_to_left(text):
+        return [Piece(text, 0.0, 0.0, size)], [(0.0, font.at(size).getlength(text))]
     shape = font.shape
     usual = max(shape.x_height, font.advance(" "))  # faces with long tails between words have a wide space
     gap = size * usual * min(1.9, max(0.6, generator.normal(1.0, 0.25)))
@@ -154,19 +162,18 @@ def _high_enough(ink: Ink) -> Ink:
 def _draw(pieces: Sequence[Piece], font: HandFont) -> tuple[Ink, float, float]:
     """Draw the pieces; return the ink cut to its box, the column of the box's left side, and the baseline's row."""
     layout = ImageFont.Layout.BASIC if len(pieces) > 1 and len(pieces[0].text) == 1 else ImageFont.Layout.RAQM
-    try:
-        boxes = [font.at(piece.size, layout).getbbox(piece.text, anchor="ls") for piece in pieces]
-        left = 2 - math.floor(min(piece.x + box[0] for piece, box in zip(pieces, boxes, strict=True)))
-        base = 2 - math.floor(min(piece.y + box[1] for piece, box in zip(pieces, boxes, strict=True)))
-        right = max(piece.x + box[2] for piece, box in zip(pieces, boxes, strict=True))
-        bottom = max(piece.y + box[3] for piece, box in zip(pieces, boxes, strict=True))
-        canvas = Image.new("L", (left + math.ceil(right) + 2, base + math.ceil(bottom) + 2))
-        drawing = ImageDraw.Draw(canvas)
-        for piece in pieces:
-            used = font.at(piece.size, layout)
-            drawing.text((left + piece.x, base + piece.y), piece.text, fill=255, font=used, anchor="ls")
-    except (OSError, ValueError) as error:  # a broken glyph
-        raise UncoveredText(f"the font {font.name} cannot draw {pieces[0].text!r} ({error})") from None
+    direction = Alphabet.of([pieces[0].text]).direction if has_right_to_left(pieces[0].text) else None
+    boxes = [font.at(piece.size, layout).getbbox(piece.text, direction=direction, anchor="ls") for piece in pieces]
+    left = 2 - math.floor(min(piece.x + box[0] for piece, box in zip(pieces, boxes, strict=True)))
+    base = 2 - math.floor(min(piece.y + box[1] for piece, box in zip(pieces, boxes, strict=True)))
+    right = max(piece.x + box[2] for piece, box in zip(pieces, boxes, strict=True))
+    bottom = max(piece.y + box[3] for piece, box in zip(pieces, boxes, strict=True))
+    canvas = empty_image(left + math.ceil(right) + 2, base + math.ceil(bottom) + 2)
+    drawing = ImageDraw.Draw(canvas)
+    for piece in pieces:
+        used = font.at(piece.size, layout)
+        place = left + piece.x, base + piece.y
+        drawing.text(place, piece.text, fill=255, font=used, anchor="ls", direction=direction)
     box = canvas.getbbox()
     if box is None:
         raise UncoveredText(f"the font {font.name} draws nothing for {''.join(piece.text for piece in pieces)!r}")

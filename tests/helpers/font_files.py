@@ -1,7 +1,7 @@
 """TrueType files taken apart and put together by the specification, for tests of fonts."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 Tables = dict[bytes, bytes]
 
@@ -53,3 +53,19 @@ def write_font(tables: Tables, mapping: Mapping[int, int]) -> bytes:
         head += struct.pack(">4s3I", tag, 0, place + len(body), len(table))
         body += table + bytes(-len(table) % 4)
     return struct.pack(">4s4H", b"\x00\x01\x00\x00", len(tables), 0, 0, 0) + head + body
+
+
+def write_collection(fonts: Sequence[Tables]) -> bytes:
+    """A collection of TrueType fonts, version 1.0, without shared tables."""
+    head = struct.pack(">4sII", b"ttcf", 0x00010000, len(fonts))
+    start = len(head) + 4 * len(fonts)
+    offsets, body = [], b""
+    for tables in fonts:
+        offsets.append(start + len(body))
+        at = offsets[-1] + 12 + 16 * len(tables)
+        directory, data = struct.pack(">4s4H", b"\x00\x01\x00\x00", len(tables), 0, 0, 0), b""
+        for tag, table in sorted(tables.items()):
+            directory += struct.pack(">4s3I", tag, 0, at + len(data), len(table))
+            data += table + bytes(-len(table) % 4)
+        body += directory + data
+    return head + struct.pack(f">{len(fonts)}I", *offsets) + body

@@ -227,3 +227,23 @@ def test_a_store_is_what_training_and_evaluation_take(run: Run, sources: list[ob
     run(*sources, "-o", tmp_path / "out", "--lines", 3, "--val", 2, "--workers", 1)
     assert LineStore(tmp_path / "out", "val").count == 2
     assert LineStore(tmp_path / "out", "train").count == 3
+
+
+def test_a_store_that_is_refused_leaves_no_sheet(run: Run, sources: list[object], tmp_path: Path) -> None:
+    arguments = [*sources, "-o", tmp_path / "out", "--lines", 5, "--workers", 1]
+    assert run(*arguments).code == 0
+    assert run(*arguments, "--seed", 1, "--sheet", tmp_path / "sheet.png").code == 2
+    assert not (tmp_path / "sheet.png").exists()
+
+
+@pytest.mark.parametrize("option", ["--lines", "--val"])
+def test_more_lines_than_there_are_numbers(run: Run, sources: list[object], tmp_path: Path, option: str) -> None:
+    done = run(*sources, "-o", tmp_path / "out", option, 10**20)
+    assert done.code == 2 and option in done.error and "is not in the range" in done.error
+
+
+@pytest.mark.parametrize(("name", "says"), [("", "name of the model is empty"), ("fonts", "a folder without best")])
+def test_an_alphabet_of_nothing(run: Run, sources: list[object], tmp_path: Path, name: str, says: str) -> None:
+    folder = str(tmp_path / name) if name else ""
+    done = run(*sources, "-o", tmp_path / "out", "--lines", 5, "--alphabet", folder)
+    assert done.code == 2 and says in done.error

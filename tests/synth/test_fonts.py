@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.font_files import read_character_map, read_tables
+from helpers.font_files import read_character_map, read_tables, write_collection, write_font
 from hwr.errors import InputError
 from hwr.synth.fonts import HandFont, find_fonts, load_fonts
 
@@ -97,3 +97,34 @@ def test_styles_come_from_the_table(font_folder: Path, aileron: bytes) -> None:
 def test_joined_faces_are_distinguished_from_print(shared: Path) -> None:
     joined = {name: HandFont(shared / "fonts" / f"{name}.ttf").shape.joined for name in ("borel", "allura", "caveat")}
     assert joined == {"borel": True, "allura": True, "caveat": False}
+
+
+def test_a_font_that_cannot_be_measured_is_left_out(font_folder: Path, aileron: bytes) -> None:
+    # Advances of 65,535 units: "minumeand" alone would be wider than any line.
+    tables = read_tables(aileron)
+    wide = b"\xff\xff\0\0" * (len(tables[b"hmtx"]) // 4)
+    (font_folder / "wide.ttf").write_bytes(write_font({**tables, b"hmtx": wide}, read_character_map(tables[b"cmap"])))
+    said: list[str] = []
+    assert [font.name for font in load_fonts([font_folder], said.append)] == ["aileron"]
+    assert "wide.ttf" in said[0] and "too large" in said[0]
+
+
+def test_all_fonts_of_a_collection_are_used(font_folder: Path, remapped: Remap) -> None:
+    faces = [read_tables(path.read_bytes()) for path in (font_folder / "aileron.ttf", remapped("poor", {"q": None}))]
+    (font_folder / "both.ttc").write_bytes(write_collection(faces))
+    fonts = load_fonts([font_folder / "both.ttc"], list[str]().append)
+    assert [(font.name, font.covers("q")) for font in fonts] == [("both", True), ("both-2", False)]
+
+
+@pytest.mark.parametrize(
+    "data", ["font\tstyle\naileron\th\xe9\n".encode("latin-1"), b"version https://git-lfs.github.com/spec/v1\n"]
+)
+def test_a_table_of_styles_that_cannot_be_read_is_named(font_folder: Path, data: bytes) -> None:
+    (font_folder / "coverage.tsv").write_bytes(data)
+    with pytest.raises(InputError, match=r"no usable font: .*coverage\.tsv"):
+        load_fonts([font_folder], list[str]().append)
+
+
+def test_a_table_with_other_columns_is_ignored(font_folder: Path) -> None:
+    (font_folder / "coverage.tsv").write_text(f"name\tshare\n{'x' * 200_000}\t1\n")
+    assert [font.style for font in load_fonts([font_folder], list[str]().append)] == [""]

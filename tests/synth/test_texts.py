@@ -199,3 +199,18 @@ def test_the_language_of_a_text_is_known(tmp_path: Path) -> None:
     generator = np.random.default_rng(8)
     assert {TextSampler([path]).sample(generator)[1] for _ in range(50)} == {"de"}
     assert {TextSampler(languages=["it"]).sample(generator)[1] for _ in range(5)} == {"it"}
+
+
+@pytest.mark.parametrize("text", ["word" * 30, "\u200b\u2060 \u200d\n", f"{'今天天气很好' * 20}\n{'我们去公园' * 20}"])
+def test_a_text_without_a_word_that_fits_a_line_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"long\.txt: contains no word of 1 to 80 visible characters"):
+        TextCorpus(path)
+
+
+def test_a_first_word_that_is_too_long_does_not_hide_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("=" * 3000 + " " + "ab" * 300 + "\nwords\n", encoding="utf-8")
+    corpus, generator = TextCorpus(path), np.random.default_rng(9)
+    assert {corpus.sample(generator, 3) for _ in range(50)} == {"words"}

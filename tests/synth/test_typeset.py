@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import features
 
 from hwr.errors import DataError, InputError
 from hwr.synth.fonts import UncoveredText
@@ -152,3 +153,14 @@ def test_a_broader_pen_draws_broader_strokes() -> None:
 
     widths = [width(target) for target in (2.0, 3.0, 4.0, 5.0, 6.0)]
     assert np.allclose(widths, (2.0, 3.0, 4.0, 5.0, 6.0), atol=0.5)
+
+
+@pytest.mark.skipif(not features.check("raqm"), reason="Pillow cannot set right-to-left text here")
+@pytest.mark.parametrize(("text", "at_right"), [("א ב", True), ("ב א", False), ("אבבבב", True), ("בבבבא", False)])
+def test_right_to_left_text_begins_at_the_right(remapped: Remap, text: str, at_right: bool) -> None:
+    renderer = FontRenderer([remapped("hebrew", {"א": "M", "ב": "."})])
+    for seed in range(8):
+        line = renderer.line(text, np.random.default_rng(seed))
+        left, right = (float(half.sum()) for half in np.array_split(line.ink.astype(float), 2, axis=1))
+        assert (right > left) == at_right
+        assert line.text == text
