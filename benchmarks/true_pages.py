@@ -37,7 +37,8 @@ from hwr.text import normalise_text
 HERE = Path(__file__).parent
 INSIDE = 0.7
 """Minimum share of a line within the outlines of writing that the truth leaves out."""
-CLEAN = str.maketrans({"’": "'", "¬": "-", "ᗅ": "A", "ᑕ": "C", "ᗞ": "D"} | dict.fromkeys("^<>[]#¥⟦⟧"))
+EDITORS_MARKS = frozenset("<>[]#¥⟦⟧")
+CLEAN = str.maketrans({"’": "'", "¬": "-", "ᗅ": "A", "ᑕ": "C", "ᗞ": "D"} | dict.fromkeys("^" + "".join(EDITORS_MARKS)))
 
 
 def page_arguments(description: str | None) -> argparse.ArgumentParser:
