@@ -1,5 +1,7 @@
 """The licence that a shipped model states is that of what it was trained on."""
 
+import re
+
 import pytest
 
 from hwr.model.files import read_info, weights_hash
@@ -25,6 +27,16 @@ def test_the_licence_follows_from_the_training_data(name: str) -> None:
 def test_the_card_states_the_hash_of_the_weights(name: str) -> None:
     card = MODELS[name].with_suffix(".md").read_text(encoding="utf-8")
     assert f"`{weights_hash(MODELS[name])}`" in card
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_card_states_a_licence_for_each_set(name: str) -> None:
+    card = MODELS[name].with_suffix(".md").read_text(encoding="utf-8")
+    _, _, after = card.partition("## Trained on")
+    rows = [line.strip("|").split("|") for line in after.partition("## ")[0].splitlines() if line.startswith("|")]
+    sets = rows[2:]
+    assert rows[0][-1].strip() == "licence" and len(sets) >= 10
+    assert not [row for row in sets if not re.match("CC BY|IAM|fonts: ", row[-1].strip())]
 
 
 def test_open_saw_nothing_that_forbids_commercial_use() -> None:
