@@ -2,7 +2,8 @@
 
     python -m benchmarks.average_models FIRST.safetensors SECOND.safetensors -o OUT.safetensors [--share 0.5]
 
-SECOND has `--share` of the mean. FIRST may have characters that SECOND lacks: their weights are its own. Two runs
+SECOND has `--share` of the mean. FIRST may have characters that SECOND lacks: their weights are its own. OUT has no
+auxiliary head, which only training uses. Two runs
 from one trunk, or a run and the weights that it started from, share one valley of the loss, so that their mean often
 reads better than either (Wortsman et al. 2022, "Model soups", arXiv:2203.05482). OUT states what FIRST states; measure
 it with `hwr eval` before using it.
@@ -15,11 +16,11 @@ import torch
 from torch import Tensor
 
 from hwr.errors import ModelError
-from hwr.model.checkpoint import load_weights, save_model
+from hwr.model.checkpoint import AUXILIARY_PREFIX, load_weights, save_model
 from hwr.model.files import read_info
 
-HEADS = ("output.", "auxiliary.")
-"""Layers with one row for each class."""
+OUTPUT = "output."
+"""Prefix of the weights with one row for each class."""
 
 
 def average(first: Path, second: Path, share: float = 0.5) -> dict[str, Tensor]:
@@ -33,16 +34,20 @@ def average(first: Path, second: Path, share: float = 0.5) -> dict[str, Tensor]:
     if missing:
         raise ModelError(f"{second}: {first} lacks its characters {''.join(sorted(missing))!r}")
     classes = torch.tensor([0, *(1 + characters.index(character) for character in others)])  # 0 is the blank
-    averaged, other = load_weights(first), load_weights(second)
+    averaged, other = (_without_auxiliary(load_weights(path)) for path in (first, second))
     if averaged.keys() != other.keys():
         raise ModelError(f"{second}: its network differs from that of {first}")
     for name, tensor in averaged.items():
         if tensor.is_floating_point():
-            rows = classes if name.startswith(HEADS) else slice(None)
+            rows = classes if name.startswith(OUTPUT) else slice(None)
             if tensor[rows].shape != other[name].shape:
                 raise ModelError(f"{second}: {name} has another shape than in {first}")
             tensor[rows] = torch.lerp(tensor[rows], other[name], share)
     return averaged
+
+
+def _without_auxiliary(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in weights.items() if not name.startswith(AUXILIARY_PREFIX)}
 
 
 def main() -> None:

@@ -9,19 +9,16 @@ copies). So OUT computes the function of MODEL, and training puts the new weight
 opposite.
 """
 
-import argparse
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import zip_longest
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.prune import weighted_groups
+from benchmarks.new_spec import convert_model
+from benchmarks.prune import batch_norm, weighted_groups
 from hwr.errors import ModelError
-from hwr.model.checkpoint import load_model, save_model
-from hwr.model.layers import Convolution, MaskedBatchNorm, NormedConvolution, Residual
+from hwr.model.layers import Convolution, NormedConvolution, Residual
 from hwr.model.network import Network, build
 from hwr.model.recurrent import Recurrent
 
@@ -44,7 +41,7 @@ def grow(small: Network, spec: str) -> Network:
             case Residual(), Residual():
                 old = _put_block(to, of, old)
             case Residual(), None if to.projection is None and to.layer.activation == "relu":
-                _norm(to.second).weight.zero_()
+                batch_norm(to.second).weight.zero_()
             case Recurrent(), Recurrent():
                 old = _put_cell(to.cell, of.cell, old)
             case nn.Linear(), nn.Linear() if to.bias.shape == of.bias.shape:
@@ -67,18 +64,12 @@ def _pairs(large: Network, small: Network) -> Iterator[tuple[nn.Module, nn.Modul
         yield from zip_longest(many, few)
 
 
-def _norm(part: NormedConvolution) -> MaskedBatchNorm:
-    if not isinstance(part.norm, MaskedBatchNorm):
-        raise ModelError("only convolutions with batch norm can grow")
-    return part.norm
-
-
 def _put(to: NormedConvolution, of: NormedConvolution, old: Tensor) -> Tensor:
     """Put a convolution over the channels `old` into a larger one; return where its own channels are."""
     outputs = torch.arange(_fitting(len(of.convolution.weight), len(to.convolution.weight)))
     _put_rows(to.convolution.weight, of.convolution.weight, outputs, old)
     for name in ("weight", "bias", "running_mean", "running_var"):
-        getattr(_norm(to), name)[outputs] = getattr(_norm(of), name)
+        getattr(batch_norm(to), name)[outputs] = getattr(batch_norm(of), name)
     return outputs
 
 
@@ -118,21 +109,5 @@ def _fitting(few: int, many: int) -> int:
     return few
 
 
-def main() -> None:
-    """Write the larger model."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--spec", required=True)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    small, info = load_model(arguments.model)
-    torch.manual_seed(arguments.seed)
-    spec = arguments.spec.replace("{classes}", str(info.classes))
-    large = grow(small, spec)
-    facts = replace(info, spec=spec, height=large.height, stride=large.stride, decoder={})
-    save_model(arguments.output, large.state_dict(), facts)
-
-
 if __name__ == "__main__":
-    main()
+    convert_model(__doc__, grow)

@@ -7,14 +7,8 @@ later layers start with random weights, so OUT reads nothing until it has been t
 their recurrent layers can thus be compared without training the convolutions twice.
 """
 
-import argparse
-from dataclasses import replace
-from pathlib import Path
-
-import torch
-
+from benchmarks.new_spec import convert_model
 from hwr.errors import ModelError
-from hwr.model.checkpoint import load_model, save_model
 from hwr.model.network import Network, build
 
 
@@ -35,20 +29,5 @@ def with_new_recurrent_layers(trained: Network, spec: str) -> Network:
     return made
 
 
-def main() -> None:
-    """Write the new model."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--spec", required=True)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    trained, info = load_model(arguments.model)
-    torch.manual_seed(arguments.seed)
-    spec = arguments.spec.replace("{classes}", str(info.classes))
-    made = with_new_recurrent_layers(trained, spec)
-    save_model(arguments.output, made.state_dict(), replace(info, spec=spec, decoder={}))
-
-
 if __name__ == "__main__":
-    main()
+    convert_model(__doc__, with_new_recurrent_layers)

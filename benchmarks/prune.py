@@ -9,17 +9,14 @@ are those with the largest weights: the scale of the norm times the weights with
 trained.
 """
 
-import argparse
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.new_spec import convert_model
 from hwr.errors import ModelError
-from hwr.model.checkpoint import load_model, save_model
 from hwr.model.layers import Convolution, MaskedBatchNorm, NormedConvolution, Residual
 from hwr.model.network import Network, build
 from hwr.model.recurrent import Recurrent
@@ -97,10 +94,10 @@ def _sum(tensors: Iterable[Tensor]) -> Tensor:
 def _written(layer: nn.Module) -> Tensor:
     """Return the squared scale of each channel that a layer writes."""
     if isinstance(layer, Convolution):
-        return _norm(layer.body).weight.square()
+        return batch_norm(layer.body).weight.square()
     assert isinstance(layer, Residual)
     parts = [part for part in (layer.second, layer.projection) if part is not None]
-    return _sum(_norm(part).weight.square() for part in parts)
+    return _sum(batch_norm(part).weight.square() for part in parts)
 
 
 def _read(layer: nn.Module) -> Tensor:
@@ -120,15 +117,20 @@ def _read(layer: nn.Module) -> Tensor:
 
 def _kernels(part: NormedConvolution) -> Tensor:
     """Return the squared kernels over each input channel, as the norm scales them."""
-    norm = _norm(part)
+    norm = batch_norm(part)
     assert norm.running_var is not None
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     return (part.convolution.weight * scale[:, None, None, None]).square().sum((0, 2, 3))
 
 
-def _norm(part: NormedConvolution) -> MaskedBatchNorm:
+def batch_norm(part: NormedConvolution) -> MaskedBatchNorm:
+    """Return the norm of a convolution.
+
+    Raises:
+        ModelError: it has another norm, or none.
+    """
     if not isinstance(part.norm, MaskedBatchNorm):
-        raise ModelError("only convolutions with batch norm can be cut")
+        raise ModelError("only convolutions with batch norm can change their channels")
     return part.norm
 
 
@@ -140,7 +142,7 @@ def _largest(sizes: Tensor, count: int) -> Tensor:
 
 
 def _cut_block(to: Residual, of: Residual, kept: Tensor, channels: Tensor) -> None:
-    inner = _largest(_norm(of.first).weight.abs() * _kernels(of.second).sqrt(), to.layer.channels)
+    inner = _largest(batch_norm(of.first).weight.abs() * _kernels(of.second).sqrt(), to.layer.channels)
     _copy(to.first, of.first, kept, inner)
     _copy(to.second, of.second, inner, channels)
     if to.projection is not None and of.projection is not None:
@@ -171,18 +173,5 @@ def _cut_cell(to: nn.Module, of: nn.Module, inputs: Tensor, reader: nn.Module) -
     return torch.cat(outputs)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--spec", required=True)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    arguments = parser.parse_args()
-    large, info = load_model(arguments.model)
-    spec = arguments.spec.replace("{classes}", str(info.classes))
-    small = prune(large, spec)
-    facts = replace(info, spec=spec, height=small.height, stride=small.stride, decoder={})
-    save_model(arguments.output, small.state_dict(), facts)
-
-
 if __name__ == "__main__":
-    main()
+    convert_model(__doc__, prune)

@@ -7,17 +7,17 @@ import torch
 from benchmarks.average_models import average
 from helpers.tiny_model import INFO
 from hwr.errors import ModelError
-from hwr.model.checkpoint import save_model
+from hwr.model.checkpoint import load_weights, save_model
 from hwr.model.network import build
 
 SPEC = "[1,16,0,1 C3,3,4 Mp16,4 Lbx4 O1c{}]"
 
 
-def save(path: Path, characters: str, seed: int, spec: str = SPEC) -> Path:
+def save(path: Path, characters: str, seed: int, spec: str = SPEC, auxiliary: bool = False) -> Path:
     torch.manual_seed(seed)
-    network = build(spec.format(1 + len(characters)), False)
+    network = build(spec.format(1 + len(characters)), auxiliary)
     info = replace(INFO, spec=spec.format(1 + len(characters)), alphabet=characters)
-    save_model(path, network.state_dict(), info)
+    save_model(path, network.state_dict(), info, with_auxiliary=auxiliary)
     return path
 
 
@@ -48,3 +48,11 @@ def test_models_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         average(first, save(tmp_path / "b.safetensors", "abc", 2))
     with pytest.raises(ModelError, match="has another shape"):
         average(first, save(tmp_path / "c.safetensors", "ab", 2, SPEC.replace("Lbx4", "Lbx8")))
+
+
+def test_auxiliary_heads_are_left_out(tmp_path: Path) -> None:
+    run, model = save(tmp_path / "a.safetensors", "ab", 1, auxiliary=True), save(tmp_path / "b.safetensors", "ab", 2)
+    own = load_weights(model)
+    assert any(name.startswith("auxiliary.") for name in load_weights(run))
+    assert average(run, model).keys() == average(model, run).keys() == own.keys()
+    assert torch.equal(average(run, model, 1.0)["output.weight"], own["output.weight"])

@@ -2,31 +2,18 @@
 
 import pytest
 import torch
-from torch import nn
 
 from benchmarks.grow import grow
+from helpers.random_networks import random_network
 from hwr.errors import ModelError
-from hwr.model.network import Network, build
 
 SMALL = "[1,16,0,1 C5,5,4,2,2 R3,3,4 Mp2,2 R3,3,5 R3,3,5 Mp0,1 Do0.1 Lbx6 Lbx7 O1c7]"
 LARGE = "[1,16,0,1 C5,5,6,2,2 R3,3,6 Mp2,2 R3,3,8 R3,3,8 R3,3,8 Mp0,1 Do0.1 Lbx10 Lbx9 O1c7]"
 
 
-def network(spec: str) -> Network:
-    """Return a network with random weights and random statistics of its norms."""
-    torch.manual_seed(0)
-    made = build(spec)
-    for module in made.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor, low in ((module.weight, 0.5), (module.bias, -0.5), (module.running_var, 0.5)):
-                nn.init.uniform_(tensor, low, low + 1)
-            nn.init.normal_(module.running_mean)
-    return made.eval()
-
-
 @pytest.mark.parametrize("spec", [LARGE, SMALL, SMALL.replace("Lbx7", "Lbx12"), SMALL.replace("C5,5,4", "C5,5,9")])
 def test_the_grown_network_reads_as_the_small_one(spec: str):
-    small = network(SMALL)
+    small = random_network(SMALL)
     large = grow(small, spec.replace("R3,3,4", "R3,3,9") if "C5,5,9" in spec else spec).eval()
     ink, widths = torch.rand(2, 1, 16, 40), torch.tensor([40, 29])
     with torch.no_grad():
@@ -35,7 +22,7 @@ def test_the_grown_network_reads_as_the_small_one(spec: str):
 
 def test_every_weight_of_the_grown_network_learns():
     """New weights get no gradient before old ones read them, so two steps are taken."""
-    large = grow(network(SMALL), LARGE).train()
+    large = grow(random_network(SMALL), LARGE).train()
     before = {name: weight.detach().clone() for name, weight in large.named_parameters()}
     optimiser = torch.optim.SGD(large.parameters(), 0.1)
     for _ in range(3):
@@ -62,4 +49,4 @@ def test_every_weight_of_the_grown_network_learns():
 )
 def test_what_cannot_grow_is_refused(spec: str, message: str):
     with pytest.raises(ModelError, match=message):
-        grow(network(SMALL), spec)
+        grow(random_network(SMALL), spec)

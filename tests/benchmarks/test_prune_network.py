@@ -7,24 +7,12 @@ import torch
 from torch import nn
 
 from benchmarks.prune import prune
+from helpers.random_networks import random_network
 from hwr.errors import ModelError
 from hwr.model.layers import NormedConvolution
-from hwr.model.network import Network, build
 
 LARGE = "[1,16,0,1 C5,5,6,2,2 R3,3,6 Mp2,2 R3,3,8 R3,3,8 R3,3,8 Mp0,1 Do0.1 Lbx10 Lbx10 O1c7]"
 SMALL = "[1,16,0,1 C5,5,4,2,2 R3,3,4 Mp2,2 R3,3,5 R3,3,5 Mp0,1 Lbx6 Lbx7 O1c7]"
-
-
-def network(spec: str) -> Network:
-    """Return a network with random weights and random statistics of its norms."""
-    torch.manual_seed(0)
-    made = build(spec)
-    for module in made.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor, low in ((module.weight, 0.5), (module.bias, -0.5), (module.running_var, 0.5)):
-                nn.init.uniform_(tensor, low, low + 1)
-            nn.init.normal_(module.running_mean)
-    return made.eval()
 
 
 @torch.no_grad()
@@ -44,7 +32,7 @@ def silence_units(cell: nn.LSTM, reader: Iterable[nn.Parameter], units: list[int
 
 
 def test_the_pruned_network_reads_as_the_large_one_when_only_silent_channels_go():
-    large = network(LARGE)
+    large = random_network(LARGE)
     stem, first, _, second, third, fourth, _, _, lstm, last = large.layers
     silence([stem.body, first.second], [0, 3])
     silence([first.first], [1, 5])
@@ -60,7 +48,7 @@ def test_the_pruned_network_reads_as_the_large_one_when_only_silent_channels_go(
 
 
 def test_the_same_specification_keeps_every_weight():
-    large = network(LARGE)
+    large = random_network(LARGE)
     small = prune(large, LARGE)
     assert all(torch.equal(weight, large.state_dict()[name]) for name, weight in small.state_dict().items())
 
@@ -76,4 +64,4 @@ def test_the_same_specification_keeps_every_weight():
 )
 def test_what_cannot_be_cut_is_refused(spec: str, message: str):
     with pytest.raises(ModelError, match=message):
-        prune(network(LARGE), spec)
+        prune(random_network(LARGE), spec)
