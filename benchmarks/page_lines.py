@@ -57,7 +57,7 @@ def written_lines(row: dict[str, Any], characters: set[str], left_out: Counter[s
 
 
 def read_rows(path: Path, languages: Sequence[str], without: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield the pages that are wanted."""
+    """Yield the pages in one of the languages, unless a text of `without` is in the address of the source."""
     for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=1):
         for row in batch.to_pylist():
             if row["lang"] in languages and not any(text in row["source"] for text in without):

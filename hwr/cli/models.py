@@ -82,8 +82,8 @@ def describe(model: "InstalledModel") -> dict[str, Any]:
 
 
 RATES_IN_LINE = 4
-INDENT = ",\n" + 12 * " "
-"""Separator of two lines of error rates."""
+BETWEEN_LINES = ",\n" + 12 * " "
+"""Separator of two lines of error rates; the second begins below the first."""
 
 
 def as_text(facts: dict[str, Any]) -> str:
@@ -94,7 +94,7 @@ def as_text(facts: dict[str, Any]) -> str:
         "size": f"{size_text(facts['bytes'])}, {facts['parameters']:,} parameters",
         "licence": facts["licence"] or "not stated",
         "alphabet": f"{facts['alphabet_size']} characters",
-        "CER": f"{INDENT.join(lines)}, read greedily" if rates else "not measured",
+        "CER": f"{BETWEEN_LINES.join(lines)}, read greedily" if rates else "not measured",
         "weights": facts["weights"],
         "network": " (default) or ".join(facts["precisions"]),
         "file": facts["file"] + ("" if facts["onnx"] else "  (no ONNX graph yet)"),

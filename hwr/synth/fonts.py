@@ -185,7 +185,7 @@ def _count_faces(path: Path) -> int:
 
 @cache
 def _styles(table: Path) -> dict[str, str]:
-    """Return the column `style` of a table of fonts; empty when there is no such table.
+    """Read the style of each font from a `STYLE_TABLE`: font -> style. Without the file there are none.
 
     Raises:
         InputError: it cannot be read.
